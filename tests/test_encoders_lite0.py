@@ -4,7 +4,6 @@ from copy import deepcopy
 
 import pytest
 import torch
-from deepseek_mm.train.distill.tower import NET
 
 from deepseek_mm.encoders.image import ImageTower, load_image_tower
 from deepseek_mm.encoders.lite0 import Lite0, Norm, fold_norms

@@ -170,7 +170,9 @@ def test_no_text_of_the_product_names_a_module_of_the_laboratory():
     dotted = re.compile(rf"({'|'.join(map(re.escape, LABORATORY))})(\.\w+)+")
     namers = {module for module, text in TEXTS.items() if any(map(dotted.fullmatch, strings_in(text)))}
     assert {m for m in namers if unit_of(m) != "laboratory"} == set()
-    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.training.align")'))) == ["deepseek_mm.training.align"]
+    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.training.align")'))) == [
+        "deepseek_mm.training.align"
+    ]
 
 
 def test_the_front_door_is_for_guests():

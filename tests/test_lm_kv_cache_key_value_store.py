@@ -118,7 +118,7 @@ def test_bfloat16_models_read_bfloat16_however_it_is_kept():
 
 POOL = """
 import os, torch
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.lm.cache import Cache
 from deepseek_mm.lm.groups import Group
 group = Group(slots=(0, 1), kv_heads=2, head_width=64)

@@ -16,16 +16,9 @@ from deepseek_mm.encoders.image import load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import image_tower_file
 from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.training.alignment import AlignConfig
-from deepseek_mm.training.alignment import Aligner
-from deepseek_mm.training.alignment import align
-from deepseek_mm.training.alignment import name_rate_group
-from deepseek_mm.training.feature_maps import CaptionedViews
-from deepseek_mm.evaluate.retrieval import read_caption_rows
-from deepseek_mm.training.alignment import add_arguments
-from deepseek_mm.training.alignment import run
-from deepseek_mm.training.feature_maps import prepare_captioned
+from deepseek_mm.evaluation.retrieval import CaptionRow, read_caption_rows
+from deepseek_mm.training.alignment import AlignConfig, Aligner, add_arguments, align, name_rate_group, run
+from deepseek_mm.training.feature_maps import CaptionedViews, prepare_captioned
 from deepseek_mm.training.loop import RunFolder, schedule_rate
 
 WORDS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")

@@ -1,4 +1,5 @@
-"""The laboratory's command `train`: every trainer by its name, help without torch, and the one that is the product's."""
+"""The laboratory's command `train`: every trainer by its name, help without torch, and the one that is the
+product's."""
 
 import subprocess
 import sys

@@ -1,6 +1,7 @@
 """What teacher and student compute of photos is cached, and a stopped call is resumed."""
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -8,9 +9,6 @@ from deepseek_mm.encoders.projection import ImageHead
 from deepseek_mm.training.distillation import features
 from deepseek_mm.training.distillation.features import cache_array, cache_features, compute_attention_shares
 from deepseek_mm.training.feature_maps import to_bf16_bits
-
-pytestmark = pytest.mark.lab
->>>>>>>> 7a605e0 (training: modules are called what they hold; one feature cache, one moving average, one writer of weights; the alignment's memory bank goes):tests/test_training_distillation_features.py
 
 
 def test_what_was_computed_once_is_read_back(tmp_path):
@@ -20,7 +18,7 @@ def test_what_was_computed_once_is_read_back(tmp_path):
         made.append(1)
         return np.ones((2, 3), np.float32)
 
-    assert kept(tmp_path / "x.npy", make).tolist() == kept(tmp_path / "x.npy", make).tolist()
+    assert cache_array(tmp_path / "x.npy", make).tolist() == cache_array(tmp_path / "x.npy", make).tolist()
     assert len(made) == 1
 
 

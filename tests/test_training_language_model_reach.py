@@ -6,9 +6,9 @@ import pytest
 import torch
 from lm_help import NEAR, decoder
 
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import merged
+from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import Reach, tiny
+from deepseek_mm.lm.weights import merge_changes
 from deepseek_mm.training.language_model.reach import ReachConfig, ReachDistiller, add_lora, measure_off
 from deepseek_mm.training.loop import Optimiser, StepsConfig
 
@@ -72,7 +72,7 @@ IDS = torch.arange(40).view(1, -1)
 
 def run(model):
     with torch.no_grad():
-        return model(model.embed(IDS), Whole(model.shape, torch.ones_like(IDS)))[0]
+        return model(model.embed(IDS), FullTextAttention(model.shape, torch.ones_like(IDS)))[0]
 
 
 def test_an_adapted_model_says_what_it_said_before_it_learns():
@@ -97,6 +97,6 @@ def test_merged_weights_say_what_the_adapted_model_says():
     with torch.no_grad():
         for parameter in trained.values():
             parameter.normal_(std=0.1)
-    plain.load_state_dict(merged(weights, trained))
+    plain.load_state_dict(merge_changes(weights, trained))
     torch.testing.assert_close(run(plain), run(model), atol=1e-4, rtol=1e-4)
     assert (run(plain) - run(decoder())).abs().max() > 0.01

@@ -6,11 +6,7 @@ from ppo_help import PUZZLE, Letters, policy
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.weights import merge_changes
-from deepseek_mm.training.ppo.policy import merged_changes
-from deepseek_mm.training.ppo.policy import read_groups
-from deepseek_mm.training.ppo.policy import AnswerGroup
-from deepseek_mm.training.ppo.policy import AnswerTree
-from deepseek_mm.training.ppo.policy import select_answers
+from deepseek_mm.training.ppo.policy import AnswerGroup, AnswerTree, merged_changes, read_groups, select_answers
 
 PROMPT = [5, 6, 7]
 ANSWERS = [[1, 2, 3], [1, 2, 4, 5], [9], [1, 2, 3]]

@@ -7,7 +7,7 @@ import torch
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import squeeze, to_pixels
-from deepseek_mm.evaluate.retrieval import CaptionRow, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantize.space import Sample, calibrate
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
 from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, make_aware, measure_distance

@@ -3,13 +3,15 @@
 from collections import Counter
 from random import Random
 
-from deepseek_mm.training.question_generation import QuestionGenerator
-from deepseek_mm.training.question_generation import read_captions
-from deepseek_mm.training.question_generation import FEWEST
-from deepseek_mm.training.question_generation import PRESENCE
-from deepseek_mm.training.question_generation import PhotoQuestion
-from deepseek_mm.training.question_generation import find_assumed_things
-from deepseek_mm.training.question_generation import imply_questions
+from deepseek_mm.training.question_generation import (
+    FEWEST,
+    PRESENCE,
+    PhotoQuestion,
+    QuestionGenerator,
+    find_assumed_things,
+    imply_questions,
+    read_captions,
+)
 
 CAPTIONS = (
     ("A black dog is running through the water .", "Two dogs play in a lake ."),

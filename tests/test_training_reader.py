@@ -7,11 +7,8 @@ import torch
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.see.reader.sure import AnswerCalibration
-from deepseek_mm.training.question_albums import ASKED
-from deepseek_mm.training.question_albums import CAPTIONED
-from deepseek_mm.training.question_albums import QuestionAlbum
-from deepseek_mm.training.question_generation import PRESENCE
-from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.training.question_albums import ASKED, CAPTIONED, QuestionAlbum
+from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
 from deepseek_mm.training.reader import is_asked_by_people, load_earlier_reader
 
 SMALL = ReaderConfig(channels=8, cells=4, space=6, width=16, heads=2, layers=1, feed=16)
@@ -22,7 +19,12 @@ def test_an_answer_keeps_its_weights_when_others_come_before_it(tmp_path):
     old = ReaderNet(2, SMALL)
     file = tmp_path / "reader.safetensors"
     write_reader(
-        file, old.state_dict(), answers=["yes", "dog"], sure=AnswerCalibration(told={}), config=SMALL, fingerprint=SPACE.fingerprint
+        file,
+        old.state_dict(),
+        answers=["yes", "dog"],
+        sure=AnswerCalibration(told={}),
+        config=SMALL,
+        fingerprint=SPACE.fingerprint,
     )
     fresh = ReaderNet(3, SMALL).state_dict()
     state = load_earlier_reader(file, SPACE, ["teal", "dog", "yes"], fresh)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.training.report import TrainingReport, read_report
+from deepseek_mm.training.report import TrainingReport
+from deepseek_mm.training.report import read_report as read_training_report
 
 PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must have, each with its bar
     "ppo": {"ppo_pass_rate_gain": ">= 10 points", "ppo_pass_rate_before": "", "ppo_pass_rate_after": ""},
@@ -40,7 +41,7 @@ def measure_learning(setting: BenchSetting) -> BenchResult:
 def read_report(part: str, folder: Path) -> TrainingReport | str:
     """The part's report, or why there is none."""
     try:
-        return read_report(folder / f"{part}.json")
+        return read_training_report(folder / f"{part}.json")
     except NothingThere as error:
         return str(error)
 

@@ -28,21 +28,21 @@ from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import (
+from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
     RetrievalReport,
     evaluate_retrieval,
-    open_pictures,
+    find_pictures,
     read_caption_rows,
     read_picture,
 )
 from deepseek_mm.see.vocabulary import CURVES_FILE, read_names
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.feature_maps import CaptionedViews, prepare_captioned
 from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
 from deepseek_mm.training.losses import contrastive_loss, cosine_embedding_loss
 from deepseek_mm.training.side_heads import SideConfig, train_side
 from deepseek_mm.training.vocabulary_curves import fit_vocabulary, save_vocabulary
-from deepseek_mm.whole import write_whole
 
 LOSSES = ("contrastive", "cosine")
 UPPER, TEXT = "image_tower.upper.", "text_tower.model.encoder.layer."
@@ -244,7 +244,7 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=side.epochs * max(1, len(rows) // side.batch), unit="side step", file=sys.stderr) as bar:
         train_side(model, data, side, told=lambda step, loss: _show(bar, step, loss))
     model.eval()
-    write_whole(args.weights, save(pack_changes(before, model.state_dict(), new=NEW)))
+    atomic_write(args.weights, save(pack_changes(before, model.state_dict(), new=NEW)))
     space = DefaultSpace(args.weights)
     _fit_vocabulary(space, rows, args.images, args.weights.with_name(CURVES_FILE.name))
     report = _evaluate(space, args.data, args.images)
@@ -255,7 +255,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _fit_vocabulary(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, file: Path) -> None:
     _say(f"fitting the vocabulary's curves on {len(rows)} photos")
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     looks = list(tqdm(space.look_many(read_picture(p) for p in paths), total=len(rows), unit="photo", file=sys.stderr))
     try:
         save_vocabulary(file, space, fit_vocabulary(space, looks, rows, read_names()))

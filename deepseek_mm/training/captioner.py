@@ -24,7 +24,7 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.caption_scores import Rare, words_of
+from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.see.attention import Seen
 from deepseek_mm.see.caption.alike import Runs, runs_of
@@ -56,7 +56,7 @@ class CaptionSentences:
     @classmethod
     def of(cls, rows: Sequence[CaptionRow], *, most: int) -> "CaptionSentences":
         """Of all rows; words in order of how often they come, captions cut to `most` words."""
-        told = [[words_of(caption)[:most] for caption in row.captions] for row in rows]
+        told = [[split_caption(caption)[:most] for caption in row.captions] for row in rows]
         counts = Counter(word for captions in told for caption in captions for word in caption)
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         words = (*SPECIAL, *(word for word, count in ranked if count >= SELDOM))
@@ -118,15 +118,15 @@ class CiderReward:
     """CIDEr-D against the captions of the very photos that are trained on."""
 
     references: tuple[tuple[Runs, ...], ...]
-    rare: Rare
+    rare: RunWeights
 
     @classmethod
     def of(cls, rows: Sequence[CaptionRow]) -> "CiderReward":
         """How rare a run is, is counted over these photos. That a sentence ends counts as a word of it."""
         references = tuple(
-            tuple(runs_of([*words_of(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
+            tuple(runs_of([*split_caption(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
         )
-        return cls(references, Rare.among(references))
+        return cls(references, RunWeights.among(references))
 
     def score(self, said: Sequence[Sequence[str]], photos: Sequence[int]) -> Tensor:
         """(N,): 1 is what CIDEr-D calls 10."""

@@ -34,6 +34,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
 from deepseek_mm.training.person_photos import (
     BoxedPhoto,
@@ -43,7 +44,6 @@ from deepseek_mm.training.person_photos import (
     prepare_box_features,
     speaks_of_people,
 )
-from deepseek_mm.whole import write_whole
 
 HELD_BACK = 10  # every tenth photo is kept for fitting the curve
 PULL = 0.02  # of the curve's slope, towards 1
@@ -286,4 +286,4 @@ def write_head(file: Path, head: BoxHead) -> None:
         name: value.detach().half() if name == "curve" else value.detach().bfloat16().contiguous()
         for name, value in head.state_dict().items()
     }
-    write_whole(file, save(state, metadata={"told": json.dumps({"tower": fingerprint((image_tower_file(),))})}))
+    atomic_write(file, save(state, metadata={"told": json.dumps({"tower": fingerprint((image_tower_file(),))})}))

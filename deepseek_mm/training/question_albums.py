@@ -25,7 +25,7 @@ from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.see.reader.asked import Asked, read_questions
+from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps, cache_rows
 from deepseek_mm.training.question_generation import PhotoQuestion, QuestionGenerator, imply_questions
@@ -167,7 +167,7 @@ class QuestionSampler:
     banks: Sequence[AlbumFeatures]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
-    asked: Asked
+    asked: QuestionBatch
     row_of: Mapping[str, int]  # question -> row of asked
     class_of: Mapping[str, int]
 
@@ -189,11 +189,18 @@ class QuestionSampler:
         counts[INDOOR] = (batch.indoor, batch.indoor_each)
         row_of = {question: row for row, question in enumerate(questions)}
         each = [counts[bank.album.name] for bank in banks]
-        return cls(banks, photos, each, read_questions(space, questions), row_of, class_of)
+        return cls(
+            banks,
+            photos,
+            each,
+            read_questions(space, [VqaQuestion.of(question) for question in questions]),
+            row_of,
+            class_of,
+        )
 
-    def draw_batch(self, chance: Random) -> tuple[Shown, Tensor, Asked, Tensor]:
+    def draw_batch(self, chance: Random) -> tuple[PictureBatch, Tensor, QuestionBatch, Tensor]:
         """Photos, the photo of each question, the questions, and the numbers of the right answers."""
-        shown: list[Shown] = []
+        shown: list[PictureBatch] = []
         photo_Q, rows_Q, right_Q = list[int](), list[int](), list[int]()
         for bank, photos, (count, each) in zip(self.banks, self.photos, self.counts, strict=True):
             some = chance.sample(photos, min(count, len(photos)))
@@ -206,7 +213,9 @@ class QuestionSampler:
                     rows_Q.append(self.row_of[pair.question])
                     right_Q.append(self.class_of[pair.answer])
             shown.append(bank.select(some, views))
-        every = Shown(*(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(Shown)))
+        every = PictureBatch(
+            *(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(PictureBatch))
+        )
         return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
 
     def select_pairs(self, pairs: Sequence[PhotoQuestion], *, mirrored: bool) -> list[PhotoQuestion]:

@@ -251,8 +251,8 @@ def find_assumed_things(pairs: Sequence[PhotoQuestion]) -> frozenset[str]:
     for pair in pairs:
         if pair.answer in CLOSED or pair.answer in NOTHING:
             continue
-        names |= {one_of(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
-        names.add(one_of(pair.answer.split()[-1]) if pair.answer else "")
+        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
+        names.add(canonical_noun(pair.answer.split()[-1]) if pair.answer else "")
     return frozenset(names - {""})
 
 

@@ -21,22 +21,20 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.config import SeeConfig
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of
-from deepseek_mm.encoders.quick import quick
-from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.kept import read_kept
-from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.notice.weights import read_noticer
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
-from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
-from deepseek_mm.see.reader.weights import MAKE, WEIGHTS, write_reader
+from deepseek_mm.see.notice.notice import MultiLabelTagger, read_noticer
+from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
+from deepseek_mm.see.reader.reader import MAKE, WEIGHTS, write_reader
+from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
+from deepseek_mm.see.weight_file import read_weights
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -68,8 +66,10 @@ def pack_reader(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Question
     """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
     noticer = read_noticer(space)
     nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
-    sure = fit_sure(*score_questions(net.eval(), mixed, nouns), answers, nouns=nouns)
-    weights = WitnessWeighing(space, Eyes(space, SeeConfig()), noticer, net, mixed, sure, answers).fit_weights()
+    sure = fit_calibration(*score_questions(net.eval(), mixed, nouns), answers, nouns=nouns)
+    weights = WitnessWeighing(
+        space, VisionPipeline(space, SeeConfig()), noticer, net, mixed, sure, answers
+    ).fit_weights()
     tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
@@ -84,11 +84,11 @@ class WitnessWeighing:
     """The four witnesses, heard about photos that were held out."""
 
     space: DefaultSpace
-    eyes: Eyes
-    noticer: Noticer
+    eyes: VisionPipeline
+    noticer: MultiLabelTagger
     net: ReaderNet
     mixed: QuestionSampler
-    sure: Sure
+    sure: AnswerCalibration
     answers: Sequence[str]
 
     def fit_weights(self) -> Weights:
@@ -113,16 +113,16 @@ class WitnessWeighing:
         return said, there
 
     @torch.inference_mode()
-    def weigh_photo(self, shown: Shown, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
+    def weigh_photo(self, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
         """The log-odds of reader, likeness, labels and what is noticed, question by question."""
         vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
         things = [find_noun(pair, nouns) for pair in pairs]
         names = sorted(set(things))
         (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
         (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
-        labels = self.eyes.labels(looks_of(self.space, shown.cells_BPC)[0])
+        labels = self.eyes.labels_of(looks_of(self.space, shown.cells_BPC)[0])
         asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
-        with quick():
+        with autocast_bf16():
             scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
         heard = []
         for thing, scores_V in zip(things, scores_QV, strict=True):
@@ -157,7 +157,7 @@ def score_questions(net: ReaderNet, mixed: QuestionSampler, nouns: Collection[st
             if not pairs:
                 continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
-            with quick():
+            with autocast_bf16():
                 scores.append(net(bank.select([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
             families += [family_of(pair.question, nouns) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]

@@ -32,7 +32,7 @@ BATCH = 64  # photos
 def pool_texts(model: SpaceModel, texts: Sequence[str]) -> Tensor:
     """(N, L, W): what the text tower makes of each text."""
     ordered, back_N = in_order_of_length(texts)
-    with quick():
+    with autocast_bf16():
         parts = [
             model.text_tower(ordered[start : start + TEXT_BATCH]).float()
             for start in range(0, len(ordered), TEXT_BATCH)
@@ -47,7 +47,7 @@ def embed_photos(model: SpaceModel, data: CaptionedViews) -> Tensor:
     def parts() -> Iterator[Tensor]:
         for start in range(0, len(data.rows), BATCH):
             photos = range(start, min(start + BATCH, len(data.rows)))
-            with quick():
+            with autocast_bf16():
                 yield model.image_head(model.map_of(data.middle(photos, [0] * len(photos)))).float()
 
     return torch.cat(list(parts()))

@@ -20,9 +20,7 @@ from torch import Tensor
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluation.question_sets import NOUNS
-from deepseek_mm.evaluation.question_sets import canonical_noun
-from deepseek_mm.evaluation.question_sets import split_words
+from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse

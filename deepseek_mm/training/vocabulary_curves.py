@@ -22,7 +22,7 @@ from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Calibration, Curve, against, standing_out, usual, word_vectors
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 PHOTOS, CELLS = 600, 400  # of the background that is kept
 ENOUGH = 15  # photos that must show a word before it gets an offset of its own
@@ -91,4 +91,4 @@ def save_vocabulary(file: Path, space: EmbeddingModel, calibration: Calibration)
     """Write what `see.vocabulary.read_calibration` reads."""
     told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
     arrays = {"photos": calibration.photos_MD.astype(np.float16), "cells": calibration.cells_QD.astype(np.float16)}
-    write_whole(file, save(arrays, metadata={"curves": json.dumps(told)}))
+    atomic_write(file, save(arrays, metadata={"curves": json.dumps(told)}))

@@ -31,8 +31,8 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.see.learned import FILE, Learned
 from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import tell_written
-from deepseek_mm.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ def save_names(file: Path, learned: Learned, fingerprint: str) -> None:
     """Write what `see.learned.read_learned` reads."""
     told = {"fingerprint": fingerprint, "names": learned.names}
     arrays = {"directions": learned.directions_LD.astype(np.float16), "offsets": learned.offsets_L.astype(np.float16)}
-    write_whole(file, save(arrays, metadata={"told": json.dumps(told)}))
+    atomic_write(file, save(arrays, metadata={"told": json.dumps(told)}))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

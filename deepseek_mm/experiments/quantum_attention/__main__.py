@@ -12,26 +12,20 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.experiments.quantum_attention.circuit import Ansatz
-from deepseek_mm.experiments.quantum_attention.circuit import draw_circuit
-from deepseek_mm.experiments.quantum_attention.circuit import import_pennylane
-from deepseek_mm.experiments.quantum_attention.circuit import measure_costs
-from deepseek_mm.experiments.quantum_attention.learn import HELD
-from deepseek_mm.experiments.quantum_attention.learn import TASKS
-from deepseek_mm.experiments.quantum_attention.learn import LearnConfig
-from deepseek_mm.experiments.quantum_attention.learn import TaskConfig
-from deepseek_mm.experiments.quantum_attention.learn import accuracy
-from deepseek_mm.experiments.quantum_attention.learn import draw_questions
-from deepseek_mm.experiments.quantum_attention.learn import run_all
-from deepseek_mm.experiments.quantum_attention.learn import score_as_oracle
-from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies
-from deepseek_mm.experiments.quantum_attention.summary import draw_costs
-from deepseek_mm.experiments.quantum_attention.summary import draw_noise
-from deepseek_mm.experiments.quantum_attention.summary import summarize_runs
-from deepseek_mm.training.loop import add_config_flags
-from deepseek_mm.training.loop import choose_config
-from deepseek_mm.training.report import make_report
-from deepseek_mm.training.report import write_report
+from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, draw_circuit, import_pennylane, measure_costs
+from deepseek_mm.experiments.quantum_attention.learn import (
+    HELD,
+    TASKS,
+    LearnConfig,
+    TaskConfig,
+    accuracy,
+    draw_questions,
+    run_all,
+    score_as_oracle,
+)
+from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, summarize_runs
+from deepseek_mm.training.loop import add_config_flags, choose_config
+from deepseek_mm.training.report import make_report, write_report
 
 COMMAND = (
     "python -m deepseek_mm.experiments.quantum_attention --report docs/learning/quantum.json --pictures docs/learning"

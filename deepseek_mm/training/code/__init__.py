@@ -24,6 +24,7 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.code.objectives import (
     CodeBatchConfig,
     CodeBatches,
@@ -46,7 +47,6 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
-from deepseek_mm.whole import write_whole
 
 PAIRS, READ = "pairs.jsonl", "packages.tsv"
 TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"
@@ -151,7 +151,7 @@ def load_learned(trained: Mapping[str, nn.Parameter], out: Path) -> None:
 
 def write_weights(file: Path, before: Mapping[str, Tensor], side: CodeSide) -> None:
     """Write what changed."""
-    write_whole(file, save(pack_changes(before, side.state_dict(), new=NEW)))
+    atomic_write(file, save(pack_changes(before, side.state_dict(), new=NEW)))
 
 
 def say(text: str) -> None:

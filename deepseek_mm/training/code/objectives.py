@@ -24,8 +24,14 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.code import BATCH, CodeSide
 from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.encoders.text import in_order_of_length
-from deepseek_mm.evaluate.code_search import nearest, score
-from deepseek_mm.evaluate.functions import Function, functions_of, plain, runs_of
+from deepseek_mm.evaluation.code_search import (
+    Function,
+    hash_runs,
+    list_functions,
+    normalize_question,
+    rank_by_cosine,
+    score_rankings,
+)
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
 from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
@@ -57,7 +63,7 @@ def make_package_pairs(package: Package, *, seed: int = 0) -> Iterator[CodePair]
     """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
     draw, known = Random(f"{seed} {package.name}"), set[int]()
     functions = [
-        f for f in functions_of(package) if len(f.text.splitlines()) >= LEAST_LINES and not is_benchmark(f.text)
+        f for f in list_functions(package) if len(f.text.splitlines()) >= LEAST_LINES and not is_benchmark(f.text)
     ]
     draw.shuffle(functions)
     taken = [function for function in functions[: 4 * MOST_OF_ONE] if is_new(function, known)][:MOST_OF_ONE]
@@ -70,7 +76,7 @@ def make_package_pairs(package: Package, *, seed: int = 0) -> Iterator[CodePair]
 
 def is_new(function: Function, known: set[int]) -> bool:
     """Is it none that was copied from one we know?"""
-    runs = runs_of(function.text)
+    runs = hash_runs(function.text)
     if len(runs & known) * 2 > len(runs):
         return False
     known |= runs
@@ -81,7 +87,7 @@ def make_function_pairs(function: Function, draw: Random) -> Iterator[CodePair]:
     """By its docstring if that says something; else by its name, which the code then does not show."""
     symbol, group = function.symbol, f"{function.package} {function.path}"
     bare = replace(symbol, doc="")
-    if len(plain(function.question).split()) >= LEAST_WORDS:
+    if len(normalize_question(function.question).split()) >= LEAST_WORDS:
         whole = " ".join(symbol.doc.split("\n\n")[0].split())
         question = whole if draw.random() < PARAGRAPH else function.question
         code = code_text(bare, function.text, function.path)
@@ -275,7 +281,7 @@ def compute_mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], shar
     """MRR@10 with this share of the tower."""
     tower_NW, table_NK = (torch.cat([a, g]) for a, g in zip(asked, given, strict=True))
     vectors = torch.cat([tower_NW * share**0.5, table_NK * (1 - share) ** 0.5], dim=-1).numpy()
-    return score(nearest(*(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]))).mrr10
+    return score_rankings(rank_by_cosine(*(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]))).mrr10
 
 
 @torch.inference_mode()
@@ -285,7 +291,7 @@ def embed_halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[T
     towers, tables = [], []
     for start in range(0, len(ordered), BATCH):
         ids_NT, mask_NT = side.tokens(ordered[start : start + BATCH])
-        with quick():
+        with autocast_bf16():
             towers.append(side.tower(ids_NT, mask_NT))
         tables.append(side.table(ids_NT, mask_NT, asks=asks))
     return torch.cat(towers)[back_N], torch.cat(tables)[back_N]

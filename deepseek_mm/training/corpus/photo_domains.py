@@ -1,10 +1,9 @@
 """The domains evidence and vision, made of captioned photos.
 
 Evidence: numbered facts in, a cited answer out, in exactly the words of the product's prompts. Simulated photos
-(`evaluation.pretend`) are asked about in every way that the program reads. Three tasks take turns: to answer from facts,
-draft and question; from facts and question alone; and to reword one claim, with the product's examples and without.
-Vision: from labels and boxes to a caption, and from captions to things.
-"""
+(`evaluation.paper_photos`) are asked about in every way that the program reads. Three tasks take turns: to answer from
+facts, draft and question; from facts and question alone; and to reword one claim, with the product's examples and
+without. Vision: from labels and boxes to a caption, and from captions to things."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -13,10 +12,9 @@ from random import Random
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.pretend import things_said
 from deepseek_mm.evaluation.abstain import read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import PaperPhoto, make_paper_photos, read_names
+from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.program.words import listed, with_article
 from deepseek_mm.rag.prompt import build_prompt, draft_prompt, facts, reading_prompt
@@ -138,7 +136,7 @@ def make_vision_items(sources: Sources, split: Split, draw: Random) -> Iterator[
                 yield make_merged_caption(photo, draw)
 
 
-def make_description(photo: Pretend, draw: Random) -> CorpusItem:
+def make_description(photo: PaperPhoto, draw: Random) -> CorpusItem:
     """Every region as the prompt prints it, and the caption that names most of their things, or nearly."""
     entries = [Evidence(number=n, region=region, score=0.2) for n, region in enumerate(photo.regions, start=1)]
     best = sorted(photo.captions, key=lambda caption: -sum(name in caption.lower() for name in photo.names))
@@ -146,15 +144,15 @@ def make_description(photo: Pretend, draw: Random) -> CorpusItem:
     return make_chat(name_photo(photo), f"{facts(entries)}\n\n{draw.choice(DESCRIBE)}", answer, system=SYSTEM)
 
 
-def make_thing_list(photo: Pretend, names: frozenset[str], draw: Random) -> CorpusItem:
+def make_thing_list(photo: PaperPhoto, names: frozenset[str], draw: Random) -> CorpusItem:
     """From words to things."""
     caption = draw.choice(photo.captions)
-    things = list(things_said([caption], names))
+    things = list(collect_mentions([caption], names))
     answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
     return make_chat(name_photo(photo), f'"{tidy(caption)}."\n{draw.choice(NAME_QUESTIONS)}', answer, system=SYSTEM)
 
 
-def make_comparison(photo: Pretend, other: Pretend, draw: Random) -> CorpusItem:
+def make_comparison(photo: PaperPhoto, other: PaperPhoto, draw: Random) -> CorpusItem:
     """Two people's words for one photo, or words for two photos that have no thing in common."""
     one, two = draw.sample(photo.captions, 2)
     alike = draw.random() < 0.5 or bool(photo.names & other.names)
@@ -165,7 +163,7 @@ def make_comparison(photo: Pretend, other: Pretend, draw: Random) -> CorpusItem:
     )
 
 
-def make_merged_caption(photo: Pretend, draw: Random) -> CorpusItem:
+def make_merged_caption(photo: PaperPhoto, draw: Random) -> CorpusItem:
     """The richest of several captions stands for all."""
     some = draw.sample(photo.captions, min(3, len(photo.captions)))
     lines = "\n".join(f"{n}. {tidy(caption)}." for n, caption in enumerate(some, start=1))

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Split
-from deepseek_mm.whole import write_whole
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, where the tokenizer knows it
 Ids = NDArray[np.uint16]
@@ -51,7 +51,7 @@ def cut_documents(item: CorpusItem, domain: str, tokenizer: Any, *, most: int) -
             yield make_document(domain, ids, learn)
         return
     ids = [
-        *tokenizer(plain(item.text, list_special_tokens(tokenizer)), add_special_tokens=False)["input_ids"],
+        *tokenizer(escape_marks(item.text, list_special_tokens(tokenizer)), add_special_tokens=False)["input_ids"],
         find_end_token(tokenizer),
     ]
     for start in range(0, len(ids), most):
@@ -126,7 +126,7 @@ def write_shard(file: Path, documents: Sequence[TokenDocument], *, key: str) -> 
     ends_M = np.cumsum([len(document) for document in documents], dtype=np.int64)
     buffer = io.BytesIO()
     np.savez(buffer, ids=ids_N, learn=learn_N, ends=ends_M, key=np.array(key))
-    write_whole(file, buffer.getvalue())
+    atomic_write(file, buffer.getvalue())
 
 
 def is_made(file: Path, *, key: str) -> bool:

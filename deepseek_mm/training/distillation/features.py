@@ -20,22 +20,21 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, positions
-from deepseek_mm.encoders.edge import CELLS, COUNTED, MIDDLE_CHANNELS, shrunk
+from deepseek_mm.encoders.edge import CELLS, COUNTED, MIDDLE_CHANNELS, shrink_map
 from deepseek_mm.encoders.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, load_image_tower, to_pixels
 from deepseek_mm.encoders.packaged import small_tower_file
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
-from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.see.notice.net import NoticeNet
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.notice.notice import NoticeNet, read_noticer
 from deepseek_mm.see.reader.net import ReaderNet
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.training.feature_maps import read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
 
@@ -97,7 +96,7 @@ class TeacherAndStudent:
     @torch.inference_mode()
     def look(self, squares: Squares) -> dict[str, Tensor]:
         """By the names of SHAPES, bfloat16."""
-        with quick():
+        with autocast_bf16():
             maps = self.model.maps(squares)
             vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
             cells_BPC = maps.cells().float()
@@ -119,7 +118,7 @@ class TeacherAndStudent:
 def compute_student_maps(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
     """The student's maps."""
     middle_BCMM = tower.lower(to_pixels(squares))
-    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrunk(middle_BCMM)}
+    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrink_map(middle_BCMM)}
 
 
 def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
@@ -149,7 +148,7 @@ def _cache_view(
     squares = read_squares(paths, view, start=done)
     bar = tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr, mininterval=20)
     with bar:
-        for some in batched_ahead(squares, size=BATCH) if done < len(paths) else ():
+        for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
             for key, value in looks(some).items():
                 arrays[key][done : done + len(some)] = to_bf16_bits(value)
             done += len(some)
@@ -237,7 +236,7 @@ class DistillationRun:
         captions = [caption for row in rows for caption in row.captions]
         file = self.maps / f"texts-{split}.npy"
         file.parent.mkdir(parents=True, exist_ok=True)
-        vectors = kept(file, lambda: self.both.space.embed_texts(captions))
+        vectors = cache_array(file, lambda: self.both.space.embed_texts(captions))
         return np.split(vectors, np.cumsum([len(row.captions) for row in rows])[:-1])
 
     @property
@@ -246,14 +245,14 @@ class DistillationRun:
         return self.out / "looks"
 
 
-def kept(file: Path, make: Callable[[], Floats]) -> Floats:
+def cache_array(file: Path, make: Callable[[], Floats]) -> Floats:
     """What lies in the file, which is made where it is missing."""
     if not file.is_file():
         draft = file.with_suffix(".draft.npy")
         np.save(draft, make())
         draft.replace(file)
-    held: Floats = np.load(file)
-    return held
+    array: Floats = np.load(file)
+    return array
 
 
 def list_owners(texts: Sequence[Floats]) -> np.ndarray:

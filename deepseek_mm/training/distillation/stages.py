@@ -17,17 +17,15 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
 from deepseek_mm.encoders.text import LAYERS
 from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
-from deepseek_mm.lm.find import EDGE_FOLDER
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.model_folders import find_folder
+from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
 from deepseek_mm.runtime.quantize.student import write_student
-from deepseek_mm.see.notice.weights import WEIGHTS as NOTICES
-from deepseek_mm.see.notice.weights import Kept, write_noticer
-from deepseek_mm.see.reader.reader import read_reader
-from deepseek_mm.see.reader.weights import WEIGHTS as READS
-from deepseek_mm.see.reader.weights import read_reader, write_reader
+from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
+from deepseek_mm.see.notice.notice import Kept, write_noticer
+from deepseek_mm.see.reader.reader import WEIGHTS as READS
+from deepseek_mm.see.reader.reader import read_reader, write_reader
 from deepseek_mm.training.distillation.features import DEV, DistillationFeatures, DistillationRun, list_owners
 from deepseek_mm.training.distillation.language_lessons import SpeechConfig, SpeechLessons, write_short_tokenizer
 from deepseek_mm.training.distillation.language_lessons import make_student_decoder as begun_speech
@@ -54,7 +52,7 @@ def measure_teacher_recalls(house: DistillationRun) -> RetrievalReport:
     """The teacher's on the dev photos, from the vectors that were kept."""
     texts, kept = house.embed_captions(DEV), house.open_dev_features().views[0]["vectors"]
     photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16).float().numpy()
-    return score(photos_MD, np.concatenate(texts), list_owners(texts))
+    return score_vectors(photos_MD, np.concatenate(texts), list_owners(texts))
 
 
 def read_run_recalls(folder: Path) -> dict[str, Mapping[str, float]]:

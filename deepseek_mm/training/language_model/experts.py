@@ -17,9 +17,7 @@ from torch.nn import functional as F
 from deepseek_mm.config import between
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.experts import Expert
-from deepseek_mm.lm.gate import Gate, LookBack
-from deepseek_mm.lm.moe import Routing, balance_loss, compute_load, z_loss
+from deepseek_mm.lm.moe import Expert, Gate, LookBack, Routing, balance_loss, compute_load, z_loss
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.changes import TALL, THIN
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.packed_batch import PackedAttention
+from deepseek_mm.lm.weights import TALL, THIN
 
 
 class LoraLinear(nn.Module):

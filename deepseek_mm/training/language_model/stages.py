@@ -188,7 +188,9 @@ def begin_reach(args: argparse.Namespace, stage: LmStageConfig) -> tuple[Trainer
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = ReachDistiller(teacher, student, choose_config(ReachConfig(), args))
     if args.begin:
-        load_earlier(distiller.trained, read_reach(args.begin, to_product_shape(shape), known_by=find_base_fingerprint(args)))
+        load_earlier(
+            distiller.trained, read_reach(args.begin, to_product_shape(shape), known_by=find_base_fingerprint(args))
+        )
 
     def backward(rows: PackedRows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
         return distiller.backward(rows.ids_NT, chance, share=share)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.moe import Routing, balance_loss, z_loss
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape
@@ -148,7 +148,7 @@ def train_single(
 def compute_loss(decoder: Decoder, ids_BT: Tensor) -> Tensor:
     """Cross-entropy of the next byte, nats, and what the gates cost."""
     read_BT = ids_BT[:, :-1]
-    hidden, routings = decoder(decoder.embed(read_BT), Whole(decoder.shape, torch.ones_like(read_BT)))
+    hidden, routings = decoder(decoder.embed(read_BT), FullTextAttention(decoder.shape, torch.ones_like(read_BT)))
     return F.cross_entropy(decoder.logits(hidden).flatten(0, 1), ids_BT[:, 1:].flatten()) + compute_gate_cost(
         routings, decoder.shape
     )

@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import Whole, visible
-from deepseek_mm.lm.changes import TALL, THIN
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention, is_visible
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, Reach
+from deepseek_mm.lm.weights import TALL, THIN
 from deepseek_mm.training.language_model.reach import add_lora
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)
 
 
-class PrefillAttention(Whole):
+class PrefillAttention(FullTextAttention):
     """Whole texts, padded on the right; their keys and values are kept."""
 
     def __init__(self, shape: DecoderShape, segments_BT: Tensor) -> None:
@@ -63,11 +63,11 @@ class DecodeAttention:
         rows_B, places_B = torch.arange(len(q_BTHK)), self.positions_BT[:, 0]
         keys_BSGK[rows_B, places_B], values_BSGK[rows_B, places_B] = k_BTGK[:, 0], v_BTGK[:, 0]
         cells_S = torch.arange(keys_BSGK.shape[1])
-        mask_BTS = visible(self.shape.slot_reach(slot), self.positions_BT[:, :, None], cells_S)
+        mask_BTS = is_visible(self.shape.slot_reach(slot), self.positions_BT[:, :, None], cells_S)
         return attend_plainly(q_BTHK, keys_BSGK, values_BSGK, mask_BTS[:, None])
 
 
-class TreeAttention(Whole):
+class TreeAttention(FullTextAttention):
     """Rows of a prompt and its answers as a tree: what several answers begin with stands there once."""
 
     def __init__(self, shape: DecoderShape, before_BTT: Tensor, positions_BT: Tensor) -> None:
@@ -77,7 +77,7 @@ class TreeAttention(Whole):
 
     def _make(self, reach: Reach) -> Tensor:
         here, there = self.positions_BT[:, :, None], self.positions_BT[:, None, :]
-        return (self._before_BTT & visible(reach, here, there))[:, None]
+        return (self._before_BTT & is_visible(reach, here, there))[:, None]
 
 
 def widen(x_BSGK: Tensor, rows_B: Tensor, cells: int) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from deepseek_mm.evaluate.code.tasks import is_said
+from deepseek_mm.evaluation.code_tasks import is_askable_line
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, StepsConfig, make_gather, read_log, train_steps
@@ -220,7 +220,7 @@ def make_lessons(
 def split_ids(problem: CodeProblem, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """Tokens before the first line that is asked for, and those of the rest; no rest if a token is in both."""
     lines = problem.code.split("\n")
-    start = next((n for n, line in enumerate(lines) if is_said(line) and line[:1] == " "), len(lines))
+    start = next((n for n, line in enumerate(lines) if is_askable_line(line) and line[:1] == " "), len(lines))
     before = (problem.head + "".join(f"{line}\n" for line in lines[:start])).rstrip()
     prompt = tokenizer(before)["input_ids"]
     whole = tokenizer(problem.head + problem.code + END)["input_ids"]
