@@ -75,7 +75,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--texts", metavar="N", type=int, default=3, help="long: texts of prose and of code")
     group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle: tokens of a text")
     group.add_argument("--depths", metavar="D", type=float, nargs="+", help="needle: 0 at the start, 1 at the end")
-    group.add_argument("--pictures", metavar="FOLDER", type=Path, help="where pictures are drawn, such as docs")
+    group.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the drawings, such as docs/pictures")
 
 
 def score_models(args: Namespace, desk: Desk) -> ModelReports:
