@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 
 from ui.words import LANGUAGES, Words, in_language
 
-TABS = ("ask", "code", "search", "library", "learning", "history", "settings")
+TABS = ("ask", "code_tab", "search", "library", "learning", "history", "settings")
 SIZES = ((1280, 860), (390, 860))  # wide, narrow
 SCALE = 0.5
 GAP_PX = 12

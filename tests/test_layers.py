@@ -1,4 +1,4 @@
-"""Imports point downwards. This file is the architecture; the rest is detail."""
+"""Imports point downwards. `FLOORS` is the architecture, and docs/architecture.md prints it."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from floors_table import PAGE, path_of, with_table
 
 ROOT = Path(__file__).parent.parent
 
@@ -150,6 +151,16 @@ EDGES = sorted((here, there) for here, targets in IMPORTS.items() for there in t
 
 def test_every_module_has_a_floor():
     assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS] == []
+
+
+def test_the_page_of_the_architecture_prints_these_floors():
+    page = PAGE.read_text()
+    assert with_table(page, FLOORS) == page, "print it anew with: python tests/floors_table.py"
+    assert with_table(page, FLOORS[1:]) != page
+
+
+def test_every_floor_holds_what_is_there():
+    assert [unit for unit in HEIGHT if not (ROOT / path_of(unit, ROOT)).exists()] == []
 
 
 def test_imports_point_downwards():
