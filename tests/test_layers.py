@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from floors_table import PAGE, path_of, with_table
+from printed_tables import check_table, floors_table, path_of, with_table
 
 ROOT = Path(__file__).parent.parent
 
@@ -154,13 +154,18 @@ def test_every_module_has_a_floor():
 
 
 def test_the_page_of_the_architecture_prints_these_floors():
-    page = PAGE.read_text()
-    assert with_table(page, FLOORS) == page, "print it anew with: python tests/floors_table.py"
-    assert with_table(page, FLOORS[1:]) != page
+    check_table(ROOT / "docs" / "architecture.md", floors_table(FLOORS))
+
+
+def test_a_table_takes_the_place_of_the_one_with_its_heading_and_of_nothing_else():
+    page = "a\n\n| x | y |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n| z |\n"
+    assert with_table(page, "| x | y |\n|---|---|\n| 5 | 6 |") == "a\n\n| x | y |\n|---|---|\n| 5 | 6 |\n\n| z |\n"
+    with pytest.raises(ValueError, match="no table is headed"):
+        with_table(page, "| w |\n|---|\n")
 
 
 def test_every_floor_holds_what_is_there():
-    assert [unit for unit in HEIGHT if not (ROOT / path_of(unit, ROOT)).exists()] == []
+    assert [unit for unit in HEIGHT if not (ROOT / path_of(unit)).exists()] == []
 
 
 def test_imports_point_downwards():
