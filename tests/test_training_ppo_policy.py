@@ -5,8 +5,8 @@ from lm_help import decoder
 from ppo_help import PUZZLE, Letters, policy
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
-from deepseek_mm.lm.weights import merge_changes
-from deepseek_mm.training.ppo.policy import AnswerGroup, AnswerTree, merged_changes, read_groups, select_answers
+from deepseek_mm.lm.weights import TALL, THIN, merge_changes
+from deepseek_mm.training.ppo.policy import AnswerGroup, AnswerTree, read_groups, select_answers
 
 PROMPT = [5, 6, 7]
 ANSWERS = [[1, 2, 3], [1, 2, 4, 5], [9], [1, 2, 3]]
@@ -80,6 +80,10 @@ def test_texts_that_are_read_think_as_those_that_were_written():
 
 
 @torch.no_grad()
+def merged_changes(trained):
+    return {name: value for name, value in trained.items() if name.endswith((THIN, TALL))}
+
+
 def test_merged_changes_make_a_plain_decoder_that_says_the_same():
     mine, plain = policy(moved=True), decoder().float()
     plain.load_state_dict(merge_changes(plain.state_dict(), merged_changes(mine.parameters_by_name)))

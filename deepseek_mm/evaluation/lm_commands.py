@@ -14,9 +14,10 @@ from deepseek_mm.terminal import Desk, config_of
 if TYPE_CHECKING:
     from deepseek_mm.evaluation.language import LanguageReport
     from deepseek_mm.evaluation.needle import NeedleReport
+    from deepseek_mm.evaluation.pruning import PruningReport
     from deepseek_mm.lm.decoder import Decoder
 
-MEASURES = ("domains", "long", "needle")
+MEASURES = ("domains", "long", "needle", "pruning")
 BASE = "base"
 
 
@@ -72,8 +73,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES), help="all, if left out")
     group.add_argument("--corpus", metavar="FOLDER", type=Path, help="made by: train corpus")
     group.add_argument("--rows", metavar="N", type=int, default=12, help="domains: rows of 512 tokens of each")
-    group.add_argument("--texts", metavar="N", type=int, default=3, help="long: texts of prose and of code")
-    group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle: tokens of a text")
+    group.add_argument("--texts", metavar="N", type=int, default=3, help="long, pruning: texts of prose and of code")
+    group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle, pruning: tokens of a text")
     group.add_argument("--depths", metavar="D", type=float, nargs="+", help="needle: 0 at the start, 1 at the end")
     group.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the drawings, such as docs/pictures")
 
@@ -90,6 +91,8 @@ def score_models(args: Namespace, desk: Desk) -> ModelReports:
             parts[name] = score_domains(args, models)
         elif name == "long":
             parts |= score_long_texts(args, models)
+        elif name == "pruning":
+            parts[name] = score_pruning(args, models)
         else:
             parts[name] = score_needles(args, models, config.lm.name, cache, desk)
     return ModelReports(parts=parts)
@@ -138,6 +141,15 @@ def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[s
     full, *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
     tokens = count_tokens(texts, lengths)
     return {f"long {name}": make_long_report(name, full[1], found, tokens=tokens) for name, found in others}
+
+
+def score_pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
+    """What cutting weak links of attention costs every model."""
+    from deepseek_mm.evaluation.pruning import LENGTH, evaluate_pruning
+    from deepseek_mm.training.language_model.runs import read_long_texts
+
+    length = min(args.lengths or [LENGTH])
+    return evaluate_pruning(models, read_long_texts(args.corpus, texts=args.texts, length=length))
 
 
 def score_needles(

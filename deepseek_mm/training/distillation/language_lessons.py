@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import torch
@@ -143,8 +142,3 @@ class SpeechLessons:
 
     def _parts(self, ends: Sequence[int]) -> list[range]:
         return [range(start, end) for start, end in pairwise((0, *ends))]
-
-
-def sample_rows(rows: PackedRows, count: int, seed: int = 0) -> PackedRows:
-    """Some rows, always the same."""
-    return rows.take(sorted(Random(seed).sample(range(len(rows)), min(count, len(rows)))))

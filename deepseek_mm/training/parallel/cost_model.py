@@ -180,17 +180,12 @@ class Machine:
 
     name: str
     flops: float  # a second, that training reaches
-    memory_gb: float
     inner_gb_s: float  # of the wires between tensor ranks
     outer_gb_s: float  # of all others
 
 
-H100 = Machine(
-    name="H100, 40 % of its 989 TFLOP/s in bfloat16", flops=0.4 * 989e12, memory_gb=80, inner_gb_s=450, outer_gb_s=50
-)
-OURS = Machine(
-    name="a core of the machine we have, stated at 0.1 TFLOP/s", flops=1e11, memory_gb=24, inner_gb_s=5, outer_gb_s=5
-)
+H100 = Machine(name="H100, 40 % of its 989 TFLOP/s in bfloat16", flops=0.4 * 989e12, inner_gb_s=450, outer_gb_s=50)
+OURS = Machine(name="a core of the machine we have, stated at 0.1 TFLOP/s", flops=1e11, inner_gb_s=5, outer_gb_s=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,6 @@ from deepseek_mm.config import between
 from deepseek_mm.lm.attention_backend import FullTextAttention, is_visible
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, Reach
-from deepseek_mm.lm.weights import TALL, THIN
 from deepseek_mm.training.language_model.reach import add_lora
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)
@@ -235,11 +234,6 @@ def rename_change(name: str, first: int) -> str:
     """A name within the changed layers -> in the whole decoder."""
     number, _, rest = name.partition(".")
     return f"layers.{int(number) + first}.{rest}"
-
-
-def merged_changes(trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What of the trained belongs to the decoder."""
-    return {name: value for name, value in trained.items() if name.endswith((THIN, TALL))}
 
 
 def select_answers(group: AnswerGroup, numbers: Sequence[int]) -> AnswerGroup:
