@@ -12,9 +12,8 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.terminal import Desk, config_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluation.language import LanguageReport
+    from deepseek_mm.evaluation.language import LanguageReport, PruningReport
     from deepseek_mm.evaluation.needle import NeedleReport
-    from deepseek_mm.evaluation.pruning import PruningReport
     from deepseek_mm.lm.decoder import Decoder
 
 MEASURES = ("domains", "long", "needle", "pruning")
@@ -145,7 +144,7 @@ def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[s
 
 def score_pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
     """What cutting weak links of attention costs every model."""
-    from deepseek_mm.evaluation.pruning import LENGTH, evaluate_pruning
+    from deepseek_mm.evaluation.language import LENGTH, evaluate_pruning
     from deepseek_mm.training.language_model.runs import read_long_texts
 
     length = min(args.lengths or [LENGTH])

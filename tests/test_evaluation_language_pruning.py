@@ -7,7 +7,7 @@ import torch
 from lm_help import decoder
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.pruning import PrunedReading, PruningReport, evaluate_pruning
+from deepseek_mm.evaluation.language import PrunedReading, PruningReport, evaluate_pruning
 
 CHANCE = torch.Generator().manual_seed(0)
 TEXTS = {kind: [torch.randint(0, 512, (60,), generator=CHANCE).tolist()] for kind in ("text", "code")}
