@@ -22,11 +22,11 @@ from deepseek_mm.benchmarks.index import (
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, BenchSizes, TableLine, format_json, format_table
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.config import Config, IndexConfig
-from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.machine import about, commit, processor
 from deepseek_mm.terminal import Desk
 from index.allowed_ids import AllowedIds
 from index.codes import Codes
+from index.memory import VectorMemory
 
 SLOW = BenchResult(lines=(TableLine(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
 FAST = BenchResult(lines=(TableLine(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})
@@ -147,7 +147,7 @@ def test_rows_come_with_rising_ids_and_making_them_is_timed_apart():
 
 
 def test_queries_are_asked_one_by_one_and_each_is_timed():
-    crowds, memory = ClusteredVectors(50, 64), PagedMemory(64, IndexConfig())
+    crowds, memory = ClusteredVectors(50, 64), VectorMemory(64, IndexConfig())
     memory.catch_up(50, lambda last_id: make_vector_rows(crowds, 50, [0.0]))
     times, found = time_queries(memory, crowds.queries(3), AllowedIds(np.arange(1, 51)))
     assert (len(times), [len(ids) for ids in found]) == (3, [10, 10, 10])

@@ -86,11 +86,11 @@ def test_the_process_writes_its_outcome_as_its_last_line(model):
 def chunks(model, ids, *, chunk):
     """Hidden states of all tokens, read chunk by chunk."""
     memory = open_memory(model.shape, tokens=len(ids), sequences=1, chunk=chunk, like=model.embedding.weight)
-    text, parts = memory.book.start(ids, most=len(ids)), []
+    text, parts = memory.blocks.start(ids, most=len(ids)), []
     while text.length < len(ids):
         plain = FullAttention(memory, [text], min(chunk, len(ids) - text.length))
         parts.append(model(model.embed(plain.ids_BT), plain)[0])
-        memory.book.advance(text, parts[-1].shape[1])
+        memory.blocks.advance(text, parts[-1].shape[1])
     return torch.cat(parts, 1)
 
 

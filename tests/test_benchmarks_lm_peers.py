@@ -138,7 +138,7 @@ def passes(monkeypatch):
             seen.append(([text.length for text in texts], count))
             super().__init__(memory, texts, count, **more)
 
-    monkeypatch.setattr("deepseek_mm.lm.paged_runner.Paged", Noted)
+    monkeypatch.setattr("deepseek_mm.lm.engine.model_runner.PagedPass", Noted)
     return seen
 
 

@@ -3,7 +3,7 @@
 Several threads run it side by side. Matrices are shared out by tiles of outputs, attention by keys; between two stages
 the threads wait for each other, five times a layer. All state is in arrays that the caller laid out (`layout`).
 
-It is the arithmetic of `lm.model` in float32, over weights in few bits and keys in bfloat16.
+It is the arithmetic of `lm.decoder` in float32, over weights in few bits and keys in bfloat16.
 """
 
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE

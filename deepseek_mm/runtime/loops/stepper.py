@@ -127,7 +127,7 @@ class Loops:
 
 
 class Stepper:
-    """`lm.paged_runner.Steps` over one memory, on as many threads as torch has."""
+    """`lm.engine.model_runner.DecodeStep` over one memory, on as many threads as torch has."""
 
     most = MOST
 

@@ -150,7 +150,7 @@ class Policy(nn.Module):
 
     @property
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
-        """By name: the changes as `lm.changes` merges them, and the value head."""
+        """By name: the changes as `lm.weights` merges them, and the value head."""
         return {**self.changes, **{f"value.{name}": p for name, p in self.value.named_parameters()}}
 
     def load_learned(self, learned: Mapping[str, Tensor]) -> None:
