@@ -19,9 +19,8 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.language import score_long
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import write_changes
-from deepseek_mm.parse.nouns import Document
 from deepseek_mm.terminal import Desk
-from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
+from deepseek_mm.training.corpus.token_shards import TokenDocument, shard_file, write_shard
 
 
 @pytest.mark.campaign(times=1, only=True)
@@ -98,7 +97,9 @@ def write_corpus(folder: Path) -> dict[str, list[list[int]]]:
     draw, texts = torch.Generator().manual_seed(2), {}
     for kind, domain in (("text", "english"), ("code", "code")):
         ids = torch.randint(300, (80,), generator=draw)
-        document = Document(domain=domain, ids_T=ids.numpy().astype("uint16"), learn_T=torch.ones(80).bool().numpy())
+        document = TokenDocument(
+            domain=domain, ids_T=ids.numpy().astype("uint16"), learn_T=torch.ones(80).bool().numpy()
+        )
         write_shard(shard_file(folder, domain, "long_held"), [document], key="")
         texts[kind] = [ids.tolist()]
     return texts

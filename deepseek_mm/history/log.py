@@ -31,7 +31,9 @@ from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Schema
 from index.region import UPLOADS
 
-HISTORY = Schema(create=create_tables, oldest="0008", errors=LibraryErrors(noun="history"), counted=COUNTED)
+HISTORY = Schema(
+    create=create_tables, oldest="0008", errors=LibraryErrors(noun="history"), counted=COUNTED, writable=False
+)
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 

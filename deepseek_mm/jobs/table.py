@@ -37,6 +37,7 @@ JOBS = Schema(
         if_damaged="Move it away, and start again what was waiting in it: mv {path} {path}.damaged",
     ),
     counted=COUNTED,
+    writable=False,
 )
 OURS = JobRequest(by="")  # the library's own work
 TOKEN_BYTES = 16

@@ -69,7 +69,7 @@ class Database:
         """`noted`: what was written is noted beside the file, too, so that a loss is seen (`counters`)."""
         self.path, self.schema, self._noted = path, schema, noted
         with self._explain():
-            _check_place(path, schema.errors)
+            _check_place(path, schema)
             if not path.exists():
                 create_database(path, self._fill)
             self._open(_open_engine(path, schema))
@@ -287,12 +287,14 @@ def begin_transaction(connection: Connection, schema: Schema) -> None:
     connection.info[NOTED] = count_write(driver) if tables else None
 
 
-def _check_place(path: Path, errors: DatabaseErrors) -> None:
+def _check_place(path: Path, schema: Schema) -> None:
+    errors = schema.errors
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise errors.read_only(path, str(error)) from error
-    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    closed = not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK))
+    if closed and (schema.writable or not path.exists()):
         raise errors.read_only(path, "it cannot be written")
     if path.is_dir():
         raise errors.damage(path, "it is a folder")

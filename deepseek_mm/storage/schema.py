@@ -122,6 +122,7 @@ class Schema:
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say
     checked: bool = True  # whether all pages are looked at when a file is opened
+    writable: bool = True  # whether a file that cannot be written is refused, or else opened to be read
     page_bytes: int = 4096
     cache_kb: int = 2000  # of pages, for each connection
     connections: int = 5  # that stay open when nobody uses them
