@@ -24,7 +24,7 @@ from index.queries import STORED
 from index.region import Source
 from index.row_mapper import SOURCE_FIELDS
 from index.store import RegionStore
-from index.tables import LabelRow, RegionRow, SourceRow, VectorRow
+from index.tables import LabelRow, RegionRow, SourceRow, VectorRow, sort_keys
 from index.vectors import Floats
 
 REGIONS = 10  # of a photo
@@ -118,11 +118,12 @@ def tables_of(first: int, vectors_ND: Floats) -> Iterator[tuple[Any, list[dict[s
 def photo(number: int) -> dict[str, Any]:
     """A row of the sources."""
     source = Source(id=number, path=f"/photos/{number % 100}/{number}.jpg", format="jpeg", digest=f"{number:064x}")
-    return {"id": number} | {name: getattr(source, name) for name in SOURCE_FIELDS}
+    fields = {name: getattr(source, name) for name in SOURCE_FIELDS}
+    return {"id": number} | fields | sort_keys(source.path, source.taken_at, source.modified_ns)
 
 
 def region(number: int) -> dict[str, Any]:
     """A row of the regions; the first of each ten is the whole photo."""
     row = {"id": number, "source_id": (number - 1) // REGIONS + 1, "kind": "whole" if number % REGIONS == 1 else "part"}
     box = {"left_px": 0, "top_px": 0, "right_px": 640, "bottom_px": 480, "colours": ["red", "blue"]}
-    return row | box | {"text": "", "page": 0, "first_line": 0, "last_line": 0}
+    return row | box | {"text": "", "called": "", "page": 0, "first_line": 0, "last_line": 0}
