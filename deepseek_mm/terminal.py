@@ -2,9 +2,6 @@
 
 Exit codes: 0 done, 1 nothing found, an unhealthy installation or a warning of rules, 2 an error that the user can fix,
 130 Ctrl-C. Commands of `cli` and of the laboratory share it; tests hand in other streams and models.
-
-Exit codes: 0 done, 1 nothing found, an unhealthy installation or a warning of rules, 2 an error
-that the user can fix, 130 Ctrl-C.
 """
 
 import json

@@ -75,9 +75,9 @@ def test_it_asks_ten_different_requests_and_times_what_a_user_waits_for(project)
 def test_a_request_that_is_refused_is_told_and_the_server_is_ended(project):
     root = project(status=503)
     house = Checkout(root, root / "room" / "library", root / "room" / "log")
-    with house.running(wait_ready=True) as process, pytest.raises(ServerError, match="/ask answers 503"):
+    with house.running(wait_ready=True) as server, pytest.raises(ServerError, match="/ask answers 503"):
         house.post("/ask", {})
-    assert process.poll() is not None
+    assert server.process.poll() is not None
 
 
 def test_a_command_that_fails_is_told(project):

@@ -15,18 +15,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from socket import create_server
 from typing import Any
 
 import httpx
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
-from deepseek_mm.benchmarks.servers import own_mb, resident_mb
+from deepseek_mm.benchmarks.servers import POLL_S, START_S, ServerProcess, find_free_port, resident_mb
 from deepseek_mm.errors import ServerError
 from deepseek_mm.machine import ROOT
 
-POLL_S, START_S, END_S = 0.05, 600.0, 30.0
-READY = "ready: "
 PHOTOS = ("cat.jpg", "coffee.jpg")
 QUESTIONS = (
     "Which photos show a dog?",
@@ -51,14 +48,15 @@ def start(setting: BenchSetting, root: Path = ROOT) -> BenchResult:
         pass
     setting.note("starting again")
     begun = time.perf_counter()
-    with house.running() as process:
+    with house.running() as server:
         house.get_page()
         page_s = time.perf_counter() - begun
         house.post("/ask", {"question": QUESTIONS[0]})
         answer_s = time.perf_counter() - begun
-        ready_s = house.wait_ready(process) - begun
+        server.url()
+        ready_s = time.perf_counter() - begun
         house.ask_the_rest()
-        rss_mb, server_mb = resident_mb(process.pid), own_mb(process.pid)
+        rss_mb, server_mb = resident_mb(server.process.pid), server.resident_mb()
         asks_s = [house.command("ask", QUESTIONS[1]) for _ in range(ASKS)]
     setting.note("commands without a server")
     alone_s = house.command("ask", QUESTIONS[1])
@@ -93,32 +91,17 @@ class Checkout:
     def __init__(self, root: Path, data: Path, log: Path) -> None:
         self.root, self.data, self.log = root, data, log
         self.environ = os.environ | {"PYTHONPATH": str(root), "DEEPSEEK_MM_DATA": str(data)}
-        with create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = find_free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=START_S, trust_env=False)
 
     @contextmanager
-    def running(self, *, wait_ready: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-        """A server as a user starts it, ended afterwards."""
-        words = [sys.executable, "app.py", "--data", str(self.data), "--port", str(self.port)]
-        with self.log.open("w") as log:
-            process = subprocess.Popen(words, cwd=self.root, env=self.environ, stdout=log, stderr=subprocess.STDOUT)
-        try:
+    def running(self, *, wait_ready: bool = False) -> Iterator[ServerProcess]:
+        """A server as a user starts it, ended afterwards. ServerError with its last words if it does not start."""
+        words = ["app.py", "--data", str(self.data), "--port", str(self.port)]
+        with ServerProcess(words, self.log, cwd=self.root, environ=self.environ) as server:
             if wait_ready:
-                self.wait_ready(process)
-            yield process
-        finally:
-            process.terminate()
-            process.wait(END_S)
-
-    def wait_ready(self, process: "subprocess.Popen[bytes]") -> float:
-        """When it says that all is open, by the clock. ServerError with what it said if it ends before."""
-        give_up = time.perf_counter() + START_S
-        while READY not in (said := self.log.read_text(errors="replace")):
-            if process.poll() is not None or time.perf_counter() > give_up:
-                raise ServerError(f"the server did not start. Try it with: make run. It said:\n{said[-2000:]}")
-            time.sleep(POLL_S)
-        return time.perf_counter()
+                server.url()
+            yield server
 
     def get_page(self) -> None:
         """Return when `GET /` is 200. ServerError if it never is."""

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from socket import create_server
@@ -27,12 +27,17 @@ READY = "ready: "
 class ServerProcess:
     """Runs while the `with` block does; what it prints goes into a log."""
 
-    def __init__(self, words: Sequence[str], log: Path, *, cwd: Path = ROOT) -> None:
-        self._words, self._log, self._cwd = [sys.executable, *words], log, cwd
+    def __init__(
+        self, words: Sequence[str], log: Path, *, cwd: Path = ROOT, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """`environ` is its environment; None leaves it that of this process."""
+        self._words, self._log, self._cwd, self._environ = [sys.executable, *words], log, cwd, environ
 
     def __enter__(self) -> Self:
         with self._log.open("w") as log:
-            self.process = subprocess.Popen(self._words, cwd=self._cwd, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                self._words, cwd=self._cwd, env=self._environ, stdout=log, stderr=subprocess.STDOUT
+            )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -83,12 +88,17 @@ class PageServer(ServerProcess):
 @contextmanager
 def start_api(setting: BenchSetting) -> Iterator[str]:
     """The address of `python -m deepseek_mm serve` over an empty library, setting.folder / "library"."""
-    with create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = find_free_port()
     words = ["-m", "deepseek_mm", "serve", "--data", str(setting.folder / "library")]
     words += ["--set", f"serve.port={port}", "--set", "library.read_text=false"]
     with ServerProcess(words, setting.folder / "serve.log") as server:
         yield server.url()
+
+
+def find_free_port() -> int:
+    """A port on loopback at which nothing listens just now."""
+    with create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def describe_settings(config: Config) -> str:

@@ -4,12 +4,10 @@ The decoder does not know whether its keys lie in pages, in a chunk or in a whol
 plainest of those: whole texts, masks over all pairs of tokens. It trains the model, and it is the truth that kernels
 and caches are compared with.
 
+`PrunedAttention` is a reference, to measure with (`eval lm --measure pruning`): the weights must be known before any of
+them can be dropped, so nothing is saved.
+
 Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head width, N blocks
-
-A reference, to measure with (evaluate/pruning.py): the weights must be known before any of them can be dropped, so
-nothing is saved.
-
-Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head width
 """
 
 from typing import Protocol

@@ -1,7 +1,5 @@
 """The model runner: what the engine asks of a model with its memory, and the runner over the paged cache.
 
-Shape key:  B answers, T tokens, V vocabulary
-
 Nothing is decided here. A text's own list of tokens grows before a pass and shrinks again if the pass fails, so that a
 failure leaves everybody as they were.
 

@@ -9,14 +9,8 @@ of the tokens came to stay.
     memory.blocks.advance(text, 256)
     packed = PackedPass(memory, [text, other], [256, 40])   # ids_BT is (1, 296)
 
-Shape key:  B texts, T tokens of each, H query heads, G key/value heads, K head width
-
 A layer with a window reads only the rows that its first token still sees, and keeps only what the next chunk will see.
 The others read the text from its start, in place where its pages lie in a row.
-
-Shape key:  T tokens of the chunk, H query heads, G key/value heads, K head width, S keys read, P pages of the text
-
-Shape key:  B texts, H query heads, G key/value heads, K head width, P pages, N rows
 
 What several texts see is copied side by side, and one product does for all: on a CPU that is faster than many small
 products in place, up to some length. Longer texts are read where they lie, head by head. A layer that chooses reads
@@ -26,7 +20,8 @@ A product of a new size costs a CPU a millisecond to prepare, more than most lay
 new size at every token. So sizes are rounded up, and what is beyond the text is masked. It must be finite all the
 same: no weight at all times NaN is NaN.
 
-Shape key:  B texts, H query heads, G key/value heads, K head width, S rows read, P pages of a text, N pages chosen
+Shape key:  B texts, T tokens of each or of the chunk, H query heads, G key/value heads, K head width, S rows read,
+            P pages of a text, N rows or pages chosen
 """
 
 from collections.abc import Iterable, Sequence
