@@ -29,7 +29,7 @@ TOKEN = "t" * 43
 
 @contextmanager
 def served(folder, *, token=""):
-    """A library's server on loopback, announce_server; gives its assistant."""
+    """A library's server on loopback, announced; gives its assistant."""
     with build(folder / "library") as assistant:
         put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
         serve = ServeConfig(port=0, workers=2)

@@ -37,7 +37,7 @@ class BenchModel:
 
 
 def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> BenchModel:
-    """The model called `name`. Training's changes belong to to_product_shape."""
+    """The model called `name`. Training's changes belong to the product's own model."""
     folder = find_folder(name, cache=cache, progress=progress)
     return BenchModel(folder=folder, changes=changes if name == OUR_LM and changes.is_file() else None)
 

@@ -55,7 +55,7 @@ def identify_folder(folder: Path) -> tuple[int, int]:
 
 @contextmanager
 def announce_server(folder: Path, sock: socket.socket, config: Config) -> Iterator[str]:
-    """Write the file for as long as the block runs; gives the token, "" where nothing can be announce_server.
+    """Write the file for as long as the block runs; gives the token, "" where nothing can be announced.
 
     `config` is as the settings say it, before anything is opened with it.
     """
