@@ -16,7 +16,7 @@ def made_text(length=LENGTH, *, dtype=torch.float32, seed=0):
 
 
 def by_mask(reach, q, k, v):
-    """What `Whole` sees."""
+    """What `FullTextAttention` sees."""
     shape = DecoderShape(
         vocab_size=1, num_layers=1, width=1, num_heads=q.shape[1], num_kv_heads=k.shape[1], head_width=q.shape[2],
         ffn_width=1, rope_base=1.0, norm_eps=1.0, context=1, reaches=(reach,),

@@ -1,6 +1,6 @@
 """A memory without pages, kernels or tricks: all keys of a text in one list, a mask for every query.
 
-What `Paged` must do, written down as plainly as it can be said.
+What `PagedPass` must do, written down as plainly as it can be said.
 """
 
 import torch

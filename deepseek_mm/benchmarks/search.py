@@ -1,7 +1,7 @@
 """`bench search`: how long a whole search takes in a large library, over HTTP and in Chromium, beside a linear scan.
 
 A server in a process of its own has 100,000 photos with three regions each; their vectors are made of those of 600 real
-photos (`generated.Likenesses`), dates, labels and colours are made up. A search is what a caller of `POST /search`
+photos (`PhotoLikeVectors`), dates, labels and colours are made up. A search is what a caller of `POST /search`
 waits for: its words are embedded, filters hold for every second one, and ten results come with all that is known of
 them. The linear scan is rclip's way: one vector a photo, read from SQLite for every query and compared with numpy.
 Beside the wall's time stands the server's own time on the processor, which others on the machine stretch less.

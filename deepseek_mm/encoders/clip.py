@@ -53,7 +53,7 @@ FAMILIES = {  # by `model_type` in config.json
 
 
 class ClipSpace:
-    """A checkpoint, by folder or hub name; fills the `Space` protocol."""
+    """A checkpoint, by folder or hub name; fills the `EmbeddingModel` protocol."""
 
     def __init__(self, name: str, *, batch: int = 16) -> None:
         folder = checkpoint.find(name)

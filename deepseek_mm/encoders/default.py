@@ -291,7 +291,7 @@ def default_fingerprint(weights: Path) -> str:
 
 
 class DefaultSpace(SeeingSpace):
-    """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
+    """EfficientNet-Lite2 and MiniLM with trained heads; fills the `EmbeddingModel` protocol."""
 
     name = "default"
     model: SpaceModel

@@ -167,7 +167,7 @@ class EdgeModel(TextSide):
 
 
 class EdgeSpace(SeeingSpace):
-    """The student; fills the `Space` protocol."""
+    """The student; fills the `EmbeddingModel` protocol."""
 
     name, prefix = "edge", "edge_"
     model: EdgeModel

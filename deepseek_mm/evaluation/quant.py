@@ -1,7 +1,7 @@
 """What quantising costs and saves: size, scores, speed and memory of every scheme, beside the weights as they are.
 
 Scores are compared on the same photos, captions and tokens. Speed and peak memory are measured in a process of its own
-for each scheme (`quant_apart`), which opens nothing else: what the imports took before is subtracted.
+for each scheme (`quant_process`), which opens nothing else: what the imports took before is subtracted.
 """
 
 import json

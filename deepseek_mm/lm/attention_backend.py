@@ -46,7 +46,7 @@ class FullTextAttention:
         self._plain = bool((segments_BT == 1).all())
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says."""
+        """As `AttentionBackend` says."""
         reach = self.shape.slot_reach(slot)
         width = q_BTHK.shape[-1]
         if turn := self.held.queries(reach, q_BTHK):

@@ -100,7 +100,7 @@ class TextCompleter(Protocol):
     def write(
         self, text: str, sampling: "Sampling", *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
-        """As `Sampled.stream_sampled`, after a text as it is."""
+        """As `SamplingGenerator.stream_sampled`, after a text as it is."""
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
         """What `tail` costs after `text`: minus the logarithm of its probability. BadQuestion: they are too long."""

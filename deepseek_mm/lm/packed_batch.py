@@ -22,7 +22,7 @@ LEAST, MOST = 64, 128  # tokens of a block: shorter ones cost more in handling t
 
 
 class PackedAttention:
-    """An `Attend` over rows of T tokens, each one text from its start."""
+    """An `AttentionBackend` over rows of T tokens, each one text from its start."""
 
     def __init__(self, shape: DecoderShape, size: torch.Size | tuple[int, ...]) -> None:
         self.shape = shape
@@ -32,7 +32,7 @@ class PackedAttention:
         self._masks: dict[Reach, Tensor] = {}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says."""
+        """As `AttentionBackend` says."""
         reach, length = self.shape.slot_reach(slot), q_BTHK.shape[1]
         if reach.kind == "full" and not (torch.is_grad_enabled() and q_BTHK.requires_grad):
             k, v = (x.transpose(1, 2).contiguous().transpose(1, 2) for x in (k_BTGK, v_BTGK))

@@ -51,7 +51,7 @@ def stretch_base(base: float, scale: float | Tensor, head_width: int) -> float |
 
 
 class PlacedTokens(Protocol):
-    """Tokens with places in their texts, as `Attend` has them."""
+    """Tokens with places in their texts, as `AttentionBackend` has them."""
 
     positions_BT: Tensor
     scale: float | Tensor

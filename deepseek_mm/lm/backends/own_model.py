@@ -50,7 +50,7 @@ class OwnModel:
     def stream_traced(
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
-        """The same, as `Traced.stream_traced` says."""
+        """The same, as `TracingGenerator.stream_traced` says."""
         tracer = ExpertTracer(self._moe) if self._moe else None
         sampling = Sampling(max_tokens=max_tokens)
         try:
@@ -62,20 +62,20 @@ class OwnModel:
     def stream_sampled(
         self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
-        """By these rules, as `Sampled.stream_sampled` says."""
+        """By these rules, as `SamplingGenerator.stream_sampled` says."""
         return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
 
     @property
     def context(self) -> int:
-        """As `Writes` says."""
+        """As `TextCompleter` says."""
         return self._engine.context
 
     def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]) -> Iterator[str]:
-        """As `Writes` says."""
+        """As `TextCompleter` says."""
         return self._engine.stream(self._plain(text), sampling, stop, spent=spent)
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
-        """As `Writes` says. The tokens are those of both together, from the first one that the tail changes."""
+        """As `TextCompleter` says. The tokens are those of both together, from the first one that the tail changes."""
         whole = self._ids(text + tail)
         shared = min(count_common_prefix(self._ids(text), whole), len(whole) - 1)
         wanted = whole[shared : shared + JUDGED]
@@ -89,7 +89,7 @@ class OwnModel:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def room(self, messages: Sequence[Message]) -> int:
-        """As `Sampled.room` says."""
+        """As `SamplingGenerator.room` says."""
         return self._engine.context - len(encode_chat(self._tokenizer, messages))
 
     def count(self, text: str) -> int:
@@ -97,7 +97,7 @@ class OwnModel:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def stats(self) -> EngineStats:
-        """As `Tallied` says."""
+        """As `CountingGenerator` says."""
         return self._engine.stats()
 
     def _prompt(self, messages: Sequence[Message]) -> TokenPrompt:

@@ -102,7 +102,8 @@ class DecodeStep(Protocol):
     def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """Scores (B, V) of what follows the next token of each text, and which experts had a part in them.
 
-        The texts' pages are made; that the tokens stay, the caller says. Raises NoPages, as `Book.grow` does.
+        The texts' pages are made; that the tokens stay, the caller says. Raises OutOfPages, as `BlockManager.grow`
+        does.
         """
 
 
@@ -116,7 +117,7 @@ class TracedText:
 
 
 class PagedRunner:
-    """A `Runner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
+    """A `ModelRunner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
 
     def __init__(
         self, decoder: Decoder, memory: PagedMemory, *, guesses: int = 0, steps: DecodeStep | None = None
@@ -128,38 +129,38 @@ class PagedRunner:
 
     @property
     def vocab_size(self) -> int:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         return self._decoder.shape.vocab_size
 
     @property
     def context(self) -> int:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         return self._decoder.shape.longest
 
     @property
     def pages(self) -> tuple[int, int]:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         pools = self._memory.blocks.pools
         return sum(len(pool) - pool.num_free for pool in pools), sum(map(len, pools))
 
     def fits(self, tokens: int) -> bool:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         return self._memory.blocks.fits(tokens)
 
     def start(self, number: int, prompt: TokenPrompt, *, most: int) -> int:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         text = self._memory.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
         self._texts[number] = text
         return text.length
 
     def trace(self, number: int, tracer: ExpertTracer) -> None:
-        """As `Runner` says. An answer's first token comes of the last one of its prompt."""
+        """As `ModelRunner` says. An answer's first token comes of the last one of its prompt."""
         if self._decoder.shape.moe:
             self._traced[number] = TracedText(tracer, last=len(self._texts[number].ids))
 
     @torch.inference_mode()
     def prefill(self, parts: Sequence[tuple[int, int]]) -> list[PromptChunk]:
-        """As `Runner` says. One prompt alone takes the decoder's usual way."""
+        """As `ModelRunner` says. One prompt alone takes the decoder's usual way."""
         blocks, texts = self._memory.blocks, [self._texts[number] for number, _ in parts]
         counts = [blocks.step(text, count) for text, (_, count) in zip(texts, parts, strict=True)]
         packed = (
@@ -176,7 +177,7 @@ class PagedRunner:
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         texts = [self._texts[number] for number, _ in rows]
         for text, (_, token) in zip(texts, rows, strict=True):
             text.ids.append(token)
@@ -195,7 +196,7 @@ class PagedRunner:
 
     @torch.inference_mode()
     def guess(self, number: int, tokens: Sequence[int]) -> Tensor:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         text = self._texts[number]
         text.ids.extend(tokens)
         try:
@@ -208,7 +209,7 @@ class PagedRunner:
         return self._decoder.logits(hidden_BTD[0])
 
     def keep(self, number: int, count: int) -> None:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         text = self._texts[number]
         del text.ids[text.length + count :]
         self._memory.blocks.advance(text, count)
@@ -216,7 +217,7 @@ class PagedRunner:
             traced.tracer.add(traced.guessed, tokens=slice(count))
 
     def release(self, number: int) -> None:
-        """As `Runner` says."""
+        """As `ModelRunner` says."""
         text = self._texts.pop(number)
         self._traced.pop(number, None)
         del text.ids[text.length :]

@@ -149,7 +149,7 @@ class BlockManager:
         """Give `text` the pages that its next `count` tokens need, and say what must be copied first.
 
         Only `sure` of them may come to stay, where a guess is tried: no page is left out that is needed then. Raises
-        NoPages, with none taken, if even finished prefixes leave too few.
+        OutOfPages, with none taken, if even finished prefixes leave too few.
         """
         assert count <= self.chunk, f"{count} tokens are more than the {self.chunk} a sequence may grow by"
         needed = [self._lacking(text, number, count, sure or count) for number in range(len(self.groups))]

@@ -29,7 +29,7 @@ class PagePool:
     def take(self, count: int, *, after: int = -1, room: int = 0) -> list[int]:
         """`count` free pages, each with one holder now: those behind page `after` if they are free.
 
-        `room` is how many pages the taker expects to need in a row from the first new one on. Raises NoPages.
+        `room` is how many pages the taker expects to need in a row from the first new one on. Raises OutOfPages.
         """
         if count > self._num_free:
             raise OutOfPages(f"{count} pages are needed and {self._num_free} of {len(self)} are free")

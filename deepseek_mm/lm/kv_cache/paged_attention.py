@@ -66,7 +66,7 @@ class ReadGathered:
         self._lengths_B = None if min(sizes) == longest else cache.integers(sizes)
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `Sight` says."""
+        """As `ReadStrategy` says."""
         kv = self._cache.gather(slot, self._rows_BS.flatten())
         k_BSGK, v_BSGK = (x.unflatten(1, self._rows_BS.shape).permute(1, 2, 0, 3) for x in kv)
         if self._turn:
@@ -83,7 +83,7 @@ class ReadInPlace:
         self._lengths_1 = None if self._size == stretch.size else cache.integers([stretch.size])
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `Sight` says. Head by head: a product of several copies keys first if those do not lie close together."""
+        """As `ReadStrategy` says. Head by head: a product of several copies keys that do not lie close together."""
         k_GSK, v_GSK = self._cache.view(slot, self._row, self._size)
         heads = zip(q_BHK.chunk(len(k_GSK), 1), k_GSK[:, None, :, None], v_GSK[:, None, :, None], strict=True)
         return torch.cat([attend_rows(q, k, v, self._lengths_1) for q, k, v in heads], 1)
@@ -99,7 +99,7 @@ class ReadBestPages:
         self._lengths_1 = None if last == PAGE - 1 else cache.integers([(blocks - 1) * PAGE + last + 1])
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `Sight` says."""
+        """As `ReadStrategy` says."""
         summaries_GPK = self._cache.summaries[slot].index_select(1, self._pages_P)
         chosen_GN = choose_blocks(q_BHK[0], summaries_GPK.transpose(0, 1), self._blocks)
         rows_GS = ((self._pages_P[chosen_GN] * PAGE)[..., None] + self._places).flatten(1)
@@ -282,7 +282,7 @@ class PagedMemory:
     cache: KeyValueCache
 
     def start(self, ids: Iterable[int], *, most: int, **more: Any) -> CachedText:
-        """A text that comes to have `most` tokens, as `Book.start` says; how long it may be decides its rotations."""
+        """A text that comes to have `most` tokens, as `BlockManager.start` says; that decides its rotations."""
         return self.blocks.start(ids, most=most, scale=self.shape.scale_for(most), **more)
 
 
@@ -301,7 +301,7 @@ def open_memory(
 
 
 def choose_scale(scales: Sequence[float], device: torch.device) -> float | Tensor:
-    """As `Attend.scale` says."""
+    """As `AttentionBackend.scale` says."""
     if len(set(scales)) == 1:
         return scales[0]
     return torch.tensor(scales, device=device)[:, None, None, None]
@@ -311,7 +311,7 @@ class PagedPass:
     """One pass over the next `count` tokens of `texts`: of one text any number, of several one each.
 
     With `sure` the tokens after the first so many are guesses; each of them then chooses key blocks for itself, as it
-    would if it came alone. Raises NoPages, as `Book.grow` does.
+    would if it came alone. Raises OutOfPages, as `BlockManager.grow` does.
     """
 
     def __init__(
@@ -338,14 +338,15 @@ class PagedPass:
             self._parts.update(dict.fromkeys(group.slots, part))
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says; the keys and values are kept on the way."""
+        """As `AttentionBackend` says; the keys and values are kept on the way."""
         return self._parts[slot](slot, q_BTHK, k_BTGK, v_BTGK)
 
 
 class PackedPass:
     """One pass over the next `counts` tokens of several texts, one behind the other as a batch of one, (1, T).
 
-    The matrices are then read once for all of them; each text sees itself alone. Raises NoPages, as `Book.grow` does.
+    The matrices are then read once for all of them; each text sees itself alone. Raises OutOfPages, as
+    `BlockManager.grow` does.
     """
 
     def __init__(self, memory: PagedMemory, texts: Sequence[CachedText], counts: Sequence[int]) -> None:
@@ -358,6 +359,6 @@ class PackedPass:
         self.scale = scale if isinstance(scale, float) else scale.transpose(0, 1)
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says; the keys and values are kept on the way."""
+        """As `AttentionBackend` says; the keys and values are kept on the way."""
         parts = zip(*(x.split(self._counts, 1) for x in (q_BTHK, k_BTGK, v_BTGK)), strict=True)
         return torch.cat([paged(slot, *part) for paged, part in zip(self._alone, parts, strict=True)], 1)

@@ -1,7 +1,7 @@
 """The decoder's next tokens by compiled loops, over the pages that torch's way also reads and writes.
 
 The two ways may take turns within one text: keys, summaries of pages and pages that were opened are left as
-`lm.paged_rows` leaves them. The weights are packed once; over each memory they are bound to where its keys lie.
+`RowAttention` leaves them. The weights are packed once; over each memory they are bound to where its keys lie.
 """
 
 import threading

@@ -34,7 +34,7 @@ class PrefillAttention(FullTextAttention):
         self.kept: Keys = {}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says."""
+        """As `AttentionBackend` says."""
         self.kept[slot] = k_BTGK, v_BTGK
         return super().__call__(slot, q_BTHK, k_BTGK, v_BTGK)
 
@@ -57,7 +57,7 @@ class DecodeAttention:
         self.kept = {slot: (k[rows_B], v[rows_B]) for slot, (k, v) in self.kept.items()}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says."""
+        """As `AttentionBackend` says."""
         keys_BSGK, values_BSGK = self.kept[slot]
         rows_B, places_B = torch.arange(len(q_BTHK)), self.positions_BT[:, 0]
         keys_BSGK[rows_B, places_B], values_BSGK[rows_B, places_B] = k_BTGK[:, 0], v_BTGK[:, 0]
