@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
                 assistant.notices += settings.notices
                 return assistant
 
-            house = PageServer(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
+            house = LibraryServer(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
             house.serve(sock)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
@@ -157,7 +157,7 @@ def put_page(api: "Api") -> None:
     api.app.middleware_stack = None  # made anew at the next request
 
 
-class PageServer:
+class LibraryServer:
     """What is opened while the server already listens, and closed when it ends."""
 
     def __init__(

@@ -187,7 +187,7 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
         return house
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.PageServer, "serve", lambda self, sock: self._opens().close())
+        patch.setattr(app.LibraryServer, "serve", lambda self, sock: self._opens().close())
         assert app.main(["--data", str(data), "--port", "0"], load=load) == 0
     told = capsys.readouterr().out
     assert "warning: the saved setting rag.num_regions is ignored: rag.num_regions=999 must lie between" in told

@@ -7,7 +7,7 @@ from deepseek_mm.training.question_generation import (
     FEWEST,
     PRESENCE,
     PhotoQuestion,
-    QuestionGenerator,
+    PhotoQuestionGenerator,
     find_assumed_things,
     imply_questions,
     read_captions,
@@ -34,7 +34,7 @@ def test_one_word_for_many_spellings():
 
 
 def test_nothing_that_a_caption_names_is_denied_and_nothing_else_affirmed():
-    asking = QuestionGenerator(CAPTIONS)
+    asking = PhotoQuestionGenerator(CAPTIONS)
     for photo, told in enumerate(asking.facts):
         for seed in range(20):
             for pair in asking.ask_about(photo, Random(seed)):
@@ -44,14 +44,14 @@ def test_nothing_that_a_caption_names_is_denied_and_nothing_else_affirmed():
 
 
 def test_yes_and_no_are_about_as_frequent():
-    asking = QuestionGenerator(CAPTIONS)
+    asking = PhotoQuestionGenerator(CAPTIONS)
     pairs = [pair for photo in range(3) for seed in range(50) for pair in asking.ask_about(photo, Random(seed))]
     answers = Counter(pair.answer for pair in pairs if pair.kind == "presence")
     assert 0.5 < answers["yes"] / answers["no"] < 2.0
 
 
 def test_the_same_chance_asks_the_same():
-    asking = QuestionGenerator(CAPTIONS)
+    asking = PhotoQuestionGenerator(CAPTIONS)
     assert asking.ask_about(1, Random(7)) == asking.ask_about(1, Random(7))
 
 

@@ -28,7 +28,7 @@ from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps, cache_rows
-from deepseek_mm.training.question_generation import PhotoQuestion, QuestionGenerator, imply_questions
+from deepseek_mm.training.question_generation import PhotoQuestion, PhotoQuestionGenerator, imply_questions
 
 CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
@@ -78,7 +78,7 @@ class AlbumFeatures:
 def read_captioned_album(folder: Path, *, seed: int) -> QuestionAlbum:
     """Questions out of captions."""
     rows = read_caption_rows(folder / CAPTIONED / "captions.jsonl", split="train")
-    asking = QuestionGenerator([row.captions for row in rows])
+    asking = PhotoQuestionGenerator([row.captions for row in rows])
     pairs = [
         tuple(pair for turn in range(ROUNDS) for pair in asking.ask_about(n, Random(f"{seed} {turn} {row.image}")))
         for n, row in enumerate(rows)

@@ -117,7 +117,7 @@ def find_singles(lines: Sequence[str]) -> frozenset[str]:
     return frozenset(noun for noun, count in one.items() if count >= SURELY and noun in NOUNS and noun not in several)
 
 
-class QuestionGenerator:
+class PhotoQuestionGenerator:
     """Questions about photos with captions; all are read before one is asked about."""
 
     def __init__(self, captions: Sequence[Sequence[str]]) -> None:
