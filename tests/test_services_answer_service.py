@@ -118,7 +118,7 @@ def test_questions_that_wait_at_the_same_time_are_looked_up_together(tmp_path):
         with closing(answers.engine):
             runs = [answers.start(caller, question) for caller, question in [(ME, RED), (YOU, GREEN)] * 3]
             queue = answers.engine._batches._waiting["ask"]
-            eventually(lambda: len(passes) == 2 and sum(passes) + len(queue) == 6)
+            eventually(lambda: sum(passes) + len(queue) == 6)  # a quick machine has them all in the first pass
             gate.set()
             texts = [list(run.follow())[-1].text for run in runs]
         assert [("red" in text, "green" in text) for text in texts] == [(True, False), (False, True)] * 3, texts
