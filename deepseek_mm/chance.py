@@ -1,7 +1,7 @@
 """Odds: one probability under another expectation."""
 
 
-def expected(presence: float, prior: float) -> float:
+def adjust_prior(presence: float, prior: float) -> float:
     """A probability that was calibrated where half the photos show the thing, where only `prior` of them do (Bayes).
 
     >>> round(expected(0.9, 0.1), 6)

@@ -86,7 +86,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")
-    eyes = open_eyes(space, config)
+    eyes = open_vision(space, config)
     round_linears(small_nets(eyes, planned.plan))
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
@@ -118,7 +118,7 @@ def without_links(config: Config) -> Config:
     return config if real == config.data.absolute() else replace(config, data=real)
 
 
-def open_eyes(space: EmbeddingModel, config: Config) -> VisionPipeline:
+def open_vision(space: EmbeddingModel, config: Config) -> VisionPipeline:
     """What looks at pictures: the space, and the small models that were trained on its cells."""
     noticer = open_trained(read_noticer, space)
     return VisionPipeline(

@@ -140,7 +140,7 @@ def start(patch: pytest.MonkeyPatch, data: Path) -> None:
         assistant.library.twins()
         taught_rows(data / "learning" / "taught.jsonl")
         versions = Versions(data)
-        for number in (*versions.numbers(), *versions.accepted()):
+        for number in (*versions.numbers(), *versions.accepted_numbers()):
             versions.read(number)
 
 

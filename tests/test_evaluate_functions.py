@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.evaluate.functions import Function, distinct, first_sentence, functions_of, is_telling
-from deepseek_mm.parse.packages import LEAST_CHARS, Package
+from deepseek_mm.parse.packages import LEAST_CHARS, InstalledPackage
 from index import Symbol
 
 SOURCE = '''
@@ -33,13 +33,13 @@ if True:
 
 
 @pytest.fixture
-def package(tmp_path) -> Package:
+def package(tmp_path) -> InstalledPackage:
     file = tmp_path / "pack" / "stack.py"
     file.parent.mkdir()
     file.write_text(SOURCE + "# filled up\n" * (LEAST_CHARS // 10))
     broken = tmp_path / "pack" / "broken.py"
     broken.write_text("def broken(:\n" + "# filled up\n" * (LEAST_CHARS // 10))
-    return Package(name="pack", description="", files=(broken, file))
+    return InstalledPackage(name="pack", description="", files=(broken, file))
 
 
 def made(text: str = "def f(a):\n    b = a + 1\n    return b", doc: str = "Add one to a number.", **symbol) -> Function:

@@ -13,7 +13,7 @@ from deepseek_mm.evaluate.screenshot import draw
 from deepseek_mm.evaluate.screenshot.draw import KINDS, Shot, docs, editor, examples_of, page_of, read_shots, run
 from deepseek_mm.evaluate.screenshot.repository import copy_sources, licences, listed
 from deepseek_mm.evaluate.screenshot.score import evaluate_screenshots, way_of
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.records import Found, Match
 from index import Region, Source
 
@@ -48,7 +48,7 @@ def test_the_list_has_fifty_shots_of_four_kinds_and_others_for_choosing():
 
 
 def test_a_package_that_is_missing_or_may_not_be_read_is_named():
-    allowed = Package(name="scipy", description="", files=(), licence="BSD License")
+    allowed = InstalledPackage(name="scipy", description="", files=(), licence="BSD License")
     assert licences(["scipy"], [allowed]) == {"scipy": "BSD License"}
     with pytest.raises(MissingPackage, match="no-such"):
         licences(["scipy", "no-such"], [allowed])
@@ -56,7 +56,7 @@ def test_a_package_that_is_missing_or_may_not_be_read_is_named():
 
 
 def test_sources_are_copied_once_and_tests_are_left_out(tmp_path):
-    installed = [Package(name="pytest-playwright", description="", files=())]
+    installed = [InstalledPackage(name="pytest-playwright", description="", files=())]
     count = copy_sources(["pytest-playwright"], installed, tmp_path / "to")
     paths = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
     assert count == len(paths) - 1 > 0

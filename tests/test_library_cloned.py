@@ -7,7 +7,7 @@ import pytest
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.library import cloned
-from deepseek_mm.library.cloned import FOLDER, fetched, is_address
+from deepseek_mm.library.cloned import FOLDER, fetch_repository, is_address
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git fetches them")
 
@@ -28,11 +28,11 @@ def origin(tmp_path):
 
 
 def test_a_repository_is_fetched_once_and_brought_up_to_date_after_that(origin, tmp_path):
-    folder = fetched(f"file://{origin}", tmp_path)
+    folder = fetch_repository(f"file://{origin}", tmp_path)
     assert (folder.parent.name, folder.name[:6]) == (FOLDER, "kites-")
     assert (folder / "a.py").read_text() == "one = 1\n"
     commit(origin, "two = 2\n")
-    assert fetched(f"file://{origin}", tmp_path) == folder
+    assert fetch_repository(f"file://{origin}", tmp_path) == folder
     assert (folder / "a.py").read_text() == "two = 2\n"
 
 
@@ -40,19 +40,19 @@ def test_what_cannot_be_fetched_says_why_and_leaves_nothing_behind(tmp_path):
     with pytest.raises(
         LibraryError, match=r"file:///nowhere/x cannot be fetched: .+\. Check the address and the network"
     ):
-        fetched("file:///nowhere/x", tmp_path)
+        fetch_repository("file:///nowhere/x", tmp_path)
     assert list((tmp_path / FOLDER).iterdir()) == []
 
 
 def test_without_git_the_next_step_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(cloned.shutil, "which", lambda name: None)
     with pytest.raises(LibraryError, match="git is not installed, and https://a/b needs it. Install git, or clone it"):
-        fetched("https://a/b", tmp_path)
+        fetch_repository("https://a/b", tmp_path)
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path):
     with pytest.raises(LibraryError, match="an address with a password would be kept") as caught:
-        fetched("https://me:hunter2@host/r.git", tmp_path)
+        fetch_repository("https://me:hunter2@host/r.git", tmp_path)
     assert "hunter2" not in str(caught.value)
 
 
@@ -62,7 +62,7 @@ def test_a_repository_that_takes_too_long_is_given_up(tmp_path, monkeypatch, ori
 
     monkeypatch.setattr(cloned.subprocess, "run", late)
     with pytest.raises(LibraryError, match="did not come within 1800 s. Try again"):
-        fetched(f"file://{origin}", tmp_path)
+        fetch_repository(f"file://{origin}", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from library_help import House
 from PIL import Image, ImageEnhance
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.library.duplicates import APART, SAME_BITS, hash_of, joined, keep_apart, read_apart, twins_of, worth
+from deepseek_mm.library.duplicates import (
+    APART,
+    SAME_BITS,
+    group_pairs,
+    hash_of,
+    keep_apart,
+    read_apart,
+    twins_of,
+    worth,
+)
 from index import Source
 
 
@@ -107,8 +116,8 @@ def test_the_hash_of_a_ramp_is_all_ones_and_of_its_mirror_all_zeros():
 
 
 def test_pairs_are_joined_into_groups_however_they_come():
-    assert joined([(5, 6), (1, 2), (3, 2), (6, 9)]) == [[1, 2, 3], [5, 6, 9]]
-    assert joined([]) == []
+    assert group_pairs([(5, 6), (1, 2), (3, 2), (6, 9)]) == [[1, 2, 3], [5, 6, 9]]
+    assert group_pairs([]) == []
 
 
 def source(number: int, **known) -> Source:

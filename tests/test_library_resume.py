@@ -73,7 +73,7 @@ def test_work_of_a_dead_process_goes_on_with_the_next_start_by_itself(killed):
 def test_a_folder_that_a_dead_process_watched_is_watched_again(killed):
     photos = killed.parent / "photos"
     house = House(killed, read_text=False)
-    assert house.library.watched() == [str(photos)]
+    assert house.library.list_watched() == [str(photos)]
     eventually(lambda: len(house.names()) == 3)
     picture("yellow").save(photos / "yellow.png")
     eventually(lambda: "yellow.png" in house.names())

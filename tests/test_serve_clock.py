@@ -109,10 +109,10 @@ def test_what_was_taken_out_can_be_put_back_as_long_as_promised_and_no_longer(tm
         first, second = trash.take([str(red)]), trash.take([str(green)])
         clocks.jumped_s = jump_s
         assert trash.purge(600) == 0
-        assert [each.token for each in trash.taken(600)] == [second.token, first.token]
+        assert [each.token for each in trash.list_taken(600)] == [second.token, first.token]
         assert trash.put_back(second.token) == 1
         clocks.passed_s = 605
-        assert trash.taken(600) == []
+        assert trash.list_taken(600) == []
         assert trash.purge(600) == 1
 
 

@@ -39,7 +39,7 @@ class Command:
     run: Callable[[Namespace, "Desk"], int]
 
 
-def escaped(letter: re.Match[str]) -> str:
+def escape_control(letter: re.Match[str]) -> str:
     """A letter that steers a terminal, or that none can show, as letters that do not."""
     return letter[0].encode("unicode_escape").decode("ascii")
 
@@ -79,12 +79,12 @@ class Desk:
 
     def say(self, text: str = "", *, end: str = "\n") -> None:
         """A result, seen at once."""
-        self.out.write(UNSHOWN.sub(escaped, text) + end)
+        self.out.write(UNSHOWN.sub(escape_control, text) + end)
         self.out.flush()
 
     def note(self, text: str) -> None:
         """A message or progress: never a result."""
-        self.err.write(UNSHOWN.sub(escaped, text) + "\n")
+        self.err.write(UNSHOWN.sub(escape_control, text) + "\n")
         self.err.flush()
 
     def give(self, value: Mapping[str, Any]) -> None:

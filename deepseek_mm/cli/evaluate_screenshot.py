@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.flags import config_of
-from deepseek_mm.cli.work import finish, working
+from deepseek_mm.cli.work import finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluate.screenshot.score import ScreenshotReport
@@ -41,7 +41,7 @@ def measure(args: Namespace, desk: Desk) -> "ScreenshotReport":
     pictures = list(zip(shots, draw(shots, work / "repository", work / "pictures"), strict=True))
     config = replace(config_of(args, desk), data=work / "library")
     with desk.assistant(config, speaks=False) as assistant:
-        with working(assistant.library):
+        with run_jobs(assistant.library):
             finish(assistant.library, assistant.library.add([work / "repository"]), desk)
         files = assistant.store.counts().sources
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)

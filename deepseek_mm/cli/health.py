@@ -9,13 +9,13 @@ from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.cli.desk import NOTHING, OK, Desk
 
 if TYPE_CHECKING:
-    from deepseek_mm.cli.library import Shelves
+    from deepseek_mm.cli.library import LibraryAccess
     from deepseek_mm.library import Health
 
 REPAIR = "python -m deepseek_mm library repair"
 
 
-def health(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def health(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Exit code 1 when something needs doing, or when a text that should be gone is not."""
     told = shelves.service.measure_health(LOCAL)
     found = shelves.service.find_traces(LOCAL, args.gone) if args.gone else []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.desk import OK, OURS, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Word, chosen, listed, number_in
-from deepseek_mm.cli.work import finish, tell_failures, working
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
+from deepseek_mm.cli.work import finish, run_jobs, tell_failures
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.storage.files import parse_json, read_lines
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def train(library: "Library", args: Namespace, desk: Desk) -> int:
     """Learn from what is new, as a job, and show the report."""
-    with working(library):
+    with run_jobs(library):
         job = finish(library, library.learning.train(), desk)
     tell_failures(library, job, desk)
     desk.note(job.message)
@@ -114,26 +114,26 @@ def shape(version: "Version", answering: int) -> dict[str, Any]:
 
 
 WORDS = {
-    "train": Word(help="learn from the corrections that are new", run=train),
-    "list": Word(help="what answers, and every version", run=list_all),
-    "show": Word(help="the report of a version", takes="NUMBER", run=show),
-    "accept": Word(help="answer with a version from now on", takes="NUMBER", run=accept),
-    "back": Word(help="answer with what answered before", run=back),
-    "correct": Word(help="say what an answer should have been", takes="TURN ANSWER", run=correct),
-    "teach": Word(help="take in rows {image, question, answer} or {image, words}", takes="FILE", run=teach),
+    "train": Subcommand(help="learn from the corrections that are new", run=train),
+    "list": Subcommand(help="what answers, and every version", run=list_all),
+    "show": Subcommand(help="the report of a version", takes="NUMBER", run=show),
+    "accept": Subcommand(help="answer with a version from now on", takes="NUMBER", run=accept),
+    "back": Subcommand(help="answer with what answered before", run=back),
+    "correct": Subcommand(help="say what an answer should have been", takes="TURN ANSWER", run=correct),
+    "teach": Subcommand(help="take in rows {image, question, answer} or {image, words}", takes="FILE", run=teach),
 }
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    word = chosen("learning", args.word, WORDS, args.what)
+    word = choose_subcommand("learning", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         return word.run(assistant.library, args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `learning`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=describe_subcommands(WORDS))
     parser.add_argument("what", metavar="WHAT", nargs="*", help="number, turn and answer, or file, as WORD needs")
     parser.add_argument("--force", action="store_true", help="with accept: also where the report speaks against it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def working(library: "Library") -> Iterator["Library"]:
+def run_jobs(library: "Library") -> Iterator["Library"]:
     """The library does its jobs meanwhile; what is not done in the end is left to the next start."""
     library.start()
     try:

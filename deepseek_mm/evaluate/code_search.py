@@ -27,7 +27,7 @@ from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.functions import Function, distinct, functions_of
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.rag.search.fused import fused
 from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
 from index import Region, Source
@@ -92,7 +92,7 @@ def held_packages(split: str, file: Path = SPLITS) -> tuple[str, ...]:
     return tuple(parts[split])
 
 
-def held_functions(split: str, installed: Iterable[Package]) -> list[Function]:
+def held_functions(split: str, installed: Iterable[InstalledPackage]) -> list[Function]:
     """Telling and distinct functions of the packages of a part. MissingPackage names one that is not installed."""
     found = {package.name: package for package in installed}
     for name in held_packages(split):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import dedent
 
-from deepseek_mm.parse.packages import Package, read_source
+from deepseek_mm.parse.packages import InstalledPackage, read_source
 from index import Symbol
 
 LEAST_WORDS, MOST_WORDS = 4, 40  # of a question
@@ -40,7 +40,7 @@ class Function:
         return first_sentence(self.symbol.doc)
 
 
-def functions_of(package: Package) -> Iterator[Function]:
+def functions_of(package: InstalledPackage) -> Iterator[Function]:
     """Every function and method of a package, file by file, in order; those inside functions are left with them."""
     for path in package.files:
         source = read_source(path)

@@ -17,7 +17,7 @@ def hash_of(session: str) -> str:
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def owned(session: Session, conversation: int, secret: str, *, deleted: bool = False) -> ConversationRow:
+def owned_conversation(session: Session, conversation: int, secret: str, *, deleted: bool = False) -> ConversationRow:
     """The session's conversation; with `deleted` also one that waits to be removed. NothingThere if there is none."""
     row = session.get(ConversationRow, conversation)
     if row is None or row.session_hash != hash_of(secret) or (row.deleted_at is not None and not deleted):

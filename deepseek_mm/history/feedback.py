@@ -61,7 +61,7 @@ def correction(row: CorrectionRow) -> Corrected:
     return Corrected(number=row.number, box_px=box_px, label=row.label, made_at=row.made_at)
 
 
-def judged(limit: int) -> Select[Any]:
+def select_judged(limit: int) -> Select[Any]:
     """Every turn with a rating, a right answer or a corrected box, oldest first; a negative limit is none."""
     rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")))
     told = select(TurnRow.id).where(TurnRow.right > "")  # as an index can say it

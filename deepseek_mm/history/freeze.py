@@ -11,7 +11,7 @@ from index import Label, Region, Source, Symbol
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frozen:
+class AnswerRows:
     """An answer as columns of its turn and of the rows that hang on it. Numbers may come from numpy; here are plain
     ones.
     """
@@ -21,9 +21,9 @@ class Frozen:
     checks: list[dict[str, Any]]
 
 
-def freeze(answer: Answer) -> Frozen:
+def answer_to_rows(answer: Answer) -> AnswerRows:
     """What is kept of it."""
-    return Frozen(
+    return AnswerRows(
         turn={
             "text": answer.text,
             "found": bool(answer.found),
@@ -32,7 +32,7 @@ def freeze(answer: Answer) -> Frozen:
             "confidence": None if answer.confidence is None else float(answer.confidence),
             "seconds": float(answer.seconds),
         },
-        citations=[_cited(citation) for citation in answer.citations],
+        citations=[_citation_values(citation) for citation in answer.citations],
         checks=[
             {"claim": c.claim, "numbers": [int(n) for n in c.numbers], "kept": bool(c.kept), "reason": c.reason}
             for c in answer.checks
@@ -40,7 +40,7 @@ def freeze(answer: Answer) -> Frozen:
     )
 
 
-def thaw(turn: TurnRow) -> Answer:
+def rows_to_answer(turn: TurnRow) -> Answer:
     """The Answer that `turn` holds, with its ids filled in."""
     return Answer(
         text=turn.text,
@@ -60,7 +60,7 @@ def thaw(turn: TurnRow) -> Answer:
 
 def turn_row(turn: Turn, conversation: int) -> TurnRow:
     """A finished turn as a new row of `conversation`."""
-    frozen = freeze(turn.answer)
+    frozen = answer_to_rows(turn.answer)
     return TurnRow(
         conversation_id=conversation,
         asked_at=turn.asked_at,
@@ -82,7 +82,7 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
     )
 
 
-def thaw_turn(row: TurnRow) -> Turn:
+def row_to_turn(row: TurnRow) -> Turn:
     """The Turn that `row` holds."""
     return Turn(
         id=row.id,
@@ -91,7 +91,7 @@ def thaw_turn(row: TurnRow) -> Turn:
         question=row.question,
         image_name=row.image_name,
         image_path=row.image_path,
-        answer=thaw(row),
+        answer=rows_to_answer(row),
         settings=row.settings,
         fingerprint=row.fingerprint,
         more=tuple((name, path) for name, path in row.more),
@@ -102,7 +102,7 @@ def thaw_turn(row: TurnRow) -> Turn:
     )
 
 
-def _cited(citation: Citation) -> dict[str, Any]:
+def _citation_values(citation: Citation) -> dict[str, Any]:
     region, source = citation.region, citation.region.source
     left, top, right, bottom = (int(edge) for edge in region.box_px)
     return {

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, saved, search, threads
-from deepseek_mm.history.access import hash_of, owned, owned_turn
-from deepseek_mm.history.freeze import freeze
+from deepseek_mm.history.access import hash_of, owned_conversation, owned_turn
+from deepseek_mm.history.freeze import answer_to_rows
 from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
 from deepseek_mm.records import Answer, Question
@@ -89,7 +89,7 @@ class History:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._database.writing() as session:
-            threads.answered(session, turn, freeze(answer))
+            threads.store_answer(session, turn, answer_to_rows(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -97,20 +97,20 @@ class History:
         With `text`, those with every word of it (up to search.MAX_WORDS) somewhere in title, questions or answers.
         """
         with self._database.reading() as reading:
-            rows = reading.execute(search.listed(session, text, limit, offset))
+            rows = reading.execute(search.select_conversations(session, text, limit, offset))
             return [threads.conversation(row, num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
         with self._database.reading() as reading:
-            row = owned(reading, conversation, session)
+            row = owned_conversation(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
             return threads.conversation(row, reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
         with self._database.reading() as reading:
-            return int(reading.scalars(search.counted(session, text)).one())
+            return int(reading.scalars(search.count_conversations(session, text)).one())
 
     def turns(
         self, conversation: int, *, session: str, last: int | None = None, before: int | None = None
@@ -118,37 +118,37 @@ class History:
         """The conversation's turns, oldest first: of those with an id below `before`, the `last` newest."""
         self._stop_orphans()
         with self._database.reading() as reading:
-            owned(reading, conversation, session)
+            owned_conversation(reading, conversation, session)
             return threads.read(reading, threads.page(conversation, last, before))[::-1]
 
     def num_turns(self, conversation: int, *, session: str) -> int:
         """How many turns the conversation has."""
         with self._database.reading() as reading:
-            mine = owned(reading, conversation, session).id
+            mine = owned_conversation(reading, conversation, session).id
             return reading.scalars(select(func.count(TurnRow.id)).where(TurnRow.conversation_id == mine)).one()
 
     def rename(self, conversation: int, title: str, *, session: str) -> None:
         """Give the conversation another title, on one line; an empty one leaves it as it is."""
         with self._database.writing() as writing:
-            row = owned(writing, conversation, session)
+            row = owned_conversation(writing, conversation, session)
             row.title = threads.title_of(title, threads.NAME_CHARS) or row.title
 
     def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
         """Let the conversation stand above the others, or no longer."""
         with self._database.writing() as writing:
-            owned(writing, conversation, session).pinned = bool(pinned)
+            owned_conversation(writing, conversation, session).pinned = bool(pinned)
 
     def delete(self, conversation: int, *, session: str) -> None:
         """Hide the conversation; after UNDO_S seconds it goes for good, with all that hangs on it."""
         self.purge()
         with self._database.writing() as writing:
-            owned(writing, conversation, session).deleted_at = datetime.now(UTC)
+            owned_conversation(writing, conversation, session).deleted_at = datetime.now(UTC)
 
     def undelete(self, conversation: int, *, session: str) -> None:
         """Bring a deleted conversation back as it was. NothingThere when its time is over."""
         self.purge()
         with self._database.writing() as writing:
-            owned(writing, conversation, session, deleted=True).deleted_at = None
+            owned_conversation(writing, conversation, session, deleted=True).deleted_at = None
 
     def purge(self, older_s: float = UNDO_S) -> None:
         """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
@@ -174,7 +174,7 @@ class History:
         """
         now = datetime.now(UTC)
         with self._database.writing() as writing:
-            old = owned(writing, conversation, session)
+            old = owned_conversation(writing, conversation, session)
             turns = threads.read(writing, threads.page(conversation, None, before))[::-1]
             if not turns:
                 return None
@@ -186,7 +186,7 @@ class History:
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
         with self._database.writing() as writing:
-            mine = owned(writing, conversation, session).id
+            mine = owned_conversation(writing, conversation, session).id
             last = select(func.max(TurnRow.id)).where(TurnRow.conversation_id == mine)
             if writing.scalar(last) != turn:
                 return False
@@ -213,7 +213,7 @@ class History:
         is none.
         """
         with self._database.reading() as reading:
-            return threads.read(reading, feedback.judged(limit))
+            return threads.read(reading, feedback.select_judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
@@ -223,7 +223,7 @@ class History:
     def saved_searches(self, *, session: str) -> list[Saved]:
         """Those that the session saved, by name."""
         with self._database.reading() as rows:
-            return saved.listed(rows, session)
+            return saved.saved_searches(rows, session)
 
     def forget_search(self, number: int, *, session: str) -> None:
         """Forget one. NothingThere."""
@@ -279,7 +279,7 @@ class History:
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
         if question.conversation is not None:
-            row = owned(session, question.conversation, question.session)
+            row = owned_conversation(session, question.conversation, question.session)
             row.last_at = now
             return row.id
         title = threads.title_of(question.text or question.image_name)

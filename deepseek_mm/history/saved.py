@@ -36,7 +36,7 @@ def save(session: Session, secret: str, name: str, text: str, filters: Mapping[s
     return to_saved(row)
 
 
-def listed(session: Session, secret: str) -> list[Saved]:
+def saved_searches(session: Session, secret: str) -> list[Saved]:
     """Those of the session, by name."""
     rows = session.scalars(select(SavedRow).where(SavedRow.session_hash == hash_of(secret)))
     return sorted(map(to_saved, rows), key=lambda each: (each.name.casefold(), each.id))

@@ -20,21 +20,21 @@ TURN_WORDS = table("turn_words", column("rowid"), column("turn_words"))
 TITLE_WORDS = table("title_words", column("rowid"), column("title_words"))
 
 
-def listed(session: str, text: str, limit: int, offset: int) -> Select[Any]:
+def select_conversations(session: str, text: str, limit: int, offset: int) -> Select[Any]:
     """The session's conversations with every word of `text`, each with its number of turns; pinned, then newest."""
     num_turns = select(func.count()).where(TurnRow.conversation_id == ConversationRow.id).scalar_subquery()
     return (
         select(ConversationRow, num_turns)
-        .where(*_seen(session, text))
+        .where(*_conditions(session, text))
         .order_by(ConversationRow.pinned.desc(), ConversationRow.last_at.desc(), ConversationRow.id.desc())
         .limit(limit)
         .offset(offset)
     )
 
 
-def counted(session: str, text: str) -> Select[Any]:
+def count_conversations(session: str, text: str) -> Select[Any]:
     """How many there are."""
-    return select(func.count(ConversationRow.id)).where(*_seen(session, text))
+    return select(func.count(ConversationRow.id)).where(*_conditions(session, text))
 
 
 def words_of(text: str) -> list[str]:
@@ -43,7 +43,7 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(clean.split()))[:MAX_WORDS]
 
 
-def _seen(session: str, text: str) -> list[ColumnElement[bool]]:
+def _conditions(session: str, text: str) -> list[ColumnElement[bool]]:
     mine = (ConversationRow.session_hash == hash_of(session)) & ConversationRow.deleted_at.is_(None)
     ids = select(ConversationRow.id).where(mine)
     return [mine, *(ConversationRow.id.in_(_holding(word, ids)) for word in words_of(text))]

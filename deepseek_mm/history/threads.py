@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from deepseek_mm.history.freeze import Frozen, thaw_turn, turn_row
+from deepseek_mm.history.freeze import AnswerRows, row_to_turn, turn_row
 from deepseek_mm.history.nouns import Conversation, Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, HistoryBase, TurnRow
 
@@ -33,7 +33,7 @@ def conversation(row: ConversationRow, num_turns: int) -> Conversation:
 
 def read(session: Session, query: Select[Any]) -> list[Turn]:
     """The turns that a query finds, whole: one more query for each kind of part, however many turns there are."""
-    return [thaw_turn(row) for row in session.scalars(query.options(*(selectinload(part) for part in PARTS)))]
+    return [row_to_turn(row) for row in session.scalars(query.options(*(selectinload(part) for part in PARTS)))]
 
 
 def page(conversation: int, last: int | None, before: int | None) -> Select[Any]:
@@ -69,7 +69,7 @@ def insert_row(session: Session, table: type[HistoryBase], values: Mapping[str, 
     return int(session.connection().execute(insert(table), dict(values)).lastrowid)
 
 
-def answered(session: Session, turn: int, frozen: Frozen) -> None:
+def store_answer(session: Session, turn: int, frozen: AnswerRows) -> None:
     """Keep the turn's answer in place of what was there; nothing happens if the turn is gone."""
     connection = session.connection()
     state = connection.execute(STATE, {"turn": turn}).scalar()

@@ -34,11 +34,6 @@ class Report:
     stopped: bool = False  # before all files were read
     seconds: float = 0.0
 
-    @property
-    def kept(self) -> int:
-        """Files that the library has now."""
-        return self.added + self.replaced + self.unchanged + self.copies
-
     def counts(self) -> dict[str, int]:
         """What became of how many files."""
         return {name: getattr(self, name) for name in ("added", "replaced", "unchanged", "copies")}
@@ -57,7 +52,7 @@ class Report:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class IntakeProgress:
     """Counts, and tells the hooks."""
 
     total: int

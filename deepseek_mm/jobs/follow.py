@@ -19,7 +19,7 @@ def follow(jobs: Jobs, job_id: int) -> Iterator[Job]:
     """
     job, said_at_s = jobs.get(job_id), time.monotonic()
     yield job
-    while not job.ended:
+    while not job.is_ended:
         time.sleep(POLL_S)
         before = job
         try:

@@ -35,7 +35,7 @@ class Anchor:
                 total = total + 0.5 * (self.stiff[name] * (held - self.at[name]).square()).sum()
         return total
 
-    def moved(self, net: nn.Module, more: Mapping[str, Tensor], *, kept: float = 1.0) -> "Anchor":
+    def move_to(self, net: nn.Module, more: Mapping[str, Tensor], *, kept: float = 1.0) -> "Anchor":
         """Held at the net's weights as they are now, `kept` of the old stiffness and that of one more task added."""
         stiff = {name: more[name] + kept * self.stiff[name] for name in more}
         return Anchor(weights_of(net), stiff)

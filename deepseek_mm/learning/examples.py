@@ -56,11 +56,11 @@ def of_turns(turns: Iterable[Turn], nouns: Collection[str]) -> Iterator[Example]
     """All that these turns teach, oldest first."""
     for turn in turns:
         yield from of_boxes(turn)
-        if (turn.right or turn.rating) and (example := judged(turn)):
+        if (turn.right or turn.rating) and (example := example_of(turn)):
             yield example
 
 
-def judged(turn: Turn) -> Example | None:
+def example_of(turn: Turn) -> Example | None:
     """What the right answer or the thumb of a turn teaches; None where it is about no one photo."""
     program, path = parse(turn.question), photo_of(turn)
     if turn.about != "photos" or program.kind not in SETTLED or not path:

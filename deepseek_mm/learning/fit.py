@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.learning.anchor import Anchor
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.rows import ReaderRows
 
 LEAST = 1e-6  # probability that a wrong answer leaves to all others
 
@@ -52,7 +52,7 @@ class Opinions:
         return -(self.chance_NV[some_K] * log_KV).sum(-1).mean()
 
 
-def surprise_at(scores_NV: Tensor, rows: Rows) -> Tensor:
+def surprise_at(scores_NV: Tensor, rows: ReaderRows) -> Tensor:
     """Weighted mean of -log p of right answers, and of -log(1 - p) of wrong ones (Welleck et al. 2019,
     arXiv:1908.04319, eq. 4); a scalar.
     """
@@ -65,10 +65,10 @@ def surprise_at(scores_NV: Tensor, rows: Rows) -> Tensor:
 
 def fit(
     net: nn.Module,
-    new: Rows,
+    new: ReaderRows,
     config: FitConfig,
     *,
-    old: Rows | None = None,
+    old: ReaderRows | None = None,
     anchor: Anchor | None = None,
     opinions: Opinions | None = None,
 ) -> float:
@@ -77,10 +77,10 @@ def fit(
     optimiser = torch.optim.Adam(net.parameters(), lr=config.rate)
     loss = torch.zeros(())
     for _ in range(config.steps):
-        some = drawn(new, config.batch, chance)
+        some = draw_sample(new, config.batch, chance)
         loss = surprise_at(net(some.x_NW), some)
         if old is not None and len(old):
-            again = drawn(old, config.replayed, chance)
+            again = draw_sample(old, config.replayed, chance)
             loss = loss + config.again * surprise_at(net(again.x_NW), again)
         if opinions is not None:
             loss = loss + config.again * opinions.loss(net, config.replayed, chance)
@@ -92,7 +92,7 @@ def fit(
     return float(loss.detach())
 
 
-def drawn(rows: Rows, count: int, chance: torch.Generator) -> Rows:
+def draw_sample(rows: ReaderRows, count: int, chance: torch.Generator) -> ReaderRows:
     """So many of them, or all where there are no more."""
     if len(rows) <= count:
         return rows

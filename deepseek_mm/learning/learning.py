@@ -19,9 +19,9 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.learning.builtin import known_by, read_builtin
 from deepseek_mm.learning.examples import Example, of_taught, of_turns, teach
-from deepseek_mm.learning.gather import Looked, looked_at
-from deepseek_mm.learning.memory import Remembered
-from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, study, widened
+from deepseek_mm.learning.gather import CorrectionRows, read_corrections
+from deepseek_mm.learning.memory import ReplayMemory
+from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, study, widen_head
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
 from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.reader import VqaModel
@@ -68,7 +68,7 @@ class Learning:
     @property
     def answering(self) -> int:
         """Number of the version that was accepted last; 0 is the shipped weights."""
-        return ([0, *self.versions.accepted()])[-1]
+        return ([0, *self.versions.accepted_numbers()])[-1]
 
     def train(self) -> Job:
         """Learn from what is new. NothingThere says that it is too little."""
@@ -91,7 +91,7 @@ class Learning:
 
     def run(self, task: Task) -> str:
         """The job's handler: look, learn, keep a version and its report."""
-        looked = looked_at(self.waiting(), self.reader, self.config.parse, task)
+        looked = read_corrections(self.waiting(), self.reader, self.config.parse, task)
         if task.stopping:
             return "stopped; nothing was learned"
         if len(looked.examples) < self.config.learning.fewest:
@@ -99,7 +99,7 @@ class Learning:
                 f"of the new corrections {len(looked.examples)} can be learned, and learning.fewest asks for "
                 f"{self.config.learning.fewest}. Correct more answers about single photos"
             )
-        version = self._learned(looked)
+        version = self._learn(looked)
         task.result = {"version": version.number, "objections": [*version.objections]}
         against = f", and should not be taken: {'; '.join(version.objections)}" if version.objections else ""
         return f"version {version.number} waits to be accepted{against}"
@@ -128,14 +128,14 @@ class Learning:
                 f"version {number} should not be taken: {'; '.join(version.objections)}. Correct the corrections and "
                 "learn anew, or insist: --force, or press again"
             )
-        before = [each for each in self.versions.accepted() if each != number]
+        before = [each for each in self.versions.accepted_numbers() if each != number]
         self.versions.keep_accepted([*before, number])
         self.use()
         return version
 
     def back(self) -> int:
         """Answer with what answered before; its number, or 0 for the shipped weights. Conflict if these answer now."""
-        before = self.versions.accepted()
+        before = self.versions.accepted_numbers()
         if not before:
             raise Conflict("the shipped weights answer already, so there is nothing to go back to")
         self.versions.keep_accepted(before[:-1])
@@ -159,10 +159,10 @@ class Learning:
         """That answers now; None where the shipped weights do, whatever was accepted."""
         return self._fitting(self.answering) if self.told == told_of(self.answering) else None
 
-    def _learned(self, looked: Looked) -> Version:
+    def _learn(self, looked: CorrectionRows) -> Version:
         """Train, and keep what came out."""
         base, told = self._answering_version(), self.config.learning
-        earlier = Remembered.of(self.versions.tensors(base, MEMORY)) if base else nothing(self.reader)
+        earlier = ReplayMemory.of(self.versions.tensors(base, MEMORY)) if base else nothing(self.reader)
         held_N = torch.tensor([int(example.key, 16) % told.held_out == 0 for example in looked.examples])
         material = Material(
             now=self.reader.head,
@@ -184,7 +184,7 @@ class Learning:
             scores=studied.scores,
             objections=studied.objections,
             counts=dict(Counter(example.by for example in looked.examples)),
-            changed=changed(looked, material, studied),
+            changed=changed_answers(looked, material, studied),
             seconds=studied.seconds,
         )
         memory = earlier.with_more(looked.asked, held_N, size=told.remembered)
@@ -197,14 +197,16 @@ def told_of(number: int) -> str:
     return f"version {number}" if number else ""
 
 
-def nothing(reader: VqaModel) -> Remembered:
+def nothing(reader: VqaModel) -> ReplayMemory:
     """What is remembered before the first version."""
-    return Remembered.nothing(reader.net.config.width)
+    return ReplayMemory.nothing(reader.net.config.width)
 
 
-def changed(looked: Looked, material: Material, studied: Studied) -> tuple[tuple[str, str, str, str], ...]:
+def changed_answers(
+    looked: CorrectionRows, material: Material, studied: StudyResult
+) -> tuple[tuple[str, str, str, str], ...]:
     """Some of the corrected questions: with the photo's name, what was answered before, and what is answered now."""
-    before = widened(material.now.out, len(material.new_answers))
+    before = widen_head(material.now.out, len(material.new_answers))
     pairs = [
         [studied.answers[n] for n in chances_of(out, looked.asked, studied.answers).argmax(-1).tolist()]
         for out in (before, studied.out)

@@ -14,55 +14,55 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import Rows, joined
+from deepseek_mm.learning.rows import ReaderRows, join_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Corrections:
     """Corrections: what is known of each, which are answered with yes or no, and what each asks."""
 
-    rows: Rows
+    rows: ReaderRows
     closed_N: Tensor  # bool
     asks_N: Tensor  # int64: the same for the same question about the same photo
 
-    def at(self, some_K: Tensor) -> "Asked":
+    def at(self, some_K: Tensor) -> "Corrections":
         """Those of these numbers, or where a mask holds."""
-        return Asked(rows=self.rows.at(some_K), closed_N=self.closed_N[some_K], asks_N=self.asks_N[some_K])
+        return Corrections(rows=self.rows.at(some_K), closed_N=self.closed_N[some_K], asks_N=self.asks_N[some_K])
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def both(parts: Sequence[Asked]) -> Asked:
+def both(parts: Sequence[Corrections]) -> Corrections:
     """All of them, in order; at least one part."""
-    return Asked(
-        rows=joined([part.rows for part in parts]),
+    return Corrections(
+        rows=join_rows([part.rows for part in parts]),
         closed_N=torch.cat([part.closed_N for part in parts]),
         asks_N=torch.cat([part.asks_N for part in parts]),
     )
 
 
-def nothing_asked(width: int) -> Asked:
+def no_corrections(width: int) -> Corrections:
     """No correction."""
     none = torch.zeros(0, dtype=torch.int64)
-    return Asked(rows=Rows.of(torch.zeros(0, width), none), closed_N=none.bool(), asks_N=none)
+    return Corrections(rows=ReaderRows.of(torch.zeros(0, width), none), closed_N=none.bool(), asks_N=none)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Remembered:
+class ReplayMemory:
     """The sample, which of it was held out, and how many it was drawn from."""
 
-    asked: Asked
+    asked: Corrections
     held_N: Tensor  # bool
     seen: int
 
     @classmethod
     def nothing(cls, width: int) -> Self:
         """Before the first."""
-        asked = nothing_asked(width)
+        asked = no_corrections(width)
         return cls(asked=asked, held_N=asked.closed_N, seen=0)
 
-    def with_more(self, new: Asked, held_N: Tensor, *, size: int) -> "Remembered":
+    def with_more(self, new: Corrections, held_N: Tensor, *, size: int) -> "ReplayMemory":
         """After these, too."""
         still_N = ~torch.isin(self.asked.asks_N, new.asks_N)
         every = both([self.asked.at(still_N), new])
@@ -71,7 +71,7 @@ class Remembered:
         sample = Reservoir(size=size, kept=tuple(range(old)), seen=max(self.seen, old))
         sample = sample.with_more(range(old, len(every)))
         kept = torch.tensor(sample.kept, dtype=torch.int64)
-        return Remembered(asked=every.at(kept), held_N=held[kept], seen=sample.seen)
+        return ReplayMemory(asked=every.at(kept), held_N=held[kept], seen=sample.seen)
 
     def tensors(self) -> dict[str, Tensor]:
         """As they are kept."""
@@ -90,8 +90,8 @@ class Remembered:
     @classmethod
     def of(cls, kept: Mapping[str, Tensor]) -> Self:
         """Out of what `tensors` gave."""
-        rows = Rows(
+        rows = ReaderRows(
             x_NW=kept["x"].float(), right_N=kept["right"], wrong_N=kept["wrong"], weight_N=kept["weight"].float()
         )
-        asked = Asked(rows=rows, closed_N=kept["closed"], asks_N=kept["asks"])
+        asked = Corrections(rows=rows, closed_N=kept["closed"], asks_N=kept["asks"])
         return cls(asked=asked, held_N=kept["held"], seen=int(kept["seen"]))

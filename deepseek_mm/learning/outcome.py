@@ -36,7 +36,7 @@ class Score:
         return self.gained - self.lost
 
 
-def compared(name: str, before_N: Tensor, after_N: Tensor) -> Score:
+def compare(name: str, before_N: Tensor, after_N: Tensor) -> Score:
     """From which questions are answered right, before and after (bool)."""
     return Score(
         name=name,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
+class ReaderRows:
     """Some examples."""
 
     x_NW: Tensor
@@ -29,11 +29,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.right_N)
 
-    def at(self, some_K: Tensor) -> "Rows":
+    def at(self, some_K: Tensor) -> "ReaderRows":
         """Those of these numbers, or those where a mask holds."""
-        return Rows(**{item.name: getattr(self, item.name)[some_K] for item in fields(self)})
+        return ReaderRows(**{item.name: getattr(self, item.name)[some_K] for item in fields(self)})
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def join_rows(parts: Sequence[ReaderRows]) -> ReaderRows:
     """All of them, in order; at least one part."""
-    return Rows(**{item.name: torch.cat([getattr(part, item.name) for part in parts]) for item in fields(Rows)})
+    return ReaderRows(
+        **{item.name: torch.cat([getattr(part, item.name) for part in parts]) for item in fields(ReaderRows)}
+    )

@@ -86,7 +86,7 @@ class Versions:
         except SafetensorError as error:
             raise BadCheckpoint(f"version {version.number} is damaged: {file} holds {error}. {NEXT}") from error
 
-    def accepted(self) -> list[int]:
+    def accepted_numbers(self) -> list[int]:
         """Numbers of those that were accepted, the newest last; [] where the shipped weights answer."""
         file = self.folder / ACCEPTED
         try:

@@ -29,7 +29,7 @@ ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
+class LibraryCheck:
     """Checks one library, and repairs it."""
 
     store: RegionStore
@@ -106,12 +106,12 @@ class Check:
             if task.stopping:
                 return
             task.report(done, len(stamps), path)
-            detail = self._compared(path, stamp)
+            detail = self._difference(path, stamp)
             if detail:
                 yield StoreProblem(path=path, detail=detail)
         task.report(len(stamps), len(stamps), "")
 
-    def _compared(self, path: str, stamp: Stamp) -> str:
+    def _difference(self, path: str, stamp: Stamp) -> str:
         """How the file differs from what was indexed; empty if it does not."""
         if is_gone(path):
             return "It is not there any more."

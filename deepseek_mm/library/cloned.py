@@ -51,7 +51,7 @@ def is_address(text: str) -> bool:
     return ADDRESS.fullmatch(text) is not None
 
 
-def fetched(address: str, data: Path) -> Path:
+def fetch_repository(address: str, data: Path) -> Path:
     """The folder in which the repository's latest state lies. LibraryError says why it cannot be had."""
     if PASSWORD.search(address):
         raise LibraryError(

@@ -24,7 +24,7 @@ UNDONE: tuple[State, ...] = ("waiting", "running", "cancelled", "failed")
 
 def tidy(data: Path, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
     """Delete the dropped files that nothing has known for that long; returns how many."""
-    old = [file for file, came_s in dropped(data) if ages.ago_s(came_s) > older_s]
+    old = [file for file, came_s in dropped_files(data) if ages.ago_s(came_s) > older_s]
     if not old:
         return 0
     try:
@@ -39,7 +39,7 @@ def tidy(data: Path, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
     return len(lost)
 
 
-def dropped(data: Path) -> Iterator[tuple[Path, float]]:
+def dropped_files(data: Path) -> Iterator[tuple[Path, float]]:
     """Every file that was dropped, and when it was put there; not what a link leads to."""
     for file in sorted((data / FOLDER).glob("*/*")):
         with suppress(OSError):

@@ -35,7 +35,7 @@ PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to rea
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filling:
+class IndexingHandlers:
     """Handlers of the jobs that fill one store."""
 
     eyes: VisionPipeline
@@ -93,7 +93,7 @@ class Filling:
         to_read = sum(self.store.num_without_mark(MARK, where=where) for where in PICTURES) if reads else 0
         to_say = self.store.num_without_mark(DESCRIBED, where=PHOTOS) if self.describer else 0
         read = found = described = 0
-        for some in self._undescribed() if self.describer else ():
+        for some in self._batches_without_description() if self.describer else ():
             if self._to_stop(task):
                 break
             described += self._describe(some, task)
@@ -141,7 +141,7 @@ class Filling:
         regions = [caption_of(source, text)]
         return self.store.exchange_regions(source.id, regions, vector_D[None], mark=DESCRIBED)
 
-    def _undescribed(self) -> Iterator[list[Source]]:
+    def _batches_without_description(self) -> Iterator[list[Source]]:
         last = 0
         while some := self.store.sources_without_mark(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
             yield some

@@ -33,7 +33,7 @@ SHORTEST = 4  # letters of a text that is looked for in files: shorter ones are 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class FolderPart:
     """A part of the library's folder, and how large it is."""
 
     name: str  # "index", "log", "vectors", "history", "uploads", "trash", "backups", "page", "other"
@@ -41,7 +41,7 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class LeftoverText:
     """Where a text that should be gone still stands."""
 
     path: str  # a file in the library's folder; "words" for the index of words
@@ -58,7 +58,7 @@ class Health:
     gone: int  # files that are known and not there any more
     failed: tuple[Failed, ...]  # files that are set aside, or could not be read and are not known, the latest
     num_failed: int
-    sizes: tuple[Kept, ...]  # the largest first
+    sizes: tuple[FolderPart, ...]  # the largest first
     in_trash: int  # takings that can still be put back: what they hold is not gone yet
 
     @property
@@ -97,13 +97,15 @@ def failures(jobs: Jobs, known: Container[str]) -> Iterator[Failed]:
                 yield each
 
 
-def sizes(data: Path) -> tuple[Kept, ...]:
+def sizes(data: Path) -> tuple[FolderPart, ...]:
     """Bytes of each part of the library's folder, the largest first."""
     totals: dict[str, int] = {}
     for path, size in files_of(data):
         name = part_of(path.relative_to(data))
         totals[name] = totals.get(name, 0) + size
-    return tuple(Kept(name=name, size_bytes=size) for name, size in sorted(totals.items(), key=lambda row: -row[1]))
+    return tuple(
+        FolderPart(name=name, size_bytes=size) for name, size in sorted(totals.items(), key=lambda row: -row[1])
+    )
 
 
 def part_of(path: Path) -> str:
@@ -128,7 +130,7 @@ def files_of(data: Path) -> Iterator[tuple[Path, int]]:
                 continue
 
 
-def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
+def search_traces(text: str, data: Path, store: RegionStore) -> list[LeftoverText]:
     """Where a text (a path, a name, a sentence) still stands in the library's own files, letter by letter.
 
     The index of words holds no text but words: it is asked whether a region has all of them, one after the other.
@@ -144,9 +146,9 @@ def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
     own = {f"{path}{ending}" for path in databases for ending in ENDINGS}
     counts = {path: count_in_database(path, needle) for path in databases}
     counts |= {path: count_in(path, needle) for path, _ in files_of(data) if str(path) not in own}
-    found = [Found(path=str(path), count=count) for path, count in counts.items() if count]
+    found = [LeftoverText(path=str(path), count=count) for path, count in counts.items() if count]
     hits = store.count_phrase(text)
-    return found + ([Found(path="words", count=hits)] if hits else [])
+    return found + ([LeftoverText(path="words", count=hits)] if hits else [])
 
 
 def databases_of(data: Path, store: RegionStore) -> list[Path]:

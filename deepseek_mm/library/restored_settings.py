@@ -9,7 +9,7 @@ from typing import Any
 
 from deepseek_mm.errors import BadFile, ConfigError
 from deepseek_mm.settings import saved_values
-from deepseek_mm.settings_file import changed
+from deepseek_mm.settings_file import change_values
 
 GUARDED = ("serve.", "sandbox.", "lm.api_key_")  # beginnings of the names of settings that no backup changes
 
@@ -29,7 +29,7 @@ def keep_guarded(restored: Path, own: Path) -> list[str]:
         differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
         if differing:
             values = {name: mine.get(name) for name in differing}
-            restored.write_text(changed(restored.read_text("utf-8"), values, restored), "utf-8")
+            restored.write_text(change_values(restored.read_text("utf-8"), values, restored), "utf-8")
         if guarded_values(restored) != mine:
             raise ConfigError(f"{', '.join(differing)} cannot be taken out of it")
     except ConfigError as error:

@@ -16,7 +16,7 @@ PATIENCE_S = 60.0  # a path that never comes to rest is told nevertheless
 STORM = 1_000  # paths
 
 
-class Settling:
+class SettlingPaths:
     """Paths that changed below `folder` and were not told yet. Times are of a clock that never jumps."""
 
     def __init__(self, folder: str) -> None:
@@ -31,7 +31,7 @@ class Settling:
         if len(self._times) > STORM:
             self._times = {self._folder: (min(first for first, _ in self._times.values()), at_s)}
 
-    def settled(self, at_s: float) -> tuple[str, ...]:
+    def take_settled(self, at_s: float) -> tuple[str, ...]:
         """Those to be told now, sorted and without what lies below another of them; they are forgotten here."""
         rest = {path for path, (_, last_s) in self._times.items() if at_s - last_s >= quiet_s(path)}
         late = {path for path, (first_s, _) in self._times.items() if at_s - first_s >= PATIENCE_S}

@@ -21,12 +21,12 @@ from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, Learning
 from deepseek_mm.library.backup_target import BackupTarget
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
-from deepseek_mm.library.check import REPAIR, VERIFY, Check
+from deepseek_mm.library.check import REPAIR, VERIFY, LibraryCheck
 from deepseek_mm.library.cloned import FOLDER as REPOSITORIES
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
-from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, RENEW, Filling, below
-from deepseek_mm.library.health import Found, Health, examine, search_traces
+from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.health import Health, LeftoverText, examine, search_traces
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import RESOLVED, WATCH, Watch
@@ -59,7 +59,7 @@ class Library:
         history: History,
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
-        self._filling = filling = Filling(
+        self._filling = filling = IndexingHandlers(
             eyes=eyes,
             store=store,
             jobs=jobs,
@@ -70,13 +70,13 @@ class Library:
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
         )
         self.quarantine = filling.quarantine
-        check = Check(store=store, jobs=jobs, history=history, config=config)
+        check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
         self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(
             config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
         )
-        watch = Watch(changed=self._changed, poll=config.library.watch_poll)
+        watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew}  # one at a time: they share them
         self._workers = (
             Worker(jobs, towers),
@@ -118,7 +118,7 @@ class Library:
         All of it goes into the `collection` of that name; without one, what is known stays where it is. An equal job
         that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
-        payload = {"collection": named(collection) if collection.strip() else "", "anew": anew}
+        payload = {"collection": normalize_collection(collection) if collection.strip() else "", "anew": anew}
         return self._add([real_path(path) for path in paths], payload, forget=forget, unique=True)
 
     def _add(
@@ -126,7 +126,7 @@ class Library:
     ) -> Job:
         names = [absolute(path) for path in paths]
         payload |= {"paths": names, "forget": self.config.library.forget_gone if forget is None else forget}
-        return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=unique)
+        return self.jobs.add(INDEX, payload, title=f"Index {job_title(names)}", unique=unique)
 
     def read_text(self, source: Source) -> None:
         """See that the text in this file's pictures was read; what cannot be read or written down now has none."""
@@ -137,7 +137,7 @@ class Library:
         """The lines that are written in a picture, from top to bottom. MissingPackage."""
         return [line.text for line in self._filling.reader.lines(image)]
 
-    def described(self, source: Source) -> str:
+    def description_of(self, source: Source) -> str:
         """What was said of a photo; empty where nothing was."""
         regions = self.store.regions_of([source.id]).get(source.id, ())
         return next((region.text for region in regions if region.kind == DESCRIBED), "")
@@ -158,7 +158,7 @@ class Library:
             raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
         return self.jobs.add(WATCH, {"folder": name, RESOLVED: True}, title=f"Watch {name}", unique=True)
 
-    def watched(self) -> list[str]:
+    def list_watched(self) -> list[str]:
         """The folders that are watched, sorted."""
         return sorted({str(job.payload["folder"]) for job in self._watches(*ACTIVE)})
 
@@ -184,9 +184,9 @@ class Library:
         self.purge()
         return taken
 
-    def taken(self) -> list[Taken]:
+    def list_taken(self) -> list[Taken]:
         """What can be put back, the newest first: what was taken out since the program began, and not too long ago."""
-        return self._trash.taken(self.config.library.undo_s)
+        return self._trash.list_taken(self.config.library.undo_s)
 
     def put_back(self, token: str) -> int:
         """Undo a `take_out`: all that was known is known again, and nothing has to be looked at anew.
@@ -212,7 +212,7 @@ class Library:
         Returns how many sources were elsewhere before. BadFile if nothing can be called that.
         """
         known = below(spellings(paths), self.store)
-        return self.store.collect(known, named(collection))
+        return self.store.collect(known, normalize_collection(collection))
 
     def rename_collection(self, old: str, new: str) -> int:
         """Give a collection another name; if there is one of that name, the two are one from then on.
@@ -220,12 +220,12 @@ class Library:
         Returns how many sources were in it. "library" as the new name dissolves it. BadFile if a name cannot be used,
         NothingThere if there is no such collection.
         """
-        if named(old) == LIBRARY:
+        if normalize_collection(old) == LIBRARY:
             raise BadFile(f"{LIBRARY} is not a collection but what is in none, so it keeps its name. Name a collection")
-        count = self.store.rename_collection(named(old), named(new))
-        if not count and named(old) not in self.store.collections():
+        count = self.store.rename_collection(normalize_collection(old), normalize_collection(new))
+        if not count and normalize_collection(old) not in self.store.collections():
             there = ", ".join(name for name in self.store.collections() if name != LIBRARY) or "none yet"
-            raise NothingThere(f"no collection is called {named(old)!r}. Those there are: {there}")
+            raise NothingThere(f"no collection is called {normalize_collection(old)!r}. Those there are: {there}")
         return count
 
     def verify(self) -> Job:
@@ -237,7 +237,7 @@ class Library:
         in_trash = len(self._trash.files())
         return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=self.quarantine.reasons())
 
-    def find_traces(self, text: str) -> list[Found]:
+    def find_traces(self, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
         return search_traces(text, self.config.data, self.store)
 
@@ -258,7 +258,7 @@ class Library:
         pairs = [(one, other) for one, other in job.result["pairs"]] if job else []
         return twins_of(self.store, pairs, read_apart(self.config.data), keep)
 
-    def looked(self) -> int:
+    def last_look_id(self) -> int:
         """Id of the job that looked for near duplicates last; 0 where none did."""
         job = self._last_look()
         return job.id if job else 0
@@ -338,12 +338,12 @@ class Library:
         """Jobs that watch folders, in these states; not those that are about to end."""
         return [job for job in self.jobs.find(kinds=(WATCH,), states=states, limit=-1) if not job.cancelling]
 
-    def _changed(self, task: Task, paths: Sequence[str]) -> None:
+    def _index_changes(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
         self._add(paths, {}, forget=None, unique=False)
 
 
-def named(collection: str) -> str:
+def normalize_collection(collection: str) -> str:
     """The name of a collection as it is kept. BadFile if there can be none of that name."""
     name = " ".join(collection.split())
     if not name:
@@ -362,7 +362,7 @@ def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))
 
 
-def titled(names: Sequence[str]) -> str:
+def job_title(names: Sequence[str]) -> str:
     """The first name, and how many more there are."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing"

@@ -54,7 +54,7 @@ class Trash:
         self._taken += [taken] if count else []
         return taken
 
-    def taken(self, younger_s: float) -> list[Taken]:
+    def list_taken(self, younger_s: float) -> list[Taken]:
         """What this process took out not longer ago than that and was not put back, the newest first."""
         self._taken = [each for each in self._taken if self._file(each.token).exists()]
         return [each for each in reversed(self._taken) if self._ago_s(self._file(each.token)) <= younger_s]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Task
 from deepseek_mm.library.changes import YIELD_S, looks, notices
-from deepseek_mm.library.settle import Settling
+from deepseek_mm.library.settle import SettlingPaths
 from deepseek_mm.parse.files import real_path
 from deepseek_mm.storage.errors import IndexProblem
 
@@ -62,7 +62,7 @@ class _Watching:
 
     def while_there(self, *, poll: bool) -> None:
         """Until the folder goes, or another one takes its place, or the job stops, or notices get lost."""
-        settling, identity = Settling(self.folder), _identity(self.folder)
+        settling, identity = SettlingPaths(self.folder), _identity(self.folder)
         for paths in self._changes(poll):
             if self.task.stopping or _identity(self.folder) != identity:
                 return
@@ -85,8 +85,8 @@ class _Watching:
                 return
         yield from looks(self.folder)
 
-    def _tell(self, settling: Settling) -> None:
-        paths = settling.settled(time.monotonic())
+    def _tell(self, settling: SettlingPaths) -> None:
+        paths = settling.take_settled(time.monotonic())
         if not paths:
             return
         try:

@@ -23,7 +23,7 @@ def small_rgb(image: Image, icc: bytes = b"") -> Image:
     """The picture in sRGB: 16 bits become 8, and what is transparent shows white."""
     colours = eight_bits(image)
     clear = "transparency" in image.info or colours.mode in ("RGBA", "LA", "PA", "RGBa")
-    small, alpha = reduced(colours, clear=clear)
+    small, alpha = reduce_size(colours, clear=clear)
     rgb = to_srgb(small, icc)
     if alpha is None:
         return rgb
@@ -41,7 +41,7 @@ def eight_bits(image: Image) -> Image:
     return PILImage.fromarray(((values - low) * (255 / max(high - low, 1e-30))).round().astype(np.uint8))
 
 
-def reduced(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
+def reduce_size(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
     """The reduced picture in a mode that a profile can be for, and how opaque it is.
 
     What is transparent often has some hidden colour, so a clear picture is reduced with its alpha.

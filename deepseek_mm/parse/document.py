@@ -8,13 +8,15 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.nouns import Document, File
+from deepseek_mm.parse.nouns import File, ParsedDocument
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
 from deepseek_mm.parse.workers.wire import FileHead
 from index import Source
 
 
-def parse_file(file: File, config: ParseConfig, *, collection: str = "library", stopping: Stopping = never) -> Document:
+def parse_file(
+    file: File, config: ParseConfig, *, collection: str = "library", stopping: Stopping = never
+) -> ParsedDocument:
     """What the file is, and its pieces: a picture is one, a document has some for every page or passage.
 
     BadFile (BadPicture for a picture) says why it cannot be read, LimitReached that trying again will not help. A page
@@ -22,7 +24,7 @@ def parse_file(file: File, config: ParseConfig, *, collection: str = "library", 
     """
     assert file.format.kind != "archive", "open_file refuses archives"
     head, pieces = read_contents(file, config, stopping=stopping)
-    return Document(source=source_of(file, head, collection), pieces=pieces)
+    return ParsedDocument(source=source_of(file, head, collection), pieces=pieces)
 
 
 def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:

@@ -69,7 +69,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class ParsedDocument:
     """A source and its pieces, which are made when they are asked for: drain them, or close the document."""
 
     source: Source

@@ -16,7 +16,7 @@ STOPS = (re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]"), re.compile(r"[;:,]\s+"), 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class TextLine:
     """A line of text and its place: its number in a file, or its box on a page."""
 
     text: str
@@ -28,7 +28,7 @@ class Line:
 class Paragraph:
     """Lines that belong together."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     opens: bool = False  # a heading, or the top of a column: a passage begins here
 
     @property
@@ -42,17 +42,17 @@ class Paragraph:
         return self.opens and len(self.lines) == 1
 
 
-Passage = tuple[tuple[Line, ...], ...]  # paragraphs, or the parts of them that fit
+Passage = tuple[tuple[TextLine, ...], ...]  # paragraphs, or the parts of them that fit
 
 
 def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
     """Passages of at most `most` letters, in order; every line is in exactly one, but a long line in several parts."""
-    passage: list[list[Line]] = []
+    passage: list[list[TextLine]] = []
     length, bare = EMPTY, False
     for paragraph in paragraphs:
         full = length + 2 + paragraph.length > most and length >= most // SHORT
         breaks, begins = full or (paragraph.opens and not bare), True
-        for line in (part for whole in paragraph.lines for part in broken(whole, most)):
+        for line in (part for whole in paragraph.lines for part in break_line(whole, most)):
             if passage and (breaks or length + 1 + begins + len(line.text) > most):
                 yield tuple(map(tuple, passage))
                 passage, length, begins = [], EMPTY, True
@@ -65,7 +65,7 @@ def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
         yield tuple(map(tuple, passage))
 
 
-def broken(line: Line, most: int) -> Iterator[Line]:
+def break_line(line: TextLine, most: int) -> Iterator[TextLine]:
     """The line, or its parts of at most `most` letters."""
     start, end = 0, len(line.text)
     while end - start > most:

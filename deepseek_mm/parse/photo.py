@@ -14,14 +14,14 @@ from index import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Photo:
+class PhotoFile:
     """A picture and where it comes from."""
 
     source: Source
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
-def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> Photo:
+def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> PhotoFile:
     """The picture at `path`, links followed. Raises NothingThere, or BadPicture with the reason and what to do."""
     config = ParseConfig(max_pixels=max_pixels)
     try:
@@ -35,4 +35,4 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
     except BadFile as error:
         raise BadPicture(str(error)) from error
     assert image is not None, "a photo's one piece is its picture"
-    return Photo(source=source_of(file, head, collection), image=image)
+    return PhotoFile(source=source_of(file, head, collection), image=image)

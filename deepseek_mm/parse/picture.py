@@ -48,7 +48,7 @@ DAMAGE = (*FAULTS, struct.error, zlib.error, PILImage.DecompressionBombError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedPicture:
     """A picture with its header read and no pixel decoded."""
 
     image: ImageFile
@@ -57,7 +57,7 @@ class Opened:
     turned: bool = False  # decoding it turns it upright
 
 
-Opener = Callable[[bytes], Opened]
+Opener = Callable[[bytes], OpenedPicture]
 
 
 def picture(opener: Opener) -> Callable[[File, ParseConfig], Contents]:
@@ -79,7 +79,7 @@ def decode(
         opened = opener(data)
         check_size(opened.image, name=name, max_pixels=config.max_pixels)
         size, note = opened.image.size, note_on(opened.image)
-        small = small_rgb(decoded(opened.image, config.draft_px), opened.icc)
+        small = small_rgb(decode_pixels(opened.image, config.draft_px), opened.icc)
     except BadPicture:
         raise
     except DAMAGE as error:
@@ -111,7 +111,7 @@ def note_on(image: ImageFile) -> str:
     return f"Only the first of its {frames:,} pictures is shown." if frames > 1 else ""
 
 
-def decoded(image: ImageFile, draft_px: int) -> Image:
+def decode_pixels(image: ImageFile, draft_px: int) -> Image:
     """The picture with its pixels; a huge JPEG at half, a quarter or an eighth of its size."""
     image.draft(None, (draft_px, draft_px))
     image.load()
@@ -120,57 +120,57 @@ def decoded(image: ImageFile, draft_px: int) -> Image:
     return image
 
 
-def open_jpeg(data: bytes) -> Opened:
+def open_jpeg(data: bytes) -> OpenedPicture:
     """A whole JPEG file; its notes never reach the decoder, since a damaged note must not cost the picture."""
     if not jpeg.is_whole(data):
         raise ValueError("the end of the picture is missing")
     image = JpegImageFile(io.BytesIO(jpeg.without_notes(data)))
-    return Opened(image=image, exif=jpeg.exif_of(data), icc=jpeg.icc_of(data))
+    return OpenedPicture(image=image, exif=jpeg.exif_of(data), icc=jpeg.icc_of(data))
 
 
-def open_png(data: bytes) -> Opened:
+def open_png(data: bytes) -> OpenedPicture:
     """A PNG file, animated ones by their first picture."""
     return with_notes(PngImageFile(io.BytesIO(data)))
 
 
-def open_webp(data: bytes) -> Opened:
+def open_webp(data: bytes) -> OpenedPicture:
     """A WebP file."""
     return with_notes(WebPImageFile(io.BytesIO(data)))
 
 
-def open_gif(data: bytes) -> Opened:
+def open_gif(data: bytes) -> OpenedPicture:
     """A GIF file."""
     return with_notes(GifImageFile(io.BytesIO(data)))
 
 
-def open_bmp(data: bytes) -> Opened:
+def open_bmp(data: bytes) -> OpenedPicture:
     """A Windows bitmap."""
     return with_notes(BmpImageFile(io.BytesIO(data)))
 
 
-def open_tiff(data: bytes) -> Opened:
+def open_tiff(data: bytes) -> OpenedPicture:
     """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
     return replace(with_notes(Tiff(io.BytesIO(data))), exif=data, turned=True)
 
 
-def open_heif(data: bytes) -> Opened:
+def open_heif(data: bytes) -> OpenedPicture:
     """A HEIC or HEIF file, as phones write them; decoding turns it, and takes the word of the camera out."""
     from pillow_heif import HeifImageFile
 
     return with_notes(HeifImageFile(io.BytesIO(data)))
 
 
-def open_avif(data: bytes) -> Opened:
+def open_avif(data: bytes) -> OpenedPicture:
     """An AVIF file."""
     from PIL.AvifImagePlugin import AvifImageFile
 
     return with_notes(AvifImageFile(io.BytesIO(data)))
 
 
-def with_notes(image: ImageFile) -> Opened:
+def with_notes(image: ImageFile) -> OpenedPicture:
     """A picture whose notes Pillow has found."""
     exif, icc = image.info.get("exif"), image.info.get("icc_profile")
-    return Opened(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
+    return OpenedPicture(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
 
 
 class Tiff(TiffImageFile):

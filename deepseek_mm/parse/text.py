@@ -14,7 +14,7 @@ from charset_normalizer import from_bytes
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.nouns import Contents, File, Piece
-from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
+from deepseek_mm.parse.passages import Paragraph, Passage, TextLine, pack
 from index import Symbol
 
 MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
@@ -48,7 +48,7 @@ Title = tuple[int, str]  # level of a heading and its words
 
 def read_text(file: File, config: ParseConfig) -> Contents:
     """Plain text and Markdown, in passages."""
-    text, note = shortened(decode_text(file.data, name=file.path), config)
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
     return Contents(pieces=passages(text, config), note=note)
 
 
@@ -70,10 +70,10 @@ def letters(data: bytes, *, name: str) -> str:
     try:
         return data.decode("utf-8").replace("\0", "")
     except UnicodeDecodeError:
-        return data.decode(guessed(data, name=name), "replace").replace("\0", "")
+        return data.decode(guess_encoding(data, name=name), "replace").replace("\0", "")
 
 
-def guessed(data: bytes, *, name: str) -> str:
+def guess_encoding(data: bytes, *, name: str) -> str:
     """The encoding whose letters look most like a language; of equals the commonest."""
     sample = data if len(data) <= SAMPLE_BYTES else data[:SAMPLE_BYTES].rpartition(b"\n")[0] or data[:SAMPLE_BYTES]
     found = [match for match in from_bytes(sample, cp_isolation=ENCODINGS) if match.encoding in ENCODINGS]
@@ -88,7 +88,7 @@ def binary(data: bytes, name: str) -> BadFile:
     return BadFile(f"{name} is no text, whatever its name says: it begins with {data[:16]!r}. Give it its right ending")
 
 
-def shortened(text: str, config: ParseConfig) -> tuple[str, str]:
+def shorten_text(text: str, config: ParseConfig) -> tuple[str, str]:
     """As much of the text as is read, and a note if that is not all."""
     if len(text) <= config.max_chars:
         return text, ""
@@ -106,7 +106,7 @@ def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterat
         for level, name in (titles[line.number] for part in passage for line in part if line.number in titles):
             above = (*(title for title in above if title[0] < level), (level, name))
         lines = (first, last) if numbered else (0, 0)
-        yield Piece(kind="text", text=joined(passage), lines=lines, symbol=section(above))
+        yield Piece(kind="text", text=join_passage(passage), lines=lines, symbol=section(above))
 
 
 def title_of(block: Paragraph) -> Title:
@@ -124,15 +124,15 @@ def section(titles: Sequence[Title]) -> Symbol | None:
     return Symbol(name=titles[-1][1], parent=".".join(name for _, name in titles[:-1]), kind="section")
 
 
-def joined(passage: Passage) -> str:
+def join_passage(passage: Passage) -> str:
     """The passage as it is read, with an empty line between paragraphs."""
     return "\n\n".join("\n".join(line.text for line in lines) for lines in passage)
 
 
 def paragraphs(text: str) -> Iterator[Paragraph]:
     """Lines between empty ones; a heading begins a paragraph. Between fences is code, which has no headings."""
-    lines = [Line(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
-    block: list[Line] = []
+    lines = [TextLine(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
+    block: list[TextLine] = []
     opens = fenced = False
     for at, line in enumerate(lines):
         starts = not fenced and is_heading(line.text, lines[at + 1].text if at + 1 < len(lines) else "")

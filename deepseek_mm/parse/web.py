@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.nouns import Contents, File
-from deepseek_mm.parse.text import decode_text, passages, shortened
+from deepseek_mm.parse.text import decode_text, passages, shorten_text
 
 STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
 UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
@@ -74,7 +74,7 @@ def read_html(file: File, config: ParseConfig) -> Contents:
     seen = text_of(page_text(file.data, name=file.path))
     if not seen:
         raise BadFile(f"{file.path} shows no text: it may be made by scripts. Save the page as PDF instead")
-    text, note = shortened(seen, config)
+    text, note = shorten_text(seen, config)
     return Contents(pieces=passages(text, config, numbered=False), note=note)
 
 

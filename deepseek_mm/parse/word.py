@@ -15,7 +15,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.archive import MOST_GROWTH, SMALL_BYTES
 from deepseek_mm.parse.nouns import Contents, File
-from deepseek_mm.parse.text import passages, shortened
+from deepseek_mm.parse.text import passages, shorten_text
 from deepseek_mm.parse.workers.directory import DAMAGE
 
 TROUBLE = (*DAMAGE, OpcError, LxmlError, LookupError, AttributeError)
@@ -33,7 +33,7 @@ def read_docx(file: File, config: ParseConfig) -> Contents:
         raise BadFile(f"{file.path} is no Word document, or it is damaged: {error}. Save it again in Word") from error
     if not words:
         raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
-    text, note = shortened(words, config)
+    text, note = shorten_text(words, config)
     return Contents(pieces=passages(text, config, numbered=False), note=note)
 
 

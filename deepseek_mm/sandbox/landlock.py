@@ -12,10 +12,12 @@ from deepseek_mm.sandbox.kernel import syscall
 
 CREATE, ADD_RULE, RESTRICT = 444, 445, 446  # syscalls
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8  # linux/landlock.h
-FIRST, REFER, TRUNCATE, IOCTL = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15  # rights of versions 1, 2, 3, 5
+FIRST, REFER, TRUNCATE, IOCTL_DEV = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15  # rights of versions 1, 2, 3, 5
 TCP = 3  # bind and connect, version 4
 OUTSIDE = 3  # abstract sockets and signals, version 6
-OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL  # rights that a file can have; the rest are a folder's
+OF_FILES = (
+    EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+)  # rights that a file can have; the rest are a folder's
 READ = EXECUTE | READ_FILE | READ_DIR
 
 
@@ -24,18 +26,18 @@ def version() -> int:
     return syscall(CREATE, None, 0, 1, what="landlock")
 
 
-def handled(number: int) -> int:
+def rights_of_version(number: int) -> int:
     """The rights over files that version `number` knows."""
-    since = ((1, FIRST), (2, REFER), (3, TRUNCATE), (5, IOCTL))
+    since = ((1, FIRST), (2, REFER), (3, TRUNCATE), (5, IOCTL_DEV))
     return sum(rights for first, rights in since if number >= first)
 
 
-class Rules:
+class LandlockRules:
     """What is granted, until `hold` makes it true for this process and all that it starts."""
 
     def __init__(self) -> None:
         self.version = version()
-        self._all = handled(self.version)
+        self._all = rights_of_version(self.version)
         net, scope = TCP if self.version >= 4 else 0, OUTSIDE if self.version >= 6 else 0
         asked = (ctypes.c_uint64 * 3)(self._all, net, scope)
         size = 8 if self.version < 4 else 16 if self.version < 6 else 24

@@ -29,13 +29,13 @@ class Ran:
     protections: tuple[Protection, ...]
 
     @property
-    def passed(self) -> bool:
+    def is_success(self) -> bool:
         """Whether it ended by itself and says that all is well."""
         return self.exit == 0 and not self.ended_by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class LaunchOrder:
     """What the launcher is told, as JSON in one line."""
 
     argv: list[str]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, count
 
 from deepseek_mm.sandbox.kernel import enter, lock_mount, mount
-from deepseek_mm.sandbox.nouns import Order
+from deepseek_mm.sandbox.nouns import LaunchOrder
 
 BIND, REC, PRIVATE, NOSUID, NODEV = 0x1000, 0x4000, 0x40000, 2, 4  # mount flags
 READ_ONLY, NO_SUID, NO_DEV = 1, 2, 4  # attributes of mount_setattr
@@ -38,7 +38,7 @@ def is_outside(path: str, folders: Sequence[str]) -> bool:
     return not any(is_within(path, folder) for folder in folders)
 
 
-def build(order: Order) -> None:
+def build(order: LaunchOrder) -> None:
     """Put it together below the order's folder and move in. OSError says which step this machine does not allow."""
     root, home = order.folder, order.home
     mount("", "/", "", REC | PRIVATE)

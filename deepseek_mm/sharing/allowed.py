@@ -22,13 +22,15 @@ ALLOWED = {
 FOLDER = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]")  # how a folder's name begins; a hub's name has a slash further on
 
 
-def allowed(settings: Mapping[str, Any]) -> dict[str, dict[str, Scalar]]:
+def allowed_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Scalar]]:
     """What of a turn's settings may be told to others."""
     kept = {}
     for part, names in ALLOWED.items():
         values = settings.get(part)
         if isinstance(values, Mapping):
-            kept[part] = {name: told(values[name]) for name in names if name in values and is_plain(values[name])}
+            kept[part] = {
+                name: shareable_value(values[name]) for name in names if name in values and is_plain(values[name])
+            }
     return {part: values for part, values in kept.items() if values}
 
 
@@ -37,7 +39,7 @@ def is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-def told(value: Any) -> Scalar:
+def shareable_value(value: Any) -> Scalar:
     """The value; of a folder its own name."""
     if isinstance(value, str) and FOLDER.match(value):
         return PureWindowsPath(value).name

@@ -86,7 +86,7 @@ class _Table:
         score = f"{each.score:.4f}"
         texts = (region.source.path if self._places else region.source.name, name, region.label)
         page = region.page or ""
-        self._writer.writerow([*map(told, texts), score, *region.box_px, page, taken, problem])
+        self._writer.writerow([*map(as_text_cell, texts), score, *region.box_px, page, taken, problem])
 
     def text(self) -> bytes:
         """The table, as spreadsheets read it."""
@@ -99,7 +99,7 @@ def clean(name: str) -> str:
     return safe.encode("utf-8", "replace").decode().strip(". ") or "file"
 
 
-def told(text: str) -> str:
+def as_text_cell(text: str) -> str:
     """A cell that a spreadsheet takes for text, whatever a file is called."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
@@ -113,7 +113,7 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) 
         if path.is_file():
             entry, source = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False), open_plain(str(path))
         elif is_drawn(region):
-            entry, source = zipfile.ZipInfo(name, time.localtime()[:6]), _drawn(each, picture)
+            entry, source = zipfile.ZipInfo(name, time.localtime()[:6]), _draw_region(each, picture)
         else:
             return False
     except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
@@ -123,7 +123,7 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) 
     return True
 
 
-def _drawn(each: Citation, picture: Picture) -> io.BytesIO:
+def _draw_region(each: Citation, picture: Picture) -> io.BytesIO:
     data = io.BytesIO()
     region = each.region
     picture(region.source, region.page).save(data, "PNG")

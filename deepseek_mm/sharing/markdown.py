@@ -43,10 +43,10 @@ def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
         yield f"*{wording.states[turn.answer.state]}*"
     if turn.answer.citations:
         yield f"### {wording.evidence}"
-        yield "\n".join(cited(citation, wording) for citation in in_order(turn.answer.citations))
+        yield "\n".join(citation_line(citation, wording) for citation in in_order(turn.answer.citations))
 
 
-def cited(citation: Citation, wording: Wording) -> str:
+def citation_line(citation: Citation, wording: Wording) -> str:
     """One line of the evidence. The number is written out: a list that Markdown counts would count it anew."""
     region = citation.region
     what = line(region.label) or (wording.whole if region.kind == "whole" else "")
@@ -76,9 +76,9 @@ def line(text: str) -> str:
     """The text on one line, with nothing in it that Markdown would act on."""
     plain = " ".join(CONTROL.sub(" ", text).split())
     escaped = ADDRESS.sub(lambda found: f"\\{found[0]}", ANYWHERE.sub(r"\\\1", plain))
-    return OPENING.sub(opened, escaped)
+    return OPENING.sub(escape_start, escaped)
 
 
-def opened(found: re.Match[str]) -> str:
+def escape_start(found: re.Match[str]) -> str:
     """The start of a line that would begin a list or a rule."""
     return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"

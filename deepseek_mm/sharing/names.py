@@ -20,8 +20,8 @@ JOINERS = "\u200c\u200d"  # unseen, but they spell words of Persian and Hindi
 def file_name(title: str, ending: str, *, otherwise: str = "conversation") -> str:
     """The title as a file name with this ending; `otherwise` where nothing of it can stay."""
     seen = "".join(c if c in JOINERS or unicodedata.category(c) not in UNSEEN else " " for c in title)
-    stem = trimmed(FORBIDDEN.sub("_", " ".join(seen.split()))[:MAX_LETTERS])
-    stem = trimmed(stem.encode()[: MAX_BYTES - len(ending)].decode(errors="ignore"))
+    stem = trim_stem(FORBIDDEN.sub("_", " ".join(seen.split()))[:MAX_LETTERS])
+    stem = trim_stem(stem.encode()[: MAX_BYTES - len(ending)].decode(errors="ignore"))
     if RESERVED.fullmatch(stem):
         stem = f"_{stem}"
     return f"{stem or otherwise}{ending}"
@@ -36,6 +36,6 @@ def same_name(name: str) -> str:
     return file_name(stem, dot + ending, otherwise="picture")
 
 
-def trimmed(stem: str) -> str:
+def trim_stem(stem: str) -> str:
     """Without what no name may begin or end with."""
     return stem.strip(" .")

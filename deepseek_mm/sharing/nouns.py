@@ -11,7 +11,7 @@ MEDIA_TYPES: dict[Kind, str] = {"markdown": "text/markdown", "html": "text/html"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ExportLimits:
     """How large what is shared may become."""
 
     max_bytes: int = 256_000_000  # of one JSON file, written or read

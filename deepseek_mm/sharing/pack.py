@@ -9,7 +9,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.sharing.allowed import allowed
+from deepseek_mm.sharing.allowed import allowed_settings
 from deepseek_mm.sharing.files import sha256
 from deepseek_mm.sharing.names import same_name
 from deepseek_mm.sharing.parcel import (
@@ -25,7 +25,7 @@ from deepseek_mm.sharing.parcel import (
     SharedSymbol,
     SharedTurn,
 )
-from deepseek_mm.sharing.photos import Album
+from deepseek_mm.sharing.photos import PhotoCopies
 from deepseek_mm.sharing.privacy import remove_coordinates
 from index import Source
 from index.region import UPLOADS
@@ -35,7 +35,7 @@ from index.region import UPLOADS
 class Packer:
     """Packs one conversation."""
 
-    album: Album
+    album: PhotoCopies
     places: bool = False  # whether folders, and where photos were taken, go along
     files: dict[str, bytes] = field(default_factory=dict)  # SHA-256 -> bytes, filled on the way
 
@@ -61,7 +61,7 @@ class Packer:
             answer=self._answer(turn.answer),
             rating=turn.rating,
             corrected=tuple(correction(each) for each in turn.boxes),
-            settings=allowed(turn.settings),
+            settings=allowed_settings(turn.settings),
             fingerprint=turn.fingerprint,
             about=turn.about,
             right=turn.right,

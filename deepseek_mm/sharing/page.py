@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.records import Citation
-from deepseek_mm.sharing.photos import Album, Copy, is_drawn
+from deepseek_mm.sharing.photos import Copy, PhotoCopies, is_drawn
 from deepseek_mm.sharing.wording import Wording, place
 from index import Box, Region, Source
 from index.region import UPLOADS
@@ -26,7 +26,7 @@ TEXT_LETTERS = 4_000  # of a passage that is shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frame:
+class HtmlBox:
     """A box over a photo, in percent of its sides."""
 
     number: int
@@ -36,7 +36,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
+class HtmlImage:
     """A small copy of a photo, ready for an img."""
 
     src: str
@@ -45,7 +45,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class HtmlCaption:
     """What stands under a photo of one of its regions."""
 
     number: int
@@ -56,18 +56,18 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exhibit:
+class HtmlEvidence:
     """A photo with all its regions, or a text without a photo."""
 
     name: str
-    shown: Shown | None
+    shown: HtmlImage | None
     lost: bool  # it should have a picture, and has none
-    frames: tuple[Frame, ...]
-    notes: tuple[Note, ...]
+    frames: tuple[HtmlBox, ...]
+    notes: tuple[HtmlCaption, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
+class HtmlText:
     """A piece of an answer; with a number it points at the evidence."""
 
     text: str
@@ -75,17 +75,19 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exchange:
+class HtmlTurn:
     """A question and its answer as they are shown."""
 
     number: int
     turn: Turn
-    asked: tuple[tuple[str, Shown | None], ...]  # the pictures that came with it
-    said: tuple[Said, ...]
-    exhibits: tuple[Exhibit, ...]
+    asked: tuple[tuple[str, HtmlImage | None], ...]  # the pictures that came with it
+    said: tuple[HtmlText, ...]
+    exhibits: tuple[HtmlEvidence, ...]
 
 
-def to_html(conversation: Conversation, turns: Iterable[Turn], *, album: Album, wording: Wording, footer: str) -> str:
+def to_html(
+    conversation: Conversation, turns: Iterable[Turn], *, album: PhotoCopies, wording: Wording, footer: str
+) -> str:
     """The whole file."""
     folder = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -101,13 +103,13 @@ def to_html(conversation: Conversation, turns: Iterable[Turn], *, album: Album, 
     )
 
 
-def exchange(turn: Turn, number: int, album: Album, wording: Wording) -> Exchange:
+def exchange(turn: Turn, number: int, album: PhotoCopies, wording: Wording) -> HtmlTurn:
     """All that is shown of a turn."""
     brought = [(turn.image_name, turn.image_path), *turn.more]
-    return Exchange(
+    return HtmlTurn(
         number=number,
         turn=turn,
-        asked=tuple((name, shown(album.copy(upload(path)))) for name, path in brought if path or name),
+        asked=tuple((name, shown_copy(album.copy(upload(path)))) for name, path in brought if path or name),
         said=tuple(pieces(turn.answer.text, {citation.number for citation in turn.answer.citations})),
         exhibits=tuple(exhibits(turn, album, wording)),
     )
@@ -118,7 +120,7 @@ def upload(path: str) -> Source:
     return Source(path=path, collection=UPLOADS)
 
 
-def exhibits(turn: Turn, album: Album, wording: Wording) -> list[Exhibit]:
+def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvidence]:
     """One for each photo, page or passage, in the order in which the answer mentions them first."""
     together: dict[object, list[Citation]] = {}
     for citation in turn.answer.citations:
@@ -131,7 +133,9 @@ def sheet(region: Region) -> object:
     return region.source.path, region.page, region.lines
 
 
-def exhibit(cited: Sequence[Citation], drawn: Sequence[Corrected], album: Album, wording: Wording) -> Exhibit:
+def exhibit(
+    cited: Sequence[Citation], drawn: Sequence[Corrected], album: PhotoCopies, wording: Wording
+) -> HtmlEvidence:
     """Regions of one photo; or a passage."""
     region = cited[0].region
     copy = album.of_region(region)
@@ -140,23 +144,23 @@ def exhibit(cited: Sequence[Citation], drawn: Sequence[Corrected], album: Album,
     frames += [
         frame(c.number, corrected[c.number].box_px, copy, drawn=True) for c in cited if copy and c.number in corrected
     ]
-    return Exhibit(
+    return HtmlEvidence(
         name=region.source.name,
-        shown=shown(copy),
+        shown=shown_copy(copy),
         lost=copy is None and is_drawn(region),
         frames=tuple(frames),
         notes=tuple(note(each, corrected.get(each.number), wording) for each in cited),
     )
 
 
-def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> Note:
+def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> HtmlCaption:
     """Number, name, and what is known of the region."""
     region = citation.region
     what = region.label or (wording.whole if region.kind == "whole" else "")
     told = [what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}")]
     if drawn is not None:
         told.append(f"{wording.corrected}: {drawn.label}" if drawn.label else wording.corrected)
-    return Note(
+    return HtmlCaption(
         number=citation.number,
         ink=ink(citation.number),
         name=region.source.name,
@@ -165,14 +169,14 @@ def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> Note:
     )
 
 
-def frame(number: int, box_px: Box, copy: Copy, *, drawn: bool = False) -> Frame:
+def frame(number: int, box_px: Box, copy: Copy, *, drawn: bool = False) -> HtmlBox:
     """The box as shares of the photo's sides, cut where it would leave the photo."""
     width, height = copy.of_px
     left, right = (min(max(edge / width, 0.0), 1.0) for edge in (box_px[0], box_px[2]))
     top, bottom = (min(max(edge / height, 0.0), 1.0) for edge in (box_px[1], box_px[3]))
     sides = {"left": left, "top": top, "width": max(right - left, 0.0), "height": max(bottom - top, 0.0)}
     style = ";".join(f"{side}:{share:.2%}" for side, share in sides.items())
-    return Frame(number=number, ink=ink(number), style=style, drawn=drawn)
+    return HtmlBox(number=number, ink=ink(number), style=style, drawn=drawn)
 
 
 def ink(number: int) -> int:
@@ -180,22 +184,22 @@ def ink(number: int) -> int:
     return (number - 1) % NUM_INKS
 
 
-def shown(copy: Copy | None) -> Shown | None:
+def shown_copy(copy: Copy | None) -> HtmlImage | None:
     """The copy as an address that holds it."""
     if copy is None:
         return None
     src = f"data:image/jpeg;base64,{b64encode(copy.jpeg).decode()}"
-    return Shown(src=src, width_px=copy.width_px, height_px=copy.height_px)
+    return HtmlImage(src=src, width_px=copy.width_px, height_px=copy.height_px)
 
 
-def pieces(text: str, known: set[int]) -> list[Said]:
+def pieces(text: str, known: set[int]) -> list[HtmlText]:
     """The answer cut at its bracketed numbers; a number of no evidence stays text."""
     found, start = [], 0
     for match in NUMBER.finditer(text):
         if int(match[1]) in known:
-            found += [Said(text=text[start : match.start()]), Said(text=match[0], number=int(match[1]))]
+            found += [HtmlText(text=text[start : match.start()]), HtmlText(text=match[0], number=int(match[1]))]
             start = match.end()
-    return [*found, Said(text=text[start:])]
+    return [*found, HtmlText(text=text[start:])]
 
 
 def when(moment: datetime) -> str:

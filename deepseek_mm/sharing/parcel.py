@@ -23,20 +23,20 @@ Box = tuple[Pixels, Pixels, Pixels, Pixels]
 Setting = Name | Signed | float | bool | None
 
 
-class Part(BaseModel):
+class ParcelPart(BaseModel):
     """What all parts share: nothing is converted, nothing unknown is let in."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SharedLabel(Part):
+class SharedLabel(ParcelPart):
     """As index.Label."""
 
     name: Name
     score: float
 
 
-class SharedSource(Part):
+class SharedSource(ParcelPart):
     """As index.Source. Of a picture that came with a question `path` is only its name."""
 
     path: Name
@@ -54,7 +54,7 @@ class SharedSource(Part):
     note: Text
 
 
-class SharedPhoto(Part):
+class SharedPhoto(ParcelPart):
     """The small copy of a cited photo; boxes are in pixels of a picture `of_px` large."""
 
     sha256: Known  # where its bytes stand in Parcel.files
@@ -62,7 +62,7 @@ class SharedPhoto(Part):
     scale: float  # the copy's width through that width
 
 
-class SharedSymbol(Part):
+class SharedSymbol(ParcelPart):
     """As index.Symbol."""
 
     name: Name
@@ -73,7 +73,7 @@ class SharedSymbol(Part):
     calls: Annotated[tuple[Name, ...], Field(max_length=10_000)]
 
 
-class SharedCitation(Part):
+class SharedCitation(ParcelPart):
     """As records.Citation, with the whole region."""
 
     number: Whole
@@ -90,7 +90,7 @@ class SharedCitation(Part):
     symbol: SharedSymbol | None = None
 
 
-class SharedCheck(Part):
+class SharedCheck(ParcelPart):
     """As records.Check."""
 
     claim: Text
@@ -99,7 +99,7 @@ class SharedCheck(Part):
     reason: Text
 
 
-class SharedCorrection(Part):
+class SharedCorrection(ParcelPart):
     """As history.Corrected."""
 
     number: Whole
@@ -108,7 +108,7 @@ class SharedCorrection(Part):
     made_at: AwareDatetime
 
 
-class SharedPicture(Part):
+class SharedPicture(ParcelPart):
     """A picture that came with a question."""
 
     name: Name  # as the user knows it
@@ -116,7 +116,7 @@ class SharedPicture(Part):
     sha256: Digest  # where its bytes stand in Parcel.files
 
 
-class SharedAnswer(Part):
+class SharedAnswer(ParcelPart):
     """As records.Answer."""
 
     text: Text
@@ -129,7 +129,7 @@ class SharedAnswer(Part):
     checks: Annotated[tuple[SharedCheck, ...], Field(max_length=10_000)]
 
 
-class SharedTurn(Part):
+class SharedTurn(ParcelPart):
     """As history.Turn."""
 
     asked_at: AwareDatetime
@@ -145,7 +145,7 @@ class SharedTurn(Part):
     right: Name = ""
 
 
-class Parcel(Part):
+class Parcel(ParcelPart):
     """One conversation and every picture it needs."""
 
     title: Name

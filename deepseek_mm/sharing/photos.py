@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.sharing.nouns import Limits
+from deepseek_mm.sharing.nouns import ExportLimits
 from index import Region, Source
 
 Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
@@ -25,10 +25,10 @@ class Copy:
     of_px: tuple[int, int]  # width and height
 
 
-class Album:
+class PhotoCopies:
     """Makes each copy once."""
 
-    def __init__(self, picture: Picture, limits: Limits) -> None:
+    def __init__(self, picture: Picture, limits: ExportLimits) -> None:
         self._picture, self._limits = picture, limits
         self._made: dict[tuple[str, int], Copy | None] = {}
 

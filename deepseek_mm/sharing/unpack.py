@@ -15,7 +15,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.feedback import MOST_RIGHT
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.sharing.allowed import allowed
+from deepseek_mm.sharing.allowed import allowed_settings
 from deepseek_mm.sharing.files import look_at, sha256
 from deepseek_mm.sharing.names import same_name
 from deepseek_mm.sharing.parcel import Parcel, SharedCitation, SharedPicture, SharedTurn
@@ -43,7 +43,7 @@ class Unpacker:
     def unpack(self) -> list[Turn]:
         """The turns, oldest first; then `files` is filled. BadFile if a picture is missing, damaged or none."""
         for digest, text in self.parcel.files.items():
-            data, name = decoded(digest, text), f"picture {digest[:8]} of this file"
+            data, name = decode_picture(digest, text), f"picture {digest[:8]} of this file"
             self.pictures[digest] = data, look_at(data, name=name, max_pixels=self.max_pixels)
         for turn in self.parcel.turns:
             self.asked.update(each.sha256 for each in (turn.picture, *turn.more) if each)
@@ -67,13 +67,13 @@ class Unpacker:
             boxes=tuple(
                 Corrected(
                     number=each.number,
-                    box_px=scaled(each.box_px, scales.get(each.number, 1.0)),
+                    box_px=scale_box(each.box_px, scales.get(each.number, 1.0)),
                     label=each.label,
                     made_at=each.made_at.astimezone(UTC),
                 )
                 for each in turn.corrected
             ),
-            settings=allowed(turn.settings),
+            settings=allowed_settings(turn.settings),
             fingerprint=turn.fingerprint,
             about=turn.about,
             right=turn.right[:MOST_RIGHT],
@@ -99,15 +99,15 @@ class Unpacker:
         """The citation, and by how much its box has shrunk."""
         region = region_of(shared)
         if shared.source.collection == UPLOADS:
-            region = self._uploaded(region)
+            region = self._uploaded_region(region)
         else:
             known = self.here(region)
             if known is None:
-                return self._copied(shared, region)
+                return self._copied_region(shared, region)
             region = known
         return Citation(number=shared.number, region=region, score=shared.score), 1.0
 
-    def _uploaded(self, region: Region) -> Region:
+    def _uploaded_region(self, region: Region) -> Region:
         """A region of a picture that came with a question, or of an earlier copy."""
         source = region.source
         if source.digest not in self.pictures:
@@ -117,7 +117,7 @@ class Unpacker:
         known = self.here(moved)
         return known if known is not None and known.source.path == moved.source.path else moved
 
-    def _copied(self, shared: SharedCitation, region: Region) -> tuple[Citation, float]:
+    def _copied_region(self, shared: SharedCitation, region: Region) -> tuple[Citation, float]:
         """The region in the small copy of its photo, if there is one."""
         photo, source = shared.photo, replace(region.source, collection=UPLOADS)
         if photo is None:
@@ -136,7 +136,7 @@ class Unpacker:
             height_px=copy.height_px if source.kind == "photo" else 0,
             note=f"{source.note} {COPY_NOTE}".strip(),
         )
-        placed = replace(region, source=source, box_px=scaled(region.box_px, scale))
+        placed = replace(region, source=source, box_px=scale_box(region.box_px, scale))
         return Citation(number=shared.number, region=placed, score=shared.score), scale
 
     def _nothing_at(self, source: Source) -> Path:
@@ -145,7 +145,7 @@ class Unpacker:
         return self.uploads / IMPORTED / folder / same_name(source.path)
 
 
-def decoded(digest: str, text: str) -> bytes:
+def decode_picture(digest: str, text: str) -> bytes:
     """The bytes of a picture. BadFile if they are not those that were exported."""
     try:
         data = b64decode(text, validate=True)
@@ -187,7 +187,7 @@ def answer(turn: SharedTurn, citations: tuple[Citation, ...]) -> Answer:
     )
 
 
-def scaled(box_px: Box, scale: float) -> Box:
+def scale_box(box_px: Box, scale: float) -> Box:
     """The box in a picture that is `scale` times as wide."""
     left, top, right, bottom = (round(edge * scale) for edge in box_px)
     return left, top, right, bottom

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.nouns import Limits
+from deepseek_mm.sharing.nouns import ExportLimits
 from deepseek_mm.sharing.parcel import FORMAT, VERSION, Parcel
 
 HEAD = {"format", "version", "exported_at", "program", "sha256", "payload"}
@@ -23,7 +23,7 @@ AGAIN = "Export the conversation again where it came from"
 DAMAGED = "this file is damaged or was changed: its contents do not fit its sha256. Copy it again, or export it anew"
 
 
-def write(parcel: Parcel, *, program: str, now: datetime, limits: Limits) -> bytes:
+def write(parcel: Parcel, *, program: str, now: datetime, limits: ExportLimits) -> bytes:
     """The same parcel gives the same bytes but for `exported_at`. BadFile when they would be too many."""
     payload = parcel.model_dump(mode="json")
     head = {"format": FORMAT, "version": VERSION, "exported_at": now.astimezone(UTC).isoformat(), "program": program}
@@ -37,21 +37,21 @@ def write(parcel: Parcel, *, program: str, now: datetime, limits: Limits) -> byt
     return data
 
 
-def read(data: bytes, *, limits: Limits) -> Parcel:
+def read(data: bytes, *, limits: ExportLimits) -> Parcel:
     """What `write` wrote. BadFile says what is wrong with anything else."""
     if len(data) > limits.max_bytes:
         raise BadFile(
             f"this file has {len(data):,} bytes, and at most {limits.max_bytes:,} are read. "
             "Restore a backup instead, or export a shorter conversation"
         )
-    payload = opened(parsed(data))
+    payload = open_payload(parse_object(data))
     try:
         return Parcel.model_validate_json(canonical(payload))
     except ValidationError as error:
         raise BadFile(f"this file holds what no export writes: {first_fault(error)}. {AGAIN}") from None
 
 
-def parsed(data: bytes) -> dict[str, Any]:
+def parse_object(data: bytes) -> dict[str, Any]:
     """Any JSON object. BadFile for what is none, or is nested beyond reason."""
     try:
         whole = from_json(data, allow_inf_nan=False)
@@ -65,7 +65,7 @@ def parsed(data: bytes) -> dict[str, Any]:
     return whole
 
 
-def opened(whole: dict[str, Any]) -> Any:
+def open_payload(whole: dict[str, Any]) -> Any:
     """The payload, if it is of a version that is known and as it was written."""
     version = whole.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:

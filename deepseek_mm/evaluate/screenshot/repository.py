@@ -11,7 +11,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.parse.packages import SKIPPED, Package
+from deepseek_mm.parse.packages import SKIPPED, InstalledPackage
 
 PAGES = frozenset([".html", ".css", ".js", ".md", ".j2"])  # what a package's pages are made of
 MOST_BYTES = 200_000  # of such a file; a larger one was made by a program
@@ -25,7 +25,7 @@ def listed(file: Path = LIST) -> list[str]:
     return list(json.loads(file.read_text(encoding="utf-8"))["packages"])
 
 
-def licences(names: Sequence[str], installed: Iterable[Package]) -> dict[str, str]:
+def licences(names: Sequence[str], installed: Iterable[InstalledPackage]) -> dict[str, str]:
     """Package -> its licence as it names it. MissingPackage for one that is not installed, or may not be read."""
     found = {package.name: package.licence for package in installed}
     for name in names:
@@ -34,7 +34,7 @@ def licences(names: Sequence[str], installed: Iterable[Package]) -> dict[str, st
     return {name: found[name] for name in names}
 
 
-def copy_sources(names: Sequence[str], installed: Iterable[Package], folder: Path) -> int:
+def copy_sources(names: Sequence[str], installed: Iterable[InstalledPackage], folder: Path) -> int:
     """Copy the packages' sources below `folder`, once; returns how many files lie there."""
     if not (folder / MARK).is_file():
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,7 +46,7 @@ def copy_sources(names: Sequence[str], installed: Iterable[Package], folder: Pat
     return sum(path.is_file() and path.name != MARK for path in folder.rglob("*"))
 
 
-def files_of(package: Package) -> Iterator[tuple[Path, Path]]:
+def files_of(package: InstalledPackage) -> Iterator[tuple[Path, Path]]:
     """Each file, and its path from the folder of installed packages on."""
     told = distribution(package.name)
     for file in told.files or []:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deepseek_mm.parse.code.depth import check_text, check_tree
-from deepseek_mm.parse.code.languages import Grammar, Language
+from deepseek_mm.parse.code.languages import CodeLanguage, Grammar
 
 Kind = Literal["function", "class", "module", "section"]
 KINDS: tuple[Kind, ...] = ("function", "class", "module", "section")
@@ -77,10 +77,10 @@ def outline_of(data: bytes, grammar: Grammar) -> Outline:
     called = sorted((node for found in matches for node in found.get("call", ())), key=lambda node: node.start_byte)
     calls = [call_of(node, grammar.language, data) for node in called]
     doc = (docstring(root) if grammar.language.docstrings else "") or opening(notes, before=definitions[:1])
-    return Outline(definitions=nested(definitions), calls=[call for call in calls if call[1]], doc=doc)
+    return Outline(definitions=nest_definitions(definitions), calls=[call for call in calls if call[1]], doc=doc)
 
 
-def nested(definitions: Sequence[Definition]) -> list[Definition]:
+def nest_definitions(definitions: Sequence[Definition]) -> list[Definition]:
     """Each inside the one that holds it; small sections that follow one another become one."""
     top: list[Definition] = []
     around: list[Definition] = []
@@ -105,15 +105,15 @@ def is_small(before: Definition, each: Definition) -> bool:
 
 
 def definition_of(
-    found: dict[str, list[Any]], kind: Kind, language: Language, notes: "Notes", data: bytes
+    found: dict[str, list[Any]], kind: Kind, language: CodeLanguage, notes: "Notes", data: bytes
 ) -> Definition:
     """The definition that a pattern has found."""
     (node,), name = found[kind], start_of(found["name"][0], data)
     body = found["body"][0] if "body" in found else None
-    parent, name = named(name, kind)
+    parent, name = split_name(name, kind)
     if "parent" in found:
         parent = re.sub(r"[*&\s]|\[.*", "", start_of(found["parent"][0], data))
-    outer = wrapped(node, language.wrappers)
+    outer = outermost_wrapper(node, language.wrappers)
     first, said = notes.above(outer.start_point.row)
     doc = (docstring(body) if language.docstrings else "") or said
     begin = node if outer.type == "decorated_definition" else outer
@@ -130,7 +130,7 @@ def definition_of(
     )
 
 
-def named(name: str, kind: Kind) -> tuple[str, str]:
+def split_name(name: str, kind: Kind) -> tuple[str, str]:
     """What encloses it by its name, and the name alone: "A::f(int x)" -> ("A", "f")."""
     name = " ".join(name.split())
     if kind == "section":
@@ -142,7 +142,7 @@ def named(name: str, kind: Kind) -> tuple[str, str]:
     return ".".join(part for part in parts[:-1] if part and part not in OUTSIDE), parts[-1][:MOST_NAME] or plain
 
 
-def wrapped(node: Any, wrappers: Sequence[str]) -> Any:
+def outermost_wrapper(node: Any, wrappers: Sequence[str]) -> Any:
     """The outermost node that is nothing but a wrapping of this one."""
     while node.parent is not None and node.parent.type in wrappers:
         node = node.parent
@@ -173,7 +173,7 @@ def docstring(body: Any | None) -> str:
     return inspect.cleandoc(found[2])[:MOST_DOC] if found else ""
 
 
-def call_of(node: Any, language: Language, data: bytes) -> tuple[int, str]:
+def call_of(node: Any, language: CodeLanguage, data: bytes) -> tuple[int, str]:
     """The row, and the last name of what is called; an empty one where it has none: f()()."""
     end = data[max(node.start_byte, node.end_byte - 4 * MOST_SIGNATURE) : node.end_byte].decode(errors="replace")
     text = GENERIC.sub("", GENERIC.sub("", end[-MOST_SIGNATURE:])).strip()

@@ -9,9 +9,9 @@ from deepseek_mm.errors import MissingPackage
 from deepseek_mm.parse.code.depth import Tangled
 from deepseek_mm.parse.code.languages import grammar_of
 from deepseek_mm.parse.code.outline import outline_of
-from deepseek_mm.parse.code.pieces import cut, numbered, pieces_of
+from deepseek_mm.parse.code.pieces import cut, number_lines, pieces_of
 from deepseek_mm.parse.nouns import Contents, File, Piece
-from deepseek_mm.parse.text import decode_text, shortened
+from deepseek_mm.parse.text import decode_text, shorten_text
 from index.region import FOR_FOLDERS
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ MOST_PARSED = 1_000_000  # letters; a longer file is data rather than code, and 
 
 def read_code(file: File, config: ParseConfig) -> Contents:
     """Functions, classes and the rest, with their lines, names and calls."""
-    text, note = shortened(decode_text(file.data, name=file.path), config)
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
     try:
         pieces = split(text, file.format.name, name=module_name(file.path), most=config.code_chars)
     except MissingPackage as missing:
@@ -44,7 +44,7 @@ def split(text: str, language: str, *, name: str, most: int) -> Iterator[Piece]:
 
 def by_lines(text: str, most: int) -> Iterator[Piece]:
     """Lines in their order, cut where it is emptiest."""
-    for part in cut(list(numbered(text.split("\n"))), most):
+    for part in cut(list(number_lines(text.split("\n"))), most):
         text = "\n".join(line.text for line in part)
         yield Piece(kind="code", text=text, lines=(part[0].number, part[-1].number))
 

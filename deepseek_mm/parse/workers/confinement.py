@@ -67,7 +67,7 @@ def _wall() -> None:
     with suppress(OSError):
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
         with suppress(OSError):
-            rules = landlock.Rules()
+            rules = landlock.LandlockRules()
             rules.grant(readable())
             rules.hold()
         if platform.machine() in filters.ARCHES:

@@ -16,7 +16,7 @@ from deepseek_mm.parse.workers.process import WorkerProcess
 
 IDLE = 2  # that are kept for the next file
 GROWN_MB = 300  # a worker that needed more at its largest is exchanged: libraries do not give everything back
-LOOK_S = 0.05  # between two looks whether to stop
+POOL_LOOK_S = 0.05  # between two looks whether to stop
 
 
 class WorkerPool:
@@ -36,7 +36,7 @@ class WorkerPool:
             while not self._idle and self._at_work + self._coming >= config.workers:
                 if stopping():
                     raise Cancelled("it was stopped before a file was read")
-                self._changed.wait(LOOK_S)
+                self._changed.wait(POOL_LOOK_S)
             worker = self._idle.pop() if self._idle else None
             self._at_work += 1
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.evaluate.functions import Function, functions_of, plain, runs_of
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.train.corpus.benchmarks import is_benchmark, may_be_trained
 from deepseek_mm.train.corpus.shell import filled, lower
 
@@ -40,7 +40,7 @@ class Pair:
     code: str  # as the tower reads it
 
 
-def package_pairs(package: Package, *, seed: int = 0) -> Iterator[Pair]:
+def package_pairs(package: InstalledPackage, *, seed: int = 0) -> Iterator[Pair]:
     """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
     draw, known = Random(f"{seed} {package.name}"), set[int]()
     functions = [

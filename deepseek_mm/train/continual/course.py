@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
 from deepseek_mm.learning.fit import FitConfig, fit
 from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import Rows, joined
+from deepseek_mm.learning.rows import ReaderRows, join_rows
 
 WAYS = ("plain", "ewc", "replay", "both", "joint")
 WIDTH = 64  # of the head
@@ -43,8 +43,8 @@ class CourseConfig:
 class Lesson:
     """A domain: what is learned, and what is asked."""
 
-    train: Rows
-    test: Rows
+    train: ReaderRows
+    test: ReaderRows
 
 
 def head(width: int, answers: int, seed: int) -> nn.Module:
@@ -56,7 +56,7 @@ def head(width: int, answers: int, seed: int) -> nn.Module:
 def course(lessons: Sequence[Lesson], answers: int, way: str, config: CourseConfig) -> Tensor:
     """(K, K): row k is the accuracy on each domain, 0 to 1, after domain k was learned."""
     net = head(lessons[0].train.x_NW.shape[1], answers, config.seed)
-    every = joined([lesson.train for lesson in lessons])
+    every = join_rows([lesson.train for lesson in lessons])
     told = FitConfig(steps=config.steps, rate=config.rate, replayed=REPLAYED, seed=config.seed)
     if way == "joint":
         fit(net, every, replace(told, steps=config.steps * len(lessons), batch=told.batch + REPLAYED))
@@ -72,7 +72,7 @@ def course(lessons: Sequence[Lesson], answers: int, way: str, config: CourseConf
         first += len(lesson.train)
         if hold:
             needs = fisher_of(net, lesson.train.x_NW[:KNOWN], seed=config.seed)
-            anchor = anchor.moved(net, needs) if anchor else Anchor(weights_of(net), needs)
+            anchor = anchor.move_to(net, needs) if anchor else Anchor(weights_of(net), needs)
         rows.append(accuracies(net, lessons))
     return torch.stack(rows)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.rows import ReaderRows
 from deepseek_mm.train.continual.course import WAYS, CourseConfig, Lesson, course, forgotten, learned_newly
 from deepseek_mm.train.continual.domains import NAMES, domains, seen_of
 from deepseek_mm.train.report import made_now, write
@@ -76,7 +76,7 @@ def read_lessons(data: Path, out: Path) -> tuple[list[Lesson], int]:
     lessons = []
     for name in NAMES:
         right_N = torch.tensor([class_of[answer] for answer in told[name]["answers"]])
-        tested_N, rows = torch.tensor(told[name]["tested"]), Rows.of(seen[name].float(), right_N)
+        tested_N, rows = torch.tensor(told[name]["tested"]), ReaderRows.of(seen[name].float(), right_N)
         lessons.append(Lesson(rows.at(~tested_N), rows.at(tested_N)))
     return lessons, len(class_of)
 

@@ -22,7 +22,7 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.rows import ReaderRows
 from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
@@ -106,7 +106,7 @@ def gathered(reader: VqaModel, replay: Sequence[Put], dev: Sequence[Put]) -> Bui
     )
 
 
-def seen_by(reader: VqaModel, puts: Sequence[Put], class_of: dict[str, int], bar: "tqdm[object]") -> Rows:
+def seen_by(reader: VqaModel, puts: Sequence[Put], class_of: dict[str, int], bar: "tqdm[object]") -> ReaderRows:
     """In order; a photo that is asked about several times in a row is opened once."""
     parts = []
     for start in range(0, len(puts), TOGETHER):
@@ -114,4 +114,4 @@ def seen_by(reader: VqaModel, puts: Sequence[Put], class_of: dict[str, int], bar
         pictures = {put.photo: ImageAnalysis(read_picture(put.photo)) for put in some}
         parts.append(reader.features_many([(VqaQuestion.of(put.question), pictures[put.photo]) for put in some]))
         bar.update(len(some))
-    return Rows.of(torch.cat(parts), numbers([class_of[put.answer] for put in puts]))
+    return ReaderRows.of(torch.cat(parts), numbers([class_of[put.answer] for put in puts]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from deepseek_mm.parse.packages import Package, packages, prose_of, read_source
+from deepseek_mm.parse.packages import InstalledPackage, packages, prose_of, read_source
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
@@ -59,7 +59,7 @@ def descriptions(sources: Sources, split: Split, draw: Random) -> Iterator[Item]
     yield from in_turn([_of_one(package, draw, most=most) for package in draw.sample(chosen, len(chosen))])
 
 
-def _of_one(package: Package, draw: Random, *, most: int) -> Iterator[Item]:
+def _of_one(package: InstalledPackage, draw: Random, *, most: int) -> Iterator[Item]:
     total = 0
     if len(package.description) >= LEAST and not is_benchmark(package.description):
         yield Item(source=package.source, text=package.description)

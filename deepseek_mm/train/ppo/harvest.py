@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.evaluate.functions import first_sentence
-from deepseek_mm.parse.packages import Package, read_source
+from deepseek_mm.parse.packages import InstalledPackage, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.items import words_in
@@ -44,7 +44,7 @@ class Small:
     calls: tuple[str, ...]
 
 
-def harvested(packages: tuple[Package, ...], sandbox: Sandbox) -> list[Problem]:
+def harvested(packages: tuple[InstalledPackage, ...], sandbox: Sandbox) -> list[Problem]:
     """Problems with tests. Everything is called twice, in different sandboxes: what differs is dropped."""
     small = list({each.problem.code: each for package in packages for each in small_functions(package)}.values())
     jobs = [{"program": each.problem.head + each.problem.code, "calls": list(each.calls)} for each in small]
@@ -72,13 +72,13 @@ def asserted(calls: tuple[str, ...], values: list[str | None]) -> tuple[str, ...
     return tuple(f"assert {call} == {value}" for call, value in (new + old)[:TESTS])
 
 
-def small_functions(package: Package) -> Iterator[Small]:
+def small_functions(package: InstalledPackage) -> Iterator[Small]:
     """Some of a package's, by chance."""
     found = list(all_small(package))
     yield from Random(package.name).sample(found, min(len(found), MOST_OF_ONE))
 
 
-def all_small(package: Package) -> Iterator[Small]:
+def all_small(package: InstalledPackage) -> Iterator[Small]:
     """Those of some of its files, in order."""
     for path in sorted(Random(package.name).sample(package.files, min(len(package.files), MOST_FILES))):
         source = read_source(path)
@@ -105,7 +105,7 @@ def imports_of(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def small(node: ast.FunctionDef, imports: dict[str, str], package: Package, source: str) -> Small | None:
+def small(node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage, source: str) -> Small | None:
     """The function as a problem without tests, if it is small, plain, and needs nothing else."""
     arguments = node.args
     needed = len(arguments.args) - len(arguments.defaults)
