@@ -79,8 +79,8 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.records import Worked as Worked
-    from deepseek_mm.sandbox.nouns import Protection as Protection
-    from deepseek_mm.sandbox.nouns import Ran as Ran
+    from deepseek_mm.sandbox.records import Protection as Protection
+    from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
@@ -90,8 +90,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing import Exported as Exported
     from deepseek_mm.sharing import Sharing as Sharing
     from deepseek_mm.sharing import here_in as here_in
-    from deepseek_mm.sharing.chosen import Packed as Packed
-    from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
+    from deepseek_mm.sharing.zip_export import Packed as Packed
+    from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
 
 _HOMES = {
     "BadDate": "rag.query",
@@ -129,12 +129,12 @@ _HOMES = {
     "Listing": "rag.coding",
     "Match": "records",
     "Notice": "config",
-    "Packed": "sharing.chosen",
+    "Packed": "sharing.zip_export",
     "Picture": "records",
-    "Protection": "sandbox.nouns",
+    "Protection": "sandbox.records",
     "Query": "records",
     "Question": "records",
-    "Ran": "sandbox.nouns",
+    "Ran": "sandbox.records",
     "Report": "ingest",
     "Rule": "logic.watch",
     "SEARCH_HELP": "rag.query",
@@ -171,7 +171,7 @@ _HOMES = {
     "models_at": "lm.backends.server_client",
     "new_backup": "library.holding",
     "open_sandbox": "sandbox.run",
-    "pack_chosen": "sharing.chosen",
+    "pack_chosen": "sharing.zip_export",
     "period": "dates",
     "questions_to_try": "rag.coding",
     "read_photo": "parse.photo",

@@ -14,8 +14,8 @@ from library_help import House, paint
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.library import changes, settle
-from deepseek_mm.library.cloned import fetch_repository
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library.folder_watcher import WATCH
+from deepseek_mm.library.git_clone import fetch_repository
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import open_file
 from index import Filter

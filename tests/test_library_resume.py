@@ -10,9 +10,9 @@ from jobs_help import eventually
 from library_help import House
 
 from deepseek_mm.library import changes, settle
-from deepseek_mm.library import watch as watch_module
-from deepseek_mm.library.filling import INDEX
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library import folder_watcher as watch_module
+from deepseek_mm.library.folder_watcher import WATCH
+from deepseek_mm.library.index_jobs import INDEX
 
 ROOT = Path(__file__).parent.parent
 WORKS = """

@@ -13,7 +13,8 @@ from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox import run as sandbox_run
-from deepseek_mm.sandbox.nouns import LaunchOrder
+from deepseek_mm.sandbox.filesystem import choose_home
+from deepseek_mm.sandbox.records import LaunchOrder
 from deepseek_mm.sandbox.run import (
     ENV,
     MOST_CODE,
@@ -25,7 +26,6 @@ from deepseek_mm.sandbox.run import (
     open_sandbox,
     readable,
 )
-from deepseek_mm.sandbox.walls import choose_home
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 CONFIG = SandboxConfig(seconds=20, memory_mb=400, at_once=3)

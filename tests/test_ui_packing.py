@@ -13,7 +13,7 @@ from fakes import picture
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Citation
-from deepseek_mm.sharing.chosen import OLD_S, as_text_cell, clean
+from deepseek_mm.sharing.zip_export import OLD_S, as_text_cell, clean
 from index import Label, Region, Source
 from ui.edges import BadPath
 from ui.exhibits import Exhibit

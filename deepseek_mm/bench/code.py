@@ -24,7 +24,7 @@ from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker
-from deepseek_mm.library.watch import WATCH, Watch
+from deepseek_mm.library.folder_watcher import WATCH, Watch
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files

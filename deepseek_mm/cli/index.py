@@ -50,7 +50,7 @@ def resolve_paths(names: list[str], config: Config, desk: Desk) -> list[Path]:
     """The paths, repositories that are named by an address fetched; NothingThere if one does not exist. (A job would
     only list it.)
     """
-    from deepseek_mm.library.cloned import fetch_repository, is_address
+    from deepseek_mm.library.git_clone import fetch_repository, is_address
 
     for address in filter(is_address, names):
         desk.note(f"fetching {address}")
@@ -113,7 +113,7 @@ def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
 
 def finish_reading(library: "Library", desk: Desk) -> None:
     """The second pass, if there is one: by now everything can be searched already."""
-    from deepseek_mm.library.filling import READ
+    from deepseek_mm.library.index_jobs import READ
 
     for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
         desk.note("all can be searched now; reading and describing pictures (Ctrl-C leaves that to the next start)")
@@ -124,7 +124,7 @@ def finish_reading(library: "Library", desk: Desk) -> None:
 
 def keep_watching(library: "Library", desk: Desk) -> None:
     """Tell of every piece of work until Ctrl-C."""
-    from deepseek_mm.library.filling import INDEX
+    from deepseek_mm.library.index_jobs import INDEX
 
     desk.note(f"watching {', '.join(library.list_watched())} (Ctrl-C ends it)")
     last = max((job.id for job in library.jobs.find(limit=1)), default=0)

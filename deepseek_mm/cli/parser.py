@@ -12,7 +12,7 @@ from deepseek_mm.cli import (
     history,
     index,
     keys,
-    learning,
+    learning_versions,
     library,
     mcp,
     models,
@@ -28,7 +28,7 @@ PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
     for module in (
-        *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
+        *(ask, search, rules, index, library, history, learning_versions, serve, mcp, keys),
         *(plan, models, evaluate, bench, train, quantize, doctor, configure),
     )
 )

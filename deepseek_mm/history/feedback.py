@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select, union
 
 from deepseek_mm.errors import BadFeedback
-from deepseek_mm.history.nouns import RATINGS, Corrected, Rating
+from deepseek_mm.history.records import RATINGS, Corrected, Rating
 from deepseek_mm.history.tables import ConversationRow, CorrectionRow, TurnRow
 
 MOST_RIGHT = 80  # characters of a right answer

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deepseek_mm.history.feedback import correction, correction_row
-from deepseek_mm.history.nouns import Turn
+from deepseek_mm.history.records import Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, TurnRow
 from deepseek_mm.records import Answer, Check, Citation
 from index import Label, Region, Source, Symbol

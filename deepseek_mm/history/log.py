@@ -23,7 +23,7 @@ from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, saved, search, threads
 from deepseek_mm.history.access import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.freeze import answer_to_rows
-from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
+from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.storage.database import Database

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.history.access import hash_of
-from deepseek_mm.history.nouns import Saved
+from deepseek_mm.history.records import Saved
 from deepseek_mm.history.tables import SavedRow
 
 MOST = 200  # of one session

@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.freeze import AnswerRows, row_to_turn, turn_row
-from deepseek_mm.history.nouns import Conversation, Turn
+from deepseek_mm.history.records import Conversation, Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, HistoryBase, TurnRow
 
 TITLE_CHARS = 60  # of a question that becomes a title

@@ -18,7 +18,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
 from deepseek_mm.ingest.quarantine import Quarantine
-from deepseek_mm.ingest.tally import Hooks, IntakeProgress, Report
+from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files

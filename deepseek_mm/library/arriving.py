@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.library.dropped import FOLDER
+from deepseek_mm.library.dropped_files import FOLDER
 
 
 def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
-from deepseek_mm.library.filling import INDEX
+from deepseek_mm.library.index_jobs import INDEX
 from deepseek_mm.parse.files import is_gone, open_file
 from index.check import WORDS, StoreProblem
 from index.region import Stamp

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadFile, Busy, LibraryError
 from deepseek_mm.jobs import Failed, Jobs
-from deepseek_mm.library.bundle import STORE
-from deepseek_mm.library.filling import INDEX, READ
+from deepseek_mm.library.backup import STORE
 from deepseek_mm.library.holding import BACKUPS, PAGE
+from deepseek_mm.library.index_jobs import INDEX, READ
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy

@@ -15,10 +15,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from deepseek_mm.sandbox import filters, kernel, watch
+from deepseek_mm.sandbox import filters, kernel, process_tree
+from deepseek_mm.sandbox.filesystem import DEVICES, build
 from deepseek_mm.sandbox.landlock import LandlockRules
-from deepseek_mm.sandbox.nouns import LaunchOrder
-from deepseek_mm.sandbox.walls import DEVICES, build
+from deepseek_mm.sandbox.records import LaunchOrder
 
 FIRST_UID, NUM_UIDS = 61184, 4096  # users that systemd hands to services for as long as they run: nobody else's
 LOOK_S = 0.03  # between two looks at what runs
@@ -113,20 +113,20 @@ class Launcher:
 
     def too_much(self, keeper: int) -> str:
         """The limit that is passed now, if one is."""
-        pids = watch.below(keeper)
-        now_mb = sum(map(watch.memory_mb, pids))
+        pids = process_tree.below(keeper)
+        now_mb = sum(map(process_tree.memory_mb, pids))
         self.peak_mb = max(self.peak_mb, now_mb)
         if now_mb > self.order.memory_mb:
             return "memory"
         if len(pids) > self.order.processes + OWN:  # the kernel should have seen to it
             return "processes"
-        return "disk" if watch.folder_mb(self.order.folder) > self.order.disk_mb else ""
+        return "disk" if process_tree.folder_mb(self.order.folder) > self.order.disk_mb else ""
 
     def end(self, keeper: int) -> bool:
         """Nothing of it is left."""
         with suppress(ProcessLookupError):
             os.kill(keeper, signal.SIGKILL)
-        return watch.end_all(os.getpid())
+        return process_tree.end_all(os.getpid())
 
     def heard(self) -> dict[str, Any]:
         """What the keeper and the program said of themselves."""
@@ -219,7 +219,7 @@ class Keeper:
     def limit(self) -> None:
         """What one process may take; what all take together is watched from outside."""
         order = self.order
-        others = 0 if self.alone or self.root else watch.threads_of(self.uid)
+        others = 0 if self.alone or self.root else process_tree.threads_of(self.uid)
         os.nice(NICE)
         for what, most in (
             (resource.RLIMIT_AS, order.memory_mb * 2**20),

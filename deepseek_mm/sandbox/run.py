@@ -21,9 +21,9 @@ from typing import Any, cast
 
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
-from deepseek_mm.sandbox.nouns import EndedBy, Language, LaunchOrder, Protection, Ran
-from deepseek_mm.sandbox.walls import DEVICES, choose_home
-from deepseek_mm.sandbox.watch import empty
+from deepseek_mm.sandbox.filesystem import DEVICES, choose_home
+from deepseek_mm.sandbox.process_tree import empty
+from deepseek_mm.sandbox.records import EndedBy, Language, LaunchOrder, Protection, Ran
 
 ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
 OWN_CODE = (str(ROOT / "deepseek_mm"),)  # what the launcher is, in bubblewrap's file system

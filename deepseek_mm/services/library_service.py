@@ -16,13 +16,13 @@ from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.arriving import keep_dropped
-from deepseek_mm.library.bundle import BACKUP, RESTORE
+from deepseek_mm.library.backup import BACKUP, RESTORE
 from deepseek_mm.library.check import REPAIR, VERIFY
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
-from deepseek_mm.library.filling import INDEX, READ, RENEW
+from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import LeftoverText
 from deepseek_mm.library.holding import backups_in, new_backup
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
 from deepseek_mm.rag.assistant import Assistant
 from index import Filter, Source
 

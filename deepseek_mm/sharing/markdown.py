@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from deepseek_mm.history import Conversation, Turn
 from deepseek_mm.records import Citation
-from deepseek_mm.sharing.wording import Wording, place
+from deepseek_mm.sharing.export_text import Wording, place
 
 ANYWHERE = re.compile(r"([\\`*_{}\[\]<>|~&$#^])")
 ADDRESS = re.compile(r"(?<=\w)([:@])(?=\S)|(?<=www)(\.)", re.IGNORECASE)

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.records import Citation
+from deepseek_mm.sharing.export_text import Wording, place
 from deepseek_mm.sharing.photos import Copy, PhotoCopies, is_drawn
-from deepseek_mm.sharing.wording import Wording, place
 from index import Box, Region, Source
 from index.region import UPLOADS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.sandbox import watch
+from deepseek_mm.sandbox import process_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 TREE = """
@@ -36,23 +36,23 @@ def tree():
         try:
             yield process.pid
         finally:
-            for pid in [process.pid, *watch.below(process.pid)]:
-                watch.send({pid}, signal.SIGKILL)
+            for pid in [process.pid, *process_tree.below(process.pid)]:
+                process_tree.send({pid}, signal.SIGKILL)
 
 
 def test_all_that_descends_from_a_process_is_found():
     with tree() as pid:
-        child, grandchild = watch.below(pid)
-        assert watch.children(pid) == [child]
-        assert watch.children(child) == [grandchild]
-        assert {child, grandchild} <= set(watch.below(os.getpid()))
+        child, grandchild = process_tree.below(pid)
+        assert process_tree.children(pid) == [child]
+        assert process_tree.children(child) == [grandchild]
+        assert {child, grandchild} <= set(process_tree.below(os.getpid()))
 
 
 def test_a_processs_memory_is_what_belongs_to_no_file():
     with tree() as pid:
-        child, grandchild = watch.below(pid)
-        assert watch.memory_mb(grandchild) - watch.memory_mb(child) > 20
-    assert watch.memory_mb(2**22 + 1) == 0  # there is no such process
+        child, grandchild = process_tree.below(pid)
+        assert process_tree.memory_mb(grandchild) - process_tree.memory_mb(child) > 20
+    assert process_tree.memory_mb(2**22 + 1) == 0  # there is no such process
 
 
 def test_deaf_processes_and_orphans_end_with_the_one_that_reaps_them():
@@ -71,9 +71,9 @@ def test_deaf_processes_and_orphans_end_with_the_one_that_reaps_them():
 
 
 def test_the_threads_of_a_user_are_counted():
-    before = watch.threads_of(os.getuid())
+    before = process_tree.threads_of(os.getuid())
     with tree():
-        assert watch.threads_of(os.getuid()) >= 3
+        assert process_tree.threads_of(os.getuid()) >= 3
     assert before > 0
 
 
@@ -83,9 +83,9 @@ def test_a_file_takes_a_block_though_it_is_empty_and_a_sparse_one_no_more(tmp_pa
     with open(tmp_path / "sparse", "wb") as file:
         file.truncate(10**9)
     os.symlink("/", tmp_path / "link")
-    assert 1 <= watch.folder_mb(str(tmp_path)) < 1.2
+    assert 1 <= process_tree.folder_mb(str(tmp_path)) < 1.2
     (tmp_path / "full").write_bytes(b"1" * 2**20)
-    assert 2 <= watch.folder_mb(str(tmp_path)) < 2.2
+    assert 2 <= process_tree.folder_mb(str(tmp_path)) < 2.2
 
 
 def nest(folder: Path, depth: int) -> None:
@@ -102,10 +102,10 @@ def nest(folder: Path, depth: int) -> None:
 
 def test_folders_that_lie_too_deep_count_as_too_much(tmp_path):
     nest(tmp_path, 2)
-    assert watch.folder_mb(str(tmp_path)) < 1
+    assert process_tree.folder_mb(str(tmp_path)) < 1
     (tmp_path / "other").mkdir()
     nest(tmp_path / "other", 4)
-    assert watch.folder_mb(str(tmp_path)) == inf
+    assert process_tree.folder_mb(str(tmp_path)) == inf
 
 
 def test_a_folder_is_emptied_however_deep_and_whatever_its_rights(tmp_path):
@@ -121,6 +121,6 @@ def test_a_folder_is_emptied_however_deep_and_whatever_its_rights(tmp_path):
     os.chmod(closed, 0)
     os.chmod(closed.parent, 0)
     os.symlink(outside, inside / "link")
-    watch.empty(str(inside))
+    process_tree.empty(str(inside))
     assert list(inside.iterdir()) == []
     assert (outside / "kept").read_text() == "x"

@@ -27,12 +27,12 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.learning.versions import FOLDER as LEARNING
 from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget, read_manifest
-from deepseek_mm.library.dropped import FOLDER, taken_out
+from deepseek_mm.library.dropped_files import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
+from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.restored_settings import keep_guarded
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.library.watch import WATCH
 from deepseek_mm.parse.workers.directory import DAMAGE
 from deepseek_mm.storage.counters import forget_note
 from deepseek_mm.storage.exchange import copy_database, exchange_database

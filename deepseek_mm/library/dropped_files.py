@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.jobs import Jobs, State
-from deepseek_mm.library.filling import INDEX
+from deepseek_mm.library.index_jobs import INDEX
 from index.stored_paths import paths_through
 
 FOLDER = "added"

@@ -12,8 +12,8 @@ from fakes import picture
 from library_help import House, Sign, everything, paint
 
 from deepseek_mm.errors import BadFile, LibraryError
-from deepseek_mm.library import shelves
-from deepseek_mm.library.bundle import MANIFEST
+from deepseek_mm.library import library
+from deepseek_mm.library.backup import MANIFEST
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.settings import saved_values
 
@@ -210,7 +210,7 @@ def test_nothing_remains_of_a_library_that_was_emptied(tmp_path):
 
 
 def test_nothing_is_deleted_while_work_of_others_does_not_come_to_rest(house, photos, monkeypatch):
-    monkeypatch.setattr(shelves, "REST_S", 0.3)
+    monkeypatch.setattr(library, "REST_S", 0.3)
     house.done(house.library.add([photos]))
     house.library.jobs.add("elsewhere", {}, title="Index /far/away")
     task = house.library.jobs.claim(["elsewhere"])

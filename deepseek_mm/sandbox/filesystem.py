@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, count
 
 from deepseek_mm.sandbox.kernel import enter, lock_mount, mount
-from deepseek_mm.sandbox.nouns import LaunchOrder
+from deepseek_mm.sandbox.records import LaunchOrder
 
 BIND, REC, PRIVATE, NOSUID, NODEV = 0x1000, 0x4000, 0x40000, 2, 4  # mount flags
 READ_ONLY, NO_SUID, NO_DEV = 1, 2, 4  # attributes of mount_setattr

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.library import cloned
-from deepseek_mm.library.cloned import FOLDER, fetch_repository, is_address
+from deepseek_mm.library import git_clone
+from deepseek_mm.library.git_clone import FOLDER, fetch_repository, is_address
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git fetches them")
 
@@ -45,7 +45,7 @@ def test_what_cannot_be_fetched_says_why_and_leaves_nothing_behind(tmp_path):
 
 
 def test_without_git_the_next_step_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(cloned.shutil, "which", lambda name: None)
+    monkeypatch.setattr(git_clone.shutil, "which", lambda name: None)
     with pytest.raises(LibraryError, match="git is not installed, and https://a/b needs it. Install git, or clone it"):
         fetch_repository("https://a/b", tmp_path)
 
@@ -60,7 +60,7 @@ def test_a_repository_that_takes_too_long_is_given_up(tmp_path, monkeypatch, ori
     def late(*args, **kwargs):
         raise subprocess.TimeoutExpired("git", 1)
 
-    monkeypatch.setattr(cloned.subprocess, "run", late)
+    monkeypatch.setattr(git_clone.subprocess, "run", late)
     with pytest.raises(LibraryError, match="did not come within 1800 s. Try again"):
         fetch_repository(f"file://{origin}", tmp_path)
 

@@ -9,8 +9,8 @@ from index_help import open_store, rows
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.library.dropped import tidy
-from deepseek_mm.library.filling import INDEX
+from deepseek_mm.library.dropped_files import tidy
+from deepseek_mm.library.index_jobs import INDEX
 from index import Source
 
 

@@ -9,8 +9,8 @@ from jobs_help import eventually
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, Worker
 from deepseek_mm.library import changes, settle
-from deepseek_mm.library import watch as watch_module
-from deepseek_mm.library.watch import WATCH, Watch
+from deepseek_mm.library import folder_watcher as watch_module
+from deepseek_mm.library.folder_watcher import WATCH, Watch
 
 
 class Teller:
