@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.watch import Rule as Rule
     from deepseek_mm.logic.watch import read_rules as read_rules
     from deepseek_mm.logic.watch import rules_of as rules_of
-    from deepseek_mm.parse.photo import read_photo as read_photo
+    from deepseek_mm.parse.document import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
     from deepseek_mm.rag.checking import Checked as Checked
     from deepseek_mm.rag.checking import Held as Held
@@ -174,7 +174,7 @@ _HOMES = {
     "pack_chosen": "sharing.zip_export",
     "period": "dates",
     "questions_to_try": "rag.coding",
-    "read_photo": "parse.photo",
+    "read_photo": "parse.document",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",
     "size_of": "library.holding",

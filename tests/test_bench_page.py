@@ -22,7 +22,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
 from deepseek_mm.evaluate.chromium import chromium
 from deepseek_mm.history import History
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.settings import trace_settings
 from index import Counts
 from index.store import RegionStore

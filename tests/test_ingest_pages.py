@@ -5,7 +5,7 @@ import weakref
 from fakes import ColourSpace, picture
 
 from deepseek_mm.ingest.pages import PIECES, read_leaves
-from deepseek_mm.parse.nouns import ParsedDocument, Piece
+from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Source
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.parse.passages import Paragraph, TextLine, break_line, pack
+from deepseek_mm.parse.text import Paragraph, TextLine, break_line, pack
 
 
 def paragraph(*texts: str, opens: bool = False, first: int = 1) -> Paragraph:

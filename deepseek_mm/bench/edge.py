@@ -166,7 +166,7 @@ def _open(config: Config) -> str:
 
 
 def _ask(photo: Path, text: str) -> Asked:
-    from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.parse.document import read_photo
     from deepseek_mm.records import Question
 
     start, house = time.perf_counter(), _here[0]

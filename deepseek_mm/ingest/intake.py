@@ -22,8 +22,7 @@ from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
-from deepseek_mm.parse.formats import named_format
-from deepseek_mm.parse.nouns import File, ParsedDocument, Piece
+from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline

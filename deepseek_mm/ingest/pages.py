@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_mm.encoders.code_text import code_text
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
-from deepseek_mm.parse.nouns import ParsedDocument, Piece
+from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Region
 
 PIECES = 16  # put through the towers together

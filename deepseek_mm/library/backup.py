@@ -33,7 +33,7 @@ from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.restored_settings import keep_guarded
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.parse.workers.directory import DAMAGE
+from deepseek_mm.parse.workers.wire import DAMAGE
 from deepseek_mm.storage.counters import forget_note
 from deepseek_mm.storage.exchange import copy_database, exchange_database
 from index.store import RegionStore

@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from deepseek_mm.errors import BadFile, Conflict
 from deepseek_mm.library.holding import BACKUPS
-from deepseek_mm.parse.workers.directory import DAMAGE
+from deepseek_mm.parse.workers.wire import DAMAGE
 from deepseek_mm.storage.files import MOST_BYTES, parse_json
 
 MANIFEST = "manifest.json"

@@ -23,7 +23,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse.links import MARK, open_plain
 from deepseek_mm.parse.workers.client import read_rows
-from deepseek_mm.parse.workers.directory import DAMAGE, entry_of
+from deepseek_mm.parse.workers.wire import DAMAGE, entry_of
 
 ENCRYPTED = 1  # bit of a member's flags
 UTF8_NAME = 0x800

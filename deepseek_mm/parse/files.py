@@ -15,9 +15,8 @@ from zipfile import ZipExtFile
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
-from deepseek_mm.parse.formats import format_of, named_format
+from deepseek_mm.parse.formats import File, Format, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.parse.nouns import File, Format
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message

@@ -16,8 +16,8 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, File, Piece
-from deepseek_mm.parse.passages import Paragraph, Passage, TextLine, pack
+from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.text import Paragraph, Passage, TextLine, pack
 from index import Box
 
 INSIDE = threading.RLock()  # a collector of garbage may close a document while the same thread is inside

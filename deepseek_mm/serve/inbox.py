@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.serve.pictures import Taken
 from deepseek_mm.storage.files import atomic_write
 

@@ -6,7 +6,7 @@ import io
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import no_picture, read_limited
-from deepseek_mm.parse.nouns import File
+from deepseek_mm.parse.formats import File
 from index import Source
 
 

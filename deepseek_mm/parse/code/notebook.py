@@ -13,8 +13,8 @@ from typing import Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, MissingPackage
-from deepseek_mm.parse.code.read import by_lines, split
-from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.code.pieces import by_lines, split
+from deepseek_mm.parse.formats import Contents, File, Piece
 from deepseek_mm.parse.text import decode_text, passages, shorten_text
 from index import Symbol
 

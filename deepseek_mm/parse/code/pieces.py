@@ -1,4 +1,4 @@
-"""An outline becomes pieces: every line of a file in exactly one, each with what it defines and what it calls.
+"""A file of code in pieces: by its syntax where there is a grammar for it, by lines otherwise.
 
 A function is a piece with the comments and decorators above it. A class is one with the signatures of its members in
 place of their bodies; they are pieces of their own. What is in none of these is the module's. A piece that is longer
@@ -7,14 +7,20 @@ than wished is cut between lines, at an empty one if there is one.
 Numbers of lines count from 1.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import PurePath
 
-from deepseek_mm.parse.code.outline import Definition, Outline
-from deepseek_mm.parse.nouns import Piece
-from deepseek_mm.parse.passages import TextLine, break_line
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import MissingPackage
+from deepseek_mm.parse.code.languages import grammar_of
+from deepseek_mm.parse.code.outline import Definition, Outline, Tangled, outline_of
+from deepseek_mm.parse.formats import Contents, File, Piece
+from deepseek_mm.parse.text import TextLine, break_line, decode_text, shorten_text
 from index import Symbol
+from index.region import FOR_FOLDERS
 
 ELIDED = " ..."  # in place of a body
 MOST_CALLS = 500  # of one line that are told
@@ -163,3 +169,44 @@ def trim_part(part: Sequence[TextLine]) -> Iterator[list[TextLine]]:
     told = [n for n, line in enumerate(part) if line.text.strip()]
     if any(map(says, part)):
         yield list(part[told[0] : told[-1] + 1])
+
+
+log = logging.getLogger(__name__)
+MOST_PARSED = 1_000_000  # letters; a longer file is data rather than code, and is cut by lines
+
+
+def read_code(file: File, config: ParseConfig) -> Contents:
+    """Functions, classes and the rest, with their lines, names and calls."""
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
+    try:
+        pieces = split(text, file.format.name, name=module_name(file.path), most=config.code_chars)
+    except MissingPackage as missing:
+        return Contents(pieces=by_lines(text, config.code_chars), note=" ".join(filter(None, (note, f"{missing}."))))
+    return Contents(pieces=pieces, note=note)
+
+
+def split(text: str, language: str, *, name: str, most: int) -> Iterator[Piece]:
+    """The pieces of some code; `name` is its module's. MissingPackage if the language's grammar is not installed."""
+    grammar = grammar_of(language) if len(text) <= MOST_PARSED else None
+    if grammar is None:
+        return by_lines(text, most)
+    try:
+        return pieces_of(text, outline_of(text.encode(), grammar), name=name, most=most)
+    except Tangled:
+        return by_lines(text, most)
+    except (ValueError, LookupError, TypeError, RecursionError) as error:  # a grammar that is broken costs names only
+        log.warning("%s could not be split by its syntax", name, exc_info=error)
+        return by_lines(text, most)
+
+
+def by_lines(text: str, most: int) -> Iterator[Piece]:
+    """Lines in their order, cut where it is emptiest."""
+    for part in cut(list(number_lines(text.split("\n"))), most):
+        text = "\n".join(line.text for line in part)
+        yield Piece(kind="code", text=text, lines=(part[0].number, part[-1].number))
+
+
+def module_name(path: str) -> str:
+    """ "rag/assistant.py" -> "assistant", "rag/__init__.py" -> "rag"."""
+    file = PurePath(path)
+    return file.parent.name or file.stem if file.stem in FOR_FOLDERS else file.stem
