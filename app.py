@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from starlette.middleware import Middleware
 
-from deepseek_mm.cli.flags import add_token
+from deepseek_mm.cli.desk import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
@@ -106,8 +106,8 @@ def parse_flags(argv: Sequence[str] | None) -> Namespace:
 
 
 def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
-    """The real Assistant, its library filled at the first start; see `deepseek_mm.load` for `saved`."""
-    from deepseek_mm.load import load  # brings torch: what is wrong with settings, lock or port is said without it
+    """The real Assistant, its library filled at the first start; see `deepseek_mm.factory` for `saved`."""
+    from deepseek_mm.factory import load  # brings torch: what is wrong with settings, lock or port is said without it
 
     assistant = load(config, progress=say, saved=saved)
     assistant.library.start()
@@ -117,7 +117,7 @@ def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
 
 def fill(assistant: "Assistant", photos: Path) -> None:
     """Index the bundled photos into a new library, or go on where an earlier first start was cut off."""
-    from deepseek_mm.jobs import Job, follow
+    from deepseek_mm.jobs import Job, table
 
     note = assistant.config.data / "first-start"
     before = "".join(read_lines(note))
@@ -130,7 +130,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
     note.write_text("begun")
     job = assistant.library.add(sorted(path for path in photos.iterdir() if path.suffix in (".jpg", ".png")))
-    for now in follow(assistant.library.jobs, job.id):
+    for now in table(assistant.library.jobs, job.id):
         job = now
         progress(job)
     for failed in assistant.library.jobs.failures(job.id, limit=-1):

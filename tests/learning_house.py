@@ -11,7 +11,7 @@ from torch import Tensor
 from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.builtin import Builtin
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.see.pipeline import VisionPipeline

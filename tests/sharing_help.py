@@ -162,7 +162,7 @@ def comparable(data: bytes) -> dict:
 
 def changed(data: bytes, change: Callable[[dict], object]) -> bytes:
     """The export with its payload changed, and a sum that fits: what an attacker would hand in."""
-    from deepseek_mm.sharing.wire import checksum
+    from deepseek_mm.sharing.parcel import checksum
 
     whole = json.loads(data)
     change(whole["payload"])

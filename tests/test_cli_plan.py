@@ -9,8 +9,7 @@ from towers_help import TinySpace
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli import plan as command
-from deepseek_mm.cli.desk import OK, USER_ERROR, Desk
-from deepseek_mm.cli.flags import config_of
+from deepseek_mm.cli.desk import OK, USER_ERROR, Desk, config_of
 from deepseek_mm.cli.parser import build_parser
 from deepseek_mm.runtime import calibrate as measuring
 from deepseek_mm.runtime.dial import Setting

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from fakes import ColourSpace
 
-from deepseek_mm import load as public_load
+from deepseek_mm import factory as public_load
 from deepseek_mm.config import Config, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.load import make_folder, open_store, own_words
+from deepseek_mm.factory import make_folder, open_store, own_words
 from deepseek_mm.records import Question
 
 
@@ -54,7 +54,7 @@ def test_the_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
 
 
 def test_load_joins_the_parts_in_order_and_the_assistant_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda config, **_: ColourSpace())
+    monkeypatch.setattr("deepseek_mm.factory.open_space", lambda config, **_: ColourSpace())
     said: list[str] = []
     config = replace(Config(data=tmp_path / "library"), lm=LMConfig(name="none"))
     with public_load(config, progress=said.append) as assistant:

@@ -5,9 +5,8 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
-from deepseek_mm.learning.fit import FitConfig, Opinions, fit, surprise_at
-from deepseek_mm.learning.rows import ReaderRows, join_rows
+from deepseek_mm.learning.fit import Anchor, FitConfig, Opinions, fisher_of, fit, surprise_at, weights_of
+from deepseek_mm.learning.memory import ReaderRows, join_rows
 
 QUICK = FitConfig(steps=80, rate=0.05)
 

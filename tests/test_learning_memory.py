@@ -2,8 +2,7 @@
 
 import torch
 
-from deepseek_mm.learning.memory import Corrections, ReplayMemory
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import Corrections, ReaderRows, ReplayMemory
 
 
 def asked(numbers: list[int], answer: int = 0) -> Corrections:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepseek_mm.config import LearningConfig
-from deepseek_mm.learning.outcome import Score, compare, nearest, objections, surprise
+from deepseek_mm.learning.study import Score, compare, nearest, objections, surprise
 
 CONFIG = LearningConfig(tolerated=0.01, tolerated_near=0.05, most_strange=0.5)
 

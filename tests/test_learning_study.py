@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from deepseek_mm.config import LearningConfig
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.learning.builtin import Builtin, read_builtin
-from deepseek_mm.learning.memory import Corrections, ReplayMemory, no_corrections
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import Corrections, ReaderRows, ReplayMemory, no_corrections
 from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, rightly, study, widen_head
 from deepseek_mm.see.reader.reader import MAKE, WEIGHTS, AnswerHead
 from deepseek_mm.see.weight_file import read_any_weights

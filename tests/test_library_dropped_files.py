@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from index_help import open_store, rows
 
-from deepseek_mm.ages import Ages
+from deepseek_mm.dates import Ages
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.index_jobs import INDEX

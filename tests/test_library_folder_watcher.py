@@ -8,7 +8,7 @@ from jobs_help import eventually
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, Worker
-from deepseek_mm.library import changes, settle
+from deepseek_mm.library import folder_watcher
 from deepseek_mm.library import folder_watcher as watch_module
 from deepseek_mm.library.folder_watcher import WATCH, Watch
 
@@ -34,11 +34,11 @@ class Teller:
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch):
-    for module in (changes, watch_module):
+    for module in (folder_watcher, watch_module):
         monkeypatch.setattr(module, "YIELD_S", 0.1)
-    monkeypatch.setattr(changes, "LOOK_S", 0.05)
-    monkeypatch.setattr(changes, "REST", 0)
-    monkeypatch.setattr(settle, "QUIET_S", 0.3)
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0.05)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
+    monkeypatch.setattr(folder_watcher, "QUIET_S", 0.3)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_system_without_notices_is_looked_at_instead_and_says_so(watch, folder
         raise OSError('OS file watch limit reached. about ["/photos/2"] (Error { kind: MaxFilesWatch })')
         yield
 
-    monkeypatch.setattr(changes, "watch", no_more)
+    monkeypatch.setattr(folder_watcher, "watch", no_more)
     job = watch()
     eventually(lambda: "now and then" in job().message)
     assert job().message.endswith("the system gives no notices of it: OS file watch limit reached.")

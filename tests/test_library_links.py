@@ -13,7 +13,7 @@ from jobs_help import eventually
 from library_help import House, paint
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.library import changes, settle
+from deepseek_mm.library import folder_watcher
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.git_clone import fetch_repository
 from deepseek_mm.parse.document import read_page
@@ -187,16 +187,16 @@ def test_a_watch_of_an_earlier_version_through_a_link_goes_on(house, tmp_path, m
 
 
 def in_a_hurry(monkeypatch) -> None:
-    monkeypatch.setattr(changes, "YIELD_S", 0.1)
-    monkeypatch.setattr(settle, "QUIET_S", 0.2)
-    monkeypatch.setattr(settle, "CODE_QUIET_S", 0.2)
+    monkeypatch.setattr(folder_watcher, "YIELD_S", 0.1)
+    monkeypatch.setattr(folder_watcher, "QUIET_S", 0.2)
+    monkeypatch.setattr(folder_watcher, "CODE_QUIET_S", 0.2)
 
 
 @pytest.mark.parametrize("poll", [False, True], ids=["notices", "looks"])
 def test_links_that_come_into_a_watched_folder_are_not_followed(tmp_path, monkeypatch, poll):
     in_a_hurry(monkeypatch)
-    monkeypatch.setattr(changes, "LOOK_S", 0.05)
-    monkeypatch.setattr(changes, "REST", 0)
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0.05)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "diary.md").write_text(f"{SECRET}\n")
     picture("yellow").save(tmp_path / "outside" / "private.png")

@@ -9,7 +9,7 @@ from fakes import picture
 from jobs_help import eventually
 from library_help import House
 
-from deepseek_mm.library import changes, settle
+from deepseek_mm.library import folder_watcher
 from deepseek_mm.library import folder_watcher as watch_module
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.index_jobs import INDEX
@@ -30,9 +30,9 @@ house.library.watch(photos)
 @pytest.fixture
 def killed(tmp_path, monkeypatch):
     """The data of a library whose process was killed while it watched a folder and took its first photo in."""
-    for module in (changes, watch_module):
+    for module in (folder_watcher, watch_module):
         monkeypatch.setattr(module, "YIELD_S", 0.1)
-    monkeypatch.setattr(settle, "QUIET_S", 0.3)
+    monkeypatch.setattr(folder_watcher, "QUIET_S", 0.3)
     photos = tmp_path / "photos"
     photos.mkdir()
     for colour in ("red", "green", "blue"):

@@ -1,6 +1,14 @@
 """Settling, by a clock set by hand: what rests is told once, what waits takes along what lies below it."""
 
-from deepseek_mm.library.settle import BATCH_S, CODE_QUIET_S, PATIENCE_S, QUIET_S, STORM, SettlingPaths, ancestors
+from deepseek_mm.library.folder_watcher import (
+    BATCH_S,
+    CODE_QUIET_S,
+    PATIENCE_S,
+    QUIET_S,
+    STORM,
+    SettlingPaths,
+    ancestors,
+)
 
 
 def test_a_path_is_told_once_when_it_has_been_quiet_for_a_second():

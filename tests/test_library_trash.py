@@ -10,8 +10,8 @@ from fakes import picture
 from library_help import House, Sign, everything, paint
 from test_library_bundle import holders_of
 
-from deepseek_mm.ages import Ages
 from deepseek_mm.config import LibraryConfig
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, ConfigError, LibraryError, NothingThere
 from deepseek_mm.library import Taken
 from deepseek_mm.library.trash import Trash

@@ -7,7 +7,7 @@ import pytest
 from sharing_help import SETTINGS
 
 from deepseek_mm.config import Config, LMConfig
-from deepseek_mm.sharing.allowed import ALLOWED, allowed_settings
+from deepseek_mm.sharing.privacy import ALLOWED, allowed_settings
 
 
 def test_only_what_shaped_the_answer_leaves_the_machine():

@@ -6,8 +6,7 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.nouns import ExportLimits
-from deepseek_mm.sharing.photos import PhotoCopies, is_drawn, shrunk
+from deepseek_mm.sharing.files import ExportLimits, PhotoCopies, is_drawn, shrunk
 from index import Region, Source
 
 BOX = (0, 0, 1, 1)

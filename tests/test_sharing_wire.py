@@ -8,8 +8,8 @@ import pytest
 from sharing_help import Home, changed, comparable, keep
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.nouns import ExportLimits
-from deepseek_mm.sharing.wire import read
+from deepseek_mm.sharing.files import ExportLimits
+from deepseek_mm.sharing.parcel import read
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.train.continual.course import CourseConfig, Lesson, course, forgotten, learned_newly
 from deepseek_mm.train.continual.experiment import Outcome, figures_of
 

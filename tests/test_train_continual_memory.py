@@ -9,7 +9,7 @@ import torch
 from deepseek_mm.cli import continual
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.builtin import Builtin, read_builtin, write_builtin
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.train.continual.memory import BUNDLED, bundled
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from deepseek_mm.bench.intake import BUNDLED
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.load import load
+from deepseek_mm.factory import load
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Question
 

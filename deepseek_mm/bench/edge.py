@@ -156,7 +156,7 @@ def peak_mb(status: Path = STATUS) -> float:
 
 def _open(config: Config) -> str:
     """Why it does not; empty if it does. Errors of ours cannot travel between processes; what they say can."""
-    from deepseek_mm.load import load
+    from deepseek_mm.factory import load
 
     try:
         _here[:] = [load(config)]

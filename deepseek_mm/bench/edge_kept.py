@@ -12,7 +12,7 @@ from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
 from deepseek_mm.evaluate.vqa import VqaReport, evaluate_vqa, read_question_rows
-from deepseek_mm.load import load
+from deepseek_mm.factory import load
 from deepseek_mm.train.bank import ASKED, CAPTIONED
 
 SPACES = (DEFAULT, EDGE)

@@ -26,10 +26,10 @@ from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.autocast import autocast_to
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.factory import load
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
-from deepseek_mm.load import load
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Picture, Question

@@ -9,8 +9,7 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
-from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
-from deepseek_mm.cli.flags import MARK, add_settings, settings_of
+from deepseek_mm.cli.desk import MARK, NOTHING, OK, STOPPED, Command, Desk, add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Picture, Question
 from deepseek_mm.settings import Settings

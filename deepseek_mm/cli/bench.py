@@ -8,8 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from deepseek_mm.bench.page_keys import explained
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.desk import OK, Command, Desk, add_settings, config_of
 from deepseek_mm.config import cache_folder
 
 if TYPE_CHECKING:

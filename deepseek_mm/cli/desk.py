@@ -1,4 +1,4 @@
-"""What a command works with: two streams, the settings' surroundings, and the way to the models. Tests hand in others.
+"""What a command works with: two streams, the settings' surroundings, the shared flags, and tables of subcommands.
 
 Exit codes: 0 done, 1 nothing found, an unhealthy installation or a warning of rules, 2 an error
 that the user can fix, 130 Ctrl-C.
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from deepseek_mm.encoders.space import EmbeddingModel
     from deepseek_mm.lm import Generator
     from deepseek_mm.rag.assistant import Assistant
+from typing import TYPE_CHECKING
+
+from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM
+from deepseek_mm.settings import Settings, split_flags, trace_settings
+
+if TYPE_CHECKING:
+    pass
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from deepseek_mm.errors import BadQuestion
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
 OURS = ""  # the command line's session in the history; every browser has one of its own
@@ -46,7 +57,7 @@ def escape_control(letter: re.Match[str]) -> str:
 
 def load_assistant(config: Config, progress: Progress, saved: Collection[str] = ()) -> "Assistant":
     """The real Assistant; imported here, because help must not wait for torch."""
-    from deepseek_mm.load import load
+    from deepseek_mm.factory import load
 
     return load(config, progress=progress, saved=saved)
 
@@ -111,3 +122,104 @@ class Desk:
                 yield assistant
             finally:
                 assistant.close()
+
+
+SHORT = (  # flag, what it names, the setting behind it, help
+    ("--data", "FOLDER", "data", "folder of the library (library)"),
+    (
+        "--encoder",
+        "NAME",
+        "encoder.name",
+        "vector space: auto, default, edge, or a CLIP or SigLIP checkpoint by folder or hub name",
+    ),
+    ("--llm", "URL", "lm.url", "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"),
+    (
+        "--model",
+        "NAME",
+        "lm.name",
+        f"language model: {OUR_LM}, {EDGE_LM}, {BASE_LM}, none, or the server's name for one",
+    ),
+    (
+        "--vlm",
+        "NAME",
+        "lm.vlm",
+        "a language model that looks at the pictures, by folder or hub name: any image-text-to-text of transformers",
+    ),
+    ("--config", "FILE", "config", "settings file instead of FOLDER/config.toml"),
+)
+MARK = "setting:"  # begins the names of parsed words that are settings
+
+
+def add_settings(parser: ArgumentParser, *, data: bool = True) -> None:
+    """The shared flags, in a group of their own; without --data where a command needs that word itself."""
+    group = parser.add_argument_group("settings")
+    for flag, metavar, name, text in SHORT if data else SHORT[1:]:
+        group.add_argument(flag, metavar=metavar, dest=f"{MARK}{name}", help=text)
+    group.add_argument(
+        "--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting; config lists them"
+    )
+
+
+def add_token(parser: ArgumentParser) -> None:
+    """The flag --token of whatever serves; a value behind it is read only to be refused."""
+    text = "accounts of this machine need the token in the printed address; DEEPSEEK_MM_TOKEN may hold a fixed one"
+    parser.add_argument("--token", nargs="?", const="", metavar="", help=text)
+
+
+def settings_of(args: Namespace, desk: "Desk") -> Settings:
+    """The settings of this run and where each came from; ConfigError says what is wrong with one."""
+    settings = trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)
+    for notice in settings.notices:
+        desk.note(f"warning: {notice.text}")
+    return settings
+
+
+def flags_of(args: Namespace) -> dict[str, str]:
+    """Setting -> what a flag says."""
+    short = {key.removeprefix(MARK): value for key, value in vars(args).items() if key.startswith(MARK)}
+    return split_flags(args.pairs) | {name: value for name, value in short.items() if value is not None}
+
+
+def config_of(args: Namespace, desk: "Desk") -> Config:
+    """The Config of this run."""
+    return settings_of(args, desk).config
+
+
+Run = TypeVar("Run")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subcommand(Generic[Run]):
+    """One row."""
+
+    help: str
+    run: Run
+    takes: str = ""  # what must follow, a name each: "TURN ANSWER"; "PATH ..." is one or more
+
+    def fits(self, given: Sequence[str]) -> bool:
+        """Whether so much follows as must."""
+        names = self.takes.split()
+        return len(given) >= 1 if names[1:] == ["..."] else len(given) == len(names)
+
+
+def choose_subcommand(
+    command: str, name: str, words: Mapping[str, Subcommand[Run]], given: Sequence[str]
+) -> Subcommand[Run]:
+    """The word of this name. BadQuestion when it lacks what it needs, or has too much."""
+    word = words[name]
+    if not word.fits(given):
+        needs = f"needs {word.takes}" if word.takes else "takes nothing"
+        raise BadQuestion(f"{command} {name} {needs}: python -m deepseek_mm {command} {name} {word.takes}".strip())
+    return word
+
+
+def number_in(text: str, *, of: str, see: str) -> int:
+    """The number of a job, a conversation, ...; `see` is the command that lists them. BadQuestion if it is none."""
+    if not text.isdecimal():
+        raise BadQuestion(f"{text!r} is no number of {of}. See them with: python -m deepseek_mm {see}")
+    return int(text)
+
+
+def describe_subcommands(words: Mapping[str, Subcommand[Run]]) -> str:
+    """For --help: each word with what it takes and does."""
+    return "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in words.items())

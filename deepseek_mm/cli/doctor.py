@@ -5,8 +5,7 @@ from dataclasses import asdict
 from itertools import chain
 
 from deepseek_mm.cli import probes
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk, add_settings, config_of
 from deepseek_mm.config import Config
 
 

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.cli import evaluate_code, evaluate_lm, evaluate_quant, evaluate_screenshot
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.desk import OK, Command, Desk, add_settings, config_of
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 

@@ -5,8 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.flags import config_of
+from deepseek_mm.cli.desk import Desk, config_of
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.flags import config_of
+from deepseek_mm.cli.desk import Desk, config_of
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 

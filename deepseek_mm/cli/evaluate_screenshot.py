@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.flags import config_of
-from deepseek_mm.cli.work import finish, run_jobs
+from deepseek_mm.cli.desk import Desk, config_of
+from deepseek_mm.cli.progress import finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluate.screenshot.score import ScreenshotReport

@@ -11,9 +11,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, OURS, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
+from deepseek_mm.cli.desk import (
+    OK,
+    OURS,
+    Command,
+    Desk,
+    Subcommand,
+    add_settings,
+    choose_subcommand,
+    config_of,
+    describe_subcommands,
+    number_in,
+)
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
 

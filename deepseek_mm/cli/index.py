@@ -14,9 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.work import finish, run_jobs, tell_failures
+from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk, add_settings, config_of
+from deepseek_mm.cli.progress import finish, run_jobs, tell_failures
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 

@@ -5,10 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, OURS, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
-from deepseek_mm.cli.work import finish, run_jobs, tell_failures
+from deepseek_mm.cli.desk import (
+    OK,
+    OURS,
+    Command,
+    Desk,
+    Subcommand,
+    add_settings,
+    choose_subcommand,
+    config_of,
+    describe_subcommands,
+    number_in,
+)
+from deepseek_mm.cli.progress import finish, run_jobs, tell_failures
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.storage.files import parse_json, read_lines
 

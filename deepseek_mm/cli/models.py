@@ -2,9 +2,16 @@
 
 from argparse import ArgumentParser, Namespace
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
+from deepseek_mm.cli.desk import (
+    OK,
+    Command,
+    Desk,
+    Subcommand,
+    add_settings,
+    choose_subcommand,
+    config_of,
+    describe_subcommands,
+)
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.desk import OK, Command, Desk, add_settings, config_of
 from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.errors import ConfigError
 

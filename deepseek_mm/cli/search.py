@@ -3,8 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, settings_of
+from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk, add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query

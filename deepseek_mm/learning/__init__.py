@@ -4,7 +4,7 @@ says what improved and what was forgotten, `versions` keeps every version, and `
 """
 
 from deepseek_mm.learning.learner import LEARN, Learning
-from deepseek_mm.learning.outcome import Score
+from deepseek_mm.learning.study import Score
 from deepseek_mm.learning.versions import Version
 
 __all__ = ["LEARN", "Learning", "Score", "Version"]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.packaged import fingerprint
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.see.reader.reader import WEIGHTS as READER
 from deepseek_mm.see.weight_file import read_any_weights, write_weights
 

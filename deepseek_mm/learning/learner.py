@@ -18,8 +18,7 @@ from deepseek_mm.errors import BadCheckpoint, Conflict, DeepSeekMMError, Nothing
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.learning.builtin import known_by, read_builtin
-from deepseek_mm.learning.examples import Example, of_taught, of_turns, teach
-from deepseek_mm.learning.gather import CorrectionRows, read_corrections
+from deepseek_mm.learning.examples import CorrectionRows, Example, of_taught, of_turns, read_corrections, teach
 from deepseek_mm.learning.memory import ReplayMemory
 from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, study, widen_head
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions

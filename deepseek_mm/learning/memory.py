@@ -1,4 +1,10 @@
-"""What is remembered of corrections that were learned: a reservoir of what the reader made of them, no words.
+"""The replay memory: a reservoir sample of learned corrections, as rows that the reader's last layer sees.
+
+Algorithm R (Vitter 1985, ACM TOMS 11:1, p. 39): the first `size` items are kept; item number t after them takes the
+place of a random one with probability size / t. Chance depends on the seed and t alone, so a stream that comes in
+pieces leaves the same sample as one that comes at once.
+
+Shape key:  N examples, W width of what is seen (256)
 
 A correction that was made anew takes the place of the one before. Those that were held out are remembered too, to be
 asked again whenever something new was learned.
@@ -7,14 +13,64 @@ Shape key:  N corrections, W width of what is seen
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import ReaderRows, join_rows
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reservoir(Generic[Item]):
+    """The sample, and how many items it was drawn from."""
+
+    size: int
+    seed: int = 0
+    kept: tuple[Item, ...] = ()
+    seen: int = 0
+
+    def with_more(self, items: Sequence[Item]) -> "Reservoir[Item]":
+        """After these items of the stream, too."""
+        kept = list(self.kept)
+        for t, item in enumerate(items, start=self.seen + 1):
+            if len(kept) < self.size:
+                kept.append(item)
+            elif (place := Random(f"{self.seed} {t}").randrange(t)) < self.size:
+                kept[place] = item
+        return Reservoir(size=self.size, seed=self.seed, kept=tuple(kept), seen=self.seen + len(items))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderRows:
+    """Some examples."""
+
+    x_NW: Tensor
+    right_N: Tensor  # int64, the number of the answer
+    wrong_N: Tensor  # bool: that answer is the one which is wrong, and nothing else is known
+    weight_N: Tensor  # how much each counts
+
+    @classmethod
+    def of(cls, x_NW: Tensor, right_N: Tensor) -> Self:
+        """Examples of right answers that count alike."""
+        count = len(right_N)
+        return cls(x_NW=x_NW, right_N=right_N, wrong_N=torch.zeros(count, dtype=torch.bool), weight_N=torch.ones(count))
+
+    def __len__(self) -> int:
+        return len(self.right_N)
+
+    def at(self, some_K: Tensor) -> "ReaderRows":
+        """Those of these numbers, or those where a mask holds."""
+        return ReaderRows(**{item.name: getattr(self, item.name)[some_K] for item in fields(self)})
+
+
+def join_rows(parts: Sequence[ReaderRows]) -> ReaderRows:
+    """All of them, in order; at least one part."""
+    return ReaderRows(
+        **{item.name: torch.cat([getattr(part, item.name) for part in parts]) for item in fields(ReaderRows)}
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, NothingThere
-from deepseek_mm.learning.outcome import Score
+from deepseek_mm.learning.study import Score
 from deepseek_mm.storage.files import atomic_write, read_json
 
 FOLDER, ACCEPTED, TOLD, CARD = "learning", "accepted.json", "version.json", "CARD.md"

@@ -1,5 +1,7 @@
 """A library in one file: index, history, uploads, settings, rules, watched folders. Not the photos themselves.
 
+A backup may come from anybody, and its `config.toml` counts from the next start on.
+
 A backup is a zip without compression: the parts, then a manifest with the SHA-256 of each. Databases are copied as of
 one moment while work goes on. What was taken out is not in it, though it could still be put back. It is written beside
 its name and renamed, so a name always means a whole backup.
@@ -14,7 +16,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadFile, DeepSeekMMError, LibraryError
+from deepseek_mm.errors import BadFile, ConfigError, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.learning.versions import FOLDER as LEARNING
@@ -30,13 +32,44 @@ from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget, re
 from deepseek_mm.library.dropped_files import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.folder_watcher import WATCH
-from deepseek_mm.library.leftovers import sweep_drafts_of
-from deepseek_mm.library.restored_settings import keep_guarded
-from deepseek_mm.library.trash import Trash
+from deepseek_mm.library.trash import Trash, sweep_drafts_of
 from deepseek_mm.parse.workers.wire import DAMAGE
+from deepseek_mm.settings import saved_values
+from deepseek_mm.settings_file import change_values
 from deepseek_mm.storage.counters import forget_note
 from deepseek_mm.storage.exchange import copy_database, exchange_database
 from index.store import RegionStore
+
+GUARDED = ("serve.", "sandbox.", "lm.api_key_")  # beginnings of the names of settings that no backup changes
+
+
+def keep_guarded(restored: Path, own: Path) -> list[str]:
+    """Give a restored settings file the guarded values of the library's own one; names of those that differed.
+
+    BadFile if the restored file is no settings file. Either may be absent: a backup without one changes no setting.
+    """
+    if not restored.exists():
+        return []
+    mine: dict[str, Any] = {}
+    with suppress(ConfigError):  # no start reads it either
+        mine = guarded_values(own)
+    try:
+        theirs = guarded_values(restored)
+        differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+        if differing:
+            values = {name: mine.get(name) for name in differing}
+            restored.write_text(change_values(restored.read_text("utf-8"), values, restored), "utf-8")
+        if guarded_values(restored) != mine:
+            raise ConfigError(f"{', '.join(differing)} cannot be taken out of it")
+    except ConfigError as error:
+        raise BadFile(f"the settings in the backup cannot be used: {error}. Use another backup") from error
+    return differing
+
+
+def guarded_values(file: Path) -> dict[str, Any]:
+    """Dotted name -> value of the guarded settings that a file names. ConfigError if it cannot be read."""
+    return {name: value for name, value in saved_values(file).items() if name.startswith(GUARDED)}
+
 
 BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 STORE = "store.db"

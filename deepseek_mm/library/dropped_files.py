@@ -1,18 +1,26 @@
-"""Files that were dropped on the page lie in DATA/added/DATE/NAME: they go when nothing knows them any more.
+"""Files that were dropped on the page or uploaded lie in DATA/added/DATE/NAME, until nothing knows them any more.
 
 Whoever has moved a library, or restored it elsewhere, has a store that knows its dropped files by their old paths. So
 DATE/NAME alone tells whether a file is known. A file that is on its way in, or could not be read, is named by a job.
 When anything that may know a file cannot be read, all files stay.
+
+They lie in DATA/added/DATE/NAME. The same file dropped twice on a day is kept once; another one of the same name gets a
+number.
 """
 
+import filecmp
+import itertools
 import os
+import shutil
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
-from deepseek_mm.ages import Ages
+from deepseek_mm.dates import Ages
+from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.index_jobs import INDEX
 from index.stored_paths import paths_through
@@ -77,3 +85,43 @@ def known_to_jobs(jobs: Jobs) -> set[str]:
 def tail(path: str) -> str:
     """The last folder and the name, of an archive for what is in it."""
     return os.sep.join(path.partition(MEMBER)[0].split(os.sep)[-2:])
+
+
+def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:
+    """Where each file now lies, in order. LibraryError if the disk refuses."""
+    folder = data.absolute() / FOLDER / date.today().isoformat()
+    try:
+        folder.mkdir(parents=True, exist_ok=True) if files else None
+        return [_keep(Path(file), folder) for file in files]
+    except OSError as error:
+        raise LibraryError(
+            f"the files cannot be kept in {folder}: {error.strerror or error}. Free some space, or index them "
+            "where they lie by typing their path"
+        ) from error
+
+
+def _keep(file: Path, folder: Path) -> Path:
+    for target in _names(folder, file.name):
+        if not target.exists():
+            return _place(file, target)
+        if filecmp.cmp(file, target, shallow=False):
+            return target
+    raise AssertionError("the names never end")
+
+
+def _names(folder: Path, name: str) -> Iterator[Path]:
+    """NAME, then "NAME 2" and so on."""
+    yield folder / name
+    for n in itertools.count(2):
+        yield folder / f"{Path(name).stem} {n}{Path(name).suffix}"
+
+
+def _place(file: Path, target: Path) -> Path:
+    """Copy it, whole or not at all."""
+    draft = target.with_name(f".{os.getpid()}-{file.stat().st_ino}.draft")
+    try:
+        shutil.copyfile(file, draft)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target

@@ -18,8 +18,8 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.parse.files import real_path, stat_file

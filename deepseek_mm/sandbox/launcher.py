@@ -15,10 +15,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from deepseek_mm.sandbox import filters, kernel, process_tree
+from deepseek_mm.sandbox import kernel, process_tree, restrictions
 from deepseek_mm.sandbox.filesystem import DEVICES, build
-from deepseek_mm.sandbox.landlock import LandlockRules
 from deepseek_mm.sandbox.records import LaunchOrder
+from deepseek_mm.sandbox.restrictions import LandlockRules
 
 FIRST_UID, NUM_UIDS = 61184, 4096  # users that systemd hands to services for as long as they run: nobody else's
 LOOK_S = 0.03  # between two looks at what runs
@@ -271,10 +271,10 @@ class Keeper:
         os.set_inheritable(self.theirs, False)
         os.closerange(3, self.theirs)
         os.closerange(self.theirs + 1, self.order.open_files)
-        if "filter" in self.order.avoid or (why := filters.why_not()):
+        if "filter" in self.order.avoid or (why := restrictions.why_not()):
             self.held["calls"] = "left out" if "filter" in self.order.avoid else why
             return
-        self.held["calls"] = self.try_step(lambda: filters.hold(only=0 if self.alone else os.getpid()))
+        self.held["calls"] = self.try_step(lambda: restrictions.hold(only=0 if self.alone else os.getpid()))
 
     def try_step(self, step: Any) -> str:
         """Nothing if it went well, else why not."""

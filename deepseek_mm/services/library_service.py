@@ -12,16 +12,15 @@ from pathlib import Path
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
-from deepseek_mm.jobs import Failed, Job, State, follow
+from deepseek_mm.jobs import Failed, Job, State, table
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
-from deepseek_mm.library.arriving import keep_dropped
 from deepseek_mm.library.backup import BACKUP, RESTORE
-from deepseek_mm.library.check import REPAIR, VERIFY
+from deepseek_mm.library.backup_target import backups_in, new_backup
+from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
-from deepseek_mm.library.health import LeftoverText
-from deepseek_mm.library.holding import backups_in, new_backup
+from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
 from deepseek_mm.rag.assistant import Assistant
 from index import Filter, Source
@@ -227,7 +226,7 @@ class LibraryService:
     @requires("ask")
     def follow_job(self, caller: Caller, job: int) -> Iterator[Job]:
         """The job now, whenever it has changed, and once a second anyway; the last one has ended."""
-        return follow(self._library.jobs, self._job(job).id)
+        return table(self._library.jobs, self._job(job).id)
 
     @requires("ask")
     def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[Failed]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deepseek_mm.sharing.nouns import Language
+from deepseek_mm.sharing.files import Language
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.sharing.allowed import allowed_settings
-from deepseek_mm.sharing.files import sha256
-from deepseek_mm.sharing.names import same_name
+from deepseek_mm.sharing.files import PhotoCopies, same_name, sha256
 from deepseek_mm.sharing.parcel import (
     Parcel,
     SharedAnswer,
@@ -25,8 +23,7 @@ from deepseek_mm.sharing.parcel import (
     SharedSymbol,
     SharedTurn,
 )
-from deepseek_mm.sharing.photos import PhotoCopies
-from deepseek_mm.sharing.privacy import remove_coordinates
+from deepseek_mm.sharing.privacy import allowed_settings, remove_coordinates
 from index import Source
 from index.region import UPLOADS
 

@@ -7,16 +7,22 @@ from pathlib import Path
 
 from deepseek_mm.history import History
 from deepseek_mm.sharing.export_text import WORDINGS, Wording
-from deepseek_mm.sharing.markdown import to_markdown
-from deepseek_mm.sharing.names import file_name
-from deepseek_mm.sharing.nouns import ENDINGS, MEDIA_TYPES, Exported, ExportLimits, Kind, Language
+from deepseek_mm.sharing.files import (
+    ENDINGS,
+    MEDIA_TYPES,
+    Exported,
+    ExportLimits,
+    Kind,
+    Language,
+    PhotoCopies,
+    Picture,
+    file_name,
+)
 from deepseek_mm.sharing.packer import Packer
-from deepseek_mm.sharing.page import to_html, when
-from deepseek_mm.sharing.photos import PhotoCopies, Picture
-from deepseek_mm.sharing.places import Here, nowhere
+from deepseek_mm.sharing.parcel import read, write
 from deepseek_mm.sharing.privacy import without_folders
-from deepseek_mm.sharing.unpacker import Unpacker
-from deepseek_mm.sharing.wire import read, write
+from deepseek_mm.sharing.renderers import to_html, to_markdown, when
+from deepseek_mm.sharing.unpacker import Here, Unpacker, nowhere
 from deepseek_mm.storage.files import atomic_write
 
 

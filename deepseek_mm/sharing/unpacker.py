@@ -1,5 +1,7 @@
 """A parcel becomes turns of the history and files to write; nothing is written here, and no path in it is opened.
 
+A path in an imported file is a stranger's word. It only counts where the library knows a file of the same digest.
+
 A picture that came with a question gets the place that it would have had: DATA/uploads/DIGEST/NAME. A cited photo stays
 where it is if the library here knows its bytes; otherwise its small copy takes its place, in DATA/uploads/imported, and
 boxes shrink with it. What has neither keeps its text, and a path at which nothing lies.
@@ -7,21 +9,59 @@ boxes shrink with it. What has neither keeps its text, and a path at which nothi
 
 import binascii
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Corrected, Turn
-from deepseek_mm.history.feedback import MOST_RIGHT
+from deepseek_mm.history.queries import MOST_RIGHT
+from deepseek_mm.parse.files import stat_file
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.sharing.allowed import allowed_settings
-from deepseek_mm.sharing.files import look_at, sha256
-from deepseek_mm.sharing.names import same_name
+from deepseek_mm.sharing.files import look_at, same_name, sha256
 from deepseek_mm.sharing.parcel import Parcel, SharedCitation, SharedPicture, SharedTurn
-from deepseek_mm.sharing.places import Here
+from deepseek_mm.sharing.privacy import allowed_settings
 from index import Box, Label, Region, Source, Symbol
 from index.region import UPLOADS
+from index.store import RegionStore
+
+Here = Callable[[Region], Region | None]
+
+
+def nowhere(region: Region) -> Region | None:
+    """For a machine without a library."""
+    return None
+
+
+def here_in(store: RegionStore) -> Here:
+    """The same region as this store knows it: under the same path, or wherever the same bytes lie."""
+
+    def here(region: Region) -> Region | None:
+        source = same_source(store, region.source)
+        if source is None:
+            return None
+        known = store.regions_of([source.id]).get(source.id, ())
+        same = next((each.id for each in known if same_place(each, region)), 0)
+        return replace(region, id=same, source=source)
+
+    return here
+
+
+def same_source(store: RegionStore, source: Source) -> Source | None:
+    """What has the same bytes, if its file is still there."""
+    if not source.digest:
+        return None
+    known = store.source_at(source.path)
+    if known is None or known.digest != source.digest:
+        known = store.source_with(source.digest)
+    return known if known is not None and stat_file(known.path) is not None else None
+
+
+def same_place(one: Region, other: Region) -> bool:
+    """The same rectangle, page and lines, of the same kind."""
+    return (one.kind, one.box_px, one.page, one.lines) == (other.kind, other.box_px, other.page, other.lines)
+
 
 IMPORTED = "imported"
 DIGEST_CHARS = 16  # of a folder's name below uploads

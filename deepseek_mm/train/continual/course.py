@@ -16,10 +16,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
-from deepseek_mm.learning.fit import FitConfig, fit
-from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import ReaderRows, join_rows
+from deepseek_mm.learning.fit import Anchor, FitConfig, fisher_of, fit, weights_of
+from deepseek_mm.learning.memory import ReaderRows, Reservoir, join_rows
 
 WAYS = ("plain", "ewc", "replay", "both", "joint")
 WIDTH = 64  # of the head

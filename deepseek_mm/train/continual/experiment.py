@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.train.continual.course import WAYS, CourseConfig, Lesson, course, forgotten, learned_newly
 from deepseek_mm.train.continual.domains import NAMES, domains, seen_of
 from deepseek_mm.train.report import made_now, write

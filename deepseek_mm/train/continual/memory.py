@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.evaluate.retrieval import read_picture
-from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
-from deepseek_mm.learning.rows import ReaderRows
+from deepseek_mm.learning.fit import fisher_of
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion

@@ -1,13 +1,15 @@
-"""The one place where parts are chosen and joined: a Config becomes an Assistant."""
+"""The one place where parts are chosen and joined: a Config becomes an Assistant.
+
+A server may be down, a folder moved: the next start must not need an editor. What a flag or a variable of this start
+says is meant now, so that stops with its error. The setting stays in the file, and counts again when it can be opened.
+"""
 
 import os
-import sys
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import ModuleType
 from typing import TypeVar
 
 from deepseek_mm.config import (
@@ -19,6 +21,7 @@ from deepseek_mm.config import (
     RETIRED_SPACES,
     Config,
     LMConfig,
+    Notice,
     cache_folder,
 )
 from deepseek_mm.encoders import open_space
@@ -26,7 +29,6 @@ from deepseek_mm.encoders.autocast import round_linears
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
-from deepseek_mm.fallback import Fallback
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
@@ -53,11 +55,53 @@ from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in
+from deepseek_mm.settings_file import value_of
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
 from index.errors import SpaceMismatch
 from index.store import RegionStore
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fallback:
+    """Opens parts, and notes which settings gave way."""
+
+    saved: Collection[str] = ()  # dotted names that the library's own file says, and nobody else
+    say: Callable[[str], None]
+    notices: list[Notice] = field(default_factory=list)  # what gave way, for whoever uses what was opened
+
+    def open(self, opens: Callable[[Config], Part], config: Config, names: Sequence[str]) -> tuple[Part, Config]:
+        """The part, and the Config that it was opened with: if need be without what was saved under these names.
+
+        Raises what `opens` raises where none of them was saved, or the defaults cannot be opened either.
+        """
+        try:
+            return opens(config), config
+        except DeepSeekMMError as error:
+            mine = [name for name in names if name in self.saved]
+            given = [name for name in mine if value_of(config, name) != value_of(Config(), name)]
+            if not given:
+                raise
+            told = f"what is saved as {', '.join(given)} cannot be opened, so the default is used until a start can"
+            notice = Notice(short=told, text=f"{told}: {error}")  # without values: an address may hold a password
+        plain = with_defaults(config, given)
+        self.say(notice.text)
+        opened = opens(plain)
+        self.notices.append(notice)
+        return opened, plain
+
+
+def with_defaults(config: Config, names: Sequence[str]) -> Config:
+    """The same with the defaults of these settings."""
+    for name in names:
+        section, _, leaf = name.partition(".")
+        changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
+        config = replace(config, **{section: changed})
+    return config
+
 
 Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
@@ -246,14 +290,3 @@ def make_folder(folder: Path) -> None:
             f"the library's folder {folder.absolute()} cannot be used: {error.strerror or error}. "
             "Choose another one with DATA=FOLDER or --data FOLDER, or make this one writable"
         ) from error
-
-
-class _Callable(ModuleType):
-    """Importing a module sets its name on the package, here over the public `deepseek_mm.load`: so call the module."""
-
-    def __call__(self, config: Config, *, progress: Progress | None = None) -> Assistant:
-        """As the function."""
-        return load(config, progress=progress)
-
-
-sys.modules[__name__].__class__ = _Callable
