@@ -167,7 +167,7 @@ _HOMES = {
     "keep_rules": "rag.checking",
     "kept_rules": "rag.checking",
     "listing_of": "rag.coding",
-    "factory": "factory",
+    "load": "factory",
     "models_at": "lm.backends.server_client",
     "new_backup": "library.backup_target",
     "open_sandbox": "sandbox.run",

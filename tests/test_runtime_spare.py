@@ -14,7 +14,7 @@ from deepseek_mm.runtime import spare
 ROOT = Path(__file__).parent.parent
 HOLES = """
 import os
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.runtime.spare import give_back
 held = [bytes(2_000) for _ in range(100_000)]
 last = held[-1]  # above the hole, so that the heap cannot simply become shorter
@@ -27,7 +27,7 @@ print(before, give_back(), own_mb(os.getpid()))
 SHAPES = """
 import os, sys
 import torch
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 if sys.argv[1] == "few":
     hold_few_shapes()
@@ -96,7 +96,7 @@ def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
 
 MAPPED = """
 import mmap, os, sys
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.runtime.spare import release_mapped
 from pathlib import Path
 def resident(name):

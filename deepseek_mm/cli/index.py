@@ -14,10 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk, add_settings, config_of
-from deepseek_mm.cli.progress import finish, run_jobs, tell_failures
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job

@@ -4,16 +4,8 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import (
-    OK,
-    Command,
-    Desk,
-    Subcommand,
-    add_settings,
-    choose_subcommand,
-    config_of,
-    describe_subcommands,
-)
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.keys import Key, Keys

@@ -5,21 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import (
-    OK,
-    OURS,
-    Command,
-    Desk,
-    Subcommand,
-    add_settings,
-    choose_subcommand,
-    config_of,
-    describe_subcommands,
-    number_in,
-)
-from deepseek_mm.cli.progress import finish, run_jobs, tell_failures
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.storage.files import parse_json, read_lines
+from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version

@@ -4,39 +4,21 @@ Each word is one row of a table: what it takes, what it does. Long work is a job
 unless a page that is open on the same library is faster.
 """
 
-from argparse import Namespace
-from collections.abc import Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING
-
-from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.desk import NOTHING, OK, Desk
-
-if TYPE_CHECKING:
-    pass
-    from deepseek_mm.library import Health
-from argparse import ArgumentParser
-from collections.abc import Sequence
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import (
-    Command,
-    Subcommand,
-    add_settings,
-    choose_subcommand,
-    config_of,
-    describe_subcommands,
-    number_in,
-)
-from deepseek_mm.cli.progress import finish, run_jobs, tell_failures
+from deepseek_mm.accounts.permissions import LOCAL
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadQuestion, Conflict
 from deepseek_mm.shapes import job_shape
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
-    from deepseek_mm.library import Library
+    from deepseek_mm.library import Health, Library
     from deepseek_mm.services.library_service import LibraryService
 
 
@@ -257,7 +239,7 @@ WORDS = {
 
 def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
-    from index.known import known_paths
+    from index.stored_paths import known_paths
 
     choose_subcommand("library", args.word, {"list": LIST}, args.what)
     paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))

@@ -2,18 +2,10 @@
 
 from argparse import ArgumentParser, Namespace
 
-from deepseek_mm.cli.desk import (
-    OK,
-    Command,
-    Desk,
-    Subcommand,
-    add_settings,
-    choose_subcommand,
-    config_of,
-    describe_subcommands,
-)
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 
 def list_all(args: Namespace, config: Config, desk: Desk) -> int:

@@ -29,7 +29,7 @@ from deepseek_mm.runtime.loops.vectors import GROUP
 from deepseek_mm.runtime.quantize import ON_GRID
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
 
-MOST = 16  # texts at once, up to which it is faster than torch's products (measured: docs/log.md)
+MOST = 16  # texts at once, up to which it is faster than torch's products (measured: docs/log/)
 HEAD_WIDTHS = (16, 32, 64, 128)
 
 

@@ -3,7 +3,7 @@
 A matrix lies in tiles of sixteen outputs, a lane each, and an input is spread over the lanes, so nothing has to be
 added up across them. A weight is unpacked once for all texts of a batch. For one text reading is all that counts, and
 a processor reads a stream faster if it is told in good time where that goes on: so a core reads 12 GB/s where it read
-7 (measured, docs/log.md). For eight texts multiplying counts: where the processor has them, instructions that multiply
+7 (measured, docs/log/). For eight texts multiplying counts: where the processor has them, instructions that multiply
 four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127 levels a group (`levels_of`).
 
 Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale

@@ -11,9 +11,9 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
-from deepseek_mm.encoders.space import Counts
+from deepseek_mm.encoders.space import TokenCounter
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.generator import Sampled
+from deepseek_mm.lm.generator import SamplingGenerator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
@@ -113,7 +113,7 @@ def count_tokens(assistant: Assistant, text: str) -> int:
     """Tokens of a text by the language model's own tokenizer, or else by that of the space; its words where neither
     knows (a server's model beside a foreign space).
     """
-    if isinstance(assistant.lm, Sampled):
+    if isinstance(assistant.lm, SamplingGenerator):
         return assistant.lm.count(text)
     space = assistant.retriever.space
-    return space.count_tokens([text])[0] if isinstance(space, Counts) else len(text.split())
+    return space.count_tokens([text])[0] if isinstance(space, TokenCounter) else len(text.split())
