@@ -212,7 +212,7 @@ class Meter:
         terminal, now = self.err.isatty(), self.clock()
         if job.state == "waiting" and self.shown_at == float("-inf"):
             self.shown_at = now - EVERY_S[terminal] + PATIENCE_S  # it is about to begin, most of the time
-        if job.ended or now - self.shown_at < EVERY_S[terminal]:
+        if job.is_ended or now - self.shown_at < EVERY_S[terminal]:
             return
         self.shown_at, self.open_line = now, terminal
         text = printable(sentence(job))

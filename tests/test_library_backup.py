@@ -59,7 +59,7 @@ def test_a_backup_restores_index_history_uploads_and_watched_folders(house, phot
     assert [turn.answer.text for turn in house.history.turns(conversation, session="")] == [f"{SECRET}!"]
     uploads = [path.name for path in (house.config.data / "uploads").rglob("*") if path.is_file()]
     assert uploads == ["kite.png"]
-    assert house.library.watched() == [str(photos)]
+    assert house.library.list_watched() == [str(photos)]
 
 
 def test_a_backup_opens_in_another_library(house, photos, tmp_path):

@@ -49,10 +49,10 @@ def names(groups) -> list[list[str]]:
 
 
 def test_copies_of_one_picture_are_a_group_and_other_pictures_are_in_none(house):
-    assert (house.library.twins(), house.library.looked()) == ([], 0)
+    assert (house.library.twins(), house.library.last_look_id()) == ([], 0)
     job = house.done(house.library.duplicates())
     assert (job.state, job.message) == ("done", "2 groups of near duplicates, 5 photos in them")
-    assert house.library.looked() == job.id
+    assert house.library.last_look_id() == job.id
     assert sorted(map(sorted, names(house.library.twins()))) == [
         ["1-bright.png", "1-small.png", "1.png"],
         ["2.jpg", "2.png"],

@@ -191,7 +191,7 @@ def test_a_watch_ends_when_it_is_cancelled_and_waits_when_its_worker_stops(jobs,
         eventually(lambda: jobs.get(job.id).state == "running" and teller.batches)
         if end == "cancel":
             jobs.cancel(job.id)
-            eventually(lambda: jobs.get(job.id).ended)
+            eventually(lambda: jobs.get(job.id).is_ended)
         assert worker.stop(60)
         assert jobs.get(job.id).state == {"stop": "waiting", "cancel": "cancelled"}[end]
     assert jobs.get(job.id).message == f"{folder} is no longer watched."

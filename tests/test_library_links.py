@@ -172,7 +172,7 @@ def test_a_path_that_is_named_through_a_link_stands_for_what_it_leads_to(house, 
     house.done(house.library.add([tmp_path / "album", tmp_path / "album" / "red.png"]))
     assert sorted(house.store.stamps()) == sorted(map(str, photos.glob("*.png")))
     house.library.watch(tmp_path / "album")
-    assert house.library.watched() == [str(photos)]
+    assert house.library.list_watched() == [str(photos)]
     assert house.library.unwatch(tmp_path / "album")
     assert house.library.assign([tmp_path / "album"], "kites") == 4
     assert house.library.forget([tmp_path / "album"]) == 4

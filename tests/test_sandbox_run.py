@@ -60,7 +60,7 @@ def order(**changes) -> LaunchOrder:
 def test_what_a_program_prints_and_how_it_ends_is_told(sandbox):
     ran = sandbox.run("import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(3)")
     assert (ran.stdout, ran.stderr, ran.exit, ran.ended_by) == ("out\n", "err\n", 3, "")
-    assert not ran.passed
+    assert not ran.is_success
     assert 0 < ran.seconds < CONFIG.seconds
 
 
@@ -70,7 +70,7 @@ def test_a_program_may_use_packages_write_files_and_start_processes(sandbox):
         "pathlib.Path('x').write_text(str(numpy.arange(4).sum()))\n"
         "print(subprocess.run(['cat', 'x'], capture_output=True, text=True).stdout)\n"
     )
-    assert (ran.stdout.strip(), ran.stderr, ran.passed) == ("6", "", True)
+    assert (ran.stdout.strip(), ran.stderr, ran.is_success) == ("6", "", True)
 
 
 def test_a_shell_script_is_run_with_its_text_beside_it(sandbox):
