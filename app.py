@@ -117,7 +117,7 @@ def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
 
 def fill(assistant: "Assistant", photos: Path) -> None:
     """Index the bundled photos into a new library, or go on where an earlier first start was cut off."""
-    from deepseek_mm.jobs import Job, table
+    from deepseek_mm.jobs import Job, follow
 
     note = assistant.config.data / "first-start"
     before = "".join(read_lines(note))
@@ -130,7 +130,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
     note.write_text("begun")
     job = assistant.library.add(sorted(path for path in photos.iterdir() if path.suffix in (".jpg", ".png")))
-    for now in table(assistant.library.jobs, job.id):
+    for now in follow(assistant.library.jobs, job.id):
         job = now
         progress(job)
     for failed in assistant.library.jobs.failures(job.id, limit=-1):

@@ -245,10 +245,10 @@ def run_jobs(library: "Library") -> Iterator["Library"]:
 
 def finish(library: "Library", job: "Job", desk: Desk) -> "Job":
     """Show the job until it has ended, whichever process does it. JobFailed carries the reason of one that failed."""
-    from deepseek_mm.jobs import table
+    from deepseek_mm.jobs import follow
 
     with closing(Meter(err=desk.err)) as meter:
-        for now in table(library.jobs, job.id):
+        for now in follow(library.jobs, job.id):
             job = now
             meter(job)
     if job.state == "failed":

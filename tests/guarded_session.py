@@ -62,7 +62,7 @@ def run_session(data: Path) -> tuple[list[str], list[str], int]:
     from rag_house import build, paint
 
     from deepseek_mm.errors import BadFile
-    from deepseek_mm.jobs import table
+    from deepseek_mm.jobs import follow
     from deepseek_mm.parse.files import open_file
     from deepseek_mm.records import Question
 
@@ -74,7 +74,7 @@ def run_session(data: Path) -> tuple[list[str], list[str], int]:
     deleted: list[str] = []
 
     def done(job, *, beside: bool = False) -> None:
-        *_, job = table(library.jobs, job.id)
+        *_, job = follow(library.jobs, job.id)
         assert job.state == "done", job
         if beside:
             open_beside(data)

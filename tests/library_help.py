@@ -8,7 +8,7 @@ from fakes import BlankPaper, ColourSpace, picture
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
-from deepseek_mm.jobs import Job, Jobs, table
+from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
 from deepseek_mm.see.ocr import TextBlock, TextReader
 from deepseek_mm.see.pipeline import Describer, VisionPipeline
@@ -54,9 +54,9 @@ class House:
 
     def done(self, job: Job) -> Job:
         """The job when it has ended, and what it led to as well."""
-        *_, job = table(self.library.jobs, job.id)
+        *_, job = follow(self.library.jobs, job.id)
         for other in self.library.jobs.find(kinds=("index", "read text"), states=("waiting", "running"), limit=9):
-            list(table(self.library.jobs, other.id))
+            list(follow(self.library.jobs, other.id))
         return job
 
     def failed(self, job: Job) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rag_house import build, paint, put
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
 from deepseek_mm.serve.past import history_routes
@@ -63,7 +63,7 @@ class House:
         if not self.at_work:
             self.assistant.library.start()
         self.at_work = True
-        list(table(self.assistant.library.jobs, job["id"]))
+        list(follow(self.assistant.library.jobs, job["id"]))
         return self.caller().get(f"/library/jobs/{job['id']}").json()
 
     def asked(self, text: str = "Is there a kite?", *, who: Caller = LOCAL, conversation: int | None = None) -> Answer:

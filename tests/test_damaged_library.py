@@ -15,7 +15,7 @@ import app
 from deepseek_mm.__main__ import main
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.factory import load
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.learning.examples import taught_rows
 from deepseek_mm.learning.versions import Versions
 from deepseek_mm.rag.checking import kept_rules
@@ -98,7 +98,7 @@ def whole(tmp_path_factory):
         for colour in ("red", "blue"):
             picture(colour).save(data / f"{colour}.png")
         job = assistant.library.add([data / "red.png", data / "blue.png"])
-        assert [*table(assistant.library.jobs, job.id)][-1].state == "done"
+        assert [*follow(assistant.library.jobs, job.id)][-1].state == "done"
         found = assistant.store.sources(limit=9)
         assistant.library.tell_apart([source.id for source in found])
         assistant.library.learning.teach([{"image": found[0].path, "question": "what is it?", "answer": "red"}])

@@ -14,7 +14,7 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.factory import load
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.see.extent import overlap
@@ -90,7 +90,7 @@ def test_orders_in_a_files_metadata_are_not_read(house, tmp_path, ending):
 def fill(assistant: Assistant, paths: list[Path]) -> Assistant:
     """Take pages in."""
     assistant.library.start()
-    *_, job = table(assistant.library.jobs, assistant.library.add(paths).id)
+    *_, job = follow(assistant.library.jobs, assistant.library.add(paths).id)
     assert (job.state, job.num_failed) == ("done", 0)
     return assistant
 

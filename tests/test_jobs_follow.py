@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs import Jobs, Worker, table
+from deepseek_mm.jobs import Jobs, Worker, follow
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_job_is_followed_from_waiting_to_its_end(jobs):
     job = jobs.add("read", {})
     worker = Worker(jobs, {"read": handler})
     seen = []
-    for state in table(jobs, job.id):
+    for state in follow(jobs, job.id):
         seen.append(state)
         if state.state == "waiting" and not worker._threads:
             worker.start()
@@ -49,21 +49,21 @@ def test_a_job_is_followed_from_waiting_to_its_end(jobs):
 def test_a_job_that_has_ended_is_one_state(jobs):
     job = jobs.add("read", {})
     jobs.cancel(job.id)
-    assert [state.state for state in table(jobs, job.id)] == ["cancelled"]
+    assert [state.state for state in follow(jobs, job.id)] == ["cancelled"]
 
 
 def test_a_job_that_nothing_happens_to_is_told_again_so_that_a_follower_can_leave(jobs):
     job = jobs.add("read", {})
-    states = table(jobs, job.id)
+    states = follow(jobs, job.id)
     assert [next(states), next(states)] == [job, job]
     states.close()
 
 
 def test_an_unknown_job_cannot_be_followed_and_a_forgotten_one_ends(jobs):
     with pytest.raises(NothingThere):
-        next(table(jobs, 77))
+        next(follow(jobs, 77))
     job = jobs.add("read", {})
-    states = table(jobs, job.id)
+    states = follow(jobs, job.id)
     next(states)
     jobs.cancel(job.id)
     jobs.forget([job.id])
@@ -71,7 +71,7 @@ def test_an_unknown_job_cannot_be_followed_and_a_forgotten_one_ends(jobs):
 
 
 def test_between_two_looks_the_file_is_free(jobs, path):
-    states = table(jobs, jobs.add("read", {}).id)
+    states = follow(jobs, jobs.add("read", {}).id)
     next(states)
     with closing(sqlite3.connect(path, timeout=0)) as other:
         busy, _, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -10,7 +10,7 @@ from learning_house import ANSWERS, asked, corrected, learning_house, seen
 from rag_house import paint
 
 from deepseek_mm.errors import BadCheckpoint, BadFile, Conflict, NothingThere
-from deepseek_mm.jobs import Jobs, Worker, table
+from deepseek_mm.jobs import Jobs, Worker, follow
 from deepseek_mm.learning import LEARN
 
 
@@ -26,7 +26,7 @@ def learn(assistant):
     job, worker = learning.train(), Worker(assistant.library.jobs, {LEARN: learning.run})
     worker.start()
     try:
-        *_, last = table(assistant.library.jobs, job.id)
+        *_, last = follow(assistant.library.jobs, job.id)
     finally:
         worker.stop(5.0)
     return last
@@ -184,10 +184,10 @@ def test_a_backup_brings_versions_back(house, tmp_path):
     learning, library = house.library.learning, house.library
     learning.accept(1)
     library.start()
-    *_, made = table(library.jobs, library.backup(tmp_path / "b.deepseek-mm").id)
+    *_, made = follow(library.jobs, library.backup(tmp_path / "b.deepseek-mm").id)
     learning.back()
     shutil.rmtree(house.config.data / "learning")
-    *_, back = table(library.jobs, library.restore(tmp_path / "b.deepseek-mm").id)
+    *_, back = follow(library.jobs, library.restore(tmp_path / "b.deepseek-mm").id)
     assert (made.state, back.state, learning.told) == ("done", "done", "version 1")
 
 

@@ -8,7 +8,7 @@ from fakes import ColourSpace
 from library_help import House, paint
 
 from deepseek_mm.encoders.code_text import code_text
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 
 
 class Newer(ColourSpace):
@@ -34,7 +34,7 @@ def regions(house: House) -> dict:
 
 def renewals(house: House) -> list:
     return [
-        list(table(house.library.jobs, job.id))[-1] for job in house.library.jobs.find(kinds=("renew code",), limit=9)
+        list(follow(house.library.jobs, job.id))[-1] for job in house.library.jobs.find(kinds=("renew code",), limit=9)
     ]
 
 

@@ -9,7 +9,7 @@ from made_files import PAGE_PT, pdf_bytes
 from rag_house import build, paint
 
 from deepseek_mm.config import Config
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.rag.facts import run
 from deepseek_mm.rag.facts.written import MAX_QUOTE, place, quote, quoted
 from deepseek_mm.rag.program import parse
@@ -130,7 +130,7 @@ def house(tmp_path):
     paint(docs, "kite.png", "green", "red")
     assistant = build(tmp_path / "data", name="none", phrasing="auto")
     assistant.library.start()
-    list(table(assistant.library.jobs, assistant.library.add([docs]).id))
+    list(follow(assistant.library.jobs, assistant.library.add([docs]).id))
     yield assistant
     assistant.close()
 
@@ -156,7 +156,7 @@ def test_among_thirty_pages_about_the_same_the_one_with_the_name_answers(house, 
             ]
         )
     )
-    list(table(house.library.jobs, house.library.add([book]).id))
+    list(follow(house.library.jobs, house.library.add([book]).id))
     for page, (name, keeper) in enumerate(keepers.items(), start=1):
         if page % 7 == 0:
             answer = house.ask(Question(text=f"Who is the keeper of {name}?"))

@@ -22,7 +22,7 @@ from deepseek_mm.cli.probes import data_folder
 from deepseek_mm.errors import Conflict, DeepSeekMMError
 from deepseek_mm.factory import load
 from deepseek_mm.history import History
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.records import Query, Question
 from deepseek_mm.storage.errors import StoreUnmerged
@@ -57,7 +57,7 @@ def filled(tmp_path, simple):
         picture(colour).save(data / f"{colour}.png")
     with closing(load(settings(data))) as assistant:
         assistant.library.start()
-        *_, job = table(assistant.library.jobs, assistant.library.add([data / "red.png", data / "blue.png"]).id)
+        *_, job = follow(assistant.library.jobs, assistant.library.add([data / "red.png", data / "blue.png"]).id)
         assert job.state == "done"
         assistant.ask(Question(text="what is red?"))
     return data

@@ -22,7 +22,7 @@ from service import STRANGER, house_in
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import RIGHTS
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 from deepseek_mm.serve.api import build_api
 
 CHECKS = [response_schema_conformance, content_type_conformance, status_code_conformance]
@@ -50,7 +50,7 @@ def fuzzed(tmp_path_factory):
         schema = schemathesis.openapi.from_asgi("/openapi.json", app)
         found = [each.ok() for each in schema.get_all_operations()]
         task = TestClient(app).post("/infer", json={"kind": "search", "input": {"text": "red"}}).json()["task_id"]
-        list(table(api.tasks.jobs, api.tasks.get(task, by=STRANGER.session).id))
+        list(follow(api.tasks.jobs, api.tasks.get(task, by=STRANGER.session).id))
         rights = {name: rights_of_route(route) for name, route in routes_of(api.app)}
         order = sorted(found, key=lambda each: (each.path == LAST, each.method == "delete"))
         yield order, task, partial(call_as, app, rights)

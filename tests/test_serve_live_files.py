@@ -17,7 +17,7 @@ from rag_house import build, paint
 from test_serve_kills import Service, service
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.jobs import table
+from deepseek_mm.jobs import follow
 
 COLOURS = ("red", "green", "blue", "yellow")
 GONE = "a sentence of something deleted"
@@ -62,5 +62,5 @@ def test_what_is_acknowledged_after_a_measure_and_a_command_beside_outlives_a_ki
         turns = {turn.id for thread in threads for turn in assistant.history.turns(thread.id, session=LOCAL.session)}
         assert set(written) <= turns
         assistant.library.start()
-        *_, job = table(assistant.library.jobs, assistant.library.verify().id)
+        *_, job = follow(assistant.library.jobs, assistant.library.verify().id)
         assert job.message == "everything agrees"

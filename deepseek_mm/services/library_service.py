@@ -12,7 +12,7 @@ from pathlib import Path
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
-from deepseek_mm.jobs import Failed, Job, State, table
+from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE
@@ -226,7 +226,7 @@ class LibraryService:
     @requires("ask")
     def follow_job(self, caller: Caller, job: int) -> Iterator[Job]:
         """The job now, whenever it has changed, and once a second anyway; the last one has ended."""
-        return table(self._library.jobs, self._job(job).id)
+        return follow(self._library.jobs, self._job(job).id)
 
     @requires("ask")
     def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[Failed]:
