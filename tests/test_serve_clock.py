@@ -16,7 +16,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.history.log import UNDO_S
-from deepseek_mm.jobs import Jobs, tables
+from deepseek_mm.jobs import Jobs, table, tables
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.rag.uploads import UploadStore
