@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fakes import ColourSpace
 
-from deepseek_mm import factory as public_load
+from deepseek_mm import load as public_load
 from deepseek_mm.config import Config, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.factory import make_folder, open_store, own_words
