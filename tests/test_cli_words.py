@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.cli.desk import Subcommand, choose_subcommand, describe_subcommands, number_in
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadQuestion
 
 WORDS = {

@@ -82,7 +82,7 @@ def test_a_waiting_job_that_is_cancelled_ends_at_once_and_is_never_claimed(jobs)
     job = jobs.add("read", {})
     jobs.cancel(job.id)
     cancelled = jobs.get(job.id)
-    assert (cancelled.state, cancelled.message, cancelled.ended) == (
+    assert (cancelled.state, cancelled.message, cancelled.is_ended) == (
         "cancelled",
         "It was cancelled while it waited.",
         True,
@@ -188,7 +188,7 @@ def test_a_clock_that_jumps_changes_no_order(jobs, monkeypatch, jump):
             cls.days += 1
             return datetime.now(tz) + cls.days * jump
 
-    for module in ("table", "rows"):
+    for module in ("table", "tables"):
         monkeypatch.setattr(f"deepseek_mm.jobs.{module}.datetime", Jumping)
     monkeypatch.setattr("deepseek_mm.jobs.tables.KEEP", 2)
     made = [jobs.add("read", {}).id for _ in range(4)]

@@ -165,7 +165,7 @@ def test_a_file_that_comes_into_a_watched_folder_is_taken_in_by_itself(house, ph
     picture("white").save(photos / "later.png")
     assert stored("later.png")
     assert house.library.unwatch(photos)
-    assert house.library.watched() == []
+    assert house.library.list_watched() == []
     assert not house.library.unwatch(photos)
 
 

@@ -80,7 +80,7 @@ def run_course(lessons: Sequence[DomainLesson], answers: int, way: str, config: 
         first += len(lesson.train)
         if hold:
             needs = fisher_of(net, lesson.train.x_NW[:KNOWN], seed=config.seed)
-            anchor = anchor.moved(net, needs) if anchor else Anchor(weights_of(net), needs)
+            anchor = anchor.move_to(net, needs) if anchor else Anchor(weights_of(net), needs)
         rows.append(measure_accuracies(net, lessons))
     return torch.stack(rows)
 
