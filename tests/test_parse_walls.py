@@ -12,10 +12,8 @@ DECODERS = (
     "PIL.BmpImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin",
 )  # fmt: skip
 PARSE = "deepseek_mm.parse"
-INSIDE = tuple(
-    f"{PARSE}.{name}" for name in ("readers", "picture", "colour", "pdf", "word", "web", "text", "code", "workers.loop")
-)
-LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("bench", "train", "evaluate", "experiments"))
+INSIDE = tuple(f"{PARSE}.{name}" for name in ("picture", "pdf", "markup", "text", "code", "workers.loop"))
+LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
 OWN_PICTURES = ("deepseek_mm.runtime.towers.samples", "deepseek_mm.runtime.quantize.space")  # those that come along
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",

@@ -58,13 +58,13 @@ def test_a_processs_memory_is_what_belongs_to_no_file():
 def test_deaf_processes_and_orphans_end_with_the_one_that_reaps_them():
     code = (
         "import os, subprocess, sys\n"
-        "from deepseek_mm.sandbox import kernel, watch\n"
+        "from deepseek_mm.sandbox import kernel, process_tree\n"
         "kernel.prctl(kernel.SET_SUBREAPER, 1)\n"
         f"process = subprocess.Popen([sys.executable, '-S', '-c', {TREE!r}], stdout=subprocess.PIPE)\n"
         "process.stdout.readline()\n"
-        "pids = watch.below(os.getpid())\n"
+        "pids = process_tree.below(os.getpid())\n"
         "os.kill(process.pid, 9)\n"
-        "print(len(pids), watch.end_all(os.getpid()), [pid for pid in pids if os.path.exists(f'/proc/{pid}')])\n"
+        "print(len(pids), process_tree.end_all(os.getpid()), [pid for pid in pids if os.path.exists(f'/proc/{pid}')])\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert told.stdout == "3 True []\n", told.stderr
