@@ -106,8 +106,8 @@ def parse_flags(argv: Sequence[str] | None) -> Namespace:
 
 
 def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
-    """The real Assistant, its library filled at the first start; see `deepseek_mm.load` for `saved`."""
-    from deepseek_mm.load import load  # brings torch: what is wrong with settings, lock or port is said without it
+    """The real Assistant, its library filled at the first start; see `deepseek_mm.factory` for `saved`."""
+    from deepseek_mm.factory import load  # brings torch: what is wrong with settings, lock or port is said without it
 
     assistant = load(config, progress=say, saved=saved)
     assistant.library.start()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deepseek_mm.dates import period as period
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.errors import StorageFull as StorageFull
+    from deepseek_mm.factory import load as load
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Saved as Saved
@@ -36,17 +37,16 @@ if TYPE_CHECKING:
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
     from deepseek_mm.library import Twins as Twins
-    from deepseek_mm.library.arriving import keep_dropped as keep_dropped
-    from deepseek_mm.library.holding import backups_in as backups_in
-    from deepseek_mm.library.holding import new_backup as new_backup
-    from deepseek_mm.library.holding import size_of as size_of
+    from deepseek_mm.library.backup_target import backups_in as backups_in
+    from deepseek_mm.library.backup_target import new_backup as new_backup
+    from deepseek_mm.library.backup_target import size_of as size_of
+    from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.lm.backends.server_client import address_of as address_of
     from deepseek_mm.lm.backends.server_client import models_at as models_at
-    from deepseek_mm.load import load as load
     from deepseek_mm.logic.watch import Rule as Rule
     from deepseek_mm.logic.watch import read_rules as read_rules
     from deepseek_mm.logic.watch import rules_of as rules_of
-    from deepseek_mm.parse.photo import read_photo as read_photo
+    from deepseek_mm.parse.document import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
     from deepseek_mm.rag.checking import Checked as Checked
     from deepseek_mm.rag.checking import Held as Held
@@ -79,8 +79,8 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.records import Worked as Worked
-    from deepseek_mm.sandbox.nouns import Protection as Protection
-    from deepseek_mm.sandbox.nouns import Ran as Ran
+    from deepseek_mm.sandbox.records import Protection as Protection
+    from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
@@ -90,8 +90,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing import Exported as Exported
     from deepseek_mm.sharing import Sharing as Sharing
     from deepseek_mm.sharing import here_in as here_in
-    from deepseek_mm.sharing.chosen import Packed as Packed
-    from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
+    from deepseek_mm.sharing.zip_export import Packed as Packed
+    from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
 
 _HOMES = {
     "BadDate": "rag.query",
@@ -129,12 +129,12 @@ _HOMES = {
     "Listing": "rag.coding",
     "Match": "records",
     "Notice": "config",
-    "Packed": "sharing.chosen",
+    "Packed": "sharing.zip_export",
     "Picture": "records",
-    "Protection": "sandbox.nouns",
+    "Protection": "sandbox.records",
     "Query": "records",
     "Question": "records",
-    "Ran": "sandbox.nouns",
+    "Ran": "sandbox.records",
     "Report": "ingest",
     "Rule": "logic.watch",
     "SEARCH_HELP": "rag.query",
@@ -154,7 +154,7 @@ _HOMES = {
     "Worked": "records",
     "Turn": "history",
     "address_of": "lm.backends.server_client",
-    "backups_in": "library.holding",
+    "backups_in": "library.backup_target",
     "check_allowed": "accounts.permissions",
     "cut": "rag.search",
     "heat_map": "rag.search",
@@ -163,21 +163,21 @@ _HOMES = {
     "search_with": "rag.query",
     "search_without": "rag.query",
     "here_in": "sharing",
-    "keep_dropped": "library.arriving",
+    "keep_dropped": "library.dropped_files",
     "keep_rules": "rag.checking",
     "kept_rules": "rag.checking",
     "listing_of": "rag.coding",
-    "load": "load",
+    "load": "factory",
     "models_at": "lm.backends.server_client",
-    "new_backup": "library.holding",
+    "new_backup": "library.backup_target",
     "open_sandbox": "sandbox.run",
-    "pack_chosen": "sharing.chosen",
+    "pack_chosen": "sharing.zip_export",
     "period": "dates",
     "questions_to_try": "rag.coding",
-    "read_photo": "parse.photo",
+    "read_photo": "parse.document",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",
-    "size_of": "library.holding",
+    "size_of": "library.backup_target",
     "value_of": "settings_file",
 }
 __all__ = list(_HOMES)

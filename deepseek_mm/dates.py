@@ -1,6 +1,13 @@
-"""A year, a month or a day, as people write it, and the time that it spans."""
+"""Dates as people write them, and ages of files and rows that survive a clock that is set.
+
+Files and rows carry the wall clock's time, for it goes on while nothing runs. A clock that is set makes them look older
+or younger than they are. So a second opinion is asked: the time that it would be, had nobody set the clock since this
+process began. The lesser age counts. Nothing is kept for ever by that, since both ages grow.
+"""
 
 import re
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 
@@ -18,3 +25,18 @@ def period(match: re.Match[str] | None) -> tuple[datetime, datetime]:
     if match[2]:
         return start, datetime(year + month // 12, month % 12 + 1, 1)
     return start, datetime(year + 1, 1, 1)
+
+
+class Ages:
+    """Ages by two clocks."""
+
+    def __init__(self, wall_s: Callable[[], float] = time.time, even_s: Callable[[], float] = time.monotonic) -> None:
+        """`wall_s` counts from 1970 and may jump, `even_s` from anywhere and never does."""
+        self._wall_s, self._even_s = wall_s, even_s
+        self._began_s = wall_s() - even_s()
+
+    def ago_s(self, at_s: float) -> float:
+        """Seconds since a moment of the wall clock. One in the future was written before the clock was set back: it
+        counts as so much ago.
+        """
+        return min(abs(self._wall_s() - at_s), abs(self._began_s + self._even_s() - at_s))

@@ -221,7 +221,7 @@ class Trace:
         return asdict(self)
 
     @classmethod
-    def joined(cls, traces: Sequence["Trace"]) -> "Trace | None":
+    def concatenate(cls, traces: Sequence["Trace"]) -> "Trace | None":
         """Of one answer that a model wrote piece by piece; None of none."""
         if not traces:
             return None

@@ -137,7 +137,7 @@ def _why_not(given: Mapping[str, _Given]) -> str:
 def _moves(one: _Given | None, data: Path, path: Path, cwd: Path) -> str:
     """Why a file cannot say where its library lies; empty where it does not, or says it rightly."""
     try:
-        moved = _typed(one, Path) if one else data
+        moved = _convert(one, Path) if one else data
     except ConfigError as error:
         return str(error)
     if (cwd / moved).resolve() == (cwd / data).resolve():
@@ -202,7 +202,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _data_of(given: Mapping[str, _Given]) -> Path:
-    return _typed(given["data"], Path) if "data" in given else Config().data
+    return _convert(given["data"], Path) if "data" in given else Config().data
 
 
 def _build(given: Mapping[str, _Given]) -> Config:
@@ -210,7 +210,7 @@ def _build(given: Mapping[str, _Given]) -> Config:
     for one in given.values():
         if one.name not in types:
             raise ConfigError(f"unknown setting {one.name} (from {one.origin}). {_nearest(one, types)}")
-    values = {one.name: _typed(one, types[one.name]) for one in given.values()}
+    values = {one.name: _convert(one, types[one.name]) for one in given.values()}
     top = {name: value for name, value in values.items() if "." not in name}
     names = [name for name, kind in get_type_hints(Config).items() if is_dataclass(kind)]
     sections = {name: _section(name, values, given) for name in names}
@@ -262,7 +262,7 @@ def _nearest(one: _Given, known: Mapping[str, type]) -> str:
     return f"The nearest is {name}; all of them: python -m deepseek_mm config"
 
 
-def _typed(one: _Given, kind: type) -> Any:
+def _convert(one: _Given, kind: type) -> Any:
     """The value in the field's type; text is parsed, TOML's types must fit."""
     try:
         return _parse(one.value, kind) if one.is_text else _fit(one.value, kind)

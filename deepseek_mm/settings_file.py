@@ -49,7 +49,7 @@ class SettingsFile:
             file = before.file.resolve()
             draft = file.with_name(f"{file.name}.draft")
             try:
-                self._write(draft, changed(_text(file), changes, file))
+                self._write(draft, change_values(_text(file), changes, file))
                 self._read_back(draft, changes, before)
                 if file.exists():
                     shutil.copymode(file, draft)
@@ -90,7 +90,7 @@ def value_of(config: Config, name: str) -> Any:
     return found
 
 
-def changed(text: str, changes: Mapping[str, Value | None], file: Path) -> str:
+def change_values(text: str, changes: Mapping[str, Value | None], file: Path) -> str:
     """A settings file's text with other values. ConfigError if it is no TOML."""
     try:
         tree = tomlkit.parse(text)

@@ -21,7 +21,7 @@ def region_shape(region: Region) -> dict[str, Any]:
         "lines": list(region.lines),
         "text": region.text,
         "label": region.label,
-        "labels": [{"name": label.name, "score": rounded(label.score)} for label in region.labels],
+        "labels": [{"name": label.name, "score": round_score(label.score)} for label in region.labels],
         "colours": list(region.colours),
         "symbol": symbol_shape(region.symbol) if region.symbol else None,
     }
@@ -34,7 +34,7 @@ def symbol_shape(symbol: Symbol) -> dict[str, str]:
 
 def citation_shape(citation: Citation) -> dict[str, Any]:
     """A region with the number that the answer gives it."""
-    return {"number": citation.number, "score": rounded(citation.score), **region_shape(citation.region)}
+    return {"number": citation.number, "score": round_score(citation.score), **region_shape(citation.region)}
 
 
 def answer_shape(answer: Answer) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
     return {
         "text": answer.text,
         "found": answer.found,
-        "confidence": None if answer.confidence is None else rounded(answer.confidence),
+        "confidence": None if answer.confidence is None else round_score(answer.confidence),
         "citations": [citation_shape(citation) for citation in answer.citations],
         "checks": [
             {"claim": c.claim, "numbers": list(c.numbers), "kept": c.kept, "reason": c.reason} for c in answer.checks
@@ -51,7 +51,7 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
         "conversation": answer.conversation,
         "turn": answer.turn,
         "model": answer.model,
-        "seconds": rounded(answer.seconds),
+        "seconds": round_score(answer.seconds),
         "unread": answer.unread,
         "trace": answer.trace and answer.trace.as_json(),  # which experts worked, if the model has any
     }
@@ -61,8 +61,8 @@ def found_shape(found: Found) -> dict[str, Any]:
     """Whether the library has it, how sure that is, and the matches, best first."""
     return {
         "found": found.found,
-        "certainty": rounded(found.certainty),
-        "threshold": rounded(found.threshold),
+        "certainty": round_score(found.certainty),
+        "threshold": round_score(found.threshold),
         "language": found.language,
         "hits": [match_shape(match) for match in found.matches],
     }
@@ -71,7 +71,7 @@ def found_shape(found: Found) -> dict[str, Any]:
 def match_shape(match: Match) -> dict[str, Any]:
     """One match: its region, its reasons, and the paths of its near duplicates."""
     return {
-        "score": rounded(match.score),
+        "score": round_score(match.score),
         "why": list(match.why),
         "twins": [twin.source.path for twin in match.twins],
         **region_shape(match.region),
@@ -108,6 +108,6 @@ def job_state(job: "Job") -> dict[str, Any]:
     }
 
 
-def rounded(value: float) -> float:
+def round_score(value: float) -> float:
     """Four digits are more than any score here is worth; a plain float, whatever numpy made it."""
     return round(float(value), 4)

@@ -53,7 +53,7 @@ def escape_letter(letter: re.Match[str]) -> str:
 
 def load_assistant(config: Config, progress: Progress, saved: Collection[str] = ()) -> "Assistant":
     """The real Assistant; imported here, because help must not wait for torch."""
-    from deepseek_mm.load import load
+    from deepseek_mm.factory import load
 
     return load(config, progress=progress, saved=saved)
 
@@ -209,7 +209,7 @@ class Meter:
         terminal, now = self.err.isatty(), self.clock()
         if job.state == "waiting" and self.shown_at == float("-inf"):
             self.shown_at = now - EVERY_S[terminal] + PATIENCE_S  # it is about to begin, most of the time
-        if job.ended or now - self.shown_at < EVERY_S[terminal]:
+        if job.is_ended or now - self.shown_at < EVERY_S[terminal]:
             return
         self.shown_at, self.open_line = now, terminal
         text = printable(sentence(job))
@@ -231,7 +231,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def working(library: "Library") -> Iterator["Library"]:
+def run_jobs(library: "Library") -> Iterator["Library"]:
     """The library does its jobs meanwhile; what is not done in the end is left to the next start."""
     library.start()
     try:

@@ -29,22 +29,22 @@ def one_for_blas() -> None:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Inside, torch and FAISS work for this thread without others; what other threads do is not changed."""
     with _parallel().limit(limits=1):
         yield
 
 
-def alone_with(rows: int) -> AbstractContextManager[None]:
-    """`alone` for a few texts, or for what is small and made of a few pictures; everybody for more."""
-    return alone() if rows <= FEW else nullcontext()
+def single_threaded_for(rows: int) -> AbstractContextManager[None]:
+    """`single_threaded` for a few texts, or for what is small and made of a few pictures; everybody for more."""
+    return single_threaded() if rows <= FEW else nullcontext()
 
 
 @contextmanager
-def beside(work: Callable[[], Result], *, rows: int) -> Iterator[Callable[[], Result]]:
+def run_in_background(work: Callable[[], Result], *, rows: int) -> Iterator[Callable[[], Result]]:
     """Another thread does the work meanwhile, and what is given waits for its result.
 
-    For few rows, where one thread works `alone` and leaves a core. With many, which keep every core busy, and on one
+    For few rows, where one thread works alone and leaves a core. With many, which keep every core busy, and on one
     core the work is done when its result is asked for.
     """
     if rows > FEW or num_cores() < 2:

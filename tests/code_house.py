@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepseek_mm.parse.code.read import module_name, split
+from deepseek_mm.parse.code.pieces import module_name, split
 from index import Region, Source
 
 FILES = {

@@ -70,7 +70,7 @@ def shipped(tmp_path_factory):
     from dataclasses import replace
 
     from deepseek_mm.config import Config
-    from deepseek_mm.load import load
+    from deepseek_mm.factory import load
 
     config = Config(data=tmp_path_factory.mktemp("library"))
     with load(replace(config, lm=replace(config.lm, name="none"))) as assistant:

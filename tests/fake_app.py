@@ -102,7 +102,7 @@ class Shelves:
         paper: Any = SimpleNamespace(reader=None)  # has nothing that could learn
         self.learning = Learning(Config(data=data), eyes=paper, jobs=self.jobs, history=paper)
 
-    def described(self, source: Source) -> str:
+    def description_of(self, source: Source) -> str:
         return self.said.get(source.path, "A thing on paper")
 
     def describe(self, source: Source, text: str) -> None:
@@ -110,7 +110,7 @@ class Shelves:
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
         self.said[source.path] = text
 
-    def taken(self) -> tuple[()]:
+    def list_taken(self) -> tuple[()]:
         return ()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from deepseek_mm.sandbox.nouns import Language
+from deepseek_mm.sandbox.records import Language
 
 HEAD = re.compile(r"^== (?P<name>.+) \((?P<marks>[a-z, ]+)\)$", re.MULTILINE)
 TITLE = re.compile(r"^# .*\n", re.MULTILINE)

@@ -11,7 +11,7 @@ from torch import Tensor
 from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.builtin import Builtin
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.see.pipeline import VisionPipeline
@@ -58,8 +58,8 @@ def builtin() -> Builtin:
     x_NW[:, 3] = 1.0
     stiff = {"weight": torch.full((len(ANSWERS), SMALL.width), 1e-4), "bias": torch.full((len(ANSWERS),), 1e-4)}
     return Builtin(
-        replay=Rows.of(x_NW[:15], right_N[:15]),
-        dev=Rows.of(x_NW[15:], right_N[15:]),
+        replay=ReaderRows.of(x_NW[:15], right_N[:15]),
+        dev=ReaderRows.of(x_NW[15:], right_N[15:]),
         sets=("colour",) * 15,
         closed_N=torch.zeros(15, dtype=torch.bool),
         stiff=stiff,

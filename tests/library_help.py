@@ -6,10 +6,10 @@ from pathlib import Path
 from fakes import BlankPaper, ColourSpace, picture
 
 from deepseek_mm.config import Config, ParseConfig
+from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
-from deepseek_mm.load import open_store
 from deepseek_mm.see.ocr import TextBlock, TextReader
 from deepseek_mm.see.pipeline import Describer, VisionPipeline
 from index import Filter

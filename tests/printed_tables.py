@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def path_of(unit: str, root: Path = ROOT) -> str:
-    """Where a unit lies: a folder "deepseek_mm/cli/", or a file "deepseek_mm/load.py"."""
+    """Where a unit lies: a folder "deepseek_mm/cli/", or a file "deepseek_mm/factory.py"."""
     path = root.joinpath(*unit.split("."))
     return f"{path.relative_to(root)}/" if path.is_dir() else f"{path.relative_to(root)}.py"
 

@@ -12,7 +12,7 @@ from PIL import Image
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import Corrected, History, Turn
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.sharing import Limits, Sharing
+from deepseek_mm.sharing import ExportLimits, Sharing
 from deepseek_mm.sharing.files import sha256
 from index import Label, Region, Source, Symbol
 from index.region import UPLOADS
@@ -42,7 +42,7 @@ class Home:
             uploads=self.data / "uploads",
             version="0.1.0",
             here=here,
-            limits=Limits(),
+            limits=ExportLimits(),
             clock=lambda: LATER,
         )
 
@@ -162,7 +162,7 @@ def comparable(data: bytes) -> dict:
 
 def changed(data: bytes, change: Callable[[dict], object]) -> bytes:
     """The export with its payload changed, and a sum that fits: what an attacker would hand in."""
-    from deepseek_mm.sharing.wire import checksum
+    from deepseek_mm.sharing.parcel import checksum
 
     whole = json.loads(data)
     change(whole["payload"])

@@ -147,10 +147,10 @@ class Shelves:
     def __init__(self, data: Path) -> None:
         from fakes import BlankPaper, ColourSpace
 
+        from deepseek_mm.factory import open_store
         from deepseek_mm.history import History
         from deepseek_mm.jobs import Jobs
         from deepseek_mm.library import Library
-        from deepseek_mm.load import open_store
         from deepseek_mm.see.pipeline import VisionPipeline
 
         self.config = Config(data=data)

@@ -164,7 +164,7 @@ status = os.statvfs(place / "data")
 (place / "data" / "ballast").write_bytes(bytes(status.f_bavail * status.f_bsize - 200_000))
 job = house.library.add([photos])
 kept, since = 0, time.monotonic()
-while not house.library.jobs.get(job.id).ended and not (kept and time.monotonic() - since > 3):
+while not house.library.jobs.get(job.id).is_ended and not (kept and time.monotonic() - since > 3):
     if len(house.store.stamps()) != kept:
         kept, since = len(house.store.stamps()), time.monotonic()
     time.sleep(0.05)

@@ -27,7 +27,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
 from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.history import History
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.terminal import Desk
 from index import Counts

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from deepseek_mm import chance
-from deepseek_mm.chance import expected
+from deepseek_mm.chance import adjust_prior
 
 
 def test_the_example_in_the_docstring_is_true():
@@ -14,13 +14,13 @@ def test_the_example_in_the_docstring_is_true():
 
 @pytest.mark.parametrize("presence", [0.0, 0.2, 0.5, 0.9, 1.0])
 def test_where_half_the_photos_show_it_nothing_changes(presence):
-    assert expected(presence, 0.5) == pytest.approx(presence)
+    assert adjust_prior(presence, 0.5) == pytest.approx(presence)
 
 
 def test_odds_are_multiplied_by_the_odds_of_the_prior():
     odds = (0.8 / 0.2) * (0.05 / 0.95)
-    assert expected(0.8, 0.05) == pytest.approx(odds / (1 + odds))
+    assert adjust_prior(0.8, 0.05) == pytest.approx(odds / (1 + odds))
 
 
 def test_certainty_against_certainty_is_no_division_by_zero():
-    assert expected(0.0, 1.0) == 0.0
+    assert adjust_prior(0.0, 1.0) == 0.0

@@ -2,14 +2,14 @@
 
 import pytest
 
-from deepseek_mm.cli.words import Word, chosen, listed, number_in
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadQuestion
 
 WORDS = {
-    "list": Word(help="show all", run=1),
-    "add": Word(help="take one in", run=2, takes="NAME"),
-    "right": Word(help="say what is right", run=3, takes="TURN ANSWER"),
-    "drop": Word(help="take some out", run=4, takes="PATH ..."),
+    "list": Subcommand(help="show all", run=1),
+    "add": Subcommand(help="take one in", run=2, takes="NAME"),
+    "right": Subcommand(help="say what is right", run=3, takes="TURN ANSWER"),
+    "drop": Subcommand(help="take some out", run=4, takes="PATH ..."),
 }
 
 
@@ -17,7 +17,7 @@ WORDS = {
     ("name", "given"), [("list", ()), ("add", ("a",)), ("right", ("1", "b")), ("drop", ("a",)), ("drop", ("a", "b"))]
 )
 def test_a_word_with_what_it_takes_is_found(name, given):
-    assert chosen("shelf", name, WORDS, given) is WORDS[name]
+    assert choose_subcommand("shelf", name, WORDS, given) is WORDS[name]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_word_with_what_it_takes_is_found(name, given):
 )
 def test_a_word_with_too_little_or_too_much_says_how_it_is_written(name, given, complaint):
     with pytest.raises(BadQuestion) as caught:
-        chosen("shelf", name, WORDS, given)
+        choose_subcommand("shelf", name, WORDS, given)
     assert str(caught.value).startswith(complaint)
 
 
@@ -44,6 +44,6 @@ def test_a_number_is_read_and_what_is_none_is_refused_with_the_command_that_list
 
 
 def test_the_help_lists_every_word_with_what_it_takes():
-    assert listed(WORDS) == (
+    assert describe_subcommands(WORDS) == (
         "list: show all; add NAME: take one in; right TURN ANSWER: say what is right; drop PATH ...: take some out"
     )

@@ -14,10 +14,10 @@ from fakes import ColourSpace, picture
 import app
 from deepseek_mm.__main__ import main
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
 from deepseek_mm.learning.examples import taught_rows
 from deepseek_mm.learning.versions import Versions
-from deepseek_mm.load import load
 from deepseek_mm.rag.checking import kept_rules
 from deepseek_mm.serve.start import locked
 from deepseek_mm.terminal import Desk
@@ -110,8 +110,8 @@ def whole(tmp_path_factory):
 
 
 def opened(patch: pytest.MonkeyPatch, data: Path):
-    patch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
-    patch.setattr("deepseek_mm.load.open_store", open_colours(data))
+    patch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
+    patch.setattr("deepseek_mm.factory.open_store", open_colours(data))
     file = app.settings_file(["--data", str(data), "--set", "lm.name=none", "--set", "see.glance=false"])
     return load(file.read().config)
 
@@ -140,7 +140,7 @@ def start(patch: pytest.MonkeyPatch, data: Path) -> None:
         assistant.library.twins()
         taught_rows(data / "learning" / "taught.jsonl")
         versions = Versions(data)
-        for number in (*versions.numbers(), *versions.accepted()):
+        for number in (*versions.numbers(), *versions.accepted_numbers()):
             versions.read(number)
 
 

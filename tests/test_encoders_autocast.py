@@ -14,7 +14,7 @@ from torch import nn
 from deepseek_mm.benchmarks.plan import compute_in_fp32
 from deepseek_mm.encoders.autocast import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.load import small_nets
+from deepseek_mm.factory import small_nets
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import read_reader

@@ -12,7 +12,7 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.encoders.space import known_as
 from deepseek_mm.encoders.text import blank_text_tower
 from deepseek_mm.errors import ConfigError, MissingWeights
-from deepseek_mm.load import open_trained
+from deepseek_mm.factory import open_trained
 from deepseek_mm.runtime.towers.export import PICTURE, TEXT, export_edge
 from deepseek_mm.see.reader.reader import WEIGHTS as READS
 from deepseek_mm.see.reader.reader import read_reader

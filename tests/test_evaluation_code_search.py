@@ -25,7 +25,7 @@ from deepseek_mm.evaluation.code_search import (
     rank_by_words,
     score_rankings,
 )
-from deepseek_mm.parse.packages import LEAST_CHARS, Package, packages
+from deepseek_mm.parse.packages import LEAST_CHARS, InstalledPackage, packages
 from index import Symbol
 
 SAID = {"red": "Paint a wall in red.", "green": "Water the green grass.", "blue": "Look at the blue sky."}
@@ -123,13 +123,13 @@ if True:
 
 
 @pytest.fixture
-def package(tmp_path) -> Package:
+def package(tmp_path) -> InstalledPackage:
     file = tmp_path / "pack" / "stack.py"
     file.parent.mkdir()
     file.write_text(SOURCE + "# filled up\n" * (LEAST_CHARS // 10))
     broken = tmp_path / "pack" / "broken.py"
     broken.write_text("def broken(:\n" + "# filled up\n" * (LEAST_CHARS // 10))
-    return Package(name="pack", description="", files=(broken, file))
+    return InstalledPackage(name="pack", description="", files=(broken, file))
 
 
 def made(text: str = "def f(a):\n    b = a + 1\n    return b", doc: str = "Add one to a number.", **symbol) -> Function:

@@ -25,7 +25,7 @@ from deepseek_mm.evaluation.screenshots import (
     run_program,
     score_places,
 )
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.records import Found, Match
 from index import Region, Source
 
@@ -60,7 +60,7 @@ def test_the_list_has_fifty_shots_of_four_kinds_and_others_for_choosing():
 
 
 def test_a_package_that_is_missing_or_may_not_be_read_is_named():
-    allowed = Package(name="scipy", description="", files=(), licence="BSD License")
+    allowed = InstalledPackage(name="scipy", description="", files=(), licence="BSD License")
     assert read_licences(["scipy"], [allowed]) == {"scipy": "BSD License"}
     with pytest.raises(MissingPackage, match="no-such"):
         read_licences(["scipy", "no-such"], [allowed])
@@ -68,7 +68,7 @@ def test_a_package_that_is_missing_or_may_not_be_read_is_named():
 
 
 def test_sources_are_copied_once_and_tests_are_left_out(tmp_path):
-    installed = [Package(name="pytest-playwright", description="", files=())]
+    installed = [InstalledPackage(name="pytest-playwright", description="", files=())]
     count = copy_sources(["pytest-playwright"], installed, tmp_path / "to")
     paths = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
     assert count == len(paths) - 1 > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT / "examples" / "photos"

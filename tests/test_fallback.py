@@ -9,8 +9,7 @@ from fakes import ColourSpace, Parrot
 import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
-from deepseek_mm.fallback import Fallback, with_defaults
-from deepseek_mm.load import is_indexed_in, load
+from deepseek_mm.factory import Fallback, is_indexed_in, load, with_defaults
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.serve.about import about
 from deepseek_mm.settings_file import SettingsFile
@@ -44,8 +43,8 @@ def start(tmp_path, monkeypatch):
         data = tmp_path / "library"
         data.mkdir(exist_ok=True)
         (data / "config.toml").write_text(text)
-        monkeypatch.setattr("deepseek_mm.load.open_space", space)
-        monkeypatch.setattr("deepseek_mm.load.open_planned", open_quickly)
+        monkeypatch.setattr("deepseek_mm.factory.open_space", space)
+        monkeypatch.setattr("deepseek_mm.factory.open_planned", open_quickly)
         settings = app.settings_file(["--data", str(data), "--set", "see.glance=false", *flags]).read()
         return load(settings.config, progress=said.append, saved=settings.saved_names)
 

@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.history import History
-from deepseek_mm.history.saved import MOST
+from deepseek_mm.history.queries import MOST
 
 
 def test_a_search_is_kept_under_its_name_and_outlives_a_restart(history, path):

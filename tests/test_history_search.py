@@ -9,7 +9,7 @@ from history_samples import ANSWER, ask, run_sql, told
 from sqlalchemy import event
 
 from deepseek_mm.history import History
-from deepseek_mm.history.search import MAX_WORDS, words_of
+from deepseek_mm.history.queries import MAX_WORDS, words_of
 from deepseek_mm.records import Answer
 
 

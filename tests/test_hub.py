@@ -11,9 +11,9 @@ from tiny_lm import tiny_llama, tiny_tokenizer
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config, LMConfig, SeeConfig
 from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
+from deepseek_mm.factory import load
 from deepseek_mm.hub import FILE, Revisions, fetch, is_hub_name, split_revision
 from deepseek_mm.lm import open_generator
-from deepseek_mm.load import load
 from deepseek_mm.terminal import Desk
 
 OLD, NEW = "0" * 39 + "a", "0" * 39 + "b"
@@ -40,7 +40,7 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def opened(tmp_path, monkeypatch):
     """Opens the library with the hub's model, as a start does, and tells the fingerprint of its weights."""
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
+    monkeypatch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
 
     def start(name: str = NAME) -> str:
         config = Config(data=tmp_path / "library", lm=LMConfig(name=name), see=SeeConfig(glance=False))

@@ -5,7 +5,7 @@ import weakref
 from fakes import ColourSpace, picture
 
 from deepseek_mm.ingest.pages import PIECES, read_leaves
-from deepseek_mm.parse.nouns import Document, Piece
+from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Source
 
 
@@ -22,7 +22,7 @@ def pages(count: int, alive: list[int]):
 
 def test_of_a_thousand_pages_only_a_few_pictures_are_alive_at_a_time():
     alive: list[int] = []
-    document = Document(source=Source(path="/a.pdf", kind="document"), pieces=pages(1_000, alive))
+    document = ParsedDocument(source=Source(path="/a.pdf", kind="document"), pieces=pages(1_000, alive))
     leaves = read_leaves(document, ColourSpace(), stopping=lambda: False)
     assert [region.page for region in leaves.regions] == list(range(1, 1_001))
     assert leaves.vectors_ND.shape == (1_000, ColourSpace.dim)
@@ -31,7 +31,7 @@ def test_of_a_thousand_pages_only_a_few_pictures_are_alive_at_a_time():
 
 def test_a_document_that_is_stopped_is_closed_and_gives_nothing():
     alive: list[int] = []
-    document = Document(source=Source(path="/a.pdf", kind="document"), pieces=pages(100, alive))
+    document = ParsedDocument(source=Source(path="/a.pdf", kind="document"), pieces=pages(100, alive))
     assert read_leaves(document, ColourSpace(), stopping=lambda: len(alive) > 40) is None
     assert len(alive) == 48  # the batch that was under way
     assert list(document.pieces) == []

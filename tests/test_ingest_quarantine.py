@@ -12,7 +12,7 @@ from made_files import pdf_bytes, written
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.workers.process import WorkerProcess
+from deepseek_mm.parse.workers.pool import WorkerProcess
 
 TIGHT = ParseConfig(worker_memory_mb=100)
 BOMB = pdf_bomb(1_500_000)

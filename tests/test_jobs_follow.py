@@ -43,7 +43,7 @@ def test_a_job_is_followed_from_waiting_to_its_end(jobs):
     assert worker.stop(60)
     assert [seen[0].state, seen[-1].state, seen[-1].message, seen[-1].done] == ["waiting", "done", "read", 3]
     assert [job.done for job in seen] == sorted(job.done for job in seen)
-    assert [job.ended for job in seen] == [False] * (len(seen) - 1) + [True]
+    assert [job.is_ended for job in seen] == [False] * (len(seen) - 1) + [True]
 
 
 def test_a_job_that_has_ended_is_one_state(jobs):

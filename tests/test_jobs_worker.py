@@ -40,7 +40,7 @@ def work(jobs):
 
 
 def ended(jobs: Jobs, number: int):
-    eventually(lambda: jobs.get(number).ended)
+    eventually(lambda: jobs.get(number).is_ended)
     return jobs.get(number)
 
 

@@ -22,7 +22,7 @@ from killed_work import doomed, open_house
 from library_help import House
 from made_files import picture_bytes, zip_bytes
 
-import deepseek_mm.load as load
+import deepseek_mm.factory as load
 from deepseek_mm.config import Config
 from index.store import RegionStore
 

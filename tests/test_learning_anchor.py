@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
+from deepseek_mm.learning.fit import Anchor, fisher_of, weights_of
 
 
 def linear(weight: list[list[float]]) -> nn.Linear:
@@ -43,6 +43,6 @@ def test_rows_for_new_answers_are_free():
 
 def test_stiffness_of_one_task_adds_to_that_of_the_others():
     layer, ones = linear([[1.0]]), {"weight": torch.ones(1, 1), "bias": torch.ones(1)}
-    twice = Anchor(weights_of(linear([[0.0]])), ones).moved(layer, ones)
+    twice = Anchor(weights_of(linear([[0.0]])), ones).move_to(layer, ones)
     assert float(twice.stiff["weight"]) == 2.0
     assert float(twice.at["weight"]) == 1.0

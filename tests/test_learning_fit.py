@@ -5,21 +5,20 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
-from deepseek_mm.learning.fit import FitConfig, Opinions, fit, surprise_at
-from deepseek_mm.learning.rows import Rows, joined
+from deepseek_mm.learning.fit import Anchor, FitConfig, Opinions, fisher_of, fit, surprise_at, weights_of
+from deepseek_mm.learning.memory import ReaderRows, join_rows
 
 QUICK = FitConfig(steps=80, rate=0.05)
 
 
-def blobs(answers: list[int], seed: int = 0) -> Rows:
+def blobs(answers: list[int], seed: int = 0) -> ReaderRows:
     """Twenty examples of each answer, around a corner of their own."""
     torch.manual_seed(seed)
     right_N = torch.tensor(answers).repeat_interleave(20)
-    return Rows.of(torch.eye(4)[right_N] * 3 + 0.3 * torch.randn(len(right_N), 4) + 1.0, right_N)
+    return ReaderRows.of(torch.eye(4)[right_N] * 3 + 0.3 * torch.randn(len(right_N), 4) + 1.0, right_N)
 
 
-def share_right(net: nn.Module, rows: Rows) -> float:
+def share_right(net: nn.Module, rows: ReaderRows) -> float:
     return float((net(rows.x_NW).argmax(-1) == rows.right_N).float().mean())
 
 
@@ -65,13 +64,13 @@ def test_opinions_that_shall_stay_stay_whether_they_are_right_or_not():
 def test_a_wrong_answer_becomes_less_likely_and_no_other_is_named():
     net, x_1W = nn.Linear(4, 4), torch.ones(1, 4)
     said = int(net(x_1W).argmax())
-    row = Rows(x_NW=x_1W, right_N=torch.tensor([said]), wrong_N=torch.tensor([True]), weight_N=torch.ones(1))
+    row = ReaderRows(x_NW=x_1W, right_N=torch.tensor([said]), wrong_N=torch.tensor([True]), weight_N=torch.ones(1))
     fit(net, row, QUICK)
     assert float(net(x_1W).softmax(-1)[0, said].detach()) < 0.05
 
 
 def test_the_loss_is_the_weighted_mean_of_what_was_told():
-    rows = Rows(
+    rows = ReaderRows(
         x_NW=torch.zeros(2, 1), right_N=torch.tensor([0, 0]), wrong_N=torch.tensor([False, True]),
         weight_N=torch.tensor([1.0, 3.0]),
     )  # fmt: skip
@@ -82,7 +81,7 @@ def test_the_loss_is_the_weighted_mean_of_what_was_told():
 
 def test_the_same_seed_gives_the_same_weights():
     one, other = learned_first(), learned_first()
-    many = joined([blobs([2, 3], seed=n) for n in range(4)])
+    many = join_rows([blobs([2, 3], seed=n) for n in range(4)])
     for net in (one, other):
         fit(net, many, QUICK, old=blobs([0, 1]))
     assert torch.equal(one.weight, other.weight)

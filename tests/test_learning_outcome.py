@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepseek_mm.config import LearningConfig
-from deepseek_mm.learning.outcome import Score, compared, nearest, objections, surprise
+from deepseek_mm.learning.study import Score, compare, nearest, objections, surprise
 
 CONFIG = LearningConfig(tolerated=0.01, tolerated_near=0.05, most_strange=0.5)
 
@@ -14,7 +14,7 @@ def score(name: str, count: int, gained: int, lost: int) -> Score:
 
 
 def test_gained_and_lost_are_counted_question_by_question():
-    told = compared("colour", torch.tensor([True, True, False, False]), torch.tensor([True, False, True, True]))
+    told = compare("colour", torch.tensor([True, True, False, False]), torch.tensor([True, False, True, True]))
     assert told == Score(name="colour", count=4, before=2, after=3, gained=2, lost=1)
     assert told.net == 1
 

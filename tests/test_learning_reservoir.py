@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from deepseek_mm.learning.reservoir import Reservoir
+from deepseek_mm.learning.memory import Reservoir
 
 
 def test_a_stream_that_fits_is_kept_whole_and_in_order():

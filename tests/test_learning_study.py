@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from deepseek_mm.config import LearningConfig
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.learning.builtin import Builtin, read_builtin
-from deepseek_mm.learning.memory import Asked, Remembered, nothing_asked
-from deepseek_mm.learning.rows import Rows
-from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, rightly, study, widened
+from deepseek_mm.learning.memory import Corrections, ReaderRows, ReplayMemory, no_corrections
+from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, rightly, study, widen_head
 from deepseek_mm.see.reader.reader import MAKE, WEIGHTS, AnswerHead
 from deepseek_mm.see.weight_file import read_any_weights
 
@@ -36,10 +35,10 @@ def builtin() -> Builtin:
     return read_builtin()
 
 
-def of_dev(builtin: Builtin, some_K: Tensor, right_K: Tensor | None = None) -> Asked:
+def of_dev(builtin: Builtin, some_K: Tensor, right_K: Tensor | None = None) -> Corrections:
     rows = builtin.dev.at(some_K)
     rows = replace(rows, right_N=right_K) if right_K is not None else rows
-    return Asked(rows=rows, closed_N=builtin.closed_N[some_K], asks_N=some_K)
+    return Corrections(rows=rows, closed_N=builtin.closed_N[some_K], asks_N=some_K)
 
 
 def without(builtin: Builtin, some_K: Tensor) -> Builtin:
@@ -50,13 +49,13 @@ def without(builtin: Builtin, some_K: Tensor) -> Builtin:
     return replace(builtin, dev=builtin.dev.at(kept), closed_N=builtin.closed_N[kept], sets=sets)
 
 
-def learned(some_K: Tensor, right_K: Tensor | None = None) -> Studied:
+def learned(some_K: Tensor, right_K: Tensor | None = None) -> StudyResult:
     """From these of the dev questions, every fourth of them held out."""
     known, corrections = builtin(), of_dev(builtin(), some_K, right_K)
     held_K = torch.arange(len(some_K)) % 4 == 0
     material = Material(
         now=shipped(), shipped=shipped(), new_answers=(), trained=corrections.at(~held_K),
-        held_out=corrections.at(held_K), earlier=Remembered.nothing(256), builtin=without(known, some_K),
+        held_out=corrections.at(held_K), earlier=ReplayMemory.nothing(256), builtin=without(known, some_K),
     )  # fmt: skip
     return study(material, CONFIG)
 
@@ -65,7 +64,7 @@ def drawn(right: bool, count: int, seed: int) -> Tensor:
     """Numbers of dev questions that the shipped reader answers right, or wrong."""
     known = builtin()
     asked = of_dev(known, torch.arange(len(known.dev)))
-    same_N = rightly(widened(shipped().out, 0), asked, shipped().answers)
+    same_N = rightly(widen_head(shipped().out, 0), asked, shipped().answers)
     fitting = (same_N == right).nonzero().squeeze(1)
     return fitting[torch.randperm(len(fitting), generator=torch.Generator().manual_seed(seed))[:count]]
 
@@ -110,8 +109,8 @@ def test_a_layer_comes_back_from_what_was_kept_of_it():
 
 
 def test_a_new_answer_begins_unlikely_and_changes_no_other():
-    wide, asked = widened(shipped().out, 2), of_dev(builtin(), torch.arange(50))
-    before = chances_of(widened(shipped().out, 0), asked, shipped().answers)
+    wide, asked = widen_head(shipped().out, 2), of_dev(builtin(), torch.arange(50))
+    before = chances_of(widen_head(shipped().out, 0), asked, shipped().answers)
     after = chances_of(wide, asked, (*shipped().answers, "rex", "mimi"))
     assert after[:, -2:].max() < 0.5
     assert torch.equal(before.argmax(-1), after.argmax(-1))
@@ -129,5 +128,5 @@ def test_the_sample_is_small_and_holds_every_kind_of_question():
     assert {"there", "closed", "count", "colour", "open", "bundled"} <= set(known.sets)
     assert len(known.replay) >= 1_000
     assert known.stiff["weight"].shape == shipped().out.weight.shape
-    assert isinstance(known.replay, Rows)
-    assert len(nothing_asked(256)) == 0
+    assert isinstance(known.replay, ReaderRows)
+    assert len(no_corrections(256)) == 0

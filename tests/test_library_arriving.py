@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.library.arriving import keep_dropped
+from deepseek_mm.library.dropped_files import keep_dropped
 
 
 def drop(folder, name: str, data: bytes) -> str:

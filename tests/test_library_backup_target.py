@@ -10,8 +10,8 @@ from library_help import House
 
 from deepseek_mm.errors import BadFile, Conflict
 from deepseek_mm.library import backup_target
+from deepseek_mm.library.backup import BACKUP
 from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget
-from deepseek_mm.library.bundle import BACKUP
 
 DIARY = b"dear diary"
 

@@ -9,8 +9,8 @@ import pytest
 from jobs_help import eventually
 from watchfiles import Change
 
-from deepseek_mm.library import changes
-from deepseek_mm.library.changes import looks, matters, notices
+from deepseek_mm.library import folder_watcher
+from deepseek_mm.library.folder_watcher import looks, matters, notices
 
 
 class Ear:
@@ -58,9 +58,9 @@ def folder(tmp_path):
 
 @pytest.fixture(params=[notices, looks], ids=["by notice", "by looking"])
 def listen(request, monkeypatch):
-    monkeypatch.setattr(changes, "LOOK_S", 0.05)
-    monkeypatch.setattr(changes, "REST", 0)
-    monkeypatch.setattr(changes, "YIELD_S", 0.1)
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0.05)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
+    monkeypatch.setattr(folder_watcher, "YIELD_S", 0.1)
     ears = []
 
     def listen(folder) -> Ear:
@@ -87,7 +87,7 @@ def test_files_that_come_change_and_go_are_told(folder, listen):
 
 
 def test_by_looking_the_folder_itself_comes_only_after_a_first_look_at_everything(folder, monkeypatch):
-    monkeypatch.setattr(changes, "STEP", 1)
+    monkeypatch.setattr(folder_watcher, "STEP", 1)
     for n in range(5):
         (folder / f"{n}.jpg").touch()
     assert list(islice(looks(str(folder)), 7)) == [set()] * 6 + [{str(folder)}]  # six files
@@ -179,8 +179,8 @@ def test_a_name_that_is_no_text_breaks_the_notices_off_openly(folder):
 
 
 def test_looking_bears_a_name_that_is_no_text(folder, monkeypatch):
-    monkeypatch.setattr(changes, "LOOK_S", 0)
-    monkeypatch.setattr(changes, "REST", 0)
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
     series = looks(str(folder))
     assert str(folder) in set().union(*islice(series, 2))
     (folder / os.fsdecode(b"caf\xe9.jpg")).touch()
@@ -204,16 +204,16 @@ class SlowDrive:
 
 def test_a_slow_drive_rests_four_times_as_long_as_a_look_at_it_took(folder, monkeypatch):
     drive = SlowDrive()
-    monkeypatch.setattr(changes, "time", drive)
-    monkeypatch.setattr(changes, "stat_file", drive.stat_file)
+    monkeypatch.setattr(folder_watcher, "time", drive)
+    monkeypatch.setattr(folder_watcher, "stat_file", drive.stat_file)
     times_s = [drive.now_s for _ in islice(looks(str(folder)), 2 + 240 + 1)]  # a look yields twice, each nap once
     assert (times_s[1], times_s[241], times_s[242]) == (30.0, 150.0, 180.0)
 
 
 def test_what_cannot_be_looked_into_for_a_while_is_not_told_as_gone(folder, monkeypatch):
-    monkeypatch.setattr(changes, "LOOK_S", 0)
-    monkeypatch.setattr(changes, "REST", 0)
-    seen = changes.walk
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
+    seen = folder_watcher.walk
     series = looks(str(folder))
     assert set().union(*islice(series, 2)) == {str(folder)}
 
@@ -221,9 +221,9 @@ def test_what_cannot_be_looked_into_for_a_while_is_not_told_as_gone(folder, monk
         failed.append((path, "Input/output error"))
         return []
 
-    monkeypatch.setattr(changes, "walk", glitch)
+    monkeypatch.setattr(folder_watcher, "walk", glitch)
     assert list(islice(series, 2)) == [set(), set()]
-    monkeypatch.setattr(changes, "walk", seen)
+    monkeypatch.setattr(folder_watcher, "walk", seen)
     (folder / "old" / "kite.jpg").unlink()
     assert set().union(*islice(series, 3)) == {f"{folder}/old/kite.jpg"}
 

@@ -8,7 +8,16 @@ from library_help import House
 from PIL import Image, ImageEnhance
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.library.duplicates import APART, SAME_BITS, hash_of, joined, keep_apart, read_apart, twins_of, worth
+from deepseek_mm.library.duplicates import (
+    APART,
+    SAME_BITS,
+    group_pairs,
+    hash_of,
+    keep_apart,
+    read_apart,
+    twins_of,
+    worth,
+)
 from index import Source
 
 
@@ -40,10 +49,10 @@ def names(groups) -> list[list[str]]:
 
 
 def test_copies_of_one_picture_are_a_group_and_other_pictures_are_in_none(house):
-    assert (house.library.twins(), house.library.looked()) == ([], 0)
+    assert (house.library.twins(), house.library.last_look_id()) == ([], 0)
     job = house.done(house.library.duplicates())
     assert (job.state, job.message) == ("done", "2 groups of near duplicates, 5 photos in them")
-    assert house.library.looked() == job.id
+    assert house.library.last_look_id() == job.id
     assert sorted(map(sorted, names(house.library.twins()))) == [
         ["1-bright.png", "1-small.png", "1.png"],
         ["2.jpg", "2.png"],
@@ -107,8 +116,8 @@ def test_the_hash_of_a_ramp_is_all_ones_and_of_its_mirror_all_zeros():
 
 
 def test_pairs_are_joined_into_groups_however_they_come():
-    assert joined([(5, 6), (1, 2), (3, 2), (6, 9)]) == [[1, 2, 3], [5, 6, 9]]
-    assert joined([]) == []
+    assert group_pairs([(5, 6), (1, 2), (3, 2), (6, 9)]) == [[1, 2, 3], [5, 6, 9]]
+    assert group_pairs([]) == []
 
 
 def source(number: int, **known) -> Source:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from library_help import House
 
-from deepseek_mm.library.leftovers import sweep, sweep_drafts_of
+from deepseek_mm.library.trash import sweep, sweep_drafts_of
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from jobs_help import eventually
 from library_help import House, paint
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.library import changes, settle
-from deepseek_mm.library.cloned import fetched
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library import folder_watcher
+from deepseek_mm.library.folder_watcher import WATCH
+from deepseek_mm.library.git_clone import fetch_repository
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import open_file
 from index import Filter
@@ -83,7 +83,7 @@ def committed(folder: Path) -> str:
 @needs_git
 def test_links_of_a_repository_become_files_with_their_targets_name_and_nothing_else_is_read(house, tmp_path):
     made = links(tmp_path / "kites", tmp_path)
-    folder = fetched(committed(tmp_path / "kites"), house.config.data)
+    folder = fetch_repository(committed(tmp_path / "kites"), house.config.data)
     house.done(house.library.add([folder]))
     assert [path for path in folder.rglob("*") if path.is_symlink()] == []
     assert {name: (folder / name).read_text() for name in made} == made
@@ -96,12 +96,12 @@ def test_links_of_a_repository_become_files_with_their_targets_name_and_nothing_
 def test_links_that_an_earlier_version_checked_out_become_files_with_the_next_fetch_and_are_forgotten(house, tmp_path):
     made = links(tmp_path / "kites", tmp_path)
     address = committed(tmp_path / "kites")
-    folder = fetched(address, house.config.data)
+    folder = fetch_repository(address, house.config.data)
     for name, target in made.items():  # as it was checked out before
         (folder / name).unlink()
         (folder / name).symlink_to(target)
     (folder / "new").symlink_to("/etc")  # and one that git knows nothing of
-    assert fetched(address, house.config.data) == folder
+    assert fetch_repository(address, house.config.data) == folder
     assert [path for path in folder.rglob("*") if path.is_symlink()] == []
     assert {name: (folder / name).read_text() for name in made} == made
 
@@ -138,7 +138,7 @@ def test_a_repository_makes_git_run_nothing(tmp_path, monkeypatch):
         for name, value in settings.items():
             subprocess.run(["git", "config", "--global", name, str(value)], check=True)
     for _ in range(2):  # the first time, and again
-        folder = fetched(address, tmp_path / "library")
+        folder = fetch_repository(address, tmp_path / "library")
         assert not ran.exists(), ran.read_text()
     assert (folder / "a.py").read_text() == "one = 1\n"
     assert (folder / "c.txt").read_text() == "$Id$\nwords\n"
@@ -172,7 +172,7 @@ def test_a_path_that_is_named_through_a_link_stands_for_what_it_leads_to(house, 
     house.done(house.library.add([tmp_path / "album", tmp_path / "album" / "red.png"]))
     assert sorted(house.store.stamps()) == sorted(map(str, photos.glob("*.png")))
     house.library.watch(tmp_path / "album")
-    assert house.library.watched() == [str(photos)]
+    assert house.library.list_watched() == [str(photos)]
     assert house.library.unwatch(tmp_path / "album")
     assert house.library.assign([tmp_path / "album"], "kites") == 4
     assert house.library.forget([tmp_path / "album"]) == 4
@@ -187,16 +187,16 @@ def test_a_watch_of_an_earlier_version_through_a_link_goes_on(house, tmp_path, m
 
 
 def in_a_hurry(monkeypatch) -> None:
-    monkeypatch.setattr(changes, "YIELD_S", 0.1)
-    monkeypatch.setattr(settle, "QUIET_S", 0.2)
-    monkeypatch.setattr(settle, "CODE_QUIET_S", 0.2)
+    monkeypatch.setattr(folder_watcher, "YIELD_S", 0.1)
+    monkeypatch.setattr(folder_watcher, "QUIET_S", 0.2)
+    monkeypatch.setattr(folder_watcher, "CODE_QUIET_S", 0.2)
 
 
 @pytest.mark.parametrize("poll", [False, True], ids=["notices", "looks"])
 def test_links_that_come_into_a_watched_folder_are_not_followed(tmp_path, monkeypatch, poll):
     in_a_hurry(monkeypatch)
-    monkeypatch.setattr(changes, "LOOK_S", 0.05)
-    monkeypatch.setattr(changes, "REST", 0)
+    monkeypatch.setattr(folder_watcher, "LOOK_S", 0.05)
+    monkeypatch.setattr(folder_watcher, "REST", 0)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "diary.md").write_text(f"{SECRET}\n")
     picture("yellow").save(tmp_path / "outside" / "private.png")

@@ -9,10 +9,10 @@ from fakes import picture
 from jobs_help import eventually
 from library_help import House
 
-from deepseek_mm.library import changes, settle
-from deepseek_mm.library import watch as watch_module
-from deepseek_mm.library.filling import INDEX
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library import folder_watcher
+from deepseek_mm.library import folder_watcher as watch_module
+from deepseek_mm.library.folder_watcher import WATCH
+from deepseek_mm.library.index_jobs import INDEX
 
 ROOT = Path(__file__).parent.parent
 WORKS = """
@@ -30,9 +30,9 @@ house.library.watch(photos)
 @pytest.fixture
 def killed(tmp_path, monkeypatch):
     """The data of a library whose process was killed while it watched a folder and took its first photo in."""
-    for module in (changes, watch_module):
+    for module in (folder_watcher, watch_module):
         monkeypatch.setattr(module, "YIELD_S", 0.1)
-    monkeypatch.setattr(settle, "QUIET_S", 0.3)
+    monkeypatch.setattr(folder_watcher, "QUIET_S", 0.3)
     photos = tmp_path / "photos"
     photos.mkdir()
     for colour in ("red", "green", "blue"):
@@ -73,7 +73,7 @@ def test_work_of_a_dead_process_goes_on_with_the_next_start_by_itself(killed):
 def test_a_folder_that_a_dead_process_watched_is_watched_again(killed):
     photos = killed.parent / "photos"
     house = House(killed, read_text=False)
-    assert house.library.watched() == [str(photos)]
+    assert house.library.list_watched() == [str(photos)]
     eventually(lambda: len(house.names()) == 3)
     picture("yellow").save(photos / "yellow.png")
     eventually(lambda: "yellow.png" in house.names())

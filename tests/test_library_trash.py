@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from fakes import picture
 from library_help import House, Sign, everything, paint
-from test_library_bundle import holders_of
+from test_library_backup import holders_of
 
-from deepseek_mm.ages import Ages
 from deepseek_mm.config import LibraryConfig
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, ConfigError, LibraryError, NothingThere
 from deepseek_mm.library import Taken
 from deepseek_mm.library.trash import Trash
@@ -261,8 +261,8 @@ def test_how_long_undo_is_kept_must_be_a_sensible_number():
 def test_what_can_be_put_back_is_told_newest_first_and_no_longer_than_it_can(house, photos):
     first, second = (house.library.take_out([photos / f"{name}.png"]) for name in ("red", "green"))
     house.library.take_out(["/nowhere"])
-    assert house.library.taken() == [second, first]
+    assert house.library.list_taken() == [second, first]
     os.utime(house.config.data / "trash" / f"{first.token}.db", (0, 0))
-    assert house.library.taken() == [second]
+    assert house.library.list_taken() == [second]
     house.library.put_back(second.token)
-    assert house.library.taken() == []
+    assert house.library.list_taken() == []

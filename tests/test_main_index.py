@@ -19,11 +19,11 @@ from slow_ingest import SlowSpace
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config
+from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Silent
-from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.see.pipeline import VisionPipeline

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError
-from deepseek_mm.model_sizes import check_sizes
+from deepseek_mm.hub import check_sizes
 
 CLIP = {
     "model_type": "clip",

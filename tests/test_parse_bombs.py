@@ -12,13 +12,13 @@ from bombs import docx_bomb, pdf_bomb, png_bomb
 from made_files import CONFIG, docx_bytes, read, refusal, written, zip_bytes
 
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached
-from deepseek_mm.parse.code import depth
-from deepseek_mm.parse.code.read import split
+from deepseek_mm.parse.code import outline
+from deepseek_mm.parse.code.pieces import split
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
-from deepseek_mm.parse.web import is_too_deep, text_of
-from deepseek_mm.parse.workers import directory
+from deepseek_mm.parse.markup import is_too_deep, text_of
+from deepseek_mm.parse.workers import wire
 
 SMALL = replace(CONFIG, worker_memory_mb=200)
 PATIENT = replace(CONFIG, worker_seconds=45)  # far more than a linear walk needs, far less than a quadratic one
@@ -55,13 +55,13 @@ def test_half_a_megabyte_of_brackets_is_read_in_linear_time(tmp_path):
     ],
 )
 def test_what_nests_beyond_measure_shows_before_it_is_parsed(text, language):
-    with pytest.raises(depth.Tangled):
-        depth.check_text(text.encode(), language)
+    with pytest.raises(outline.Tangled):
+        outline.check_text(text.encode(), language)
 
 
 def test_code_as_people_write_it_nests_within_measure():
-    depth.check_text(b"f(a[{1}])\n" * 5_000 + b"(" * 900 + b")" * 900, "python")
-    depth.check_text(b"a:\n  - b:\n      - c\n" * 500 + b"# " + b"-" * 300, "yaml")
+    outline.check_text(b"f(a[{1}])\n" * 5_000 + b"(" * 900 + b")" * 900, "python")
+    outline.check_text(b"a:\n  - b:\n      - c\n" * 500 + b"# " + b"-" * 300, "yaml")
 
 
 def test_many_functions_on_one_line_are_told_by_their_heads():
@@ -134,9 +134,9 @@ def test_a_notebook_nested_beyond_all_measure_is_refused(tmp_path):
 
 def test_an_archive_that_lists_more_than_anybody_reads_is_refused(tmp_path, monkeypatch):
     path = written(tmp_path / "a.zip", zip_bytes({f"{n}.txt": b"" for n in range(5)}))
-    monkeypatch.setattr(directory, "MOST_ENTRIES", 4)
+    monkeypatch.setattr(wire, "MOST_ENTRIES", 4)
     with path.open("rb") as file, pytest.raises(BadFile, match="lists 5 files, and 4 are the most"):
-        directory.read_directory(file.fileno(), str(path))
+        wire.read_directory(file.fileno(), str(path))
 
 
 @pytest.mark.campaign(times=1, only=True)
@@ -169,7 +169,7 @@ def test_other_threads_go_on_while_a_file_is_taken_apart(tmp_path):
 
 def test_nothing_that_decodes_is_imported_where_files_are_only_handed_on():
     code = """
-import sys, deepseek_mm.parse.document, deepseek_mm.parse.folder, deepseek_mm.parse.photo
+import sys, deepseek_mm.parse.document, deepseek_mm.parse.folder, deepseek_mm.parse.document
 foreign = ("pypdfium2", "docx", "lxml", "selectolax", "tree_sitter", "charset_normalizer", "pillow_heif", "torch")
 print([name for name in foreign if name in sys.modules])
 """

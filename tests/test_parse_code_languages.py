@@ -5,9 +5,8 @@ from code_samples import SAMPLES
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.code.languages import LANGUAGES, grammar_of
-from deepseek_mm.parse.formats import named_format
-from deepseek_mm.parse.nouns import File
-from deepseek_mm.parse.readers import read_contents
+from deepseek_mm.parse.formats import File, named_format
+from deepseek_mm.parse.workers.loop import read_contents
 
 
 def file_of(name: str, data: bytes) -> File:

@@ -7,10 +7,10 @@ from test_parse_code_languages import file_of, pieces
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.code import read
+from deepseek_mm.parse.code import pieces as read
 from deepseek_mm.parse.code.languages import grammar_of
-from deepseek_mm.parse.code.read import module_name
-from deepseek_mm.parse.readers import read_contents
+from deepseek_mm.parse.code.pieces import module_name
+from deepseek_mm.parse.workers.loop import read_contents
 
 LONG = "def long(x):\n    '''Adds.'''\n" + "".join(f"    x = step_{n}(x)\n" for n in range(270)) + "    return x\n"
 CLOSURE = "def outer():\n" + "    a = 1\n" * 30 + "    def inner():\n        return b()\n" + "    a = 2\n" * 30

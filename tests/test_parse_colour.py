@@ -7,7 +7,7 @@ import pytest
 from made_files import P3, SRGB, picture_bytes, profile, read, rgb_profile, tag, written
 from PIL import Image, ImageCms
 
-from deepseek_mm.parse.colour import small_rgb
+from deepseek_mm.parse.picture import small_rgb
 
 TRIPLES = [(200, 100, 80), (90, 140, 60), (128, 128, 128), (255, 255, 255), (20, 30, 60)]
 

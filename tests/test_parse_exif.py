@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from deepseek_mm.parse.exif import Camera, degrees, moment, read_exif
+from deepseek_mm.parse.image_metadata import Camera, degrees, moment, read_exif
 
 
 def block(*, orientation=None, taken=None, modified=None, place=None) -> bytes:

@@ -9,7 +9,7 @@ from made_files import CONFIG, written, zip_bytes
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.files import real_path
-from deepseek_mm.parse.folder import Found, find_files
+from deepseek_mm.parse.folder import FileList, find_files
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -42,7 +42,7 @@ def test_a_file_that_is_given_twice_is_found_once(tmp_path):
 def test_relative_paths_become_absolute_ones(tmp_path, monkeypatch):
     touched(tmp_path, "x.png")
     monkeypatch.chdir(tmp_path)
-    assert find_files(["."], CONFIG) == Found(files=(str(tmp_path / "x.png"),), failed=())
+    assert find_files(["."], CONFIG) == FileList(files=(str(tmp_path / "x.png"),), failed=())
 
 
 def test_a_file_given_by_its_path_is_taken_whatever_its_name(tmp_path):
@@ -51,7 +51,7 @@ def test_a_file_given_by_its_path_is_taken_whatever_its_name(tmp_path):
     assert names(tmp_path, *(tmp_path / name for name in given)) == given
 
 
-def left_out(found: Found) -> dict[str, str]:
+def left_out(found: FileList) -> dict[str, str]:
     return {Path(path).name: reason for path, reason in found.left_out}
 
 

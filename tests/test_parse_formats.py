@@ -4,7 +4,7 @@ import pytest
 from made_files import docx_bytes, many_pages, picture_bytes, zip_bytes
 
 from deepseek_mm.parse.formats import FORMATS, format_of, named_format
-from deepseek_mm.parse.readers import READERS
+from deepseek_mm.parse.workers.loop import READERS
 
 
 def test_no_two_formats_share_a_name_or_an_ending():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.parse.passages import Line, Paragraph, broken, pack
+from deepseek_mm.parse.text import Paragraph, TextLine, break_line, pack
 
 
 def paragraph(*texts: str, opens: bool = False, first: int = 1) -> Paragraph:
-    return Paragraph(lines=tuple(Line(text=text, number=n) for n, text in enumerate(texts, first)), opens=opens)
+    return Paragraph(lines=tuple(TextLine(text=text, number=n) for n, text in enumerate(texts, first)), opens=opens)
 
 
 def texts(paragraphs: list[Paragraph], most: int) -> list[list[list[str]]]:
@@ -66,8 +66,8 @@ def test_a_passage_that_is_long_already_ends_before_a_paragraph_that_does_not_fi
     ],
 )
 def test_a_long_line_is_broken_where_a_reader_would_pause(text, parts):
-    assert [line.text for line in broken(Line(text=text, number=7), 20)] == parts
-    assert {line.number for line in broken(Line(text=text, number=7), 20)} == {7}
+    assert [line.text for line in break_line(TextLine(text=text, number=7), 20)] == parts
+    assert {line.number for line in break_line(TextLine(text=text, number=7), 20)} == {7}
 
 
 def test_no_letter_is_lost_and_no_passage_is_too_long_whatever_the_text():
@@ -88,5 +88,5 @@ def test_no_letter_is_lost_and_no_passage_is_too_long_whatever_the_text():
 
 def test_a_line_without_end_takes_time_by_its_length_and_not_by_its_square():
     """Two million letters: copying the rest for each part would move ten gigabytes."""
-    parts = list(broken(Line(text="word " * 400_000), 200))
+    parts = list(break_line(TextLine(text="word " * 400_000), 200))
     assert sum(len(part.text.split()) for part in parts) == 400_000

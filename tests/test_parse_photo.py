@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.parse.nouns import LONG_SIDE_PX
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
+from deepseek_mm.parse.formats import LONG_SIDE_PX
 
 LIMIT = 100_000_000
 
@@ -252,5 +252,5 @@ def test_a_name_that_is_no_text_is_refused_since_no_library_can_hold_it(tmp_path
 
 
 def test_reading_pictures_does_not_load_torch():
-    code = "import sys, deepseek_mm.parse.photo; sys.exit('torch' in sys.modules)"
+    code = "import sys, deepseek_mm.parse.document; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0

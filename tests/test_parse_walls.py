@@ -12,19 +12,17 @@ DECODERS = (
     "PIL.BmpImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin",
 )  # fmt: skip
 PARSE = "deepseek_mm.parse"
-INSIDE = tuple(
-    f"{PARSE}.{name}" for name in ("readers", "picture", "colour", "pdf", "word", "web", "text", "code", "workers.loop")
-)
+INSIDE = tuple(f"{PARSE}.{name}" for name in ("picture", "pdf", "markup", "text", "code", "workers.loop"))
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
 OWN_PICTURES = ("deepseek_mm.runtime.towers.samples", "deepseek_mm.runtime.quantize.space")  # those that come along
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",
     "deepseek_mm.parse.files": "names the type of such a stream",
-    "deepseek_mm.parse.word": "in a worker",
-    "deepseek_mm.parse.workers.directory": "in a worker",
-    "deepseek_mm.library.bundle": "backups of this program, checked by their manifest",
+    "deepseek_mm.parse.markup": "in a worker",
+    "deepseek_mm.parse.workers.wire": "in a worker",
+    "deepseek_mm.library.backup": "backups of this program, checked by their manifest",
     "deepseek_mm.library.backup_target": "tells whether a file is a backup of this program",
-    "deepseek_mm.sharing.chosen": "writes one",
+    "deepseek_mm.sharing.zip_export": "writes one",
 }
 
 

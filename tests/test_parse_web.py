@@ -3,7 +3,7 @@
 import pytest
 from made_files import read, refusal, written
 
-from deepseek_mm.parse.web import text_of
+from deepseek_mm.parse.markup import text_of
 
 PAGE = """<html><head><title>Boats &amp; sails</title><style>p {color: red}</style><script>alert(1)</script></head>
 <body><nav>Home | About</nav><h1>Boats</h1><p>A <b>red</b> boat

@@ -8,10 +8,10 @@ from fakes import Parrot
 
 from deepseek_mm.config import Config, IndexConfig, SandboxConfig
 from deepseek_mm.errors import Busy
-from deepseek_mm.parse.code.read import module_name, split
+from deepseek_mm.parse.code.pieces import module_name, split
 from deepseek_mm.rag.coding import proving
 from deepseek_mm.rag.coding.proving import Prover, Written, root_of, try_out, with_reason
-from deepseek_mm.sandbox.nouns import Ran
+from deepseek_mm.sandbox.records import Ran
 from index import Region, Source
 from index.store import RegionStore
 

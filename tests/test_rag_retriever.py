@@ -5,7 +5,7 @@ import pytest
 from fakes import picture
 from rag_house import build, paint, put
 
-from deepseek_mm.chance import expected
+from deepseek_mm.chance import adjust_prior
 from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.retriever import best_worded
@@ -77,10 +77,10 @@ def test_many_questions_get_the_same_evidence_as_one_by_one(house):
 
 
 def test_a_presence_is_worth_less_where_the_thing_is_rare():
-    assert expected(0.9, 0.5) == pytest.approx(0.9)
-    assert expected(0.9, 0.1) == pytest.approx(0.5)  # 9 to 1 against 1 to 9
-    assert expected(1.0, 0.1) == 1.0
-    assert expected(0.0, 0.1) == 0.0
+    assert adjust_prior(0.9, 0.5) == pytest.approx(0.9)
+    assert adjust_prior(0.9, 0.1) == pytest.approx(0.5)  # 9 to 1 against 1 to 9
+    assert adjust_prior(1.0, 0.1) == 1.0
+    assert adjust_prior(0.0, 0.1) == 0.0
 
 
 def test_an_empty_library_gives_no_evidence(tmp_path):

@@ -10,7 +10,7 @@ from fakes import ColourSpace, Parrot, picture
 from rag_house import build
 
 from deepseek_mm.errors import BadPicture
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag import uploads as uploads_module
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Question

@@ -20,9 +20,9 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.cli.probes import data_folder
 from deepseek_mm.errors import Conflict, DeepSeekMMError
+from deepseek_mm.factory import load
 from deepseek_mm.history import History
 from deepseek_mm.jobs import follow
-from deepseek_mm.load import load
 from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.records import Query, Question
 from deepseek_mm.storage.errors import StoreUnmerged
@@ -38,8 +38,10 @@ MOUNTS = os.getuid() == 0 and shutil.which("mount") is not None
 
 @pytest.fixture
 def simple(monkeypatch):
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
-    monkeypatch.setattr("deepseek_mm.load.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan))
+    monkeypatch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
+    monkeypatch.setattr(
+        "deepseek_mm.factory.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan)
+    )
 
 
 def settings(data: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.sandbox.filters import (
+from deepseek_mm.sandbox.restrictions import (
     ALLOW,
     ARCHES,
     CALLS,

@@ -14,7 +14,7 @@ from hostile import HOSTILE, Hostile
 
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.sandbox.launcher import FIRST_UID, NUM_UIDS
-from deepseek_mm.sandbox.nouns import Ran
+from deepseek_mm.sandbox.records import Ran
 from deepseek_mm.sandbox.run import Sandbox
 
 SMALL = SandboxConfig(seconds=1.0, memory_mb=200, disk_mb=16, processes=16, output_bytes=50_000)

@@ -13,19 +13,19 @@ from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox import run as sandbox_run
-from deepseek_mm.sandbox.nouns import Order
+from deepseek_mm.sandbox.filesystem import choose_home
+from deepseek_mm.sandbox.records import LaunchOrder
 from deepseek_mm.sandbox.run import (
     ENV,
     MOST_CODE,
     OWN_SPACE,
     ROOT,
     Sandbox,
-    judged,
+    bubblewrap_command,
+    judge_protections,
     open_sandbox,
     readable,
-    wrapped,
 )
-from deepseek_mm.sandbox.walls import choose_home
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 CONFIG = SandboxConfig(seconds=20, memory_mb=400, at_once=3)
@@ -37,8 +37,8 @@ def sandbox():
     return Sandbox(CONFIG)
 
 
-def order(**changes) -> Order:
-    empty = Order(
+def order(**changes) -> LaunchOrder:
+    empty = LaunchOrder(
         argv=[],
         env={},
         folder="/tmp/x",
@@ -60,7 +60,7 @@ def order(**changes) -> Order:
 def test_what_a_program_prints_and_how_it_ends_is_told(sandbox):
     ran = sandbox.run("import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(3)")
     assert (ran.stdout, ran.stderr, ran.exit, ran.ended_by) == ("out\n", "err\n", 3, "")
-    assert not ran.passed
+    assert not ran.is_success
     assert 0 < ran.seconds < CONFIG.seconds
 
 
@@ -70,7 +70,7 @@ def test_a_program_may_use_packages_write_files_and_start_processes(sandbox):
         "pathlib.Path('x').write_text(str(numpy.arange(4).sum()))\n"
         "print(subprocess.run(['cat', 'x'], capture_output=True, text=True).stdout)\n"
     )
-    assert (ran.stdout.strip(), ran.stderr, ran.passed) == ("6", "", True)
+    assert (ran.stdout.strip(), ran.stderr, ran.is_success) == ("6", "", True)
 
 
 def test_a_shell_script_is_run_with_its_text_beside_it(sandbox):
@@ -133,7 +133,7 @@ def test_the_working_folder_lies_in_nothing_that_is_hidden_or_read():
 
 
 def test_a_helper_that_makes_the_walls_gets_the_same_working_folder():
-    told = wrapped(order(through="/usr/bin/bwrap", home="/run/program0", reads=["/usr"]))
+    told = bubblewrap_command(order(through="/usr/bin/bwrap", home="/run/program0", reads=["/usr"]))
     assert told[told.index("--tmpfs") + 1] == "/run/program0"
 
 
@@ -183,7 +183,9 @@ def test_without_namespaces_the_other_walls_must_do(tmp_path):
 
 
 def test_bubblewrap_shows_what_the_walls_would_and_covers_what_is_hidden():
-    told = wrapped(order(through="/usr/bin/bwrap", reads=["/usr", "/nowhere"], hides=["/usr/share", "/home/me"]))
+    told = bubblewrap_command(
+        order(through="/usr/bin/bwrap", reads=["/usr", "/nowhere"], hides=["/usr/share", "/home/me"])
+    )
     pairs = list(zip(told, told[1:], strict=False))
     assert ("--ro-bind", "/usr") in pairs
     assert ("--ro-bind", str(ROOT / "deepseek_mm")) in pairs
@@ -199,25 +201,25 @@ def test_bubblewrap_is_asked_only_where_namespaces_are_missing_and_it_can_make_t
     whole, half = Sandbox(CONFIG), Sandbox(CONFIG)
     assert whole.protections()[0].how.startswith(OWN_SPACE)
     assert whole._through == ""
-    half._known = judged(STANDS | {"files": "EPERM"}, order())
-    assert half._helped() == half._known  # it was tried, and cannot
+    half._known = judge_protections(STANDS | {"files": "EPERM"}, order())
+    assert half._protections_by_helper() == half._known  # it was tried, and cannot
     assert half._through == ""
 
 
 def test_a_promise_needs_one_of_its_walls_and_says_why_there_is_none():
-    whole = {each.name: each for each in judged(STANDS, order())}
+    whole = {each.name: each for each in judge_protections(STANDS, order())}
     assert all(each.holds for each in whole.values())
-    half = {each.name: each for each in judged(STANDS | {"files": "EPERM", "network": "EPERM"}, order())}
+    half = {each.name: each for each in judge_protections(STANDS | {"files": "EPERM", "network": "EPERM"}, order())}
     assert (half["files"].holds, half["files"].how) == (True, "Landlock")
-    none = {each.name: each for each in judged(STANDS | {"files": "EPERM", "landlock": "too old"}, order())}
+    none = {each.name: each for each in judge_protections(STANDS | {"files": "EPERM", "landlock": "too old"}, order())}
     assert not none["files"].holds
     assert none["files"].how == "a file system of its own (EPERM) and Landlock (too old)"
 
 
 def test_landlock_does_not_count_where_it_would_grant_what_is_to_be_hidden():
     held = STANDS | {"files": "EPERM"}
-    assert judged(held, order(hides=["/home/me/library"]))[0].holds
-    assert not judged(held, order(hides=["/usr/share/library"]))[0].holds
+    assert judge_protections(held, order(hides=["/home/me/library"]))[0].holds
+    assert not judge_protections(held, order(hides=["/usr/share/library"]))[0].holds
 
 
 def test_programs_read_pythons_folders_and_the_systems_and_no_homes():

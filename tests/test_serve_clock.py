@@ -11,13 +11,13 @@ from jobs_help import eventually
 from rag_house import build, paint, put
 from serve_help import As
 
-from deepseek_mm.ages import Ages
 from deepseek_mm.config import ServeConfig
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.history.log import UNDO_S
-from deepseek_mm.jobs import Jobs, rows, table
-from deepseek_mm.library.dropped import tidy
+from deepseek_mm.jobs import Jobs, table, tables
+from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.rag.uploads import UploadStore
 from deepseek_mm.records import Question
@@ -64,7 +64,7 @@ def clocks():
 @pytest.fixture
 def wall(monkeypatch):
     """Sets the clock by which jobs are dated."""
-    for module in (table, rows):
+    for module in (table, tables):
         monkeypatch.setattr(module, "datetime", Jumping)
     yield lambda seconds: setattr(Jumping, "jumped", timedelta(seconds=seconds))
     Jumping.jumped = timedelta()
@@ -109,10 +109,10 @@ def test_what_was_taken_out_can_be_put_back_as_long_as_promised_and_no_longer(tm
         first, second = trash.take([str(red)]), trash.take([str(green)])
         clocks.jumped_s = jump_s
         assert trash.purge(600) == 0
-        assert [each.token for each in trash.taken(600)] == [second.token, first.token]
+        assert [each.token for each in trash.list_taken(600)] == [second.token, first.token]
         assert trash.put_back(second.token) == 1
         clocks.passed_s = 605
-        assert trash.taken(600) == []
+        assert trash.list_taken(600) == []
         assert trash.purge(600) == 1
 
 
@@ -167,7 +167,7 @@ def test_tasks_keep_their_order_and_end_well_while_the_clock_is_set(tmp_path, wa
 
 @JUMPS
 def test_jobs_that_ended_before_the_clock_was_set_are_not_taken_for_the_oldest(tmp_path, wall, monkeypatch, jump_s):
-    monkeypatch.setattr(rows, "KEEP", 2)
+    monkeypatch.setattr(tables, "KEEP", 2)
     jobs = Jobs(tmp_path / "jobs.db")
     ids = [jobs.add("kind", {"number": n}).id for n in range(4)]
     for n, job_id in enumerate(ids):

@@ -12,7 +12,7 @@ from test_learning import learn
 
 from deepseek_mm.__main__ import build_parser
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.learning import WORDS
+from deepseek_mm.cli.learning_versions import WORDS
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.settings_file import SettingsFile

@@ -9,7 +9,7 @@ from openai_house import offering
 from serving import ROOT
 
 from deepseek_mm.config import Config
-from deepseek_mm.load import load
+from deepseek_mm.factory import load
 
 pytestmark = pytest.mark.slow
 PHOTOS = ROOT / "examples" / "photos"

@@ -12,7 +12,7 @@ from service import STRANGER, house_in
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.library.arriving import FOLDER
+from deepseek_mm.library.dropped_files import FOLDER
 
 
 @pytest.fixture

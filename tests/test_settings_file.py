@@ -9,7 +9,7 @@ import pytest
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.settings import trace_settings
-from deepseek_mm.settings_file import SettingsFile, changed, value_of
+from deepseek_mm.settings_file import SettingsFile, change_values, value_of
 
 OLD = '# mine\n[rag]\nnum_regions = 3  # few\nsure = 0.9\n\n[lm]\nname = "none"\n'
 
@@ -82,7 +82,7 @@ def test_a_file_that_somebody_broke_meanwhile_is_left_alone(file):
 
 def test_a_value_where_a_section_should_be_is_told():
     with pytest.raises(ConfigError, match="cannot change the settings in here"):
-        changed("rag = 3\n", {"rag.sure": 0.5}, Path("here"))
+        change_values("rag = 3\n", {"rag.sure": 0.5}, Path("here"))
 
 
 def test_a_kill_between_write_and_rename_leaves_the_old_file(file, monkeypatch):

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from sharing_help import Home, cite, keep, talk
 
 from deepseek_mm.records import Answer
-from deepseek_mm.sharing.markdown import line, lines
+from deepseek_mm.sharing.renderers import line, lines
 from index import Label, Source
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.sharing.names import file_name, same_name
+from deepseek_mm.sharing.files import file_name, same_name
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.nouns import Limits
-from deepseek_mm.sharing.photos import Album, is_drawn, shrunk
+from deepseek_mm.sharing.files import ExportLimits, PhotoCopies, is_drawn, shrunk
 from index import Region, Source
 
 BOX = (0, 0, 1, 1)
 
 
-def album(image: Image.Image, asked: list) -> Album:
-    return Album(lambda source, page: asked.append((source.path, page)) or image, Limits(side_px=100))
+def album(image: Image.Image, asked: list) -> PhotoCopies:
+    return PhotoCopies(lambda source, page: asked.append((source.path, page)) or image, ExportLimits(side_px=100))
 
 
 def test_a_copy_is_small_and_says_how_large_the_photo_is_in_whose_pixels_boxes_are():
@@ -43,7 +42,7 @@ def test_a_photo_that_is_gone_or_damaged_has_no_copy():
     def gone(source, page):
         raise BadFile("no such file. Look elsewhere")
 
-    assert Album(gone, Limits()).copy(Source(path="/a.jpg")) is None
+    assert PhotoCopies(gone, ExportLimits()).copy(Source(path="/a.jpg")) is None
 
 
 def test_a_passage_of_text_is_not_looked_for_as_a_picture():

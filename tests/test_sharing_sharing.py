@@ -13,7 +13,7 @@ from sharing_help import Home, changed, cite, comparable, keep, photo, talk
 
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.sharing import Limits
+from deepseek_mm.sharing import ExportLimits
 from index import Region
 
 ROOT = Path(__file__).parent.parent
@@ -154,7 +154,7 @@ def test_a_bad_picture_in_the_file_leaves_neither_files_nor_conversation(home, a
 
 
 def test_a_picture_larger_than_allowed_is_refused_before_anything_is_kept(home, abroad):
-    small = replace(abroad.door, limits=Limits(max_pixels=1000))
+    small = replace(abroad.door, limits=ExportLimits(max_pixels=1000))
     with pytest.raises(ValueError, match=r"pixels, and parse\.max_pixels allows"):
         small.take_in(home.export(keep(home)), session="s")
     assert abroad.files() == []

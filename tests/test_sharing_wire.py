@@ -8,8 +8,8 @@ import pytest
 from sharing_help import Home, changed, comparable, keep
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.nouns import Limits
-from deepseek_mm.sharing.wire import read
+from deepseek_mm.sharing.files import ExportLimits
+from deepseek_mm.sharing.parcel import read
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def head(data: bytes, **more) -> bytes:
 
 def refusal(data: bytes, **limits) -> str:
     with pytest.raises(BadFile) as refused:
-        read(data, limits=Limits(**limits))
+        read(data, limits=ExportLimits(**limits))
     assert len(str(refused.value)) < 500
     return str(refused.value)
 
@@ -44,7 +44,7 @@ def test_the_same_conversation_is_the_same_bytes_but_for_the_moment(home, data):
 
 def test_a_file_that_was_indented_and_sorted_anew_is_read_all_the_same(data):
     anew = json.dumps(json.loads(data), indent=4, sort_keys=True).encode()
-    assert read(anew, limits=Limits()) == read(data, limits=Limits())
+    assert read(anew, limits=ExportLimits()) == read(data, limits=ExportLimits())
 
 
 def test_one_changed_letter_is_noticed_by_the_sum(data):
@@ -71,7 +71,7 @@ def test_a_file_of_the_first_version_which_knew_nothing_of_code_is_read_all_the_
             for citation in turn["answer"]["citations"]:
                 del citation["symbol"]
 
-    first, second = read(head(changed(data, forget), version=1), limits=Limits()).turns
+    first, second = read(head(changed(data, forget), version=1), limits=ExportLimits()).turns
     assert (first.about, second.about) == ("photos", "photos")
     assert [each.symbol for each in first.answer.citations] == [None, None]
 
@@ -95,7 +95,7 @@ def test_a_file_beyond_the_limit_is_not_even_parsed(data):
 
 
 def test_an_export_that_could_not_be_read_again_is_not_written(home):
-    small = replace(home.door, limits=Limits(max_bytes=1000))
+    small = replace(home.door, limits=ExportLimits(max_bytes=1000))
     with pytest.raises(BadFile, match="Export it as HTML"):
         small.export(keep(home), "json", session="s")
 

@@ -16,7 +16,7 @@ import pytest
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.library.leftovers import sweep
+from deepseek_mm.library.trash import sweep
 from deepseek_mm.storage import database
 from deepseek_mm.storage.database import Database
 from index.database import STORE

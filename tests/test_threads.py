@@ -15,7 +15,7 @@ from rag_house import build
 from threadpoolctl import threadpool_info
 
 from deepseek_mm.records import Query
-from deepseek_mm.threads import FEW, alone, beside, num_cores, one_for_blas
+from deepseek_mm.threads import FEW, num_cores, one_for_blas, run_in_background, single_threaded
 
 ROOT = Path(__file__).parent.parent
 MANY = 3  # threads that are wished for
@@ -37,13 +37,13 @@ def widths():
 
 
 def test_inside_this_thread_works_alone_and_afterwards_as_before(wide):
-    with alone():
+    with single_threaded():
         assert widths() == (1, 1)
     assert widths() == (MANY, MANY)
 
 
 def test_what_breaks_inside_leaves_the_number_of_threads_as_it_was(wide):
-    with pytest.raises(KeyError), alone():
+    with pytest.raises(KeyError), single_threaded():
         raise KeyError
     assert widths() == (MANY, MANY)
 
@@ -53,7 +53,7 @@ def test_other_threads_keep_their_number_while_one_works_alone(wide):
         faiss.omp_set_num_threads(MANY)  # a new thread has what the environment says
         return faiss.omp_get_max_threads()
 
-    with ThreadPoolExecutor(1) as other, alone():
+    with ThreadPoolExecutor(1) as other, single_threaded():
         assert other.submit(theirs).result() == MANY
         assert faiss.omp_get_max_threads() == 1
 
@@ -117,23 +117,23 @@ def test_few_rows_are_worked_at_in_another_thread_while_the_caller_goes_on(two_c
         assert go_on.wait(30)
         return threading.get_ident()
 
-    with beside(work, rows=FEW) as result:
+    with run_in_background(work, rows=FEW) as result:
         go_on.set()  # the caller came here before the work was done
         assert result() != threading.get_ident()
 
 
 def test_many_rows_and_those_of_one_core_are_worked_at_by_the_caller_when_it_asks(two_cores, monkeypatch):
     done = []
-    with beside(lambda: done.append(1) or threading.get_ident(), rows=FEW + 1) as result:
+    with run_in_background(lambda: done.append(1) or threading.get_ident(), rows=FEW + 1) as result:
         assert not done
         assert result() == threading.get_ident()
     monkeypatch.setattr("deepseek_mm.threads.num_cores", lambda: 1)
-    with beside(threading.get_ident, rows=1) as result:
+    with run_in_background(threading.get_ident, rows=1) as result:
         assert result() == threading.get_ident()
 
 
 def test_what_breaks_in_the_other_thread_is_raised_where_it_is_asked_for(two_cores):
-    with pytest.raises(ZeroDivisionError), beside(lambda: 1 / 0, rows=1) as result:
+    with pytest.raises(ZeroDivisionError), run_in_background(lambda: 1 / 0, rows=1) as result:
         result()
 
 
@@ -145,6 +145,6 @@ def test_nothing_goes_on_behind_the_callers_error(two_cores):
         ended.wait(0.2)
         ended.set()
 
-    with pytest.raises(KeyError), beside(work, rows=1):
+    with pytest.raises(KeyError), run_in_background(work, rows=1):
         raise KeyError(begun.wait(30))
     assert ended.is_set()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import Function
-from deepseek_mm.parse.packages import LEAST_CHARS, Package
+from deepseek_mm.parse.packages import LEAST_CHARS, InstalledPackage
 from deepseek_mm.training import code
 from deepseek_mm.training.code.objectives import (
     CodeBatchConfig,
@@ -46,10 +46,10 @@ PAIRS = [CodePair(kind="doc", group=f"file {n // 4}", question=f"add {n}", code=
 
 
 @pytest.fixture
-def package(tmp_path) -> Package:
+def package(tmp_path) -> InstalledPackage:
     file = tmp_path / "lines.py"
     file.write_text(SOURCE + "# filled up\n" * (LEAST_CHARS // 10))
-    return Package(name="lines", description="", files=(file,))
+    return InstalledPackage(name="lines", description="", files=(file,))
 
 
 def test_a_package_gives_pairs_of_docstrings_of_names_and_of_calls(package):
@@ -64,7 +64,7 @@ def test_a_package_gives_pairs_of_docstrings_of_names_and_of_calls(package):
 
 
 def test_a_function_that_was_copied_is_learned_once(package):
-    twice = Package(name="lines", description="", files=package.files * 2)
+    twice = InstalledPackage(name="lines", description="", files=package.files * 2)
     assert len([pair for pair in make_package_pairs(twice) if pair.kind == "doc"]) == 1
 
 

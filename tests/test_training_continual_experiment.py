@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.training.continual.experiment import (
     CourseConfig,
     DomainLesson,
@@ -26,7 +26,7 @@ def lessons() -> list[DomainLesson]:
     for domain in range(3):
         right_N = torch.randint(0, 2, (160,))
         x_NW = torch.cat([torch.eye(3)[domain].expand(160, 3), 2.0 * right_N[:, None] - 1], dim=1)
-        rows = Rows.of(x_NW + 0.1 * torch.randn(160, 4), 2 * domain + right_N)
+        rows = ReaderRows.of(x_NW + 0.1 * torch.randn(160, 4), 2 * domain + right_N)
         made.append(DomainLesson(rows.at(torch.arange(120)), rows.at(torch.arange(120, 160))))
     return made
 

@@ -8,7 +8,7 @@ import torch
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.builtin import Builtin, read_builtin, write_builtin
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.training import continual
 from deepseek_mm.training.continual.replay_sample import BUNDLED, make_bundled_questions
 
@@ -32,8 +32,8 @@ def test_a_bundled_photo_is_asked_for_its_own_things_and_as_often_for_others(tmp
 def test_a_sample_comes_back_in_a_byte_a_number(tmp_path):
     torch.manual_seed(0)
     told = Builtin(
-        replay=Rows.of(torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])),
-        dev=Rows.of(torch.randn(3, 4), torch.tensor([2, 1, 0])),
+        replay=ReaderRows.of(torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])),
+        dev=ReaderRows.of(torch.randn(3, 4), torch.tensor([2, 1, 0])),
         sets=("open", "open", "bundled"),
         closed_N=torch.tensor([False, False, True]),
         stiff={"weight": torch.rand(3, 4), "bias": torch.rand(3)},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.training.ppo import harvest
 from deepseek_mm.training.ppo.harvest import (
     ALLOWED_NAMES,
@@ -80,7 +80,7 @@ def node_of(source):
 def package(tmp_path):
     path = tmp_path / "plain.py"
     path.write_text(SOURCE + "#\n" * 300)
-    return Package(name="plain", description="", files=(path,))
+    return InstalledPackage(name="plain", description="", files=(path,))
 
 
 def test_only_plain_functions_that_need_nothing_else_are_taken(package):
@@ -162,4 +162,4 @@ def test_of_one_package_no_more_than_so_many_are_taken(package, monkeypatch):
 def test_a_file_that_is_no_python_is_passed_by(tmp_path):
     path = Path(tmp_path / "odd.py")
     path.write_text("def f(:\n" + "#\n" * 400)
-    assert list(draw_small_functions(Package(name="odd", description="", files=(path,)))) == []
+    assert list(draw_small_functions(InstalledPackage(name="odd", description="", files=(path,)))) == []

@@ -42,10 +42,10 @@ class Stage:
         return {
             "sources": sorted(source.path for source in store.sources(limit=99)),
             "collections": store.collections(),
-            "said": [library.described(source) for source in store.sources(limit=99)],
+            "said": [library.description_of(source) for source in store.sources(limit=99)],
             "jobs": sorted((job.id, job.kind) for job in library.jobs.find(limit=-1)),
-            "watched": library.watched(),
-            "taken": [each.token for each in library.taken()],
+            "watched": library.list_watched(),
+            "taken": [each.token for each in library.list_taken()],
             "files": sorted(str(path) for path in files if not path.name.endswith(("-wal", "-shm", "keys.json"))),
             "settings": (data / "config.toml").read_text() if (data / "config.toml").exists() else "",
             "outside": sorted((path.name, path.read_bytes()) for path in self.outside.iterdir()),
@@ -162,7 +162,7 @@ def chosen_models(browser: PageClient, stage: Stage) -> Outcome:
 
 
 def taken(browser: PageClient, stage: Stage) -> str:
-    return stage.house.assistant.library.taken()[0].token
+    return stage.house.assistant.library.list_taken()[0].token
 
 
 ACTIONS: dict[str, Callable[[PageClient, Stage], Outcome]] = {

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from deepseek_mm import LOCAL
 from deepseek_mm.jobs import Failed
-from deepseek_mm.library.health import Found, Health, Kept
+from deepseek_mm.library.health import FolderPart, Health, LeftoverText
 from deepseek_mm.services.library_service import LibraryService
 from index.check import StoreProblem
 from index.health import DeletedTraces, StoreHealth
@@ -19,7 +19,7 @@ WELL = Health(
     gone=0,
     failed=(),
     num_failed=0,
-    sizes=(Kept(name="index", size_bytes=2_000_000), Kept(name="vectors", size_bytes=1000)),
+    sizes=(FolderPart(name="index", size_bytes=2_000_000), FolderPart(name="vectors", size_bytes=1000)),
     in_trash=0,
 )
 
@@ -61,7 +61,7 @@ def library(found):
 def test_a_text_that_should_be_gone_is_looked_for_only_when_it_is_named():
     assert "No file of the library holds 'my &lt;path&gt;'" not in look(library([]), LOCAL, " ", ENGLISH)
     assert "No file of the library holds &#x27;my &lt;path&gt;&#x27;." in look(library([]), LOCAL, "my <path>", ENGLISH)
-    html = look(library([Found(path="/x/store.db", count=2)]), LOCAL, "my path", ENGLISH)
+    html = look(library([LeftoverText(path="/x/store.db", count=2)]), LOCAL, "my path", ENGLISH)
     assert "/x/store.db (2)" in html
 
 

@@ -156,7 +156,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
     assert "1 file was taken out." in out[tab.parts["said"]].value
     assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
     assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
-    (taken,) = tab.shelving.assistant.library.taken()
+    (taken,) = tab.shelving.assistant.library.list_taken()
     back = tab._listed(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
     assert len(back[tab.shelf.listing].regions) == 2
     assert back[tab.parts["taken"]] == ""

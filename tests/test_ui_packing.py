@@ -13,7 +13,7 @@ from fakes import picture
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Citation
-from deepseek_mm.sharing.chosen import OLD_S, clean, told
+from deepseek_mm.sharing.zip_export import OLD_S, as_text_cell, clean
 from index import Label, Region, Source
 from ui.edges import BadPath
 from ui.exhibits import Exhibit
@@ -96,8 +96,8 @@ def test_a_name_leads_nowhere_else_and_a_cell_is_no_formula(tmp_path):
     assert clean("..\\..\\evil.jpg") == "_.._evil.jpg"
     assert clean("a:b?.jpg") == "a_b_.jpg"
     assert clean("..") == "file"
-    assert told("=1+1") == "'=1+1"
-    assert told("/photos/a.jpg") == "/photos/a.jpg"
+    assert as_text_cell("=1+1") == "'=1+1"
+    assert as_text_cell("/photos/a.jpg") == "/photos/a.jpg"
 
 
 def test_a_name_that_is_no_text_is_packed_all_the_same(tmp_path):

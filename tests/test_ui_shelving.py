@@ -159,7 +159,7 @@ def test_several_takings_are_undone_one_by_one_and_none_twice(shelving, photos):
     put(shelving.assistant, photos / "red.png", photos / "green.png")
     shelving.take_out(str(photos / "red.png"))
     shelving.take_out(str(photos / "green.png"))
-    newest, oldest = (each.token for each in shelving.assistant.library.taken())
+    newest, oldest = (each.token for each in shelving.assistant.library.list_taken())
     assert shelving.act("undo", newest).text == counted(ENGLISH.put_back, 1)
     assert names(shelving) == {"green.png"}
     assert shelving.act("undo", newest).wrong

@@ -23,7 +23,7 @@ from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
 from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
-from deepseek_mm.load import load
+from deepseek_mm.factory import load
 from deepseek_mm.machine import STATUS, memory_mb
 from deepseek_mm.training.question_albums import ASKED, CAPTIONED
 from deepseek_mm.training.report import make_report, write_report
@@ -163,7 +163,7 @@ def read_peak_mb(status: Path = STATUS) -> float:
 
 def _open(config: Config) -> str:
     """Open the product here; returns why it does not open, or "", since errors cannot travel between processes."""
-    from deepseek_mm.load import load
+    from deepseek_mm.factory import load
 
     try:
         _here[:] = [load(config)]
@@ -173,7 +173,7 @@ def _open(config: Config) -> str:
 
 
 def _ask(photo: Path, text: str) -> TimedAnswer:
-    from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.parse.document import read_photo
     from deepseek_mm.records import Question
 
     start, house = time.perf_counter(), _here[0]

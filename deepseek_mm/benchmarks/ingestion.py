@@ -42,7 +42,7 @@ from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker
-from deepseek_mm.library.watch import WATCH, Watch
+from deepseek_mm.library.folder_watcher import WATCH, Watch
 from deepseek_mm.machine import ROOT
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file

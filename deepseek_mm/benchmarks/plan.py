@@ -36,11 +36,11 @@ from deepseek_mm.evaluation.pointing_game import (
     read_point_rows,
 )
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
+from deepseek_mm.factory import load
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
-from deepseek_mm.load import load
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Picture, Question

@@ -38,7 +38,7 @@ def question_of(args: Namespace, config: Config) -> Question:
 
 def picture_at(path: Path, config: Config) -> Picture:
     """The picture in this file. BadPicture if it is none, NothingThere without a file."""
-    from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.parse.document import read_photo
 
     photo = read_photo(path, max_pixels=config.parse.max_pixels)
     return Picture(image=photo.image, name=path.name, path=str(path), source=photo.source)

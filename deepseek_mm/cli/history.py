@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.words import Word, chosen, listed, number_in
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
 from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of
@@ -77,14 +77,14 @@ def open_history(config: Config) -> Iterator["History"]:
 def sharing(history: "History", config: Config) -> "Sharing":
     """The door of this library."""
     from deepseek_mm.parse.document import read_page
-    from deepseek_mm.sharing import Limits, Sharing
+    from deepseek_mm.sharing import ExportLimits, Sharing
 
     return Sharing(
         history=history,
         picture=lambda source, page: read_page(source.path, page, config.parse),
         uploads=config.data / "uploads",
         version=str(import_module("deepseek_mm").__version__),
-        limits=Limits(max_pixels=config.parse.max_pixels),
+        limits=ExportLimits(max_pixels=config.parse.max_pixels),
     )
 
 
@@ -128,21 +128,21 @@ def shape(conversation: "Conversation") -> dict[str, Any]:
 
 
 WORDS = {
-    "list": Word(help="what there is, pinned first, then newest first", run=list_all),
-    "export": Word(help="into the file or folder --to", takes="ID", run=export),
-    "import": Word(help="out of a JSON file that export wrote", takes="FILE", run=take_in),
+    "list": Subcommand(help="what there is, pinned first, then newest first", run=list_all),
+    "export": Subcommand(help="into the file or folder --to", takes="ID", run=export),
+    "import": Subcommand(help="out of a JSON file that export wrote", takes="FILE", run=take_in),
 }
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    word = chosen("history", args.word, WORDS, [args.what] if args.what else [])
+    word = choose_subcommand("history", args.word, WORDS, [args.what] if args.what else [])
     return word.run(args, config_of(args, desk), desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `history`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=describe_subcommands(WORDS))
     parser.add_argument("what", metavar="WHAT", nargs="?", default="", help="number or file, as WORD needs")
     parser.add_argument("--to", metavar="FILE", default=".", help="with export: the file, or a folder (here)")
     parser.add_argument(

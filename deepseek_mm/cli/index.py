@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, tell_failures, working
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
@@ -29,8 +29,8 @@ POLL_S = 0.5
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when there were files and none could be read."""
     config = config_of(args, desk)
-    paths = checked(args.paths, config, desk) or known_files(config, desk, rebuild=args.rebuild)
-    with opened(config, desk, rebuild=args.rebuild) as assistant, working(assistant.library):
+    paths = resolve_paths(args.paths, config, desk) or known_files(config, desk, rebuild=args.rebuild)
+    with open_assistant(config, desk, rebuild=args.rebuild) as assistant, run_jobs(assistant.library):
         library = assistant.library
         if args.watch:
             for path in paths:
@@ -44,15 +44,15 @@ def run(args: Namespace, desk: Desk) -> int:
     return code
 
 
-def checked(names: list[str], config: Config, desk: Desk) -> list[Path]:
+def resolve_paths(names: list[str], config: Config, desk: Desk) -> list[Path]:
     """The paths, repositories that are named by an address fetched; NothingThere if one does not exist. (A job would
     only list it.)
     """
-    from deepseek_mm.library.cloned import fetched, is_address
+    from deepseek_mm.library.git_clone import fetch_repository, is_address
 
     for address in filter(is_address, names):
         desk.note(f"fetching {address}")
-    paths = [fetched(name, config.data) if is_address(name) else Path(name) for name in names]
+    paths = [fetch_repository(name, config.data) if is_address(name) else Path(name) for name in names]
     for path in paths:
         if not path.is_symlink() and not path.exists() and "!/" not in str(path):
             raise NothingThere(f"no file or folder at {path.absolute()}. Check the name")
@@ -77,7 +77,7 @@ def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
 
 
 @contextmanager
-def opened(config: Config, desk: Desk, *, rebuild: bool) -> Iterator["Assistant"]:
+def open_assistant(config: Config, desk: Desk, *, rebuild: bool) -> Iterator["Assistant"]:
     """The Assistant; a rebuild sets a store aside that cannot be opened, and starts with an empty one."""
     from index.errors import SpaceMismatch, StoreDamaged, StoreTooOld
 
@@ -111,7 +111,7 @@ def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
 
 def finish_reading(library: "Library", desk: Desk) -> None:
     """The second pass, if there is one: by now everything can be searched already."""
-    from deepseek_mm.library.filling import READ
+    from deepseek_mm.library.index_jobs import READ
 
     for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
         desk.note("all can be searched now; reading and describing pictures (Ctrl-C leaves that to the next start)")
@@ -122,9 +122,9 @@ def finish_reading(library: "Library", desk: Desk) -> None:
 
 def keep_watching(library: "Library", desk: Desk) -> None:
     """Tell of every piece of work until Ctrl-C."""
-    from deepseek_mm.library.filling import INDEX
+    from deepseek_mm.library.index_jobs import INDEX
 
-    desk.note(f"watching {', '.join(library.watched())} (Ctrl-C ends it)")
+    desk.note(f"watching {', '.join(library.list_watched())} (Ctrl-C ends it)")
     last = max((job.id for job in library.jobs.find(limit=1)), default=0)
     while True:
         for job in reversed(library.jobs.find(kinds=(INDEX,), limit=20)):

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def shape(key: "Key") -> dict[str, Any]:
 
 
 WORDS = {
-    "list": Word(help="names and rights, oldest first", run=list_all),
-    "add": Word(help="make a key, which is shown once", takes="NAME", run=add_one),
-    "remove": Word(help="let nobody in with it any more", takes="NAME", run=remove),
+    "list": Subcommand(help="names and rights, oldest first", run=list_all),
+    "add": Subcommand(help="make a key, which is shown once", takes="NAME", run=add_one),
+    "remove": Subcommand(help="let nobody in with it any more", takes="NAME", run=remove),
 }
 
 
@@ -62,13 +62,13 @@ def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
     from deepseek_mm.serve.keys import Keys
 
-    word = chosen("keys", args.word, WORDS, [args.name] if args.name else [])
+    word = choose_subcommand("keys", args.word, WORDS, [args.name] if args.name else [])
     return word.run(Keys(config_of(args, desk).data), args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `keys`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=describe_subcommands(WORDS))
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what to call the key, such as: laptop")
     parser.add_argument(
         "--rights",

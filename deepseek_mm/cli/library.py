@@ -1,42 +1,90 @@
-"""`library`: look after the shelves: check, mend, back up, restore, watch, take out, and see or steer long work.
+"""`library`: check, repair, back up, restore, watch and remove files, measure health, and list or steer jobs.
 
 Each word is one row of a table: what it takes, what it does. Long work is a job as everywhere; it is done here and now,
 unless a page that is open on the same library is faster.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.health import health
-from deepseek_mm.cli.words import Word, chosen, listed, number_in
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadQuestion, Conflict
 from deepseek_mm.shapes import job_shape
-from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, tell_failures, working
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
-    from deepseek_mm.library import Library
+    from deepseek_mm.library import Health, Library
     from deepseek_mm.services.library_service import LibraryService
+
+
+REPAIR = "python -m deepseek_mm library repair"
+
+
+def health(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+    """Exit code 1 when something needs doing, or when a text that should be gone is not."""
+    told = shelves.service.measure_health(LOCAL)
+    found = shelves.service.find_traces(LOCAL, args.gone) if args.gone else []
+    well = told.is_well and not found
+    if args.json:
+        desk.give(asdict(told) | {"well": well, "found": [asdict(each) for each in found]})
+        return OK if well else NOTHING
+    for line in lines(told):
+        desk.say(line)
+    if args.gone:
+        desk.say(
+            f"ok    no file of the library holds {args.gone!r}"
+            if not found
+            else f"fail  {args.gone!r} still stands in:"
+        )
+    for each in found:
+        desk.say(f"      {each.path}, {each.count} times")
+    desk.note("all is well" if well else f"not well: {REPAIR}")
+    return OK if well else NOTHING
+
+
+def lines(told: "Health") -> Iterator[str]:
+    """One a finding."""
+    left = told.store.traces
+    yield line(told.store.recall >= 0.99, f"recall@10 {told.store.recall:.3f} over {told.store.sampled} searches")
+    yield line(not told.num_problems, f"{told.num_problems} things do not fit together")
+    yield from (f"      {each.path or 'the index'}: {each.detail}" for each in told.problems)
+    yield line(not told.gone, f"{told.gone} known files are not there any more", worst="warn")
+    yield line(not told.num_failed, f"{told.num_failed} files could not be read", worst="warn")
+    yield from (f"      {each.item}: {each.reason}" for each in told.failed)
+    yield line(left.overwrites, "what is deleted is overwritten with zeros")
+    yield line(not left.dirty_pages, f"{left.dirty_pages} of {left.free_pages} free pages hold something")
+    yield line(not left.log_bytes, f"the log has {left.log_bytes:,} bytes", worst="warn")
+    yield line(not left.cached, f"{left.cached} vectors of the cache file belong to nothing")
+    yield line(not left.words, f"{left.words} regions are out of step with the index of words")
+    yield line(not told.in_trash, f"{told.in_trash} takings can still be put back", worst="info")
+    yield "info  " + ", ".join(f"{each.name} {each.size_bytes / 1e6:.1f} MB" for each in told.sizes)
+
+
+def line(good: bool, text: str, worst: str = "fail") -> str:
+    """With its state before it."""
+    return f"{'ok' if good else worst:<5} {text}"
+
 
 KEEPS = ("largest", "oldest", "newest")
 SHOWN = 20  # jobs in a list
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shelves:
+class LibraryAccess:
     """What the words work with: the service acts, and the library does the jobs here."""
 
     library: "Library"
     service: "LibraryService"
 
 
-def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
+def finish_job(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
     """Do the job and tell how it ended; exit code 1 when something was found or could not be done."""
-    with working(library):
+    with run_jobs(library):
         job = finish(library, job, desk)
     failed = tell_failures(library, job, desk)
     if args.json:
@@ -46,35 +94,35 @@ def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int
     return NOTHING if failed or job.state != "done" else OK
 
 
-def forget(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def forget(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Take files out; the files themselves stay."""
     count = shelves.service.forget(LOCAL, args.what)
     desk.say(f"{count} paths were taken out of the library; the files themselves were not touched")
     return OK if count else NOTHING
 
 
-def unwatch(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def unwatch(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Stop watching a folder."""
     was_watched = shelves.service.unwatch(LOCAL, args.what[0])
     desk.say(f"{args.what[0]} is no longer watched" if was_watched else f"{args.what[0]} was not watched")
     return OK if was_watched else NOTHING
 
 
-def watched(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def list_watched(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """One folder a line."""
     for folder in shelves.service.list_watched(LOCAL):
         desk.say(folder)
     return OK
 
 
-def watch(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def watch(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Note the folder; whoever has the library open from now on watches it."""
     folder = shelves.service.watch(LOCAL, args.what[0]).payload["folder"]
     desk.say(f"{folder} is watched whenever the page or `index --watch` runs")
     return OK
 
 
-def jobs(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def jobs(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """The latest jobs, newest first."""
     found = shelves.service.list_jobs(LOCAL, limit=SHOWN)
     if args.json:
@@ -92,24 +140,24 @@ def number(args: Namespace) -> int:
     return number_in(args.what[0], of="a job", see="library jobs")
 
 
-def cancel(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def cancel(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """End a job for good, wherever it runs."""
     shelves.service.cancel_job(LOCAL, number(args))
     desk.say(f"job {number(args)} is cancelled")
     return OK
 
 
-def retry(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def retry(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Do the failed items of a job again, and only those."""
     try:
         job = shelves.service.retry_job(LOCAL, number(args))
     except Conflict:
         desk.say(f"nothing failed in job {number(args)}")
         return OK
-    return finished(shelves.library, job, args, desk)
+    return finish_job(shelves.library, job, args, desk)
 
 
-def delete_everything(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def delete_everything(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Only with --yes."""
     if not args.yes:
         raise BadQuestion(
@@ -123,20 +171,20 @@ def delete_everything(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def verify(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def verify(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Compare index, cache and disk."""
-    return finished(shelves.library, shelves.service.verify(LOCAL), args, desk)
+    return finish_job(shelves.library, shelves.service.verify(LOCAL), args, desk)
 
 
-def repair(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def repair(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Mend what a check finds."""
-    return finished(shelves.library, shelves.service.repair(LOCAL, forget=args.forget), args, desk)
+    return finish_job(shelves.library, shelves.service.repair(LOCAL, forget=args.forget), args, desk)
 
 
-def duplicates(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def duplicates(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Look, and list the groups, what is to be kept first; with --take-out the others go, and can be put back."""
     library, service = shelves.library, shelves.service
-    with working(library):
+    with run_jobs(library):
         job = finish(library, service.find_duplicates(LOCAL), desk)
     failed = tell_failures(library, job, desk)
     groups = service.list_duplicates(LOCAL, args.keep)
@@ -159,31 +207,33 @@ def paths_of(library: "Library", source_ids: Sequence[int]) -> list[str]:
     return [path for places in library.store.places_of(source_ids).values() for path in places]
 
 
-def backup(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def backup(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Everything into one file."""
-    return finished(shelves.library, shelves.service.backup(LOCAL, args.what[0]), args, desk)
+    return finish_job(shelves.library, shelves.service.backup(LOCAL, args.what[0]), args, desk)
 
 
-def restore(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
+def restore(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
     """Everything out of one file."""
-    return finished(shelves.library, shelves.service.restore(LOCAL, Path(args.what[0])), args, desk)
+    return finish_job(shelves.library, shelves.service.restore(LOCAL, Path(args.what[0])), args, desk)
 
 
 WORDS = {
-    "verify": Word(help="compare index, cache and disk", run=verify),
-    "health": Word(help="recall, orphans, failures, sizes, what is left of deleted things; --gone TEXT", run=health),
-    "repair": Word(help="mend what verify finds", run=repair),
-    "duplicates": Word(help="find photos that show the same; --keep, --take-out", run=duplicates),
-    "backup": Word(help="all into FILE", takes="FILE", run=backup),
-    "restore": Word(help="all out of FILE", takes="FILE", run=restore),
-    "forget": Word(help="take files or folders out", takes="PATH ...", run=forget),
-    "watch": Word(help="follow a folder from now on", takes="FOLDER", run=watch),
-    "unwatch": Word(help="follow it no longer", takes="FOLDER", run=unwatch),
-    "watched": Word(help="the folders that are followed", run=watched),
-    "jobs": Word(help="the latest long work", run=jobs),
-    "cancel": Word(help="end a job", takes="ID", run=cancel),
-    "retry": Word(help="do what failed in a job again", takes="ID", run=retry),
-    "delete-everything": Word(help="forget all, with --yes", run=delete_everything),
+    "verify": Subcommand(help="compare index, cache and disk", run=verify),
+    "health": Subcommand(
+        help="recall, orphans, failures, sizes, what is left of deleted things; --gone TEXT", run=health
+    ),
+    "repair": Subcommand(help="mend what verify finds", run=repair),
+    "duplicates": Subcommand(help="find photos that show the same; --keep, --take-out", run=duplicates),
+    "backup": Subcommand(help="all into FILE", takes="FILE", run=backup),
+    "restore": Subcommand(help="all out of FILE", takes="FILE", run=restore),
+    "forget": Subcommand(help="take files or folders out", takes="PATH ...", run=forget),
+    "watch": Subcommand(help="follow a folder from now on", takes="FOLDER", run=watch),
+    "unwatch": Subcommand(help="follow it no longer", takes="FOLDER", run=unwatch),
+    "watched": Subcommand(help="the folders that are followed", run=list_watched),
+    "jobs": Subcommand(help="the latest long work", run=jobs),
+    "cancel": Subcommand(help="end a job", takes="ID", run=cancel),
+    "retry": Subcommand(help="do what failed in a job again", takes="ID", run=retry),
+    "delete-everything": Subcommand(help="forget all, with --yes", run=delete_everything),
 }
 
 
@@ -191,7 +241,7 @@ def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
     from index.stored_paths import known_paths
 
-    chosen("library", args.word, {"list": LIST}, args.what)
+    choose_subcommand("library", args.word, {"list": LIST}, args.what)
     paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))
     if args.json:
         desk.give({"paths": paths})
@@ -200,7 +250,7 @@ def list_files(args: Namespace, desk: Desk) -> int:
     return OK if paths else NOTHING
 
 
-LIST = Word(help="the files, a path a line", run=list_files)
+LIST = Subcommand(help="the files, a path a line", run=list_files)
 
 
 def run(args: Namespace, desk: Desk) -> int:
@@ -210,16 +260,19 @@ def run(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.services import build_services
     from deepseek_mm.settings_file import SettingsFile
 
-    word = chosen("library", args.word, WORDS, args.what)
+    word = choose_subcommand("library", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         service = build_services(assistant, SettingsFile.of(assistant.config)).library
-        return word.run(Shelves(library=assistant.library, service=service), args, desk)
+        return word.run(LibraryAccess(library=assistant.library, service=service), args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `library`."""
     parser.add_argument(
-        "word", metavar="WORD", choices=("list", *WORDS), help=f"{listed({'list': LIST})}; {listed(WORDS)}"
+        "word",
+        metavar="WORD",
+        choices=("list", *WORDS),
+        help=f"{describe_subcommands({'list': LIST})}; {describe_subcommands(WORDS)}",
     )
     parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
@@ -41,19 +41,19 @@ def update(args: Namespace, config: Config, desk: Desk) -> int:
 
 
 WORDS = {
-    "list": Word(help="the models of a hub, and the commit of each", run=list_all),
-    "update": Word(help="take the newest commit of a model", takes="NAME", run=update),
+    "list": Subcommand(help="the models of a hub, and the commit of each", run=list_all),
+    "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update),
 }
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    return chosen("models", args.word, WORDS, args.what).run(args, config_of(args, desk), desk)
+    return choose_subcommand("models", args.word, WORDS, args.what).run(args, config_of(args, desk), desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `models`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=describe_subcommands(WORDS))
     parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)

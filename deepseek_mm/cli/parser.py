@@ -11,7 +11,7 @@ from deepseek_mm.cli import (
     history,
     index,
     keys,
-    learning,
+    learning_versions,
     library,
     mcp,
     models,
@@ -25,7 +25,7 @@ PROGRAM = "python -m deepseek_mm"
 COMMANDS: tuple[Command, ...] = tuple(
     module.COMMAND
     for module in (
-        *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
+        *(ask, search, rules, index, library, history, learning_versions, serve, mcp, keys),
         *(models, doctor, configure),
     )
 )

@@ -72,14 +72,14 @@ def because(held: "Held") -> str:
 
 def tell_sums(rules: Sequence[Rule], counts: Counter[Rule], photos: int, desk: Desk) -> None:
     """How often each rule held."""
-    desk.say(f"{counted(photos)} checked")
+    desk.say(f"{photo_count(photos)} checked")
     for rule in rules:
         desk.say(f"{counts[rule]:>7,}  {rule.kind}: {rule.text}  (line {rule.line})")
     if any(rule.by_absence for rule in counts):
         desk.note(CAVEAT)
 
 
-def counted(photos: int) -> str:
+def photo_count(photos: int) -> str:
     return "1 photo" if photos == 1 else f"{photos:,} photos"
 
 

@@ -23,7 +23,7 @@ def query_of(args: Namespace, config: Config) -> Query:
         raise BadQuestion("--box is a part of a picture. Name the picture too: --image FILE --box 0,0,320,240")
     if args.image is None:
         return Query(text=text)
-    from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.parse.document import read_photo
     from deepseek_mm.rag.search import cut
 
     photo = read_photo(args.image, max_pixels=config.parse.max_pixels)

@@ -10,7 +10,7 @@ Run = TypeVar("Run")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Word(Generic[Run]):
+class Subcommand(Generic[Run]):
     """One row."""
 
     help: str
@@ -23,7 +23,9 @@ class Word(Generic[Run]):
         return len(given) >= 1 if names[1:] == ["..."] else len(given) == len(names)
 
 
-def chosen(command: str, name: str, words: Mapping[str, Word[Run]], given: Sequence[str]) -> Word[Run]:
+def choose_subcommand(
+    command: str, name: str, words: Mapping[str, Subcommand[Run]], given: Sequence[str]
+) -> Subcommand[Run]:
     """The word of this name. BadQuestion when it lacks what it needs, or has too much."""
     word = words[name]
     if not word.fits(given):
@@ -39,6 +41,6 @@ def number_in(text: str, *, of: str, see: str) -> int:
     return int(text)
 
 
-def listed(words: Mapping[str, Word[Run]]) -> str:
+def describe_subcommands(words: Mapping[str, Subcommand[Run]]) -> str:
     """For --help: each word with what it takes and does."""
     return "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in words.items())

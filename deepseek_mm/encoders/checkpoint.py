@@ -15,8 +15,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
-from deepseek_mm.hub import fetch, next_step, without_revision
-from deepseek_mm.model_sizes import check_sizes
+from deepseek_mm.hub import check_sizes, fetch, next_step, without_revision
 from deepseek_mm.storage.files import read_json
 
 WANTED = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors")  # of a repository on the hub

@@ -52,7 +52,7 @@ from deepseek_mm.encoders.text import (
     load_text_tower,
 )
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.threads import alone_with, beside
+from deepseek_mm.threads import run_in_background, single_threaded_for
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
@@ -122,7 +122,9 @@ class SpaceModel(TextSide):
 
     def looks(self, maps: "Maps") -> tuple[Tensor, Tensor]:
         """`look_at` of all that the towers made, for reading; the two heads see few pictures at the same time."""
-        side_soon = beside(keep_dtype(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC))
+        side_soon = run_in_background(
+            keep_dtype(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC)
+        )
         with side_soon as side:
             return self._joined(self.image_head.both(maps.main_BPC), side())
 
@@ -137,7 +139,7 @@ class SpaceModel(TextSide):
 @torch.inference_mode()
 def _seen_by(head: ImageHead, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
     """`head.both` in a thread of its own."""
-    with alone_with(len(map_BPC)), autocast_bf16():
+    with single_threaded_for(len(map_BPC)), autocast_bf16():
         return head.both(map_BPC)
 
 
@@ -200,7 +202,7 @@ class PackagedSpace(ABC):
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         ordered, back_N = in_order_of_length(texts)
-        with alone_with(len(texts)), autocast_bf16():
+        with single_threaded_for(len(texts)), autocast_bf16():
             parts = [
                 self.model.read(ordered[start : start + TEXT_BATCH]).float()
                 for start in range(0, len(ordered), TEXT_BATCH)
@@ -248,8 +250,8 @@ class SeeingSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
         with autocast_bf16():
             maps = self.model.maps(squares)
-        named_soon = beside(keep_dtype(partial(self._named, maps)), rows=len(squares))
-        with named_soon as named, alone_with(len(squares)), autocast_bf16():
+        named_soon = run_in_background(keep_dtype(partial(self._named, maps)), rows=len(squares))
+        with named_soon as named, single_threaded_for(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B, things_B = named()
         looks = [
@@ -262,7 +264,7 @@ class SeeingSpace(PackagedSpace):
     def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
         """What the packaged tower names in each picture, and the people there."""
         num = len(maps.packaged_BCGG)
-        with alone_with(num), autocast_bf16():
+        with single_threaded_for(num), autocast_bf16():
             tags_B = self.namer(maps.packaged_BCGG)
             things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
         return tags_B, things_B

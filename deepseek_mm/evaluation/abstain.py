@@ -24,7 +24,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.search import Measured

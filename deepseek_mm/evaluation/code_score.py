@@ -238,7 +238,7 @@ class SandboxRunner:
 
     def passes(self, programs: Sequence[str]) -> list[bool]:
         """As `Runs` says."""
-        return list(self._pool.map(lambda each: self._sandbox.run(each).passed, programs))
+        return list(self._pool.map(lambda each: self._sandbox.run(each).is_success, programs))
 
 
 def evaluate_code(

@@ -32,7 +32,7 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.parse.packages import Package, read_source
+from deepseek_mm.parse.packages import InstalledPackage, read_source
 from deepseek_mm.rag.search.fused import fused
 from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
 from index import Region, Source, Symbol
@@ -62,7 +62,7 @@ class Function:
         return first_sentence(self.symbol.doc)
 
 
-def list_functions(package: Package) -> Iterator[Function]:
+def list_functions(package: InstalledPackage) -> Iterator[Function]:
     """Every function and method of a package, file by file, in order; those inside functions are left with them."""
     for path in package.files:
         source = read_source(path)
@@ -213,7 +213,7 @@ def list_held_packages(split: str, file: Path = SPLITS) -> tuple[str, ...]:
     return tuple(parts[split])
 
 
-def list_held_functions(split: str, installed: Iterable[Package]) -> list[Function]:
+def list_held_functions(split: str, installed: Iterable[InstalledPackage]) -> list[Function]:
     """Telling and distinct functions of the packages of a part. MissingPackage names one that is not installed."""
     found = {package.name: package for package in installed}
     for name in list_held_packages(split):

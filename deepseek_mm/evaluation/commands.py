@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import lm_commands, quant_commands
-from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, working
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluation.pointing_game import PointRow
@@ -234,7 +234,7 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
     pictures = list(zip(shots, draw_screenshots(shots, work / "repository", work / "pictures"), strict=True))
     config = replace(config_of(args, desk), data=work / "library")
     with desk.assistant(config, speaks=False) as assistant:
-        with working(assistant.library):
+        with run_jobs(assistant.library):
             finish(assistant.library, assistant.library.add([work / "repository"]), desk)
         files = assistant.store.counts().sources
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)

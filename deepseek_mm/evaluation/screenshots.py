@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from PIL import Image
 
 from deepseek_mm.errors import BadFile, MissingPackage, NothingThere
-from deepseek_mm.parse.packages import SKIPPED, Package
+from deepseek_mm.parse.packages import SKIPPED, InstalledPackage
 from deepseek_mm.records import Found, Query
 from index import Filter
 
@@ -43,7 +43,7 @@ def list_packages(file: Path = LIST) -> list[str]:
     return list(json.loads(file.read_text(encoding="utf-8"))["packages"])
 
 
-def read_licences(names: Sequence[str], installed: Iterable[Package]) -> dict[str, str]:
+def read_licences(names: Sequence[str], installed: Iterable[InstalledPackage]) -> dict[str, str]:
     """Package -> its licence as it names it. MissingPackage for one that is not installed, or may not be read."""
     found = {package.name: package.licence for package in installed}
     for name in names:
@@ -52,7 +52,7 @@ def read_licences(names: Sequence[str], installed: Iterable[Package]) -> dict[st
     return {name: found[name] for name in names}
 
 
-def copy_sources(names: Sequence[str], installed: Iterable[Package], folder: Path) -> int:
+def copy_sources(names: Sequence[str], installed: Iterable[InstalledPackage], folder: Path) -> int:
     """Copy the packages' sources below `folder`, once; returns how many files lie there."""
     if not (folder / MARK).is_file():
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +64,7 @@ def copy_sources(names: Sequence[str], installed: Iterable[Package], folder: Pat
     return sum(path.is_file() and path.name != MARK for path in folder.rglob("*"))
 
 
-def list_files(package: Package) -> Iterator[tuple[Path, Path]]:
+def list_files(package: InstalledPackage) -> Iterator[tuple[Path, Path]]:
     """Each file, and its path from the folder of installed packages on."""
     told = distribution(package.name)
     for file in told.files or []:

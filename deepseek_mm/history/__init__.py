@@ -7,6 +7,6 @@ file itself, and whether a turn's process still lives, is the matter of `sqlite`
 """
 
 from deepseek_mm.history.log import History
-from deepseek_mm.history.nouns import Conversation, Corrected, Saved, Turn
+from deepseek_mm.history.records import Conversation, Corrected, Saved, Turn
 
 __all__ = ["Conversation", "Corrected", "History", "Saved", "Turn"]

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from deepseek_mm.ages import Ages
-from deepseek_mm.history import feedback, saved, search, threads
-from deepseek_mm.history.access import hash_of, owned, owned_turn
-from deepseek_mm.history.freeze import freeze
-from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
+from deepseek_mm.dates import Ages
+from deepseek_mm.history import queries, row_mapping
+from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
+from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn
+from deepseek_mm.history.row_mapping import answer_to_rows
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.storage.database import Database
@@ -76,10 +76,10 @@ class History:
             "about": question.about,
         }
         with self._database.writing(synced=False) as session:
-            if (known := threads.begun_before(session, turn)) is not None:
+            if (known := row_mapping.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
-            return thread, threads.insert_row(session, TurnRow, turn | {"conversation_id": thread})
+            return thread, row_mapping.insert_row(session, TurnRow, turn | {"conversation_id": thread})
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
@@ -91,7 +91,7 @@ class History:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._database.writing() as session:
-            threads.answered(session, turn, freeze(answer))
+            row_mapping.store_answer(session, turn, answer_to_rows(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -99,20 +99,20 @@ class History:
         With `text`, those with every word of it (up to search.MAX_WORDS) somewhere in title, questions or answers.
         """
         with self._database.reading() as reading:
-            rows = reading.execute(search.listed(session, text, limit, offset))
-            return [threads.conversation(row, num_turns) for row, num_turns in rows]
+            rows = reading.execute(queries.select_conversations(session, text, limit, offset))
+            return [row_mapping.conversation(row, num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
         with self._database.reading() as reading:
-            row = owned(reading, conversation, session)
+            row = owned_conversation(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
-            return threads.conversation(row, reading.scalars(num_turns).one())
+            return row_mapping.conversation(row, reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
         with self._database.reading() as reading:
-            return int(reading.scalars(search.counted(session, text)).one())
+            return int(reading.scalars(queries.count_conversations(session, text)).one())
 
     def turns(
         self, conversation: int, *, session: str, last: int | None = None, before: int | None = None
@@ -120,37 +120,37 @@ class History:
         """The conversation's turns, oldest first: of those with an id below `before`, the `last` newest."""
         self._stop_orphans()
         with self._database.reading() as reading:
-            owned(reading, conversation, session)
-            return threads.read(reading, threads.page(conversation, last, before))[::-1]
+            owned_conversation(reading, conversation, session)
+            return row_mapping.read(reading, row_mapping.page(conversation, last, before))[::-1]
 
     def num_turns(self, conversation: int, *, session: str) -> int:
         """How many turns the conversation has."""
         with self._database.reading() as reading:
-            mine = owned(reading, conversation, session).id
+            mine = owned_conversation(reading, conversation, session).id
             return reading.scalars(select(func.count(TurnRow.id)).where(TurnRow.conversation_id == mine)).one()
 
     def rename(self, conversation: int, title: str, *, session: str) -> None:
         """Give the conversation another title, on one line; an empty one leaves it as it is."""
         with self._database.writing() as writing:
-            row = owned(writing, conversation, session)
-            row.title = threads.title_of(title, threads.NAME_CHARS) or row.title
+            row = owned_conversation(writing, conversation, session)
+            row.title = row_mapping.title_of(title, row_mapping.NAME_CHARS) or row.title
 
     def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
         """Let the conversation stand above the others, or no longer."""
         with self._database.writing() as writing:
-            owned(writing, conversation, session).pinned = bool(pinned)
+            owned_conversation(writing, conversation, session).pinned = bool(pinned)
 
     def delete(self, conversation: int, *, session: str) -> None:
         """Hide the conversation; after UNDO_S seconds it goes for good, with all that hangs on it."""
         self.purge()
         with self._database.writing() as writing:
-            owned(writing, conversation, session).deleted_at = datetime.now(UTC)
+            owned_conversation(writing, conversation, session).deleted_at = datetime.now(UTC)
 
     def undelete(self, conversation: int, *, session: str) -> None:
         """Bring a deleted conversation back as it was. NothingThere when its time is over."""
         self.purge()
         with self._database.writing() as writing:
-            owned(writing, conversation, session, deleted=True).deleted_at = None
+            owned_conversation(writing, conversation, session, deleted=True).deleted_at = None
 
     def purge(self, older_s: float = UNDO_S) -> None:
         """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
@@ -176,19 +176,19 @@ class History:
         """
         now = datetime.now(UTC)
         with self._database.writing() as writing:
-            old = owned(writing, conversation, session)
-            turns = threads.read(writing, threads.page(conversation, None, before))[::-1]
+            old = owned_conversation(writing, conversation, session)
+            turns = row_mapping.read(writing, row_mapping.page(conversation, None, before))[::-1]
             if not turns:
                 return None
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return threads.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
+            return row_mapping.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
         with self._database.writing() as writing:
-            mine = owned(writing, conversation, session).id
+            mine = owned_conversation(writing, conversation, session).id
             last = select(func.max(TurnRow.id)).where(TurnRow.conversation_id == mine)
             if writing.scalar(last) != turn:
                 return False
@@ -198,52 +198,52 @@ class History:
     def rate(self, turn: int, rating: Rating, *, session: str) -> None:
         """Keep a thumb "up" or "down"; "" takes it back. BadFeedback for anything else."""
         with self._database.writing() as writing:
-            feedback.rate(owned_turn(writing, turn, session), rating)
+            queries.rate(owned_turn(writing, turn, session), rating)
 
     def correct(self, turn: int, corrected: Corrected, *, session: str) -> None:
         """Keep a box that the user drew right. BadFeedback if the turn has no such citation, or the box no area."""
         with self._database.writing() as writing:
-            feedback.correct(owned_turn(writing, turn, session), corrected)
+            queries.correct(owned_turn(writing, turn, session), corrected)
 
     def put_right(self, turn: int, right: str, *, session: str) -> None:
         """Keep what the answer should have been, in few words; "" takes it back. BadFeedback if it is long."""
         with self._database.writing() as writing:
-            feedback.put_right(owned_turn(writing, turn, session), right)
+            queries.put_right(owned_turn(writing, turn, session), right)
 
     def feedback(self, limit: int = -1) -> list[Turn]:
         """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
         is none.
         """
         with self._database.reading() as reading:
-            return threads.read(reading, feedback.judged(limit))
+            return row_mapping.read(reading, queries.select_judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
         with self._database.writing() as rows:
-            return saved.save(rows, session, name, text, filters)
+            return queries.save(rows, session, name, text, filters)
 
     def saved_searches(self, *, session: str) -> list[Saved]:
         """Those that the session saved, by name."""
         with self._database.reading() as rows:
-            return saved.listed(rows, session)
+            return queries.saved_searches(rows, session)
 
     def forget_search(self, number: int, *, session: str) -> None:
         """Forget one. NothingThere."""
         with self._database.writing() as rows:
-            saved.forget(rows, session, number)
+            queries.forget(rows, session, number)
 
     def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
         """Take in a conversation that came out of an export, feedback too, under new ids: the conversation's."""
         moments = [turn.asked_at for turn in turns] or [datetime.now(UTC)]
         thread = ConversationRow(
             session_hash=hash_of(session),
-            title=threads.title_of(title, threads.NAME_CHARS),
+            title=row_mapping.title_of(title, row_mapping.NAME_CHARS),
             started_at=min(moments),
             last_at=max(moments),
             pinned=bool(pinned),
         )
         with self._database.writing() as writing:
-            return threads.write(writing, thread, turns)
+            return row_mapping.write(writing, thread, turns)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
@@ -281,12 +281,12 @@ class History:
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
         if question.conversation is not None:
-            row = owned(session, question.conversation, question.session)
+            row = owned_conversation(session, question.conversation, question.session)
             row.last_at = now
             return row.id
-        title = threads.title_of(question.text or question.image_name)
+        title = row_mapping.title_of(question.text or question.image_name)
         new = {"session_hash": hash_of(question.session), "title": title, "started_at": now, "last_at": now}
-        return threads.insert_row(session, ConversationRow, new)
+        return row_mapping.insert_row(session, ConversationRow, new)
 
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""

@@ -5,6 +5,6 @@
 """
 
 from deepseek_mm.ingest.intake import Intake
-from deepseek_mm.ingest.tally import Hooks, Report
+from deepseek_mm.ingest.report import Hooks, Report
 
 __all__ = ["Hooks", "Intake", "Report"]

@@ -18,12 +18,11 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
 from deepseek_mm.ingest.quarantine import Quarantine
-from deepseek_mm.ingest.tally import Hooks, Report, Tally
+from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
-from deepseek_mm.parse.folder import Found, find_files
-from deepseek_mm.parse.formats import named_format
-from deepseek_mm.parse.nouns import Document, File, Piece
+from deepseek_mm.parse.folder import FileList, find_files
+from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
@@ -63,13 +62,13 @@ class Intake:
         start = time.monotonic()
         found = find_files(paths, self.config, roots=self.roots)
         stamps = self.store.stamps(within=[os.path.abspath(path) for path in paths])
-        tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
+        tally = IntakeProgress(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
         for path, reason in found.failed:
             tally.fail(path, reason)
         aside = self.quarantine.reasons() if self.quarantine else {}
         files = found.files if anew or retry else pass_over(found.files, aside, tally)
         files = sort_out(files, stamps, tally, anew=anew)
-        self._take(Batch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside))
+        self._take(IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside))
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
@@ -77,12 +76,12 @@ class Intake:
             **tally.counts,
             failed=tuple(tally.failures),
             left_out=(*found.left_out, *tally.left_out),
-            vanished=vanished(paths, found, stamps),
+            vanished=find_vanished(paths, found, stamps),
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,
         )
 
-    def _take(self, batch: "Batch") -> None:
+    def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
         for picture in self.eyes.see_many(self._photos(batch)):
             source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
@@ -90,23 +89,23 @@ class Intake:
         for path in batch.documents:
             if batch.tally.hooks.stopping():
                 return
-            self._guarded(path, batch, self._take_document)
+            self._try_file(path, batch, self._take_document)
             if sum(len(text.pieces) for text in batch.texts) >= TOGETHER:
                 self._keep_texts(batch)
         self._keep_texts(batch)
         for path in batch.copies:
-            self._guarded(path, batch, self._take_copy)
+            self._try_file(path, batch, self._take_copy)
 
-    def _photos(self, batch: "Batch") -> Iterator[ImageAnalysis]:
+    def _photos(self, batch: "IntakeBatch") -> Iterator[ImageAnalysis]:
         """The new pictures, decoded, in order. Runs in the tower's drawing thread."""
         for path in batch.files:
             if batch.tally.hooks.stopping():
                 return
-            photo = self._guarded(path, batch, self._photo)
+            photo = self._try_file(path, batch, self._photo)
             if photo is not None:
                 yield photo
 
-    def _guarded(self, path: str, batch: "Batch", work: "Work") -> ImageAnalysis | None:
+    def _try_file(self, path: str, batch: "IntakeBatch", work: "Work") -> ImageAnalysis | None:
         """Do something with one file; what goes wrong with it is listed, and the rest go on."""
         try:
             taken = work(path, batch)
@@ -129,7 +128,7 @@ class Intake:
             )
         return None
 
-    def _photo(self, path: str, batch: "Batch") -> ImageAnalysis | None:
+    def _photo(self, path: str, batch: "IntakeBatch") -> ImageAnalysis | None:
         """A picture to look at; None when the file is known, a copy, or a document, whose turn comes later."""
         file = open_file(path, self.config)
         if (reason := why_content(file)) is not None:
@@ -146,17 +145,17 @@ class Intake:
         batch.digests.add(file.digest)
         return ImageAnalysis(piece.image, document.source)
 
-    def _parse(self, file: File, config: ParseConfig, path: str, batch: "Batch") -> Document:
+    def _parse(self, file: File, config: ParseConfig, path: str, batch: "IntakeBatch") -> ParsedDocument:
         """What the file holds, unless the work is stopped meanwhile."""
         collection = self._collection_of(path, batch)
         return parse_file(file, config, collection=collection, stopping=batch.tally.hooks.stopping)
 
-    def _collection_of(self, path: str, batch: "Batch") -> str:
+    def _collection_of(self, path: str, batch: "IntakeBatch") -> str:
         """Where the file goes: into what was asked for, or where it was before."""
         known = self.store.source_at(path) if not self.collection and path in batch.stamps else None
         return self.collection or (known.collection if known else LIBRARY)
 
-    def _is_known(self, file: File, batch: "Batch") -> bool:
+    def _is_known(self, file: File, batch: "IntakeBatch") -> bool:
         """Whether these bytes are in the store already, or on their way there; notes the place if it is new."""
         stamp = batch.stamps.get(file.path)
         if stamp is not None and stamp.digest == file.digest and not batch.anew:
@@ -168,7 +167,7 @@ class Intake:
             return True
         return not batch.anew and self._is_copy(file, batch)
 
-    def _is_copy(self, file: File, batch: "Batch") -> bool:
+    def _is_copy(self, file: File, batch: "IntakeBatch") -> bool:
         """Whether the store has these bytes; then it notes that they lie here as well."""
         twin = self.store.source_with(file.digest)
         like = {"size_bytes": file.size_bytes, "modified_ns": file.modified_ns}
@@ -177,7 +176,7 @@ class Intake:
         batch.tally.note(file.path, "unchanged" if twin.path == file.path else "copies")
         return True
 
-    def _take_document(self, path: str, batch: "Batch") -> None:
+    def _take_document(self, path: str, batch: "IntakeBatch") -> None:
         file = open_file(path, self.config)
         if file.digest in batch.digests or (not batch.anew and self._is_copy(file, batch)):
             batch.copies.extend([path] if file.digest in batch.digests else [])
@@ -192,7 +191,7 @@ class Intake:
             self._keep(leaves, path, batch)
             batch.digests.add(file.digest)
 
-    def _keep_texts(self, batch: "Batch") -> None:
+    def _keep_texts(self, batch: "IntakeBatch") -> None:
         """Store the files whose pieces were read. Should the tower break, they are tried one by one."""
         texts = list(batch.texts)
         batch.texts.clear()
@@ -201,21 +200,21 @@ class Intake:
         except (MemoryError, ValueError, ArithmeticError, LookupError, TypeError) as error:
             log.warning("%d files could not be embedded together", len(texts), exc_info=error)
             for text in texts:
-                self._guarded(text.document.source.path, batch, partial(self._keep_text, text))
+                self._try_file(text.document.source.path, batch, partial(self._keep_text, text))
             return
         for text, each in zip(texts, leaves, strict=False):  # none when stopped
-            self._guarded(text.document.source.path, batch, partial(self._keep, each))
+            self._try_file(text.document.source.path, batch, partial(self._keep, each))
 
-    def _keep_text(self, text: "Text", path: str, batch: "Batch") -> None:
+    def _keep_text(self, text: "Text", path: str, batch: "IntakeBatch") -> None:
         for leaves in self._read_together([text], batch):
             self._keep(leaves, path, batch)
 
-    def _read_together(self, texts: Sequence["Text"], batch: "Batch") -> list[Leaves]:
+    def _read_together(self, texts: Sequence["Text"], batch: "IntakeBatch") -> list[Leaves]:
         """What they consist of; nothing when the work is stopped meanwhile."""
         pairs = [(text.document, text.pieces) for text in texts]
         return read_together(pairs, self.eyes.space, stopping=batch.tally.hooks.stopping) or []
 
-    def _keep(self, leaves: Leaves, path: str, batch: "Batch") -> None:
+    def _keep(self, leaves: Leaves, path: str, batch: "IntakeBatch") -> None:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
         has_code = any(region.kind == "code" for region in leaves.regions)
@@ -223,7 +222,7 @@ class Intake:
         self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=marks)
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
-    def _take_copy(self, path: str, batch: "Batch") -> None:
+    def _take_copy(self, path: str, batch: "IntakeBatch") -> None:
         """A file with the bytes of one before it, which is in the store by now if it could be read."""
         file = open_file(path, self.config)
         known = self.store.source_at(path)
@@ -234,12 +233,12 @@ class Intake:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
+class IntakeBatch:
     """The files of one run, and what is found out about them on the way."""
 
     files: Sequence[str]  # to be opened
     stamps: Mapping[str, Stamp]  # of what was known at and below the paths given, at the start
-    tally: Tally
+    tally: IntakeProgress
     anew: bool
     aside: Mapping[str, str] = field(default_factory=dict)  # path -> why it was set aside, before this run
     digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store
@@ -252,14 +251,14 @@ class Batch:
 class Text:
     """A file of text or code that was read."""
 
-    document: Document
+    document: ParsedDocument
     pieces: Sequence[Piece]
 
 
-Work = Callable[[str, Batch], ImageAnalysis | None]
+Work = Callable[[str, IntakeBatch], ImageAnalysis | None]
 
 
-def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: Tally) -> list[str]:
+def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: IntakeProgress) -> list[str]:
     """The files that are not set aside; of the others the reason is told again."""
     for path in files:
         if path in aside:
@@ -267,7 +266,7 @@ def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: Tally) -> l
     return [path for path in files if path not in aside]
 
 
-def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *, anew: bool) -> list[str]:
+def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: IntakeProgress, *, anew: bool) -> list[str]:
     """The files that need opening; those with the size and the time that the store knows do not."""
     fresh = []
     for path in files:
@@ -281,7 +280,7 @@ def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *,
     return fresh
 
 
-def links_of(found: Found) -> list[LeftOut]:
+def links_of(found: FileList) -> list[LeftOut]:
     """The links that were left out: an earlier version has read what they lead to."""
     return [each for each in found.left_out if each[1] == "link"]
 
@@ -292,7 +291,9 @@ def is_code(path: str) -> bool:
     return named is not None and named.kind == "code"
 
 
-def vanished(paths: Sequence[str | os.PathLike[str]], found: Found, stamps: Mapping[str, Stamp]) -> tuple[str, ...]:
+def find_vanished(
+    paths: Sequence[str | os.PathLike[str]], found: FileList, stamps: Mapping[str, Stamp]
+) -> tuple[str, ...]:
     """Known files below these folders and archives that are surely not there any more, sorted.
 
     Of a folder in which nothing was found nothing is said: a drive may have been pulled out of it.

@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_mm.encoders.code_text import code_text
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
-from deepseek_mm.parse.nouns import Document, Piece
+from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Region
 
 PIECES = 16  # put through the towers together
@@ -31,7 +31,7 @@ class Leaves:
     vectors_ND: Floats
 
 
-def read_leaves(document: Document, space: EmbeddingModel, *, stopping: Callable[[], bool]) -> Leaves | None:
+def read_leaves(document: ParsedDocument, space: EmbeddingModel, *, stopping: Callable[[], bool]) -> Leaves | None:
     """Every piece with its vector; None when the work was stopped before the end."""
     regions: list[Region] = []
     vectors: list[Floats] = []
@@ -48,7 +48,7 @@ def read_leaves(document: Document, space: EmbeddingModel, *, stopping: Callable
 
 
 def read_together(
-    texts: Sequence[tuple[Document, Sequence[Piece]]], space: EmbeddingModel, *, stopping: Callable[[], bool]
+    texts: Sequence[tuple[ParsedDocument, Sequence[Piece]]], space: EmbeddingModel, *, stopping: Callable[[], bool]
 ) -> list[Leaves] | None:
     """What several documents consist of whose pieces were read, in order; None when the work was stopped before the
     end. The pieces of all of them share the towers.
@@ -91,7 +91,7 @@ def code_mark(space: EmbeddingModel) -> str:
     return f"code {space.code_fingerprint[:16]}"
 
 
-def region_of(piece: Piece, document: Document) -> Region:
+def region_of(piece: Piece, document: ParsedDocument) -> Region:
     """The region that a piece is."""
     return Region(
         source=document.source,

@@ -5,9 +5,8 @@ handlers, `follow` watches a job until it ends; `speed` says how fast it goes, `
 the rows, `notifier` tells threads of one process of changes.
 """
 
-from deepseek_mm.jobs.follow import follow
 from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, State
-from deepseek_mm.jobs.table import Jobs
+from deepseek_mm.jobs.table import Jobs, follow
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.jobs.worker import Handler, Worker
 

@@ -35,7 +35,7 @@ class Job:
     partial: str = ""  # the text that it has written so far, where it writes one
 
     @property
-    def ended(self) -> bool:
+    def is_ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDED
 

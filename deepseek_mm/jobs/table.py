@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,18 @@ from sqlalchemy.orm import Session
 from deepseek_mm.errors import Busy, Conflict, NothingThere
 from deepseek_mm.jobs.notifier import Notifier
 from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, SetAside, State
-from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
-from deepseek_mm.jobs.tables import COUNTED, FailedRow, JobRow, SetAsideRow, create_tables
+from deepseek_mm.jobs.tables import (
+    COUNTED,
+    FailedRow,
+    JobRow,
+    SetAsideRow,
+    create_tables,
+    job_of,
+    leave,
+    owners_of,
+    release,
+    release_orphans,
+)
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import current_process
@@ -274,3 +284,27 @@ def _row(session: Session, job_id: int) -> JobRow:
     if row is None:
         raise NothingThere(f"no job {job_id} here. It ended long ago and was forgotten, or belongs to another library")
     return row
+
+
+POLL_S = 0.2
+AT_LEAST_S = 1.0
+
+
+def follow(jobs: Jobs, job_id: int) -> Iterator[Job]:
+    """The job now, whenever it has changed, and once a second anyway; the last one has ended.
+
+    Between two looks no transaction is open. NothingThere if the job is unknown; one that is forgotten meanwhile
+    ends the series.
+    """
+    job, said_at_s = jobs.get(job_id), time.monotonic()
+    yield job
+    while not job.is_ended:
+        time.sleep(POLL_S)
+        before = job
+        try:
+            job = jobs.get(job_id)
+        except NothingThere:
+            return
+        if job != before or time.monotonic() - said_at_s >= AT_LEAST_S:
+            said_at_s = time.monotonic()
+            yield job

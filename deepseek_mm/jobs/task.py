@@ -18,8 +18,7 @@ from sqlalchemy.orm import Session
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs.notifier import Notifier
 from deepseek_mm.jobs.records import Job, State
-from deepseek_mm.jobs.rows import leave
-from deepseek_mm.jobs.tables import FailedRow, JobRow
+from deepseek_mm.jobs.tables import FailedRow, JobRow, leave
 from deepseek_mm.storage.database import Database
 
 REPORT_S = 0.2  # between two writes of the progress

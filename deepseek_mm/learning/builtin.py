@@ -16,7 +16,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.packaged import fingerprint
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.see.reader.reader import WEIGHTS as READER
 from deepseek_mm.see.weight_file import read_any_weights, write_weights
 
@@ -28,8 +28,8 @@ MAKE = "python -m deepseek_mm train continual --stage memory --data DATA"
 class Builtin:
     """Samples of the task that the shipped weights were learned on."""
 
-    replay: Rows  # out of training
-    dev: Rows  # of photos that were held out, and of the bundled ones
+    replay: ReaderRows  # out of training
+    dev: ReaderRows  # of photos that were held out, and of the bundled ones
     sets: tuple[str, ...]  # of each of dev: the family of its question, or "bundled"
     closed_N: Tensor  # bool, of each of dev: it is answered with yes or no
     stiff: Mapping[str, Tensor]  # Fisher information of "weight" (V, W) and "bias" (V,)
@@ -56,8 +56,8 @@ def read_builtin(file: Path = WEIGHTS, *, reader: Path = READER) -> Builtin:
         raise MissingWeights(file, make=MAKE)
     stiff = {name: arrays[f"root.{name}"].square() for name in ("weight", "bias")}
     return Builtin(
-        replay=Rows.of(arrays["replay"], numbers(told["replay_right"])),
-        dev=Rows.of(arrays["dev"], numbers(told["dev_right"])),
+        replay=ReaderRows.of(arrays["replay"], numbers(told["replay_right"])),
+        dev=ReaderRows.of(arrays["dev"], numbers(told["dev_right"])),
         sets=tuple(told["sets"]),
         closed_N=torch.tensor(told["closed"]),
         stiff=stiff | {"bias": stiff["bias"].squeeze(1)},

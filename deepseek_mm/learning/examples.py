@@ -1,22 +1,37 @@
-"""What somebody corrected, as questions about one photo with the answers that are right, or wrong.
+"""Corrections as examples, a question about one photo with right or wrong answers, and as rows for the training.
 
 A right answer counts in full. A thumb up says that what was said is right, one down that it is wrong, and no more. A
 box that was named, and a photo that was described, say which things are there. What is asked of many photos, or what
 the reader does not settle, teaches nothing here.
+
+Shape key:  N corrections, W width of what is seen
 """
 
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepseek_mm.errors import BadFile, LibraryError
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import Turn
+from deepseek_mm.jobs import Task
+from deepseek_mm.learning.memory import Corrections, ReaderRows, no_corrections
+from deepseek_mm.learning.study import widen_head
+from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.decider import SETTLED, put
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.rag.program.words import lead, singular, with_article
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.reader.asked import VqaQuestion
+from deepseek_mm.see.reader.reader import LIKELIEST, VqaModel
+from deepseek_mm.see.reader.sure import THERE
 from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
 
 YES_NO = ("yes", "no")
@@ -56,11 +71,11 @@ def of_turns(turns: Iterable[Turn], nouns: Collection[str]) -> Iterator[Example]
     """All that these turns teach, oldest first."""
     for turn in turns:
         yield from of_boxes(turn)
-        if (turn.right or turn.rating) and (example := judged(turn)):
+        if (turn.right or turn.rating) and (example := example_of(turn)):
             yield example
 
 
-def judged(turn: Turn) -> Example | None:
+def example_of(turn: Turn) -> Example | None:
     """What the right answer or the thumb of a turn teaches; None where it is about no one photo."""
     program, path = parse(turn.question), photo_of(turn)
     if turn.about != "photos" or program.kind not in SETTLED or not path:
@@ -157,3 +172,66 @@ def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
     kept = [row for row in kept if not ("words" in row and row["image"] in anew) and row not in rows]
     atomic_write(file, "".join(f"{json.dumps(row)}\n" for row in (*kept, *rows)).encode())
     return len(rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectionRows:
+    """Corrections that can be learned, as rows, and the answers among them that the reader does not know."""
+
+    examples: tuple[Example, ...]
+    asked: Corrections
+    new_answers: tuple[str, ...]
+
+
+def read_corrections(examples: Sequence[Example], reader: VqaModel, config: ParseConfig, task: Task) -> CorrectionRows:
+    """Open each photo once; one that cannot be read is left out, and listed with the job."""
+    by_path: dict[str, list[Example]] = {}
+    for example in examples:
+        by_path.setdefault(example.path, []).append(example)
+    kept, parts = list[Example](), list[Tensor]()
+    for done, (path, own) in enumerate(by_path.items(), start=1):
+        if task.stopping:
+            break
+        if (image := open_photo(path, config, task)) is not None:
+            picture = ImageAnalysis(image)
+            parts.append(reader.features_many([(VqaQuestion.of(example.question), picture) for example in own]))
+            kept += own
+        task.report(done, len(by_path), path)
+    return as_rows(kept, torch.cat(parts), reader) if kept else as_rows([], torch.zeros(0, 0), reader)
+
+
+def open_photo(path: str, config: ParseConfig, task: Task) -> Image | None:
+    """The photo; None where it cannot be read, which is listed."""
+    try:
+        return read_page(path, 0, config)
+    except (BadFile, NothingThere) as error:
+        task.fail(path, str(error))
+        return None
+
+
+def as_rows(examples: Sequence[Example], x_NW: Tensor, reader: VqaModel) -> CorrectionRows:
+    """With the number of each answer; a thumb whose sentence says nothing that the reader knows is left out."""
+    head = reader.head
+    likeliest_NK = widen_head(head.out, 0)(x_NW).topk(LIKELIEST).indices.tolist() if len(examples) else []
+    told = [
+        (n, replace(example, answer=said_of(example, [head.answers[k] for k in own])))
+        for n, (example, own) in enumerate(zip(examples, likeliest_NK, strict=True))
+    ]
+    told = [(n, example) for n, example in told if example.answer]
+    new = dict.fromkeys(e.answer for _, e in told if e.answer not in head.answers and not e.wrong)
+    number = {answer: n for n, answer in enumerate((*head.answers, *new))}
+    told = [(n, example) for n, example in told if example.answer in number]
+    if not told:
+        return CorrectionRows(examples=(), asked=no_corrections(reader.net.config.width), new_answers=())
+    kept = [example for _, example in told]
+    rows = ReaderRows(
+        x_NW=x_NW[[n for n, _ in told]],
+        right_N=torch.tensor([number[example.answer] for example in kept]),
+        wrong_N=torch.tensor([example.wrong for example in kept]),
+        weight_N=torch.tensor([example.weight for example in kept]),
+    )
+    closed_N = torch.tensor([reader.sure.family(example.question) in (THERE, "closed") for example in kept])
+    asks_N = torch.tensor([int(example.asks, 16) - 2**63 for example in kept])
+    return CorrectionRows(
+        examples=tuple(kept), asked=Corrections(rows=rows, closed_N=closed_N, asks_N=asks_N), new_answers=tuple(new)
+    )

@@ -1,4 +1,10 @@
-"""What is remembered of corrections that were learned: a reservoir of what the reader made of them, no words.
+"""The replay memory: a reservoir sample of learned corrections, as rows that the reader's last layer sees.
+
+Algorithm R (Vitter 1985, ACM TOMS 11:1, p. 39): the first `size` items are kept; item number t after them takes the
+place of a random one with probability size / t. Chance depends on the seed and t alone, so a stream that comes in
+pieces leaves the same sample as one that comes at once.
+
+Shape key:  N examples, W width of what is seen (256)
 
 A correction that was made anew takes the place of the one before. Those that were held out are remembered too, to be
 asked again whenever something new was learned.
@@ -7,62 +13,112 @@ Shape key:  N corrections, W width of what is seen
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import Rows, joined
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Reservoir(Generic[Item]):
+    """The sample, and how many items it was drawn from."""
+
+    size: int
+    seed: int = 0
+    kept: tuple[Item, ...] = ()
+    seen: int = 0
+
+    def with_more(self, items: Sequence[Item]) -> "Reservoir[Item]":
+        """After these items of the stream, too."""
+        kept = list(self.kept)
+        for t, item in enumerate(items, start=self.seen + 1):
+            if len(kept) < self.size:
+                kept.append(item)
+            elif (place := Random(f"{self.seed} {t}").randrange(t)) < self.size:
+                kept[place] = item
+        return Reservoir(size=self.size, seed=self.seed, kept=tuple(kept), seen=self.seen + len(items))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderRows:
+    """Some examples."""
+
+    x_NW: Tensor
+    right_N: Tensor  # int64, the number of the answer
+    wrong_N: Tensor  # bool: that answer is the one which is wrong, and nothing else is known
+    weight_N: Tensor  # how much each counts
+
+    @classmethod
+    def of(cls, x_NW: Tensor, right_N: Tensor) -> Self:
+        """Examples of right answers that count alike."""
+        count = len(right_N)
+        return cls(x_NW=x_NW, right_N=right_N, wrong_N=torch.zeros(count, dtype=torch.bool), weight_N=torch.ones(count))
+
+    def __len__(self) -> int:
+        return len(self.right_N)
+
+    def at(self, some_K: Tensor) -> "ReaderRows":
+        """Those of these numbers, or those where a mask holds."""
+        return ReaderRows(**{item.name: getattr(self, item.name)[some_K] for item in fields(self)})
+
+
+def join_rows(parts: Sequence[ReaderRows]) -> ReaderRows:
+    """All of them, in order; at least one part."""
+    return ReaderRows(
+        **{item.name: torch.cat([getattr(part, item.name) for part in parts]) for item in fields(ReaderRows)}
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corrections:
     """Corrections: what is known of each, which are answered with yes or no, and what each asks."""
 
-    rows: Rows
+    rows: ReaderRows
     closed_N: Tensor  # bool
     asks_N: Tensor  # int64: the same for the same question about the same photo
 
-    def at(self, some_K: Tensor) -> "Asked":
+    def at(self, some_K: Tensor) -> "Corrections":
         """Those of these numbers, or where a mask holds."""
-        return Asked(rows=self.rows.at(some_K), closed_N=self.closed_N[some_K], asks_N=self.asks_N[some_K])
+        return Corrections(rows=self.rows.at(some_K), closed_N=self.closed_N[some_K], asks_N=self.asks_N[some_K])
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def both(parts: Sequence[Asked]) -> Asked:
+def both(parts: Sequence[Corrections]) -> Corrections:
     """All of them, in order; at least one part."""
-    return Asked(
-        rows=joined([part.rows for part in parts]),
+    return Corrections(
+        rows=join_rows([part.rows for part in parts]),
         closed_N=torch.cat([part.closed_N for part in parts]),
         asks_N=torch.cat([part.asks_N for part in parts]),
     )
 
 
-def nothing_asked(width: int) -> Asked:
+def no_corrections(width: int) -> Corrections:
     """No correction."""
     none = torch.zeros(0, dtype=torch.int64)
-    return Asked(rows=Rows.of(torch.zeros(0, width), none), closed_N=none.bool(), asks_N=none)
+    return Corrections(rows=ReaderRows.of(torch.zeros(0, width), none), closed_N=none.bool(), asks_N=none)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Remembered:
+class ReplayMemory:
     """The sample, which of it was held out, and how many it was drawn from."""
 
-    asked: Asked
+    asked: Corrections
     held_N: Tensor  # bool
     seen: int
 
     @classmethod
     def nothing(cls, width: int) -> Self:
         """Before the first."""
-        asked = nothing_asked(width)
+        asked = no_corrections(width)
         return cls(asked=asked, held_N=asked.closed_N, seen=0)
 
-    def with_more(self, new: Asked, held_N: Tensor, *, size: int) -> "Remembered":
+    def with_more(self, new: Corrections, held_N: Tensor, *, size: int) -> "ReplayMemory":
         """After these, too."""
         still_N = ~torch.isin(self.asked.asks_N, new.asks_N)
         every = both([self.asked.at(still_N), new])
@@ -71,7 +127,7 @@ class Remembered:
         sample = Reservoir(size=size, kept=tuple(range(old)), seen=max(self.seen, old))
         sample = sample.with_more(range(old, len(every)))
         kept = torch.tensor(sample.kept, dtype=torch.int64)
-        return Remembered(asked=every.at(kept), held_N=held[kept], seen=sample.seen)
+        return ReplayMemory(asked=every.at(kept), held_N=held[kept], seen=sample.seen)
 
     def tensors(self) -> dict[str, Tensor]:
         """As they are kept."""
@@ -90,8 +146,8 @@ class Remembered:
     @classmethod
     def of(cls, kept: Mapping[str, Tensor]) -> Self:
         """Out of what `tensors` gave."""
-        rows = Rows(
+        rows = ReaderRows(
             x_NW=kept["x"].float(), right_N=kept["right"], wrong_N=kept["wrong"], weight_N=kept["weight"].float()
         )
-        asked = Asked(rows=rows, closed_N=kept["closed"], asks_N=kept["asks"])
+        asked = Corrections(rows=rows, closed_N=kept["closed"], asks_N=kept["asks"])
         return cls(asked=asked, held_N=kept["held"], seen=int(kept["seen"]))

@@ -1,4 +1,9 @@
-"""One training of the reader's last layer, from rows to rows: no photo, no file, no conversation.
+"""One training of the reader's last layer, from rows to rows, and what it changed, question by question.
+
+The user's corrections that were held out, those accepted earlier, the built-in questions by family, and of these the
+ones most like the corrections: there a wrong label does its harm. `objections` says why a version should not be taken.
+
+Shape key:  N questions, K nearest, W width of what is seen, V answers
 
 It goes on from the layer that answers now, with a row for each answer that is new. Beside the corrections it learns
 what was accepted earlier again, and the shipped layer's own opinions of the built-in sample (their right answers would
@@ -13,27 +18,90 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import LearningConfig
-from deepseek_mm.learning.anchor import Anchor, weights_of
 from deepseek_mm.learning.builtin import Builtin
-from deepseek_mm.learning.fit import FitConfig, Opinions, fit
-from deepseek_mm.learning.memory import Asked, Remembered, both
-from deepseek_mm.learning.outcome import (
-    BUILTIN,
-    EARLIER,
-    HELD_OUT,
-    NEAR,
-    TRAINED,
-    Score,
-    compared,
-    nearest,
-    objections,
-    surprise,
-)
-from deepseek_mm.learning.rows import joined
+from deepseek_mm.learning.fit import Anchor, FitConfig, Opinions, fit, weights_of
+from deepseek_mm.learning.memory import Corrections, ReplayMemory, both, join_rows
 from deepseek_mm.see.reader.reader import AnswerHead
+
+TRAINED, HELD_OUT, EARLIER, NEAR, BUILTIN = "trained", "held out", "earlier", "near", "built-in"
+FEW_HELD_OUT = 3  # held-out corrections below which nothing is read off them
+NEAREST = 5  # built-in questions that are looked at for each correction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """A set of questions before and after."""
+
+    name: str
+    count: int
+    before: int  # answered right
+    after: int
+    gained: int  # right now and not before
+    lost: int  # the other way round
+
+    @property
+    def net(self) -> int:
+        """Questions that were gained; below 0, lost."""
+        return self.gained - self.lost
+
+
+def compare(name: str, before_N: Tensor, after_N: Tensor) -> Score:
+    """From which questions are answered right, before and after (bool)."""
+    return Score(
+        name=name,
+        count=len(before_N),
+        before=int(before_N.sum()),
+        after=int(after_N.sum()),
+        gained=int((after_N & ~before_N).sum()),
+        lost=int((before_N & ~after_N).sum()),
+    )
+
+
+def nearest(new_NW: Tensor, known_MW: Tensor, count: int = NEAREST) -> Tensor:
+    """Numbers of the known rows that are most like some new one (cosine), rising, each once."""
+    cosine_NM = F.normalize(new_NW, dim=-1) @ F.normalize(known_MW, dim=-1).T
+    best_NK = cosine_NM.topk(min(count, len(known_MW)), dim=-1).indices
+    numbers: Tensor = best_NK.flatten().unique()
+    return numbers
+
+
+def surprise(chance_NV: Tensor, right_N: Tensor) -> float:
+    """Share of the answers given that were not among the likeliest before: of yes and no, and of all others."""
+    if not len(right_N):
+        return 0.0
+    chance_N = chance_NV.gather(1, right_N[:, None]).squeeze(1)
+    best_N = chance_NV.amax(dim=1)
+    return float((chance_N < STRANGE * best_N).float().mean())
+
+
+STRANGE = 0.1  # of the likeliest answer's probability: below it, an answer was ruled out
+
+
+def objections(scores: Sequence[Score], strange: float, config: LearningConfig) -> list[str]:
+    """Why this version should not be taken; [] where nothing speaks against it."""
+    by_name, said = {score.name: score for score in scores}, []
+    for name, least, what in (
+        (BUILTIN, config.tolerated, "of the built-in questions"),
+        (NEAR, config.tolerated_near, "of the built-in questions most like the corrections"),
+        (EARLIER, config.tolerated_near, "of the corrections that were accepted earlier"),
+    ):
+        score = by_name.get(name)
+        if score and -score.net > max(1.0, least * score.count):
+            said.append(f"{score.lost} {what} are lost and {score.gained} gained, of {score.count}")
+    held = by_name.get(HELD_OUT)
+    if held and held.count >= FEW_HELD_OUT and held.net < 0:
+        said.append(f"of {held.count} corrections that were held out, {held.before} were right and {held.after} are")
+    if strange > config.most_strange:
+        said.append(
+            f"{100 * strange:.0f} % of the answers given were as good as ruled out before: "
+            "labels that are mixed up look like this"
+        )
+    return said
+
 
 NEVER = -1e9
 
@@ -45,14 +113,14 @@ class Material:
     now: AnswerHead  # that answers now
     shipped: AnswerHead
     new_answers: tuple[str, ...]  # that it does not know yet
-    trained: Asked
-    held_out: Asked
-    earlier: Remembered  # accepted before
+    trained: Corrections
+    held_out: Corrections
+    earlier: ReplayMemory  # accepted before
     builtin: Builtin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Studied:
+class StudyResult:
     """What came out."""
 
     out: nn.Linear
@@ -62,22 +130,22 @@ class Studied:
     seconds: float
 
 
-def study(material: Material, config: LearningConfig) -> Studied:
+def study(material: Material, config: LearningConfig) -> StudyResult:
     """Learn, and measure what changed. The same material gives the same layer."""
     began_s = time.monotonic()
-    before = widened(material.now.out, len(material.new_answers))
-    out = widened(before, 0).requires_grad_(True)
-    anchor = Anchor(weights_of(widened(material.shipped.out, 0)), material.builtin.stiff)
+    before = widen_head(material.now.out, len(material.new_answers))
+    out = widen_head(before, 0).requires_grad_(True)
+    anchor = Anchor(weights_of(widen_head(material.shipped.out, 0)), material.builtin.stiff)
     told = FitConfig(steps=config.steps, rate=config.rate, hold=config.hold, again=config.again)
     old, seen_NW = material.earlier.asked.at(~material.earlier.held_N).rows, material.builtin.replay.x_NW
-    as_shipped = widened(material.shipped.out, out.out_features - material.shipped.out.out_features)
+    as_shipped = widen_head(material.shipped.out, out.out_features - material.shipped.out.out_features)
     opinions = Opinions(seen_NW, as_shipped(seen_NW).softmax(-1))
     fit(out, material.trained.rows, told, old=old, anchor=anchor, opinions=opinions)
     out.requires_grad_(False)
     answers = (*material.now.answers, *material.new_answers)
-    scores = scored(before, out, material, answers)
+    scores = score_sets(before, out, material, answers)
     strange = strangeness(before, material, answers)
-    return Studied(
+    return StudyResult(
         out=out,
         answers=answers,
         scores=tuple(scores),
@@ -86,7 +154,7 @@ def study(material: Material, config: LearningConfig) -> Studied:
     )
 
 
-def widened(out: nn.Linear, more: int) -> nn.Linear:
+def widen_head(out: nn.Linear, more: int) -> nn.Linear:
     """A copy in float32 with so many more answers: rows of zeros, and less likely than most."""
     weight_VW, bias_V = out.weight.detach().float(), out.bias.detach().float()
     wide = nn.Linear(weight_VW.shape[1], len(weight_VW) + more)
@@ -95,26 +163,32 @@ def widened(out: nn.Linear, more: int) -> nn.Linear:
     return wide.requires_grad_(False)
 
 
-def scored(before: nn.Linear, after: nn.Linear, material: Material, answers: Sequence[str]) -> list[Score]:
+def score_sets(before: nn.Linear, after: nn.Linear, material: Material, answers: Sequence[str]) -> list[Score]:
     """Every set before and after; sets without a question are left out."""
     builtin = material.builtin
-    dev = Asked(rows=builtin.dev, closed_N=builtin.closed_N, asks_N=torch.zeros(len(builtin.dev), dtype=torch.int64))
-    sets: dict[str, Asked] = {TRAINED: material.trained, HELD_OUT: material.held_out, EARLIER: material.earlier.asked}
+    dev = Corrections(
+        rows=builtin.dev, closed_N=builtin.closed_N, asks_N=torch.zeros(len(builtin.dev), dtype=torch.int64)
+    )
+    sets: dict[str, Corrections] = {
+        TRAINED: material.trained,
+        HELD_OUT: material.held_out,
+        EARLIER: material.earlier.asked,
+    }
     sets[BUILTIN] = dev
-    corrected = joined([material.trained.rows, material.held_out.rows])
+    corrected = join_rows([material.trained.rows, material.held_out.rows])
     if len(corrected):
         sets[NEAR] = dev.at(nearest(corrected.x_NW, builtin.dev.x_NW))
     for name in dict.fromkeys(builtin.sets):
         sets[name] = dev.at(torch.tensor([each == name for each in builtin.sets]))
     return [
-        compared(name, rightly(before, asked, answers), rightly(after, asked, answers))
+        compare(name, rightly(before, asked, answers), rightly(after, asked, answers))
         for name, asked in sets.items()
         if len(asked.rows)
     ]
 
 
 @torch.inference_mode()
-def chances_of(out: nn.Linear, asked: Asked, answers: Sequence[str]) -> Tensor:
+def chances_of(out: nn.Linear, asked: Corrections, answers: Sequence[str]) -> Tensor:
     """(N, V): probabilities; of yes and no alone where that is asked."""
     scores_NV, other_V = out(asked.rows.x_NW), torch.ones(len(answers), dtype=torch.bool)
     other_V[[answers.index("yes"), answers.index("no")]] = False
@@ -123,7 +197,7 @@ def chances_of(out: nn.Linear, asked: Asked, answers: Sequence[str]) -> Tensor:
     return chance_NV
 
 
-def rightly(out: nn.Linear, asked: Asked, answers: Sequence[str]) -> Tensor:
+def rightly(out: nn.Linear, asked: Corrections, answers: Sequence[str]) -> Tensor:
     """(N,) bool: is the likeliest answer the right one, or not the wrong one?"""
     likeliest_N = chances_of(out, asked, answers).argmax(-1)
     same_N: Tensor = likeliest_N == asked.rows.right_N
@@ -141,12 +215,12 @@ def head_of(
     shipped: AnswerHead, answers: Sequence[str], saved: Mapping[str, Tensor]
 ) -> tuple[tuple[str, ...], nn.Linear]:
     """Answers and layer of a version, out of what `changes` gave."""
-    out = widened(shipped.out, len(answers))
+    out = widen_head(shipped.out, len(answers))
     out.load_state_dict({name: getattr(out, name) + saved[name] for name in ("weight", "bias")})
     return (*shipped.answers, *answers), out
 
 
-def changes(shipped: AnswerHead, studied: Studied) -> dict[str, Tensor]:
+def changes(shipped: AnswerHead, studied: StudyResult) -> dict[str, Tensor]:
     """What differs from the shipped layer, in half a float."""
-    base = widened(shipped.out, len(studied.answers) - len(shipped.answers))
+    base = widen_head(shipped.out, len(studied.answers) - len(shipped.answers))
     return {name: (getattr(studied.out, name) - getattr(base, name)).half() for name in ("weight", "bias")}

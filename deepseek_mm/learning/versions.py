@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, NothingThere
-from deepseek_mm.learning.outcome import Score
+from deepseek_mm.learning.study import Score
 from deepseek_mm.storage.files import atomic_write, read_json
 
 FOLDER, ACCEPTED, TOLD, CARD = "learning", "accepted.json", "version.json", "CARD.md"
@@ -86,7 +86,7 @@ class Versions:
         except SafetensorError as error:
             raise BadCheckpoint(f"version {version.number} is damaged: {file} holds {error}. {NEXT}") from error
 
-    def accepted(self) -> list[int]:
+    def accepted_numbers(self) -> list[int]:
         """Numbers of those that were accepted, the newest last; [] where the shipped weights answer."""
         file = self.folder / ACCEPTED
         try:

@@ -10,7 +10,7 @@ kill.
 
 from deepseek_mm.library.duplicates import Twins
 from deepseek_mm.library.health import Health
-from deepseek_mm.library.shelves import Library
+from deepseek_mm.library.library import Library
 from deepseek_mm.library.trash import Taken
 
 __all__ = ["Health", "Library", "Taken", "Twins"]

@@ -67,13 +67,13 @@ class Duplicates:
         for batch in self._batches():
             if task.stopping:
                 return "stopped before everything was looked at"
-            for one, other in self._proposed(batch):
+            for one, other in self._candidates(batch):
                 if self._alike(one, other, hashes, task):
                     pairs.append(in_order(one.id, other.id))
             done += len(batch)
             task.report(done, total, batch[-1].path)
         task.result |= {"pairs": sorted(set(pairs))}
-        groups = joined(pairs)
+        groups = group_pairs(pairs)
         return f"{len(groups)} groups of near duplicates, {sum(map(len, groups))} photos in them"
 
     def _batches(self) -> Iterator[list[Source]]:
@@ -82,7 +82,7 @@ class Duplicates:
             after = batch[-1].id
             yield batch
 
-    def _proposed(self, batch: Sequence[Source]) -> Iterator[tuple[Source, Source]]:
+    def _candidates(self, batch: Sequence[Source]) -> Iterator[tuple[Source, Source]]:
         """Pairs of which one is in the batch; each pair once, with its lower id."""
         wholes = self.store.leading([source.id for source in batch])
         regions = [region for region in wholes.values() if region.kind == "whole"]
@@ -122,7 +122,7 @@ def in_order(one: int, other: int) -> Pair:
     return min(one, other), max(one, other)
 
 
-def joined(pairs: Iterable[Pair]) -> list[list[int]]:
+def group_pairs(pairs: Iterable[Pair]) -> list[list[int]]:
     """Groups of ids that pairs connect, each rising, in the order of their lowest."""
     home: dict[int, int] = {}
 
@@ -148,9 +148,9 @@ def twins_of(store: RegionStore, pairs: Sequence[Pair], apart: frozenset[frozens
     alive = [
         (one, other)
         for one, other in pairs
-        if one in there and other in there and named(there[one], there[other]) not in apart
+        if one in there and other in there and pair_name(there[one], there[other]) not in apart
     ]
-    groups = [Twins(sources=tuple(sorted((there[n] for n in group), key=worth(keep)))) for group in joined(alive)]
+    groups = [Twins(sources=tuple(sorted((there[n] for n in group), key=worth(keep)))) for group in group_pairs(alive)]
     return sorted(groups, key=lambda group: (-group.spare_bytes, group.sources[0].id))
 
 
@@ -172,7 +172,7 @@ def made_at(source: Source) -> float:
     return (taken - datetime(1970, 1, 1)).total_seconds() if taken else source.modified_ns / 1e9
 
 
-def named(one: Source, other: Source) -> frozenset[str]:
+def pair_name(one: Source, other: Source) -> frozenset[str]:
     """Two files by their bytes."""
     return frozenset((one.digest[:NAME_CHARS], other.digest[:NAME_CHARS]))
 
@@ -185,7 +185,7 @@ def read_apart(data: Path) -> frozenset[frozenset[str]]:
 def keep_apart(data: Path, sources: Sequence[Source]) -> int:
     """From now on no two of these are near duplicates; returns how many pairs that adds. LibraryError."""
     before = read_apart(data)
-    pairs = {named(one, other) for n, one in enumerate(sources) for other in sources[n + 1 :]} - before
+    pairs = {pair_name(one, other) for n, one in enumerate(sources) for other in sources[n + 1 :]} - before
     lines = sorted(" ".join(sorted(pair)) for pair in {*before, *pairs} if len(pair) == 2)
     atomic_write(data / APART, "".join(f"{line}\n" for line in lines).encode())
     return len(pairs)

@@ -1,7 +1,11 @@
-"""Is the index well? Recall on the user's own data, what belongs to nothing, what failed, how large it is, and whether
-what was deleted is gone.
+"""Do store, cache and disk agree, how well does the index search, and how large is everything? And if not: repair it.
 
 A check (`check`) compares every byte with the disk and is long work; this looks at the index itself, in seconds.
+
+A check reads everything and changes nothing; each thing that does not agree is one failed item of its job. A repair
+checks, then takes every file with a faulty entry, or with other bytes than were indexed, in again, and makes the cache
+and a faulty index of words anew; where writes were lost, it looks again at every place that was indexed. What is gone
+from the disk is listed, and taken out only if that is wished.
 """
 
 import os
@@ -10,18 +14,21 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.errors import BadFile, Busy, LibraryError
-from deepseek_mm.jobs import Failed, Jobs
-from deepseek_mm.library.bundle import STORE
-from deepseek_mm.library.filling import INDEX, READ
-from deepseek_mm.library.holding import BACKUPS, PAGE
-from deepseek_mm.parse.files import is_gone
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
+from deepseek_mm.history import History
+from deepseek_mm.jobs import Failed, Jobs, Task
+from deepseek_mm.library.backup import STORE
+from deepseek_mm.library.backup_target import BACKUPS, PAGE
+from deepseek_mm.library.index_jobs import INDEX, READ
+from deepseek_mm.parse.files import is_gone, open_file
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import empty_log, scratch_copy
 from deepseek_mm.storage.open_files import ENDINGS
-from index.check import StoreProblem
+from index.check import WORDS, StoreProblem
 from index.health import StoreHealth
+from index.region import Stamp
 from index.store import RegionStore
 
 LAST_JOBS = 50  # whose failures are looked at
@@ -33,7 +40,7 @@ SHORTEST = 4  # letters of a text that is looked for in files: shorter ones are 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class FolderPart:
     """A part of the library's folder, and how large it is."""
 
     name: str  # "index", "log", "vectors", "history", "uploads", "trash", "backups", "page", "other"
@@ -41,7 +48,7 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class LeftoverText:
     """Where a text that should be gone still stands."""
 
     path: str  # a file in the library's folder; "words" for the index of words
@@ -58,7 +65,7 @@ class Health:
     gone: int  # files that are known and not there any more
     failed: tuple[Failed, ...]  # files that are set aside, or could not be read and are not known, the latest
     num_failed: int
-    sizes: tuple[Kept, ...]  # the largest first
+    sizes: tuple[FolderPart, ...]  # the largest first
     in_trash: int  # takings that can still be put back: what they hold is not gone yet
 
     @property
@@ -97,13 +104,15 @@ def failures(jobs: Jobs, known: Container[str]) -> Iterator[Failed]:
                 yield each
 
 
-def sizes(data: Path) -> tuple[Kept, ...]:
+def sizes(data: Path) -> tuple[FolderPart, ...]:
     """Bytes of each part of the library's folder, the largest first."""
     totals: dict[str, int] = {}
     for path, size in files_of(data):
         name = part_of(path.relative_to(data))
         totals[name] = totals.get(name, 0) + size
-    return tuple(Kept(name=name, size_bytes=size) for name, size in sorted(totals.items(), key=lambda row: -row[1]))
+    return tuple(
+        FolderPart(name=name, size_bytes=size) for name, size in sorted(totals.items(), key=lambda row: -row[1])
+    )
 
 
 def part_of(path: Path) -> str:
@@ -128,7 +137,7 @@ def files_of(data: Path) -> Iterator[tuple[Path, int]]:
                 continue
 
 
-def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
+def search_traces(text: str, data: Path, store: RegionStore) -> list[LeftoverText]:
     """Where a text (a path, a name, a sentence) still stands in the library's own files, letter by letter.
 
     The index of words holds no text but words: it is asked whether a region has all of them, one after the other.
@@ -144,9 +153,9 @@ def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
     own = {f"{path}{ending}" for path in databases for ending in ENDINGS}
     counts = {path: count_in_database(path, needle) for path in databases}
     counts |= {path: count_in(path, needle) for path, _ in files_of(data) if str(path) not in own}
-    found = [Found(path=str(path), count=count) for path, count in counts.items() if count]
+    found = [LeftoverText(path=str(path), count=count) for path, count in counts.items() if count]
     hits = store.count_phrase(text)
-    return found + ([Found(path="words", count=hits)] if hits else [])
+    return found + ([LeftoverText(path="words", count=hits)] if hits else [])
 
 
 def databases_of(data: Path, store: RegionStore) -> list[Path]:
@@ -186,3 +195,105 @@ def count_in(path: Path, needle: bytes) -> int:
     except (OSError, BadFile):  # it went, or leads elsewhere, or nobody may read it: then nothing of ours is in it
         return 0
     return count
+
+
+VERIFY, REPAIR = "verify", "repair"  # kinds of jobs
+CACHE = "the cache"  # what a fault of the cache file is listed under
+HISTORY, JOBS = "the history", "the table of jobs"  # what a problem of these files is listed under
+WHOLE_INDEX = "the index"  # what a problem of the store as a whole is listed under
+FROM_BACKUP = "What is gone is only in a backup; what is there now is taken as it is"
+ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryCheck:
+    """Checks one library, and repairs it."""
+
+    store: RegionStore
+    jobs: Jobs
+    history: History
+    config: Config
+
+    def verify(self, task: Task) -> str:
+        """No payload. Every problem becomes a failed item."""
+        count = 0
+        for problem in self._problems(task):
+            task.fail(problem.path or f"{WHOLE_INDEX} ({count + 1})", problem.detail)
+            count += 1
+        if task.stopping:
+            return "stopped before everything was looked at"
+        return "everything agrees" if not count else f"{count} things do not agree; repair mends them"
+
+    def repair(self, task: Task) -> str:
+        """Payload: forget (what is gone). What cannot be mended here stays a failed item."""
+        anew: list[str] = []
+        gone: list[str] = []
+        for number, problem in enumerate(self._problems(task), start=1):
+            if not problem.path:
+                task.fail(f"{WHOLE_INDEX} ({number})", f"{problem.detail} {ANEW}")
+            elif problem.path in (HISTORY, JOBS):
+                task.fail(problem.path, f"{problem.detail} {FROM_BACKUP}")
+            elif problem.path in (CACHE, WORDS):
+                continue
+            elif is_gone(problem.path):
+                gone.append(problem.path)
+            else:
+                anew.append(problem.path)
+        if task.stopping:
+            return "stopped; nothing was changed"
+        self.store.renew_cache()
+        if self.store.num_lost():
+            self._index_again()
+        for file in (self.store, self.history, self.jobs):
+            file.accept()
+        again = sorted(set(anew))
+        if again:
+            self.jobs.add(INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True)
+        return f"the cache is new, {len(again)} files are read again{self._dispose(gone, task)}"
+
+    def _index_again(self) -> None:
+        """Look again at all that is known to have been indexed, for what the index has lost; the rest is left alone."""
+        paths = {str(path) for job in self.jobs.find(kinds=(INDEX,), limit=-1) for path in job.payload.get("paths", ())}
+        there = sorted(filter(os.path.lexists, paths))
+        if there:
+            self.jobs.add(
+                INDEX, {"paths": there, "forget": False}, title=f"Index {len(there)} paths again", unique=True
+            )
+
+    def _dispose(self, gone: list[str], task: Task) -> str:
+        """Take out what is gone, if that is wished; else list it."""
+        if task.job.payload.get("forget"):
+            return f", {self.store.remove_places(gone)} that are gone were taken out"
+        for path in gone:
+            task.fail(path, "It is not there any more. Repair with --forget takes it out")
+        return ""
+
+    def _problems(self, task: Task) -> Iterator[StoreProblem]:
+        """The store, then its cache, then every file on the disk."""
+        task.report(0, None, "the index")
+        inside = self.store.problems()
+        yield from inside
+        for name, file in ((HISTORY, self.history), (JOBS, self.jobs)):
+            yield from (StoreProblem(path=name, detail=detail) for detail in file.problems())
+        fault = "" if inside else self.store.cache_fault()  # it is compared with a sound store only
+        if fault:
+            yield StoreProblem(path=CACHE, detail=fault)
+        stamps = self.store.stamps()
+        for done, (path, stamp) in enumerate(sorted(stamps.items())):
+            if task.stopping:
+                return
+            task.report(done, len(stamps), path)
+            detail = self._difference(path, stamp)
+            if detail:
+                yield StoreProblem(path=path, detail=detail)
+        task.report(len(stamps), len(stamps), "")
+
+    def _difference(self, path: str, stamp: Stamp) -> str:
+        """How the file differs from what was indexed; empty if it does not."""
+        if is_gone(path):
+            return "It is not there any more."
+        try:
+            file = open_file(path, self.config.parse)
+        except (BadFile, NothingThere) as error:
+            return str(error)
+        return "" if file.digest == stamp.digest else "It has changed since it was indexed."

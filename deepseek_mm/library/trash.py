@@ -1,4 +1,6 @@
-"""The trash: what was taken out of the library and can be put back for a while.
+"""The trash, from which removed files can be put back for a while, and the clean-up of what a killed process left.
+
+Their names carry the process that made them, so whoever comes next can tell which of them nobody will finish.
 
 One file per taking below DATA/trash, named by a token: a small store with all that was known (`index.trash`). It is
 whole on the disk before the library forgets, and goes after the library has everything again. So a kill at any moment
@@ -7,16 +9,59 @@ leaves a file known in one of the two at least, and the library keeps what it kn
 
 import re
 import secrets
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from deepseek_mm.ages import Ages
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError, NothingThere
-from deepseek_mm.library.leftovers import remove
+from deepseek_mm.storage.owner import process_start
 from index.errors import OtherStore
 from index.store import RegionStore
+
+OWNED = re.compile(
+    r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-"
+)  # as deepseek_mm.storage.exchange names drafts
+DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-")
+
+
+def sweep(data: Path, *, everything: bool = False) -> None:
+    """Remove what dead processes left in a library's folder; with `everything` what living ones are at as well."""
+    for path in within(data):
+        if DRAFT.search(path.name) if everything else is_orphan(path):
+            remove(path)
+
+
+def sweep_drafts_of(target: Path) -> None:
+    """Remove what dead processes left beside a file that they were writing."""
+    for path in target.parent.glob("*.draft"):
+        if path.name.startswith(f"{target.name}.") and is_orphan(path):
+            remove(path)
+
+
+def within(data: Path) -> Iterable[Path]:
+    """Wherever drafts and rooms are made."""
+    return [*data.glob("*"), *data.glob("spaces/*/*"), *data.glob("trash/*")]
+
+
+def is_orphan(path: Path) -> bool:
+    """Whether its name is one of ours, and its process is gone."""
+    found = OWNED.search(path.name)
+    return found is not None and process_start(int(found[1] or found[2])) == ""
+
+
+def remove(path: Path) -> None:
+    """A file or a folder; what cannot be removed now is left to the next one who sweeps."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
+
 
 FOLDER = "trash"
 TOKEN = re.compile(r"[0-9a-f]{16}")
@@ -54,7 +99,7 @@ class Trash:
         self._taken += [taken] if count else []
         return taken
 
-    def taken(self, younger_s: float) -> list[Taken]:
+    def list_taken(self, younger_s: float) -> list[Taken]:
         """What this process took out not longer ago than that and was not put back, the newest first."""
         self._taken = [each for each in self._taken if self._file(each.token).exists()]
         return [each for each in reversed(self._taken) if self._ago_s(self._file(each.token)) <= younger_s]

@@ -23,7 +23,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse.links import MARK, open_plain
 from deepseek_mm.parse.workers.client import read_rows
-from deepseek_mm.parse.workers.directory import DAMAGE, entry_of
+from deepseek_mm.parse.workers.wire import DAMAGE, entry_of
 
 ENCRYPTED = 1  # bit of a member's flags
 UTF8_NAME = 0x800
@@ -39,7 +39,7 @@ Failure = tuple[str, str]  # a path, and a sentence that names it and says why i
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class ArchiveListing:
     """What an archive holds."""
 
     members: tuple[str, ...]  # full paths of what can be read, sorted
@@ -55,7 +55,7 @@ def split(path: str) -> tuple[str, str] | None:
     return None
 
 
-def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], bool]) -> Listing:
+def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], bool]) -> ArchiveListing:
     """The members whose names are wanted, and why others of them cannot be read. BadFile if none can."""
     files = directory(archive)
     kept = (name for name in files if is_reported(name) or (is_seen(name) and (wanted(name) or is_nested(name))))
@@ -75,7 +75,7 @@ def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], b
         )
     paths = {name: archive + MARK + name for name in names}
     failed += [(paths[name], f"{paths[name]} {reason}") for name, reason in reasons.items() if reason]
-    return Listing(members=tuple(paths[name] for name in names if not reasons[name]), failed=tuple(failed))
+    return ArchiveListing(members=tuple(paths[name] for name in names if not reasons[name]), failed=tuple(failed))
 
 
 def member_status(archive: str, member: str) -> tuple[int, int] | None:
@@ -102,7 +102,7 @@ def member(archive: str, name: str, config: ParseConfig) -> Iterator[zipfile.Zip
     if reason := refusal(info, name, config):
         raise BadFile(f"{path} {reason}")
     try:
-        with open_plain(archive) as file, opened(file, info) as unpacked:
+        with open_plain(archive) as file, open_entry(file, info) as unpacked:
             yield unpacked
     except BadFile:
         raise
@@ -212,7 +212,7 @@ def readable_name(info: zipfile.ZipInfo) -> str:
     return f"{plain}/" if name.endswith("/") else plain
 
 
-def opened(file: IO[bytes], info: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+def open_entry(file: IO[bytes], info: zipfile.ZipInfo) -> zipfile.ZipExtFile:
     """What unpacks the bytes that follow the member's own header."""
     file.seek(info.header_offset)
     header = file.read(LOCAL_HEADER.size)

@@ -15,9 +15,8 @@ from zipfile import ZipExtFile
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
-from deepseek_mm.parse.formats import format_of, named_format
+from deepseek_mm.parse.formats import File, Format, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.parse.nouns import File, Format
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
@@ -31,11 +30,11 @@ def open_file(path: str | os.PathLike[str], config: ParseConfig) -> File:
     inside = in_archive(name)
     if inside is None:
         with plain_file(name) as (stream, modified_ns):
-            data, form = taken(stream, name, config, size_bytes=os.fstat(stream.fileno()).st_size)
+            data, form = read_limited(stream, name, config, size_bytes=os.fstat(stream.fileno()).st_size)
     else:
         modified_ns = (archive.member_status(*inside) or (0, 0))[1]
         with archive.member(*inside, config) as stream:
-            data, form = taken(stream, name, config, size_bytes=0)
+            data, form = read_limited(stream, name, config, size_bytes=0)
     digest = hashlib.sha256(data).hexdigest()
     return File(path=name, data=data, digest=digest, size_bytes=len(data), modified_ns=modified_ns, format=form)
 
@@ -109,7 +108,9 @@ def plain_file(name: str) -> Iterator[tuple[IO[bytes], int]]:
         raise BadFile(f"{name} cannot be read: {error.strerror}. Check its permissions and its disk") from error
 
 
-def taken(stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig, *, size_bytes: int) -> tuple[bytes, Format]:
+def read_limited(
+    stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig, *, size_bytes: int
+) -> tuple[bytes, Format]:
     """All bytes of a file of a known kind within the limit; of a larger one, as far as its size is known, no more than
     its head is read.
     """

@@ -38,7 +38,7 @@ MOST_REASONS = 3  # in one message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FileList:
     """What the paths hold."""
 
     files: tuple[str, ...]  # absolute, in the order of the paths given, sorted within each
@@ -46,7 +46,7 @@ class Found:
     left_out: tuple[LeftOut, ...] = ()  # files and whole folders, with why, in the order they were met
 
 
-def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig, *, roots: Sequence[str] = ()) -> Found:
+def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig, *, roots: Sequence[str] = ()) -> FileList:
     """Every file that is given, or lies below a folder or in an archive given; a path has no links in it
     (`files.real_path`). With `parse.follow_links` also what links below the folders lead to, inside `roots`.
 
@@ -64,7 +64,7 @@ def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig, *, 
     if not files:
         reasons = "; ".join(reason for _, reason in failed[:MOST_REASONS])
         raise NothingThere(reasons or "nothing to index. Name a folder of photos and documents")
-    return Found(files=tuple(files), failed=tuple(failed), left_out=tuple(left_out))
+    return FileList(files=tuple(files), failed=tuple(failed), left_out=tuple(left_out))
 
 
 def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: list[LeftOut]) -> list[str]:
@@ -75,9 +75,9 @@ def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: li
         return []
     if os.path.isdir(path):
         names = walk(path, is_readable, failed, left_out=left_out)
-        found = [file for name in names for file in opened(name, config, failed)]
+        found = [file for name in names for file in expand_archive(name, config, failed)]
     else:
-        found = opened(path, config, failed)
+        found = expand_archive(path, config, failed)
     if not found and len(failed) == known:
         why = f". {in_words(left_out[kept:])} were left out" if len(left_out) > kept else ""
         reason = f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name{why}"
@@ -110,7 +110,7 @@ def is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def opened(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
+def expand_archive(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
     """The members of an archive; any other file as it is."""
     form = named_format(path)
     if form is None or form.kind != "archive" or in_archive(path) is not None:
@@ -136,22 +136,24 @@ def walk(
     left_out = [] if left_out is None else left_out
     scopes: dict[str, Scope] = {}
 
-    def missed(error: OSError) -> None:
+    def note_error(error: OSError) -> None:
         reason = f"{error.filename} cannot be looked into: {error.strerror}. Check its permissions"
         failed.append((str(error.filename), reason))
 
     found = []
-    for here, folders, names in os.walk(folder, onerror=missed):
+    for here, folders, names in os.walk(folder, onerror=note_error):
         around = scopes.pop(here, None)
         scope = scope_at(here) if around is None else scope_below(around, here, [*folders, *names])
         if LIBRARY_MARK in names:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not is_hidden(name))
-        folders[:] = [name for name in folders if not noted(why_folder, scope, os.path.join(here, name), left_out)]
+        folders[:] = [
+            name for name in folders if not note_left_out(why_folder, scope, os.path.join(here, name), left_out)
+        ]
         scopes |= {os.path.join(here, name): scope for name in folders}
         paths = [os.path.join(here, name) for name in sorted(names) if is_met(name, wanted)]
-        found += [path for path in paths if not noted(why_file, scope, path, left_out)]
+        found += [path for path in paths if not note_left_out(why_file, scope, path, left_out)]
     return found
 
 
@@ -165,7 +167,7 @@ def is_met(name: str, wanted: Callable[[str], bool]) -> bool:
     return bool(SECRET.fullmatch(name)) or (not name.startswith(".") and wanted(name))
 
 
-def noted(why: Callable[[Scope, str], Reason | None], scope: Scope, path: str, left_out: list[LeftOut]) -> bool:
+def note_left_out(why: Callable[[Scope, str], Reason | None], scope: Scope, path: str, left_out: list[LeftOut]) -> bool:
     """Whether the path is left out, which is written down with the reason."""
     reason = why(scope, path)
     if reason is not None:

@@ -28,7 +28,7 @@ PROSE = 200  # characters of a docstring that is worth reading
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Package:
+class InstalledPackage:
     """One installed package, or one module of Python's own library."""
 
     name: str
@@ -42,9 +42,9 @@ class Package:
 
 
 @lru_cache(maxsize=2)
-def packages(limit: int = 100_000) -> tuple[Package, ...]:
+def packages(limit: int = 100_000) -> tuple[InstalledPackage, ...]:
     """At most `limit` of those that may be read, by name, Python's own modules among them. Looked for once."""
-    found = {package.name: package for package in (*_installed(), *_builtin())}
+    found = {package.name: package for package in (*_installed_packages(), *_builtin())}
     return tuple(found[name] for name in sorted(found))[:limit]
 
 
@@ -65,14 +65,16 @@ def _licences(classifiers: list[str]) -> list[str]:
     return [name for name in named if name != "OSI Approved"]
 
 
-def _installed() -> Iterator[Package]:
+def _installed_packages() -> Iterator[InstalledPackage]:
     for package in distributions():
         told = package.metadata
         expression, field = ((told.get_all(name) or [""])[0] for name in ("License-Expression", "License"))
         classifiers = told.get_all("Classifier") or []
         if is_allowed(expression, classifiers, field):
             named = expression or ", ".join(_licences(classifiers)) or field
-            yield Package(name=told["Name"], description=_description(package), files=_files(package), licence=named)
+            yield InstalledPackage(
+                name=told["Name"], description=_description(package), files=_files(package), licence=named
+            )
 
 
 def _description(package: Distribution) -> str:
@@ -85,13 +87,13 @@ def _files(package: Distribution) -> tuple[Path, ...]:
     return tuple(sorted(Path(str(package.locate_file(path))) for path in paths))
 
 
-def _builtin() -> Iterator[Package]:
+def _builtin() -> Iterator[InstalledPackage]:
     """Every module or folder of Python's library counts as a package: they have little in common."""
     for path in sorted(Path(sysconfig.get_paths()["stdlib"]).iterdir()):
         files = [path] if path.suffix == ".py" else sorted(path.rglob("*.py")) if path.is_dir() else []
         kept = [file for file in files if SKIPPED.isdisjoint(file.parts) and "site-packages" not in file.parts]
         if kept:
-            yield Package(name=f"python {path.stem}", description="", files=tuple(kept))
+            yield InstalledPackage(name=f"python {path.stem}", description="", files=tuple(kept))
 
 
 def read_source(path: Path) -> str:

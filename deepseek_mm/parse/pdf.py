@@ -16,8 +16,8 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, File, Piece
-from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
+from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.text import Paragraph, Passage, TextLine, pack
 from index import Box
 
 INSIDE = threading.RLock()  # a collector of garbage may close a document while the same thread is inside
@@ -29,7 +29,7 @@ TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a
 
 def read_pdf(file: File, config: ParseConfig) -> Contents:
     """The pages of a PDF, drawn and read when their pieces are asked for."""
-    with opened(file) as pdf:
+    with open_pdf(file) as pdf:
         count = len(pdf)
     note = f"Only the first {config.max_pages:,} of its {count:,} pages are read (parse.max_pages)."
     pieces = pages(file, min(count, config.max_pages), config)
@@ -38,17 +38,17 @@ def read_pdf(file: File, config: ParseConfig) -> Contents:
 
 def read_pdf_page(file: File, page: int) -> Image:
     """The picture of one page, from 1."""
-    with opened(file) as pdf:
+    with open_pdf(file) as pdf:
         if not 1 <= page <= len(pdf):
             raise BadFile(f"{file.path} has no page {page}: it has {len(pdf):,}. Name one of them")
         try:
-            return drawn(pdf[page - 1])[0]
+            return render_page(pdf[page - 1])[0]
         except pdfium.PdfiumError as error:
             raise BadFile(f"page {page} of {file.path} is damaged: {error} Copy it again") from error
 
 
 @contextmanager
-def opened(file: File) -> Iterator[pdfium.PdfDocument]:
+def open_pdf(file: File) -> Iterator[pdfium.PdfDocument]:
     """The document, for this thread alone."""
     with INSIDE:
         try:
@@ -69,7 +69,7 @@ def pages(file: File, count: int, config: ParseConfig) -> Iterator[Piece]:
     good = 0
     for number in range(1, count + 1):
         try:
-            with opened(file) as pdf:
+            with open_pdf(file) as pdf:
                 found = tuple(page_pieces(pdf[number - 1], number, config))
         except pdfium.PdfiumError:
             continue
@@ -81,13 +81,13 @@ def pages(file: File, count: int, config: ParseConfig) -> Iterator[Piece]:
 
 def page_pieces(page: pdfium.PdfPage, number: int, config: ParseConfig) -> Iterator[Piece]:
     """One page."""
-    image, place = drawn(page)
+    image, place = render_page(page)
     yield Piece(kind="page", image=image, box_px=(0, 0, *image.size), page=number)
     for passage in pack(paragraphs(lines_of(page, place, image.size)), config.chunk_chars):
-        yield Piece(kind="text", text=joined(passage), box_px=around(passage), page=number)
+        yield Piece(kind="text", text=running_text(passage), box_px=around(passage), page=number)
 
 
-def drawn(page: pdfium.PdfPage) -> tuple[Image, pdfium.PdfPosConv]:
+def render_page(page: pdfium.PdfPage) -> tuple[Image, pdfium.PdfPosConv]:
     """The page's picture, and what turns a place on the page into one in the picture."""
     bitmap = page.render(scale=LONG_SIDE_PX / max(*page.get_size(), 1))
     image: Image = bitmap.to_pil().convert("RGB")
@@ -97,7 +97,7 @@ def drawn(page: pdfium.PdfPage) -> tuple[Image, pdfium.PdfPosConv]:
     return image, place
 
 
-def lines_of(page: pdfium.PdfPage, place: pdfium.PdfPosConv, size: tuple[int, int]) -> Iterator[Line]:
+def lines_of(page: pdfium.PdfPage, place: pdfium.PdfPosConv, size: tuple[int, int]) -> Iterator[TextLine]:
     """The lines of letters as PDFium orders them, each with its box."""
     letters = page.get_textpage()
     codes = [raw.FPDFText_GetUnicode(letters, at) for at in range(letters.count_chars())]
@@ -108,7 +108,7 @@ def lines_of(page: pdfium.PdfPage, place: pdfium.PdfPosConv, size: tuple[int, in
         text = readable(codes[start:at])
         box = box_of(letters, start, at - start, place, size) if text else None
         if box is not None:
-            yield Line(text=text, box_px=box)
+            yield TextLine(text=text, box_px=box)
         start = at + 1
     letters.close()
 
@@ -136,9 +136,9 @@ def box_of(
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def paragraphs(lines: Iterator[Line]) -> Iterator[Paragraph]:
+def paragraphs(lines: Iterator[TextLine]) -> Iterator[Paragraph]:
     """Lines that follow closely, in letters of one size."""
-    block: list[Line] = []
+    block: list[TextLine] = []
     opens = False
     for line in lines:
         before = block[-1] if block else None
@@ -163,7 +163,7 @@ def begins(before: Box, box: Box) -> bool:
     return box[3] - box[1] > TALLER * (before[3] - before[1]) or box[3] <= before[1]
 
 
-def joined(passage: Passage) -> str:
+def running_text(passage: Passage) -> str:
     """The passage as running text, with an empty line between paragraphs."""
     return "\n\n".join(" ".join(line.text for line in lines) for lines in passage)
 

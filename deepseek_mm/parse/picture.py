@@ -1,4 +1,9 @@
-"""The bytes of a picture become an upright RGB picture, or an error that says why not.
+"""The bytes of a picture become an upright 8-bit sRGB picture, or an error that says why not.
+
+A colour profile says what the numbers mean: the same three numbers are one red in sRGB and a stronger one in Display
+P3. A profile that calls itself sRGB costs a look at its name; any other is applied by LittleCMS to the reduced picture.
+A profile that is damaged, or of another kind of colour than the picture, is ignored: colours a little off are better
+than no picture.
 
 Nothing is decoded before the size is known to be within the limit, and half a picture is no picture. The parts after
 this one need a few hundred pixels, so a large picture comes back reduced to LONG_SIDE_PX; the width and height stay
@@ -14,8 +19,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image as PILImage
-from PIL import ImageChops
+from PIL import ImageChops, ImageCms
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Image
@@ -28,10 +34,62 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture
-from deepseek_mm.parse import jpeg
-from deepseek_mm.parse.colour import small_rgb
-from deepseek_mm.parse.exif import Camera, read_exif
-from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse import image_metadata
+from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.image_metadata import Camera, read_exif
+
+MODES = ("RGB", "L", "CMYK", "LAB")  # that a profile may be for
+INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC  # white stays white
+
+
+def small_rgb(image: Image, icc: bytes = b"") -> Image:
+    """The picture in sRGB: 16 bits become 8, and what is transparent shows white."""
+    colours = eight_bits(image)
+    clear = "transparency" in image.info or colours.mode in ("RGBA", "LA", "PA", "RGBa")
+    small, alpha = reduce_size(colours, clear=clear)
+    rgb = to_srgb(small, icc)
+    if alpha is None:
+        return rgb
+    return PILImage.composite(rgb, PILImage.new("RGB", rgb.size, "white"), alpha)
+
+
+def eight_bits(image: Image) -> Image:
+    """Grey with more than 8 bits as 8: of 16 the upper half, of any other from the lowest value to the highest."""
+    if image.mode.startswith("I;16"):
+        return PILImage.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode not in ("I", "F"):
+        return image
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    low, high = values.min(), values.max()
+    return PILImage.fromarray(((values - low) * (255 / max(high - low, 1e-30))).round().astype(np.uint8))
+
+
+def reduce_size(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
+    """The reduced picture in a mode that a profile can be for, and how opaque it is.
+
+    What is transparent often has some hidden colour, so a clear picture is reduced with its alpha.
+    """
+    if clear or image.mode not in MODES:
+        image = image.convert("RGBA" if clear else "RGB")
+    image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))
+    return (image.convert("RGB"), image.getchannel("A")) if clear else (image, None)
+
+
+def to_srgb(image: Image, icc: bytes) -> Image:
+    """RGB, L, CMYK or LAB as sRGB by the profile that came with it, or without one."""
+    if not icc:
+        return image.convert("RGB")
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if ImageCms.getProfileDescription(profile).startswith("sRGB"):
+            return image.convert("RGB")
+        screen = ImageCms.createProfile("sRGB")
+        changed = ImageCms.profileToProfile(image, profile, screen, renderingIntent=INTENT, outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):
+        return image.convert("RGB")
+    assert changed is not None, "profileToProfile returns a picture unless it works in place"
+    return changed
+
 
 UPRIGHT = {  # EXIF orientation -> how to turn the picture; 1 is upright already
     2: Turn.FLIP_LEFT_RIGHT,
@@ -48,7 +106,7 @@ DAMAGE = (*FAULTS, struct.error, zlib.error, PILImage.DecompressionBombError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedPicture:
     """A picture with its header read and no pixel decoded."""
 
     image: ImageFile
@@ -57,7 +115,7 @@ class Opened:
     turned: bool = False  # decoding it turns it upright
 
 
-Opener = Callable[[bytes], Opened]
+Opener = Callable[[bytes], OpenedPicture]
 
 
 def picture(opener: Opener) -> Callable[[File, ParseConfig], Contents]:
@@ -79,7 +137,7 @@ def decode(
         opened = opener(data)
         check_size(opened.image, name=name, max_pixels=config.max_pixels)
         size, note = opened.image.size, note_on(opened.image)
-        small = small_rgb(decoded(opened.image, config.draft_px), opened.icc)
+        small = small_rgb(decode_pixels(opened.image, config.draft_px), opened.icc)
     except BadPicture:
         raise
     except DAMAGE as error:
@@ -111,7 +169,7 @@ def note_on(image: ImageFile) -> str:
     return f"Only the first of its {frames:,} pictures is shown." if frames > 1 else ""
 
 
-def decoded(image: ImageFile, draft_px: int) -> Image:
+def decode_pixels(image: ImageFile, draft_px: int) -> Image:
     """The picture with its pixels; a huge JPEG at half, a quarter or an eighth of its size."""
     image.draft(None, (draft_px, draft_px))
     image.load()
@@ -120,57 +178,57 @@ def decoded(image: ImageFile, draft_px: int) -> Image:
     return image
 
 
-def open_jpeg(data: bytes) -> Opened:
+def open_jpeg(data: bytes) -> OpenedPicture:
     """A whole JPEG file; its notes never reach the decoder, since a damaged note must not cost the picture."""
-    if not jpeg.is_whole(data):
+    if not image_metadata.is_whole(data):
         raise ValueError("the end of the picture is missing")
-    image = JpegImageFile(io.BytesIO(jpeg.without_notes(data)))
-    return Opened(image=image, exif=jpeg.exif_of(data), icc=jpeg.icc_of(data))
+    image = JpegImageFile(io.BytesIO(image_metadata.without_notes(data)))
+    return OpenedPicture(image=image, exif=image_metadata.exif_of(data), icc=image_metadata.icc_of(data))
 
 
-def open_png(data: bytes) -> Opened:
+def open_png(data: bytes) -> OpenedPicture:
     """A PNG file, animated ones by their first picture."""
     return with_notes(PngImageFile(io.BytesIO(data)))
 
 
-def open_webp(data: bytes) -> Opened:
+def open_webp(data: bytes) -> OpenedPicture:
     """A WebP file."""
     return with_notes(WebPImageFile(io.BytesIO(data)))
 
 
-def open_gif(data: bytes) -> Opened:
+def open_gif(data: bytes) -> OpenedPicture:
     """A GIF file."""
     return with_notes(GifImageFile(io.BytesIO(data)))
 
 
-def open_bmp(data: bytes) -> Opened:
+def open_bmp(data: bytes) -> OpenedPicture:
     """A Windows bitmap."""
     return with_notes(BmpImageFile(io.BytesIO(data)))
 
 
-def open_tiff(data: bytes) -> Opened:
+def open_tiff(data: bytes) -> OpenedPicture:
     """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
     return replace(with_notes(Tiff(io.BytesIO(data))), exif=data, turned=True)
 
 
-def open_heif(data: bytes) -> Opened:
+def open_heif(data: bytes) -> OpenedPicture:
     """A HEIC or HEIF file, as phones write them; decoding turns it, and takes the word of the camera out."""
     from pillow_heif import HeifImageFile
 
     return with_notes(HeifImageFile(io.BytesIO(data)))
 
 
-def open_avif(data: bytes) -> Opened:
+def open_avif(data: bytes) -> OpenedPicture:
     """An AVIF file."""
     from PIL.AvifImagePlugin import AvifImageFile
 
     return with_notes(AvifImageFile(io.BytesIO(data)))
 
 
-def with_notes(image: ImageFile) -> Opened:
+def with_notes(image: ImageFile) -> OpenedPicture:
     """A picture whose notes Pillow has found."""
     exif, icc = image.info.get("exif"), image.info.get("icc_profile")
-    return Opened(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
+    return OpenedPicture(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
 
 
 class Tiff(TiffImageFile):

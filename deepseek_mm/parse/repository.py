@@ -18,8 +18,8 @@ from typing import Literal
 from pathspec import GitIgnoreSpec
 
 from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.formats import File
 from deepseek_mm.parse.links import open_plain
-from deepseek_mm.parse.nouns import File
 
 Reason = Literal["ignored", "vendored", "generated", "secret", "empty", "submodule", "link"]
 LeftOut = tuple[str, Reason]  # a path, of a file or a folder, and why

@@ -1,4 +1,7 @@
-"""Text files: bytes become letters, letters become passages with the lines that they stand on.
+"""Text files: bytes are decoded into lines, and lines are packed into passages.
+
+A passage never crosses a heading or a column, ends between paragraphs where it can and between lines where it must, and
+has at most the wished length. Only a line that is longer than that is broken, at the end of a sentence if there is one.
 
 Text says nothing about its encoding. A byte order mark decides; else it is UTF-8 if it can be, since other text hardly
 ever is by accident; else the encoding whose letters look most like a language. Bytes that are no text are refused
@@ -7,15 +10,81 @@ rather than shown as letters without sense.
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from charset_normalizer import from_bytes
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.nouns import Contents, File, Piece
-from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
-from index import Symbol
+from deepseek_mm.parse.formats import Contents, File, Piece
+from index import Box, Symbol
+
+EMPTY = -2  # length of an empty passage: the first paragraph needs no two newlines before it
+SHORT = 4  # a passage of less than a fourth of the wished length takes a part of the next paragraph as well
+STOPS = (re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]"), re.compile(r"[;:,]\s+"), re.compile(r"\s+"))  # best first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextLine:
+    """A line of text and its place: its number in a file, or its box on a page."""
+
+    text: str
+    number: int = 0
+    box_px: Box = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paragraph:
+    """Lines that belong together."""
+
+    lines: tuple[TextLine, ...]
+    opens: bool = False  # a heading, or the top of a column: a passage begins here
+
+    @property
+    def length(self) -> int:
+        """Letters, with a newline between lines."""
+        return sum(len(line.text) + 1 for line in self.lines) - 1
+
+    @property
+    def is_bare(self) -> bool:
+        """True for a heading without any text yet."""
+        return self.opens and len(self.lines) == 1
+
+
+Passage = tuple[tuple[TextLine, ...], ...]  # paragraphs, or the parts of them that fit
+
+
+def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
+    """Passages of at most `most` letters, in order; every line is in exactly one, but a long line in several parts."""
+    passage: list[list[TextLine]] = []
+    length, bare = EMPTY, False
+    for paragraph in paragraphs:
+        full = length + 2 + paragraph.length > most and length >= most // SHORT
+        breaks, begins = full or (paragraph.opens and not bare), True
+        for line in (part for whole in paragraph.lines for part in break_line(whole, most)):
+            if passage and (breaks or length + 1 + begins + len(line.text) > most):
+                yield tuple(map(tuple, passage))
+                passage, length, begins = [], EMPTY, True
+            passage += [[]] if begins else []
+            passage[-1].append(line)
+            length += 1 + begins + len(line.text)
+            breaks = begins = False
+        bare = paragraph.is_bare
+    if passage:
+        yield tuple(map(tuple, passage))
+
+
+def break_line(line: TextLine, most: int) -> Iterator[TextLine]:
+    """The line, or its parts of at most `most` letters."""
+    start, end = 0, len(line.text)
+    while end - start > most:
+        ends = [[stop.end() for stop in stops.finditer(line.text, start + most // 2, start + most)] for stops in STOPS]
+        stop = next((found[-1] for found in ends if found), start + most)
+        yield replace(line, text=line.text[start:stop].rstrip())
+        start = stop
+    yield replace(line, text=line.text[start:])
+
 
 MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -48,7 +117,7 @@ Title = tuple[int, str]  # level of a heading and its words
 
 def read_text(file: File, config: ParseConfig) -> Contents:
     """Plain text and Markdown, in passages."""
-    text, note = shortened(decode_text(file.data, name=file.path), config)
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
     return Contents(pieces=passages(text, config), note=note)
 
 
@@ -70,10 +139,10 @@ def letters(data: bytes, *, name: str) -> str:
     try:
         return data.decode("utf-8").replace("\0", "")
     except UnicodeDecodeError:
-        return data.decode(guessed(data, name=name), "replace").replace("\0", "")
+        return data.decode(guess_encoding(data, name=name), "replace").replace("\0", "")
 
 
-def guessed(data: bytes, *, name: str) -> str:
+def guess_encoding(data: bytes, *, name: str) -> str:
     """The encoding whose letters look most like a language; of equals the commonest."""
     sample = data if len(data) <= SAMPLE_BYTES else data[:SAMPLE_BYTES].rpartition(b"\n")[0] or data[:SAMPLE_BYTES]
     found = [match for match in from_bytes(sample, cp_isolation=ENCODINGS) if match.encoding in ENCODINGS]
@@ -88,7 +157,7 @@ def binary(data: bytes, name: str) -> BadFile:
     return BadFile(f"{name} is no text, whatever its name says: it begins with {data[:16]!r}. Give it its right ending")
 
 
-def shortened(text: str, config: ParseConfig) -> tuple[str, str]:
+def shorten_text(text: str, config: ParseConfig) -> tuple[str, str]:
     """As much of the text as is read, and a note if that is not all."""
     if len(text) <= config.max_chars:
         return text, ""
@@ -106,7 +175,7 @@ def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterat
         for level, name in (titles[line.number] for part in passage for line in part if line.number in titles):
             above = (*(title for title in above if title[0] < level), (level, name))
         lines = (first, last) if numbered else (0, 0)
-        yield Piece(kind="text", text=joined(passage), lines=lines, symbol=section(above))
+        yield Piece(kind="text", text=join_passage(passage), lines=lines, symbol=section(above))
 
 
 def title_of(block: Paragraph) -> Title:
@@ -124,15 +193,15 @@ def section(titles: Sequence[Title]) -> Symbol | None:
     return Symbol(name=titles[-1][1], parent=".".join(name for _, name in titles[:-1]), kind="section")
 
 
-def joined(passage: Passage) -> str:
+def join_passage(passage: Passage) -> str:
     """The passage as it is read, with an empty line between paragraphs."""
     return "\n\n".join("\n".join(line.text for line in lines) for lines in passage)
 
 
 def paragraphs(text: str) -> Iterator[Paragraph]:
     """Lines between empty ones; a heading begins a paragraph. Between fences is code, which has no headings."""
-    lines = [Line(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
-    block: list[Line] = []
+    lines = [TextLine(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
+    block: list[TextLine] = []
     opens = fenced = False
     for at, line in enumerate(lines):
         starts = not fenced and is_heading(line.text, lines[at + 1].text if at + 1 < len(lines) else "")

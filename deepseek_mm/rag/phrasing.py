@@ -93,7 +93,7 @@ def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[I
         before_it = text_of(said)
         said.append(made)
         told = decide(said, case.claims, case.evidence, model=lm.name)
-        whole = replace(told, trace=Trace.joined(ear.traces), **ids)  # type: ignore[arg-type]
+        whole = replace(told, trace=Trace.concatenate(ear.traces), **ids)  # type: ignore[arg-type]
         ends = word_ends(whole.text, start=len(before_it))
         for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
             if stop.is_set():

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepseek_mm.chance import expected
+from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.rag.context import Case
@@ -27,7 +27,7 @@ from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import worded
 from deepseek_mm.records import Evidence, Found, Query
 from deepseek_mm.see.analysis import add_features, only_once
-from deepseek_mm.threads import alone
+from deepseek_mm.threads import single_threaded
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
 
@@ -62,7 +62,7 @@ class Retriever:
         seen = {n: picture.look.vector_D for n, picture in examples.items()}
         vectors_QD = self.search.embed([query_of(case) for case in cases], seen=seen)
         meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
-        with alone():
+        with single_threaded():
             return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
 
     def _labelled(self, things: Sequence[Thing], vector_D: Floats, *, k: int, where: Filter) -> list[Hit]:
@@ -182,7 +182,7 @@ class Retriever:
         prior = self.config.rag.prior if program.library else 0.5
         shots = []
         for regions, row in zip(photos, presence_NT, strict=True):
-            seen = tuple((phrase, expected(float(p), prior)) for phrase, p in zip(program.wanted, row, strict=True))
+            seen = tuple((phrase, adjust_prior(float(p), prior)) for phrase, p in zip(program.wanted, row, strict=True))
             entries = [
                 Evidence(number=n, region=region, score=next(scores), siblings=regions, presence=seen)
                 for n, region in enumerate(regions, start=1)

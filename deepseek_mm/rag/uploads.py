@@ -18,12 +18,12 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.parse.files import real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis

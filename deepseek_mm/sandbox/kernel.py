@@ -19,7 +19,7 @@ MACHINE = platform.machine()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(result: int, what: str) -> int:
+def _raise_on_error(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -29,25 +29,25 @@ def _checked(result: int, what: str) -> int:
 def syscall(number: int, *args: Any, what: str) -> int:
     """A call by its number."""
     longs = [ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args]
-    return _checked(_libc.syscall(ctypes.c_long(number), *longs), what)
+    return _raise_on_error(_libc.syscall(ctypes.c_long(number), *longs), what)
 
 
 def prctl(option: int, *args: Any) -> int:
     """What a process asks for itself."""
     longs = [ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in args]
     longs += [ctypes.c_ulong(0)] * (4 - len(longs))
-    return _checked(_libc.prctl(option, *longs), f"prctl {option}")
+    return _raise_on_error(_libc.prctl(option, *longs), f"prctl {option}")
 
 
 def unshare(flags: int) -> None:
     """New namespaces for this process, or for its children where it is NEW_PID."""
-    _checked(_libc.unshare(flags), "unshare")
+    _raise_on_error(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
     """mount(2)."""
     words = [word.encode() if word else None for word in (source, target, kind)]
-    _checked(_libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
+    _raise_on_error(_libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
 
 
 def lock_mount(target: str, attributes: int, *, below: bool = True) -> None:
@@ -64,7 +64,7 @@ def enter(new_root: str) -> None:
     here = ctypes.c_char_p(b".")
     syscall(PIVOT_ROOT[MACHINE], here, here, what="pivot_root")
     detach = 2
-    _checked(_libc.umount2(b".", detach), "umount2")
+    _raise_on_error(_libc.umount2(b".", detach), "umount2")
     os.chdir("/")
 
 

@@ -15,10 +15,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from deepseek_mm.sandbox import filters, kernel, watch
-from deepseek_mm.sandbox.landlock import Rules
-from deepseek_mm.sandbox.nouns import Order
-from deepseek_mm.sandbox.walls import DEVICES, build
+from deepseek_mm.sandbox import kernel, process_tree, restrictions
+from deepseek_mm.sandbox.filesystem import DEVICES, build
+from deepseek_mm.sandbox.records import LaunchOrder
+from deepseek_mm.sandbox.restrictions import LandlockRules
 
 FIRST_UID, NUM_UIDS = 61184, 4096  # users that systemd hands to services for as long as they run: nobody else's
 LOOK_S = 0.03  # between two looks at what runs
@@ -32,7 +32,7 @@ Held = dict[str, str]  # wall -> "" where it stands, or why not
 def main() -> None:
     """Read the order, run, report as JSON to the file whose number is the argument."""
     report = int(sys.argv[1])
-    order = Order(**json.loads(sys.stdin.buffer.readline()))
+    order = LaunchOrder(**json.loads(sys.stdin.buffer.readline()))
     os.set_inheritable(report, False)
     kernel.prctl(kernel.SET_SUBREAPER, 1)
     told = Launcher(order).run()
@@ -42,7 +42,7 @@ def main() -> None:
 class Launcher:
     """One run."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: LaunchOrder) -> None:
         self.order, self.held = order, Held()
         self.root = os.geteuid() == 0
         self.uid = FIRST_UID + os.getpid() % NUM_UIDS if self.root else os.geteuid()
@@ -113,20 +113,20 @@ class Launcher:
 
     def too_much(self, keeper: int) -> str:
         """The limit that is passed now, if one is."""
-        pids = watch.below(keeper)
-        now_mb = sum(map(watch.memory_mb, pids))
+        pids = process_tree.below(keeper)
+        now_mb = sum(map(process_tree.memory_mb, pids))
         self.peak_mb = max(self.peak_mb, now_mb)
         if now_mb > self.order.memory_mb:
             return "memory"
         if len(pids) > self.order.processes + OWN:  # the kernel should have seen to it
             return "processes"
-        return "disk" if watch.folder_mb(self.order.folder) > self.order.disk_mb else ""
+        return "disk" if process_tree.folder_mb(self.order.folder) > self.order.disk_mb else ""
 
     def end(self, keeper: int) -> bool:
         """Nothing of it is left."""
         with suppress(ProcessLookupError):
             os.kill(keeper, signal.SIGKILL)
-        return watch.end_all(os.getpid())
+        return process_tree.end_all(os.getpid())
 
     def heard(self) -> dict[str, Any]:
         """What the keeper and the program said of themselves."""
@@ -171,10 +171,10 @@ class Keeper:
             return
         spaces = {"network": kernel.NEW_NET, "ipc": kernel.NEW_IPC | kernel.NEW_UTS, "files": kernel.NEW_NS}
         for name, flag in spaces.items():
-            self.held[name] = self.tried(lambda flag=flag: kernel.unshare(flag)) if self.alone else "no namespaces"
+            self.held[name] = self.try_step(lambda flag=flag: kernel.unshare(flag)) if self.alone else "no namespaces"
         if not self.held["files"]:
             order = self.order
-            self.held["files"] = self.tried(lambda: build(order))
+            self.held["files"] = self.try_step(lambda: build(order))
             if not self.held["files"]:
                 self.folder = order.home
 
@@ -219,7 +219,7 @@ class Keeper:
     def limit(self) -> None:
         """What one process may take; what all take together is watched from outside."""
         order = self.order
-        others = 0 if self.alone or self.root else watch.threads_of(self.uid)
+        others = 0 if self.alone or self.root else process_tree.threads_of(self.uid)
         os.nice(NICE)
         for what, most in (
             (resource.RLIMIT_AS, order.memory_mb * 2**20),
@@ -233,13 +233,13 @@ class Keeper:
         ):
             kernel.limit(what, most)
 
-    def rules(self) -> Rules | None:
+    def rules(self) -> LandlockRules | None:
         """What Landlock will grant, while the paths can still be opened."""
         self.held["landlock"] = "left out"
         if "landlock" in self.order.avoid:
             return None
         try:
-            rules = Rules()
+            rules = LandlockRules()
             rules.grant(self.order.reads)
             rules.grant((self.folder, *DEVICES), write=True)
         except OSError as error:
@@ -252,10 +252,10 @@ class Keeper:
     def renounce(self) -> None:
         """Another user, and no privileges, now or later."""
         if self.root:
-            self.held["user"] = self.tried(self.leave_root)
+            self.held["user"] = self.try_step(self.leave_root)
         else:
             self.held["user"] = ""
-        self.held["privileges"] = self.tried(kernel.drop_capabilities)
+        self.held["privileges"] = self.try_step(kernel.drop_capabilities)
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
         kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)
 
@@ -264,19 +264,19 @@ class Keeper:
         os.setresgid(self.uid, self.uid, self.uid)
         os.setresuid(self.uid, self.uid, self.uid)
 
-    def forbid(self, rules: Rules | None) -> None:
+    def forbid(self, rules: LandlockRules | None) -> None:
         """The last walls: from here on even this process is a stranger."""
         if rules is not None:
             rules.hold()
         os.set_inheritable(self.theirs, False)
         os.closerange(3, self.theirs)
         os.closerange(self.theirs + 1, self.order.open_files)
-        if "filter" in self.order.avoid or (why := filters.why_not()):
+        if "filter" in self.order.avoid or (why := restrictions.why_not()):
             self.held["calls"] = "left out" if "filter" in self.order.avoid else why
             return
-        self.held["calls"] = self.tried(lambda: filters.hold(only=0 if self.alone else os.getpid()))
+        self.held["calls"] = self.try_step(lambda: restrictions.hold(only=0 if self.alone else os.getpid()))
 
-    def tried(self, step: Any) -> str:
+    def try_step(self, step: Any) -> str:
         """Nothing if it went well, else why not."""
         try:
             step()

@@ -21,9 +21,9 @@ from typing import Any, cast
 
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
-from deepseek_mm.sandbox.nouns import EndedBy, Language, Order, Protection, Ran
-from deepseek_mm.sandbox.walls import DEVICES, choose_home
-from deepseek_mm.sandbox.watch import empty
+from deepseek_mm.sandbox.filesystem import DEVICES, choose_home
+from deepseek_mm.sandbox.process_tree import empty
+from deepseek_mm.sandbox.records import EndedBy, Language, LaunchOrder, Protection, Ran
 
 ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
 OWN_CODE = (str(ROOT / "deepseek_mm"),)  # what the launcher is, in bubblewrap's file system
@@ -98,12 +98,12 @@ class Sandbox:
         if not self._known:
             try:
                 self._known = self._run("pass", "python", Event(), "").protections
-                self._known = self._helped()
+                self._known = self._protections_by_helper()
             except LibraryError as error:
                 return (Protection(name="start", holds=False, how=str(error)),)
         return self._known
 
-    def _helped(self) -> tuple[Protection, ...]:
+    def _protections_by_helper(self) -> tuple[Protection, ...]:
         """The same through bubblewrap, where that may make the namespaces that this process may not."""
         helper = shutil.which("bwrap", path=ENV["PATH"])
         if (
@@ -130,9 +130,9 @@ class Sandbox:
                 empty(folder)
                 os.rmdir(folder)
 
-    def _order(self, folder: str, argv: list[str], files: dict[str, str]) -> Order:
+    def _order(self, folder: str, argv: list[str], files: dict[str, str]) -> LaunchOrder:
         config, reads = self.config, readable()
-        return Order(
+        return LaunchOrder(
             argv=argv,
             env=ENV,
             folder=folder,
@@ -153,13 +153,13 @@ class Sandbox:
 class Running:
     """One program under way."""
 
-    def __init__(self, order: Order, output_bytes: int, stop: Event) -> None:
+    def __init__(self, order: LaunchOrder, output_bytes: int, stop: Event) -> None:
         self.order, self.most, self.stop = order, output_bytes, stop
         self.ended_by: EndedBy = ""
         report, theirs = os.pipe()
         argv = [sys.executable, "-E", "-s", "-S", "-B", "-c", START, str(ROOT), str(theirs)]
         if order.through:
-            argv = [*wrapped(order), *argv]
+            argv = [*bubblewrap_command(order), *argv]
         try:
             self.process = subprocess.Popen(
                 argv,
@@ -252,11 +252,11 @@ class Running:
             seconds=told["seconds"],
             ended_by=self.ended_by or cast("EndedBy", told["ended_by"]),
             peak_mb=told["peak_mb"],
-            protections=judged(told["held"], self.order),
+            protections=judge_protections(told["held"], self.order),
         )
 
 
-def judged(held: Mapping[str, str], order: Order) -> tuple[Protection, ...]:
+def judge_protections(held: Mapping[str, str], order: LaunchOrder) -> tuple[Protection, ...]:
     """What the walls that stand are worth; each promise needs one of some walls. "" in `held`: the wall stands."""
     overlap = any(Path(path).is_relative_to(read) for path in order.hides for read in order.reads)
     ways = {
@@ -283,7 +283,7 @@ def judged(held: Mapping[str, str], order: Order) -> tuple[Protection, ...]:
     return (*made, Protection(name="limits", holds=True, how=limits))
 
 
-def wrapped(order: Order) -> list[str]:
+def bubblewrap_command(order: LaunchOrder) -> list[str]:
     """What bubblewrap is told: the same file system as `walls` makes, with our launcher in it."""
     told = [order.through, "--unshare-all", "--die-with-parent", "--size", str(order.disk_mb * 2**20)]
     told += ["--tmpfs", order.home]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.chance import expected
+from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
@@ -171,7 +171,7 @@ class VisionPipeline:
         """Words of the vocabulary whose text is alike, those left out that were learned better."""
         better = set(self.learned.names) if self.learned else set()
         fair_L = self.vocabulary.naming(look.vector_D[None])[0]
-        chance_L = [expected(float(fair), self.config.prior) for fair in fair_L]
+        chance_L = [adjust_prior(float(fair), self.config.prior) for fair in fair_L]
         names = self.vocabulary.names
         chosen = [n for n, p in enumerate(chance_L) if p >= self.config.min_label and names[n] not in better]
         heat_HWL = self.vocabulary.heat(look.grid_HWD, chosen)

@@ -52,7 +52,7 @@ async def tasks_out(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut]) -> Asyn
     """The task now, and whenever it has changed; the last one has ended. One that is forgotten ends the series."""
     before: Job | None = None
     with wake_on(partial(jobs.notifier.subscribe, job.id)) as wait:
-        while before is None or not before.ended:
+        while before is None or not before.is_ended:
             try:
                 job = await run_in_threadpool(jobs.get, job.id)
             except NothingThere:
@@ -60,7 +60,7 @@ async def tasks_out(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut]) -> Asyn
             if job != before:
                 yield await run_in_threadpool(out, job)
             before = job
-            if not job.ended:
+            if not job.is_ended:
                 await wait()
 
 

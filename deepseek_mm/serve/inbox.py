@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from deepseek_mm.ages import Ages
+from deepseek_mm.dates import Ages
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.serve.pictures import Taken
 from deepseek_mm.storage.files import atomic_write
 

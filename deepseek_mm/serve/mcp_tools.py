@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.lm.backends.server_client import shrink_picture
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question

@@ -16,7 +16,7 @@ from deepseek_mm.serve.wire_past import ConversationOut
 from deepseek_mm.services import Services
 from deepseek_mm.services.history_service import MAX_BYTES
 from deepseek_mm.sharing import Kind, Language
-from deepseek_mm.sharing.nouns import MEDIA_TYPES
+from deepseek_mm.sharing.files import MEDIA_TYPES
 from deepseek_mm.sharing.parcel import Parcel
 
 Me = Annotated[Caller, needs("ask")]

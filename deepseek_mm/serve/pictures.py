@@ -15,8 +15,7 @@ from deepseek_mm.config import ParseConfig, ServeConfig
 from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, TooLarge
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import no_picture
-from deepseek_mm.parse.formats import format_of
-from deepseek_mm.parse.nouns import File
+from deepseek_mm.parse.formats import File, format_of
 from deepseek_mm.serve.fetch import Fetcher
 
 DATA = re.compile(r"data:image/[A-Za-z0-9.+-]{1,40}(?:;[A-Za-z0-9=.+-]{1,40})*;base64,", re.IGNORECASE)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import Caller, check_run
-from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
+from deepseek_mm.sandbox.records import EndedBy, Protection, Ran
 from deepseek_mm.sandbox.run import MOST_CODE
 from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.problems import DECLARED

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Saved
-from deepseek_mm.history.saved import NAME_CHARS, TEXT_CHARS
+from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
 from deepseek_mm.serve.paging import SearchFilterIn
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs

@@ -20,7 +20,7 @@ from deepseek_mm.errors import BadFile, Conflict, TooLarge
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, PathIn, Text, Typed
 from deepseek_mm.services import Services
-from deepseek_mm.sharing.names import same_name
+from deepseek_mm.sharing.files import same_name
 
 MOST_FILES = 1000  # of one upload
 NAME_CHARS = 200  # of a collection

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.library.holding import size_of
+from deepseek_mm.library.backup_target import size_of
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged, Where
 from deepseek_mm.serve.who import needs

@@ -20,7 +20,7 @@ from deepseek_mm.rag.search import cut
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
 from deepseek_mm.services import Services
-from deepseek_mm.sharing.names import same_name
+from deepseek_mm.sharing.files import same_name
 from index import Source
 
 AT_ONCE = 2  # pictures that are decoded at the same time: each takes a processor and up to 300 MB

@@ -18,7 +18,7 @@ from deepseek_mm.serve.shelf_pictures import SAFE
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
 from deepseek_mm.services import Services
-from deepseek_mm.sharing.chosen import pack_chosen
+from deepseek_mm.sharing.zip_export import pack_chosen
 from index import Region, Source
 
 MOST = 200  # files of one ZIP

@@ -21,7 +21,15 @@ from pydantic_core import CoreSchema
 
 from deepseek_mm.jobs import Job
 from deepseek_mm.records import Answer, Citation, Found, Match, Verdict, Worked
-from deepseek_mm.shapes import answer_shape, citation_shape, found_shape, job_state, match_shape, region_shape, rounded
+from deepseek_mm.shapes import (
+    answer_shape,
+    citation_shape,
+    found_shape,
+    job_state,
+    match_shape,
+    region_shape,
+    round_score,
+)
 from index import Region, Source
 from index.region import UPLOADS
 
@@ -172,13 +180,13 @@ class VerdictOut(BaseModel):
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """Without the map of where was looked."""
-        said = [SaidOut(by=one.by, answer=one.answer, chance=rounded(one.chance)) for one in verdict.said]
+        said = [SaidOut(by=one.by, answer=one.answer, chance=round_score(one.chance)) for one in verdict.said]
         return cls(
             answer=verdict.answer,
-            chance=rounded(verdict.chance),
+            chance=round_score(verdict.chance),
             outcome=verdict.outcome,
             runner_up=verdict.runner_up,
-            runner_chance=rounded(verdict.runner_chance),
+            runner_chance=round_score(verdict.runner_chance),
             said=said,
             disputed=verdict.disputed,
             missing=verdict.missing,

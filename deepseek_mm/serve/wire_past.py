@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.history import Conversation, Corrected, Turn
-from deepseek_mm.history.feedback import MOST_RIGHT
-from deepseek_mm.history.threads import NAME_CHARS
+from deepseek_mm.history.queries import MOST_RIGHT
+from deepseek_mm.history.row_mapping import NAME_CHARS
 from deepseek_mm.records import About
 from deepseek_mm.serve.wire import AnswerOut, BoxOut, Number, Text, Typed
 

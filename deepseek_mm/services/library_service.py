@@ -15,14 +15,13 @@ from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
-from deepseek_mm.library.arriving import keep_dropped
-from deepseek_mm.library.bundle import BACKUP, RESTORE
-from deepseek_mm.library.check import REPAIR, VERIFY
+from deepseek_mm.library.backup import BACKUP, RESTORE
+from deepseek_mm.library.backup_target import backups_in, new_backup
+from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
-from deepseek_mm.library.filling import INDEX, READ, RENEW
-from deepseek_mm.library.health import Found
-from deepseek_mm.library.holding import backups_in, new_backup
-from deepseek_mm.library.watch import WATCH
+from deepseek_mm.library.folder_watcher import WATCH
+from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
+from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
 from deepseek_mm.rag.assistant import Assistant
 from index import Filter, Source
 
@@ -78,7 +77,7 @@ class LibraryService:
     @requires("ask")
     def list_watched(self, caller: Caller) -> list[str]:
         """The folders that are watched, sorted."""
-        return self._library.watched()
+        return self._library.list_watched()
 
     @requires("library")
     def forget(self, caller: Caller, paths: Sequence[str]) -> int:
@@ -93,7 +92,7 @@ class LibraryService:
     @requires("library")
     def list_taken(self, caller: Caller) -> list[Taken]:
         """What can be put back, the newest first."""
-        return self._library.taken()
+        return self._library.list_taken()
 
     @requires("library")
     def put_back(self, caller: Caller, token: str) -> int:
@@ -117,12 +116,12 @@ class LibraryService:
         if found.kind != "photo":
             raise BadFile(f"{found.name} is no photo but {found.kind}, and only photos are described. Choose another")
         self._library.describe(found, text)
-        return self._library.described(found)
+        return self._library.description_of(found)
 
     @requires("ask")
     def read_description(self, caller: Caller, source: Source) -> str:
         """What was said of a photo; empty where nothing was."""
-        return self._library.described(source)
+        return self._library.description_of(source)
 
     @requires("ask")
     def find_source(self, caller: Caller, source: int) -> Source:
@@ -195,7 +194,7 @@ class LibraryService:
     @requires("ask")
     def last_look(self, caller: Caller) -> int:
         """Id of the job that looked for near duplicates last; 0 where none did."""
-        return self._library.looked()
+        return self._library.last_look_id()
 
     @requires("library")
     def tell_apart(self, caller: Caller, sources: Sequence[int]) -> int:
@@ -208,7 +207,7 @@ class LibraryService:
         return self._library.health()
 
     @requires("library")
-    def find_traces(self, caller: Caller, text: str) -> list[Found]:
+    def find_traces(self, caller: Caller, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files."""
         return self._library.find_traces(text)
 

@@ -7,7 +7,7 @@ from typing import Self
 from deepseek_mm.accounts.permissions import Caller, check_run, requires
 from deepseek_mm.config import Config, SandboxConfig
 from deepseek_mm.errors import Forbidden
-from deepseek_mm.sandbox.nouns import Language, Protection, Ran
+from deepseek_mm.sandbox.records import Language, Protection, Ran
 from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 
 

@@ -6,8 +6,8 @@
 safe, `allowed` lists the settings that may leave, `chosen` packs files of the library into a ZIP.
 """
 
-from deepseek_mm.sharing.nouns import Exported, Kind, Language, Limits
-from deepseek_mm.sharing.places import here_in
+from deepseek_mm.sharing.files import Exported, ExportLimits, Kind, Language
 from deepseek_mm.sharing.sharing import Sharing
+from deepseek_mm.sharing.unpacker import here_in
 
-__all__ = ["Exported", "Kind", "Language", "Limits", "Sharing", "here_in"]
+__all__ = ["Exported", "Kind", "Language", "ExportLimits", "Sharing", "here_in"]

@@ -6,17 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import History
-from deepseek_mm.sharing.markdown import to_markdown
-from deepseek_mm.sharing.names import file_name
-from deepseek_mm.sharing.nouns import ENDINGS, MEDIA_TYPES, Exported, Kind, Language, Limits
-from deepseek_mm.sharing.pack import Packer
-from deepseek_mm.sharing.page import to_html, when
-from deepseek_mm.sharing.photos import Album, Picture
-from deepseek_mm.sharing.places import Here, nowhere
+from deepseek_mm.sharing.export_text import WORDINGS, Wording
+from deepseek_mm.sharing.files import (
+    ENDINGS,
+    MEDIA_TYPES,
+    Exported,
+    ExportLimits,
+    Kind,
+    Language,
+    PhotoCopies,
+    Picture,
+    file_name,
+)
+from deepseek_mm.sharing.packer import Packer
+from deepseek_mm.sharing.parcel import read, write
 from deepseek_mm.sharing.privacy import without_folders
-from deepseek_mm.sharing.unpack import Unpacker
-from deepseek_mm.sharing.wire import read, write
-from deepseek_mm.sharing.wording import WORDINGS, Wording
+from deepseek_mm.sharing.renderers import to_html, to_markdown, when
+from deepseek_mm.sharing.unpacker import Here, Unpacker, nowhere
 from deepseek_mm.storage.files import atomic_write
 
 
@@ -34,7 +40,7 @@ class Sharing:
     uploads: Path  # DATA/uploads
     version: str  # of this program
     here: Here = nowhere  # where a cited region lies in the library here: `here_in(store)`
-    limits: Limits = field(default_factory=Limits)
+    limits: ExportLimits = field(default_factory=ExportLimits)
     clock: Callable[[], datetime] = now
 
     def export(
@@ -48,7 +54,7 @@ class Sharing:
         turns = self.history.turns(conversation, session=session)
         turns = turns if places else [without_folders(turn) for turn in turns]
         about = self.history.conversation(conversation, session=session)
-        album = Album(self.picture, self.limits)
+        album = PhotoCopies(self.picture, self.limits)
         if kind == "json":
             parcel = Packer(album=album, places=places).pack(about, turns)
             data = write(parcel, program=self.version, now=self.clock(), limits=self.limits)

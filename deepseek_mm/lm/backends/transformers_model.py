@@ -26,11 +26,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from deepseek_mm.errors import BadCheckpoint, BadQuestion
+from deepseek_mm.hub import check_sizes
 from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.model_sizes import check_sizes
 from deepseek_mm.records import Message
 
 BITE = 512  # tokens of a prompt that are read in one step

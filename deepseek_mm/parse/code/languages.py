@@ -15,7 +15,7 @@ from deepseek_mm.errors import MissingPackage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Language:
+class CodeLanguage:
     """How files of one language are taken apart."""
 
     package: str  # that carries the grammar; nothing is downloaded
@@ -31,7 +31,7 @@ class Grammar:
     """A language, ready to parse."""
 
     name: str
-    language: Language
+    language: CodeLanguage
     parser: Any  # tree_sitter.Parser
     query: Any  # tree_sitter.Query
 
@@ -158,24 +158,28 @@ TOML = """
 """
 EXPORTS = ("export_statement", "lexical_declaration", "variable_declaration", "expression_statement")
 LANGUAGES = {  # by the name of the format
-    "python": Language(package="tree_sitter_python", query=PYTHON, wrappers=("decorated_definition",), docstrings=True),
-    "javascript": Language(package="tree_sitter_javascript", query=JAVASCRIPT + FIELDS, wrappers=EXPORTS),
-    "typescript": Language(package="tree_sitter_typescript", entry="language_tsx", query=TYPESCRIPT, wrappers=EXPORTS),
-    "go": Language(package="tree_sitter_go", query=GO),
-    "rust": Language(package="tree_sitter_rust", query=RUST),
-    "java": Language(package="tree_sitter_java", query=JAVA),
-    "c": Language(package="tree_sitter_c", query=C, wrappers=("type_definition", "declaration")),
-    "cpp": Language(
+    "python": CodeLanguage(
+        package="tree_sitter_python", query=PYTHON, wrappers=("decorated_definition",), docstrings=True
+    ),
+    "javascript": CodeLanguage(package="tree_sitter_javascript", query=JAVASCRIPT + FIELDS, wrappers=EXPORTS),
+    "typescript": CodeLanguage(
+        package="tree_sitter_typescript", entry="language_tsx", query=TYPESCRIPT, wrappers=EXPORTS
+    ),
+    "go": CodeLanguage(package="tree_sitter_go", query=GO),
+    "rust": CodeLanguage(package="tree_sitter_rust", query=RUST),
+    "java": CodeLanguage(package="tree_sitter_java", query=JAVA),
+    "c": CodeLanguage(package="tree_sitter_c", query=C, wrappers=("type_definition", "declaration")),
+    "cpp": CodeLanguage(
         package="tree_sitter_cpp",
         query=CPP,
         wrappers=("template_declaration", "type_definition", "declaration", "field_declaration"),
     ),
-    "bash": Language(package="tree_sitter_bash", query=BASH, word=r"[\w.-]+"),
-    "sql": Language(package="tree_sitter_sql", query=SQL, wrappers=("statement",)),
-    "css": Language(package="tree_sitter_css", query=CSS),
-    "json": Language(package="tree_sitter_json", query=JSON),
-    "yaml": Language(package="tree_sitter_yaml", query=YAML),
-    "toml": Language(package="tree_sitter_toml", query=TOML),
+    "bash": CodeLanguage(package="tree_sitter_bash", query=BASH, word=r"[\w.-]+"),
+    "sql": CodeLanguage(package="tree_sitter_sql", query=SQL, wrappers=("statement",)),
+    "css": CodeLanguage(package="tree_sitter_css", query=CSS),
+    "json": CodeLanguage(package="tree_sitter_json", query=JSON),
+    "yaml": CodeLanguage(package="tree_sitter_yaml", query=YAML),
+    "toml": CodeLanguage(package="tree_sitter_toml", query=TOML),
 }
 
 

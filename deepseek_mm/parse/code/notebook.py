@@ -13,9 +13,9 @@ from typing import Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, MissingPackage
-from deepseek_mm.parse.code.read import by_lines, split
-from deepseek_mm.parse.nouns import Contents, File, Piece
-from deepseek_mm.parse.text import decode_text, passages, shortened
+from deepseek_mm.parse.code.pieces import by_lines, split
+from deepseek_mm.parse.formats import Contents, File, Piece
+from deepseek_mm.parse.text import decode_text, passages, shorten_text
 from index import Symbol
 
 LANGUAGE = "python"  # where a notebook does not say
@@ -41,7 +41,7 @@ def read_notebook(file: File, config: ParseConfig) -> Contents:
         raise BadFile(f"{file.path} is no Jupyter notebook: {error}. Save it anew in Jupyter") from error
     if not any(cell.text.strip() for cell in cells):
         raise BadFile(f"{file.path} has no cell with anything in it. Leave it out")
-    _, note = shortened("".join(cell.text for cell in cells), config)
+    _, note = shorten_text("".join(cell.text for cell in cells), config)
     return Contents(pieces=pieces_of_cells(cells, language, config), note=note)
 
 
@@ -81,7 +81,7 @@ def pieces_of_cells(cells: list[Cell], language: str, config: ParseConfig) -> It
         text = cell.text[:left]
         left -= len(text)
         if text.strip():
-            yield from (placed(piece, cell) for piece in split_cell(cell, text, language, config))
+            yield from (place_piece(piece, cell) for piece in split_cell(cell, text, language, config))
 
 
 def split_cell(cell: Cell, text: str, language: str, config: ParseConfig) -> Iterator[Piece]:
@@ -94,7 +94,7 @@ def split_cell(cell: Cell, text: str, language: str, config: ParseConfig) -> Ite
         return by_lines(text, config.code_chars)
 
 
-def placed(piece: Piece, cell: Cell) -> Piece:
+def place_piece(piece: Piece, cell: Cell) -> Piece:
     """The piece with its cell's name and the lines of the file."""
     first, last = piece.lines
     lines = (first + cell.before, last + cell.before) if cell.before >= 0 else (0, 0)

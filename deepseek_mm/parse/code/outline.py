@@ -1,5 +1,9 @@
 """What a file of code defines, and where: tree-sitter's tree, reduced to names, rows and calls.
 
+Grammars with stacks of their own break where too much is open, which brackets and indents show before anything is
+parsed. A query looks past all siblings without a name for the next one with one, so long rows of them are looked for
+afterwards, and depth as well. Both looks are linear: only what has many bytes can be deep or wide.
+
 A grammar reads past mistakes, so a file with a syntax error has its definitions all the same. Rows count from 0 here.
 """
 
@@ -9,8 +13,48 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deepseek_mm.parse.code.depth import check_text, check_tree
-from deepseek_mm.parse.code.languages import Grammar, Language
+import numpy as np
+
+from deepseek_mm.parse.code.languages import CodeLanguage, Grammar
+
+MOST_OPEN = 1_000  # brackets
+MOST_DEEP = 2_000  # nodes inside one another; a chain of "else if" has two for each
+MOST_NAMELESS = 1_000  # siblings in a row that are only marks
+OPENING, CLOSING = b"([{", b")]}"
+INDENT = re.compile(rb"^[ \t?-]{200}", re.MULTILINE)  # at which tree-sitter's YAML has 1024 bytes for its stack
+
+
+class Tangled(ValueError):
+    """Text that is not worth a tree."""
+
+
+def check_text(data: bytes, language: str) -> None:
+    """Before it is parsed. Tangled says what is wrong."""
+    steps = np.zeros(256, np.int8)
+    steps[list(OPENING)], steps[list(CLOSING)] = 1, -1
+    found = steps[np.frombuffer(data, np.uint8)]
+    opened = np.cumsum(found[found != 0], dtype=np.int32)
+    if opened.size and opened.max() - min(opened.min(), 0) > MOST_OPEN:
+        raise Tangled(f"more than {MOST_OPEN:,} brackets are open at once")
+    if language == "yaml" and INDENT.search(data):
+        raise Tangled("its lines are indented too far")
+
+
+def check_tree(root: Any) -> None:
+    """After it was parsed. Tangled says what is wrong."""
+    waiting = [(root, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > MOST_DEEP:
+            raise Tangled(f"more than {MOST_DEEP:,} nodes lie inside one another")
+        row = 0
+        for child in node.children:
+            row = 0 if child.is_named else row + 1
+            if row > MOST_NAMELESS:
+                raise Tangled(f"more than {MOST_NAMELESS:,} marks follow one another")
+            if child.end_byte - child.start_byte > MOST_NAMELESS:
+                waiting.append((child, depth + 1))
+
 
 Kind = Literal["function", "class", "module", "section"]
 KINDS: tuple[Kind, ...] = ("function", "class", "module", "section")
@@ -77,10 +121,10 @@ def outline_of(data: bytes, grammar: Grammar) -> Outline:
     called = sorted((node for found in matches for node in found.get("call", ())), key=lambda node: node.start_byte)
     calls = [call_of(node, grammar.language, data) for node in called]
     doc = (docstring(root) if grammar.language.docstrings else "") or opening(notes, before=definitions[:1])
-    return Outline(definitions=nested(definitions), calls=[call for call in calls if call[1]], doc=doc)
+    return Outline(definitions=nest_definitions(definitions), calls=[call for call in calls if call[1]], doc=doc)
 
 
-def nested(definitions: Sequence[Definition]) -> list[Definition]:
+def nest_definitions(definitions: Sequence[Definition]) -> list[Definition]:
     """Each inside the one that holds it; small sections that follow one another become one."""
     top: list[Definition] = []
     around: list[Definition] = []
@@ -105,15 +149,15 @@ def is_small(before: Definition, each: Definition) -> bool:
 
 
 def definition_of(
-    found: dict[str, list[Any]], kind: Kind, language: Language, notes: "Notes", data: bytes
+    found: dict[str, list[Any]], kind: Kind, language: CodeLanguage, notes: "Notes", data: bytes
 ) -> Definition:
     """The definition that a pattern has found."""
     (node,), name = found[kind], start_of(found["name"][0], data)
     body = found["body"][0] if "body" in found else None
-    parent, name = named(name, kind)
+    parent, name = split_name(name, kind)
     if "parent" in found:
         parent = re.sub(r"[*&\s]|\[.*", "", start_of(found["parent"][0], data))
-    outer = wrapped(node, language.wrappers)
+    outer = outermost_wrapper(node, language.wrappers)
     first, said = notes.above(outer.start_point.row)
     doc = (docstring(body) if language.docstrings else "") or said
     begin = node if outer.type == "decorated_definition" else outer
@@ -130,7 +174,7 @@ def definition_of(
     )
 
 
-def named(name: str, kind: Kind) -> tuple[str, str]:
+def split_name(name: str, kind: Kind) -> tuple[str, str]:
     """What encloses it by its name, and the name alone: "A::f(int x)" -> ("A", "f")."""
     name = " ".join(name.split())
     if kind == "section":
@@ -142,7 +186,7 @@ def named(name: str, kind: Kind) -> tuple[str, str]:
     return ".".join(part for part in parts[:-1] if part and part not in OUTSIDE), parts[-1][:MOST_NAME] or plain
 
 
-def wrapped(node: Any, wrappers: Sequence[str]) -> Any:
+def outermost_wrapper(node: Any, wrappers: Sequence[str]) -> Any:
     """The outermost node that is nothing but a wrapping of this one."""
     while node.parent is not None and node.parent.type in wrappers:
         node = node.parent
@@ -173,7 +217,7 @@ def docstring(body: Any | None) -> str:
     return inspect.cleandoc(found[2])[:MOST_DOC] if found else ""
 
 
-def call_of(node: Any, language: Language, data: bytes) -> tuple[int, str]:
+def call_of(node: Any, language: CodeLanguage, data: bytes) -> tuple[int, str]:
     """The row, and the last name of what is called; an empty one where it has none: f()()."""
     end = data[max(node.start_byte, node.end_byte - 4 * MOST_SIGNATURE) : node.end_byte].decode(errors="replace")
     text = GENERIC.sub("", GENERIC.sub("", end[-MOST_SIGNATURE:])).strip()

@@ -1,4 +1,4 @@
-"""An outline becomes pieces: every line of a file in exactly one, each with what it defines and what it calls.
+"""A file of code in pieces: by its syntax where there is a grammar for it, by lines otherwise.
 
 A function is a piece with the comments and decorators above it. A class is one with the signatures of its members in
 place of their bodies; they are pieces of their own. What is in none of these is the module's. A piece that is longer
@@ -7,34 +7,40 @@ than wished is cut between lines, at an empty one if there is one.
 Numbers of lines count from 1.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import PurePath
 
-from deepseek_mm.parse.code.outline import Definition, Outline
-from deepseek_mm.parse.nouns import Piece
-from deepseek_mm.parse.passages import Line, broken
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import MissingPackage
+from deepseek_mm.parse.code.languages import grammar_of
+from deepseek_mm.parse.code.outline import Definition, Outline, Tangled, outline_of
+from deepseek_mm.parse.formats import Contents, File, Piece
+from deepseek_mm.parse.text import TextLine, break_line, decode_text, shorten_text
 from index import Symbol
+from index.region import FOR_FOLDERS
 
 ELIDED = " ..."  # in place of a body
 MOST_CALLS = 500  # of one line that are told
 
 
 @dataclass(kw_only=True, slots=True)
-class Item:
+class CodeItem:
     """A definition and the lines that are its own."""
 
     symbol: Symbol
     definition: Definition | None  # None for the module
-    lines: list[Line]
+    lines: list[TextLine]
 
 
 def pieces_of(text: str, outline: Outline, *, name: str, most: int) -> Iterator[Piece]:
     """The pieces of a file in order; `name` is the module's, `most` how many letters a piece may have."""
     rows = text.split("\n")
-    module = Item(symbol=Symbol(name=name, kind="module", doc=outline.doc), definition=None, lines=[])
-    items = [module, *chosen(outline.definitions, Symbol(name="", kind="module"), rows, most)]
-    for line, owner in zip(numbered(rows), owners(items, len(rows)), strict=True):
+    module = CodeItem(symbol=Symbol(name=name, kind="module", doc=outline.doc), definition=None, lines=[])
+    items = [module, *choose_items(outline.definitions, Symbol(name="", kind="module"), rows, most)]
+    for line, owner in zip(number_lines(rows), owners(items, len(rows)), strict=True):
         items[owner].lines.append(line)
     calls: dict[int, dict[str, None]] = {}
     for row, called in outline.calls:
@@ -45,20 +51,20 @@ def pieces_of(text: str, outline: Outline, *, name: str, most: int) -> Iterator[
     yield from sorted(made, key=lambda piece: piece.lines)
 
 
-def numbered(rows: Sequence[str]) -> Iterator[Line]:
+def number_lines(rows: Sequence[str]) -> Iterator[TextLine]:
     """Rows as lines."""
-    return (Line(text=row.rstrip(), number=number) for number, row in enumerate(rows, 1))
+    return (TextLine(text=row.rstrip(), number=number) for number, row in enumerate(rows, 1))
 
 
-def chosen(definitions: Sequence[Definition], around: Symbol, rows: Sequence[str], most: int) -> list[Item]:
+def choose_items(definitions: Sequence[Definition], around: Symbol, rows: Sequence[str], most: int) -> list[CodeItem]:
     """The definitions that become pieces: inside a function only if it is longer than wished."""
     found = []
     for each in definitions:
         symbol = symbol_of(each, around)
-        found.append(Item(symbol=symbol, definition=each, lines=[]))
+        found.append(CodeItem(symbol=symbol, definition=each, lines=[]))
         length = sum(len(row) + 1 for row in rows[each.first : each.last + 1])
         if each.kind != "function" or length > most:
-            found += chosen(each.inside, replace(symbol, name=symbol.path, parent=""), rows, most)
+            found += choose_items(each.inside, replace(symbol, name=symbol.path, parent=""), rows, most)
     return found
 
 
@@ -70,7 +76,7 @@ def symbol_of(each: Definition, around: Symbol) -> Symbol:
     return Symbol(name=each.name, parent=above, kind=kind, signature=each.signature, doc=each.doc)
 
 
-def owners(items: Sequence[Item], count: int) -> list[int]:
+def owners(items: Sequence[CodeItem], count: int) -> list[int]:
     """Row -> the item that it belongs to: the innermost."""
     found = [0] * count
     for number, item in enumerate(items):
@@ -80,7 +86,9 @@ def owners(items: Sequence[Item], count: int) -> list[int]:
     return found
 
 
-def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, dict[str, None]], most: int) -> Iterator[Piece]:
+def pieces_of_item(
+    item: CodeItem, rows: Sequence[str], calls: dict[int, dict[str, None]], most: int
+) -> Iterator[Piece]:
     """An item's lines in pieces; the first one defines it, further ones are blocks of it."""
     parts = [part for run in runs_of(item, rows, most) for part in cut(run, most)]
     own = {line.number for line in item.lines}  # not those of members
@@ -98,7 +106,7 @@ def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, dict[str, N
         symbol = replace(symbol, kind="block", doc="")
 
 
-def runs_of(item: Item, rows: Sequence[str], most: int) -> list[list[Line]]:
+def runs_of(item: CodeItem, rows: Sequence[str], most: int) -> list[list[TextLine]]:
     """What of an item is cut into parts, each run by itself."""
     definition = item.definition
     if definition is None:
@@ -106,58 +114,99 @@ def runs_of(item: Item, rows: Sequence[str], most: int) -> list[list[Line]]:
     if not any(map(says, item.lines)):  # it shares its lines with another one
         row = rows[definition.head]
         shown = row.strip() if len(row) <= most else definition.signature
-        return [[Line(text=shown, number=definition.head + 1)]]
+        return [[TextLine(text=shown, number=definition.head + 1)]]
     if definition.kind == "class":
         return [sorted([*item.lines, *heads(definition, rows)], key=lambda line: line.number)]
     return [item.lines]
 
 
-def heads(definition: Definition, rows: Sequence[str]) -> Iterator[Line]:
+def heads(definition: Definition, rows: Sequence[str]) -> Iterator[TextLine]:
     """A class's members, a line each."""
     for each in definition.inside:
         row = rows[each.head]
         indent = row[: len(row) - len(row.lstrip())]
-        yield Line(text=indent + (each.signature or row.strip()) + ELIDED, number=each.head + 1)
+        yield TextLine(text=indent + (each.signature or row.strip()) + ELIDED, number=each.head + 1)
 
 
-def module_runs(lines: Sequence[Line]) -> list[list[Line]]:
+def module_runs(lines: Sequence[TextLine]) -> list[list[TextLine]]:
     """What stands before the first definition, and all the rest of the module's own lines."""
     runs = [[line for _, line in run] for _, run in groupby(enumerate(lines), lambda at: at[1].number - at[0])]
     runs = [run for run in runs if any(map(says, run))]
     return [runs[0], [line for run in runs[1:] for line in run]] if runs else []
 
 
-def says(line: Line) -> bool:
+def says(line: TextLine) -> bool:
     """Whether there is a letter or a digit in it; a brace alone says nothing."""
     return any(map(str.isalnum, line.text))
 
 
-def cut(lines: Sequence[Line], most: int) -> Iterator[list[Line]]:
+def cut(lines: Sequence[TextLine], most: int) -> Iterator[list[TextLine]]:
     """Parts of at most `most` letters, without empty lines at their ends; parts that say nothing are left out."""
-    part: list[Line] = []
+    part: list[TextLine] = []
     length = 0
-    for line in (piece for whole in lines for piece in broken(whole, most)):
+    for line in (piece for whole in lines for piece in break_line(whole, most)):
         if part and length + len(line.text) + 1 > most:
             at = breach(part)
-            yield from trimmed(part[:at])
+            yield from trim_part(part[:at])
             part = part[at:]
             length = sum(len(kept.text) + 1 for kept in part)
             if length + len(line.text) + 1 > most:
-                yield from trimmed(part)
+                yield from trim_part(part)
                 part, length = [], 0
         part.append(line)
         length += len(line.text) + 1
-    yield from trimmed(part)
+    yield from trim_part(part)
 
 
-def breach(part: Sequence[Line]) -> int:
+def breach(part: Sequence[TextLine]) -> int:
     """Where to cut: after the last empty line of the second half, or else at the end."""
     empty = [n for n in range(len(part) // 2, len(part)) if not part[n].text.strip()]
     return empty[-1] + 1 if empty else len(part)
 
 
-def trimmed(part: Sequence[Line]) -> Iterator[list[Line]]:
+def trim_part(part: Sequence[TextLine]) -> Iterator[list[TextLine]]:
     """The part, if it says anything."""
     told = [n for n, line in enumerate(part) if line.text.strip()]
     if any(map(says, part)):
         yield list(part[told[0] : told[-1] + 1])
+
+
+log = logging.getLogger(__name__)
+MOST_PARSED = 1_000_000  # letters; a longer file is data rather than code, and is cut by lines
+
+
+def read_code(file: File, config: ParseConfig) -> Contents:
+    """Functions, classes and the rest, with their lines, names and calls."""
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
+    try:
+        pieces = split(text, file.format.name, name=module_name(file.path), most=config.code_chars)
+    except MissingPackage as missing:
+        return Contents(pieces=by_lines(text, config.code_chars), note=" ".join(filter(None, (note, f"{missing}."))))
+    return Contents(pieces=pieces, note=note)
+
+
+def split(text: str, language: str, *, name: str, most: int) -> Iterator[Piece]:
+    """The pieces of some code; `name` is its module's. MissingPackage if the language's grammar is not installed."""
+    grammar = grammar_of(language) if len(text) <= MOST_PARSED else None
+    if grammar is None:
+        return by_lines(text, most)
+    try:
+        return pieces_of(text, outline_of(text.encode(), grammar), name=name, most=most)
+    except Tangled:
+        return by_lines(text, most)
+    except (ValueError, LookupError, TypeError, RecursionError) as error:  # a grammar that is broken costs names only
+        log.warning("%s could not be split by its syntax", name, exc_info=error)
+        return by_lines(text, most)
+
+
+def by_lines(text: str, most: int) -> Iterator[Piece]:
+    """Lines in their order, cut where it is emptiest."""
+    for part in cut(list(number_lines(text.split("\n"))), most):
+        text = "\n".join(line.text for line in part)
+        yield Piece(kind="code", text=text, lines=(part[0].number, part[-1].number))
+
+
+def module_name(path: str) -> str:
+    """ "rag/assistant.py" -> "assistant", "rag/__init__.py" -> "rag"."""
+    file = PurePath(path)
+    return file.parent.name or file.stem if file.stem in FOR_FOLDERS else file.stem

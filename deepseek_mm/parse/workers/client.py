@@ -15,9 +15,8 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, LimitReached
-from deepseek_mm.parse.nouns import File, Piece
-from deepseek_mm.parse.workers.pool import shared_pool
-from deepseek_mm.parse.workers.process import Died, TooSlow, unnamed_file
+from deepseek_mm.parse.formats import File, Piece
+from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
 from deepseek_mm.parse.workers.wire import FileHead, Nonsense, WorkerReply
 
 LAZY = ("pdf",)  # formats whose pieces are each a step of its own

@@ -62,16 +62,16 @@ def _own_bytes() -> int:
 
 def _wall() -> None:
     """Files and calls. A container may forbid to forbid: then its own walls have to do."""
-    from deepseek_mm.sandbox import filters, kernel, landlock
+    from deepseek_mm.sandbox import kernel, restrictions
 
     with suppress(OSError):
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
         with suppress(OSError):
-            rules = landlock.Rules()
+            rules = restrictions.LandlockRules()
             rules.grant(readable())
             rules.hold()
-        if platform.machine() in filters.ARCHES:
-            filters.hold(only=os.getpid(), childless=True)
+        if platform.machine() in restrictions.ARCHES:
+            restrictions.hold(only=os.getpid(), childless=True)
 
 
 def readable() -> list[str]:

@@ -1,4 +1,4 @@
-"""What runs in a worker process: it takes one file after the other apart, and says what it found.
+"""The main loop of a worker process: it takes one file after the other apart, and says what it found.
 
 It is started with `python -c`, never imports torch, and gives up whatever it does not need before the first file. Of a
 file it gets an open descriptor and what it is called; a document's further pieces are asked for one batch at a time.
@@ -9,21 +9,50 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
-from deepseek_mm.parse.formats import BY_NAME
-from deepseek_mm.parse.nouns import File, Piece
-from deepseek_mm.parse.pdf import read_pdf_page
-from deepseek_mm.parse.readers import read_contents
-from deepseek_mm.parse.text import decode_text
+from deepseek_mm.parse import picture
+from deepseek_mm.parse.code.notebook import read_notebook
+from deepseek_mm.parse.code.pieces import read_code
+from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
+from deepseek_mm.parse.markup import read_docx, read_html
+from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
+from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.workers.confinement import confine, die_with
-from deepseek_mm.parse.workers.directory import read_directory
-from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, head_row, piece_row, receive, send
+from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, head_row, piece_row, read_directory, receive, send
+
+Reader = Callable[[File, ParseConfig], Contents]
+OPENERS = {
+    "jpeg": picture.open_jpeg,
+    "png": picture.open_png,
+    "webp": picture.open_webp,
+    "gif": picture.open_gif,
+    "bmp": picture.open_bmp,
+    "tiff": picture.open_tiff,
+    "avif": picture.open_avif,
+    "heic": picture.open_heif,
+}
+READERS: dict[str, Reader] = {  # by the name of the format; an archive has none: its members are read instead
+    **{row.name: read_code for row in FORMATS if row.kind == "code"},
+    **{name: picture.picture(opener) for name, opener in OPENERS.items()},
+    "pdf": read_pdf,
+    "docx": read_docx,
+    "text": read_text,
+    "markdown": read_text,
+    "html": read_html,
+    "notebook": read_notebook,
+}
+
+
+def read_contents(file: File, config: ParseConfig) -> Contents:
+    """What a file holds, read in this process. BadFile says why it cannot be read."""
+    return READERS[file.format.name](file, config)
+
 
 BATCH_CHARS = 1_000_000  # of words that travel at a time
 MOST_DESCRIPTORS = 4

@@ -13,7 +13,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
 from deepseek_mm.rag.coding.proving import PROBES, Prover, Written
 from deepseek_mm.rag.coding.shown import WHERE, as_printed, located

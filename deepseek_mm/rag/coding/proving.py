@@ -24,7 +24,7 @@ from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
 from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
 from deepseek_mm.rag.coding.wish import CODE
-from deepseek_mm.sandbox.nouns import Ran
+from deepseek_mm.sandbox.records import Ran
 from deepseek_mm.sandbox.run import open_sandbox
 from index import Filter, Region
 from index.region import at_lines

@@ -32,7 +32,7 @@ from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales,
 from deepseek_mm.rag.search.traces import Traces
 from deepseek_mm.rag.search.worded import joined, worded
 from deepseek_mm.records import Found, Match, Query
-from deepseek_mm.threads import alone
+from deepseek_mm.threads import single_threaded
 from index import EVERYTHING, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import Near, RegionStore
@@ -91,11 +91,11 @@ class Search:
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
-        with alone():
+        with single_threaded():
             self._read_ahead(queries)
         with self.store.snapshot():
             meant = self.meant(queries, self.embed(queries))
-            with alone():
+            with single_threaded():
                 found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
 

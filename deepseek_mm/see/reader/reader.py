@@ -24,7 +24,7 @@ from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.sure import THERE, AnswerCalibration
 from deepseek_mm.see.vocabulary import word_cache
 from deepseek_mm.see.weight_file import read_weights, weights_for, write_weights
-from deepseek_mm.threads import alone_with
+from deepseek_mm.threads import single_threaded_for
 
 LIKELIEST = 5  # answers that are told
 STRANGE = Weights(
@@ -148,7 +148,7 @@ class VqaModel:
     ) -> list[VqaPrediction]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
         texts = [question.text for question in questions]
-        with alone_with(len(questions)):
+        with single_threaded_for(len(questions)):
             shown, whole = self._prepared(questions, pictures)
             with autocast_bf16():
                 read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)

@@ -32,7 +32,7 @@ from deepseek_mm.evaluation.code_search import (
     rank_by_cosine,
     score_rankings,
 )
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import InstalledPackage
 from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
 from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
 from deepseek_mm.training.loop import StepLoss
@@ -59,7 +59,7 @@ class CodePair:
     code: str  # as the tower reads it
 
 
-def make_package_pairs(package: Package, *, seed: int = 0) -> Iterator[CodePair]:
+def make_package_pairs(package: InstalledPackage, *, seed: int = 0) -> Iterator[CodePair]:
     """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
     draw, known = Random(f"{seed} {package.name}"), set[int]()
     functions = [

@@ -24,10 +24,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
-from deepseek_mm.learning.fit import FitConfig, fit
-from deepseek_mm.learning.reservoir import Reservoir
-from deepseek_mm.learning.rows import Rows, joined
+from deepseek_mm.learning.fit import Anchor, FitConfig, fisher_of, fit, weights_of
+from deepseek_mm.learning.memory import ReaderRows, Reservoir, join_rows
 from deepseek_mm.training.continual.domains import NAMES, compute_inputs, make_domains
 from deepseek_mm.training.report import make_report, write_report
 
@@ -53,8 +51,8 @@ class CourseConfig:
 class DomainLesson:
     """A domain: what is learned, and what is asked."""
 
-    train: Rows
-    test: Rows
+    train: ReaderRows
+    test: ReaderRows
 
 
 def make_head(width: int, answers: int, seed: int) -> nn.Module:
@@ -66,7 +64,7 @@ def make_head(width: int, answers: int, seed: int) -> nn.Module:
 def run_course(lessons: Sequence[DomainLesson], answers: int, way: str, config: CourseConfig) -> Tensor:
     """(K, K): row k is the accuracy on each domain, 0 to 1, after domain k was learned."""
     net = make_head(lessons[0].train.x_NW.shape[1], answers, config.seed)
-    every = joined([lesson.train for lesson in lessons])
+    every = join_rows([lesson.train for lesson in lessons])
     told = FitConfig(steps=config.steps, rate=config.rate, replayed=REPLAYED, seed=config.seed)
     if way == "joint":
         fit(net, every, replace(told, steps=config.steps * len(lessons), batch=told.batch + REPLAYED))
@@ -82,7 +80,7 @@ def run_course(lessons: Sequence[DomainLesson], answers: int, way: str, config: 
         first += len(lesson.train)
         if hold:
             needs = fisher_of(net, lesson.train.x_NW[:KNOWN], seed=config.seed)
-            anchor = anchor.moved(net, needs) if anchor else Anchor(weights_of(net), needs)
+            anchor = anchor.move_to(net, needs) if anchor else Anchor(weights_of(net), needs)
         rows.append(measure_accuracies(net, lessons))
     return torch.stack(rows)
 
@@ -164,7 +162,7 @@ def read_lessons(data: Path, out: Path) -> tuple[list[DomainLesson], int]:
     lessons = []
     for name in NAMES:
         right_N = torch.tensor([class_of[answer] for answer in told[name]["answers"]])
-        tested_N, rows = torch.tensor(told[name]["tested"]), Rows.of(seen[name].float(), right_N)
+        tested_N, rows = torch.tensor(told[name]["tested"]), ReaderRows.of(seen[name].float(), right_N)
         lessons.append(DomainLesson(rows.at(~tested_N), rows.at(tested_N)))
     return lessons, len(class_of)
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
-from deepseek_mm.learning.rows import Rows
+from deepseek_mm.learning.fit import fisher_of
+from deepseek_mm.learning.memory import ReaderRows
 from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
@@ -117,7 +117,7 @@ def make_builtin(reader: VqaModel, replay: Sequence[ReplayQuestion], dev: Sequen
 
 def compute_features(
     reader: VqaModel, puts: Sequence[ReplayQuestion], class_of: dict[str, int], bar: "tqdm[object]"
-) -> Rows:
+) -> ReaderRows:
     """In order; a photo that is asked about several times in a row is opened once."""
     parts = []
     for start in range(0, len(puts), TOGETHER):
@@ -125,4 +125,4 @@ def compute_features(
         pictures = {put.photo: ImageAnalysis(read_picture(put.photo)) for put in some}
         parts.append(reader.features_many([(VqaQuestion.of(put.question), pictures[put.photo]) for put in some]))
         bar.update(len(some))
-    return Rows.of(torch.cat(parts), numbers([class_of[put.answer] for put in puts]))
+    return ReaderRows.of(torch.cat(parts), numbers([class_of[put.answer] for put in puts]))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from deepseek_mm.parse.packages import Package, packages, prose_of, read_source
+from deepseek_mm.parse.packages import InstalledPackage, packages, prose_of, read_source
 from deepseek_mm.training.corpus.items import (
     CorpusItem,
     Sources,
@@ -131,7 +131,7 @@ def make_description_items(sources: Sources, split: Split, draw: Random) -> Iter
     yield from take_in_turn([_read_prose(package, draw, most=most) for package in draw.sample(chosen, len(chosen))])
 
 
-def _read_prose(package: Package, draw: Random, *, most: int) -> Iterator[CorpusItem]:
+def _read_prose(package: InstalledPackage, draw: Random, *, most: int) -> Iterator[CorpusItem]:
     total = 0
     if len(package.description) >= LEAST_PROSE_CHARS and not is_benchmark(package.description):
         yield CorpusItem(source=package.source, text=package.description)

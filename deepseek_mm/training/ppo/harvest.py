@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.evaluation.code_search import first_sentence
-from deepseek_mm.parse.packages import Package, read_source
+from deepseek_mm.parse.packages import InstalledPackage, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.training.corpus.items import is_benchmark, split_words
 from deepseek_mm.training.ppo.judge import run_jobs
@@ -46,7 +46,7 @@ class SmallFunction:
     calls: tuple[str, ...]
 
 
-def harvest_problems(packages: tuple[Package, ...], sandbox: Sandbox) -> list[CodeProblem]:
+def harvest_problems(packages: tuple[InstalledPackage, ...], sandbox: Sandbox) -> list[CodeProblem]:
     """Problems with tests. Everything is called twice, in different sandboxes: what differs is dropped."""
     small = list({each.problem.code: each for package in packages for each in draw_small_functions(package)}.values())
     jobs = [{"program": each.problem.head + each.problem.code, "calls": list(each.calls)} for each in small]
@@ -76,13 +76,13 @@ def write_assertions(calls: tuple[str, ...], values: list[str | None]) -> tuple[
     return tuple(f"assert {call} == {value}" for call, value in (new + old)[:TESTS])
 
 
-def draw_small_functions(package: Package) -> Iterator[SmallFunction]:
+def draw_small_functions(package: InstalledPackage) -> Iterator[SmallFunction]:
     """Some of a package's, by chance."""
     found = list(find_small_functions(package))
     yield from Random(package.name).sample(found, min(len(found), MOST_FUNCTIONS))
 
 
-def find_small_functions(package: Package) -> Iterator[SmallFunction]:
+def find_small_functions(package: InstalledPackage) -> Iterator[SmallFunction]:
     """Those of some of its files, in order."""
     for path in sorted(Random(package.name).sample(package.files, min(len(package.files), MOST_FILES))):
         source = read_source(path)
@@ -110,7 +110,7 @@ def list_imports(tree: ast.Module) -> dict[str, str]:
 
 
 def make_small_function(
-    node: ast.FunctionDef, imports: dict[str, str], package: Package, source: str
+    node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage, source: str
 ) -> SmallFunction | None:
     """The function as a problem without tests, if it is small, plain, and needs nothing else."""
     arguments = node.args

@@ -1,0 +1,292 @@
+"""The one place where parts are chosen and joined: a Config becomes an Assistant.
+
+A server may be down, a folder moved: the next start must not need an editor. What a flag or a variable of this start
+says is meant now, so that stops with its error. The setting stays in the file, and counts again when it can be opened.
+"""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TypeVar
+
+from deepseek_mm.config import (
+    AUTO,
+    BASE_LM,
+    DEFAULT,
+    EDGE,
+    PACKAGED_SPACES,
+    RETIRED_SPACES,
+    Config,
+    LMConfig,
+    Notice,
+    cache_folder,
+)
+from deepseek_mm.encoders import open_space
+from deepseek_mm.encoders.autocast import round_linears
+from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
+from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
+from deepseek_mm.history import History
+from deepseek_mm.hub import Revisions, short_name
+from deepseek_mm.jobs import Jobs
+from deepseek_mm.library import Library
+from deepseek_mm.lm.generator import Generator, silence
+from deepseek_mm.lm.model_folders import find_folder
+from deepseek_mm.parse.workers.pool import shared_pool
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.read_only import notice_of
+from deepseek_mm.runtime.decode import open_late, open_planned
+from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.engines import AS_IT_IS
+from deepseek_mm.runtime.hardware import Hardware, probe
+from deepseek_mm.runtime.plan import Plan
+from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
+from deepseek_mm.runtime.spare import give_back, hold_few_shapes
+from deepseek_mm.see.caption.captioner import read_captioner
+from deepseek_mm.see.glance.glance import WEIGHTS as GLANCE
+from deepseek_mm.see.glance.glance import LateVisualPrompt, read_glance
+from deepseek_mm.see.notice.notice import read_noticer
+from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.see.reader.reader import read_reader
+from deepseek_mm.see.scene.weights import read_paper
+from deepseek_mm.see.vocabulary import names_in
+from deepseek_mm.settings_file import value_of
+from deepseek_mm.storage.files import read_lines
+from deepseek_mm.storage.read_only import is_read_only
+from deepseek_mm.threads import one_for_blas
+from index.errors import SpaceMismatch
+from index.store import RegionStore
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fallback:
+    """Opens parts, and notes which settings gave way."""
+
+    saved: Collection[str] = ()  # dotted names that the library's own file says, and nobody else
+    say: Callable[[str], None]
+    notices: list[Notice] = field(default_factory=list)  # what gave way, for whoever uses what was opened
+
+    def open(self, opens: Callable[[Config], Part], config: Config, names: Sequence[str]) -> tuple[Part, Config]:
+        """The part, and the Config that it was opened with: if need be without what was saved under these names.
+
+        Raises what `opens` raises where none of them was saved, or the defaults cannot be opened either.
+        """
+        try:
+            return opens(config), config
+        except DeepSeekMMError as error:
+            mine = [name for name in names if name in self.saved]
+            given = [name for name in mine if value_of(config, name) != value_of(Config(), name)]
+            if not given:
+                raise
+            told = f"what is saved as {', '.join(given)} cannot be opened, so the default is used until a start can"
+            notice = Notice(short=told, text=f"{told}: {error}")  # without values: an address may hold a password
+        plain = with_defaults(config, given)
+        self.say(notice.text)
+        opened = opens(plain)
+        self.notices.append(notice)
+        return opened, plain
+
+
+def with_defaults(config: Config, names: Sequence[str]) -> Config:
+    """The same with the defaults of these settings."""
+    for name in names:
+        section, _, leaf = name.partition(".")
+        changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
+        config = replace(config, **{section: changed})
+    return config
+
+
+Progress = Callable[[str], None]
+Trained = TypeVar("Trained")
+
+
+def load(config: Config, *, progress: Progress | None = None, saved: Collection[str] = ()) -> Assistant:
+    """Everything that answers needs, opened in order. For searches and indexing `lm.name="none"` saves the model.
+
+    Settings named in `saved` were kept by somebody earlier: where one cannot be opened its default is used, and the
+    assistant's `notices` say so. LibraryError, an IndexProblem or a missing package or weight file say what to do.
+    """
+    say = progress or (lambda text: None)
+    one_for_blas()
+    shared_pool().warm(config.parse)  # while models are opened
+    make_folder(config.data)
+    config = without_links(config)
+    config, hardware = dialled(config), probe()
+    fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
+    opens = partial(open_encoder, hardware=hardware, revisions=revisions, say=say)
+    space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))
+    fits = partial(fit, cache=cache_folder(), say=say, hardware=hardware)
+    planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
+        space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
+        planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
+    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
+    say("opening the eyes")
+    eyes = open_vision(space, config)
+    round_linears(small_nets(eyes, planned.plan))
+    say(f"opening the library at {config.data}")
+    store = open_store(config, space)
+    say("opening the history")
+    history = History(config.data / "history.db")
+    revisions.record(config.encoder.name, *hub_models(config.lm))
+    retriever = Retriever(space, store, eyes, config)
+    closed = [notice_of(store.folder)] if store.read_only else []
+    for notice in closed:
+        say(notice.text)
+    jobs = Jobs(config.data / "jobs.db", closed="".join(notice.text for notice in closed))
+    library = Library(
+        config,
+        eyes=eyes,
+        reader=TextReader(),
+        store=store,
+        jobs=jobs,
+        history=history,
+    )
+    assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
+    give_back()
+    return assistant
+
+
+def without_links(config: Config) -> Config:
+    """The library's folder as what it leads to, where a link leads to it: files are read by paths without links."""
+    real = Path(os.path.realpath(config.data))
+    return config if real == config.data.absolute() else replace(config, data=real)
+
+
+def open_vision(space: EmbeddingModel, config: Config) -> VisionPipeline:
+    """What looks at pictures: the space, and the small models that were trained on its cells."""
+    noticer = open_trained(read_noticer, space)
+    return VisionPipeline(
+        space,
+        config.see,
+        names=own_words(config.data),
+        reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
+        describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
+        paper=open_trained(read_paper, space),
+    )
+
+
+def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:
+    """Heads of the space and nets that look, unless the plan wants 32 bits."""
+    if not isinstance(eyes.space, SeeingSpace) or plan.engine("image").numbers == "fp32":
+        return []
+    model, reader = eyes.space.model, eyes.reader
+    nets = [*model.heads, eyes.space.finder, eyes.space.namer]
+    looking = (reader, getattr(reader, "noticer", None), eyes.describer)
+    return [*nets, *(getattr(each, "net", None) for each in looking)]
+
+
+def open_trained(read: Callable[[SeeingSpace], Trained], space: EmbeddingModel) -> Trained | None:
+    """A small model that looks at the space's cells; None in a space without any, or where it was not trained."""
+    if not isinstance(space, SeeingSpace):
+        return None
+    try:
+        return read(space)
+    except MissingWeights:
+        return None
+
+
+def glance_of(space: EmbeddingModel, config: Config) -> LateVisualPrompt | None:
+    """The packaged language model with eyes, opened at once where answers are to be spoken, else when it is needed."""
+    if not isinstance(space, DefaultSpace) or not GLANCE.is_file() or not config.see.glance:
+        return None
+    glance = LateVisualPrompt(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
+    if config.lm.name != "none":
+        glance.start()
+    return glance
+
+
+def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> EmbeddingModel:
+    """The vector space of the library; LibraryError or SpaceMismatch where its files were indexed in one that cannot be
+    opened.
+    """
+    encoder = encoder_here(config, hardware)
+    refuse_retired(config, encoder.name)
+    hold_few_shapes(little=encoder.name == EDGE)
+    say(f"loading the vector space {encoder.name}")
+    try:
+        for_engines = are_engines_made(config, cache=cache_folder(), hardware=hardware)
+        return open_space(replace(encoder, name=revisions.pin(encoder.name)), for_engines=for_engines)
+    except DeepSeekMMError as error:
+        if not is_indexed_in(config):
+            raise
+        raise LibraryError(
+            f"the files of {config.data} were indexed in the vector space {encoder.name}, which cannot be opened: "
+            f"{error}. Put the model back where it was. Or begin another index beside that one, with: "
+            f"python app.py --data {config.data} --set encoder.name={DEFAULT}"
+        ) from error
+
+
+def refuse_retired(config: Config, name: str) -> None:
+    """SpaceMismatch where all that a library holds lies in spaces that this version does not have."""
+    stores = sorted(config.data.glob("spaces/*/store.db"))
+    homes = [store.parent.name.rpartition("-")[0] for store in stores]
+    if name in PACKAGED_SPACES and homes and set(homes) <= set(RETIRED_SPACES):
+        raise SpaceMismatch(stores[0], stored=homes[0], given=name)
+
+
+def is_indexed_in(config: Config) -> bool:
+    """Whether the library has an index in the space that `encoder.name` names, as far as names can tell.
+
+    Another space would find nothing of it, so none takes its place unasked.
+    """
+    name, stores = config.encoder.name, config.data.glob("spaces/*/store.db")
+    homes = {store.parent.name.rpartition("-")[0] for store in stores}
+    alike = {short_name(name), short_name(Path(name).name)}  # a folder that is gone may have been known by its end
+    return not homes.isdisjoint(alike) or (bool(homes) and name != AUTO and homes.isdisjoint(PACKAGED_SPACES))
+
+
+def open_speaker(config: Config, *, plan: Plan, revisions: Revisions, say: Progress) -> tuple[Generator, Plan]:
+    """The language model, and what became of the plan."""
+    say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
+    late = open_late(config.lm, plan, cache=cache_folder(), opened=give_back)
+    if late is not None:
+        late.start()  # beside what else is opened
+        return late, plan
+    return open_planned(pinned_lm(config.lm, revisions), plan, cache=cache_folder(), progress=say)
+
+
+def hub_models(lm: LMConfig) -> tuple[str, ...]:
+    """Names of models that may come from a hub; a server's model is the server's."""
+    return (lm.vlm,) if lm.vlm else () if lm.url else (lm.name,)
+
+
+def pinned_lm(lm: LMConfig, revisions: Revisions) -> LMConfig:
+    """The same models at the revisions that were recorded."""
+    names = {name: revisions.pin(name) for name in hub_models(lm)}
+    return replace(lm, name=names.get(lm.name, lm.name), vlm=names.get(lm.vlm, lm.vlm))
+
+
+def own_words(data: Path) -> tuple[str, ...]:
+    """The words that the library's owner added: DATA/labels.txt, one a line; () where there is none."""
+    return names_in(read_lines(data / "labels.txt"))
+
+
+def open_store(config: Config, space: EmbeddingModel) -> RegionStore:
+    """The index of this space: every space has a folder of its own, so that two never mix."""
+    folder = config.data / "spaces" / f"{space.name}-{space.fingerprint[:8]}"
+    if not is_read_only(folder / "store.db"):
+        make_folder(folder)
+    return RegionStore(folder, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index)
+
+
+def make_folder(folder: Path) -> None:
+    """Make it, and see that files can be written there. LibraryError if not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise LibraryError(
+            f"the library's folder {folder.absolute()} cannot be used: {error.strerror or error}. "
+            "Choose another one with DATA=FOLDER or --data FOLDER, or make this one writable"
+        ) from error

@@ -1,0 +1,214 @@
+"""Learning: corrections become a version of the reader's last layer, which somebody looks at, and accepts or not.
+
+Training is a job: it looks at the photos of new corrections, learns in seconds, and keeps a version with its report.
+Nothing changes before a version is accepted; then it answers from the next question on, also after a restart. Only the
+layer that chooses among answers learns: towers, image head and vectors stay, so that no index is touched.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadCheckpoint, Conflict, DeepSeekMMError, NothingThere
+from deepseek_mm.history import History
+from deepseek_mm.jobs import Job, Jobs, Task
+from deepseek_mm.learning.builtin import known_by, read_builtin
+from deepseek_mm.learning.examples import CorrectionRows, Example, of_taught, of_turns, read_corrections, teach
+from deepseek_mm.learning.memory import ReplayMemory
+from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, study, widen_head
+from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
+from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.see.reader.reader import VqaModel
+
+LEARN = "learn"  # kind of job
+SHIPPED = "as shipped"
+MOST_CHANGED = 20  # questions whose answers a report shows before and after
+log = logging.getLogger(__name__)
+
+
+class Learning:
+    """One library's."""
+
+    def __init__(self, config: Config, *, eyes: VisionPipeline, jobs: Jobs, history: History) -> None:
+        self.config, self.eyes, self.jobs, self.history = config, eyes, jobs, history
+        self.versions, self.builtin = Versions(config.data), read_builtin
+        self.told, self.trouble = SHIPPED, ""  # what answers now, for people, and why it is not what was accepted
+        self.use()
+
+    @property
+    def reader(self) -> VqaModel:
+        """That learns. NothingThere in a space without one."""
+        reader = self.eyes.reader
+        if not isinstance(reader, VqaModel):
+            raise NothingThere("this library's space has no reader, so nothing is learned. Use --encoder default")
+        return reader
+
+    def use(self) -> None:
+        """Answer with the version that was accepted last; one that cannot be read leaves the shipped weights."""
+        if not isinstance(self.eyes.reader, VqaModel):
+            return
+        self.reader.put_back()
+        self.told, self.trouble, number = SHIPPED, "", 0
+        try:
+            if number := self.answering:
+                version = self._fitting(number)
+                answers, out = head_of(self.reader.shipped, version.answers, self.versions.tensors(version, HEAD))
+                self.reader.adopt(answers, out.weight, out.bias)
+                self.told = told_of(number)
+        except DeepSeekMMError as error:
+            log.warning("the shipped weights answer: %s", error)
+            self.told, self.trouble = f"{SHIPPED}, for version {number} cannot be used", str(error)
+
+    @property
+    def answering(self) -> int:
+        """Number of the version that was accepted last; 0 is the shipped weights."""
+        return ([0, *self.versions.accepted_numbers()])[-1]
+
+    def train(self) -> Job:
+        """Learn from what is new. NothingThere says that it is too little."""
+        new = self.waiting()
+        if len(new) < self.config.learning.fewest:
+            raise NothingThere(
+                f"{len(new)} corrections are new, and learning.fewest asks for {self.config.learning.fewest}. Correct "
+                "some answers (thumb down, then the right answer), name boxes, or describe photos"
+            )
+        return self.jobs.add(LEARN, {}, title="Learn from corrections", unique=True)
+
+    def waiting(self) -> list[Example]:
+        """Corrections that the version which answers has not learned yet, oldest first."""
+        nouns = self.reader.sure.nouns
+        found = [*of_turns(self.history.feedback(), nouns), *of_taught(self.versions.folder, nouns)]
+        base = self._answering_version()
+        learned = set(base.learned) if base else set()
+        latest = {example.asks: example for example in found}  # somebody may change their mind
+        return [example for example in latest.values() if example.key not in learned]
+
+    def run(self, task: Task) -> str:
+        """The job's handler: look, learn, keep a version and its report."""
+        looked = read_corrections(self.waiting(), self.reader, self.config.parse, task)
+        if task.stopping:
+            return "stopped; nothing was learned"
+        if len(looked.examples) < self.config.learning.fewest:
+            raise NothingThere(
+                f"of the new corrections {len(looked.examples)} can be learned, and learning.fewest asks for "
+                f"{self.config.learning.fewest}. Correct more answers about single photos"
+            )
+        version = self._learn(looked)
+        task.result = {"version": version.number, "objections": [*version.objections]}
+        against = f", and should not be taken: {'; '.join(version.objections)}" if version.objections else ""
+        return f"version {version.number} waits to be accepted{against}"
+
+    def list(self) -> list[Version]:
+        """All versions, the newest first; a damaged one is left out, see the log."""
+        found = []
+        for number in reversed(self.versions.numbers()):
+            try:
+                found.append(self.versions.read(number))
+            except BadCheckpoint as error:
+                log.warning("%s", error)
+        return found
+
+    def get(self, number: int) -> Version:
+        """One of them. NothingThere, BadCheckpoint."""
+        return self.versions.read(number)
+
+    def accept(self, number: int, *, force: bool = False) -> Version:
+        """Answer with it from the next question on. Conflict if its report speaks against it and nobody insists."""
+        version = self._fitting(number)
+        for name in (HEAD, MEMORY):
+            self.versions.tensors(version, name)
+        if version.objections and not force:
+            raise Conflict(
+                f"version {number} should not be taken: {'; '.join(version.objections)}. Correct the corrections and "
+                "learn anew, or insist: --force, or press again"
+            )
+        before = [each for each in self.versions.accepted_numbers() if each != number]
+        self.versions.keep_accepted([*before, number])
+        self.use()
+        return version
+
+    def back(self) -> int:
+        """Answer with what answered before; its number, or 0 for the shipped weights. Conflict if these answer now."""
+        before = self.versions.accepted_numbers()
+        if not before:
+            raise Conflict("the shipped weights answer already, so there is nothing to go back to")
+        self.versions.keep_accepted(before[:-1])
+        self.use()
+        return self.answering
+
+    def teach(self, rows: Sequence[dict[str, str]]) -> int:
+        """Keep questions with right answers about photos, or descriptions, to learn from. BadFile."""
+        return teach(self.versions.folder, rows)
+
+    def _fitting(self, number: int) -> Version:
+        version = self.versions.read(number)
+        if version.reader != known_by():
+            raise BadCheckpoint(
+                f"version {number} belongs to other weights than these: the program was updated. Learn anew with: "
+                "python -m deepseek_mm train continual"
+            )
+        return version
+
+    def _answering_version(self) -> Version | None:
+        """That answers now; None where the shipped weights do, whatever was accepted."""
+        return self._fitting(self.answering) if self.told == told_of(self.answering) else None
+
+    def _learn(self, looked: CorrectionRows) -> Version:
+        """Train, and keep what came out."""
+        base, told = self._answering_version(), self.config.learning
+        earlier = ReplayMemory.of(self.versions.tensors(base, MEMORY)) if base else nothing(self.reader)
+        held_N = torch.tensor([int(example.key, 16) % told.held_out == 0 for example in looked.examples])
+        material = Material(
+            now=self.reader.head,
+            shipped=self.reader.shipped,
+            new_answers=looked.new_answers,
+            trained=looked.asked.at(~held_N),
+            held_out=looked.asked.at(held_N),
+            earlier=earlier,
+            builtin=self.builtin(),
+        )
+        studied = study(material, told)
+        version = Version(
+            number=max(self.versions.numbers(), default=0) + 1,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            base=base.number if base else 0,
+            reader=known_by(),
+            answers=studied.answers[len(self.reader.shipped.answers) :],
+            learned=(*(base.learned if base else ()), *(example.key for example in looked.examples)),
+            scores=studied.scores,
+            objections=studied.objections,
+            counts=dict(Counter(example.by for example in looked.examples)),
+            changed=changed_answers(looked, material, studied),
+            seconds=studied.seconds,
+        )
+        memory = earlier.with_more(looked.asked, held_N, size=told.remembered)
+        self.versions.write(version, changes(self.reader.shipped, studied), memory.tensors())
+        return version
+
+
+def told_of(number: int) -> str:
+    """What answers, for people."""
+    return f"version {number}" if number else ""
+
+
+def nothing(reader: VqaModel) -> ReplayMemory:
+    """What is remembered before the first version."""
+    return ReplayMemory.nothing(reader.net.config.width)
+
+
+def changed_answers(
+    looked: CorrectionRows, material: Material, studied: StudyResult
+) -> tuple[tuple[str, str, str, str], ...]:
+    """Some of the corrected questions: with the photo's name, what was answered before, and what is answered now."""
+    before = widen_head(material.now.out, len(material.new_answers))
+    pairs = [
+        [studied.answers[n] for n in chances_of(out, looked.asked, studied.answers).argmax(-1).tolist()]
+        for out in (before, studied.out)
+    ]
+    told = zip(looked.examples, *pairs, strict=True)
+    return tuple((e.question, Path(e.path).name, old, new) for e, old, new in told)[:MOST_CHANGED]

@@ -1,0 +1,127 @@
+"""Files that were dropped on the page or uploaded lie in DATA/added/DATE/NAME, until nothing knows them any more.
+
+Whoever has moved a library, or restored it elsewhere, has a store that knows its dropped files by their old paths. So
+DATE/NAME alone tells whether a file is known. A file that is on its way in, or could not be read, is named by a job.
+When anything that may know a file cannot be read, all files stay.
+
+They lie in DATA/added/DATE/NAME. The same file dropped twice on a day is kept once; another one of the same name gets a
+number.
+"""
+
+import filecmp
+import itertools
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from deepseek_mm.dates import Ages
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.jobs import Jobs, State
+from deepseek_mm.library.index_jobs import INDEX
+from index.stored_paths import paths_through
+
+FOLDER = "added"
+MEMBER = "!/"  # between an archive and a file in it
+UNDONE: tuple[State, ...] = ("waiting", "running", "cancelled", "failed")
+
+
+def tidy(data: Path, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
+    """Delete the dropped files that nothing has known for that long; returns how many."""
+    old = [file for file, came_s in dropped_files(data) if ages.ago_s(came_s) > older_s]
+    if not old:
+        return 0
+    try:
+        known = known_to(stores(data)) | known_to_jobs(jobs)
+    except sqlite3.Error:
+        return 0
+    lost = [file for file in old if tail(str(file)) not in known]
+    for file in lost:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+            file.parent.rmdir()  # refused while something is in it
+    return len(lost)
+
+
+def dropped_files(data: Path) -> Iterator[tuple[Path, float]]:
+    """Every file that was dropped, and when it was put there; not what a link leads to."""
+    for file in sorted((data / FOLDER).glob("*/*")):
+        with suppress(OSError):
+            status = os.lstat(file)
+            if stat.S_ISREG(status.st_mode) and not file.parent.is_symlink():
+                yield file, status.st_ctime
+
+
+def taken_out(data: Path) -> set[str]:
+    """DATE/NAME of the dropped files that only the trash knows; none if that cannot be said."""
+    try:
+        return known_to(data.glob("trash/*.db")) - known_to(data.glob("spaces/*/store.db"))
+    except sqlite3.Error:
+        return set()
+
+
+def stores(data: Path) -> list[Path]:
+    """Every database that may know a dropped file."""
+    return [*data.glob("spaces/*/store.db"), *data.glob("trash/*.db")]
+
+
+def known_to(databases: Iterable[Path]) -> set[str]:
+    """DATE/NAME of the dropped files that these know. sqlite3.Error if one cannot be read."""
+    return {tail(path) for database in databases for path in paths_through(database, f"{os.sep}{FOLDER}{os.sep}")}
+
+
+def known_to_jobs(jobs: Jobs) -> set[str]:
+    """DATE/NAME of all that a job is to take in, or could not read."""
+    found = jobs.find(kinds=(INDEX,), limit=-1)
+    paths = [str(path) for job in found if job.state in UNDONE for path in job.payload.get("paths", ())]
+    paths += [failed.item for job in found if job.num_failed for failed in jobs.failures(job.id, limit=-1)]
+    return {tail(path) for path in paths}
+
+
+def tail(path: str) -> str:
+    """The last folder and the name, of an archive for what is in it."""
+    return os.sep.join(path.partition(MEMBER)[0].split(os.sep)[-2:])
+
+
+def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:
+    """Where each file now lies, in order. LibraryError if the disk refuses."""
+    folder = data.absolute() / FOLDER / date.today().isoformat()
+    try:
+        folder.mkdir(parents=True, exist_ok=True) if files else None
+        return [_keep(Path(file), folder) for file in files]
+    except OSError as error:
+        raise LibraryError(
+            f"the files cannot be kept in {folder}: {error.strerror or error}. Free some space, or index them "
+            "where they lie by typing their path"
+        ) from error
+
+
+def _keep(file: Path, folder: Path) -> Path:
+    for target in _names(folder, file.name):
+        if not target.exists():
+            return _place(file, target)
+        if filecmp.cmp(file, target, shallow=False):
+            return target
+    raise AssertionError("the names never end")
+
+
+def _names(folder: Path, name: str) -> Iterator[Path]:
+    """NAME, then "NAME 2" and so on."""
+    yield folder / name
+    for n in itertools.count(2):
+        yield folder / f"{Path(name).stem} {n}{Path(name).suffix}"
+
+
+def _place(file: Path, target: Path) -> Path:
+    """Copy it, whole or not at all."""
+    draft = target.with_name(f".{os.getpid()}-{file.stat().st_ino}.draft")
+    try:
+        shutil.copyfile(file, draft)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target

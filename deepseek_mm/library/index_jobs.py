@@ -1,0 +1,242 @@
+"""The two passes over new files, as handlers of jobs: take them in, then read their pictures, and describe them.
+
+After the first pass everything can be searched; reading text and saying what is seen takes longer, and adds regions to
+what is there.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, Cancelled, NothingThere
+from deepseek_mm.ingest import Hooks, Intake, Report
+from deepseek_mm.ingest.pages import code_mark, embed_code
+from deepseek_mm.ingest.quarantine import Quarantine
+from deepseek_mm.jobs import Jobs, State, Task
+from deepseek_mm.parse.files import is_gone
+from deepseek_mm.parse.workers.client import Stopping, never
+from deepseek_mm.see.ocr import TextBlock, TextReader
+from deepseek_mm.see.pipeline import Describer, VisionPipeline
+from index import Box, Filter, Region, Source
+from index.store import RegionStore
+
+INDEX, READ, RENEW = "index", "read text", "renew code"  # kinds of jobs
+WAITING: tuple[State, ...] = ("waiting",)
+MARK = "text"  # of sources whose pictures were read
+DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
+PHOTOS = Filter(source_kinds=("photo",))
+MOST_TOLD = 100  # files and folders that were left out, listed in a job's result
+CODE = Filter(collection=None, kinds=("code",))
+TOGETHER = 16  # photos that are described at a time
+PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexingHandlers:
+    """Handlers of the jobs that fill one store."""
+
+    eyes: VisionPipeline
+    store: RegionStore
+    jobs: Jobs
+    reader: TextReader
+    config: ParseConfig
+    read_text: bool  # whether the second pass reads
+    describe: bool = False  # whether it describes, if the eyes can
+    roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What no pass tries again."""
+        return Quarantine(jobs=self.jobs, config=self.config)
+
+    @property
+    def describer(self) -> Describer | None:
+        """What says what photos show."""
+        return self.eyes.describer if self.describe else None
+
+    def index(self, task: Task) -> str:
+        """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
+        payload = task.job.payload
+        paths = here(payload.get("only") or payload["paths"], self.store, task)
+        hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
+        intake = Intake(
+            eyes=self.eyes,
+            store=self.store,
+            config=self.config,
+            quarantine=self.quarantine,
+            collection=str(payload.get("collection", "")),
+            roots=self.roots,
+        )
+        again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
+        report = intake.take(paths, hooks=hooks, **again) if paths else Report()
+        gone = [*report.vanished, *missing(payload["paths"], self.store)]
+        said = report.sentence()
+        task.result = report.counts() | {
+            "vanished": gone,
+            "left_out": [list(each) for each in report.left_out[:MOST_TOLD]],
+        }
+        if payload.get("forget") and gone:
+            said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
+        if (self.read_text or self.describer) and not report.stopped:
+            payload = {} if self.read_text else {"read": False}
+            self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
+        return said
+
+    def read(self, task: Task) -> str:
+        """Payload: read (False only describes). Every picture that was not read or described yet; a file that is gone
+        stays for another time.
+        """
+        reads = bool(task.job.payload.get("read", True))
+        to_read = sum(self.store.num_without_mark(MARK, where=where) for where in PICTURES) if reads else 0
+        to_say = self.store.num_without_mark(DESCRIBED, where=PHOTOS) if self.describer else 0
+        read = found = described = 0
+        for some in self._batches_without_description() if self.describer else ():
+            if self._to_stop(task):
+                break
+            described += self._describe(some, task)
+            task.report(described, to_read + to_say, some[-1].path)
+        for source in self._unread() if reads else ():
+            if self._to_stop(task):
+                break
+            try:
+                found += self._read(source, lambda: task.stopping)
+            except (BadFile, NothingThere) as error:
+                task.fail(source.path, str(error))
+            except Cancelled:
+                break
+            read += 1
+            task.report(described + read, to_read + to_say, source.path)
+        told = [f"{read} files looked at, {found} texts found"] if reads else []
+        return "; ".join([*told, *([f"{described} photos described"] if self.describer else [])])
+
+    def _to_stop(self, task: Task) -> bool:
+        """New files come first; taking them in ends with this pass again."""
+        return task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
+
+    def renew(self, task: Task) -> str:
+        """Read the code anew that another tower read: its vectors tell nothing to this one. All else stays."""
+        mark, space = code_mark(self.eyes.space), self.eyes.space
+        total, done = self.num_to_renew(), 0
+        for source in self._by_mark(mark, CODE):
+            if task.stopping:
+                break
+            code = [region for region in self.store.regions_of([source.id])[source.id] if region.kind == "code"]
+            self.store.exchange_regions(source.id, code, embed_code(code, space), mark=mark)
+            done += 1
+            task.report(done, total, source.path)
+        return f"the code of {done} files was read anew"
+
+    def num_to_renew(self) -> int:
+        """Sources with code that was read by another tower than today's."""
+        if not self.store.counts(where=CODE).regions:  # then the tower need not even be known
+            return 0
+        return self.store.num_without_mark(code_mark(self.eyes.space), where=CODE)
+
+    def reword(self, source: Source, text: str) -> bool:
+        """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""
+        vector_D = self.eyes.space.embed_texts([text])[0]
+        regions = [caption_of(source, text)]
+        return self.store.exchange_regions(source.id, regions, vector_D[None], mark=DESCRIBED)
+
+    def _batches_without_description(self) -> Iterator[list[Source]]:
+        last = 0
+        while some := self.store.sources_without_mark(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
+            yield some
+            last = some[-1].id
+
+    def _describe(self, sources: Sequence[Source], task: Task) -> int:
+        """Describe some photos, and return how many there were whose file could be read."""
+        assert self.describer is not None
+        images = {}
+        for source in sources:
+            try:
+                images[source] = self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping)
+            except (BadFile, NothingThere) as error:
+                task.fail(source.path, str(error))
+            except Cancelled:
+                return 0
+        told = [said.text for said in self.describer.describe_many(images.values())]
+        vectors_ND = self.eyes.space.embed_texts(told)
+        for source, text, vector_D in zip(images, told, vectors_ND, strict=True):
+            self.store.extend(source.id, [caption_of(source, text)], vector_D[None], mark=DESCRIBED)
+        return len(images)
+
+    def read_now(self, source: Source) -> None:
+        """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
+        if self.store.sources_without_mark(MARK, where=Filter(collection=None, source_ids=(source.id,)), limit=1):
+            self._read(source, never)
+
+    def _unread(self) -> Iterator[Source]:
+        for where in PICTURES:
+            yield from self._by_mark(MARK, where)
+
+    def _by_mark(self, mark: str, where: Filter) -> Iterator[Source]:
+        """Every source over which this pass was not made."""
+        last = 0
+        while some := self.store.sources_without_mark(mark, where=where, limit=64, after=last):
+            yield from some
+            last = some[-1].id
+
+    def _read(self, source: Source, stopping: Stopping) -> int:
+        """Read one file's pictures, add what is written there, and return how many texts that is."""
+        regions = [region for page in self._pages(source) for region in self._texts(source, page, stopping)]
+        vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
+        self.store.extend(source.id, regions, vectors_ND, mark=MARK)
+        return len(regions)
+
+    def _pages(self, source: Source) -> list[int]:
+        """0 for a photo; of a document the pages that have no text of their own, such as scans."""
+        if source.kind == "photo":
+            return [0]
+        regions = self.store.regions_of([source.id])[source.id]
+        written = {region.page for region in regions if region.kind == "text"}
+        return [region.page for region in regions if region.kind == "page" and region.page not in written]
+
+    def _texts(self, source: Source, page: int, stopping: Stopping) -> list[Region]:
+        image = self.quarantine.read_page(source.path, page, stopping=stopping)
+        size = (source.width_px, source.height_px) if page == 0 else image.size
+        return [
+            Region(source=source, kind="text", box_px=on_original(each, image, size), text=each.text, page=page)
+            for each in self.reader.read(image)
+        ]
+
+
+def caption_of(source: Source, text: str) -> Region:
+    """The sentence that describes a photo, as a region of it."""
+    return Region(source=source, kind=DESCRIBED, box_px=(0, 0, source.width_px, source.height_px), text=text)
+
+
+def on_original(written: TextBlock, image: Image, size: tuple[int, int]) -> Box:
+    """The box in pixels of the original, which may be larger than the picture that was read."""
+    across, down = size[0] / image.width, size[1] / image.height
+    left, top, right, bottom = written.box_px
+    return (
+        round(left * across),
+        round(top * down),
+        min(size[0], round(right * across)),
+        min(size[1], round(bottom * down)),
+    )
+
+
+def here(paths: Sequence[str], store: RegionStore, task: Task) -> list[str]:
+    """Those of the paths that are there. One that is not, and is not known either, is a failed item."""
+    found = []
+    for path in paths:
+        if os.path.lexists(path) or "!/" in path:
+            found.append(path)
+        elif not below([path], store):
+            task.fail(path, f"no file or folder at {path}. Check the name")
+    return found
+
+
+def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
+    """Known paths at or below those that are not there any more, if that is sure of each."""
+    return [path for path in below([path for path in paths if not os.path.lexists(path)], store) if is_gone(path)]
+
+
+def below(paths: Sequence[str], store: RegionStore) -> list[str]:
+    """Known paths that are one of these, or lie below one or in an archive there."""
+    return sorted(store.stamps(within=paths)) if paths else []

@@ -1,0 +1,366 @@
+"""Library: what the page and the command line do to the shelves. Long work becomes a job; its handlers are joined here.
+
+A Library that was not started only writes jobs down; `start` begins to work on whatever waits, also from earlier runs.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from deepseek_mm.config import Config
+from deepseek_mm.dates import Ages
+from deepseek_mm.errors import BadFile, LibraryError, NothingThere
+from deepseek_mm.history import History
+from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
+from deepseek_mm.learning import LEARN, Learning
+from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, Bundle
+from deepseek_mm.library.backup_target import BackupTarget
+from deepseek_mm.library.dropped_files import tidy
+from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
+from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
+from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
+from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
+from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.trash import Taken, Trash, sweep
+from deepseek_mm.parse.files import absolute, real_path
+from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.pipeline import VisionPipeline
+from index import Filter, Source
+from index.errors import StoreReadOnly
+from index.region import LIBRARY, UPLOADS
+from index.store import RegionStore
+
+ACTIVE: tuple[State, ...] = ("waiting", "running")
+OVER: tuple[State, ...] = ("done",)
+MOST_WORDS = 500  # letters of a description
+REST_S = 30.0  # how long work may take to stop before everything is deleted
+STOP_S = 5.0  # how long a program that ends waits for the work at hand
+
+
+class Library:
+    """One library's shelves. Everything it uses is handed in."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        eyes: VisionPipeline,
+        reader: TextReader,
+        store: RegionStore,
+        jobs: Jobs,
+        history: History,
+    ) -> None:
+        self.config, self.store, self.jobs, self.history = config, store, jobs, history
+        self._filling = filling = IndexingHandlers(
+            eyes=eyes,
+            store=store,
+            jobs=jobs,
+            reader=reader,
+            config=config.parse,
+            read_text=config.library.read_text,
+            describe=config.library.describe,
+            roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
+        )
+        self.quarantine = filling.quarantine
+        check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
+        self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
+        self._trash = Trash(config.data, store, ages=self._ages)
+        bundle = Bundle(
+            config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
+        )
+        watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
+        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew}  # one at a time: they share them
+        self._workers = (
+            Worker(jobs, towers),
+            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
+            Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
+            Worker(jobs, {LEARN: self.learning.run}),
+            Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
+        )
+
+    def start(self) -> None:
+        """Begin to work on whatever waits; folders whose watch broke off are watched again."""
+        if self.store.read_only:
+            return
+        sweep(self.config.data)
+        self.purge()
+        for job in self._watches("failed"):
+            self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
+            self.jobs.forget([job.id])
+        if self._filling.num_to_renew():
+            self.jobs.add(RENEW, {}, title="Read code anew", unique=True)
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> bool:
+        """Leave what is under way to the next start; whether everything has come to rest."""
+        return all([worker.stop(STOP_S) for worker in self._workers])
+
+    def add(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        collection: str = "",
+        anew: bool = False,
+        forget: bool | None = None,
+    ) -> Job:
+        """Take files and folders in; a path with a link in it stands for where that leads now. `forget` takes out what
+        is gone below them; None is the setting.
+
+        All of it goes into the `collection` of that name; without one, what is known stays where it is. An equal job
+        that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
+        """
+        payload = {"collection": normalize_collection(collection) if collection.strip() else "", "anew": anew}
+        return self._add([real_path(path) for path in paths], payload, forget=forget, unique=True)
+
+    def _add(
+        self, paths: Sequence[str | os.PathLike[str]], payload: dict[str, Any], *, forget: bool | None, unique: bool
+    ) -> Job:
+        names = [absolute(path) for path in paths]
+        payload |= {"paths": names, "forget": self.config.library.forget_gone if forget is None else forget}
+        return self.jobs.add(INDEX, payload, title=f"Index {job_title(names)}", unique=unique)
+
+    def read_text(self, source: Source) -> None:
+        """See that the text in this file's pictures was read; what cannot be read or written down now has none."""
+        with suppress(BadFile, NothingThere, StoreReadOnly):
+            self._filling.read_now(source)
+
+    def lines_in(self, image: Image) -> list[str]:
+        """The lines that are written in a picture, from top to bottom. MissingPackage."""
+        return [line.text for line in self._filling.reader.lines(image)]
+
+    def description_of(self, source: Source) -> str:
+        """What was said of a photo; empty where nothing was."""
+        regions = self.store.regions_of([source.id]).get(source.id, ())
+        return next((region.text for region in regions if region.kind == DESCRIBED), "")
+
+    def describe(self, source: Source, text: str) -> None:
+        """Describe a photo in somebody's own words. BadFile if there are none, NothingThere if the photo is unknown."""
+        words = " ".join(text.split())
+        if not words:
+            raise BadFile("a description needs words. Type some, for example: a dog on a beach")
+        if not self._filling.reword(source, words[:MOST_WORDS]):
+            raise NothingThere(f"the library does not know {source.name} any more. Index it again")
+        self.learning.teach([{"image": source.path, "words": words[:MOST_WORDS]}])
+
+    def watch(self, folder: str | os.PathLike[str]) -> Job:
+        """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
+        name = real_path(folder)
+        if not os.path.isdir(name):
+            raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
+        return self.jobs.add(WATCH, {"folder": name, RESOLVED: True}, title=f"Watch {name}", unique=True)
+
+    def list_watched(self) -> list[str]:
+        """The folders that are watched, sorted."""
+        return sorted({str(job.payload["folder"]) for job in self._watches(*ACTIVE)})
+
+    def unwatch(self, folder: str | os.PathLike[str]) -> bool:
+        """Stop watching; what is known of the folder stays. False if it was not watched."""
+        found = [job for job in self._watches(*ACTIVE) if job.payload["folder"] in spellings([folder])]
+        for job in found:
+            self.jobs.cancel(job.id)
+        return bool(found)
+
+    def forget(self, paths: Sequence[str | os.PathLike[str]]) -> int:
+        """Take files out, also those below folders; the files themselves stay. Returns how many paths were known."""
+        count = self.store.remove_places(below(spellings(paths), self.store))
+        self.store.renew_cache()
+        return count
+
+    def take_out(self, paths: Sequence[str | os.PathLike[str]]) -> Taken:
+        """As `forget`, but `put_back` undoes it, for `library.undo_s` seconds at least.
+
+        A folder that is watched still holds its files: whatever changes there is taken in again, as after `forget`.
+        """
+        taken = self._trash.take(below(spellings(paths), self.store))
+        self.purge()
+        return taken
+
+    def list_taken(self) -> list[Taken]:
+        """What can be put back, the newest first: what was taken out since the program began, and not too long ago."""
+        return self._trash.list_taken(self.config.library.undo_s)
+
+    def put_back(self, token: str) -> int:
+        """Undo a `take_out`: all that was known is known again, and nothing has to be looked at anew.
+
+        A file that was indexed again meanwhile stays as it is now. Returns how many sources came back. NothingThere
+        when they are gone for good.
+        """
+        return self._trash.put_back(token)
+
+    def purge(self, older_s: float | None = None) -> None:
+        """What was taken out longer ago than that, or than `library.undo_s`, is gone for good.
+
+        So is every file that was dropped on the page and that nothing knows any more.
+        """
+        older_s = self.config.library.undo_s if older_s is None else older_s
+        if self._trash.purge(older_s):
+            self.store.renew_cache()
+        tidy(self.config.data, self.jobs, older_s=older_s, ages=self._ages)
+
+    def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
+        """Put files, also those below folders, into the collection of that name; "library" takes them out of any.
+
+        Returns how many sources were elsewhere before. BadFile if nothing can be called that.
+        """
+        known = below(spellings(paths), self.store)
+        return self.store.collect(known, normalize_collection(collection))
+
+    def rename_collection(self, old: str, new: str) -> int:
+        """Give a collection another name; if there is one of that name, the two are one from then on.
+
+        Returns how many sources were in it. "library" as the new name dissolves it. BadFile if a name cannot be used,
+        NothingThere if there is no such collection.
+        """
+        if normalize_collection(old) == LIBRARY:
+            raise BadFile(f"{LIBRARY} is not a collection but what is in none, so it keeps its name. Name a collection")
+        count = self.store.rename_collection(normalize_collection(old), normalize_collection(new))
+        if not count and normalize_collection(old) not in self.store.collections():
+            there = ", ".join(name for name in self.store.collections() if name != LIBRARY) or "none yet"
+            raise NothingThere(f"no collection is called {normalize_collection(old)!r}. Those there are: {there}")
+        return count
+
+    def verify(self) -> Job:
+        """Compare store, cache and disk; what does not agree is listed with the job."""
+        return self.jobs.add(VERIFY, {}, title="Check the library", unique=True)
+
+    def health(self) -> Health:
+        """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
+        in_trash = len(self._trash.files())
+        return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=self.quarantine.reasons())
+
+    def find_traces(self, text: str) -> list[LeftoverText]:
+        """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
+        return search_traces(text, self.config.data, self.store)
+
+    def repair(self, *, forget: bool = False) -> Job:
+        """Mend what a check finds; with `forget` files that are gone are taken out."""
+        return self.jobs.add(REPAIR, {"forget": forget}, title="Repair the library", unique=True)
+
+    def duplicates(self) -> Job:
+        """Look for near duplicates among all photos; `twins` has what the last look found."""
+        return self.jobs.add(DUPLICATES, {}, title="Look for near duplicates", unique=True)
+
+    def twins(self, keep: Keep = "largest") -> list[Twins]:
+        """Groups of near duplicates that are still there, those that would free most first.
+
+        In each the photo that `keep` chooses stands first. Empty where nobody has looked, see `looked`.
+        """
+        job = self._last_look()
+        pairs = [(one, other) for one, other in job.result["pairs"]] if job else []
+        return twins_of(self.store, pairs, read_apart(self.config.data), keep)
+
+    def last_look_id(self) -> int:
+        """Id of the job that looked for near duplicates last; 0 where none did."""
+        job = self._last_look()
+        return job.id if job else 0
+
+    def tell_apart(self, source_ids: Sequence[int]) -> int:
+        """These photos are no duplicates of each other, now and after any look; returns how many pairs that is new for.
+
+        NothingThere if fewer than two of them are in the library.
+        """
+        ids = tuple(dict.fromkeys(source_ids))
+        found = self.store.sources(Filter(source_ids=ids), limit=len(ids)) if ids else []
+        if len(found) < 2:
+            raise NothingThere(f"{len(found)} of these photos are in the library, and two can be told apart. Name more")
+        return keep_apart(self.config.data, found)
+
+    def _last_look(self) -> Job | None:
+        over = self.jobs.find(kinds=(DUPLICATES,), states=OVER, limit=3)
+        return next((job for job in over if "pairs" in job.result), None)
+
+    def backup(self, file: str | os.PathLike[str]) -> Job:
+        """Index, history, uploads and settings into one file, while everything goes on.
+
+        Conflict or BadFile if something else than an older backup lies there.
+        """
+        name = Path(absolute(file))
+        target = BackupTarget.of(name.parent.resolve() / name.name, self.config.data)
+        return self.jobs.add(BACKUP, {"file": str(target.path)}, title=f"Back up to {target.path}", unique=True)
+
+    def restore(self, file: str | os.PathLike[str]) -> Job:
+        """Everything as it was when the file was made. BadFile if there is no such file."""
+        if not os.path.isfile(file):
+            raise BadFile(f"no backup at {file}. Make one with: python -m deepseek_mm library backup FILE")
+        return self.jobs.add(RESTORE, {"file": absolute(file)}, title=f"Restore {absolute(file)}", unique=True)
+
+    def delete_everything(self) -> None:
+        """Forget every file, vector, conversation, upload and job, so that nothing of them remains in the library.
+
+        The photos and documents themselves are not the library's, and stay. Settings stay too. LibraryError if other
+        work, of another process perhaps, does not come to rest; then nothing was deleted.
+        """
+        self._rest()
+        self._trash.clear()
+        self.store.clear()
+        self.history.clear()
+        self.jobs.clear()
+        sweep(self.config.data, everything=True)
+        own = Path(self.store.folder).resolve()
+        for name in (*KEPT, REPOSITORIES, "page"):
+            shutil.rmtree(self.config.data / name, ignore_errors=True)
+        for folder in (self.config.data / "spaces").glob("*"):
+            if folder.resolve() != own:
+                shutil.rmtree(folder, ignore_errors=True)
+        self.learning.use()
+        self.start()
+
+    def _rest(self) -> None:
+        """Cancel all work, whichever process does it, and wait until nobody does any: it would add what is deleted."""
+        for job in self.jobs.find(states=ACTIVE, limit=-1, by=None):
+            self.jobs.cancel(job.id)
+        self.stop()
+        until_s = time.monotonic() + REST_S
+        while running := self.jobs.find(states=ACTIVE[1:], limit=1, by=None):
+            if time.monotonic() > until_s:
+                self.start()
+                raise LibraryError(
+                    f"{running[0].title} is still under way and does not stop. Nothing was deleted; wait a little, "
+                    "or end the other program that uses this library, and try again"
+                )
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Stop working and let go of the table of jobs."""
+        self.stop()
+        self.jobs.close()
+
+    def _watches(self, *states: State) -> list[Job]:
+        """Jobs that watch folders, in these states; not those that are about to end."""
+        return [job for job in self.jobs.find(kinds=(WATCH,), states=states, limit=-1) if not job.cancelling]
+
+    def _index_changes(self, task: Task, paths: Sequence[str]) -> None:
+        """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
+        self._add(paths, {}, forget=None, unique=False)
+
+
+def normalize_collection(collection: str) -> str:
+    """The name of a collection as it is kept. BadFile if there can be none of that name."""
+    name = " ".join(collection.split())
+    if not name:
+        raise BadFile("a collection needs a name. Type one")
+    if name == UPLOADS:
+        raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Type another") from None
+    return name
+
+
+def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
+    return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))
+
+
+def job_title(names: Sequence[str]) -> str:
+    """The first name, and how many more there are."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "nothing"

@@ -1,0 +1,193 @@
+"""Web pages and Word documents as text with headings as in Markdown.
+
+Scripts, styles and what only steers (menus, forms, hidden parts) are left out. The lines of the file are of no use to a
+reader, so passages of a page have none.
+"""
+
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+
+from docx import Document
+from docx.document import Document as Opened
+from docx.opc.exceptions import OpcError
+from docx.table import Table
+from docx.text.paragraph import Paragraph
+from lxml.etree import LxmlError
+from selectolax.lexbor import LexborHTMLParser
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.archive import MOST_GROWTH, SMALL_BYTES
+from deepseek_mm.parse.formats import Contents, File
+from deepseek_mm.parse.text import decode_text, passages, shorten_text
+from deepseek_mm.parse.workers.wire import DAMAGE
+
+STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
+UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
+UNSEEN += ", ".join(f'[style*="{style}" i]' for style in STYLES)
+BLOCKS = """title, address, article, aside, blockquote, body, caption, dd, details, div, dl, dt, fieldset, figcaption,
+figure, footer, header, hr, li, main, ol, p, section, summary, table, tr, ul"""
+HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+BREAK = "\n\n"  # between blocks
+KEPT = str.maketrans("\n ", "\x01\x02")  # how the blanks of a listing pass for letters while all others are evened out
+FREED = str.maketrans("\x01\x02", "\n ")
+CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+MOST_DEEP = 500  # elements inside one another
+TAG = re.compile(r"<[^<>]*>")
+COMMENT = "<!--"
+MARK = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,40})|<!--")
+RAW = ("script", "style", "textarea", "title")  # in which a tag is no tag
+CLOSED = frozenset(  # elements that are empty, or that the next one of their kind ends
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "td",
+        "th",
+        "tr",
+        "thead",
+        "tbody",
+        "tfoot",
+        "option",
+        "optgroup",
+        "rt",
+        "rp",
+        "colgroup",
+        "caption",
+        "html",
+        "head",
+        "body",
+    ]
+)
+HEAD_BYTES = 1024  # a page must name its encoding within them
+
+
+def read_html(file: File, config: ParseConfig) -> Contents:
+    """A web page in passages."""
+    seen = text_of(page_text(file.data, name=file.path))
+    if not seen:
+        raise BadFile(f"{file.path} shows no text: it may be made by scripts. Save the page as PDF instead")
+    text, note = shorten_text(seen, config)
+    return Contents(pieces=passages(text, config, numbered=False), note=note)
+
+
+def page_text(data: bytes, *, name: str) -> str:
+    """The page's source, in the encoding that it names if it names one that it keeps to."""
+    named = CHARSET.search(data[:HEAD_BYTES])
+    try:
+        if named is not None:
+            return data.decode(named[1].decode("ascii"))
+    except (LookupError, UnicodeDecodeError):
+        pass
+    return decode_text(data, name=name)
+
+
+def text_of(html: str) -> str:
+    """What a reader sees, blocks apart by an empty line; of a page that nests as nobody does all that stands there."""
+    if is_too_deep(html):
+        return BREAK.join(" ".join(part.split()) for part in TAG.sub(BREAK, html).split(BREAK) if part.strip())
+    tree = LexborHTMLParser(html.translate(dict.fromkeys(FREED)))
+    for node in tree.css(UNSEEN):
+        node.decompose()
+    for node in tree.css("pre"):
+        node.replace_with(BREAK + (node.text() or "").strip("\n").translate(KEPT) + BREAK)
+    for node in tree.css(f"{BLOCKS}, {', '.join(HEADINGS)}"):
+        node.insert_before(BREAK + HEADINGS.get(node.tag or "", ""))
+        node.insert_after(BREAK)
+    for node in tree.css("td, th, br"):
+        node.insert_after(BREAK if node.tag == "br" else " | ")
+    words = tree.root.text() if tree.root is not None else ""
+    blocks = (re.sub(r"\s+", " ", block).strip(" |") for block in words.split(BREAK))
+    return BREAK.join(block for block in blocks if block.strip("# ")).translate(FREED)
+
+
+def is_too_deep(html: str) -> bool:
+    """Whether so many elements are open at once that building the tree would take the square of them."""
+    opened: Counter[str] = Counter()
+    deep = at = 0
+    while (tag := MARK.search(html, at)) is not None:
+        closes, name, at = tag[1] == "/", (tag[2] or "").lower(), tag.end()
+        if tag[0] == COMMENT or (name in RAW and not closes):
+            end = html.find("-->" if tag[0] == COMMENT else f"</{name}", at)
+            if end < 0:
+                break  # the rest is a comment, or a script
+            at = end + 1
+        elif closes and opened[name]:
+            opened[name] -= 1
+            deep -= 1
+        elif not closes and name not in CLOSED:
+            opened[name] += 1
+            deep += 1
+            if deep > MOST_DEEP:
+                return True
+    return False
+
+
+TROUBLE = (*DAMAGE, OpcError, LxmlError, LookupError, AttributeError)
+DEEPEST = 6  # headings
+
+
+def read_docx(file: File, config: ParseConfig) -> Contents:
+    """A Word document in passages."""
+    try:
+        check_growth(file, config)
+        words = "\n\n".join(block for block in blocks(Document(io.BytesIO(file.data))) if block.strip("# "))
+    except BadFile:
+        raise
+    except TROUBLE as error:
+        raise BadFile(f"{file.path} is no Word document, or it is damaged: {error}. Save it again in Word") from error
+    if not words:
+        raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
+    text, note = shorten_text(words, config)
+    return Contents(pieces=passages(text, config, numbered=False), note=note)
+
+
+def check_growth(file: File, config: ParseConfig) -> None:
+    """Refuse a document that would unpack to more than it should: it is a zip archive inside."""
+    with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > max(SMALL_BYTES, MOST_GROWTH * file.size_bytes):
+        raise BadFile(f"{file.path} would unpack to {unpacked:,} bytes, as only a bomb does. Save it again in Word")
+    if unpacked > config.max_bytes:
+        raise BadFile(
+            f"{file.path} would unpack to {unpacked:,} bytes, and parse.max_bytes allows {config.max_bytes:,}. "
+            "Save it without its pictures, or raise parse.max_bytes"
+        )
+
+
+def blocks(document: Opened) -> Iterator[str]:
+    """Paragraphs and tables in the order that they are read."""
+    for block in document.iter_inner_content():
+        yield heading(block) + block.text.strip() if isinstance(block, Paragraph) else table_text(block)
+
+
+def heading(paragraph: Paragraph) -> str:
+    """The number signs of a heading, or nothing."""
+    name = (paragraph.style.name or "") if paragraph.style is not None else ""
+    if name == "Title":
+        return "# "
+    level = name.removeprefix("Heading ")
+    return "#" * min(int(level), DEEPEST) + " " if level != name and level.isdigit() else ""
+
+
+def table_text(table: Table) -> str:
+    """One line for each row; a cell that spans several columns is said once."""
+    return "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in table.rows)

@@ -1,0 +1,282 @@
+"""A conversation as one HTML file without scripts, or as Markdown.
+
+CommonMark lets any sign of punctuation be escaped by a backslash. Escaped is what can begin something anywhere in a
+line (emphasis, links, code, HTML, entities, tables), and what can at the start of one (headings, lists, rules). A
+colon, a dot and an @ are escaped where readers make links of bare addresses.
+
+Every text goes through the template's escaping; what stands in an attribute is a number of ours, a picture of ours in
+base64, or an escaped description. The policy in the head forbids whatever an error there could let in.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deepseek_mm.history import Conversation, Corrected, Turn
+from deepseek_mm.records import Citation
+from deepseek_mm.sharing.export_text import Wording, place
+from deepseek_mm.sharing.files import Copy, PhotoCopies, is_drawn
+from index import Box, Region, Source
+from index.region import UPLOADS
+
+ANYWHERE = re.compile(r"([\\`*_{}\[\]<>|~&$#^])")
+ADDRESS = re.compile(r"(?<=\w)([:@])(?=\S)|(?<=www)(\.)", re.IGNORECASE)
+OPENING = re.compile(r"^([-+=:!]|\d{1,9}(?=[.)]))")
+CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def to_markdown(conversation: Conversation, turns: Iterable[Turn], *, wording: Wording) -> str:
+    """The whole conversation; photos are named, not shown."""
+    parts = [f"# {line(conversation.title)}", stamp(conversation.started_at)]
+    for number, turn in enumerate(turns, 1):
+        parts += each_turn(turn, number, wording)
+    return "\n\n".join(parts) + "\n"
+
+
+def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
+    """Its blocks, without the empty lines between them."""
+    yield f"## {wording.question.format(number=number)}"
+    yield stamp(turn.asked_at)
+    if turn.question:
+        yield "\n".join(f"> {each}".rstrip() for each in lines(turn.question))
+    names = [name for name in (turn.image_name, *(name for name, _ in turn.more)) if name]
+    if names:
+        yield "\n".join(f"- {wording.picture.format(name=line(name))}" for name in names)
+    yield f"### {wording.answer}"
+    if turn.answer.text:
+        yield "\n".join(lines(turn.answer.text))
+    if turn.answer.state != "done":
+        yield f"*{wording.states[turn.answer.state]}*"
+    if turn.answer.citations:
+        yield f"### {wording.evidence}"
+        yield "\n".join(citation_line(citation, wording) for citation in in_order(turn.answer.citations))
+
+
+def citation_line(citation: Citation, wording: Wording) -> str:
+    """One line of the evidence. The number is written out: a list that Markdown counts would count it anew."""
+    region = citation.region
+    what = line(region.label) or (wording.whole if region.kind == "whole" else "")
+    where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
+    told = (what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}"), where)
+    return f"- \\[{citation.number}\\] **{line(region.source.name)}**: {'; '.join(part for part in told if part)}"
+
+
+def in_order(citations: Sequence[Citation]) -> list[Citation]:
+    """By number."""
+    return sorted(citations, key=lambda citation: citation.number)
+
+
+def stamp(when: datetime) -> str:
+    """The minute, in UTC."""
+    return f"*{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC*"
+
+
+def lines(text: str) -> list[str]:
+    """Every line of the text escaped; a backslash at the end keeps the break."""
+    escaped = [line(each) for each in text.splitlines()]
+    following = [*escaped[1:], ""]
+    return [f"{each}\\" if each and after else each for each, after in zip(escaped, following, strict=True)]
+
+
+def line(text: str) -> str:
+    """The text on one line, with nothing in it that Markdown would act on."""
+    plain = " ".join(CONTROL.sub(" ", text).split())
+    escaped = ADDRESS.sub(lambda found: f"\\{found[0]}", ANYWHERE.sub(r"\\\1", plain))
+    return OPENING.sub(escape_start, escaped)
+
+
+def escape_start(found: re.Match[str]) -> str:
+    """The start of a line that would begin a list or a rule."""
+    return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
+
+
+NUM_INKS = 8  # colours of boxes in page.css
+NUMBER = re.compile(r"\[(\d{1,4})\]")
+TEXT_LETTERS = 4_000  # of a passage that is shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlBox:
+    """A box over a photo, in percent of its sides."""
+
+    number: int
+    ink: int
+    style: str
+    drawn: bool = False  # by the user
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlImage:
+    """A small copy of a photo, ready for an img."""
+
+    src: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlCaption:
+    """What stands under a photo of one of its regions."""
+
+    number: int
+    ink: int
+    name: str
+    told: str  # label, place, score
+    text: str  # what was read there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlEvidence:
+    """A photo with all its regions, or a text without a photo."""
+
+    name: str
+    shown: HtmlImage | None
+    lost: bool  # it should have a picture, and has none
+    frames: tuple[HtmlBox, ...]
+    notes: tuple[HtmlCaption, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlText:
+    """A piece of an answer; with a number it points at the evidence."""
+
+    text: str
+    number: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlTurn:
+    """A question and its answer as they are shown."""
+
+    number: int
+    turn: Turn
+    asked: tuple[tuple[str, HtmlImage | None], ...]  # the pictures that came with it
+    said: tuple[HtmlText, ...]
+    exhibits: tuple[HtmlEvidence, ...]
+
+
+def to_html(
+    conversation: Conversation, turns: Iterable[Turn], *, album: PhotoCopies, wording: Wording, footer: str
+) -> str:
+    """The whole file."""
+    folder = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    folder.filters["when"] = when
+    exchanges = [exchange(turn, number, album, wording) for number, turn in enumerate(turns, 1)]
+    return folder.get_template("page.html").render(
+        conversation=conversation, exchanges=exchanges, words=wording, footer=footer
+    )
+
+
+def exchange(turn: Turn, number: int, album: PhotoCopies, wording: Wording) -> HtmlTurn:
+    """All that is shown of a turn."""
+    brought = [(turn.image_name, turn.image_path), *turn.more]
+    return HtmlTurn(
+        number=number,
+        turn=turn,
+        asked=tuple((name, shown_copy(album.copy(upload(path)))) for name, path in brought if path or name),
+        said=tuple(pieces(turn.answer.text, {citation.number for citation in turn.answer.citations})),
+        exhibits=tuple(exhibits(turn, album, wording)),
+    )
+
+
+def upload(path: str) -> Source:
+    """A picture that came with a question."""
+    return Source(path=path, collection=UPLOADS)
+
+
+def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvidence]:
+    """One for each photo, page or passage, in the order in which the answer mentions them first."""
+    together: dict[object, list[Citation]] = {}
+    for citation in turn.answer.citations:
+        together.setdefault(sheet(citation.region), []).append(citation)
+    return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
+
+
+def sheet(region: Region) -> object:
+    """What regions share that are shown on one picture."""
+    return region.source.path, region.page, region.lines
+
+
+def exhibit(
+    cited: Sequence[Citation], drawn: Sequence[Corrected], album: PhotoCopies, wording: Wording
+) -> HtmlEvidence:
+    """Regions of one photo; or a passage."""
+    region = cited[0].region
+    copy = album.of_region(region)
+    corrected = {each.number: each for each in drawn}  # the newest of each number
+    frames = [frame(each.number, each.region.box_px, copy) for each in cited if copy]
+    frames += [
+        frame(c.number, corrected[c.number].box_px, copy, drawn=True) for c in cited if copy and c.number in corrected
+    ]
+    return HtmlEvidence(
+        name=region.source.name,
+        shown=shown_copy(copy),
+        lost=copy is None and is_drawn(region),
+        frames=tuple(frames),
+        notes=tuple(note(each, corrected.get(each.number), wording) for each in cited),
+    )
+
+
+def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> HtmlCaption:
+    """Number, name, and what is known of the region."""
+    region = citation.region
+    what = region.label or (wording.whole if region.kind == "whole" else "")
+    told = [what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}")]
+    if drawn is not None:
+        told.append(f"{wording.corrected}: {drawn.label}" if drawn.label else wording.corrected)
+    return HtmlCaption(
+        number=citation.number,
+        ink=ink(citation.number),
+        name=region.source.name,
+        told=", ".join(part for part in told if part),
+        text=region.text[:TEXT_LETTERS],
+    )
+
+
+def frame(number: int, box_px: Box, copy: Copy, *, drawn: bool = False) -> HtmlBox:
+    """The box as shares of the photo's sides, cut where it would leave the photo."""
+    width, height = copy.of_px
+    left, right = (min(max(edge / width, 0.0), 1.0) for edge in (box_px[0], box_px[2]))
+    top, bottom = (min(max(edge / height, 0.0), 1.0) for edge in (box_px[1], box_px[3]))
+    sides = {"left": left, "top": top, "width": max(right - left, 0.0), "height": max(bottom - top, 0.0)}
+    style = ";".join(f"{side}:{share:.2%}" for side, share in sides.items())
+    return HtmlBox(number=number, ink=ink(number), style=style, drawn=drawn)
+
+
+def ink(number: int) -> int:
+    """Which colour of page.css a number has."""
+    return (number - 1) % NUM_INKS
+
+
+def shown_copy(copy: Copy | None) -> HtmlImage | None:
+    """The copy as an address that holds it."""
+    if copy is None:
+        return None
+    src = f"data:image/jpeg;base64,{b64encode(copy.jpeg).decode()}"
+    return HtmlImage(src=src, width_px=copy.width_px, height_px=copy.height_px)
+
+
+def pieces(text: str, known: set[int]) -> list[HtmlText]:
+    """The answer cut at its bracketed numbers; a number of no evidence stays text."""
+    found, start = [], 0
+    for match in NUMBER.finditer(text):
+        if int(match[1]) in known:
+            found += [HtmlText(text=text[start : match.start()]), HtmlText(text=match[0], number=int(match[1]))]
+            start = match.end()
+    return [*found, HtmlText(text=text[start:])]
+
+
+def when(moment: datetime) -> str:
+    """The minute, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
