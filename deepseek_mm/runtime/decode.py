@@ -12,16 +12,15 @@ from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.late_model import LateModel
-from deepseek_mm.lm.backends.own_model import Opens
-from deepseek_mm.lm.changes import WEIGHTS, fingerprint_with, read_changes
+from deepseek_mm.lm.backends.own_model import Opens, OwnModel
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import DecodeStep
-from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import Generator, Over, Progress, silence
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
-from deepseek_mm.lm.llama import read_shape
-from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.own import OwnModel
+from deepseek_mm.lm.llama_config import read_shape
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, fingerprint_with, read_changes
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
 
@@ -55,7 +54,7 @@ def open_late(config: LMConfig, plan: Plan, *, cache: Path, opened: Callable[[],
     if config.name != OUR_LM or not config.trained_here or config.bits != "auto" or plan.lm in OTHERS:
         return None
     folder = find_folder(OUR_LM, cache=cache, progress=silence)
-    read_changes(WEIGHTS, base=fingerprint(folder), shape=ours(read_shape(folder)))
+    read_changes(WEIGHTS, base=fingerprint(folder), shape=to_product_shape(read_shape(folder)))
 
     def open_now() -> OwnModel:
         model = open_fast(config, cache=cache, plain=plan.lm == PLAIN)
