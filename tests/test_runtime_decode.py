@@ -15,7 +15,7 @@ from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime import decode
 from deepseek_mm.runtime.decode import make_fast, open_planned
 from deepseek_mm.runtime.hardware import GIB, Hardware
-from deepseek_mm.runtime.loops.compiled import FOLDER, kept_in
+from deepseek_mm.runtime.loops.compiled import FOLDER, code_cache_folder
 from deepseek_mm.runtime.plan import choose
 from deepseek_mm.runtime.quantize import tally
 from deepseek_mm.runtime.quantize.fp4 import quantise
@@ -46,9 +46,9 @@ def test_a_decoder_that_loops_cannot_be_is_packed_for_torch():
 def test_what_was_compiled_lies_apart_for_every_version_of_the_loops(tmp_path, monkeypatch):
     monkeypatch.setattr("deepseek_mm.runtime.loops.compiled.__file__", str(tmp_path / "compiled.py"))
     (tmp_path / "a.py").write_text("1")
-    one = kept_in()
+    one = code_cache_folder()
     (tmp_path / "a.py").write_text("2")
-    assert one != kept_in() != FOLDER
+    assert one != code_cache_folder() != FOLDER
     assert one.parent == FOLDER.parent
 
 

@@ -12,9 +12,9 @@ from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.runtime.loops.__main__ import main as compile_now
-from deepseek_mm.runtime.loops.attention import choose
+from deepseek_mm.runtime.loops.attention import choose_pages
 from deepseek_mm.runtime.loops.layout import BLOCKS
-from deepseek_mm.runtime.loops.stepper import Bits, Loops, Stepper, why_not
+from deepseek_mm.runtime.loops.stepper import CompiledDecoder, CompiledStepper, WeightBits, find_obstacle
 
 NEAR, HELD = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=40, sinks=32, held=90)
 TOP = Reach(kind="top", blocks=4)
@@ -25,7 +25,7 @@ MOE = MoEShape(
     gate_width=64,
 )
 TABLES = {"full": (), "windows": (NEAR, HELD, FULL, HELD), "chosen": (TOP, NEAR, FULL, Reach(kind="top", blocks=3))}
-FINE = Bits(layers=16, head=16)
+FINE = WeightBits(layers=16, head=16)
 LOOSE = {"rtol": 0, "atol": 0.1}  # keys in bfloat16, of scores up to 20
 LENGTHS = (5, 61, 330)
 
@@ -90,7 +90,7 @@ def truth_of(decoder, text):
 def test_texts_of_different_lengths_are_told_what_torch_tells_them(table, moe):
     decoder = made(table, moe)
     memory, twin = memory_for(decoder), memory_for(decoder)
-    steps = Loops(decoder, FINE).over(memory)
+    steps = CompiledDecoder(decoder, FINE).bind(memory)
     texts, twins = ([begun(decoder, each, words(length)) for length in LENGTHS] for each in (memory, twin))
     agreed = []
     for n in range(75):  # over page borders
@@ -113,7 +113,7 @@ def test_texts_of_different_lengths_are_told_what_torch_tells_them(table, moe):
 def test_one_text_may_be_written_by_both_in_turn():
     decoder = made("chosen")
     memory, alone = memory_for(decoder), memory_for(decoder)
-    steps = Loops(decoder, FINE).over(memory)
+    steps = CompiledDecoder(decoder, FINE).bind(memory)
     text, twin = begun(decoder, memory, words(150)), begun(decoder, alone, words(150))
     for n in range(100):
         mine = by_torch(decoder, memory, [text]) if n % 10 < 5 else by_loops(steps, memory, [text])[0]
@@ -129,7 +129,7 @@ def test_what_others_left_in_a_page_is_not_met():
     memory = memory_for(decoder)
     for shelf in (*memory.cache.keys.values(), *memory.cache.values.values()):
         shelf.rows.fill_(torch.nan)
-    text, steps = memory.start([1], most=200), Loops(decoder, FINE).over(memory)
+    text, steps = memory.start([1], most=200), CompiledDecoder(decoder, FINE).bind(memory)
     for n in range(120):
         assert by_loops(steps, memory, [text])[0].isfinite().all()
         text.ids.append(n)
@@ -144,7 +144,7 @@ def test_two_threads_say_what_one_says():
             torch.set_num_threads(threads)
             memory = memory_for(decoder)
             texts = [begun(decoder, memory, words(length)) for length in LENGTHS]
-            said.append(by_loops(Loops(decoder, FINE).over(memory), memory, texts)[0])
+            said.append(by_loops(CompiledDecoder(decoder, FINE).bind(memory), memory, texts)[0])
     finally:
         torch.set_num_threads(before)
     torch.testing.assert_close(*said, rtol=0, atol=1e-3)
@@ -154,7 +154,7 @@ def test_the_experts_that_it_names_are_those_of_the_gate():
     decoder = made("full", MOE)
     memory, twin = memory_for(decoder), memory_for(decoder)
     text, other = begun(decoder, memory, words(50)), begun(decoder, twin, words(50))
-    _, routings = by_loops(Loops(decoder, FINE).over(memory), memory, [text])
+    _, routings = by_loops(CompiledDecoder(decoder, FINE).bind(memory), memory, [text])
     with torch.inference_mode():
         paged = PagedPass(twin, [other], 1)
         _, theirs = decoder(decoder.embed(paged.ids_BT), paged)
@@ -164,10 +164,10 @@ def test_the_experts_that_it_names_are_those_of_the_gate():
 def test_few_bits_are_close_and_the_head_may_have_others():
     decoder = made("full")
     said = []
-    for bits in (FINE, Bits(layers=8, head=8), Bits(layers=4, head=4, most_off=9)):
+    for bits in (FINE, WeightBits(layers=8, head=8), WeightBits(layers=4, head=4, most_off=9)):
         memory = memory_for(decoder)
         text = begun(decoder, memory, words(40))
-        said.append(by_loops(Loops(decoder, bits).over(memory), memory, [text])[0])
+        said.append(by_loops(CompiledDecoder(decoder, bits).bind(memory), memory, [text])[0])
     eight, four = (float((scores - said[0]).norm() / said[0].norm()) for scores in said[1:])
     assert 0 < eight < 0.05 < four < 0.6
 
@@ -176,7 +176,7 @@ def test_a_cache_without_room_is_told_and_nothing_has_moved():
     decoder = made("full")
     memory = memory_for(decoder, tokens=64, sequences=1, chunk=32)
     text = begun(decoder, memory, words(33))
-    steps = Loops(decoder, FINE).over(memory)
+    steps = CompiledDecoder(decoder, FINE).bind(memory)
     rest = [memory.start(words(9 + n), most=9 + n) for n in range(4)]
     with pytest.raises(OutOfPages):
         steps.step([text, *rest])
@@ -185,33 +185,33 @@ def test_a_cache_without_room_is_told_and_nothing_has_moved():
 
 def test_keys_in_eight_bits_are_left_to_torch():
     decoder = made("full")
-    assert Loops(decoder, FINE).over(memory_for(decoder, int8=True)) is None
+    assert CompiledDecoder(decoder, FINE).bind(memory_for(decoder, int8=True)) is None
 
 
 def test_what_the_loops_cannot_be_is_said():
-    assert why_not(made("full", MOE)) == ""
-    assert "bfloat16" in why_not(made("full").float())
+    assert find_obstacle(made("full", MOE)) == ""
+    assert "bfloat16" in find_obstacle(made("full").float())
     narrow = Decoder(replace(tiny(), head_width=8)).bfloat16()
-    assert "heads are [8] wide" in why_not(narrow)
+    assert "heads are [8] wide" in find_obstacle(narrow)
     odd = Decoder(replace(tiny(), ffn_width=72)).bfloat16()
-    assert "no multiple of 32" in why_not(odd)
+    assert "no multiple of 32" in find_obstacle(odd)
     two = Decoder(tiny(reaches=(HELD, replace(HELD, held=100), FULL, FULL))).bfloat16()
-    assert "different places" in why_not(two)
+    assert "different places" in find_obstacle(two)
 
 
 def test_the_best_blocks_are_chosen_beside_those_that_are_seen_anyway():
     scores_U = np.array([9, 3, 1, 3, 7, 3, 0, 9, 9], np.float32)
     chosen = np.zeros(6, np.int64)
-    choose(scores_U, chosen)
+    choose_pages(scores_U, chosen)
     assert sorted(chosen.tolist()) == [0, 1, 3, 4, 7, 8]
     few = np.zeros(3, np.int64)
-    choose(scores_U, few)
+    choose_pages(scores_U, few)
     assert few.tolist() == [0, 7, 8]
 
 
 def test_setup_compiles_what_a_decoder_with_experts_needs(monkeypatch):
     steps = []
-    monkeypatch.setattr(Stepper, "step", lambda stepper, texts: steps.append((stepper, list(texts))))
+    monkeypatch.setattr(CompiledStepper, "step", lambda stepper, texts: steps.append((stepper, list(texts))))
     compile_now()
     ((stepper, texts),) = steps
     assert len(texts) == 1

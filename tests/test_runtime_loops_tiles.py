@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from deepseek_mm.runtime.loops.emit import HAS_DOTS, HAS_TABLES
-from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS, Ready
-from deepseek_mm.runtime.loops.packing import fits, pack, pack_floating
-from deepseek_mm.runtime.loops.threads import Share
+from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS, QuantizedInputs
+from deepseek_mm.runtime.loops.packing import fits, pack_fp4_matrix, pack_matrix
+from deepseek_mm.runtime.loops.threads import ThreadShare
 from deepseek_mm.runtime.loops.tiles import FLOATING, product, tile_for_all
-from deepseek_mm.runtime.loops.vectors import levels_of
+from deepseek_mm.runtime.loops.vectors import quantize_groups
 from deepseek_mm.runtime.quantize import eight_bits, four_bits
 from deepseek_mm.runtime.quantize.fp4 import quantise, restore
 
@@ -39,10 +39,10 @@ def rounded(x_BD, bits, *, by_dots=HAS_DOTS):
 
 def multiplied(packed, x_BD, size=1):
     texts, outputs = len(x_BD), packed.row[OUTPUTS]
-    ready = Ready(np.zeros((texts, 999), np.int8), np.zeros((texts, 99, 2), np.float32))
+    ready = QuantizedInputs(np.zeros((texts, 999), np.int8), np.zeros((texts, 99, 2), np.float32))
     y_BF = np.full((texts, outputs), np.nan, np.float32)
     for rank in range(size):
-        first, last = product(packed.row, x_BD, ready, y_BF, Share(rank, size))
+        first, last = product(packed.row, x_BD, ready, y_BF, ThreadShare(rank, size))
         assert np.isfinite(y_BF[:, :last]).all()
         assert first % 16 == 0
     return y_BF
@@ -53,7 +53,7 @@ def multiplied(packed, x_BD, size=1):
 def test_every_text_gets_its_product(bits, texts):
     made = torch.Generator().manual_seed(texts)
     weight_FD, x_BD = torch.randn(80, 96, generator=made), torch.randn(texts, 96, generator=made)
-    packed = pack(weight_FD, bits, most_off=9)
+    packed = pack_matrix(weight_FD, bits, most_off=9)
     assert packed.row[[OUTPUTS, INPUTS, BITS]].tolist() == [80, 96, bits]
     truth = rounded(x_BD, bits) @ kept(weight_FD, bits).T
     torch.testing.assert_close(torch.from_numpy(multiplied(packed, x_BD.numpy())), truth, atol=1e-3, rtol=0)
@@ -71,7 +71,7 @@ def test_a_processor_without_products_of_bytes_multiplies_floats(bits):
         return order_F[0]
 
     weight_FD, x_BD = torch.randn(48, 64), torch.randn(15, 64).numpy()
-    packed, y_BF = pack(weight_FD, bits, most_off=9), np.zeros((15, 48), np.float32)
+    packed, y_BF = pack_matrix(weight_FD, bits, most_off=9), np.zeros((15, 48), np.float32)
     sums_BN2 = np.zeros((15, 2, 2), np.float32)
     sums_BN2[:, :, 1] = x_BD.reshape(15, 2, 32).sum(-1)
     pairs = [(each.ctypes.data, each.strides[0]) for each in (x_BD, sums_BN2, y_BF)]
@@ -83,12 +83,12 @@ def test_a_processor_without_products_of_bytes_multiplies_floats(bits):
 def test_inputs_are_rounded_to_127_levels_a_group():
     x_BD = torch.randn(3, 96) * torch.tensor([1e-3, 1.0, 1e3])[:, None]
     x_BD[1, 32:64] = 0
-    ready = Ready(np.full((3, 96), 99, np.int8), np.zeros((3, 3, 2), np.float32))
+    ready = QuantizedInputs(np.full((3, 96), 99, np.int8), np.zeros((3, 3, 2), np.float32))
 
     @numba.njit
     def go(x_BD, levels_BD, sums_BN2):
         for b in range(3):
-            levels_of(x_BD[b].ctypes.data, 3, levels_BD[b].ctypes.data, sums_BN2[b].ctypes.data)
+            quantize_groups(x_BD[b].ctypes.data, 3, levels_BD[b].ctypes.data, sums_BN2[b].ctypes.data)
         return levels_BD[0, 0], x_BD[0, 0], sums_BN2[0, 0, 0]
 
     go(x_BD.numpy(), *ready)
@@ -102,12 +102,12 @@ def test_inputs_are_rounded_to_127_levels_a_group():
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_threads_share_the_outputs_and_leave_none_out(size):
     weight_FD, x_BD = torch.randn(112, 64), torch.randn(2, 64)
-    packed = pack(weight_FD, 8, most_off=9)
+    packed = pack_matrix(weight_FD, 8, most_off=9)
     np.testing.assert_allclose(multiplied(packed, x_BD.numpy(), size), multiplied(packed, x_BD.numpy()))
 
 
 def test_outputs_are_filled_up_to_whole_tiles_and_inputs_must_be_whole_groups():
-    packed = pack(torch.ones(5, 32), 16, most_off=9)
+    packed = pack_matrix(torch.ones(5, 32), 16, most_off=9)
     assert packed.row[OUTPUTS] == 16
     assert multiplied(packed, np.ones((1, 32), np.float32))[0].tolist() == [32] * 5 + [0] * 11
     assert fits(torch.ones(5, 64))
@@ -116,8 +116,8 @@ def test_outputs_are_filled_up_to_whole_tiles_and_inputs_must_be_whole_groups():
 
 def test_a_matrix_that_four_bits_would_put_off_has_eight():
     weight_FD = torch.randn(32, 64)
-    assert pack(weight_FD, 4, most_off=0.5).row[BITS] == 4
-    assert pack(weight_FD, 4, most_off=0.01).row[BITS] == 8
+    assert pack_matrix(weight_FD, 4, most_off=0.5).row[BITS] == 4
+    assert pack_matrix(weight_FD, 4, most_off=0.01).row[BITS] == 8
 
 
 @pytest.mark.parametrize("tables", [True, False])
@@ -135,7 +135,7 @@ def test_small_floats_are_multiplied_with_the_scales_of_both_halves_of_a_group(t
 
     made = torch.Generator().manual_seed(texts)
     matrix, x_BD = quantise(torch.randn(72, 96, generator=made)), torch.randn(texts, 96, generator=made).numpy()
-    packed, y_BF, sums = pack_floating(matrix), np.zeros((texts, 80), np.float32), np.zeros((texts, 3, 2), np.float32)
+    packed, y_BF, sums = pack_fp4_matrix(matrix), np.zeros((texts, 80), np.float32), np.zeros((texts, 3, 2), np.float32)
     weights, scales = (held.data_ptr() for held in packed.held)
     inputs, outputs = (x_BD.ctypes.data, x_BD.strides[0]), (y_BF.ctypes.data, y_BF.strides[0])
     order = [FLOATING, weights, scales, 3, *inputs, sums.ctypes.data, sums.strides[0], *outputs, texts, 5]

@@ -13,19 +13,19 @@ from deepseek_mm.runtime.loops.keys import score, weigh
 def calls(x, y, out):
     """Every loop once, on rows that stand at `x`, `y` and `out`."""
     vectors.silu_times(x[0].ctypes.data, y[0].ctypes.data, out[0].ctypes.data, 3)
-    vectors.scaled_by(x[0].ctypes.data, y[0].ctypes.data, np.float32(0.5), out[1].ctypes.data, 3)
+    vectors.multiply_scaled(x[0].ctypes.data, y[0].ctypes.data, np.float32(0.5), out[1].ctypes.data, 3)
     vectors.add_times(out[2].ctypes.data, x[0].ctypes.data, np.float32(-2), 3)
-    vectors.group_sums(x[1].ctypes.data, 1, out[3].ctypes.data)
-    out[4, 0] = vectors.squares(x[0].ctypes.data, 3)
+    vectors.sum_groups(x[1].ctypes.data, 1, out[3].ctypes.data)
+    out[4, 0] = vectors.sum_squares(x[0].ctypes.data, 3)
     out[4, 1] = vectors.largest_of(x[0].ctypes.data, 3)
     out[5] = x[0]
-    out[4, 2] = vectors.exp_less(out[5].ctypes.data, 3, np.float32(1.5))
+    out[4, 2] = vectors.exp_shifted(out[5].ctypes.data, 3, np.float32(1.5))
     vectors.clear(out[6].ctypes.data, 64)
 
 
 @njit
 def rounded(x, halves, back):
-    vectors.put_halves(x.ctypes.data, halves.ctypes.data, len(x) // 16)
+    vectors.store_rounded(x.ctypes.data, halves.ctypes.data, len(x) // 16)
     vectors.add_halves(halves.ctypes.data, back.ctypes.data, len(x) // 16)
 
 
@@ -47,7 +47,7 @@ def test_exponentials_are_right_to_a_hundred_thousandth_from_nothing_to_the_end_
 
     @njit
     def run(x):
-        return vectors.exp_less(x.ctypes.data, len(x) // 16, np.float32(0))
+        return vectors.exp_shifted(x.ctypes.data, len(x) // 16, np.float32(0))
 
     run(found.numpy())
     seen = x > -87

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.runtime.quantize.kept import VERSION, Told, read_kept, write_kept
+from deepseek_mm.runtime.quantize.kept import VERSION, QuantizedFileInfo, read_quantized, write_quantized
 
-TOLD = Told(scheme="lm-fp4", base="ab" * 32, full_bytes=4_000, calibrated="nothing", made="by hand")
+TOLD = QuantizedFileInfo(scheme="lm-fp4", base="ab" * 32, full_bytes=4_000, calibrated="nothing", made="by hand")
 TENSORS = {"a.codes": torch.arange(64, dtype=torch.uint8).view(8, 8), "a.whole": torch.tensor(0.5)}
 WANTED = {name: (value.dtype, tuple(value.shape)) for name, value in TENSORS.items()}
 
@@ -16,18 +16,18 @@ WANTED = {name: (value.dtype, tuple(value.shape)) for name, value in TENSORS.ite
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "lm-fp4.safetensors"
-    write_kept(path, TENSORS, TOLD)
+    write_quantized(path, TENSORS, TOLD)
     return path
 
 
 def read(file, **changed):
-    return read_kept(file, **{"scheme": TOLD.scheme, "base": TOLD.base, "wanted": WANTED, **changed})
+    return read_quantized(file, **{"scheme": TOLD.scheme, "base": TOLD.base, "wanted": WANTED, **changed})
 
 
 def test_what_was_written_is_read_and_its_card_says_what_it_is(file):
     kept = read(file)
     assert all(torch.equal(kept.tensors[name], value) for name, value in TENSORS.items())
-    assert (kept.told, kept.bytes) == (TOLD, file.stat().st_size)
+    assert (kept.info, kept.bytes) == (TOLD, file.stat().st_size)
     assert kept.share == file.stat().st_size / 4_000
     card = file.with_suffix(".md").read_text()
     assert all(word in card for word in (TOLD.base, TOLD.made, f"{kept.bytes:,} bytes"))

@@ -11,7 +11,7 @@ from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluate.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantize.aware import make_aware
-from deepseek_mm.runtime.quantize.kept import Told, write_kept
+from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
 from deepseek_mm.runtime.quantize.space import (
     STATIC,
     Sample,
@@ -67,8 +67,8 @@ def test_the_file_is_less_than_27_hundredths_of_the_space_in_float32(made, file)
 def test_a_file_of_another_base_is_refused(made, file, tmp_path):
     space, recipe, _ = made
     other = tmp_path / "other.safetensors"
-    told = Told(scheme=STATIC, base="00" * 32, full_bytes=1, calibrated="", made="")
-    write_kept(other, quantised(space.model, recipe), told)
+    told = QuantizedFileInfo(scheme=STATIC, base="00" * 32, full_bytes=1, calibrated="", made="")
+    write_quantized(other, quantised(space.model, recipe), told)
     with pytest.raises(BadCheckpoint, match="its base is '0000"):
         open_quantised(other)
 

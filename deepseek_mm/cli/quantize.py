@@ -35,7 +35,7 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
-    from deepseek_mm.runtime.quantize.kept import Told, write_kept
+    from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
     batches = training_rows(args.corpus or cache_folder() / "corpus", args.rows)
@@ -54,7 +54,7 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
             "weights int8 with a scale an output; inputs int8 with a scale a row, at run time, made even (SmoothQuant);"
             " those of qkv, down and head twice int8"
         )
-    told = Told(
+    told = QuantizedFileInfo(
         scheme=args.scheme,
         base=known_by(checkpoint),
         full_bytes=full_bytes(decoder.shape),
@@ -63,7 +63,7 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
         made=command_of(args, file),
         note=note,
     )
-    return write_kept(file, held, told)
+    return write_quantized(file, held, told)
 
 
 def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":

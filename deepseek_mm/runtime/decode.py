@@ -85,17 +85,17 @@ def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None
 
 def make_fast(decoder: Decoder) -> Over:
     """Swaps the decoder's layers for faster ones, in place. What comes back makes the next tokens over some memory."""
-    from deepseek_mm.runtime.loops.stepper import Loops, why_not
+    from deepseek_mm.runtime.loops.stepper import CompiledDecoder, find_obstacle
 
-    if why_not(decoder):
+    if find_obstacle(decoder):
         pack_for_decode(decoder)
         return torch_alone
-    loops, head = Loops(decoder), decoder.head
+    loops, head = CompiledDecoder(decoder), decoder.head
     pack_linears(decoder, bits=WIDE)
     decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
 
     def over(memory: PagedMemory) -> DecodeStep | None:
-        steps = loops.over(memory)
+        steps = loops.bind(memory)
         if steps is not None:
             steps.warm_up()
         return steps

@@ -24,7 +24,7 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
-from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
+from deepseek_mm.runtime.quantize.kept import cache_file, write_quantized
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
 from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
 from deepseek_mm.train.corpus import DOMAINS
@@ -160,8 +160,8 @@ def run(args: argparse.Namespace) -> int:
     found = {name: followed(float_FD, matrices[name]) for name, float_FD in learned(args.out).items()}
     codes = {name + CODES: matrix.codes_FD for name, matrix in found.items()}
     command = f"python -m deepseek_mm train fp4 --begin {args.begin} --out {args.out} --file {args.file}"
-    told = replace(kept.told, made=f"{kept.told.made}; {command}", note=f"{kept.told.note}; then trained as a whole")
-    write_kept(args.file, {**kept.tensors, **codes}, told)
+    told = replace(kept.info, made=f"{kept.info.made}; {command}", note=f"{kept.info.note}; then trained as a whole")
+    write_quantized(args.file, {**kept.tensors, **codes}, told)
     sys.stderr.write(f"wrote {args.file} ({args.file.stat().st_size / 1e6:.1f} MB)\n")
     return 0
 

@@ -8,14 +8,14 @@ import torch
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.shape import tiny, to_product_shape
-from deepseek_mm.runtime.loops.stepper import Loops
+from deepseek_mm.runtime.loops.stepper import CompiledDecoder
 
 
 def main() -> None:
     """Take one step with a tiny decoder."""
     decoder = Decoder(to_product_shape(tiny())).to(torch.bfloat16)
     memory = open_memory(decoder.shape, tokens=128, sequences=1, chunk=64, like=decoder.norm.weight)
-    steps = Loops(decoder).over(memory)
+    steps = CompiledDecoder(decoder).bind(memory)
     assert steps is not None, "keys are kept in bfloat16"
     steps.warm_up()
 

@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE
-from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.compiled import Array, jit
 from deepseek_mm.runtime.loops.emit import LANES
-from deepseek_mm.runtime.loops.keys import ask_for, score, weigh
+from deepseek_mm.runtime.loops.keys import prefetch_range, score, weigh
 from deepseek_mm.runtime.loops.layout import (
     BLOCKS,
     GROUP_SIZE,
@@ -23,38 +23,38 @@ from deepseek_mm.runtime.loops.layout import (
     SUMMARIES,
     SUMMARY_STEP,
     VALUES,
-    Seen,
+    AttentionState,
 )
-from deepseek_mm.runtime.loops.threads import Share
+from deepseek_mm.runtime.loops.threads import ThreadShare
 from deepseek_mm.runtime.loops.vectors import (
     LEAST,
     add_halves,
     add_times,
     clear,
-    exp_less,
+    exp_shifted,
     largest_of,
-    put_halves,
+    store_rounded,
 )
 
 ALWAYS = 3  # blocks that are seen unasked: the first, the last but one, and the own one
 
 
-@compiled
-def begin(seen: Seen) -> None:
+@jit
+def reset_state(seen: AttentionState) -> None:
     """Nothing has been seen."""
     seen.states[:, 0] = LEAST
     seen.states[:, 1] = 0
     seen.values[:] = 0
 
 
-@compiled
-def heads_of(seen: Seen, first: int, last: int) -> Seen:
+@jit
+def select_heads(seen: AttentionState, first: int, last: int) -> AttentionState:
     """Those of one key head."""
-    return Seen(seen.states[first:last], seen.values[first:last], seen.scores[first:last])
+    return AttentionState(seen.states[first:last], seen.values[first:last], seen.scores[first:last])
 
 
-@compiled
-def take_in(q_RK: Array, keys: int, values: int, count: int, seen: Seen) -> None:
+@jit
+def attend_keys(q_RK: Array, keys: int, values: int, count: int, seen: AttentionState) -> None:
     """`count` keys that lie one after the other join what the queries of one key head have seen."""
     score(q_RK, keys, count, seen.scores)
     filled = -(-count // LANES)
@@ -66,12 +66,12 @@ def take_in(q_RK: Array, keys: int, values: int, count: int, seen: Seen) -> None
             seen.values[head] *= np.float32(math.exp(state[0] - largest))
             state[1] *= math.exp(state[0] - largest)
             state[0] = largest
-        state[1] += exp_less(scores, filled, state[0])
+        state[1] += exp_shifted(scores, filled, state[0])
     weigh(seen.scores, values, count, seen.values)
 
 
-@compiled
-def take_own(q_HK: Array, k_GK: Array, v_GK: Array, seen: Seen) -> None:
+@jit
+def attend_self(q_HK: Array, k_GK: Array, v_GK: Array, seen: AttentionState) -> None:
     """The token itself joins."""
     group, width = len(q_HK) // len(k_GK), q_HK.shape[1]
     for head in range(len(q_HK)):
@@ -86,8 +86,10 @@ def take_own(q_HK: Array, k_GK: Array, v_GK: Array, seen: Seen) -> None:
         add_times(seen.values[head].ctypes.data, v_GK[head // group].ctypes.data, weight, width // LANES)
 
 
-@compiled
-def look_along(slot: Array, spans_N2: Array, sinks: int, queries: Array, seen: Seen, share: Share) -> None:
+@jit
+def attend_spans(
+    slot: Array, spans_N2: Array, sinks: int, queries: Array, seen: AttentionState, share: ThreadShare
+) -> None:
     """Stretches of the cache. `queries` (1 or 2, H, K): for all keys, and for the first `sinks` of them."""
     heads, width = seen.values.shape
     total = spans_N2[:, 1].sum()
@@ -97,44 +99,48 @@ def look_along(slot: Array, spans_N2: Array, sinks: int, queries: Array, seen: S
         while start < end:
             held = before + start < sinks
             count = min(PIECE, (min(sinks - before, end) if held else end) - start)
-            look_at(slot, (spans_N2[n, 0] + start) * 2 * width, count, queries[1 if held else 0], seen)
+            attend_range(slot, (spans_N2[n, 0] + start) * 2 * width, count, queries[1 if held else 0], seen)
             start += count
         before += spans_N2[n, 1]
 
 
-@compiled
-def look_at(slot: Array, at: int, count: int, q_HK: Array, seen: Seen) -> None:
+@jit
+def attend_range(slot: Array, at: int, count: int, q_HK: Array, seen: AttentionState) -> None:
     """Keys that lie one after the other, for all heads; `at` is where they begin in a head's part."""
     group, size = slot[GROUP_SIZE], count * 2 * q_HK.shape[1]
     groups = len(q_HK) // group
-    ask_for(slot[KEYS] + at, size)
+    prefetch_range(slot[KEYS] + at, size)
     for g in range(groups):
         here = g * slot[STEP] + at
         first, last = g * group, (g + 1) * group
-        ask_for(slot[VALUES] + here, size)
+        prefetch_range(slot[VALUES] + here, size)
         if g + 1 < groups:
-            ask_for(slot[KEYS] + here + slot[STEP], size)
-        take_in(q_HK[first:last], slot[KEYS] + here, slot[VALUES] + here, count, heads_of(seen, first, last))
+            prefetch_range(slot[KEYS] + here + slot[STEP], size)
+        attend_keys(q_HK[first:last], slot[KEYS] + here, slot[VALUES] + here, count, select_heads(seen, first, last))
 
 
-@compiled
-def look_at_best(slot: Array, pages_U: Array, own: int, q_HK: Array, seen: Seen, share: Share) -> None:
+@jit
+def attend_best_pages(
+    slot: Array, pages_U: Array, own: int, q_HK: Array, seen: AttentionState, share: ThreadShare
+) -> None:
     """The blocks that fit best, others for every key head; `own` keys stand in the last one before the token."""
     group, blocks, page_bytes = slot[GROUP_SIZE], slot[BLOCKS], PAGE * 2 * q_HK.shape[1]
     chosen_C, scores_U = np.empty(blocks, np.int64), np.empty(len(pages_U), np.float32)
     for g in range(len(q_HK) // group):
         first, last = g * group, (g + 1) * group
         summaries = slot[SUMMARIES] + g * slot[SUMMARY_STEP]
-        score_pages(q_HK[first:last], summaries, pages_U, scores_U, heads_of(seen, first, last).scores)
-        choose(scores_U, chosen_C)
+        score_pages(q_HK[first:last], summaries, pages_U, scores_U, select_heads(seen, first, last).scores)
+        choose_pages(scores_U, chosen_C)
         for n in range(share.rank, blocks, share.size):
             at = g * slot[STEP] + pages_U[chosen_C[n]] * page_bytes
             count = own if chosen_C[n] == len(pages_U) - 1 else PAGE
             if count:
-                take_in(q_HK[first:last], slot[KEYS] + at, slot[VALUES] + at, count, heads_of(seen, first, last))
+                attend_keys(
+                    q_HK[first:last], slot[KEYS] + at, slot[VALUES] + at, count, select_heads(seen, first, last)
+                )
 
 
-@compiled
+@jit
 def score_pages(q_RK: Array, summaries: int, pages_U: Array, scores_U: Array, room_RP: Array) -> None:
     """The largest product of a page's mean key with one of the queries; of those only that may be chosen."""
     for n in range(1, len(pages_U) - 2):
@@ -142,8 +148,8 @@ def score_pages(q_RK: Array, summaries: int, pages_U: Array, scores_U: Array, ro
         scores_U[n] = room_RP[:, 0].max()
 
 
-@compiled
-def choose(scores_U: Array, chosen_C: Array) -> None:
+@jit
+def choose_pages(scores_U: Array, chosen_C: Array) -> None:
     """Numbers of the blocks with the largest scores, and of those that are seen unasked."""
     wanted, last = len(chosen_C) - ALWAYS, len(scores_U) - 2
     border = np.partition(scores_U[1:last], last - 1 - wanted)[last - 1 - wanted] if wanted else np.float32(0)
@@ -156,36 +162,36 @@ def choose(scores_U: Array, chosen_C: Array) -> None:
     chosen_C[found], chosen_C[found + 1], chosen_C[found + 2] = 0, last, last + 1
 
 
-@compiled
-def keep(slot: Array, row: int, place: int, k_GK: Array, v_GK: Array) -> None:
+@jit
+def write_key_value(slot: Array, row: int, place: int, k_GK: Array, v_GK: Array) -> None:
     """Write the token's key and value. The rest of a page that it opens is made zero; one that it fills, summed up."""
     size, vectors = 2 * k_GK.shape[1], k_GK.shape[1] // LANES
     for g in range(len(k_GK)):
         at = g * slot[STEP] + row * size
         key, value = slot[KEYS] + at, slot[VALUES] + at
-        put_halves(k_GK[g].ctypes.data, key, vectors)
-        put_halves(v_GK[g].ctypes.data, value, vectors)
+        store_rounded(k_GK[g].ctypes.data, key, vectors)
+        store_rounded(v_GK[g].ctypes.data, value, vectors)
         if place % PAGE == 0:
             clear(key + size, (PAGE - 1) * size)
             clear(value + size, (PAGE - 1) * size)
         if slot[BLOCKS] and place % PAGE == PAGE - 1:
             summary = slot[SUMMARIES] + g * slot[SUMMARY_STEP] + row // PAGE * size
-            sum_up(key - (PAGE - 1) * size, k_GK.shape[1], summary)
+            write_page_mean(key - (PAGE - 1) * size, k_GK.shape[1], summary)
 
 
-@compiled
-def sum_up(keys: int, width: int, summary: int) -> None:
+@jit
+def write_page_mean(keys: int, width: int, summary: int) -> None:
     """The mean of a page's keys."""
     mean_K = np.zeros(width, np.float32)
     for n in range(PAGE):
         add_halves(keys + n * 2 * width, mean_K.ctypes.data, width // LANES)
     mean_K /= np.float32(PAGE)
-    put_halves(mean_K.ctypes.data, summary, width // LANES)
+    store_rounded(mean_K.ctypes.data, summary, width // LANES)
     mean_K[0] = 0  # an array that only its address speaks of would be gone by now
 
 
-@compiled
-def join(states_XH2: Array, seen_XHK: Array, out_HK: Array) -> None:
+@jit
+def merge_threads(states_XH2: Array, seen_XHK: Array, out_HK: Array) -> None:
     """What all threads saw, put together."""
     for head in range(len(out_HK)):
         largest = states_XH2[:, head, 0].max()

@@ -17,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Array = Any  # numba knows an array's kind when it compiles
 
 
-def kept_in() -> Path:
+def code_cache_folder() -> Path:
     """The folder of what was compiled from this version of the package."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
@@ -25,25 +25,25 @@ def kept_in() -> Path:
     return cache_folder() / "loops" / digest.hexdigest()[:16]
 
 
-def compiled(function: Function) -> Function:
+def jit(function: Function) -> Function:
     """The function as machine code; other threads may run beside it."""
-    return cast(Function, _kept(numba.njit(nogil=True, cache=True, error_model="numpy"), function))
+    return cast(Function, _compile_cached(numba.njit(nogil=True, cache=True, error_model="numpy"), function))
 
 
-def apart(signature: Any) -> Callable[[Callable[..., None]], int]:
+def compile_to_address(signature: Any) -> Callable[[Callable[..., None]], int]:
     """The address of a function as machine code that others call and do not take in.
 
     Whoever takes a function in compiles it again, and so does everybody above: large ones are better called.
     """
 
-    def made(function: Callable[..., None]) -> int:
-        _called.append(_kept(numba.cfunc(signature, cache=True), function))
-        return int(_called[-1].address)
+    def compile_function(function: Callable[..., None]) -> int:
+        _address_functions.append(_compile_cached(numba.cfunc(signature, cache=True), function))
+        return int(_address_functions[-1].address)
 
-    return made
+    return compile_function
 
 
-def _kept(make: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
+def _compile_cached(make: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(FOLDER)
     try:
@@ -52,5 +52,5 @@ def _kept(make: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
         settings.CACHE_DIR = before
 
 
-FOLDER = kept_in()
-_called: list[Any] = []  # what is known by its address only must stay
+FOLDER = code_cache_folder()
+_address_functions: list[Any] = []  # what is known by its address only must stay

@@ -31,10 +31,10 @@ NUMBER = types.float32
 NOTHING = types.void
 
 
-def emitted(returns: Any, *kinds: Any) -> Callable[[Code], Any]:
+def llvm_function(returns: Any, *kinds: Any) -> Callable[[Code], Any]:
     """Makes of a function that emits code one that compiled Python can call."""
 
-    def made(code: Code) -> Any:
+    def make_intrinsic(code: Code) -> Any:
         def generate(context: Any, b: Builder, signature: Any, values: list[Value]) -> Value:
             result = code(b, *values)
             return context.get_dummy_value() if result is None else result
@@ -48,24 +48,24 @@ def emitted(returns: Any, *kinds: Any) -> Callable[[Code], Any]:
         typed.__signature__ = inspect.Signature([inspect.Parameter(name, positional) for name in names])
         return intrinsic(typed)
 
-    return made
+    return make_intrinsic
 
 
 def vector(kind: ir.Type) -> ir.VectorType:
     return ir.VectorType(kind, LANES)
 
 
-def every(kind: ir.Type, value: float) -> Value:
+def vector_constant(kind: ir.Type, value: float) -> Value:
     """A constant in every lane."""
     return ir.Constant(vector(kind), [value] * LANES)
 
 
-def whole(number: int) -> Value:
+def int_constant(number: int) -> Value:
     return ir.Constant(I64, number)
 
 
-def moved(b: Builder, address: Value, offset: int) -> Value:
-    return b.add(address, whole(offset)) if offset else address
+def offset_address(b: Builder, address: Value, offset: int) -> Value:
+    return b.add(address, int_constant(offset)) if offset else address
 
 
 def load(b: Builder, address: Value, kind: ir.Type, align: int) -> Value:
@@ -80,7 +80,9 @@ def load_floats(b: Builder, address: Value) -> Value:
 
 def load_halves(b: Builder, address: Value) -> Value:
     """A vector of bfloat16, as floats."""
-    return b.bitcast(b.shl(b.zext(load(b, address, vector(I16), 2), vector(I32)), every(I32, 16)), vector(F32))
+    return b.bitcast(
+        b.shl(b.zext(load(b, address, vector(I16), 2), vector(I32)), vector_constant(I32, 16)), vector(F32)
+    )
 
 
 def store(b: Builder, value: Value, address: Value, align: int = 4) -> None:
@@ -90,8 +92,13 @@ def store(b: Builder, value: Value, address: Value, align: int = 4) -> None:
 def store_halves(b: Builder, floats: Value, address: Value) -> None:
     """As bfloat16, rounded to the nearest, ties to even."""
     bits = b.bitcast(floats, vector(I32))
-    odd = b.and_(b.lshr(bits, every(I32, 16)), every(I32, 1))
-    store(b, b.trunc(b.lshr(b.add(bits, b.add(odd, every(I32, 0x7FFF))), every(I32, 16)), vector(I16)), address, 2)
+    odd = b.and_(b.lshr(bits, vector_constant(I32, 16)), vector_constant(I32, 1))
+    store(
+        b,
+        b.trunc(b.lshr(b.add(bits, b.add(odd, vector_constant(I32, 0x7FFF))), vector_constant(I32, 16)), vector(I16)),
+        address,
+        2,
+    )
 
 
 def call(b: Builder, name: str, *values: Value, returns: ir.Type | None = None, **how: Any) -> Value:
@@ -100,11 +107,11 @@ def call(b: Builder, name: str, *values: Value, returns: ir.Type | None = None, 
     return b.call(cgutils.get_or_insert_function(b.module, made, name), values, **how)
 
 
-def fetch(b: Builder, address: Value, size: int) -> None:
+def prefetch(b: Builder, address: Value, size: int) -> None:
     """So many bytes are wanted soon, in the second cache. An address that is nobody's does no harm."""
     read, near, data = (ir.Constant(I32, n) for n in (0, 2, 1))
     for at in range(0, size, LINE):
-        pointer = b.inttoptr(moved(b, address, at), I8.as_pointer())
+        pointer = b.inttoptr(offset_address(b, address, at), I8.as_pointer())
         call(b, "llvm.prefetch.p0", pointer, read, near, data, returns=ir.VoidType())
 
 
@@ -123,21 +130,23 @@ def small_floats(b: Builder, codes: Value) -> Value:
     if HAS_TABLES:
         table = ir.Constant(vector(F32), [*E2M1, *(-x for x in E2M1)])
         return call(b, "llvm.x86.avx512.permvar.sf.512", table, codes, returns=vector(F32))
-    exponent = b.and_(b.lshr(codes, every(I32, 1)), every(I32, 3))
-    mantissa = b.and_(codes, every(I32, 1))
-    small = b.icmp_unsigned("==", exponent, every(I32, 0))
-    raised = b.shl(b.or_(mantissa, every(I32, 2)), b.select(small, exponent, b.sub(exponent, every(I32, 1))))
+    exponent = b.and_(b.lshr(codes, vector_constant(I32, 1)), vector_constant(I32, 3))
+    mantissa = b.and_(codes, vector_constant(I32, 1))
+    small = b.icmp_unsigned("==", exponent, vector_constant(I32, 0))
+    raised = b.shl(
+        b.or_(mantissa, vector_constant(I32, 2)), b.select(small, exponent, b.sub(exponent, vector_constant(I32, 1)))
+    )
     twice = b.select(small, mantissa, raised)
-    negative = b.icmp_unsigned("!=", b.and_(codes, every(I32, 8)), every(I32, 0))
-    return b.fmul(b.sitofp(b.select(negative, b.neg(twice), twice), vector(F32)), every(F32, 0.5))
+    negative = b.icmp_unsigned("!=", b.and_(codes, vector_constant(I32, 8)), vector_constant(I32, 0))
+    return b.fmul(b.sitofp(b.select(negative, b.neg(twice), twice), vector(F32)), vector_constant(F32, 0.5))
 
 
 def number_at(b: Builder, table: Value, place: int) -> Value:
     """A whole number of a table."""
-    return load(b, moved(b, table, 8 * place), I64, 8)
+    return load(b, offset_address(b, table, 8 * place), I64, 8)
 
 
-def spread(b: Builder, number: Value) -> Value:
+def broadcast(b: Builder, number: Value) -> Value:
     """A number in every lane."""
     nothing = ir.Constant(vector(number.type), ir.Undefined)
     first = b.insert_element(nothing, number, ir.Constant(I32, 0))
@@ -161,13 +170,13 @@ def larger(b: Builder, x: Value, y: Value) -> Value:
 
 def exponential(b: Builder, x: Value) -> Value:
     """e to the x, off by less than 1e-5 of itself, near 0 by 3e-7: 2^n times a polynomial in the rest."""
-    scaled = larger(b, b.fmul(x, every(F32, LOG2_E)), every(F32, -126.0))
-    scaled = call(b, f"llvm.minnum.v{LANES}f32", scaled, every(F32, 127.0))
+    scaled = larger(b, b.fmul(x, vector_constant(F32, LOG2_E)), vector_constant(F32, -126.0))
+    scaled = call(b, f"llvm.minnum.v{LANES}f32", scaled, vector_constant(F32, 127.0))
     nearest = call(b, f"llvm.rint.v{LANES}f32", scaled)
-    rest, power = b.fsub(scaled, nearest), every(F32, POWERS[-1])
+    rest, power = b.fsub(scaled, nearest), vector_constant(F32, POWERS[-1])
     for factor in reversed(POWERS[:-1]):
-        power = fma(b, power, rest, every(F32, factor))
-    bits = b.shl(b.add(b.fptosi(nearest, vector(I32)), every(I32, 127)), every(I32, 23))
+        power = fma(b, power, rest, vector_constant(F32, factor))
+    bits = b.shl(b.add(b.fptosi(nearest, vector(I32)), vector_constant(I32, 127)), vector_constant(I32, 23))
     return b.fmul(power, b.bitcast(bits, vector(F32)))
 
 
@@ -175,9 +184,9 @@ def exponential(b: Builder, x: Value) -> Value:
 def steps(b: Builder, count: Value, *sizes: int) -> Iterator[tuple[Value, ...]]:
     """A loop; for each of `sizes` how many bytes have been passed."""
     with cgutils.for_range(b, count) as loop:
-        yield tuple(b.mul(loop.index, whole(size)) for size in sizes)
+        yield tuple(b.mul(loop.index, int_constant(size)) for size in sizes)
 
 
-def kept(b: Builder, value: Value) -> Value:
+def make_variable(b: Builder, value: Value) -> Value:
     """A place for a value that changes; LLVM makes it a register."""
     return cgutils.alloca_once_value(b, value)

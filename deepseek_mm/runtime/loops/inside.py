@@ -4,23 +4,25 @@ import math
 
 import numpy as np
 
-from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.compiled import Array, jit
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import GELU, RELU2, SILU
-from deepseek_mm.runtime.loops.vectors import scaled_by, silu_times, squares
+from deepseek_mm.runtime.loops.vectors import multiply_scaled, silu_times, sum_squares
 
 LAYER_EPS = 1e-5  # of torch's LayerNorm
 
 
-@compiled
+@jit
 def rms_norm(x_BD: Array, weight_D: Array, eps: float, out_BD: Array) -> None:
     width = len(weight_D)
     for b in range(len(x_BD)):
-        scale = 1 / math.sqrt(squares(x_BD[b].ctypes.data, width // LANES) / width + eps)
-        scaled_by(x_BD[b].ctypes.data, weight_D.ctypes.data, np.float32(scale), out_BD[b].ctypes.data, width // LANES)
+        scale = 1 / math.sqrt(sum_squares(x_BD[b].ctypes.data, width // LANES) / width + eps)
+        multiply_scaled(
+            x_BD[b].ctypes.data, weight_D.ctypes.data, np.float32(scale), out_BD[b].ctypes.data, width // LANES
+        )
 
 
-@compiled
+@jit
 def layer_norm(x_BD: Array, weight_D: Array, bias_D: Array, out_BD: Array) -> None:
     for b in range(len(x_BD)):
         centred_D = x_BD[b] - x_BD[b].mean()
@@ -28,8 +30,8 @@ def layer_norm(x_BD: Array, weight_D: Array, bias_D: Array, out_BD: Array) -> No
         out_BD[b] = centred_D * np.float32(scale) * weight_D + bias_D
 
 
-@compiled
-def turned(x_NK: Array, cos_J: Array, sin_J: Array, out_NK: Array) -> None:
+@jit
+def rotate_pairs(x_NK: Array, cos_J: Array, sin_J: Array, out_NK: Array) -> None:
     """Pairs (n, n + K/2) of every head turned by an angle each."""
     half = len(cos_J)
     for head in range(len(x_NK)):
@@ -39,13 +41,13 @@ def turned(x_NK: Array, cos_J: Array, sin_J: Array, out_NK: Array) -> None:
             out_NK[head, n + half] = second * cos_J[n] + first * sin_J[n]
 
 
-@compiled
+@jit
 def gelu(x: float) -> float:
     return 0.5 * x * (1 + math.erf(x * 0.7071067811865476))
 
 
-@compiled
-def gated(gate_F: Array, up_F: Array, out_F: Array, kind: int) -> None:
+@jit
+def apply_gate(gate_F: Array, up_F: Array, out_F: Array, kind: int) -> None:
     """What goes into the last matrix of a feed-forward."""
     if kind == SILU:
         silu_times(gate_F.ctypes.data, up_F.ctypes.data, out_F.ctypes.data, len(out_F) // LANES)

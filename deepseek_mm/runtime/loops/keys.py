@@ -10,7 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.compiled import Array, jit
 from deepseek_mm.runtime.loops.emit import (
     ADDRESS,
     COUNT,
@@ -22,29 +22,29 @@ from deepseek_mm.runtime.loops.emit import (
     NUMBER,
     Builder,
     Value,
-    emitted,
-    fetch,
+    broadcast,
     fma,
-    kept,
+    int_constant,
+    llvm_function,
     load,
     load_floats,
     load_halves,
-    moved,
-    spread,
+    make_variable,
+    offset_address,
+    prefetch,
     steps,
     store,
     total,
-    whole,
 )
 from deepseek_mm.runtime.loops.vectors import FLOATS, HALVES
 
 TOGETHER = 4  # keys
-AHEAD = 4_096  # bytes that are fetched before they are needed, as far as they are still of the same piece
+PREFETCH_BYTES = 4_096  # bytes that are fetched before they are needed, as far as they are still of the same piece
 FIRST_HALVES = [*range(8), *range(16, 24)]  # lanes of two vectors, for `_folded`
 FIRST_QUARTERS = [*range(4), *range(8, 12), *range(16, 20), *range(24, 28)]
 
 
-def _folded(b: Builder, x: Value, y: Value, first: list[int], step: int) -> Value:
+def _fold_lanes(b: Builder, x: Value, y: Value, first: list[int], step: int) -> Value:
     """Two vectors in one: lanes of each that are `step` apart added up."""
     one, other = (
         b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, LANES), [lane + more for lane in first]))
@@ -56,8 +56,8 @@ def _folded(b: Builder, x: Value, y: Value, first: list[int], step: int) -> Valu
 def _four_totals(b: Builder, products: list[Value]) -> Value:
     """The sums over the lanes of four vectors, side by side."""
     first, second, third, fourth = products
-    pairs = _folded(b, first, second, FIRST_HALVES, 8), _folded(b, third, fourth, FIRST_HALVES, 8)
-    quarters = _folded(b, pairs[0], pairs[1], FIRST_QUARTERS, 4)
+    pairs = _fold_lanes(b, first, second, FIRST_HALVES, 8), _fold_lanes(b, third, fourth, FIRST_HALVES, 8)
+    quarters = _fold_lanes(b, pairs[0], pairs[1], FIRST_QUARTERS, 4)
     for apart in (2, 1):
         turned = [lane // 4 * 4 + (lane + apart) % 4 for lane in range(LANES)]
         shuffled = b.shuffle_vector(quarters, quarters, ir.Constant(ir.VectorType(I32, LANES), turned))
@@ -67,7 +67,7 @@ def _four_totals(b: Builder, products: list[Value]) -> Value:
 
 def _products(b: Builder, queries: list[list[Value]], key: Value) -> list[Value]:
     """One key times the queries of all heads, lanes not yet added up."""
-    unpacked = [load_halves(b, moved(b, key, HALVES * n)) for n in range(len(queries[0]))]
+    unpacked = [load_halves(b, offset_address(b, key, HALVES * n)) for n in range(len(queries[0]))]
     found = [b.fmul(query[0], unpacked[0]) for query in queries]
     for n in range(1, len(unpacked)):
         found = [fma(b, query[n], unpacked[n], part) for query, part in zip(queries, found, strict=True)]
@@ -82,27 +82,27 @@ def _less(b: Builder, one: Value, other: Value) -> Value:
 def _scores(parts: int, heads: int) -> Any:
     """Scores (R, S) of queries (R, K); rows of scores are `step` bytes apart."""
 
-    @emitted(NOTHING, ADDRESS, ADDRESS, COUNT, ADDRESS, COUNT, NUMBER)
+    @llvm_function(NOTHING, ADDRESS, ADDRESS, COUNT, ADDRESS, COUNT, NUMBER)
     def code(b: Builder, *values: Value) -> None:
         rows, keys, count, scores, step, scale = values
-        size, factor = HALVES * parts, spread(b, scale)
+        size, factor = HALVES * parts, broadcast(b, scale)
         queries = [
-            [b.fmul(load_floats(b, moved(b, rows, FLOATS * (head * parts + n))), factor) for n in range(parts)]
+            [b.fmul(load_floats(b, offset_address(b, rows, FLOATS * (head * parts + n))), factor) for n in range(parts)]
             for head in range(heads)
         ]
-        out = [b.add(scores, b.mul(step, whole(head))) for head in range(heads)]
-        fours, four = b.udiv(count, whole(TOGETHER)), whole(TOGETHER * size)
-        last = b.add(keys, b.sub(b.mul(count, whole(size)), four))
+        out = [b.add(scores, b.mul(step, int_constant(head))) for head in range(heads)]
+        fours, four = b.udiv(count, int_constant(TOGETHER)), int_constant(TOGETHER * size)
+        last = b.add(keys, b.sub(b.mul(count, int_constant(size)), four))
         with steps(b, fours, TOGETHER * size, 4 * TOGETHER) as (at, to):
-            fetch(b, _less(b, moved(b, b.add(keys, at), AHEAD), last), TOGETHER * size)
-            each = [_products(b, queries, moved(b, b.add(keys, at), n * size)) for n in range(TOGETHER)]
+            prefetch(b, _less(b, offset_address(b, b.add(keys, at), PREFETCH_BYTES), last), TOGETHER * size)
+            each = [_products(b, queries, offset_address(b, b.add(keys, at), n * size)) for n in range(TOGETHER)]
             for row, products in zip(out, zip(*each, strict=True), strict=True):
                 store(b, _four_totals(b, list(products)), b.add(row, to))
-        done = b.mul(fours, whole(TOGETHER))
-        keys = b.add(keys, b.mul(done, whole(size)))
+        done = b.mul(fours, int_constant(TOGETHER))
+        keys = b.add(keys, b.mul(done, int_constant(size)))
         with steps(b, b.sub(count, done), size, 4) as (at, to):
             for row, product in zip(out, _products(b, queries, b.add(keys, at)), strict=True):
-                store(b, total(b, product), b.add(b.add(row, b.mul(done, whole(4))), to))
+                store(b, total(b, product), b.add(b.add(row, b.mul(done, int_constant(4))), to))
 
     return code
 
@@ -110,18 +110,18 @@ def _scores(parts: int, heads: int) -> Any:
 def _weigh(parts: int, heads: int) -> Any:
     """Values (S, K), weighed (R, S), join sums (R, K); rows of weights are `step` bytes apart."""
 
-    @emitted(NOTHING, ADDRESS, COUNT, ADDRESS, COUNT, ADDRESS)
+    @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS, COUNT, ADDRESS)
     def code(b: Builder, *values: Value) -> None:
         weights, step, rows, count, sums = values
-        places = [[moved(b, sums, FLOATS * (head * parts + n)) for n in range(parts)] for head in range(heads)]
-        held = [[kept(b, load_floats(b, place)) for place in row] for row in places]
-        last = b.add(rows, b.mul(b.sub(count, whole(1)), whole(HALVES * parts)))
+        places = [[offset_address(b, sums, FLOATS * (head * parts + n)) for n in range(parts)] for head in range(heads)]
+        held = [[make_variable(b, load_floats(b, place)) for place in row] for row in places]
+        last = b.add(rows, b.mul(b.sub(count, int_constant(1)), int_constant(HALVES * parts)))
         with steps(b, count, HALVES * parts, 4) as (at, to):
             value = b.add(rows, at)
-            fetch(b, _less(b, moved(b, value, AHEAD), last), HALVES * parts)
-            unpacked = [load_halves(b, moved(b, value, HALVES * n)) for n in range(parts)]
+            prefetch(b, _less(b, offset_address(b, value, PREFETCH_BYTES), last), HALVES * parts)
+            unpacked = [load_halves(b, offset_address(b, value, HALVES * n)) for n in range(parts)]
             for head, row in enumerate(held):
-                weight = spread(b, load(b, b.add(b.add(weights, b.mul(step, whole(head))), to), F32, 4))
+                weight = broadcast(b, load(b, b.add(b.add(weights, b.mul(step, int_constant(head))), to), F32, 4))
                 for part, half in zip(row, unpacked, strict=True):
                     b.store(fma(b, weight, half, b.load(part)), part)
         for row, row_places in zip(held, places, strict=True):
@@ -139,14 +139,14 @@ weigh_1_1, weigh_2_1, weigh_4_1, weigh_4_3, weigh_8_1 = (
 )
 
 
-@emitted(NOTHING, ADDRESS, COUNT)
-def ask_for(b: Builder, address: Value, size: Value) -> None:
+@llvm_function(NOTHING, ADDRESS, COUNT)
+def prefetch_range(b: Builder, address: Value, size: Value) -> None:
     """The first bytes of a piece that is read soon."""
-    with steps(b, b.udiv(_less(b, size, whole(AHEAD)), whole(LINE)), LINE) as (at,):
-        fetch(b, b.add(address, at), LINE)
+    with steps(b, b.udiv(_less(b, size, int_constant(PREFETCH_BYTES)), int_constant(LINE)), LINE) as (at,):
+        prefetch(b, b.add(address, at), LINE)
 
 
-@compiled
+@jit
 def score(q_RK: Array, keys: int, count: int, scores_RS: Array) -> None:
     """The scores of `count` keys."""
     heads, width = q_RK.shape
@@ -166,7 +166,7 @@ def score(q_RK: Array, keys: int, count: int, scores_RS: Array) -> None:
             scores_1_1(query, keys, count, row, step, scale)
 
 
-@compiled
+@jit
 def weigh(weights_RS: Array, values: int, count: int, sums_RK: Array) -> None:
     """Values join the sums of all heads."""
     heads, width = sums_RK.shape

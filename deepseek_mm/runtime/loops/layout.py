@@ -23,7 +23,7 @@ Integers = NDArray[np.int64]
 Bytes = NDArray[np.int8]
 
 
-class Net(NamedTuple):
+class DecoderTables(NamedTuple):
     """The decoder."""
 
     num_layers: int
@@ -41,7 +41,7 @@ class Net(NamedTuple):
     kinds: Integers  # (E,): their nonlinearities
 
 
-class Where(NamedTuple):
+class TextPositions(NamedTuple):
     """Where the texts' tokens stand, and where their keys lie; by group of attentions."""
 
     own: Integers  # (groups, B): the row that is written
@@ -56,14 +56,14 @@ class Where(NamedTuple):
     held_sin: Floats  # (B, K / 2)
 
 
-class Ready(NamedTuple):
+class QuantizedInputs(NamedTuple):
     """What some texts' inputs of a matrix were turned into (`tiles.make_ready`)."""
 
     levels: Bytes  # (B, D)
     sums: Floats  # (B, N, 2): the size of a level, and the sum of a group
 
 
-class Seen(NamedTuple):
+class AttentionState(NamedTuple):
     """What a text's queries, or those of one key head, have met so far."""
 
     states: Floats  # (H, 2): the largest score, and the sum of all exponentials
@@ -71,7 +71,7 @@ class Seen(NamedTuple):
     scores: Floats  # (H, PIECE): room
 
 
-class Work(NamedTuple):
+class Workspace(NamedTuple):
     """Room. What begins with X is a thread's own."""
 
     sync: Integers  # (16,)

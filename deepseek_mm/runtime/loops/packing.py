@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantize import eight_bits, four_bits_within
 from deepseek_mm.runtime.quantize.fp4 import Fp4, unpack
 
 
-class Packed(NamedTuple):
+class PackedMatrix(NamedTuple):
     """A matrix as `layout` describes it, and what its addresses point to."""
 
     row: Integers  # (6,)
@@ -34,27 +34,27 @@ def fits(weight_FD: Tensor) -> bool:
     return weight_FD.shape[1] % GROUP == 0
 
 
-def pack(weight_FD: Tensor, bits: int, *, most_off: float) -> Packed:
+def pack_matrix(weight_FD: Tensor, bits: int, *, most_off: float) -> PackedMatrix:
     """In four bits unless they put it off by more than `most_off` of its size; then in eight."""
     weight_FD = F.pad(weight_FD.detach().float(), (0, 0, 0, -len(weight_FD) % LANES))
     if bits == FOUR:
         if four := four_bits_within(weight_FD, most_off):
-            return _packed(*_tiles_of_four(*four), weight_FD, FOUR)
+            return _to_packed_matrix(*_tiles_of_four(*four), weight_FD, FOUR)
         bits = EIGHT
     if bits == EIGHT:
         levels_FD, scale_F = eight_bits(weight_FD)
-        return _packed(_by_fours(levels_FD), scale_F, weight_FD, EIGHT)
-    return _packed(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
+        return _to_packed_matrix(_by_fours(levels_FD), scale_F, weight_FD, EIGHT)
+    return _to_packed_matrix(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
 
 
-def pack_floating(matrix: Fp4) -> Packed:
+def pack_fp4_matrix(matrix: Fp4) -> PackedMatrix:
     """A matrix in FP4, its codes as they are; scales take the matrix's own in and are rounded to bfloat16."""
     lacking = -len(matrix.codes_FD) % LANES
     codes_FD = F.pad(unpack(matrix.codes_FD), (0, 0, 0, lacking))
     levels = _by_fours(codes_FD)
     scales_FN = F.pad((matrix.scales_FN.float() * matrix.whole).bfloat16(), (0, 0, 0, lacking))
     both = scales_FN.unflatten(0, (-1, LANES)).unflatten(2, (-1, 2)).permute(0, 2, 3, 1)
-    return _packed(levels[:, ::2] | (levels[:, 1::2] << 4), both, codes_FD, FLOATING)
+    return _to_packed_matrix(levels[:, ::2] | (levels[:, 1::2] << 4), both, codes_FD, FLOATING)
 
 
 def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +77,7 @@ def _lanes_last(x_FD: Tensor) -> Tensor:
     return lanes_last
 
 
-def _packed(weights: Tensor, scales: Tensor, weight_FD: Tensor, bits: int) -> Packed:
+def _to_packed_matrix(weights: Tensor, scales: Tensor, weight_FD: Tensor, bits: int) -> PackedMatrix:
     held = weights.contiguous(), scales.contiguous()
     row = np.array([held[0].data_ptr(), held[1].data_ptr(), *weight_FD.shape, bits, MULTIPLY], np.int64)
-    return Packed(row, held)
+    return PackedMatrix(row, held)

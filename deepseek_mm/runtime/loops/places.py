@@ -12,36 +12,36 @@ from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
 from deepseek_mm.lm.kv_cache.paged_attention import find_visible_ranges, last_row
 from deepseek_mm.lm.rope import stretch_base
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.runtime.loops.layout import Floats, Where
+from deepseek_mm.runtime.loops.layout import Floats, TextPositions
 
 
-def places_of(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> Where:
+def find_positions(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> TextPositions:
     """The next token of each text; its page is there already."""
-    places, held = [text.length for text in texts], held_at(shape)
+    places, held = [text.length for text in texts], sink_position(shape)
     seen = [
         [find_visible_ranges(group, text.tables[n], text.length) for text in texts] for n, group in enumerate(groups)
     ]
-    spans = [[before(stretches) for stretches in row] for row in seen]
+    spans = [[visible_spans(stretches) for stretches in row] for row in seen]
     ends = np.cumsum([0, *(len(stretches) for row in spans for stretches in row)])
     starts = np.arange(len(groups))[:, None] * len(texts) + np.arange(len(texts) + 1)
-    return Where(
+    return TextPositions(
         np.array([[last_row(stretches) for stretches in row] for row in seen], np.int64),
         np.array([pair for row in spans for some in row for pair in some], np.int64).reshape(-1, 2),
         ends[starts],
         np.array([[group.sinks if held and place > held else 0 for place in places] for group in groups], np.int64),
         pages_of(groups, texts),
         np.array(places, np.int64),
-        *turns_of(shape, texts, places),
-        *turns_of(shape, texts, [min(place, held) for place in places]),
+        *rotation_angles(shape, texts, places),
+        *rotation_angles(shape, texts, [min(place, held) for place in places]),
     )
 
 
-def held_at(shape: DecoderShape) -> int:
+def sink_position(shape: DecoderShape) -> int:
     """Where layers hold their sinks; all of them at the same place. 0: nowhere."""
     return max(shape.slot_reach(slot).held for slot in range(shape.num_slots))
 
 
-def before(stretches: Sequence[RowRange]) -> list[tuple[int, int]]:
+def visible_spans(stretches: Sequence[RowRange]) -> list[tuple[int, int]]:
     """First row and number of rows of each, without the token's own: that is at hand."""
     pairs = [(stretch.row, stretch.size) for stretch in stretches]
     row, size = pairs[-1]
@@ -58,7 +58,7 @@ def pages_of(groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> np.nd
     return found
 
 
-def turns_of(shape: DecoderShape, texts: Sequence[CachedText], places: Sequence[int]) -> tuple[Floats, Floats]:
+def rotation_angles(shape: DecoderShape, texts: Sequence[CachedText], places: Sequence[int]) -> tuple[Floats, Floats]:
     """Cosines and sines of the angles, (B, K / 2)."""
     steps_J = np.arange(0, shape.head_width, 2) / shape.head_width
     bases_B = np.array([stretch_base(shape.rope_base, text.scale, shape.head_width) for text in texts])

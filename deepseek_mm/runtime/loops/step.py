@@ -7,10 +7,17 @@ It is the arithmetic of `lm.model` in float32, over weights in few bits and keys
 """
 
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE
-from deepseek_mm.runtime.loops.attention import begin, join, keep, look_along, look_at_best, take_own
-from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.attention import (
+    attend_best_pages,
+    attend_self,
+    attend_spans,
+    merge_threads,
+    reset_state,
+    write_key_value,
+)
+from deepseek_mm.runtime.loops.compiled import Array, jit
 from deepseek_mm.runtime.loops.emit import LANES
-from deepseek_mm.runtime.loops.inside import gated, rms_norm, turned
+from deepseek_mm.runtime.loops.inside import apply_gate, rms_norm, rotate_pairs
 from deepseek_mm.runtime.loops.layout import (
     BLOCKS,
     DOWN,
@@ -22,99 +29,101 @@ from deepseek_mm.runtime.loops.layout import (
     QKV,
     SILU,
     UP,
-    Net,
-    Ready,
-    Seen,
-    Where,
-    Work,
+    AttentionState,
+    DecoderTables,
+    QuantizedInputs,
+    TextPositions,
+    Workspace,
 )
 from deepseek_mm.runtime.loops.routing import route
-from deepseek_mm.runtime.loops.threads import Share, wait
+from deepseek_mm.runtime.loops.threads import ThreadShare, wait
 from deepseek_mm.runtime.loops.tiles import make_ready, multiply, product, tiles_of
 
 
-@compiled
-def step(net: Net, work: Work, where: Where, rank: int, size: int) -> None:
+@jit
+def step(net: DecoderTables, work: Workspace, where: TextPositions, rank: int, size: int) -> None:
     """`work.x` holds the tokens' vectors, and `work.logits` the scores when all threads have returned."""
-    share = Share(rank, size)
-    normed_BD, ready = work.normed[rank], Ready(work.levels[rank], work.sums[rank])
+    share = ThreadShare(rank, size)
+    normed_BD, ready = work.normed[rank], QuantizedInputs(work.levels[rank], work.sums[rank])
     for layer in range(net.num_layers):
         rms_norm(work.x, net.norms[2 * layer], net.eps, normed_BD)
         product(net.matrices[layer, QKV], normed_BD, ready, work.qkv, share)
         wait(work.sync, size)
         for b in range(len(work.x)):
-            attend(net.slots[layer], work, where, b, share)
+            run_attention(net.slots[layer], work, where, b, share)
         wait(work.sync, size)
-        look_out(net, work, layer, share)
+        add_attention_output(net, work, layer, share)
         wait(work.sync, size)
         rms_norm(work.x, net.norms[2 * layer + 1], net.eps, normed_BD)
         if net.moe_of[layer] >= 0:
             route(net, work, where, layer, rank)
-        think(net, work, layer, share)
+        run_mlp(net, work, layer, share)
         wait(work.sync, size)
-        conclude(net, work, layer, share)
+        add_mlp_output(net, work, layer, share)
         wait(work.sync, size)
     rms_norm(work.x, net.norms[2 * net.num_layers], net.eps, normed_BD)
     product(net.head, normed_BD, ready, work.logits, share)
 
 
-@compiled
-def attend(slot: Array, work: Work, where: Where, b: int, share: Share) -> None:
+@jit
+def run_attention(slot: Array, work: Workspace, where: TextPositions, b: int, share: ThreadShare) -> None:
     """This thread's share of what a text's token sees in one layer. The first thread keeps key and value."""
     rank, group, (heads, width) = share.rank, slot[GROUP_NO], work.seen.shape[2:]
     all_NK, queries, k_GK = work.qkv[b].reshape(-1, width), work.queries[rank, b], work.keys[rank, b]
     v_GK = all_NK[heads + len(k_GK) :]
     sinks = where.sinks[group, b] if slot[HELD] else 0
     if sinks:
-        turned(all_NK[:heads], where.held_cos[b], where.held_sin[b], queries[1])
-    turned(all_NK[:heads], where.cos[b], where.sin[b], queries[0])
-    turned(all_NK[heads : heads + len(k_GK)], where.cos[b], where.sin[b], k_GK)
-    seen = Seen(work.states[rank, b], work.seen[rank, b], work.scores[rank])
-    begin(seen)
+        rotate_pairs(all_NK[:heads], where.held_cos[b], where.held_sin[b], queries[1])
+    rotate_pairs(all_NK[:heads], where.cos[b], where.sin[b], queries[0])
+    rotate_pairs(all_NK[heads : heads + len(k_GK)], where.cos[b], where.sin[b], k_GK)
+    seen = AttentionState(work.states[rank, b], work.seen[rank, b], work.scores[rank])
+    reset_state(seen)
     pages = where.places[b] // PAGE + 1
     if slot[BLOCKS] and pages > slot[BLOCKS]:
-        look_at_best(slot, where.pages[b, :pages], where.places[b] % PAGE, queries[0], seen, share)
+        attend_best_pages(slot, where.pages[b, :pages], where.places[b] % PAGE, queries[0], seen, share)
     else:
         spans_N2 = where.spans[where.ends[group, b] : where.ends[group, b + 1]]
-        look_along(slot, spans_N2, sinks, queries, seen, share)
+        attend_spans(slot, spans_N2, sinks, queries, seen, share)
     if rank == share.size - 1:
-        take_own(queries[0], k_GK, v_GK, seen)
+        attend_self(queries[0], k_GK, v_GK, seen)
     if rank == 0:
-        keep(slot, where.own[group, b], where.places[b], k_GK, v_GK)
+        write_key_value(slot, where.own[group, b], where.places[b], k_GK, v_GK)
 
 
-@compiled
-def look_out(net: Net, work: Work, layer: int, share: Share) -> None:
+@jit
+def add_attention_output(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
     """This thread's share of what attention adds."""
     heads, width = work.seen.shape[2:]
-    together_BX, ready = work.together[share.rank], Ready(work.levels[share.rank], work.sums[share.rank])
+    together_BX, ready = work.together[share.rank], QuantizedInputs(work.levels[share.rank], work.sums[share.rank])
     for b in range(len(work.x)):
-        join(work.states[:, b], work.seen[:, b], together_BX[b].reshape(heads, width))
+        merge_threads(work.states[:, b], work.seen[:, b], together_BX[b].reshape(heads, width))
     first, last = product(net.matrices[layer, OUT], together_BX, ready, work.out, share)
     for b in range(len(work.x)):
         work.x[b, first:last] += work.out[b, first:last]
 
 
-@compiled
-def think(net: Net, work: Work, layer: int, share: Share) -> None:
+@jit
+def run_mlp(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
     """This thread's share of the inside of the feed-forward, and of the experts that are visited."""
     up, normed_BD = net.matrices[layer, UP], work.normed[share.rank]
-    ready = Ready(work.levels[share.rank], work.sums[share.rank])
+    ready = QuantizedInputs(work.levels[share.rank], work.sums[share.rank])
     make_ready(normed_BD, up[INPUTS], ready)
-    enter(up, SILU, normed_BD, ready, (work.up, work.inside), share)
+    run_gated_up(up, SILU, normed_BD, ready, (work.up, work.inside), share)
     moe = net.moe_of[layer]
     if moe < 0:
         return
     for b in range(len(work.x)):
-        x_1D, its_own = normed_BD[b : b + 1], Ready(ready.levels[b : b + 1], ready.sums[b : b + 1])
+        x_1D, its_own = normed_BD[b : b + 1], QuantizedInputs(ready.levels[b : b + 1], ready.sums[b : b + 1])
         for place in range(work.visited.shape[2]):
             expert = work.visited[share.rank, b, place]
             room = work.expert_up[b, place : place + 1], work.expert_inside[b, place : place + 1]
-            enter(net.experts[moe, expert, 0], net.kinds[expert], x_1D, its_own, room, share)
+            run_gated_up(net.experts[moe, expert, 0], net.kinds[expert], x_1D, its_own, room, share)
 
 
-@compiled
-def enter(up: Array, kind: int, x_BD: Array, ready: Ready, room: tuple[Array, Array], share: Share) -> None:
+@jit
+def run_gated_up(
+    up: Array, kind: int, x_BD: Array, ready: QuantizedInputs, room: tuple[Array, Array], share: ThreadShare
+) -> None:
     """This thread's share of a gated feed-forward's inside: (B, 2 * F) and (B, F) to write to."""
     up_BF, inside_BF = room
     width = up[OUTPUTS] // 2
@@ -123,13 +132,13 @@ def enter(up: Array, kind: int, x_BD: Array, ready: Ready, room: tuple[Array, Ar
     multiply(up, x_BD, ready, up_BF, width // LANES + first, width // LANES + last)
     start, end = first * LANES, last * LANES
     for b in range(len(x_BD)):
-        gated(up_BF[b, start:end], up_BF[b, width + start : width + end], inside_BF[b, start:end], kind)
+        apply_gate(up_BF[b, start:end], up_BF[b, width + start : width + end], inside_BF[b, start:end], kind)
 
 
-@compiled
-def conclude(net: Net, work: Work, layer: int, share: Share) -> None:
+@jit
+def add_mlp_output(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
     """This thread's share of what feed-forward and experts add."""
-    ready, moe = Ready(work.levels[share.rank], work.sums[share.rank]), net.moe_of[layer]
+    ready, moe = QuantizedInputs(work.levels[share.rank], work.sums[share.rank]), net.moe_of[layer]
     first, last = product(net.matrices[layer, DOWN], work.inside, ready, work.out, share)
     for b in range(len(work.x)):
         work.x[b, first:last] += work.out[b, first:last]

@@ -21,9 +21,9 @@ from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.loops.emit import LANES
-from deepseek_mm.runtime.loops.layout import KINDS, PIECE, Floats, Integers, Net, Where, Work
-from deepseek_mm.runtime.loops.packing import fits, pack, pack_floating
-from deepseek_mm.runtime.loops.places import places_of
+from deepseek_mm.runtime.loops.layout import KINDS, PIECE, DecoderTables, Floats, Integers, TextPositions, Workspace
+from deepseek_mm.runtime.loops.packing import fits, pack_fp4_matrix, pack_matrix
+from deepseek_mm.runtime.loops.places import find_positions
 from deepseek_mm.runtime.loops.step import step
 from deepseek_mm.runtime.loops.vectors import GROUP
 from deepseek_mm.runtime.quantize import ON_GRID
@@ -34,7 +34,7 @@ HEAD_WIDTHS = (16, 32, 64, 128)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bits:
+class WeightBits:
     """Of the weights, where they can have so few; as `runtime.quantize.pack_for_decode`."""
 
     layers: int = 4
@@ -43,7 +43,7 @@ class Bits:
     most_off: float = ON_GRID
 
 
-def why_not(decoder: Decoder) -> str:
+def find_obstacle(decoder: Decoder) -> str:
     """Why the loops cannot be this decoder; "" if they can."""
     shape = decoder.shape
     if decoder.embedding.weight.device.type != "cpu" or decoder.embedding.weight.dtype != torch.bfloat16:
@@ -62,24 +62,24 @@ def why_not(decoder: Decoder) -> str:
     return ""
 
 
-class Loops:
+class CompiledDecoder:
     """A decoder's weights, packed. `why_not` must have nothing to say."""
 
-    def __init__(self, decoder: Decoder, bits: Bits | None = None) -> None:
-        self.shape, self._bits = decoder.shape, bits or Bits()
+    def __init__(self, decoder: Decoder, bits: WeightBits | None = None) -> None:
+        self.shape, self._bits = decoder.shape, bits or WeightBits()
         self._embedding = decoder.embedding
         self._held: list[tuple[Tensor, Tensor]] = []  # what the addresses point to
         self._net = self._lay_out(decoder)
 
-    def over(self, memory: PagedMemory) -> "Stepper | None":
+    def bind(self, memory: PagedMemory) -> "CompiledStepper | None":
         """What takes steps in this memory; None where keys are kept in less than bfloat16."""
         shelves = (*memory.cache.keys.values(), *memory.cache.values.values())
         if not all(isinstance(shelf, PlainStore) and shelf.rows.dtype == torch.bfloat16 for shelf in shelves):
             return None
         slots = [slot_row(self.shape, memory, slot) for slot in range(self.shape.num_slots)]
-        return Stepper(self, self._net._replace(slots=np.array(slots, np.int64)), memory)
+        return CompiledStepper(self, self._net._replace(slots=np.array(slots, np.int64)), memory)
 
-    def words(self, ids: Sequence[int]) -> Floats:
+    def embed_tokens(self, ids: Sequence[int]) -> Floats:
         """Vectors of tokens, (B, D). Not by torch: its other threads go on looking for work for milliseconds after
         they had some, on cores that the loops need.
         """
@@ -89,7 +89,7 @@ class Loops:
         found: Floats = (words_VD[list(ids)].astype(np.uint32) << 16).view(np.float32)
         return found
 
-    def _lay_out(self, decoder: Decoder) -> Net:
+    def _lay_out(self, decoder: Decoder) -> DecoderTables:
         """All but the slots."""
         moe = self.shape.moe
         layers: list[Any] = list(decoder.layers)
@@ -98,7 +98,7 @@ class Loops:
         gates = [self._rows([g.enter, g.split_up, g.join, g.score], self._bits.gates) for g in (m.gate for m in mixed)]
         places = {number: place for place, number in enumerate(moe.layers if moe else ())}
         norms = [norm for layer in layers for norm in (layer.attention_norm, layer.ffn_norm)]
-        return Net(
+        return DecoderTables(
             num_layers=self.shape.num_layers,
             num_experts=len(moe.experts) if moe else 0,
             eps=self.shape.norm_eps,
@@ -117,23 +117,23 @@ class Loops:
     def _rows(self, linears: Sequence[nn.Linear], bits: int) -> Integers:
         """Matrices as `layout` describes them, (so many, 6)."""
         packed = [
-            pack_floating(linear.matrix)
+            pack_fp4_matrix(linear.matrix)
             if isinstance(linear, Fp4Linear)
-            else pack(linear.weight, bits, most_off=self._bits.most_off)
+            else pack_matrix(linear.weight, bits, most_off=self._bits.most_off)
             for linear in linears
         ]
         self._held += [each.held for each in packed]
         return np.stack([each.row for each in packed])
 
 
-class Stepper:
+class CompiledStepper:
     """`lm.paged_runner.Steps` over one memory, on as many threads as torch has."""
 
     most = MOST
 
-    def __init__(self, loops: Loops, net: Net, memory: PagedMemory) -> None:
+    def __init__(self, loops: CompiledDecoder, net: DecoderTables, memory: PagedMemory) -> None:
         self._loops, self._net, self._memory = loops, net, memory
-        self._works: dict[tuple[int, int], Work] = {}
+        self._works: dict[tuple[int, int], Workspace] = {}
         self._others = ThreadPoolExecutor(64, "lm-step")  # they begin when they are first needed
         self._one_by_one = threading.Lock()
 
@@ -141,10 +141,10 @@ class Stepper:
         """As `Steps` says."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
         memory.cache.copy([copy for text in texts for copy in memory.blocks.grow(text, 1)])
-        where = places_of(shape, memory.blocks.groups, texts)
+        where = find_positions(shape, memory.blocks.groups, texts)
         with self._one_by_one:
             work = self._work(len(texts), size)
-            work.x[:] = self._loops.words([text.ids[text.length] for text in texts])
+            work.x[:] = self._loops.embed_tokens([text.ids[text.length] for text in texts])
             self._run(work, where, size)
             scores_BV = torch.from_numpy(work.logits[:, : shape.vocab_size].copy())
             chosen_MBk = torch.from_numpy(work.chosen.copy())
@@ -159,15 +159,15 @@ class Stepper:
         finally:
             self._memory.blocks.drop(text, remember=False)
 
-    def _run(self, work: Work, where: Where, size: int) -> None:
+    def _run(self, work: Workspace, where: TextPositions, size: int) -> None:
         others = [self._others.submit(step, self._net, work, where, rank, size) for rank in range(1, size)]
         step(self._net, work, where, 0, size)
         for other in others:
             other.result()
 
-    def _work(self, texts: int, size: int) -> Work:
+    def _work(self, texts: int, size: int) -> Workspace:
         if (texts, size) not in self._works:
-            self._works[texts, size] = room_for(self._loops.shape, texts, size)
+            self._works[texts, size] = allocate_workspace(self._loops.shape, texts, size)
         return self._works[texts, size]
 
 
@@ -202,7 +202,7 @@ def norms_of(rows: Sequence[Sequence[nn.LayerNorm]]) -> Floats:
     return np.array(pairs, np.float32) if pairs else np.zeros((0, 2, 0), np.float32)
 
 
-def room_for(shape: DecoderShape, b: int, x: int) -> Work:
+def allocate_workspace(shape: DecoderShape, b: int, x: int) -> Workspace:
     """Room for `b` texts and `x` threads."""
     moe, heads, groups, k, d, f = (
         shape.moe, shape.num_heads, shape.num_kv_heads, shape.head_width, shape.width, shape.ffn_width,
@@ -215,17 +215,17 @@ def room_for(shape: DecoderShape, b: int, x: int) -> Work:
         "qkv": (b, (heads + 2 * groups) * k), "queries": (x, b, 2, heads, k), "keys": (x, b, groups, k),
         "states": (x, b, heads, 2), "seen": (x, b, heads, k), "scores": (x, max(heads, h), PIECE),
         "together": (x, b, heads * k), "out": (b, d), "up": (b, 2 * f), "inside": (b, f),
-        "logits": (b, filled_up(shape.vocab_size)), "gate_normed": (x, b, d), "gate_entered": (x, b, w),
+        "logits": (b, round_up_to_tile(shape.vocab_size)), "gate_normed": (x, b, d), "gate_entered": (x, b, w),
         "gate_inner": (x, b, w), "gate_up": (x, b, 5 * w), "gate_joined": (x, b, 3 * w),
-        "gate_scores": (x, b, filled_up(experts)), "gate_states": (x, b, h, 2), "gate_seen": (x, b, h, w // h),
+        "gate_scores": (x, b, round_up_to_tile(experts)), "gate_states": (x, b, h, 2), "gate_seen": (x, b, h, w // h),
         "weights": (x, b, top), "expert_up": (b, top, 2 * widest), "expert_inside": (b, top, widest),
     }  # fmt: skip
     arrays: dict[str, Any] = {name: np.zeros(size, np.float32) for name, size in sizes.items()}
     counts = {"sync": (16,), "visited": (x, b, top), "chosen": (len(moe.layers) if moe else 0, b, top)}
     arrays["levels"] = np.zeros((x, b, inputs), np.int8)
-    return Work(**arrays | {name: np.zeros(size, np.int64) for name, size in counts.items()})
+    return Workspace(**arrays | {name: np.zeros(size, np.int64) for name, size in counts.items()})
 
 
-def filled_up(outputs: int) -> int:
+def round_up_to_tile(outputs: int) -> int:
     """To whole tiles."""
     return -(-outputs // LANES) * LANES

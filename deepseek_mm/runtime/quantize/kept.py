@@ -26,7 +26,7 @@ Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class QuantizedFileInfo:
     """What a file says of itself."""
 
     scheme: str  # as it is named on the command line
@@ -38,17 +38,17 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class QuantizedFile:
     """A file that was read and found good. Its tensors are mapped, not copied."""
 
-    told: Told
+    info: QuantizedFileInfo
     tensors: dict[str, Tensor]
     bytes: int  # of the file
 
     @property
     def share(self) -> float:
         """Of the size in float32, with everything that the file holds: scales, ranges, names."""
-        return self.bytes / self.told.full_bytes
+        return self.bytes / self.info.full_bytes
 
 
 def cache_file(cache: Path, scheme: str) -> Path:
@@ -56,7 +56,7 @@ def cache_file(cache: Path, scheme: str) -> Path:
     return cache / "quantised" / f"{scheme}.safetensors"
 
 
-def write_kept(file: Path, tensors: Mapping[str, Tensor], told: Told) -> Path:
+def write_quantized(file: Path, tensors: Mapping[str, Tensor], told: QuantizedFileInfo) -> Path:
     """Whole or not at all; returns the card's path. LibraryError if there is no room."""
     held = {name: value.detach().contiguous() for name, value in tensors.items()}
     said = json.dumps(asdict(told), sort_keys=True)
@@ -68,7 +68,9 @@ def write_kept(file: Path, tensors: Mapping[str, Tensor], told: Told) -> Path:
     return card
 
 
-def read_kept(file: Path, *, scheme: str, base: str, wanted: Wanted | None = None, make: str = "") -> Kept:
+def read_quantized(
+    file: Path, *, scheme: str, base: str, wanted: Wanted | None = None, make: str = ""
+) -> QuantizedFile:
     """MissingWeights without the file; BadCheckpoint where it is damaged, or for something else, with the reason.
 
     `base` is the fingerprint that it must have been made of, `wanted` what tensors it must hold, no more and no less;
@@ -85,7 +87,7 @@ def read_kept(file: Path, *, scheme: str, base: str, wanted: Wanted | None = Non
     return kept
 
 
-def card_of(file: Path, told: Told, tensors: Mapping[str, Tensor]) -> str:
+def card_of(file: Path, told: QuantizedFileInfo, tensors: Mapping[str, Tensor]) -> str:
     """For people, in Markdown."""
     sizes: dict[str, int] = {}
     for value in tensors.values():
@@ -102,7 +104,7 @@ def card_of(file: Path, told: Told, tensors: Mapping[str, Tensor]) -> str:
     )
 
 
-def _read(file: Path, scheme: str, base: str) -> Kept:
+def _read(file: Path, scheme: str, base: str) -> QuantizedFile:
     """ValueError and others say what is wrong."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -117,12 +119,12 @@ def _read(file: Path, scheme: str, base: str) -> Kept:
             digest.update(piece)
     if _digest_of(header, digest.digest(), said["told"]) != said["digest"]:
         raise ValueError("its bytes are not those that were written (the digest differs)")
-    told = Told(**parse_json(said["told"]))
+    told = QuantizedFileInfo(**parse_json(said["told"]))
     _expect("scheme", told.scheme, scheme)
     _expect("base", told.base, base)
     with safe_open(file, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    return Kept(told=told, tensors=tensors, bytes=file.stat().st_size)
+    return QuantizedFile(info=told, tensors=tensors, bytes=file.stat().st_size)
 
 
 def _expect(what: str, found: object, wanted: str) -> None:

@@ -22,7 +22,7 @@ from deepseek_mm.lm.weights import fingerprint_with
 from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
 from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of, smooth_of
-from deepseek_mm.runtime.quantize.kept import Kept, Wanted, cache_file, read_kept
+from deepseek_mm.runtime.quantize.kept import QuantizedFile, Wanted, cache_file, read_quantized
 
 FP4, INT8 = "lm-fp4", "lm-int8"
 SCHEMES = {"fp4": FP4, "int8": INT8}  # by the word of lm.bits
@@ -111,7 +111,7 @@ def open_quantised_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -
     MissingWeights or BadCheckpoint say why there is none.
     """
     shape, base = shape_of(checkpoint), known_by(checkpoint)
-    kept = read_kept(file, scheme=scheme, base=base, wanted=wanted_of(shape, scheme))
+    kept = read_quantized(file, scheme=scheme, base=base, wanted=wanted_of(shape, scheme))
     return OPENED[scheme](shape, kept.tensors), fingerprint_with(base, file)
 
 
@@ -121,10 +121,10 @@ def opens_in(bits: str, cache: Path) -> Opens:
     return lambda checkpoint: open_quantised_lm(checkpoint, cache_file(cache, scheme), scheme=scheme)
 
 
-def read_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -> Kept:
+def read_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -> QuantizedFile:
     """The file alone. Raises as `open_quantised_lm`."""
     wanted = wanted_of(shape_of(checkpoint), scheme)
-    return read_kept(file, scheme=scheme, base=known_by(checkpoint), wanted=wanted)
+    return read_quantized(file, scheme=scheme, base=known_by(checkpoint), wanted=wanted)
 
 
 def known_by(checkpoint: ModelCheckpoint) -> str:

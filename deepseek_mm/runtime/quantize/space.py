@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
-from deepseek_mm.runtime.quantize.kept import Told, Wanted, read_kept, write_kept
+from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, Wanted, read_quantized, write_quantized
 from deepseek_mm.runtime.quantize.ranges import Ranges
 from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of
 
@@ -72,7 +72,7 @@ def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
 
 def write_space(file: Path, space: DefaultSpace, recipe: Tensors, *, scheme: str, calibrated: str, made: str) -> Path:
     """The quantised space of one in full precision; returns the card."""
-    told = Told(
+    told = QuantizedFileInfo(
         scheme=scheme,
         base=space.fingerprint,
         full_bytes=full_bytes(space.model),
@@ -80,7 +80,7 @@ def write_space(file: Path, space: DefaultSpace, recipe: Tensors, *, scheme: str
         made=made,
         note="weights int8 with a scale an output, inputs uint8; run by oneDNN (u8 x s8) inside torch",
     )
-    return write_kept(file, quantised(space.model, recipe), told)
+    return write_quantized(file, quantised(space.model, recipe), told)
 
 
 def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, batch: int = 16) -> DefaultSpace:
@@ -90,7 +90,7 @@ def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, b
     """
     space = DefaultSpace(batch=batch)
     make, wanted = TRAINED if scheme == QAT else "", wanted_of(space.model)
-    kept = read_kept(file, scheme=scheme, base=space.fingerprint, wanted=wanted, make=make)
+    kept = read_quantized(file, scheme=scheme, base=space.fingerprint, wanted=wanted, make=make)
     put_in(space.model, kept.tensors, dynamic=dynamic)
     return space
 

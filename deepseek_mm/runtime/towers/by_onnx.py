@@ -15,10 +15,10 @@ from torch import Tensor
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.towers.by_openvino import as_array
-from deepseek_mm.runtime.towers.files import kept, size_bytes
-from deepseek_mm.runtime.towers.parts import Opened, Part
+from deepseek_mm.runtime.towers.files import make_cached, size_bytes
+from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart
 
-FILE = "part.onnx"
+ONNX_FILE = "part.onnx"
 OPSET = 17
 PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],
@@ -26,30 +26,32 @@ PROVIDERS = {
 }
 
 
-def open_onnx(part: Part, row: EngineRow, folder: Path) -> Opened:
+def open_onnx(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """The part on the row's device. What ONNX Runtime raises says why it cannot, MissingPackage that it is absent."""
     try:
         import onnxruntime
     except ImportError as error:
         raise MissingPackage("onnxruntime", needed_for="the engines of ONNX Runtime", extra="engines") from error
-    plain = kept(folder / "onnx-fp32" / part.path, lambda empty: export(part, empty / FILE))
+    plain = make_cached(folder / "onnx-fp32" / part.path, lambda empty: export(part, empty / ONNX_FILE))
     own = plain
     if row.numbers == "int8":
-        own = kept(folder / "onnx-int8" / part.path, lambda empty: eight_bits(part, plain / FILE, empty / FILE))
+        own = make_cached(
+            folder / "onnx-int8" / part.path, lambda empty: quantize_onnx(part, plain / ONNX_FILE, empty / ONNX_FILE)
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are for others in between
-    session = onnxruntime.InferenceSession(str(own / FILE), options, providers=PROVIDERS[row.device])
+    session = onnxruntime.InferenceSession(str(own / ONNX_FILE), options, providers=PROVIDERS[row.device])
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         given = {name: as_array(x) for name, x in zip(part.names, inputs, strict=True)}
         return [torch.from_numpy(array) for array in session.run(None, given)]
 
-    return Opened(run=run, size_bytes=size_bytes(own))
+    return OpenedPart(run=run, size_bytes=size_bytes(own))
 
 
-def export(part: Part, file: Path) -> None:
+def export(part: TowerPart, file: Path) -> None:
     """Write the part as ONNX, for any number of rows and tokens. MissingPackage without onnx."""
     example = tuple(x.clone() for x in part.example())
     outputs = [f"out{n}" for n in range(len(part.module(*example)))]
@@ -71,7 +73,7 @@ def export(part: Part, file: Path) -> None:
         raise MissingPackage("onnx", needed_for="the engines of ONNX Runtime", extra="engines") from error
 
 
-def eight_bits(part: Part, plain: Path, file: Path) -> None:
+def quantize_onnx(part: TowerPart, plain: Path, file: Path) -> None:
     """Write the same model in eight bits."""
     from onnxruntime import quantization
 
@@ -81,11 +83,11 @@ def eight_bits(part: Part, plain: Path, file: Path) -> None:
     quantization.quantize_static(plain, file, _rows(part), per_channel=True, quant_format=quantization.QuantFormat.QDQ)
 
 
-def _rows(part: Part) -> Any:
+def _rows(part: TowerPart) -> Any:
     """What ONNX Runtime's calibration reads: a row at a time, then None."""
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Rows(CalibrationDataReader):
+    class CalibrationRows(CalibrationDataReader):
         """One dictionary a picture."""
 
         def __init__(self) -> None:
@@ -98,4 +100,4 @@ def _rows(part: Part) -> Any:
             row = next(self._rows, None)
             return None if row is None else {name: as_array(x) for name, x in zip(part.names, row, strict=True)}
 
-    return Rows()
+    return CalibrationRows()

@@ -17,48 +17,48 @@ from torch import Tensor
 
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.silent import import_nncf, import_openvino
-from deepseek_mm.runtime.towers.files import SUM, kept, size_bytes
-from deepseek_mm.runtime.towers.parts import Opened, Part, Run
+from deepseek_mm.runtime.towers.files import SUM, make_cached, size_bytes
+from deepseek_mm.runtime.towers.parts import OpenedPart, Run, TowerPart
 
-FILE = "part.xml"  # the weights lie beside it
+OPENVINO_FILE = "part.xml"  # the weights lie beside it
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "bf16"}  # what is not in eight bits
 
 
-def open_openvino(part: Part, row: EngineRow, folder: Path) -> Opened:
+def open_openvino(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """The part on the row's device. RuntimeError says why OpenVINO cannot, MissingPackage that it is absent."""
     openvino = import_openvino()
-    own = kept(made_in(folder, row, part.path), lambda empty: make(part, row, empty))
+    own = make_cached(openvino_folder(folder, row, part.path), lambda empty: convert_to_openvino(part, row, empty))
     core = openvino.Core()
-    model = core.read_model(own / FILE)
+    model = core.read_model(own / OPENVINO_FILE)
     if row.device == "npu":
         model.reshape([1, *model.inputs[0].partial_shape[1:]])
     settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     if row.device != "cpu":
         settings = {"PERFORMANCE_HINT": "LATENCY"}
-    elif can(core, HINTS[row.numbers]):
+    elif has_precision(core, HINTS[row.numbers]):
         settings["INFERENCE_PRECISION_HINT"] = HINTS[row.numbers]
     compiled = core.compile_model(model, row.device.upper(), settings)
-    run = runner(compiled, one_by_one=row.device == "npu")
-    return Opened(run=run, size_bytes=size_bytes(own) // (1 if row.numbers in ("fp32", "int8") else 2))
+    run = make_runner(compiled, one_by_one=row.device == "npu")
+    return OpenedPart(run=run, size_bytes=size_bytes(own) // (1 if row.numbers in ("fp32", "int8") else 2))
 
 
-def made_in(folder: Path, row: EngineRow, path: str) -> Path:
+def openvino_folder(folder: Path, row: EngineRow, path: str) -> Path:
     """The folder of a part's files; bfloat16 is made of those in 32 bits when it is compiled."""
     return folder / f"openvino-{'int8' if row.numbers == 'int8' else 'fp32'}" / path
 
 
 def is_made(folder: Path, row: EngineRow, paths: Sequence[str]) -> bool:
     """Whether the row is an engine of OpenVINO, and the files of all these parts are there, whole or not."""
-    return row.maker == "openvino" and all((made_in(folder, row, path) / SUM).is_file() for path in paths)
+    return row.maker == "openvino" and all((openvino_folder(folder, row, path) / SUM).is_file() for path in paths)
 
 
-def can(core: Any, hint: str) -> bool:
+def has_precision(core: Any, hint: str) -> bool:
     """Whether the processor computes in it; 32 bits it always can."""
     wanted = {"bf16": "BF16", "f16": "FP16"}.get(hint)
     return wanted is None or wanted in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def runner(compiled: Any, *, one_by_one: bool) -> Run:
+def make_runner(compiled: Any, *, one_by_one: bool) -> Run:
     """Each thread has a request of its own: one cannot be asked twice at once."""
     mine = local()
 
@@ -82,7 +82,7 @@ def as_array(x: Tensor) -> Any:
     return (x.float() if x.is_floating_point() else x).contiguous().numpy()
 
 
-def make(part: Part, row: EngineRow, folder: Path) -> None:
+def convert_to_openvino(part: TowerPart, row: EngineRow, folder: Path) -> None:
     """Convert, set eight bits where they are wished for, and save."""
     openvino = import_openvino()
     example = tuple(x.clone() for x in part.example())
@@ -90,11 +90,11 @@ def make(part: Part, row: EngineRow, folder: Path) -> None:
         simplefilter("ignore")  # of tracing: what it warns of was compared with torch
         model = openvino.convert_model(part.module, example_input=example)
     if row.numbers == "int8":
-        model = eight_bits(model, part)
-    openvino.save_model(model, folder / FILE, compress_to_fp16=False)
+        model = quantize_openvino(model, part)
+    openvino.save_model(model, folder / OPENVINO_FILE, compress_to_fp16=False)
 
 
-def eight_bits(model: Any, part: Part) -> Any:
+def quantize_openvino(model: Any, part: TowerPart) -> Any:
     """The same model with weights and what lies between layers in eight bits. MissingPackage without nncf."""
     nncf = import_nncf()
     rows = [tuple(as_array(x[None]) for x in row) for batch in part.seen() for row in zip(*batch, strict=True)]

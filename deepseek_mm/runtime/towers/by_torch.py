@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import EngineRow
-from deepseek_mm.runtime.towers.parts import Opened, Part
+from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart
 
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}  # of a weight
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
 
 
-def open_torch(part: Part, row: EngineRow, folder: Path) -> Opened:
+def open_torch(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """A copy of the part; nothing is kept in `folder`."""
     dtype = DTYPES[row.numbers]
     layout = torch.channels_last if row.channels_last else torch.contiguous_format
@@ -24,25 +24,25 @@ def open_torch(part: Part, row: EngineRow, folder: Path) -> Opened:
     if part.tower == "image":
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
     if row.numbers == "int8":
-        module = eight_bits(module)
+        module = quantize_torchao(module)
 
     @torch.inference_mode()
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         with torch.autocast(row.device, enabled=False):
-            moved = [_as_wanted(x, row.device, dtype, layout) for x in inputs]
+            moved = [_convert_input(x, row.device, dtype, layout) for x in inputs]
             return [y.cpu() for y in module(*moved)]
 
-    return Opened(run=run, size_bytes=part.num_weights * BYTES[row.numbers])
+    return OpenedPart(run=run, size_bytes=part.num_weights * BYTES[row.numbers])
 
 
-def _as_wanted(x: Tensor, device: str, dtype: torch.dtype, layout: torch.memory_format) -> Tensor:
+def _convert_input(x: Tensor, device: str, dtype: torch.dtype, layout: torch.memory_format) -> Tensor:
     """Whole numbers stay what they are."""
     if not x.is_floating_point():
         return x.to(device)
     return x.to(device=device, dtype=dtype, memory_format=layout)
 
 
-def eight_bits(module: nn.Module) -> nn.Module:
+def quantize_torchao(module: nn.Module) -> nn.Module:
     """Linear layers in eight bits, weights and what comes in, by torchao. MissingPackage without it."""
     try:
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_

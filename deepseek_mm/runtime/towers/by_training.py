@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.runtime.engines import EngineRow
-from deepseek_mm.runtime.quantize.kept import cache_file, read_kept
+from deepseek_mm.runtime.quantize.kept import cache_file, read_quantized
 from deepseek_mm.runtime.quantize.space import QAT, TRAINED
 from deepseek_mm.runtime.quantize.towers import put_chains
 from deepseek_mm.runtime.towers.files import cache_of
-from deepseek_mm.runtime.towers.parts import Opened, Part
+from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart
 
 
-def open_trained(part: Part, row: EngineRow, folder: Path) -> Opened:
+def open_trained(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """A copy of the part with the file's layers. MissingWeights and BadCheckpoint name the command that makes it."""
-    kept = read_kept(cache_file(cache_of(folder), QAT), scheme=QAT, base=part.space, make=TRAINED)
+    kept = read_quantized(cache_file(cache_of(folder), QAT), scheme=QAT, base=part.space, make=TRAINED)
     bare: Any = deepcopy(part.module)
     put_chains(bare.module, part.path, kept.tensors)
 
@@ -30,4 +30,4 @@ def open_trained(part: Part, row: EngineRow, folder: Path) -> Opened:
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         return list(bare(*inputs))
 
-    return Opened(run=run, size_bytes=part.num_weights)
+    return OpenedPart(run=run, size_bytes=part.num_weights)

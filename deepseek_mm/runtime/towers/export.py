@@ -24,7 +24,7 @@ PICTURE, TEXT = "picture.onnx", "text.onnx"
 OUT = Path("build/edge")
 
 
-class Sees(nn.Module):
+class ImageExport(nn.Module):
     """Pixels to vectors, cells and map."""
 
     def __init__(self, model: EdgeModel) -> None:
@@ -40,7 +40,7 @@ class Sees(nn.Module):
         return vector_BD, grid_BPD, map_BCGG
 
 
-class Reads(nn.Module):
+class TextExport(nn.Module):
     """Tokens to vectors."""
 
     def __init__(self, model: EdgeModel) -> None:
@@ -57,9 +57,11 @@ def export_edge(model: EdgeModel, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     picture, text = folder / PICTURE, folder / TEXT
     pixels = torch.zeros(2, 3, SIDE_PX, SIDE_PX)
-    _write(Sees(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"])
+    _write(
+        ImageExport(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"]
+    )
     names = ["input_ids", "attention_mask"]
-    _write(Reads(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
+    _write(TextExport(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
     return [picture, text]
 
 

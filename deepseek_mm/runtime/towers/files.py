@@ -26,7 +26,7 @@ def cache_of(folder: Path) -> Path:
     return folder.parent.parent
 
 
-def kept(folder: Path, make: Callable[[Path], None]) -> Path:
+def make_cached(folder: Path, make: Callable[[Path], None]) -> Path:
     """The folder with what `make` puts into an empty one; made once, and again where it is not as it was.
 
     OSError where nothing can be written; whatever `make` raises.

@@ -13,10 +13,10 @@ from deepseek_mm.runtime.towers.by_onnx import open_onnx
 from deepseek_mm.runtime.towers.by_openvino import open_openvino
 from deepseek_mm.runtime.towers.by_torch import open_torch
 from deepseek_mm.runtime.towers.by_training import open_trained
-from deepseek_mm.runtime.towers.parts import Opened, Part, image_parts, put, stand_in, text_parts
+from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart, image_parts, replace_module, stand_in, text_parts
 from deepseek_mm.runtime.towers.samples import Samples
 
-OPENERS: Mapping[str, Callable[[Part, EngineRow, Path], Opened]] = {
+OPENERS: Mapping[str, Callable[[TowerPart, EngineRow, Path], OpenedPart]] = {
     "torch": open_torch,
     "trained": open_trained,
     "onnxruntime": open_onnx,
@@ -35,10 +35,10 @@ class Installed:
     def remove(self) -> None:
         """All is as it was."""
         for path, module in self.before.items():
-            put(self.model, path, module)
+            replace_module(self.model, path, module)
 
 
-def parts_of(space: PackagedSpace, tower: Tower, samples: Samples) -> list[Part]:
+def parts_of(space: PackagedSpace, tower: Tower, samples: Samples) -> list[TowerPart]:
     """Of the model as it is now."""
     if tower == "image":
         parts = image_parts(space.model, lambda: samples.pixels(space.side_px), side_px=space.side_px)
@@ -47,13 +47,14 @@ def parts_of(space: PackagedSpace, tower: Tower, samples: Samples) -> list[Part]
     return [replace(part, space=space.fingerprint) for part in parts]
 
 
-def install(model: nn.Module, parts: list[Part], row: EngineRow, folder: Path) -> Installed:
+def install(model: nn.Module, parts: list[TowerPart], row: EngineRow, folder: Path) -> Installed:
     """All parts of a tower, or none: whatever an engine raises comes through, and the model is as it was."""
     if row.name == AS_IT_IS:
         return Installed(model=model, before={})
     opened = [OPENERS[row.maker](part, row, folder) for part in parts]
     before = {
-        part.path: put(model, part.path, stand_in(part.tower, one.run)) for part, one in zip(parts, opened, strict=True)
+        part.path: replace_module(model, part.path, stand_in(part.tower, one.run))
+        for part, one in zip(parts, opened, strict=True)
     }
     return Installed(model=model, before=before, size_bytes=sum(one.size_bytes for one in opened))
 

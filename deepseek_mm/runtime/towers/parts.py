@@ -28,7 +28,7 @@ NAMES: Mapping[Tower, tuple[str, ...]] = {"image": ("picture",), "text": ("input
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class TowerPart:
     """A module, and what goes in."""
 
     path: str  # in the space's model
@@ -50,7 +50,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedPart:
     """A part on an engine."""
 
     run: Run
@@ -104,7 +104,7 @@ def stand_in(tower: Tower, run: Run) -> nn.Module:
     return AsStates(run) if tower == "text" else AsMap(run)
 
 
-def put(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
+def replace_module(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
     """The module at a path becomes another; returns the one that was there."""
     parent, _, name = path.rpartition(".")
     owner = model.get_submodule(parent)
@@ -118,7 +118,7 @@ def image_paths(model: nn.Module) -> list[str]:
     return [path for path in PATHS["image"] if path != UPPER_TWIN or hasattr(model, UPPER_TWIN)]
 
 
-def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int = SIDE_PX) -> list[Part]:
+def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int = SIDE_PX) -> list[TowerPart]:
     """The image tower's; `seen` gives batches of pictures (B, 3, S, S)."""
     first, *rest = image_paths(model)
     lower = Bare(model.get_submodule(first), "image").eval()
@@ -133,7 +133,7 @@ def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_p
         return [exactly(lower, batch) for batch in seen()]
 
     upper = [
-        Part(
+        TowerPart(
             path=path,
             tower="image",
             module=Bare(model.get_submodule(path), "image").eval(),
@@ -142,14 +142,14 @@ def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_p
         )
         for path in rest
     ]
-    return [Part(path=first, tower="image", module=lower, example=example, seen=seen), *upper]
+    return [TowerPart(path=first, tower="image", module=lower, example=example, seen=seen), *upper]
 
 
-def text_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]]) -> list[Part]:
+def text_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]]) -> list[TowerPart]:
     """The text tower's one; `seen` gives batches of ids and masks (N, T)."""
     (path,) = PATHS["text"]
     module = Bare(model.get_submodule(path), "text").eval()
-    return [Part(path=path, tower="text", module=module, example=two_texts, seen=seen)]
+    return [TowerPart(path=path, tower="text", module=module, example=two_texts, seen=seen)]
 
 
 def two_texts() -> Batch:

@@ -1,7 +1,7 @@
 """The model "deepseek-mm-lm": the language model by itself, without library, pictures or checks.
 
 Ours draws words by chance, keeps to schemas and counts its tokens (`SamplingGenerator`). Another one, such as a
-server's, says its likeliest answer, and what asks for more is refused. """
+server's, says its likeliest answer, and what asks for more is refused."""
 
 from collections.abc import Iterator, Sequence
 from threading import Event
