@@ -13,7 +13,7 @@ from deepseek_mm.cli.desk import OK, USER_ERROR, Desk
 from deepseek_mm.cli.flags import config_of
 from deepseek_mm.cli.parser import build_parser
 from deepseek_mm.runtime import calibrate as measuring
-from deepseek_mm.runtime.dial import Setting
+from deepseek_mm.runtime.dial import PresetResult
 from deepseek_mm.runtime.engines import Timing
 
 
@@ -46,7 +46,7 @@ def test_what_was_calibrated_is_kept_and_told_the_next_time(desk, monkeypatch):
 def test_measured_steps_of_the_dial_are_told_with_seconds_and_score(desk, monkeypatch):
     from deepseek_mm.bench import dial
 
-    step = Setting(name="fast", says="", seconds=0.25, score=61.5, questions=13)
+    step = PresetResult(name="fast", says="", seconds=0.25, score=61.5, questions=13)
     monkeypatch.setattr(dial, "measure_dial", lambda config, load, note: [step])
     assert main(["plan", "--dial"], desk) == OK
     assert "fast      0.25 s an ask, 61.5 % of 13" in desk.out.getvalue()

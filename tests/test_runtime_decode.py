@@ -17,7 +17,7 @@ from deepseek_mm.runtime.decode import make_fast, open_planned
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.loops.compiled import FOLDER, code_cache_folder
 from deepseek_mm.runtime.plan import choose
-from deepseek_mm.runtime.quantize import tally
+from deepseek_mm.runtime.quantize import count_bits
 from deepseek_mm.runtime.quantize.fp4 import quantise
 from deepseek_mm.runtime.quantize.language import linears, open_fp4, tensors_of_fp4
 
@@ -33,7 +33,7 @@ def test_tokens_are_written_by_loops_that_are_ready_and_leave_no_trace_of_the_tr
     free = [pool.num_free for pool in memory.blocks.pools]
     assert over(memory).most >= 8
     assert [pool.num_free for pool in memory.blocks.pools] == free
-    assert 4 not in tally(decoder)
+    assert 4 not in count_bits(decoder)
 
 
 def test_a_decoder_that_loops_cannot_be_is_packed_for_torch():

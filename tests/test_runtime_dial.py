@@ -7,11 +7,11 @@ from rag_house import build
 
 from deepseek_mm.config import Config, LMConfig, RagConfig, RuntimeConfig, SeeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.runtime.dial import DIALS, FILE, Setting, dialled, keep_settings, settings_here
+from deepseek_mm.runtime.dial import FILE, PRESETS, PresetResult, apply_preset, read_presets, write_presets
 
 
 def at(dial, **see):
-    return dialled(Config(runtime=RuntimeConfig(dial=dial), see=SeeConfig(**see))).see
+    return apply_preset(Config(runtime=RuntimeConfig(dial=dial), see=SeeConfig(**see))).see
 
 
 def test_fast_looks_at_less_and_best_at_more_than_balanced():
@@ -23,7 +23,7 @@ def test_fast_looks_at_less_and_best_at_more_than_balanced():
 
 
 def test_engines_must_be_the_more_exact_the_further_the_dial_is_turned():
-    least = [row.least_cosine for row in DIALS]
+    least = [row.least_cosine for row in PRESETS]
     assert least == sorted(least)
     assert len(set(least)) == 3
 
@@ -35,13 +35,13 @@ def test_a_number_that_its_owner_set_stays_whatever_the_dial_says():
 
 def test_at_fast_nothing_is_reworded_unless_its_owner_chose_a_wording():
     fast = Config(runtime=RuntimeConfig(dial="fast"))
-    assert dialled(fast).lm.phrasing == "none"
-    assert dialled(replace(fast, lm=LMConfig(phrasing="claims"))).lm.phrasing == "claims"
-    assert dialled(Config()).lm.phrasing == LMConfig().phrasing
+    assert apply_preset(fast).lm.phrasing == "none"
+    assert apply_preset(replace(fast, lm=LMConfig(phrasing="claims"))).lm.phrasing == "claims"
+    assert apply_preset(Config()).lm.phrasing == LMConfig().phrasing
 
 
 def test_a_setting_that_is_saved_at_fast_does_not_bring_the_rewording_back(tmp_path):
-    config = dialled(Config(runtime=RuntimeConfig(dial="fast")))
+    config = apply_preset(Config(runtime=RuntimeConfig(dial="fast")))
     with build(tmp_path / "library") as assistant:
         assistant.config = replace(assistant.config, runtime=config.runtime, lm=config.lm)
         assistant.reconfigure(Config(rag=RagConfig(num_regions=3)))
@@ -54,16 +54,16 @@ def test_a_step_that_nobody_knows_is_refused_by_name():
 
 
 def test_what_was_measured_is_told_and_what_was_not_is_none(tmp_path):
-    assert [(one.name, one.seconds, one.score) for one in settings_here(tmp_path)] == [
+    assert [(one.name, one.seconds, one.score) for one in read_presets(tmp_path)] == [
         ("fast", None, None), ("balanced", None, None), ("best", None, None),
     ]  # fmt: skip
-    keep_settings(tmp_path, [Setting(name="fast", says="", seconds=0.1, score=50.0, questions=4)])
-    fast, balanced, _ = settings_here(tmp_path)
+    write_presets(tmp_path, [PresetResult(name="fast", says="", seconds=0.1, score=50.0, questions=4)])
+    fast, balanced, _ = read_presets(tmp_path)
     assert (fast.seconds, fast.score, fast.questions, balanced.seconds) == (0.1, 50.0, 4, None)
-    assert fast.says == DIALS[0].says
+    assert fast.says == PRESETS[0].says
 
 
 @pytest.mark.parametrize("damaged", ["{", "[]", '{"fast": {"speed": 1}}', '{"fast": 3}'])
 def test_a_damaged_file_of_the_dial_counts_as_not_measured(tmp_path, damaged):
     (tmp_path / FILE).write_text(damaged)
-    assert settings_here(tmp_path)[0].seconds is None
+    assert read_presets(tmp_path)[0].seconds is None

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from deepseek_mm.runtime import kernels
-from deepseek_mm.runtime.kernels import look, pack_four, put_in_order, times_eight, times_four, times_ordered
+from deepseek_mm.runtime.kernels import (
+    find_kernels,
+    multiply_int4,
+    multiply_int8,
+    multiply_reordered,
+    pack_four,
+    reorder_weight,
+)
 
 ROOT = Path(__file__).parent.parent
 SHOW = "from deepseek_mm.runtime.kernels import look; k = look(); print(k.narrow, *k.ordered, k.reason, sep='|')"
@@ -38,9 +45,9 @@ def test_without_any_wide_registers_the_packed_products_are_left_out():
 
 
 def test_a_kernel_that_computes_something_else_is_not_used(monkeypatch):
-    monkeypatch.setattr(kernels, "times_eight", lambda x_MD, weight_FD, scale_F: x_MD[:, :32] * 0)
-    monkeypatch.setattr(kernels, "times_ordered", lambda x, ordered, bias_F: x[:, :32] * 0)
-    found = look()
+    monkeypatch.setattr(kernels, "multiply_int8", lambda x_MD, weight_FD, scale_F: x_MD[:, :32] * 0)
+    monkeypatch.setattr(kernels, "multiply_reordered", lambda x, ordered, bias_F: x[:, :32] * 0)
+    found = find_kernels()
     assert (found.narrow, found.ordered) == (False, ())
 
 
@@ -49,8 +56,8 @@ def test_a_torch_without_the_operations_is_not_an_error(monkeypatch):
         raise AttributeError("no such operation")
 
     monkeypatch.setattr(kernels, "pack_four", absent)
-    monkeypatch.setattr(kernels, "put_in_order", absent)
-    found = look()
+    monkeypatch.setattr(kernels, "reorder_weight", absent)
+    found = find_kernels()
     assert (found.narrow, found.ordered) == (False, ())
     assert "no packed products" in found.reason
 
@@ -59,7 +66,7 @@ def test_eight_bits_multiply_whole_numbers_and_a_scale_for_every_output():
     x_MD = torch.tensor([[1.0, 2.0, -1.0, *[0.0] * 29]]).bfloat16()  # torch reads whole vectors: no row may be shorter
     levels_FD = torch.tensor([[1, 2, 3, *[7] * 29], [-4, 5, 0, *[7] * 29]], dtype=torch.int8)
     scale_F = torch.tensor([0.5, 2.0]).bfloat16()
-    assert times_eight(x_MD, levels_FD, scale_F).tolist() == [[0.5 * (1 + 4 - 3), 2.0 * (-4 + 10)]]
+    assert multiply_int8(x_MD, levels_FD, scale_F).tolist() == [[0.5 * (1 + 4 - 3), 2.0 * (-4 + 10)]]
 
 
 @pytest.mark.parametrize("outputs", [16, 32, 48, 80, 112])
@@ -68,14 +75,14 @@ def test_four_bits_count_levels_from_the_middle_of_their_group(outputs):
     scales_NF2 = torch.stack((torch.full((2, outputs), 0.5), torch.tensor([[1.0], [-2.0]]).expand(2, outputs)), -1)
     weight_FD = (levels_FD - 8) * 0.5 + torch.tensor([1.0] * 32 + [-2.0] * 32)
     x_MD = torch.eye(64)[[0, 31, 32, 63]]
-    ours = times_four(x_MD.bfloat16(), pack_four(levels_FD), 32, scales_NF2.bfloat16())
+    ours = multiply_int4(x_MD.bfloat16(), pack_four(levels_FD), 32, scales_NF2.bfloat16())
     assert torch.equal(ours.float(), weight_FD.T[[0, 31, 32, 63]])
 
 
 def test_a_weight_in_onednns_order_is_the_same_layer_for_any_number_of_rows():
     torch.manual_seed(0)
     linear = torch.nn.Linear(40, 24)
-    ordered = put_in_order(linear.weight.detach())
+    ordered = reorder_weight(linear.weight.detach())
     for rows in (0, 1, 5, 700):
         x_MD = torch.randn(rows, 40)
-        torch.testing.assert_close(times_ordered(x_MD, ordered, linear.bias.detach()), linear(x_MD))
+        torch.testing.assert_close(multiply_reordered(x_MD, ordered, linear.bias.detach()), linear(x_MD))

@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.runtime.engines import ENGINES, TOWERS, Timing
 from deepseek_mm.runtime.hardware import GIB, GPU, Hardware
-from deepseek_mm.runtime.plan import Given, choose, why_not
+from deepseek_mm.runtime.plan import PlanConstraints, choose, why_not
 
 EVERYTHING = tuple((name, "1") for row in ENGINES for name in row.needs)
 DESK = Hardware(cpu="desk", cores=4, memory_bytes=16 * GIB, available_bytes=8 * GIB, packages=EVERYTHING)
@@ -36,7 +36,7 @@ MEASURED = (
 def test_a_gpu_gets_tensorrt_where_it_is_installed():
     plan = choose(BRAIN)
     assert (plan.branch, plan.image, plan.text) == ("gpu", "onnxruntime-tensorrt", "onnxruntime-tensorrt")
-    assert not plan.verified
+    assert not plan.is_verified
     assert "compute capability 9.0" in plan.reason
     assert "tensorrt is not verified on hardware" in plan.reason
 
@@ -98,25 +98,25 @@ def test_little_memory_takes_an_engine_without_libraries_and_the_small_models_an
 
 def test_a_small_model_that_cannot_be_had_falls_back_with_the_reason_that_was_found():
     lacking = {"edge-lm": "it does not come along", "edge-towers": "the library is another's"}
-    plan = choose(TINY, given=Given(lacking=lacking))
+    plan = choose(TINY, given=PlanConstraints(lacking=lacking))
     assert (plan.lm, plan.image_model) == ("fp4", "efficientnet-lite2")
     assert [line.split(" (")[0] for line in plan.fell_back] == ["not edge-lm", "not edge-towers"]
     assert "since it does not come along: fp4 instead" in plan.fell_back[0]
-    plan = choose(TINY, given=Given(lacking=lacking | {"fp4": "its file was not made"}))
+    plan = choose(TINY, given=PlanConstraints(lacking=lacking | {"fp4": "its file was not made"}))
     assert plan.lm == "packed"
     assert [line.split(" (")[0] for line in plan.fell_back] == ["not edge-lm", "not fp4", "not edge-towers"]
     assert "since its file was not made: packed instead" in plan.fell_back[1]
 
 
 def test_a_large_machine_wishes_for_no_small_model_and_is_told_nothing_of_them():
-    plan = choose(DESK, given=Given(lacking={"edge-lm": "x", "edge-towers": "y"}))
+    plan = choose(DESK, given=PlanConstraints(lacking={"edge-lm": "x", "edge-towers": "y"}))
     assert (plan.lm, plan.image_model, plan.fell_back) == ("packed", "efficientnet-lite2", ())
 
 
 def test_what_its_owner_and_the_open_space_settle_stands_whatever_the_machine():
-    plan = choose(DESK, given=Given(lm="int8", image_model="edge-towers"))
+    plan = choose(DESK, given=PlanConstraints(lm="int8", image_model="edge-towers"))
     assert (plan.lm, plan.image_model, plan.fell_back) == ("int8", "edge-towers", ())
-    small = choose(TINY, given=Given(lm="fp4", image_model="efficientnet-lite2", lacking={"fp4": "no file"}))
+    small = choose(TINY, given=PlanConstraints(lm="fp4", image_model="efficientnet-lite2", lacking={"fp4": "no file"}))
     assert (small.lm, small.image_model, small.fell_back) == ("fp4", "efficientnet-lite2", ())
 
 

@@ -11,10 +11,10 @@ from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.runtime import planned as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
-from deepseek_mm.runtime.planned import encoder_here, given_here, plan_here
+from deepseek_mm.runtime.planned import encoder_here, find_constraints, plan_here
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.language import FP4
-from deepseek_mm.runtime.quantize.student import FILE
+from deepseek_mm.runtime.quantize.student import STUDENT_FILE
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.parts import PATHS
 
@@ -47,7 +47,7 @@ def student(tmp_path, monkeypatch):
     """Where the student's files lie; they are made here, empty."""
     folder = tmp_path / "student"
     folder.mkdir()
-    for file in (folder / "edge.safetensors", folder / FILE):
+    for file in (folder / "edge.safetensors", folder / STUDENT_FILE):
         file.write_bytes(b"")
     monkeypatch.setattr(planning, "EDGE_SPACE", folder / "edge.safetensors")
     monkeypatch.setattr(planning, "EDGE_FOLDER", folder)
@@ -87,7 +87,7 @@ def test_where_the_student_does_not_come_along_the_plan_says_so_and_takes_other_
 def test_where_the_students_words_do_not_come_along_a_small_machine_speaks_in_four_bits_if_those_were_made(
     config, student, tmp_path
 ):
-    (student / FILE).unlink()
+    (student / STUDENT_FILE).unlink()
     made = cache_file(tmp_path, FP4)
     made.parent.mkdir(parents=True)
     made.write_bytes(b"")
@@ -95,7 +95,7 @@ def test_where_the_students_words_do_not_come_along_a_small_machine_speaks_in_fo
     assert (plan.lm, plan.image_model) == ("fp4", "edge-towers")
     (line,) = plan.fell_back
     assert line.startswith("not edge-lm (")
-    assert line.endswith(f"since it does not come along (no {student / FILE}): fp4 instead")
+    assert line.endswith(f"since it does not come along (no {student / STUDENT_FILE}): fp4 instead")
 
 
 def test_a_small_machine_sees_and_speaks_with_the_student_by_itself_and_says_so(config, student, tmp_path):
@@ -124,11 +124,11 @@ def test_bits_that_are_asked_for_are_what_the_plan_tells_on_any_machine(config, 
 
 
 def test_a_library_of_the_default_space_says_on_a_small_machine_how_it_could_be_the_students(config, student, tmp_path):
-    given = given_here(config, DefaultTinySpace(), tmp_path)
+    given = find_constraints(config, DefaultTinySpace(), tmp_path)
     assert given.image_model == "efficientnet-lite2"
     assert "index --rebuild" in given.lacking["edge-towers"]
     named = replace(config, encoder=EncoderConfig(name="default"))
-    assert "encoder.name=default asks" in given_here(named, DefaultTinySpace(), tmp_path).lacking["edge-towers"]
+    assert "encoder.name=default asks" in find_constraints(named, DefaultTinySpace(), tmp_path).lacking["edge-towers"]
 
 
 def test_auto_without_a_library_is_the_default_space():

@@ -5,21 +5,21 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.runtime.kernels import Kernels, look
+from deepseek_mm.runtime.kernels import Kernels, find_kernels
 from deepseek_mm.runtime.quantize import (
     FEW,
     GROUP,
     PackedLinear,
+    count_bits,
     eight_bits,
     four_bits,
     pack_for_decode,
     pack_linears,
-    tally,
 )
 
 BARE = Kernels(narrow=False, ordered=(), reason="a processor without anything")
 ORDER_ONLY = Kernels(narrow=False, ordered=(torch.bfloat16,), reason="only oneDNN")
-narrow = pytest.mark.skipif(not look().narrow, reason="this processor has no packed products")
+narrow = pytest.mark.skipif(not find_kernels().narrow, reason="this processor has no packed products")
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_tied_words_keep_their_weight_while_the_head_is_packed():
     assert torch.equal(model.embedding.weight, before)
     assert [name for name, _ in model.named_parameters()] == ["embedding.weight"]
     assert (model.head.bits, model.gate[0].bits) == (8, 16)
-    assert tally(model) == {8: 1, 16: 1}
+    assert count_bits(model) == {8: 1, 16: 1}
 
 
 @narrow
@@ -150,7 +150,7 @@ def test_a_layer_that_stands_in_two_places_is_packed_once():
 
 def test_linears_that_somebody_else_reads_are_left_alone():
     attention = pack_linears(nn.MultiheadAttention(32, 2), bits=8)
-    assert tally(attention) == {32: 1}
+    assert count_bits(attention) == {32: 1}
     x = torch.randn(3, 1, 32)
     assert attention(x, x, x)[0].shape == x.shape
 
@@ -160,13 +160,13 @@ def test_a_processor_without_kernels_keeps_its_layers_as_they_are():
     assert pack_linears(nn.Sequential(linear), bits=4, kernels=BARE)[0] is linear
 
 
-@pytest.mark.skipif(torch.bfloat16 not in look().ordered, reason="no bfloat16 in oneDNN's order")
+@pytest.mark.skipif(torch.bfloat16 not in find_kernels().ordered, reason="no bfloat16 in oneDNN's order")
 def test_sixteen_bits_only_put_the_weight_in_order():
     linear = nn.Linear(64, 32, dtype=torch.bfloat16)
     model = pack_linears(nn.Sequential(linear), bits=4, keep_wide=False, kernels=ORDER_ONLY)
     x_MD = torch.randn(2, 64, dtype=torch.bfloat16)
     torch.testing.assert_close(model(x_MD), linear(x_MD))
-    assert tally(model) == {16: 1}
+    assert count_bits(model) == {16: 1}
 
 
 def test_bits_that_nobody_can_pack_are_refused_by_name():
@@ -176,8 +176,8 @@ def test_bits_that_nobody_can_pack_are_refused_by_name():
 
 
 def test_for_decode_only_what_was_in_four_bits_before_gets_them_again():
-    if not look().narrow or torch.bfloat16 not in look().ordered:
-        pytest.skip(look().reason)
+    if not find_kernels().narrow or torch.bfloat16 not in find_kernels().ordered:
+        pytest.skip(find_kernels().reason)
     names = ("down", "changed", "head", "experts", "gate")
     model = nn.ModuleDict({name: nn.ModuleDict({"x": nn.Linear(64, 64, bias=False)}) for name in names}).bfloat16()
     for name in ("down", "changed"):

@@ -19,7 +19,7 @@ from deepseek_mm.runtime.quantize.fp4 import (
     unpack,
     values,
 )
-from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear, unpacked
+from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear, unpack_weight
 from deepseek_mm.runtime.quantize.gptq import Curvature, inverse_root, round_well
 from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, eight_bits_of, smooth_of
 from deepseek_mm.runtime.quantize.language import (
@@ -117,7 +117,7 @@ def test_curvature_is_that_of_all_inputs_and_nothing_stays_behind():
 def test_a_layer_in_four_bits_is_the_layer_with_the_restored_weight():
     matrix, x = quantise(torch.randn(48, 64)), torch.randn(2, 3, 64)
     torch.testing.assert_close(Fp4Linear(matrix)(x), x @ restore(matrix).T)
-    assert off(unpacked(matrix, torch.bfloat16), restore(matrix)) < 0.004
+    assert off(unpack_weight(matrix, torch.bfloat16), restore(matrix)) < 0.004
     ids = torch.tensor([[3, 47, 3]])
     assert torch.equal(Fp4Embedding(matrix, torch.float32)(ids), restore(matrix)[ids])
 

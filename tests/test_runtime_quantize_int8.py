@@ -7,20 +7,20 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from deepseek_mm.runtime.quantize.int8_layers import (
-    Conv,
+    ConvWindow,
     DynamicLinear,
     Int8Chain,
+    Int8Conv,
     Int8Embedding,
     Int8Linear,
     Range,
-    Window,
     eight_bits_of,
     levels_of,
     range_of,
     same_pads,
     smooth_of,
 )
-from deepseek_mm.runtime.quantize.ranges import Ranges, best_range
+from deepseek_mm.runtime.quantize.ranges import RangeObserver, best_range
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_an_embedding_of_eight_bits_gives_its_rows():
 @pytest.mark.parametrize("size", [3, 5])
 def test_same_padding_is_what_timm_does(side, size):
     conv, x = Conv2dSame(4, 4, size, stride=2, groups=4, bias=False), torch.randn(1, 4, side, side)
-    padded = nn.functional.pad(x, same_pads(x, Window(2, -1, 4, size)))
+    padded = nn.functional.pad(x, same_pads(x, ConvWindow(2, -1, 4, size)))
     torch.testing.assert_close(nn.functional.conv2d(padded, conv.weight, None, 2, 0, 1, 4), conv(x))
 
 
@@ -109,9 +109,9 @@ def test_a_chain_is_its_convolutions_with_activations_that_stop_at_six():
     stops = Range(6 / 255, 0)
     chain = Int8Chain(
         [
-            Conv(*eight_bits_of(first), torch.randn(24), whole, Window(1, 0, 1, 1)),
-            Conv(*eight_bits_of(second), torch.zeros(24), stops, Window(1, 1, 24, 3)),
-            Conv(*eight_bits_of(last), torch.zeros(8), stops, Window(1, 0, 1, 1)),
+            Int8Conv(*eight_bits_of(first), torch.randn(24), whole, ConvWindow(1, 0, 1, 1)),
+            Int8Conv(*eight_bits_of(second), torch.zeros(24), stops, ConvWindow(1, 1, 24, 3)),
+            Int8Conv(*eight_bits_of(last), torch.zeros(8), stops, ConvWindow(1, 0, 1, 1)),
         ],
         skips=True,
         stops=False,
@@ -124,7 +124,7 @@ def test_a_chain_is_its_convolutions_with_activations_that_stop_at_six():
 
 def test_ranges_look_while_the_model_works_and_then_no_longer():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
-    ranges = Ranges([("0", model[0])], [("1", model[1])])
+    ranges = RangeObserver([("0", model[0])], [("1", model[1])])
     model(torch.rand(50, 4))
     found, smooth = ranges.close(), ranges.smooth()
     model(100 * torch.rand(50, 4))

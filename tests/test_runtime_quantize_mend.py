@@ -10,7 +10,7 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize import fit
-from deepseek_mm.runtime.quantize.mend import ADDED, MENDED, Given, looked_at, mend
+from deepseek_mm.runtime.quantize.mend import ADDED, COMPENSATED, LayerInputs, compensate_errors, observed_parts
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ class Part(nn.Module):
 
 
 def given(part, x_MD, added_MF):
-    seen = Given(part, looked_at("out"))
+    seen = LayerInputs(part, observed_parts("out"))
     y_MF = part(x_MD, added_MF)
     seen.close()
     return seen, y_MF
@@ -45,7 +45,7 @@ def test_inputs_that_were_turned_below_are_turned_back_and_what_is_added_is_made
     before, truth_MF = given(part, x_MD, added_MF)
     x_MD, added_MF = x_MD @ (torch.eye(16) + 0.2 * torch.randn(16, 16)), added_MF + 0.3 * x_MD[:, :8]
     now, wrong_MF = given(part, x_MD, added_MF)
-    mend(part.out, "out", before, now)
+    compensate_errors(part.out, "out", before, now)
     assert off(part(x_MD, added_MF), truth_MF) < worst * off(wrong_MF, truth_MF)
 
 
@@ -53,14 +53,14 @@ def test_where_nothing_went_wrong_nothing_changes():
     part, x_MD, added_MF = Part(), torch.randn(40, 16), torch.randn(40, 8)
     weight_FD = part.out.weight.clone()
     before, _ = given(part, x_MD, added_MF)
-    mend(part.out, "out", before, before)
+    compensate_errors(part.out, "out", before, before)
     assert torch.equal(part.out.weight, weight_FD)
 
 
 def test_every_matrix_of_a_layer_has_its_turn_and_those_that_add_know_what_they_add_to():
     layer = Decoder(tiny(moe=experts())).layers[-1]
     turns = {name: fit.turn_of(name) for name, module in layer.named_modules() if isinstance(module, nn.Linear)}
-    assert all(turns[name] == name for name in MENDED)
+    assert all(turns[name] == name for name in COMPENSATED)
     assert turns["moe.gate.score"] == "up"
     assert {turn for name, turn in turns.items() if ".experts." in name} == {"up", "down"}
     assert {layer.get_submodule(norm) for norm in ADDED.values()} == {layer.attention_norm, layer.ffn_norm}
@@ -78,5 +78,5 @@ def test_a_decoder_that_mends_says_more_nearly_what_it_said(monkeypatch):
         return off(hidden[1], hidden[0])
 
     mended = error()
-    monkeypatch.setattr(fit, "mend", lambda *args: None)
+    monkeypatch.setattr(fit, "compensate_errors", lambda *args: None)
     assert mended < 0.95 * error()

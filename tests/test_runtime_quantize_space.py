@@ -14,14 +14,14 @@ from deepseek_mm.runtime.quantize.aware import make_aware
 from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
 from deepseek_mm.runtime.quantize.space import (
     STATIC,
-    Sample,
+    CalibrationSample,
     calibrate,
     full_bytes,
     open_quantised,
     wanted_of,
     write_space,
 )
-from deepseek_mm.runtime.quantize.towers import put_in, quantised
+from deepseek_mm.runtime.quantize.towers import put_in, quantize_model
 from deepseek_mm.train.qat import Captions, QatConfig, Seen, distance, trained_of
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
@@ -34,7 +34,7 @@ PHOTOS = sorted((Path(__file__).parent.parent / "examples" / "photos").glob("*.j
 def made():
     """A space, its recipe and its sample."""
     rows = [CaptionRow(image=path.name, captions=(text, text)) for path, text in zip(PHOTOS[:3], TEXTS, strict=True)]
-    sample, space = Sample.of(rows, PHOTOS[0].parent, count=3), DefaultSpace()
+    sample, space = CalibrationSample.of(rows, PHOTOS[0].parent, count=3), DefaultSpace()
     return space, calibrate(space, sample), sample
 
 
@@ -68,14 +68,14 @@ def test_a_file_of_another_base_is_refused(made, file, tmp_path):
     space, recipe, _ = made
     other = tmp_path / "other.safetensors"
     told = QuantizedFileInfo(scheme=STATIC, base="00" * 32, full_bytes=1, calibrated="", made="")
-    write_quantized(other, quantised(space.model, recipe), told)
+    write_quantized(other, quantize_model(space.model, recipe), told)
     with pytest.raises(BadCheckpoint, match="its base is '0000"):
         open_quantised(other)
 
 
 def test_every_tensor_of_a_file_is_one_that_is_wanted(made):
     space, recipe, _ = made
-    held = {name: (value.dtype, tuple(value.shape)) for name, value in quantised(space.model, recipe).items()}
+    held = {name: (value.dtype, tuple(value.shape)) for name, value in quantize_model(space.model, recipe).items()}
     assert held == dict(wanted_of(space.model))
 
 
@@ -96,7 +96,7 @@ def test_captions_share_a_picture_as_its_vector_says(made):
 def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     space, recipe, _ = made
     aware, eight = DefaultSpace().model, DefaultSpace().model
-    put_in(eight, quantised(space.model, recipe))
+    put_in(eight, quantize_model(space.model, recipe))
     layers = make_aware(aware, recipe)
     pixels = to_pixels([squeeze(read_picture(PHOTOS[0]))])
     with torch.no_grad():
@@ -113,4 +113,4 @@ def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     with torch.no_grad():
         assert float(distance(Seen(aware, pixels), teacher)["loss"]) < float(before["loss"])
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
-    assert quantised(space.model, recipe | learned).keys() == quantised(space.model, recipe).keys()
+    assert quantize_model(space.model, recipe | learned).keys() == quantize_model(space.model, recipe).keys()

@@ -13,7 +13,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.student import FILE, open_student, write_student
+from deepseek_mm.runtime.quantize.student import STUDENT_FILE, open_student, write_student
 
 SHAPE = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 512, "hidden_size": 64,
@@ -50,7 +50,7 @@ def test_a_student_that_is_absent_or_torn_is_refused_with_what_helps(folder):
     checkpoint = ModelCheckpoint(folder=folder, name=EDGE_LM)
     with pytest.raises(MissingWeights, match="train distill"):
         open_student(checkpoint)
-    (folder / FILE).write_bytes(b"no tensors")
+    (folder / STUDENT_FILE).write_bytes(b"no tensors")
     with pytest.raises(BadCheckpoint, match="copy or fetch it again"):
         open_student(checkpoint)
 

@@ -12,7 +12,7 @@ from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.hardware import Hardware
 from deepseek_mm.runtime.quantize import space as quantised
 from deepseek_mm.runtime.quantize.kept import cache_file
-from deepseek_mm.runtime.quantize.space import QAT, Sample, write_space
+from deepseek_mm.runtime.quantize.space import QAT, CalibrationSample, write_space
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import install, parts_of
 from deepseek_mm.runtime.towers.samples import Samples
@@ -30,9 +30,9 @@ def space():
 def cache(space, tmp_path):
     """With a file as `train qat` writes it; what training would have found is what calibration did."""
     rows = [CaptionRow(image=path.name, captions=("a", "b")) for path in PHOTOS[:3]]
-    sample = Sample.of(rows, PHOTOS[0].parent, count=3)
+    sample = CalibrationSample.of(rows, PHOTOS[0].parent, count=3)
     recipe = quantised.calibrate(space, sample)
-    write_space(cache_file(tmp_path, QAT), space, recipe, scheme=QAT, calibrated=sample.told, made="a test")
+    write_space(cache_file(tmp_path, QAT), space, recipe, scheme=QAT, calibrated=sample.description, made="a test")
     return tmp_path
 
 

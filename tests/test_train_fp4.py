@@ -13,7 +13,7 @@ from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
 from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, known_by, linears, others, read_lm, tensors_of_fp4
-from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
+from deepseek_mm.runtime.quantize.latent import block_scales, init_master_weights, round_to_codes, update_codes
 from deepseek_mm.train import fp4
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard
@@ -41,24 +41,24 @@ def matrix() -> Fp4:
 
 def test_a_float_begins_behind_its_code_and_as_near_to_the_whole_weight_as_that_allows(matrix):
     other_FD = torch.randn(24, 64)  # another weight altogether: most codes would not be its own
-    float_FD = behind(other_FD, matrix)
-    assert torch.equal(restore(followed(float_FD, matrix)), restore(matrix))
+    float_FD = init_master_weights(other_FD, matrix)
+    assert torch.equal(restore(update_codes(float_FD, matrix)), restore(matrix))
     assert (float_FD - other_FD).square().sum() < (restore(matrix) - other_FD).square().sum()
 
 
 def test_a_whole_weight_that_has_this_code_anyway_is_where_its_float_begins(matrix):
-    near_FD = restore(matrix) + 0.1 * sizes_of(matrix).expand(-1, -1, 16).flatten(1) * torch.rand(24, 64).sub(0.5)
+    near_FD = restore(matrix) + 0.1 * block_scales(matrix).expand(-1, -1, 16).flatten(1) * torch.rand(24, 64).sub(0.5)
     inside = unpack(matrix.codes_FD) & 7 < 7  # above the largest nothing is gained
-    torch.testing.assert_close(behind(near_FD, matrix)[inside], near_FD[inside])
+    torch.testing.assert_close(init_master_weights(near_FD, matrix)[inside], near_FD[inside])
 
 
 def test_what_floats_are_rounded_to_is_what_their_codes_mean(matrix):
     float_FD = 1.5 * torch.randn(24, 64)
-    torch.testing.assert_close(rounded(float_FD, sizes_of(matrix)), restore(followed(float_FD, matrix)))
+    torch.testing.assert_close(round_to_codes(float_FD, block_scales(matrix)), restore(update_codes(float_FD, matrix)))
 
 
 def test_a_float_that_moves_to_the_next_number_takes_its_code_along_and_no_scale(matrix):
-    moved = followed(restore(matrix) * 2, matrix)
+    moved = update_codes(restore(matrix) * 2, matrix)
     small = unpack(matrix.codes_FD) & 7 == 1  # 0.5 becomes 1
     assert torch.equal((unpack(moved.codes_FD) & 7)[small], torch.full((int(small.sum()),), 2, dtype=torch.uint8))
     assert digest_of({"a": moved}) == digest_of({"a": matrix})
@@ -83,7 +83,7 @@ def test_training_brings_what_the_student_says_nearer_to_what_the_whole_decoder_
         steps.update(step)
     assert lost[-1]["answers"] < 0.8 * lost[0]["answers"]
     changed = [
-        (unpack(followed(float_FD, matrices[name]).codes_FD) != unpack(matrices[name].codes_FD)).any()
+        (unpack(update_codes(float_FD, matrices[name]).codes_FD) != unpack(matrices[name].codes_FD)).any()
         for name, float_FD in trainer.trained.items()
     ]
     assert torch.stack(changed).float().mean() > 0.5

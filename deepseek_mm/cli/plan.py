@@ -12,15 +12,15 @@ from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_mm.encoders.default import PackagedSpace
-    from deepseek_mm.runtime.dial import Setting
+    from deepseek_mm.runtime.dial import PresetResult
     from deepseek_mm.runtime.engines import Timing
-    from deepseek_mm.runtime.planned import Planned
+    from deepseek_mm.runtime.planned import MachinePlan
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Look, measure if asked to, decide, tell."""
     from deepseek_mm.runtime.calibrate import read_timings
-    from deepseek_mm.runtime.dial import settings_here
+    from deepseek_mm.runtime.dial import read_presets
     from deepseek_mm.runtime.planned import plan_here
 
     config = config_of(args, desk)
@@ -32,7 +32,7 @@ def run(args: Namespace, desk: Desk) -> int:
     del space  # the dial opens houses of its own
     if args.dial:
         measure_steps(config, planned, desk)
-    timings, steps = read_timings(planned.folder), settings_here(planned.folder)
+    timings, steps = read_timings(planned.folder), read_presets(planned.folder)
     if args.json:
         desk.give(shape(planned, timings, steps))
     else:
@@ -51,7 +51,7 @@ def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     return space
 
 
-def measure(space: "PackagedSpace", planned: "Planned", desk: Desk) -> None:
+def measure(space: "PackagedSpace", planned: "MachinePlan", desk: Desk) -> None:
     """Every engine that this machine can have."""
     from deepseek_mm.runtime.calibrate import calibrate, write_timings
 
@@ -59,15 +59,15 @@ def measure(space: "PackagedSpace", planned: "Planned", desk: Desk) -> None:
     desk.note(f"kept in {write_timings(planned.folder, timings)}")
 
 
-def measure_steps(config: Config, planned: "Planned", desk: Desk) -> None:
+def measure_steps(config: Config, planned: "MachinePlan", desk: Desk) -> None:
     """Fast, balanced, best."""
     from deepseek_mm.bench.dial import measure_dial
-    from deepseek_mm.runtime.dial import keep_settings
+    from deepseek_mm.runtime.dial import write_presets
 
-    keep_settings(planned.folder, measure_dial(config, desk.load, note=desk.note))
+    write_presets(planned.folder, measure_dial(config, desk.load, note=desk.note))
 
 
-def page(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> str:
+def page(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> str:
     """For people."""
     from deepseek_mm.runtime.calibrate import table
 
@@ -79,7 +79,7 @@ def page(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setti
     return "\n\n".join(parts)
 
 
-def step_line(step: "Setting") -> str:
+def step_line(step: "PresetResult") -> str:
     """One step of the dial."""
     if step.seconds is None:
         return f"{step.name:<10}{'not measured (plan --dial)':<30}{step.says}"
@@ -87,7 +87,7 @@ def step_line(step: "Setting") -> str:
     return f"{step.name:<10}{numbers:<30}{step.says}"
 
 
-def shape(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> dict[str, object]:
+def shape(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> dict[str, object]:
     """For machines."""
     hardware = planned.hardware
     return {

@@ -20,15 +20,15 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluate.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantize.space import STATIC, Sample, calibrate, write_space
+    from deepseek_mm.runtime.quantize.space import STATIC, CalibrationSample, calibrate, write_space
 
     if not args.captions or not args.images:
         raise ConfigError(f"--captions and --images are missing: what ranges are looked at on. E.g. {COMMAND.example}")
     rows = read_caption_rows(args.captions, split="train")
-    sample, space = Sample.of(rows, args.images, count=args.photos), DefaultSpace()
-    desk.note(f"looking at {sample.told}")
+    sample, space = CalibrationSample.of(rows, args.images, count=args.photos), DefaultSpace()
+    desk.note(f"looking at {sample.description}")
     recipe = calibrate(space, sample)
-    return write_space(file, space, recipe, scheme=STATIC, calibrated=sample.told, made=command_of(args, file))
+    return write_space(file, space, recipe, scheme=STATIC, calibrated=sample.description, made=command_of(args, file))
 
 
 def language(args: Namespace, desk: Desk, file: Path) -> Path:

@@ -51,28 +51,28 @@ def calibrate(
 
     NothingThere where there are no photos to compare with.
     """
-    lab = _Lab(space, folder, samples or Samples())
+    lab = _EngineComparison(space, folder, samples or Samples())
     told = []
     for tower in TOWERS:
         exact_ND = lab.vectors(tower, BY_NAME[EXACT])
         for row in rows:
             if tower in row.towers and not why_not(row, hardware):
                 note(f"measuring {row.name} ({tower})")
-                told.append(lab.measured(tower, row, exact_ND))
+                told.append(lab.measure(tower, row, exact_ND))
     return told
 
 
-class _Lab:
+class _EngineComparison:
     """One space under one engine after the other; the pictures are read once."""
 
     def __init__(self, space: PackagedSpace, folder: Path, samples: Samples) -> None:
         self._space, self._folder, self._samples = space, folder, samples
         self._pictures, self._texts = samples.pictures(), samples.texts()
 
-    def measured(self, tower: Tower, row: EngineRow, exact_ND: Floats) -> Timing:
+    def measure(self, tower: Tower, row: EngineRow, exact_ND: Floats) -> Timing:
         """How an engine does; why not, where it breaks."""
         try:
-            with self._under(tower, row) as size_bytes:
+            with self._with_engine(tower, row) as size_bytes:
                 vectors_ND = self._embed(tower)
                 one_ms, many_ms = (
                     pass_ms(self._space.model, tower, rows, side_px=self._space.side_px) for rows in ROUNDS
@@ -92,14 +92,14 @@ class _Lab:
 
     def vectors(self, tower: Tower, row: EngineRow) -> Floats:
         """(N, D) of the pictures or texts that compare."""
-        with self._under(tower, row):
+        with self._with_engine(tower, row):
             return self._embed(tower)
 
     def _embed(self, tower: Tower) -> Floats:
         return self._space.embed_images(self._pictures) if tower == "image" else self._space.embed_texts(self._texts)
 
     @contextmanager
-    def _under(self, tower: Tower, row: EngineRow) -> Iterator[int]:
+    def _with_engine(self, tower: Tower, row: EngineRow) -> Iterator[int]:
         """With the engine in, and the bytes of its weights."""
         parts = parts_of(self._space, tower, self._samples)
         installed = install(self._space.model, parts, row, self._folder)
@@ -126,7 +126,7 @@ def passes(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX)
     if tower == "text":
         (reader,) = (model.get_submodule(path) for path in PATHS["text"])
         ids_NT = 1000 + torch.arange(rows * TOKENS).view(rows, TOKENS)
-        return lambda: _quietly(reader, input_ids=ids_NT, attention_mask=torch.ones_like(ids_NT))
+        return lambda: _run_text(reader, input_ids=ids_NT, attention_mask=torch.ones_like(ids_NT))
     noise = np.random.default_rng(0).integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8)
     pixels_BCSS = to_pixels([squeeze(Image.fromarray(square), side_px) for square in noise])
     lower, *upper = (model.get_submodule(path) for path in image_paths(model))
@@ -142,7 +142,7 @@ def passes(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX)
 
 
 @torch.inference_mode()
-def _quietly(reader: nn.Module, **tokens: torch.Tensor) -> None:
+def _run_text(reader: nn.Module, **tokens: torch.Tensor) -> None:
     with autocast_bf16():
         reader(**tokens, output_hidden_states=True)
 

@@ -14,14 +14,14 @@ BOUNDLESS = 2**60  # bytes from which a limit is none: version 1 has a number fo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class CgroupLimits:
     """None where there is no limit."""
 
     cpus: float | None = None  # processors' worth of time: 1.5 is one and a half
     memory_bytes: int | None = None
 
 
-def read_limits(root: Path) -> Limits:
+def read_limits(root: Path) -> CgroupLimits:
     """Of this process, below the `root` of the file system; no limits where there are no cgroups."""
     groups = dict(_groups(root))
     unified = [*_upwards(root / MOUNT, groups.get("", "/")), *_upwards(root / MOUNT / "unified", groups.get("", "/"))]
@@ -30,7 +30,7 @@ def read_limits(root: Path) -> Limits:
     cpus = [*map(_share, unified), *map(_share_v1, cpu)]
     bounds = [_number(folder / "memory.max") for folder in unified]
     bounds += [_number(folder / "memory.limit_in_bytes") for folder in memory]
-    return Limits(
+    return CgroupLimits(
         cpus=min((value for value in cpus if value), default=None),
         memory_bytes=min((value for value in bounds if value and value < BOUNDLESS), default=None),
     )

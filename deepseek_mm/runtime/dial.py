@@ -21,7 +21,7 @@ FILE = "dial.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DialRow:
+class QualityPreset:
     """One step."""
 
     name: str
@@ -30,7 +30,7 @@ class DialRow:
     phrasing: str = LMConfig().phrasing  # who words an answer
     says: str
 
-    def applied(self, config: Config) -> Config:
+    def apply_to(self, config: Config) -> Config:
         """The configuration with this step's numbers, where they are still the default ones."""
         usual = SeeConfig()
         changed = {
@@ -38,40 +38,40 @@ class DialRow:
             for name in ("max_parts", "beams", "glance")
             if getattr(config.see, name) == getattr(usual, name)
         }
-        lm = replace(config.lm, phrasing=self.worded(config.lm.phrasing))
+        lm = replace(config.lm, phrasing=self.choose_phrasing(config.lm.phrasing))
         return replace(config, see=replace(config.see, **changed), lm=lm)
 
-    def worded(self, phrasing: str) -> str:
+    def choose_phrasing(self, phrasing: str) -> str:
         """Who words answers at this step, where the owner left `phrasing` as it was or chose."""
         return self.phrasing if phrasing == LMConfig().phrasing else phrasing
 
 
-DIALS = (
-    DialRow(
+PRESETS = (
+    QualityPreset(
         name="fast",
         least_cosine=0.99,
         see=SeeConfig(max_parts=3, beams=4, glance=False),
         phrasing="none",
         says="the fastest engines, three parts a photo; the language model neither looks nor rewords",
     ),
-    DialRow(name="balanced", least_cosine=0.9975, see=SeeConfig(), says="what the project was tuned with"),
-    DialRow(
+    QualityPreset(name="balanced", least_cosine=0.9975, see=SeeConfig(), says="what the project was tuned with"),
+    QualityPreset(
         name="best",
         least_cosine=0.9995,
         see=SeeConfig(max_parts=8, beams=30),
         says="exact engines, eight parts a photo, descriptions searched more widely",
     ),
 )
-BY_NAME = {row.name: row for row in DIALS}
+PRESETS_BY_NAME = {row.name: row for row in PRESETS}
 
 
-def dialled(config: Config) -> Config:
+def apply_preset(config: Config) -> Config:
     """The configuration as its own dial wants it."""
-    return BY_NAME[config.runtime.dial].applied(config)
+    return PRESETS_BY_NAME[config.runtime.dial].apply_to(config)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class PresetResult:
     """A step of the dial as it does here; None where it was never measured."""
 
     name: str
@@ -81,23 +81,23 @@ class Setting:
     questions: int = 0  # that were asked
 
 
-def settings_here(folder: Path) -> tuple[Setting, ...]:
+def read_presets(folder: Path) -> tuple[PresetResult, ...]:
     """Fast, balanced, best, with what `plan --dial` measured on this machine. `folder` is `Planned.folder`."""
     kept: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         told = read_json(folder / FILE)
         kept = told if isinstance(told, dict) else {}
-    return tuple(_setting(row, kept.get(row.name)) for row in DIALS)
+    return tuple(_make_result(row, kept.get(row.name)) for row in PRESETS)
 
 
-def keep_settings(folder: Path, settings: Sequence[Setting]) -> None:
+def write_presets(folder: Path, settings: Sequence[PresetResult]) -> None:
     """For `settings_here`. LibraryError where nothing can be written."""
     told = {one.name: {"seconds": one.seconds, "score": one.score, "questions": one.questions} for one in settings}
     atomic_write(folder / FILE, json.dumps(told).encode())
 
 
-def _setting(row: DialRow, told: Any) -> Setting:
+def _make_result(row: QualityPreset, told: Any) -> PresetResult:
     """Without numbers where what was kept is none of ours."""
     with suppress(TypeError):
-        return Setting(name=row.name, says=row.says, **(told or {}))
-    return Setting(name=row.name, says=row.says)
+        return PresetResult(name=row.name, says=row.says, **(told or {}))
+    return PresetResult(name=row.name, says=row.says)

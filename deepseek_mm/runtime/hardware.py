@@ -93,7 +93,7 @@ def probe(root: Path = Path("/")) -> Hardware:
     name, flags, cores = read_cpu(root)
     total_bytes, available_bytes = read_memory(root)
     limits = read_limits(root)
-    packages = installed()
+    packages = find_packages()
     names = frozenset(name for name, _ in packages)
     return Hardware(
         cpu=name,
@@ -112,7 +112,7 @@ def probe(root: Path = Path("/")) -> Hardware:
 
 def read_cpu(root: Path) -> tuple[str, frozenset[str], int]:
     """Name, those of FLAGS that it has, and physical cores that this process may run on."""
-    pairs = [line.partition(":")[::2] for line in _text(root / "proc/cpuinfo").splitlines()]
+    pairs = [line.partition(":")[::2] for line in _read_proc(root / "proc/cpuinfo").splitlines()]
     told = [(key.strip(), value.strip()) for key, value in pairs]
     name = next((value for key, value in told if key == "model name"), platform.machine() or "unknown")
     flags = frozenset(word for key, value in told if key == "flags" for word in value.split()) & frozenset(FLAGS)
@@ -125,7 +125,7 @@ def read_cpu(root: Path) -> tuple[str, frozenset[str], int]:
 
 def read_memory(root: Path) -> tuple[int, int]:
     """Bytes that there are, and that are free to use; as many as there are where the system does not tell."""
-    told = dict(line.partition(":")[::2] for line in _text(root / "proc/meminfo").splitlines())
+    told = dict(line.partition(":")[::2] for line in _read_proc(root / "proc/meminfo").splitlines())
     total, available = (_kib(told.get(name, "")) for name in ("MemTotal", "MemAvailable"))
     if not total and hasattr(os, "sysconf"):
         with suppress(OSError, ValueError):
@@ -133,7 +133,7 @@ def read_memory(root: Path) -> tuple[int, int]:
     return total, available or total
 
 
-def installed() -> tuple[tuple[str, str], ...]:
+def find_packages() -> tuple[tuple[str, str], ...]:
     """Those of PACKAGES that are there, with their versions."""
     found = []
     for name in PACKAGES:
@@ -177,7 +177,7 @@ def _kib(text: str) -> int:
     return int(number) * 1024 if number.isdigit() else 0
 
 
-def _text(file: Path) -> str:
+def _read_proc(file: Path) -> str:
     """Empty where it cannot be read."""
     with suppress(OSError, UnicodeDecodeError):
         return file.read_text()

@@ -29,7 +29,7 @@ class Kernels:
     reason: str
 
 
-def look() -> Kernels:
+def find_kernels() -> Kernels:
     """Try everything on small numbers; takes milliseconds."""
     capability = torch.backends.cpu.get_cpu_capability()
     narrow = capability in FAST and _works(_try_eight) and _works(_try_four)
@@ -38,7 +38,7 @@ def look() -> Kernels:
     return Kernels(narrow=narrow, ordered=ordered, reason=f"{capability}: {', '.join(found)}".replace("torch.", ""))
 
 
-def times_eight(x_MD: Tensor, weight_FD: Tensor, scale_F: Tensor) -> Tensor:
+def multiply_int8(x_MD: Tensor, weight_FD: Tensor, scale_F: Tensor) -> Tensor:
     """(M, F) of bfloat16 rows, int8 weights and a bfloat16 scale for every output; D a multiple of 32.
 
     Torch reads whole vectors: what lies behind a shorter row is multiplied as well, and may be NaN.
@@ -52,19 +52,19 @@ def pack_four(levels_FD: Tensor) -> Tensor:
     return packed
 
 
-def times_four(x_MD: Tensor, packed: Tensor, group: int, scale_and_middle_NF2: Tensor) -> Tensor:
+def multiply_int4(x_MD: Tensor, packed: Tensor, group: int, scale_and_middle_NF2: Tensor) -> Tensor:
     """(M, F) of bfloat16 rows and packed levels: a weight is (level - 8) * scale + middle of its group."""
     product: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x_MD, packed, group, scale_and_middle_NF2)
     return product
 
 
-def put_in_order(weight_FD: Tensor) -> Tensor:
+def reorder_weight(weight_FD: Tensor) -> Tensor:
     """The weight as oneDNN likes it: opaque, it can only be multiplied with."""
     ordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_FD, None)
     return ordered
 
 
-def times_ordered(x: Tensor, ordered: Tensor, bias_F: Tensor | None) -> Tensor:
+def multiply_reordered(x: Tensor, ordered: Tensor, bias_F: Tensor | None) -> Tensor:
     """`F.linear` with a weight that was put in order."""
     product: Tensor = torch.ops.mkldnn._linear_pointwise(x, ordered, bias_F, "none", [], "")
     return product
@@ -82,7 +82,7 @@ def _works(attempt: Callable[[], tuple[Tensor, Tensor]]) -> bool:
 def _try_eight() -> tuple[Tensor, Tensor]:
     x_MD, weight_FD = _numbers(5, 64), (127 * _numbers(32, 64)).to(torch.int8)
     scale_F = torch.linspace(0.5, 1, 32).bfloat16() / 127
-    return times_eight(x_MD.bfloat16(), weight_FD, scale_F), F.linear(x_MD, weight_FD * scale_F[:, None].float())
+    return multiply_int8(x_MD.bfloat16(), weight_FD, scale_F), F.linear(x_MD, weight_FD * scale_F[:, None].float())
 
 
 def _try_four() -> tuple[Tensor, Tensor]:
@@ -90,13 +90,13 @@ def _try_four() -> tuple[Tensor, Tensor]:
     scales_NF2 = torch.linspace(0.5, 1, 128).view(2, 32, 2).bfloat16()
     scale_FN, middle_FN = scales_NF2.float().permute(2, 1, 0)
     weight_FD = (levels_FD.unflatten(1, (2, 32)) - 8) * scale_FN[..., None] + middle_FN[..., None]
-    ours = times_four(x_MD.bfloat16(), pack_four(levels_FD), 32, scales_NF2)
+    ours = multiply_int4(x_MD.bfloat16(), pack_four(levels_FD), 32, scales_NF2)
     return ours, F.linear(x_MD, weight_FD.flatten(1))
 
 
 def _try_ordered(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     x_MD, weight_FD, bias_F = (x.to(dtype) for x in (_numbers(5, 64), _numbers(32, 64), _numbers(1, 32)[0]))
-    return times_ordered(x_MD, put_in_order(weight_FD), bias_F), F.linear(x_MD, weight_FD, bias_F)
+    return multiply_reordered(x_MD, reorder_weight(weight_FD), bias_F), F.linear(x_MD, weight_FD, bias_F)
 
 
 def _numbers(rows: int, columns: int) -> Tensor:

@@ -15,8 +15,8 @@ from itertools import takewhile
 from typing import Literal
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.runtime.dial import BY_NAME as DIAL_BY_NAME
-from deepseek_mm.runtime.dial import DialRow
+from deepseek_mm.runtime.dial import PRESETS_BY_NAME as DIAL_BY_NAME
+from deepseek_mm.runtime.dial import QualityPreset
 from deepseek_mm.runtime.engines import (
     AS_IT_IS,
     BY_NAME,
@@ -70,13 +70,13 @@ class Plan:
         return f"{self.dial}: pictures {self.image}, text {self.text}, language model {self.lm} ({source})"
 
     @property
-    def verified(self) -> bool:
+    def is_verified(self) -> bool:
         """Whether every engine of it has run on hardware in this project."""
         return all(self.engine(tower).verified for tower in TOWERS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
+class PlanConstraints:
     """What is settled about the models before a plan is made."""
 
     lm: str = ""  # of LANGUAGE_MODELS, as its owner asks for; empty leaves it to the plan
@@ -90,7 +90,7 @@ def choose(
     *,
     dial: str = "balanced",
     engine: str = "auto",
-    given: Given = Given(),
+    given: PlanConstraints = PlanConstraints(),
 ) -> Plan:
     """The plan for this machine. `measured` is a calibration's, or nothing; `engine` a name that overrules it.
 
@@ -103,7 +103,9 @@ def choose(
     lm, image_model, missed = _models(branch, given)
     known = any(timing.engine == pick.engine for timing, pick in ((t, p) for t in measured for p in picks))
     fell_back = (*missed, *(line for pick in picks for line in pick.fell_back))
-    where = " ".join([_said(branch, hardware), *(pick.reason for pick in picks), *_told(lm, image_model)])
+    where = " ".join(
+        [_describe_branch(branch, hardware), *(pick.reason for pick in picks), *_describe_models(lm, image_model)]
+    )
     unverified = [name for name in dict.fromkeys(pick.engine for pick in picks) if not BY_NAME[name].verified]
     return Plan(
         branch=branch,
@@ -118,7 +120,7 @@ def choose(
     )
 
 
-def dial_row(dial: str) -> DialRow:
+def dial_row(dial: str) -> QualityPreset:
     """The step of this name."""
     if dial not in DIAL_BY_NAME:
         raise ConfigError(f"runtime.dial={dial} must be one of: {', '.join(DIAL_BY_NAME)}")
@@ -159,10 +161,10 @@ class _Pick:
     fell_back: tuple[str, ...] = ()
 
 
-def _pick(tower: Tower, hardware: Hardware, measured: Sequence[Timing], dial: DialRow, engine: str) -> _Pick:
+def _pick(tower: Tower, hardware: Hardware, measured: Sequence[Timing], dial: QualityPreset, engine: str) -> _Pick:
     timings = {timing.engine: timing for timing in measured if timing.tower == tower}
     if engine != "auto":
-        return _named(tower, engine, hardware, timings)
+        return _pick_named(tower, engine, hardware, timings)
     wished = [name for name in WISHED[branch_of(hardware)] if tower in BY_NAME[name].towers]
     fell_back: list[str] = []
     for name in wished:
@@ -173,7 +175,7 @@ def _pick(tower: Tower, hardware: Hardware, measured: Sequence[Timing], dial: Di
     return _on_the_processor(tower, hardware, timings, dial, tuple(fell_back))
 
 
-def _named(tower: Tower, engine: str, hardware: Hardware, timings: dict[str, Timing]) -> _Pick:
+def _pick_named(tower: Tower, engine: str, hardware: Hardware, timings: dict[str, Timing]) -> _Pick:
     """The engine that its owner asked for, if it can be had."""
     row = BY_NAME[engine]
     why = why_not(row, hardware) or (timings[engine].refused if engine in timings else "")
@@ -186,7 +188,7 @@ def _named(tower: Tower, engine: str, hardware: Hardware, timings: dict[str, Tim
 
 
 def _on_the_processor(
-    tower: Tower, hardware: Hardware, timings: dict[str, Timing], dial: DialRow, fell_back: tuple[str, ...]
+    tower: Tower, hardware: Hardware, timings: dict[str, Timing], dial: QualityPreset, fell_back: tuple[str, ...]
 ) -> _Pick:
     """The fastest that was measured and is exact enough; where memory is short, of those that bring no libraries."""
     rows = {row.name for row in ENGINES if row.device == "cpu" and tower in row.towers}
@@ -208,12 +210,12 @@ def _on_the_processor(
     return _Pick(engine=best.engine, reason=reason, fell_back=fell_back)
 
 
-def _hindrance(row: EngineRow, hardware: Hardware, timing: Timing | None, dial: DialRow) -> str:
+def _hindrance(row: EngineRow, hardware: Hardware, timing: Timing | None, dial: QualityPreset) -> str:
     """Why an engine that is wished for is not taken; empty if it is."""
     return why_not(row, hardware) or (timing is not None and (timing.refused or _inexact(timing, dial))) or ""
 
 
-def _inexact(timing: Timing, dial: DialRow) -> str:
+def _inexact(timing: Timing, dial: QualityPreset) -> str:
     """Empty for an engine that is exact enough."""
     if timing.cosine >= dial.least_cosine:
         return ""
@@ -227,7 +229,7 @@ def wished_models(branch: Branch) -> tuple[Sequence[str], Sequence[str]]:
     return (LANGUAGE_MODELS[0].name,), (IMAGE_MODELS[0].name,)
 
 
-def _models(branch: Branch, given: Given) -> tuple[str, str, tuple[str, ...]]:
+def _models(branch: Branch, given: PlanConstraints) -> tuple[str, str, tuple[str, ...]]:
     """Language model, image model, and what was wished for and is missing."""
     lm_wishes, image_wishes = wished_models(branch)
     lm = _model(LANGUAGE_MODELS, lm_wishes, given.lm, given.lacking)
@@ -250,14 +252,14 @@ def _row(rows: Sequence[ModelRow], name: str) -> ModelRow:
     return next(row for row in rows if row.name == name)
 
 
-def _told(lm: str, image_model: str) -> list[str]:
+def _describe_models(lm: str, image_model: str) -> list[str]:
     """Models that are not the usual ones, in words."""
     named = ((LANGUAGE_MODELS, lm, "language model"), (IMAGE_MODELS, image_model, "image model"))
     rows = [(what, _row(rows, name)) for rows, name, what in named if name != rows[0].name]
     return [f"{what}: {row.name} ({row.says}{'; ' + row.lacks if row.lacks else ''})." for what, row in rows]
 
 
-def _said(branch: Branch, hardware: Hardware) -> str:
+def _describe_branch(branch: Branch, hardware: Hardware) -> str:
     """What the machine is, as far as it decides."""
     if branch == "gpu" and hardware.gpu:
         major, minor = hardware.gpu.capability

@@ -14,33 +14,33 @@ from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
-from deepseek_mm.runtime.dial import Setting, settings_here
+from deepseek_mm.runtime.dial import PresetResult, read_presets
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
 from deepseek_mm.runtime.hardware import Hardware, probe
-from deepseek_mm.runtime.plan import Given, Plan, branch_of, choose, wished_models
+from deepseek_mm.runtime.plan import Plan, PlanConstraints, branch_of, choose, wished_models
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.language import SCHEMES
-from deepseek_mm.runtime.quantize.student import FILE
+from deepseek_mm.runtime.quantize.student import STUDENT_FILE
 from deepseek_mm.runtime.towers.by_openvino import is_made
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
 from deepseek_mm.runtime.towers.parts import PATHS
 
-LITE2, SEES, SPEAKS, FOUR = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"
-TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES}  # space -> its image model
+LITE2, EDGE_TOWERS, STUDENT_LM, FP4_LM = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"
+TOWERS_OF = {DEFAULT: LITE2, EDGE: EDGE_TOWERS}  # space -> its image model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Planned:
+class MachinePlan:
     """A plan, and what it rests on."""
 
     plan: Plan
     hardware: Hardware
     folder: Path  # of engines and timings
 
-    def settings(self) -> tuple[Setting, ...]:
+    def presets(self) -> tuple[PresetResult, ...]:
         """The steps of the dial, as they were measured on this machine."""
-        return settings_here(self.folder)
+        return read_presets(self.folder)
 
 
 def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderConfig:
@@ -50,7 +50,7 @@ def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderCon
     if config.encoder.name != AUTO:
         return config.encoder
     wishes = () if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
-    wanted = EDGE if SEES in wishes and EDGE_SPACE.is_file() else DEFAULT
+    wanted = EDGE if EDGE_TOWERS in wishes and EDGE_SPACE.is_file() else DEFAULT
     return replace(config.encoder, name=next(iter(spaces_of(config.data)), wanted))
 
 
@@ -60,7 +60,7 @@ def spaces_of(data: Path) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Named:
+class SpaceId:
     """What a plan wants to know of a space that is not open yet."""
 
     name: str
@@ -68,31 +68,35 @@ class Named:
 
 
 def plan_here(
-    config: Config, space: EmbeddingModel | Named, *, cache: Path, hardware: Hardware | None = None
-) -> Planned:
+    config: Config, space: EmbeddingModel | SpaceId, *, cache: Path, hardware: Hardware | None = None
+) -> MachinePlan:
     """For the space that is open. ConfigError for an engine or a step of the dial that nobody knows."""
     hardware = hardware or probe()
     folder = engines_folder(cache, space.fingerprint, hardware)
-    runtime, given = config.runtime, given_here(config, space, cache)
+    runtime, given = config.runtime, find_constraints(config, space, cache)
     plan = choose(hardware, read_timings(folder), dial=runtime.dial, engine=runtime.engine, given=given)
-    return Planned(plan=plan, hardware=hardware, folder=folder)
+    return MachinePlan(plan=plan, hardware=hardware, folder=folder)
 
 
 def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool:
     """Whether engines for both towers of the default space lie in the cache, so that its towers need not be opened."""
     if encoder_here(config, hardware).name not in (AUTO, DEFAULT) or config.runtime.engine not in ("auto", *BY_NAME):
         return False
-    space = Named(name=DEFAULT, fingerprint=default_fingerprint(SPACE_WEIGHTS))
+    space = SpaceId(name=DEFAULT, fingerprint=default_fingerprint(SPACE_WEIGHTS))
     planned = plan_here(config, space, cache=cache, hardware=hardware)
     return all(is_made(planned.folder, planned.plan.engine(tower), PATHS[tower]) for tower in TOWERS)
 
 
-def given_here(config: Config, space: EmbeddingModel | Named, cache: Path) -> Given:
+def find_constraints(config: Config, space: EmbeddingModel | SpaceId, cache: Path) -> PlanConstraints:
     """What settings, library and cache have settled."""
     lm = "" if config.lm.bits == "auto" else config.lm.bits
-    lacking = {SPEAKS: _why_not_spoken(config), FOUR: _why_not_four(config, cache), SEES: _why_not_seen(config, space)}
-    return Given(
-        lm=SPEAKS if config.lm.name == EDGE_LM else lm,
+    lacking = {
+        STUDENT_LM: _why_not_spoken(config),
+        FP4_LM: _why_not_four(config, cache),
+        EDGE_TOWERS: _why_not_seen(config, space),
+    }
+    return PlanConstraints(
+        lm=STUDENT_LM if config.lm.name == EDGE_LM else lm,
         image_model=TOWERS_OF.get(space.name, LITE2),
         lacking={model: why for model, why in lacking.items() if why},
     )
@@ -105,7 +109,7 @@ def fit(
     cache: Path,
     say: Callable[[str], None],
     hardware: Hardware | None = None,
-) -> Planned:
+) -> MachinePlan:
     """Put the plan's engines into the space; what comes back has what became of the plan.
 
     Only packaged spaces have parts that engines know: another one stays as it is.
@@ -126,18 +130,18 @@ def _why_not_spoken(config: Config) -> str:
         return "it takes the place of the packaged language model alone"
     if config.lm.bits != "auto":
         return f"lm.bits={config.lm.bits} asks for another"
-    return "" if (EDGE_FOLDER / FILE).is_file() else f"it does not come along (no {EDGE_FOLDER / FILE})"
+    return "" if (EDGE_FOLDER / STUDENT_FILE).is_file() else f"it does not come along (no {EDGE_FOLDER / STUDENT_FILE})"
 
 
 def _why_not_four(config: Config, cache: Path) -> str:
     """Empty where the packaged language model may speak in four bits."""
     if not config.lm.trained_here:
         return "it is made for the packaged language model alone"
-    made = cache_file(cache, SCHEMES[FOUR]).is_file()
-    return "" if made else f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
+    made = cache_file(cache, SCHEMES[FP4_LM]).is_file()
+    return "" if made else f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FP4_LM]})"
 
 
-def _why_not_seen(config: Config, space: EmbeddingModel | Named) -> str:
+def _why_not_seen(config: Config, space: EmbeddingModel | SpaceId) -> str:
     """Empty where the student looks."""
     if space.name == EDGE:
         return ""

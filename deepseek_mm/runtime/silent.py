@@ -9,12 +9,12 @@ from typing import Any
 
 from deepseek_mm.errors import MissingPackage
 
-TELLS = "openvino_telemetry"
+TELEMETRY_PACKAGE = "openvino_telemetry"
 
 
 def import_openvino() -> Any:
     """The package, silent. MissingPackage without it."""
-    hush()
+    block_telemetry()
     try:
         import openvino
     except ImportError as error:
@@ -24,7 +24,7 @@ def import_openvino() -> Any:
 
 def import_nncf() -> Any:
     """The same of nncf."""
-    hush()
+    block_telemetry()
     try:
         import nncf
     except ImportError as error:
@@ -32,6 +32,6 @@ def import_nncf() -> Any:
     return nncf
 
 
-def hush() -> None:
+def block_telemetry() -> None:
     """Unless somebody else in this process wanted to tell."""
-    sys.modules.setdefault(TELLS, None)  # type: ignore[arg-type]  # None: an import of it fails
+    sys.modules.setdefault(TELEMETRY_PACKAGE, None)  # type: ignore[arg-type]  # None: an import of it fails

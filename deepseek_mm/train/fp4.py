@@ -26,7 +26,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
 from deepseek_mm.runtime.quantize.kept import cache_file, write_quantized
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
-from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
+from deepseek_mm.runtime.quantize.latent import block_scales, init_master_weights, round_to_codes, update_codes
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.lm import StageConfig, in_turn, read_rows
@@ -56,9 +56,9 @@ class Recovery:
 
     def __init__(self, teacher: Decoder, student: Decoder, matrices: Mapping[str, Fp4], config: Fp4Config) -> None:
         self.teacher, self.student, self.config = teacher, student.requires_grad_(False), config
-        whole, self.sizes = dict(linears(teacher)), {name: sizes_of(matrix) for name, matrix in matrices.items()}
+        whole, self.sizes = dict(linears(teacher)), {name: block_scales(matrix) for name, matrix in matrices.items()}
         self.linears = {name: linear for name, linear in linears(student) if name == HEAD or not config.words}
-        self.trained = {n: nn.Parameter(behind(whole[n].weight, matrices[n])) for n in self.linears}
+        self.trained = {n: nn.Parameter(init_master_weights(whole[n].weight, matrices[n])) for n in self.linears}
 
     def backward(self, rows: Rows, chance: torch.Generator) -> dict[str, float]:
         """Gathers the gradients of a batch; returns what was lost, in nats a word."""
@@ -94,7 +94,7 @@ class Recovery:
     def follow(self) -> None:
         """The student's weights are what the floats are rounded to."""
         for name, linear in self.linears.items():
-            linear.weight.copy_(rounded(self.trained[name], self.sizes[name]))
+            linear.weight.copy_(round_to_codes(self.trained[name], self.sizes[name]))
 
 
 def states(decoder: Decoder, rows: Rows) -> Tensor:
@@ -157,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
 
     train_steps(recovery.trained, gather, journal, steps, every=EVERY)
     journal.plot("answers", "some")
-    found = {name: followed(float_FD, matrices[name]) for name, float_FD in learned(args.out).items()}
+    found = {name: update_codes(float_FD, matrices[name]) for name, float_FD in learned(args.out).items()}
     codes = {name + CODES: matrix.codes_FD for name, matrix in found.items()}
     command = f"python -m deepseek_mm train fp4 --begin {args.begin} --out {args.out} --file {args.file}"
     told = replace(kept.info, made=f"{kept.info.made}; {command}", note=f"{kept.info.note}; then trained as a whole")

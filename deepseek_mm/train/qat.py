@@ -24,10 +24,10 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
-from deepseek_mm.runtime.quantize.aware import Rounded, make_aware
+from deepseek_mm.runtime.quantize.aware import FakeQuantLayer, make_aware
 from deepseek_mm.runtime.quantize.kept import cache_file
-from deepseek_mm.runtime.quantize.space import QAT, SEED, Sample, calibrate, write_space
-from deepseek_mm.runtime.quantize.towers import put_in, quantised
+from deepseek_mm.runtime.quantize.space import QAT, SEED, CalibrationSample, calibrate, write_space
+from deepseek_mm.runtime.quantize.towers import put_in, quantize_model
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.loop import add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
@@ -82,7 +82,7 @@ class Captions:
         """Some captions of the rows, by chance that is always the same."""
         texts = [text for row in rows for text in row.captions]
         drawn, rounded = random.Random(SEED).sample(texts, min(count, len(texts))), DefaultSpace()
-        put_in(rounded.model, quantised(space.model, recipe))
+        put_in(rounded.model, quantize_model(space.model, recipe))
         whole_KD, rounded_KD = (torch.from_numpy(each.embed_texts(drawn)) for each in (space, rounded))
         return cls(whole_KD=whole_KD, rounded_KD=rounded_KD)
 
@@ -114,7 +114,7 @@ class Lessons:
         return parts | {"loss": parts["loss"] + ORDER_WEIGHT * order, "order": order}
 
 
-def trained_of(layers: dict[str, Rounded], config: QatConfig) -> dict[str, nn.Parameter]:
+def trained_of(layers: dict[str, FakeQuantLayer], config: QatConfig) -> dict[str, nn.Parameter]:
     """What is trained, by name."""
     named = {f"{name}.{part}": p for name, layer in layers.items() for part, p in layer.named_parameters()}
     return {name: p for name, p in named.items() if not (config.ranges and name.endswith(".weight"))}
@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     rows = read_caption_rows(args.data, split="train")
     photos = open_pictures(args.images, [row.image for row in rows])
     space, aware = DefaultSpace(), DefaultSpace().model
-    sample = Sample.of(rows, args.images, count=config.calibrate)
+    sample = CalibrationSample.of(rows, args.images, count=config.calibrate)
     recipe = calibrate(space, sample)
     layers = make_aware(aware, recipe)
     trained = trained_of(layers, config)
@@ -149,6 +149,6 @@ def run(args: argparse.Namespace) -> int:
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
     file = args.file or cache_file(cache_folder(), QAT)
     command = f"python -m deepseek_mm train qat --data {args.data} --images {args.images} --out {args.out}"
-    write_space(file, space, recipe | learned, scheme=QAT, calibrated=sample.told, made=command)
+    write_space(file, space, recipe | learned, scheme=QAT, calibrated=sample.description, made=command)
     sys.stderr.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)\n")
     return 0

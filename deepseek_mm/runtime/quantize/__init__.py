@@ -15,13 +15,13 @@ from deepseek_mm.runtime.quantize.packed import (
     TILE,
     WIDE,
     PackedLinear,
+    count_bits,
     eight_bits,
     four_bits,
     four_bits_within,
     off_by,
     pack_for_decode,
     pack_linears,
-    tally,
 )
 
 __all__ = [
@@ -40,5 +40,5 @@ __all__ = [
     "off_by",
     "pack_for_decode",
     "pack_linears",
-    "tally",
+    "count_bits",
 ]

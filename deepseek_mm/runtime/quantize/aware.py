@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.runtime.quantize.int8_layers import LEVELS, SIGNED, Window, eight_bits_of, same_pads
+from deepseek_mm.runtime.quantize.int8_layers import LEVELS, SIGNED, ConvWindow, eight_bits_of, same_pads
 from deepseek_mm.runtime.quantize.towers import (
     BIAS,
     GIVEN,
@@ -25,7 +25,7 @@ from deepseek_mm.runtime.quantize.towers import (
     Chain,
     Link,
     chains,
-    folded,
+    fold_batch_norm,
     linears,
     window_of,
 )
@@ -34,7 +34,7 @@ FASTER = 10  # a level's size grows by this times what an update moves it
 HEADS = ("image_head.", "side.image.")  # that are trained with the tower
 
 
-class Rounded(nn.Module):
+class FakeQuantLayer(nn.Module):
     """A layer's weight, bias and input, each as it will be in eight bits."""
 
     def __init__(self, weight: Tensor, bias_F: Tensor, given: Tensor, scale_F: Tensor | None = None) -> None:
@@ -60,7 +60,7 @@ class Rounded(nn.Module):
             x, self.given_scale, self.zero, 0, LEVELS, 1 / (x.numel() * LEVELS) ** 0.5
         )
 
-    def rounded(self) -> Tensor:
+    def round_weight(self) -> Tensor:
         """The weight on its levels."""
         scale_F, factor = self.scale_F, 1 / (self.weight[0].numel() * SIGNED) ** 0.5
         return torch._fake_quantize_learnable_per_channel_affine(
@@ -74,70 +74,70 @@ class Rounded(nn.Module):
         return {name + end: value.detach().clone() for end, value in learned.items()}
 
 
-class RoundedChain(nn.Module):
+class FakeQuantChain(nn.Module):
     """As `Int8Chain`, in floats."""
 
     def __init__(self, chain: Chain, recipe: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.skips, self.stops = chain.skips, chain.stops
         self.windows = [window_of(link.conv) for link in chain.links]
-        self.layers = [rounded_link(link, recipe) for link in chain.links]
+        self.layers = [make_fake_quant(link, recipe) for link in chain.links]
         self.held = nn.ModuleList(self.layers)
 
     @property
-    def rounded(self) -> list[Rounded]:
+    def fake_quant_layers(self) -> list[FakeQuantLayer]:
         """Its layers, in order."""
         return list(self.layers)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H', W')."""
         y = x_BCHW
-        for layer, window in zip(self.rounded, self.windows, strict=True):
-            y = _slid(layer.input(y), layer, window)
+        for layer, window in zip(self.fake_quant_layers, self.windows, strict=True):
+            y = _convolve(layer.input(y), layer, window)
         if self.stops:
             y = y.clamp(0, 6)
         return y + x_BCHW if self.skips else y
 
 
-class RoundedLinear(nn.Module):
+class FakeQuantLinear(nn.Module):
     """As `Int8Linear`, in floats."""
 
     def __init__(self, linear: nn.Linear, name: str, recipe: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.layer = Rounded(linear.weight, linear.bias, recipe[name + GIVEN], recipe.get(name + SCALE))
+        self.layer = FakeQuantLayer(linear.weight, linear.bias, recipe[name + GIVEN], recipe.get(name + SCALE))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
-        return F.linear(self.layer.input(x), self.layer.rounded(), self.layer.bias_F)
+        return F.linear(self.layer.input(x), self.layer.round_weight(), self.layer.bias_F)
 
 
-def rounded_link(link: Link, recipe: Mapping[str, Tensor]) -> Rounded:
+def make_fake_quant(link: Link, recipe: Mapping[str, Tensor]) -> FakeQuantLayer:
     """One convolution, batch norm folded in."""
-    weight, bias_F = folded(link)
+    weight, bias_F = fold_batch_norm(link)
     weight, bias_F = recipe.get(link.name + WEIGHT, weight), recipe.get(link.name + BIAS, bias_F)
-    return Rounded(weight, bias_F, recipe[link.name + GIVEN], recipe.get(link.name + SCALE))
+    return FakeQuantLayer(weight, bias_F, recipe[link.name + GIVEN], recipe.get(link.name + SCALE))
 
 
-def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rounded]:
+def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, FakeQuantLayer]:
     """Swaps tower and heads of pictures, in place; each layer that is rounded, by its name."""
-    found: dict[str, Rounded] = {}
+    found: dict[str, FakeQuantLayer] = {}
     for chain in list(chains(model)):
-        made = RoundedChain(chain, recipe)
-        found |= {link.name: layer for link, layer in zip(chain.links, made.rounded, strict=True)}
+        made = FakeQuantChain(chain, recipe)
+        found |= {link.name: layer for link, layer in zip(chain.links, made.fake_quant_layers, strict=True)}
         setattr(chain.parent, chain.child, made)
     for name in TOWERS:
         model.get_submodule(name).norm = nn.Identity()
     for name, linear in list(linears(model)):
         if name.startswith(HEADS):
-            made_linear = RoundedLinear(linear, name, recipe)
+            made_linear = FakeQuantLinear(linear, name, recipe)
             found[name] = made_linear.layer
             model.set_submodule(name, made_linear)
     return found
 
 
-def _slid(x: Tensor, layer: Rounded, window: Window) -> Tensor:
+def _convolve(x: Tensor, layer: FakeQuantLayer, window: ConvWindow) -> Tensor:
     """One convolution."""
     pads = window.padding
     if pads < 0:
         x, pads = F.pad(x, same_pads(x, window)), 0
-    return F.conv2d(x, layer.rounded(), layer.bias_F, window.stride, pads, 1, window.groups)
+    return F.conv2d(x, layer.round_weight(), layer.bias_F, window.stride, pads, 1, window.groups)

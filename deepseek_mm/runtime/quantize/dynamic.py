@@ -20,7 +20,7 @@ def make_dynamic(model: nn.Module) -> int:
         for child, linear in list(parent.named_children()):
             # another subclass may be read by whoever owns it
             if type(linear) is nn.Linear:
-                done[linear] = done.get(linear) or dynamic_of(linear)
+                done[linear] = done.get(linear) or to_dynamic(linear)
                 setattr(parent, child, done[linear])
     tied = {id(linear.weight): made for linear, made in done.items()}
     for parent in list(model.modules()):
@@ -48,7 +48,7 @@ def full_bytes_of(*models: nn.Module) -> int:
     return 4 * sum(numbers.values())
 
 
-def dynamic_of(linear: nn.Linear) -> DynamicLinear:
+def to_dynamic(linear: nn.Linear) -> DynamicLinear:
     """The layer in eight bits."""
     bias_F = None if linear.bias is None else linear.bias.detach().float()
     return DynamicLinear(*eight_bits_of(linear.weight.detach()), bias_F)
@@ -67,12 +67,12 @@ def models_in(*holders: Any) -> list[nn.Module]:
         if isinstance(one, nn.Module):
             found[id(one)] = one
         else:
-            waiting += _held(one)
+            waiting += _list_contents(one)
     inside = {id(part) for model in found.values() for part in model.modules() if part is not model}
     return [model for key, model in found.items() if key not in inside]
 
 
-def _held(one: Any) -> Iterable[Any]:
+def _list_contents(one: Any) -> Iterable[Any]:
     """What an object of ours, a list or a tuple holds."""
     if isinstance(one, list | tuple):
         return list(one)

@@ -18,7 +18,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
 from deepseek_mm.runtime.quantize.int8_layers import LEAST
-from deepseek_mm.runtime.quantize.mend import ADDED, MENDED, Given, looked_at, mend
+from deepseek_mm.runtime.quantize.mend import ADDED, COMPENSATED, LayerInputs, compensate_errors, observed_parts
 
 WORDS_WEIGHT = 0.1  # of errors in the vectors of words, beside those in their scores
 LEAST_ROWS = 32  # of an expert's inputs; fewer say too little of its curvature
@@ -26,39 +26,39 @@ HEAD = "head"
 WORDS_EVERY = 64  # of the states whose scores are made, where only what comes in is looked at
 
 Batch = tuple[Tensor, Tensor]  # ids and segments of some rows, (N, T) each
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @torch.inference_mode()
-def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line: None) -> dict[str, Fp4]:
+def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Progress = lambda line: None) -> dict[str, Fp4]:
     """Every matrix in FP4, by the name of its layer. The decoder's own weights are rounded, in place."""
     found: dict[str, Fp4] = {}
     truly = really = [decoder.embed(ids) for ids, _ in batches]
     for number, layer in enumerate(decoder.layers):
-        before = Given(layer, [*MENDED, *ADDED.values()])
+        before = LayerInputs(layer, [*COMPENSATED, *ADDED.values()])
         truly = list(_through(decoder, number, truly, batches))
         before.close()
-        for turn in MENDED:
+        for turn in COMPENSATED:
             linear, others = _turn(layer, turn)
-            curvature, now = Curvature(others), Given(layer, looked_at(turn))
+            curvature, now = Curvature(others), LayerInputs(layer, observed_parts(turn))
             list(_through(decoder, number, really, batches))
             curvature.close()
             now.close()
-            found[f"layers.{number}.{turn}"] = _rounded(linear, mend(linear, turn, before, now))
+            found[f"layers.{number}.{turn}"] = _round_matrix(linear, compensate_errors(linear, turn, before, now))
             for name, other in others.items():
                 seen = curvature.rows.get(name, 0) >= LEAST_ROWS
-                found[f"layers.{number}.{name}"] = _rounded(other, curvature.of[name] if seen else None)
+                found[f"layers.{number}.{name}"] = _round_matrix(other, curvature.of[name] if seen else None)
         really = list(_through(decoder, number, really, batches))
         told(f"rounded layer {number + 1} of {len(decoder.layers)}")
     states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in really])
-    found[HEAD] = _words(decoder.head, states_MD)
+    found[HEAD] = _round_head(decoder.head, states_MD)
     return found
 
 
 def turn_of(name: str) -> str:
     """When a matrix of a layer is rounded, by its name there: behind those whose outputs it reads."""
     last = name.rpartition(".")[2]
-    return last if last in MENDED else "up"  # the gate's
+    return last if last in COMPENSATED else "up"  # the gate's
 
 
 @torch.inference_mode()
@@ -71,17 +71,17 @@ def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor
     sums: dict[str, Tensor] = {}
     rows: dict[str, int] = {}
 
-    def look_at(name: str) -> Callable[..., None]:
-        def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def make_hook(name: str) -> Callable[..., None]:
+        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].flatten(0, -2).float()
             share_MD = x_MD / x_MD.abs().amax(1, keepdim=True).clamp_min(LEAST)
             sums[name] = share_MD.square().sum(0) + sums.get(name, 0)
             rows[name] = len(x_MD) + rows.get(name, 0)
 
-        return seen
+        return add
 
     named = _linears(decoder)
-    hooks = [linear.register_forward_pre_hook(look_at(name)) for name, linear in named]
+    hooks = [linear.register_forward_pre_hook(make_hook(name)) for name, linear in named]
     for ids, segments in batches:
         hidden, _ = decoder(decoder.embed(ids), FullTextAttention(decoder.shape, segments))
         decoder.logits(hidden[:, ::WORDS_EVERY])
@@ -93,7 +93,7 @@ def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor
     }
 
 
-def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:
+def _round_head(head: nn.Linear, states_MD: Tensor) -> Fp4:
     """The matrix of words, and its rounded weight in place."""
     curvature_DD = states_MD.T @ states_MD
     curvature_DD = curvature_DD / curvature_DD.diagonal().mean() + WORDS_WEIGHT * torch.eye(len(curvature_DD))
@@ -108,7 +108,7 @@ def _turn(layer: nn.Module, turn: str) -> tuple[nn.Linear, dict[str, nn.Linear]]
     return named.pop(turn), named
 
 
-def _rounded(linear: nn.Linear, curvature_DD: Tensor | None) -> Fp4:
+def _round_matrix(linear: nn.Linear, curvature_DD: Tensor | None) -> Fp4:
     """One matrix, and its rounded weight in place."""
     matrix = quantise(linear.weight) if curvature_DD is None else round_well(linear.weight, curvature_DD)
     linear.weight.copy_(restore(matrix, linear.weight.dtype))

@@ -28,7 +28,7 @@ class Fp4Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
-        return F.linear(x, unpacked(self.matrix, x.dtype))
+        return F.linear(x, unpack_weight(self.matrix, x.dtype))
 
 
 class Fp4Embedding(nn.Module):
@@ -59,19 +59,19 @@ class Fp4Embedding(nn.Module):
         rows = ids.flatten()
         codes, scales, whole = self.matrix
         chosen = Fp4(codes[rows], scales.view(torch.uint8)[rows].view(scales.dtype), whole)
-        return unpacked(chosen, self.dtype).view(*ids.shape, -1)
+        return unpack_weight(chosen, self.dtype).view(*ids.shape, -1)
 
 
-def unpacked(matrix: Fp4, dtype: torch.dtype) -> Tensor:
+def unpack_weight(matrix: Fp4, dtype: torch.dtype) -> Tensor:
     """The weights (F, D). In bfloat16 they are off by its rounding."""
-    pairs = _pairs(dtype)
+    pairs = _byte_pairs(dtype)
     levels_FD = pairs[matrix.codes_FD.int()].view(dtype)
     scales_FN1 = (matrix.scales_FN.float() * matrix.whole).to(dtype)[..., None]
     weight_FD: Tensor = (levels_FD.unflatten(1, (-1, BLOCK)) * scales_FN1).flatten(1)
     return weight_FD
 
 
-def _pairs(dtype: torch.dtype) -> Tensor:
+def _byte_pairs(dtype: torch.dtype) -> Tensor:
     """What each of 256 bytes means, two numbers in one: (256,)."""
     both = values(unpack(torch.arange(256, dtype=torch.uint8)[:, None])).to(dtype)
     return both.view(torch.int32 if dtype.itemsize == 2 else torch.int64)[:, 0]

@@ -16,7 +16,7 @@ from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4, best_scales, codes_of, 
 
 DAMPING = 0.01  # of the mean curvature, added to every input's: few rows leave some inputs unknown
 LAZY = 128  # inputs after which errors reach the rest of the matrix
-Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
+InputHook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Curvature:
@@ -25,14 +25,14 @@ class Curvature:
     def __init__(self, named: Mapping[str, nn.Linear]) -> None:
         self.of: dict[str, Tensor] = {}  # name of the layer -> H (D, D)
         self.rows: dict[str, int] = {}
-        self._hooks = [linear.register_forward_pre_hook(self._seen(name)) for name, linear in named.items()]
+        self._hooks = [linear.register_forward_pre_hook(self._make_hook(name)) for name, linear in named.items()]
 
     def close(self) -> None:
         """The layers are left as they were."""
         for hook in self._hooks:
             hook.remove()
 
-    def _seen(self, name: str) -> Hook:
+    def _make_hook(self, name: str) -> InputHook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().flatten(0, -2).float()
             self.of[name] = x_MD.T @ x_MD + self.of.get(name, 0)

@@ -64,7 +64,7 @@ def format_for(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
-class Window(NamedTuple):
+class ConvWindow(NamedTuple):
     """How a convolution slides."""
 
     stride: int
@@ -73,22 +73,22 @@ class Window(NamedTuple):
     size: int
 
 
-class Conv(NamedTuple):
+class Int8Conv(NamedTuple):
     """One convolution of a chain, batch norm included."""
 
     weight: Tensor  # int8 (F, C / groups, size, size)
     scale_F: Tensor
     bias_F: Tensor
     given: Range  # of its input
-    window: Window
+    window: ConvWindow
 
 
 class Int8Chain(nn.Module):
     """Convolutions one after the other; the last answers in floats, and may be added to what came in."""
 
-    def __init__(self, convs: Sequence[Conv], *, skips: bool, stops: bool) -> None:
+    def __init__(self, convs: Sequence[Int8Conv], *, skips: bool, stops: bool) -> None:
         super().__init__()
-        self._convs = [conv._replace(weight=_ordered(conv)) for conv in convs]
+        self._convs = [conv._replace(weight=_prepack(conv)) for conv in convs]
         self.skips, self.stops = skips, stops  # stops: the last activation ends at 0 and 6 too
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -96,14 +96,14 @@ class Int8Chain(nn.Module):
         given = self._convs[0].given
         levels, dtype = levels_of(x_BCHW, given), format_for(x_BCHW)
         for conv, following in zip(self._convs, self._convs[1:], strict=False):
-            levels = convolved(levels, conv, following.given, torch.uint8)
-        y = convolved(levels, self._convs[-1], Range(1.0, 0), dtype)
+            levels = convolve(levels, conv, following.given, torch.uint8)
+        y = convolve(levels, self._convs[-1], Range(1.0, 0), dtype)
         if self.stops:
             y = y.clamp_(0, 6)
         return y + x_BCHW if self.skips else y
 
 
-def convolved(levels: Tensor, conv: Conv, wanted: Range, dtype: torch.dtype) -> Tensor:
+def convolve(levels: Tensor, conv: Int8Conv, wanted: Range, dtype: torch.dtype) -> Tensor:
     """One layer, in `dtype`; of eight bits in the range `wanted`, which clips."""
     window = conv.window
     pads = window.padding
@@ -117,13 +117,13 @@ def convolved(levels: Tensor, conv: Conv, wanted: Range, dtype: torch.dtype) -> 
     return y
 
 
-def same_pads(levels: Tensor, window: Window) -> list[int]:
+def same_pads(levels: Tensor, window: ConvWindow) -> list[int]:
     """Left, right, top, bottom, so that every stride begins within the picture (TensorFlow's "same")."""
     over = [max(0, (-(-n // window.stride) - 1) * window.stride + window.size - n) for n in levels.shape[:-3:-1]]
     return [part for n in over for part in (n // 2, n - n // 2)]
 
 
-def _ordered(conv: Conv) -> Tensor:
+def _prepack(conv: Int8Conv) -> Tensor:
     """The weight as oneDNN likes it."""
     window = conv.window
     pads = [max(0, window.padding)] * 2
@@ -191,12 +191,12 @@ class DynamicLinear(nn.Module):
         if self._even_D is not None:
             x_MD = x_MD * self._even_D
         step_M1 = (x_MD.abs().amax(1, keepdim=True) / SIGNED).clamp_min(LEAST)
-        y_MF = self._multiplied(x_MD / step_M1).mul_(step_M1).mul_(self.scale_F)
+        y_MF = self._multiply(x_MD / step_M1).mul_(step_M1).mul_(self.scale_F)
         if self._bias_F is not None:
             y_MF += self._bias_F
         return y_MF.to(format_for(x)).view(*x.shape[:-1], self.out_features)
 
-    def _multiplied(self, x_MD: Tensor) -> Tensor:
+    def _multiply(self, x_MD: Tensor) -> Tensor:
         """The product with the weight's levels (M, F), float32, of inputs between -127 and 127."""
         levels_MD = x_MD.round()
         if not self._fine:

@@ -87,7 +87,7 @@ def open_fp4(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
         matrix = Fp4(held[name + CODES], held[name + SCALES], held[name + WHOLE])
         decoder.set_submodule(name, Fp4Linear(matrix))
     decoder.embedding = Fp4Embedding(decoder.head.matrix, DTYPE)  # type: ignore[assignment,arg-type]
-    return _filled(decoder, held)
+    return _load_norms(decoder, held)
 
 
 def open_int8(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
@@ -99,10 +99,10 @@ def open_int8(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
         decoder.set_submodule(name, made)
     words = Int8Embedding(held[HEAD + LEVELS], held[HEAD + SCALE], dtype=DTYPE)
     decoder.embedding = words  # type: ignore[assignment]
-    return _filled(decoder, held)
+    return _load_norms(decoder, held)
 
 
-OPENED = {FP4: open_fp4, INT8: open_int8}
+OPENERS = {FP4: open_fp4, INT8: open_int8}
 
 
 def open_quantised_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -> tuple[Decoder, str]:
@@ -112,7 +112,7 @@ def open_quantised_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -
     """
     shape, base = shape_of(checkpoint), known_by(checkpoint)
     kept = read_quantized(file, scheme=scheme, base=base, wanted=wanted_of(shape, scheme))
-    return OPENED[scheme](shape, kept.tensors), fingerprint_with(base, file)
+    return OPENERS[scheme](shape, kept.tensors), fingerprint_with(base, file)
 
 
 def opens_in(bits: str, cache: Path) -> Opens:
@@ -170,7 +170,7 @@ def wanted_of(shape: DecoderShape, scheme: str) -> Wanted:
     return wanted
 
 
-def _filled(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
+def _load_norms(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
     """With its norms."""
     named = dict(decoder.named_parameters())
     decoder.load_state_dict({name: held[name] for name in named}, strict=False, assign=True)

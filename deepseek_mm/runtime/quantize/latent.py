@@ -16,9 +16,9 @@ LOWS = (-MIDDLES[0], *MIDDLES)  # where the numbers of a magnitude begin
 HIGHS = (*MIDDLES, LARGEST)  # and end: beyond the largest nothing is gained
 
 
-def behind(weight_FD: Tensor, matrix: Fp4) -> Tensor:
+def init_master_weights(weight_FD: Tensor, matrix: Fp4) -> Tensor:
     """Float weights (F, D) whose codes are the matrix's, as near to `weight_FD` as that goes."""
-    codes_FD, sizes_FN1 = unpack(matrix.codes_FD), sizes_of(matrix)
+    codes_FD, sizes_FN1 = unpack(matrix.codes_FD), block_scales(matrix)
     magnitude_FD, negative_FD = (codes_FD & 7).int(), codes_FD > 7
     level_FD, low_FD, high_FD = (
         codes_FD.new_tensor(t, dtype=torch.float32)[magnitude_FD] for t in (MAGNITUDES, LOWS, HIGHS)
@@ -31,13 +31,13 @@ def behind(weight_FD: Tensor, matrix: Fp4) -> Tensor:
     return behind_FD
 
 
-def followed(float_FD: Tensor, matrix: Fp4) -> Fp4:
+def update_codes(float_FD: Tensor, matrix: Fp4) -> Fp4:
     """The matrix with the codes that its floats have by now."""
-    codes_FD = codes_of((float_FD.unflatten(1, (-1, BLOCK)) / sizes_of(matrix)).flatten(1))
+    codes_FD = codes_of((float_FD.unflatten(1, (-1, BLOCK)) / block_scales(matrix)).flatten(1))
     return Fp4(pack(codes_FD), matrix.scales_FN, matrix.whole)
 
 
-def rounded(float_FD: Tensor, sizes_FN1: Tensor) -> Tensor:
+def round_to_codes(float_FD: Tensor, sizes_FN1: Tensor) -> Tensor:
     """What `restore(followed(...))` gives, without packing: (F, D)."""
     units_FNG = float_FD.unflatten(1, (-1, BLOCK)) / sizes_FN1
     size_FNG = units_FNG.abs()
@@ -47,6 +47,6 @@ def rounded(float_FD: Tensor, sizes_FN1: Tensor) -> Tensor:
     return rounded_FD
 
 
-def sizes_of(matrix: Fp4) -> Tensor:
+def block_scales(matrix: Fp4) -> Tensor:
     """What one is, of each block: (F, N, 1)."""
     return (matrix.scales_FN.float() * matrix.whole)[..., None]

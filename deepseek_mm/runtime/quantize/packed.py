@@ -24,12 +24,12 @@ from torch.nn import functional as F
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.runtime.kernels import (
     Kernels,
-    look,
+    find_kernels,
+    multiply_int4,
+    multiply_int8,
+    multiply_reordered,
     pack_four,
-    put_in_order,
-    times_eight,
-    times_four,
-    times_ordered,
+    reorder_weight,
 )
 
 GROUP = 32  # weights that share a scale, in four bits
@@ -61,13 +61,13 @@ def pack_linears(
     for asked in (bits, *but.values()):
         if asked not in BITS:
             raise ConfigError(f"weights of {asked} bits cannot be packed: choose 4, 8 or 16 (as it is, in fast order)")
-    kernels = kernels or look()
+    kernels = kernels or find_kernels()
     done: dict[nn.Module, nn.Module] = {}  # a layer that stands in two places stays one
     for name, parent in list(model.named_modules()):
         for child, linear in list(parent.named_children()):
             if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
                 wanted = _bits_of(f"{name}.{child}", bits, but)
-                done[linear] = done.get(linear) or _packed(linear, wanted, keep_wide, most_off, kernels)
+                done[linear] = done.get(linear) or _pack_linear(linear, wanted, keep_wide, most_off, kernels)
                 setattr(parent, child, done[linear])
     return model
 
@@ -81,7 +81,7 @@ def pack_for_decode(model: nn.Module) -> nn.Module:
     return pack_linears(model, bits=4, but={"head": 8, "gate": WIDE}, most_off=ON_GRID)
 
 
-def tally(model: nn.Module) -> dict[int, int]:
+def count_bits(model: nn.Module) -> dict[int, int]:
     """How many layers are packed in how many bits; those of 32 were left as they are."""
     linears = [module for module in model.modules() if isinstance(module, PackedLinear | nn.Linear)]
     return dict(Counter(module.bits if isinstance(module, PackedLinear) else 32 for module in linears))
@@ -98,7 +98,7 @@ class PackedLinear(nn.Module):
         self.bits, self.in_features, self.out_features = bits, linear.in_features, linear.out_features
         self._bias_F = None if linear.bias is None else linear.bias.detach()
         self._narrow = narrow
-        self._ordered = put_in_order(weight_FD) if keep_wide and ordered else None
+        self._ordered = reorder_weight(weight_FD) if keep_wide and ordered else None
         self._plain_FD = weight_FD if keep_wide and not ordered else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class PackedLinear(nn.Module):
         if self._narrow is not None and (x.numel() <= FEW * self.in_features or not self.has_wide):
             return self._read_narrow(x)
         if self._ordered is not None:
-            return times_ordered(x, self._ordered, self._bias_F)
+            return multiply_reordered(x, self._ordered, self._bias_F)
         assert self._plain_FD is not None, "a layer without narrow bits keeps its wide weight"
         return F.linear(x, self._plain_FD, self._bias_F)
 
@@ -121,7 +121,7 @@ class PackedLinear(nn.Module):
         x_MD = x.reshape(-1, self.in_features)
         if x.dtype != torch.bfloat16:  # to ask costs a tenth of calling to(), 120 times a token
             x_MD = x_MD.to(torch.bfloat16)
-        y_MF = times_eight(x_MD, weight, scales) if self.bits == 8 else times_four(x_MD, weight, GROUP, scales)
+        y_MF = multiply_int8(x_MD, weight, scales) if self.bits == 8 else multiply_int4(x_MD, weight, GROUP, scales)
         if x.dtype != torch.bfloat16:
             y_MF = y_MF.to(x.dtype)
         y = y_MF.view(*x.shape[:-1], self.out_features)
@@ -167,7 +167,7 @@ def four_bits_within(weight_FD: Tensor, most_off: float) -> tuple[Tensor, Tensor
     return None if too_far else (levels_FD, scales_NF2)
 
 
-def _packed(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
+def _pack_linear(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
     """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
     weight_FD, narrow = linear.weight.detach(), None
     ordered = weight_FD.dtype in kernels.ordered

@@ -18,15 +18,15 @@ SHARES = tuple(1 - 0.04 * n for n in range(20))  # of the whole range, that are 
 Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
-class Ranges:
+class RangeObserver:
     """Looks at the inputs of some layers of a model while it works. `even`: linear ones whose inputs are made even."""
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()) -> None:
         self._draw = torch.Generator().manual_seed(0)
         self._samples: dict[str, list[Tensor]] = {}
         self._even = dict(even)
-        self._hooks = [module.register_forward_pre_hook(self._seen(name)) for name, module in layers]
-        self._hooks += [module.register_forward_pre_hook(self._rows(name)) for name, module in self._even.items()]
+        self._hooks = [module.register_forward_pre_hook(self._sample_hook(name)) for name, module in layers]
+        self._hooks += [module.register_forward_pre_hook(self._row_hook(name)) for name, module in self._even.items()]
 
     def close(self) -> dict[str, Range]:
         """The range of every layer; nothing is looked at any longer."""
@@ -43,7 +43,7 @@ class Ranges:
         found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
         return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
 
-    def _rows(self, name: str) -> Hook:
+    def _row_hook(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().float().flatten(0, -2)
             drawn_MD = x_MD[torch.randint(len(x_MD), (ROWS,), generator=self._draw)]
@@ -51,7 +51,7 @@ class Ranges:
 
         return add
 
-    def _seen(self, name: str) -> Hook:
+    def _sample_hook(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].detach().float().flatten()
             drawn = x[torch.randint(len(x), (KEPT,), generator=self._draw)]

@@ -16,15 +16,15 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, Wanted, read_quantized, write_quantized
-from deepseek_mm.runtime.quantize.ranges import Ranges
-from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of
+from deepseek_mm.runtime.quantize.ranges import RangeObserver
+from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantize_model, recipe_of
 
 STATIC, QAT = "towers-int8", "towers-qat"
 TRAINED = "python -m deepseek_mm train qat --data captions.jsonl --images photos"  # what makes QAT's file
 SEED = 0
 
 
-class Captioned(Protocol):
+class CaptionedPhoto(Protocol):
     """A photo and what people said of it."""
 
     @property
@@ -37,31 +37,31 @@ class Captioned(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class CalibrationSample:
     """What ranges are looked at on."""
 
     photos: tuple[Path, ...]
     texts: tuple[str, ...]
 
     @staticmethod
-    def of(rows: Sequence[Captioned], images: Path, *, count: int) -> "Sample":
+    def of(rows: Sequence[CaptionedPhoto], images: Path, *, count: int) -> "CalibrationSample":
         """Some rows, by chance that is always the same; two captions of each photo."""
         drawn = random.Random(SEED).sample(list(rows), min(count, len(rows)))
         texts = tuple(text for row in drawn for text in row.captions[:2])
-        return Sample(photos=tuple(images / row.image for row in drawn), texts=texts)
+        return CalibrationSample(photos=tuple(images / row.image for row in drawn), texts=texts)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For the card."""
         return f"{len(self.photos)} photos and {len(self.texts)} captions of the training part"
 
 
-def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
+def calibrate(space: DefaultSpace, sample: CalibrationSample) -> dict[str, Tensor]:
     """The recipe of ranges alone, of a space in full precision."""
     layers = [(link.name, link.conv) for chain in chains(space.model) for link in chain.links]
     plain = [(name, linear) for name, linear in linears(space.model) if not name.startswith(EVEN)]
     even = [(name, linear) for name, linear in linears(space.model) if name.startswith(EVEN)]
-    ranges = Ranges([*layers, *plain], even)
+    ranges = RangeObserver([*layers, *plain], even)
     try:
         space.embed_images(_pictures(sample.photos))
         space.embed_texts(sample.texts)
@@ -80,7 +80,7 @@ def write_space(file: Path, space: DefaultSpace, recipe: Tensors, *, scheme: str
         made=made,
         note="weights int8 with a scale an output, inputs uint8; run by oneDNN (u8 x s8) inside torch",
     )
-    return write_quantized(file, quantised(space.model, recipe), told)
+    return write_quantized(file, quantize_model(space.model, recipe), told)
 
 
 def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, batch: int = 16) -> DefaultSpace:
@@ -106,7 +106,7 @@ def wanted_of(model: SpaceModel) -> Wanted:
     layers = [link.name for chain in chains(model) for link in chain.links] + [name for name, _ in linears(model)]
     ranges = {f"{name}.given": torch.zeros(2) for name in layers}
     even = {f"{n}.smooth": torch.ones(linear.in_features) for n, linear in linears(model) if n.startswith(EVEN)}
-    held = quantised(model, ranges | even | ones(model))
+    held = quantize_model(model, ranges | even | ones(model))
     return {name: (value.dtype, tuple(value.shape)) for name, value in held.items()}
 
 

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.runtime.quantize.int8_layers import (
-    Conv,
+    ConvWindow,
     DynamicLinear,
     Int8Chain,
+    Int8Conv,
     Int8Embedding,
     Int8Linear,
     Range,
-    Window,
     eight_bits_of,
 )
 
@@ -90,20 +90,20 @@ def embeddings(model: SpaceModel) -> Iterator[tuple[str, nn.Embedding]]:
             yield name, module
 
 
-def folded(link: Link) -> tuple[Tensor, Tensor]:
+def fold_batch_norm(link: Link) -> tuple[Tensor, Tensor]:
     """Weight and bias of the convolution with its batch norm in them."""
     norm = link.norm
     factor_F = norm.weight / (norm.running_var + norm.eps).sqrt()
     return link.conv.weight * factor_F[:, None, None, None], norm.bias - norm.running_mean * factor_F
 
 
-def quantised(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
+def quantize_model(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
     """What a file holds, of a model in full precision and a recipe: the ranges of its layers' inputs, and perhaps
     other weights, biases and scales, which training found.
     """
     held: dict[str, Tensor] = {}
     for link in (link for chain in chains(model) for link in chain.links):
-        held |= _layer(link.name, *folded(link), recipe)
+        held |= _layer(link.name, *fold_batch_norm(link), recipe)
     for name, linear in linears(model):
         held |= _layer(name, linear.weight, linear.bias, recipe)
     for name, embedding in embeddings(model):
@@ -156,17 +156,17 @@ def _layer(name: str, weight: Tensor, bias: Tensor | None, recipe: Tensors) -> d
     return held if bias is None else held | {name + BIAS: bias}
 
 
-def window_of(conv: nn.Conv2d) -> Window:
+def window_of(conv: nn.Conv2d) -> ConvWindow:
     """How it slides; timm's subclass pads as TensorFlow does."""
     padding = int(conv.padding[0]) if type(conv) is nn.Conv2d else -1
-    return Window(conv.stride[0], padding, conv.groups, conv.kernel_size[0])
+    return ConvWindow(conv.stride[0], padding, conv.groups, conv.kernel_size[0])
 
 
-def _conv(link: Link, held: Tensors) -> Conv:
+def _conv(link: Link, held: Tensors) -> Int8Conv:
     """What the chain needs of one convolution."""
     name = link.name
     parts = held[name + WEIGHT], held[name + SCALE], held[name + BIAS]
-    return Conv(*parts, _range(held, name), window_of(link.conv))
+    return Int8Conv(*parts, _range(held, name), window_of(link.conv))
 
 
 def _range(held: Tensors, name: str) -> Range:
