@@ -13,8 +13,8 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import build, write_changes
-from deepseek_mm.runtime.decode import torch_alone
-from deepseek_mm.runtime.quantize import count_bits
+from deepseek_mm.runtime.fast_decoder import torch_alone
+from deepseek_mm.runtime.quantization import count_bits
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from deepseek_mm.cli import plan as command
 from deepseek_mm.cli.desk import OK, USER_ERROR, Desk
 from deepseek_mm.cli.flags import config_of
 from deepseek_mm.cli.parser import build_parser
-from deepseek_mm.runtime import calibrate as measuring
-from deepseek_mm.runtime.dial import PresetResult
+from deepseek_mm.runtime import calibration as measuring
 from deepseek_mm.runtime.engines import Timing
+from deepseek_mm.runtime.quality_preset import PresetResult
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from test_runtime_quantize_fp4 import held_of
 from deepseek_mm.evaluate.quant import Apart, Judge, QuantReport, Scheme, score_decoder, won
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.language import INT8, open_int8
+from deepseek_mm.runtime.quantization.lm_files import INT8, open_int8
 from deepseek_mm.train.rows import pack
 
 FULL = Scheme(name="full", part="towers", bytes=400, share=1.0, scores={"t2i_r10": 71.4, "i2t_r10": 77.0})

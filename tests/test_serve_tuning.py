@@ -8,7 +8,7 @@ from serve_help import client_of
 from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.runtime.dial import apply_preset
+from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.services import build_services
 from deepseek_mm.services.setting_descriptions import defaults, descriptions

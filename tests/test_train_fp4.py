@@ -10,10 +10,24 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
-from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
-from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, known_by, linears, others, read_lm, tensors_of_fp4
-from deepseek_mm.runtime.quantize.latent import block_scales, init_master_weights, round_to_codes, update_codes
+from deepseek_mm.runtime.quantization.fp4 import Fp4, quantise, restore, unpack
+from deepseek_mm.runtime.quantization.fp4_master_weights import (
+    block_scales,
+    init_master_weights,
+    round_to_codes,
+    update_codes,
+)
+from deepseek_mm.runtime.quantization.lm_files import (
+    CODES,
+    FP4,
+    HEAD,
+    known_by,
+    linears,
+    others,
+    read_lm,
+    tensors_of_fp4,
+)
+from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 from deepseek_mm.train import fp4
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard

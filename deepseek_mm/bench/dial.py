@@ -17,7 +17,7 @@ from deepseek_mm.evaluate.retrieval import open_pictures, read_picture
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Question
-from deepseek_mm.runtime.dial import PRESETS, PresetResult, QualityPreset
+from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, QualityPreset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PHOTOS = 12

@@ -15,7 +15,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.evaluate.long import LongReport, long_perplexity
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.weights import MAKE, build
-from deepseek_mm.runtime.quantize import WIDE, pack_linears
+from deepseek_mm.runtime.quantization import WIDE, pack_linears
 from deepseek_mm.train.runs import long_texts, open_base, open_run
 
 KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"

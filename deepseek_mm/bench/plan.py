@@ -33,8 +33,8 @@ from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.runtime.calibrate import pass_ms
-from deepseek_mm.runtime.decode import torch_alone
+from deepseek_mm.runtime.calibration import pass_ms
+from deepseek_mm.runtime.fast_decoder import torch_alone
 from deepseek_mm.see.glance.glance import LateVisualPrompt
 from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.threads import num_cores

@@ -33,7 +33,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluate.quant import Judge, Scheme, measure_apart
     from deepseek_mm.evaluate.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
         raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
@@ -57,7 +57,7 @@ def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The language model: perplexity over held-out rows of every domain."""
     from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
+    from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows
 
@@ -84,8 +84,8 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluate.quant import Hearing, Scheme
     from deepseek_mm.evaluate.vqa import read_question_rows
-    from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
-    from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
+    from deepseek_mm.runtime.quantization.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
     if args.questions is None or args.question_images is None:
         raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
@@ -109,7 +109,7 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
 
 def file_of(args: Namespace, scheme: str) -> Path:
     """Where the file of a scheme lies."""
-    from deepseek_mm.runtime.quantize.kept import cache_file
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
 
     return args.files / f"{scheme}.safetensors" if args.files else cache_file(cache_folder(), scheme)
 

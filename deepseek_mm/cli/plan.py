@@ -12,16 +12,16 @@ from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_mm.encoders.default import PackagedSpace
-    from deepseek_mm.runtime.dial import PresetResult
     from deepseek_mm.runtime.engines import Timing
-    from deepseek_mm.runtime.planned import MachinePlan
+    from deepseek_mm.runtime.machine_plan import MachinePlan
+    from deepseek_mm.runtime.quality_preset import PresetResult
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Look, measure if asked to, decide, tell."""
-    from deepseek_mm.runtime.calibrate import read_timings
-    from deepseek_mm.runtime.dial import read_presets
-    from deepseek_mm.runtime.planned import plan_here
+    from deepseek_mm.runtime.calibration import read_timings
+    from deepseek_mm.runtime.machine_plan import plan_here
+    from deepseek_mm.runtime.quality_preset import read_presets
 
     config = config_of(args, desk)
     space = packaged_space(config, desk)
@@ -43,7 +43,7 @@ def run(args: Namespace, desk: Desk) -> int:
 def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     """That of the library. ConfigError for one that is not packaged: its towers are whole."""
     from deepseek_mm.encoders.default import PackagedSpace
-    from deepseek_mm.runtime.planned import encoder_here
+    from deepseek_mm.runtime.machine_plan import encoder_here
 
     space = desk.open_space(encoder_here(config))
     if not isinstance(space, PackagedSpace):
@@ -53,7 +53,7 @@ def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
 
 def measure(space: "PackagedSpace", planned: "MachinePlan", desk: Desk) -> None:
     """Every engine that this machine can have."""
-    from deepseek_mm.runtime.calibrate import calibrate, write_timings
+    from deepseek_mm.runtime.calibration import calibrate, write_timings
 
     timings = calibrate(space, planned.hardware, planned.folder, note=desk.note)
     desk.note(f"kept in {write_timings(planned.folder, timings)}")
@@ -62,14 +62,14 @@ def measure(space: "PackagedSpace", planned: "MachinePlan", desk: Desk) -> None:
 def measure_steps(config: Config, planned: "MachinePlan", desk: Desk) -> None:
     """Fast, balanced, best."""
     from deepseek_mm.bench.dial import measure_dial
-    from deepseek_mm.runtime.dial import write_presets
+    from deepseek_mm.runtime.quality_preset import write_presets
 
     write_presets(planned.folder, measure_dial(config, desk.load, note=desk.note))
 
 
 def page(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> str:
     """For people."""
-    from deepseek_mm.runtime.calibrate import table
+    from deepseek_mm.runtime.calibration import table
 
     plan = planned.plan
     parts = [planned.hardware.line()]

@@ -20,7 +20,7 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluate.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantize.space import STATIC, CalibrationSample, calibrate, write_space
+    from deepseek_mm.runtime.quantization.int8_space import STATIC, CalibrationSample, calibrate, write_space
 
     if not args.captions or not args.images:
         raise ConfigError(f"--captions and --images are missing: what ranges are looked at on. E.g. {COMMAND.example}")
@@ -34,9 +34,15 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
-    from deepseek_mm.runtime.quantize.kept import QuantizedFileInfo, write_quantized
-    from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
+    from deepseek_mm.runtime.quantization.fit import fit_fp4, usual_inputs
+    from deepseek_mm.runtime.quantization.lm_files import (
+        FP4,
+        full_bytes,
+        known_by,
+        tensors_of_fp4,
+        tensors_of_int8,
+    )
+    from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 
     batches = training_rows(args.corpus or cache_folder() / "corpus", args.rows)
     checkpoint = our_checkpoint(desk.note)
@@ -96,7 +102,7 @@ MAKERS: dict[str, Callable[[Namespace, Desk, Path], Path]] = {
 
 def run(args: Namespace, desk: Desk) -> int:
     """Make the file; say how large it is, and where."""
-    from deepseek_mm.runtime.quantize.kept import cache_file
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
 
     file = desk.cwd / args.out if args.out else cache_file(cache_folder(), args.scheme)
     card = MAKERS[args.scheme](args, desk, file)

@@ -39,8 +39,8 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
-from deepseek_mm.runtime.dial import PRESETS_BY_NAME
-from deepseek_mm.runtime.planned import MachinePlan
+from deepseek_mm.runtime.machine_plan import MachinePlan
+from deepseek_mm.runtime.quality_preset import PRESETS_BY_NAME
 from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source

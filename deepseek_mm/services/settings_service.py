@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import ConfigError, Conflict
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.runtime.dial import apply_preset
+from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.services.setting_descriptions import at_once, defaults, is_fixed
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import SettingsFile, Value, value_of

@@ -23,10 +23,24 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
-from deepseek_mm.runtime.quantize.kept import cache_file, write_quantized
-from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
-from deepseek_mm.runtime.quantize.latent import block_scales, init_master_weights, round_to_codes, update_codes
+from deepseek_mm.runtime.quantization.fp4 import Fp4, restore
+from deepseek_mm.runtime.quantization.fp4_master_weights import (
+    block_scales,
+    init_master_weights,
+    round_to_codes,
+    update_codes,
+)
+from deepseek_mm.runtime.quantization.lm_files import (
+    CODES,
+    FP4,
+    HEAD,
+    SCALES,
+    WHOLE,
+    linears,
+    others,
+    read_lm,
+)
+from deepseek_mm.runtime.quantization.weight_files import cache_file, write_quantized
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.lm import StageConfig, in_turn, read_rows

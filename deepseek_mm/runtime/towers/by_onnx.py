@@ -15,7 +15,7 @@ from torch import Tensor
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.towers.by_openvino import as_array
-from deepseek_mm.runtime.towers.files import make_cached, size_bytes
+from deepseek_mm.runtime.towers.engine_files import make_cached, size_bytes
 from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart
 
 ONNX_FILE = "part.onnx"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.silent import import_nncf, import_openvino
-from deepseek_mm.runtime.towers.files import SUM, make_cached, size_bytes
+from deepseek_mm.runtime.towers.engine_files import SUM, make_cached, size_bytes
 from deepseek_mm.runtime.towers.parts import OpenedPart, Run, TowerPart
 
 OPENVINO_FILE = "part.xml"  # the weights lie beside it

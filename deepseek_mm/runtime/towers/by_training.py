@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.runtime.engines import EngineRow
-from deepseek_mm.runtime.quantize.kept import cache_file, read_quantized
-from deepseek_mm.runtime.quantize.space import QAT, TRAINED
-from deepseek_mm.runtime.quantize.towers import put_chains
-from deepseek_mm.runtime.towers.files import cache_of
+from deepseek_mm.runtime.quantization.int8_space import QAT, TRAINED
+from deepseek_mm.runtime.quantization.towers import put_chains
+from deepseek_mm.runtime.quantization.weight_files import cache_file, read_quantized
+from deepseek_mm.runtime.towers.engine_files import cache_of
 from deepseek_mm.runtime.towers.parts import OpenedPart, TowerPart
 
 

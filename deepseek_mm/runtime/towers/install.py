@@ -8,7 +8,7 @@ from torch import nn
 
 from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower
-from deepseek_mm.runtime.plan import Plan
+from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.runtime.towers.by_onnx import open_onnx
 from deepseek_mm.runtime.towers.by_openvino import open_openvino
 from deepseek_mm.runtime.towers.by_torch import open_torch

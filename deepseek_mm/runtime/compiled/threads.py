@@ -1,0 +1,72 @@
+"""Threads that run the same loops side by side, and wait for each other between two stages of a token.
+
+A stage takes microseconds, so who waits looks again and again; only if it takes long does he let others have the core.
+"""
+
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from deepseek_mm.runtime.compiled.emit import (
+    ADDRESS,
+    COUNT,
+    I32,
+    I64,
+    NOTHING,
+    Builder,
+    Value,
+    int_constant,
+    llvm_function,
+)
+from deepseek_mm.runtime.compiled.jit import Array, jit
+
+SPINS = 2_000  # looks before the core is offered to others
+GONE_ON = 8  # numbers behind that of those who wait: far enough not to share a line of the cache
+
+
+class ThreadShare(NamedTuple):
+    """Which of the threads this is, and how many there are."""
+
+    rank: int
+    size: int
+
+
+@llvm_function(COUNT, ADDRESS)
+def count_up(b: Builder, address: Value) -> Value:
+    """One more, seen by all threads; returns what was there."""
+    return b.atomic_rmw("add", b.inttoptr(address, I64.as_pointer()), int_constant(1), "seq_cst")
+
+
+@llvm_function(COUNT, ADDRESS)
+def load_shared(b: Builder, address: Value) -> Value:
+    """What another thread may just have written."""
+    return b.load_atomic(b.inttoptr(address, I64.as_pointer()), "seq_cst", 8)
+
+
+@llvm_function(NOTHING)
+def yield_core(b: Builder) -> None:
+    """Whoever else wants this core may have it."""
+    b.call(_system(b, "sched_yield"), [])
+
+
+def _system(b: Builder, name: str) -> Value:
+    """A function of the C library that takes nothing."""
+    return cgutils.get_or_insert_function(b.module, ir.FunctionType(I32, []), name)
+
+
+@jit
+def wait(sync: Array, size: int) -> None:
+    """Go on when all threads are here."""
+    if size == 1:
+        return
+    here, gone_on = sync.ctypes.data, sync[GONE_ON:].ctypes.data
+    before, spins = load_shared(gone_on), 0
+    if count_up(here) == size - 1:
+        sync[0] = 0
+        count_up(gone_on)
+        return
+    while load_shared(gone_on) == before:
+        spins += 1
+        if spins > SPINS:
+            yield_core()
