@@ -24,7 +24,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from starlette.middleware import Middleware
 
-from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
@@ -39,6 +38,7 @@ from deepseek_mm.serve.startup import StartupApp
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
+from deepseek_mm.terminal import add_token
 from index import IndexProblem
 
 if TYPE_CHECKING:

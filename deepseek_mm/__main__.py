@@ -6,22 +6,47 @@ content, or a warning of rules holds), 2 an error that the user can fix, 130 Ctr
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
-from deepseek_mm.cli.desk import OK, STOPPED, USER_ERROR, Desk
-from deepseek_mm.cli.parser import build_parser
+from deepseek_mm.benchmarks import commands as benchmark_commands
+from deepseek_mm.cli import parser
+from deepseek_mm.cli.plan import plan_command
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.evaluation import commands as evaluation_commands
+from deepseek_mm.terminal import OK, STOPPED, USER_ERROR, Command, Desk
 from index import IndexProblem
+
+
+def join_commands() -> tuple[Command, ...]:
+    """Those of the product, then those of the laboratory."""
+    commands = [*parser.COMMANDS, plan_command(benchmark_commands.measure_presets)]
+
+    def register(**fields: Any) -> None:
+        commands.append(Command(**fields))
+
+    evaluation_commands.add_commands(register)
+    benchmark_commands.add_commands(register)
+    return tuple(commands)
+
+
+COMMANDS = join_commands()
+
+
+def build_parser() -> ArgumentParser:
+    """The parser of every command."""
+    return parser.build_parser(COMMANDS)
 
 
 def main(words: Sequence[str] | None = None, desk: Desk | None = None) -> int:
     """Run one command; `words` are those after the program's name. Returns the exit code."""
-    desk, parser = desk or Desk(), build_parser()
-    args = parser.parse_args(words)
+    desk, own = desk or Desk(), build_parser()
+    args = own.parse_args(words)
     if args.command is None:
-        desk.say(parser.format_help(), end="")
+        desk.say(own.format_help(), end="")
         return OK
     try:
         return int(args.command.run(args, desk))

@@ -1,6 +1,7 @@
 """What every test may ask for. Small, seeded, offline."""
 
 import os
+import re
 import signal
 from contextlib import closing
 
@@ -11,6 +12,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes test at once: more threads would wait for each other
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it puts in the background deaf to Ctrl-C,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and the programs that tests interrupt would inherit that
+
+LABORATORY = re.compile(r"test_(benchmarks|evaluation|experiments|train|training|main_eval|main_quantize)(_\w+)?\.py")
 
 
 @pytest.fixture
@@ -31,9 +34,12 @@ def pytest_collection_modifyitems(items):
     """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone.
 
     A browser, a server and four test processes share two cores in `make test`: what fails in the browser there is tried
-    once more, and named in the summary as RERUN. `make campaign` and STRICT=1 give no second try.
+    once more, and named in the summary as RERUN. `make campaign` and STRICT=1 give no second try. What belongs to the
+    laboratory carries the marker `lab`, by the name of its file: `make test ARGS="-m 'not lab'"` leaves it out.
     """
     for item in items:
+        if LABORATORY.fullmatch(item.path.name):
+            item.add_marker("lab")
         if item.get_closest_marker("browser") and not (os.environ.get("CAMPAIGN") or os.environ.get("STRICT")):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if any(mark.kwargs.get("only") for mark in item.iter_markers("campaign")) and not os.environ.get("CAMPAIGN"):

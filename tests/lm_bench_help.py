@@ -6,9 +6,8 @@ import torch
 from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.bench.lm_open import Model
-from deepseek_mm.bench.lm_sizes import LMSizes
-from deepseek_mm.bench.result import Setting, Sizes
+from deepseek_mm.benchmarks.lm_models import BenchModel
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes, LMSizes
 from deepseek_mm.config import Config, LMConfig
 
 FEW = LMSizes(
@@ -24,17 +23,17 @@ FEW = LMSizes(
     rounds=2,
     expected=(32, 64),
 )
-FEW_MOE = Sizes(moe_times=1, moe_layers=1, moe_tokens=8, moe_steps=2, moe_rounds=1)
+FEW_MOE = BenchSizes(moe_times=1, moe_layers=1, moe_tokens=8, moe_steps=2, moe_rounds=1)
 
 
-def save_deep(folder: Path) -> Model:
+def save_deep(folder: Path) -> BenchModel:
     """Its experts are not trained."""
     torch.manual_seed(0)
     config = tiny_llama().config.to_dict() | {"num_hidden_layers": 6, "hidden_size": 64, "head_dim": 16}
-    return Model(folder=save_tiny(folder, LlamaForCausalLM(LlamaConfig(**config)).bfloat16()), changes=None)
+    return BenchModel(folder=save_tiny(folder, LlamaForCausalLM(LlamaConfig(**config)).bfloat16()), changes=None)
 
 
-def setting_of(folder: Path, **more: object) -> Setting:
+def setting_of(folder: Path, **more: object) -> BenchSetting:
     """Notes go into `folder`/notes."""
 
     def note(line: str) -> None:
@@ -42,7 +41,7 @@ def setting_of(folder: Path, **more: object) -> Setting:
             file.write(f"{line}\n")
 
     config = Config(lm=LMConfig(name=str(folder / "model")))
-    return Setting(
+    return BenchSetting(
         folder=folder,
         note=note,
         config=config,

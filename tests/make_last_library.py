@@ -19,12 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from deepseek_mm.jobs.nouns import Asked, SetAside
 
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.jobs.records import SetAside
 from deepseek_mm.records import Answer, Check, Citation, Question
+from deepseek_mm.see.reader.asked import QuestionBatch
 from index import Label, Region, Source, Symbol
 from index.store import RegionStore
 
@@ -100,7 +101,7 @@ def fill_jobs(path: Path) -> None:
         task.fail("/photos/torn.jpg", "it is torn")
         task.finish("done", "1 photo")
         jobs.add("watch", {"folder": "/photos"}, title="Watch /photos")
-        jobs.add("ask", {"text": "what flies?"}, asked=Asked(by="anna", key="k1", bulk=True))
+        jobs.add("ask", {"text": "what flies?"}, asked=QuestionBatch(by="anna", key="k1", bulk=True))
         jobs.put_aside(SetAside(path="/photos/huge.png", size_bytes=9, modified_ns=5, limits="1", reason="Too large."))
 
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluate.asking import Shelf
-from deepseek_mm.evaluate.pretend import pretend_photos, read_names
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.evidence_questions import QuestionGenerator
+from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.corpus.items import Sources
 
 SCENES = (
@@ -37,8 +37,10 @@ def rows(count: int = 24) -> list[CaptionRow]:
     return made
 
 
-def shelf(count: int = 24) -> Shelf:
-    return Shelf(list(pretend_photos(rows(count), read_names())), ["zebra", "loom", "submarine", "harp"], Config())
+def shelf(count: int = 24) -> QuestionGenerator:
+    return QuestionGenerator(
+        list(make_paper_photos(rows(count), read_names())), ["zebra", "loom", "submarine", "harp"], Config()
+    )
 
 
 def sources(folder: Path, *, num_photos: int = 60) -> Sources:

@@ -14,7 +14,6 @@ from line_help import build, paint, put
 from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import COMMAND_LINE
 from deepseek_mm.cli.ask_server import ServerGone, ask_server, read_events
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.records import Question
 from deepseek_mm.serve.api import build_api
@@ -22,6 +21,7 @@ from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.local_server import announce_server, find_server
 from deepseek_mm.serve.start import listening, server_of
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.terminal import Desk
 
 WAIT_S = 60
 TOKEN = "t" * 43

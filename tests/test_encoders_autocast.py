@@ -11,7 +11,7 @@ from fakes import picture
 from plan_help import planned_in
 from torch import nn
 
-from deepseek_mm.bench.plan import in_full
+from deepseek_mm.benchmarks.plan import compute_in_fp32
 from deepseek_mm.encoders.autocast import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.load import small_nets
@@ -42,7 +42,7 @@ def test_work_in_another_thread_computes_with_the_numbers_of_who_asked():
             return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
 
     with ThreadPoolExecutor(1) as other:
-        with in_full():
+        with compute_in_fp32():
             assert other.submit(keep_dtype(dtype)).result() is torch.float32
         assert other.submit(dtype).result() is torch.bfloat16  # the thread has its own again
         assert other.submit(keep_dtype(dtype)).result() is torch.bfloat16

@@ -9,12 +9,12 @@ from fakes import ColourSpace
 from tiny_lm import tiny_llama, tiny_tokenizer
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import Config, LMConfig, SeeConfig
 from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
 from deepseek_mm.hub import FILE, Revisions, fetch, is_hub_name, split_revision
 from deepseek_mm.lm import open_generator
 from deepseek_mm.load import load
+from deepseek_mm.terminal import Desk
 
 OLD, NEW = "0" * 39 + "a", "0" * 39 + "b"
 NAME = "some/speaker"

@@ -11,11 +11,11 @@ from tiny_lm import save_tiny
 from tiny_vlm import Leans, Recites, save_vlm, tiny_vlm
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.records import Question
+from deepseek_mm.terminal import Desk
 
 KITE = picture("green", patch="red")
 

@@ -1,6 +1,7 @@
 """Imports point downwards. This file is the architecture; the rest is detail."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,10 @@ ROOT = Path(__file__).parent.parent
 # Highest floor first. A unit may import any lower floor; units that share a floor are strangers.
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
-    ("deepseek_mm.cli",),
-    ("deepseek_mm.bench",),
-    ("ui", "deepseek_mm.serve"),
+    ("deepseek_mm.cli", "laboratory"),
+    ("ui", "deepseek_mm.serve", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.load",),
-    ("deepseek_mm.train",),
-    ("deepseek_mm.evaluate",),
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library", "deepseek_mm.rag.pointing", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
@@ -79,7 +77,17 @@ FLOORS = (
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}
 FACADE = "deepseek_mm"  # its __init__ re-exports the public names
-LAB = "deepseek_mm.experiments"  # may import anything; nothing may import it
+LABORATORY = (  # one unit: its packages may import each other and the product, never the command line
+    "deepseek_mm.benchmarks",
+    "deepseek_mm.evaluation",
+    "deepseek_mm.experiments",
+    "deepseek_mm.train",
+)
+EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
+UNTIL_TRAIN_MOVES = {
+    "deepseek_mm.cli.continual",
+    "deepseek_mm.cli.train",
+}  # go into the laboratory with the verb `train`
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
@@ -105,16 +113,31 @@ def inside(module: str, unit: str) -> bool:
 
 
 def unit_of(module: str) -> str | None:
+    if any(inside(module, package) for package in LABORATORY):
+        return "laboratory"
     return max((unit for unit in HEIGHT if inside(module, unit)), key=len, default=None)
+
+
+def texts() -> dict[str, str]:
+    """Every module of ours -> its text."""
+    paths = [ROOT / "app.py", *(p for top in ("deepseek_mm", "ui", "index") for p in (ROOT / top).rglob("*.py"))]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return {name: path.read_text() for name, path in zip(names, paths, strict=True)}
+
+
+TEXTS = texts()
+
+
+def strings_in(text: str) -> list[str]:
+    nodes = ast.walk(ast.parse(text))
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def imports() -> dict[str, set[str]]:
     """Every module of ours -> the modules it names in import statements."""
     found = {}
-    paths = [ROOT / "app.py", *(p for top in ("deepseek_mm", "ui", "index") for p in (ROOT / top).rglob("*.py"))]
-    for path in paths:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        nodes = list(ast.walk(ast.parse(path.read_text())))
+    for module, text in TEXTS.items():
+        nodes = list(ast.walk(ast.parse(text)))
         found[module] = {
             name
             for node in nodes
@@ -130,7 +153,7 @@ EDGES = sorted((here, there) for here, targets in IMPORTS.items() for there in t
 
 
 def test_every_module_has_a_floor():
-    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS and not inside(m, LAB)] == []
+    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS] == []
 
 
 def test_imports_point_downwards():
@@ -138,7 +161,21 @@ def test_imports_point_downwards():
         f"{here} must not import {there}"
         for here, there in EDGES
         if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
+        if here not in UNTIL_TRAIN_MOVES
     ] == []
+
+
+def test_only_the_start_of_the_command_line_knows_the_laboratory():
+    users = {here for here, there in EDGES if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
+    assert users - UNTIL_TRAIN_MOVES == {"deepseek_mm.__main__"}
+
+
+def test_no_text_of_the_product_names_a_module_of_the_laboratory():
+    """So nothing is imported from it by its name either."""
+    dotted = re.compile(rf"({'|'.join(map(re.escape, LABORATORY))})(\.\w+)+")
+    namers = {module for module, text in TEXTS.items() if any(map(dotted.fullmatch, strings_in(text)))}
+    assert {m for m in namers if unit_of(m) != "laboratory"} - UNTIL_TRAIN_MOVES == set()
+    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.train.align")'))) == ["deepseek_mm.train.align"]
 
 
 def test_the_front_door_is_for_guests():
@@ -186,7 +223,7 @@ def test_a_way_past_the_services_is_seen(text, name):
 
 
 def test_nothing_imports_an_experiment():
-    assert [(h, t) for h, t in EDGES if inside(t, LAB) and not inside(h, LAB)] == []
+    assert [(h, t) for h, t in EDGES if inside(t, EXPERIMENTS) and not inside(h, EXPERIMENTS)] == []
 
 
 def test_the_index_knows_storage_and_nothing_else_of_ours():

@@ -4,12 +4,18 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from deepseek_mm.lm.own import OwnModel
-from deepseek_mm.lm.tally import Tallied, Tally
 
 from deepseek_mm.errors import LibraryError, ModelFailed
 from deepseek_mm.lm.backends.late_model import LateModel
-from deepseek_mm.lm.generator import Sampled, Traced, Witness, Writes
+from deepseek_mm.lm.backends.own_model import OwnModel
+from deepseek_mm.lm.generator import (
+    CountingGenerator,
+    EngineStats,
+    SamplingGenerator,
+    TextCompleter,
+    TracingGenerator,
+    YesNoModel,
+)
 from deepseek_mm.records import Message
 
 HELLO = [Message(role="user", text="hello")]
@@ -24,7 +30,7 @@ class Speaker:
         yield from (messages[0].text, str(max_tokens))
 
     def tally(self):
-        return Tally(written_tokens=3)
+        return EngineStats(written_tokens=3)
 
 
 def late(opens):
@@ -38,7 +44,7 @@ def said(model):
 def test_name_and_numbers_are_told_without_opening_and_the_first_question_opens_it():
     opened = []
     model = late(lambda: opened.append(1) or Speaker())
-    assert (model.name, model.fingerprint, model.sees, model.tally()) == ("late", "f" * 64, False, Tally())
+    assert (model.name, model.fingerprint, model.sees, model.tally()) == ("late", "f" * 64, False, EngineStats())
     assert not opened
     assert said(model) == ["hello", "5"]
     assert model.tally().written_tokens == 3
@@ -80,6 +86,6 @@ def test_it_fills_what_the_model_itself_fills():
     model = late(Speaker)
     wanted = {name for name in vars(OwnModel) if not name.startswith("_")} | {"name", "fingerprint"}
     assert wanted <= {name for name in dir(model) if not name.startswith("_")}
-    for protocol in (Sampled, Traced, Writes, Tallied):
+    for protocol in (SamplingGenerator, TracingGenerator, TextCompleter, CountingGenerator):
         assert isinstance(model, protocol), protocol
-    assert not isinstance(model, Witness)
+    assert not isinstance(model, YesNoModel)

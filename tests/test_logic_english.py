@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from deepseek_mm.evaluate.scenes import KINDS, ask, make
+from deepseek_mm.evaluation.scene_painter import make_scene
+from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 
@@ -64,8 +65,8 @@ def test_what_stands_last_belongs_to_the_thing_named_last():
 def test_every_question_about_a_scene_on_paper_is_understood(kind):
     draw = Random(kind)
     for _ in range(40):
-        made = make(draw)
-        asked = ask(made, kind, draw)
+        made = make_scene(draw)
+        asked = make_question(made, kind, draw)
         program = program_of(asked.question)
         assert program is not None, asked.question
         assert run(program, made.scene).answer == asked.answer, asked.question

@@ -16,13 +16,12 @@ from fakes import picture
 from rag_house import build, paint, put
 
 import deepseek_mm
-from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.parser import COMMANDS
+from deepseek_mm.__main__ import COMMANDS, main
 from deepseek_mm.cli.search import line
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.records import Answer, Citation, Found, Match, Query, Question
+from deepseek_mm.terminal import Desk
 from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source, Symbol
 
 ROOT = Path(__file__).parent.parent

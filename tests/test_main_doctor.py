@@ -11,9 +11,9 @@ import pytest
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli import probes
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.doctor import examine
 from deepseek_mm.config import Config
+from deepseek_mm.terminal import Desk
 
 
 def states(findings) -> dict[str, str]:

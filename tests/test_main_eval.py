@@ -12,7 +12,7 @@ from paper import rows
 from rag_house import build
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
+from deepseek_mm.terminal import Desk
 
 ROOT = Path(__file__).parent.parent
 SCORES = ["t2i_r1", "t2i_r5", "t2i_r10", "i2t_r1", "i2t_r5", "i2t_r10", "images", "captions"]

@@ -9,8 +9,8 @@ from lm_help import shard
 from tiny_lm import save_tiny
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.terminal import Desk
 from deepseek_mm.train.corpus import DOMAINS, Document
 from deepseek_mm.train.corpus.shards import shard_file, write_shard
 from deepseek_mm.train.journal import Journal
@@ -72,15 +72,6 @@ def test_needles_are_looked_for_and_drawn_where_pictures_go(house):
     assert [(each["model"], each["depth"]) for each in found] == [("base", 0.0), ("base", 1.0)]
     assert (house / "docs" / "lm_needle.png").stat().st_size > 0
     assert "base: 250 tokens, depth 100%" in err
-
-
-def test_links_are_cut_at_several_thresholds(house):
-    code, out, _ = evaluate(house, "--measure", "pruning", "--lengths", "64", "--texts", "1", "--json")
-    cuts = json.loads(out)["pruning"]["cuts"]
-    assert code == 0
-    assert [(cut["kind"], cut["threshold"]) for cut in cuts] == [
-        (kind, threshold) for kind in ("text", "code") for threshold in (0.0, 0.001, 0.01, 0.1)
-    ]
 
 
 def test_a_comparison_without_anything_to_compare_is_a_users_error(house):

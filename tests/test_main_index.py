@@ -18,8 +18,6 @@ from fakes import BlankPaper, ColourSpace, picture
 from slow_ingest import SlowSpace
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.meter import Meter, sentence
 from deepseek_mm.config import Config
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs
@@ -29,6 +27,7 @@ from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.terminal import Desk, Meter, sentence
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("red", "green", "blue", "yellow")
@@ -168,7 +167,7 @@ def test_a_store_of_other_weights_under_the_same_name_is_set_aside_and_its_files
 SLOW = """
 import sys
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
+from deepseek_mm.terminal import Desk
 from slow_ingest import SlowSpace
 from test_main_index import assemble
 sys.exit(main(sys.argv[1:], Desk(load=lambda config, progress: assemble(config, SlowSpace(seconds=0.2)))))

@@ -5,9 +5,9 @@ import io
 import pytest
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.terminal import Desk
 
 
 def told(folder, *words):

@@ -18,7 +18,6 @@ from starlette.testclient import TestClient
 import app
 from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.probes import data_folder
 from deepseek_mm.errors import Conflict, DeepSeekMMError
 from deepseek_mm.history import History
@@ -28,6 +27,7 @@ from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.records import Query, Question
 from deepseek_mm.storage.errors import StoreUnmerged
 from deepseek_mm.storage.read_only import address_of, copy_read_only, is_read_only
+from deepseek_mm.terminal import Desk
 from index import IndexProblem
 from index.errors import StoreReadOnly
 from ui.layout import head_for

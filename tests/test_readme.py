@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
-from deepseek_mm.cli.parser import COMMANDS, build_parser
+from deepseek_mm.__main__ import COMMANDS, build_parser, main
+from deepseek_mm.terminal import Desk
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ import torch
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.evaluate.retrieval import CaptionRow, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantization.int8_space import (
     STATIC,
     CalibrationSample,
@@ -42,7 +42,7 @@ def made():
 def file(made, tmp_path_factory):
     space, recipe, sample = made
     path = tmp_path_factory.mktemp("q") / "towers-int8.safetensors"
-    write_space(path, space, recipe, scheme=STATIC, calibrated=sample.told, made="a test")
+    write_space(path, space, recipe, scheme=STATIC, calibrated=sample.description, made="a test")
     return path
 
 

@@ -6,11 +6,11 @@ import pytest
 from towers_help import TinySpace
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.retrieval import CaptionRow, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.calibration import calibrate
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.hardware import Hardware
-from deepseek_mm.runtime.quantization import int8_space as quantised
+from deepseek_mm.runtime.quantization import space as quantised
 from deepseek_mm.runtime.quantization.int8_space import QAT, CalibrationSample, write_space
 from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.runtime.towers.engine_files import engines_folder

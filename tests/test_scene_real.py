@@ -8,8 +8,8 @@ from random import Random
 import pytest
 from PIL import Image
 
-from deepseek_mm.evaluate.scenes import KINDS, ask, make
-from deepseek_mm.evaluate.scenes.draw import draw
+from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
+from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.records import Question
 
 pytestmark = pytest.mark.slow
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def made():
     chance = Random("a scene of its own")
-    return [make(chance) for _ in range(4)]
+    return [make_scene(chance) for _ in range(4)]
 
 
 def test_questions_about_a_painted_scene_are_answered_by_programs(shipped, made):
     chance, right, total = Random("asked"), 0, 0
     for scene in made:
-        picture = draw(scene)
-        asked = [ask(scene, kind, chance) for kind in KINDS]
+        picture = draw_scene(scene)
+        asked = [make_question(scene, kind, chance) for kind in KINDS]
         verdicts = shipped.decide_many([(one.question, picture) for one in asked])
         assert all(verdict.said[0].by == "program" for verdict in verdicts)
         right += sum(verdict.answer == one.answer for verdict, one in zip(verdicts, asked, strict=True))
@@ -34,7 +34,7 @@ def test_questions_about_a_painted_scene_are_answered_by_programs(shipped, made)
 
 
 def test_its_solids_are_boxes_and_the_program_agrees_with_the_answer(shipped, made):
-    picture = draw(made[0])
+    picture = draw_scene(made[0])
     answer = shipped.ask(Question(text="How many things are there?", image=picture, image_name="scene.png"))
     assert answer.verdict.answer == str(len(made[0].things))
     assert answer.worked.agrees == "agrees"
@@ -45,7 +45,7 @@ def test_its_solids_are_boxes_and_the_program_agrees_with_the_answer(shipped, ma
 
 
 def test_what_a_scene_shows_is_described_and_a_photo_is_no_scene(shipped, made):
-    shown = Question(text="What is in this picture?", image=draw(made[0]), image_name="scene.png")
+    shown = Question(text="What is in this picture?", image=draw_scene(made[0]), image_name="scene.png")
     answer = shipped.ask(shown)
     assert answer.verdict is None
     assert "drawn solids" in answer.text

@@ -9,8 +9,8 @@ from PIL import Image
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.evaluate.pointing import ALL
-from deepseek_mm.evaluate.regions import inside
+from deepseek_mm.evaluation.pointing_game import ALL
+from deepseek_mm.evaluation.regions import is_inside
 from deepseek_mm.rag.program import Thing
 from deepseek_mm.see.learned import read_learned
 from deepseek_mm.see.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
@@ -92,7 +92,7 @@ def test_a_space_without_a_classifier_points_at_nothing():
 def test_the_middle_of_the_place_lies_on_the_thing(pointer, name, asked, box):
     (place,) = pointer.point_many(photo(name), [asked])
     assert place is not None
-    assert inside(middle(place), (box,))
+    assert is_inside(middle(place), (box,))
 
 
 def test_several_things_are_found_in_order_and_a_colour_that_is_not_there_has_no_place(pointer):

@@ -14,7 +14,7 @@ import pytest
 from bad_requests import FAMILIES, Bad, bad_requests
 from line_help import heard, serving_house, status_of
 
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 
 NUMBER = 1_000 if os.environ.get("CAMPAIGN") else 100
 GROWTH_MB = 40.0

@@ -10,13 +10,13 @@ from serve_help import As
 from starlette.testclient import TestClient
 from test_learning import learn
 
+from deepseek_mm.__main__ import build_parser
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.learning import WORDS
-from deepseek_mm.cli.parser import build_parser
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.terminal import Desk
 
 
 @pytest.fixture

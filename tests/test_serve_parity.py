@@ -14,9 +14,9 @@ import pytest
 from rag_house import build
 
 import deepseek_mm
+from deepseek_mm.__main__ import COMMANDS
 from deepseek_mm.cli.history import WORDS as HISTORY
 from deepseek_mm.cli.library import WORDS as LIBRARY
-from deepseek_mm.cli.parser import COMMANDS
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.services import Services

@@ -10,7 +10,7 @@ from torch import nn
 
 from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.aligner import AlignConfig, Aligner, align, group_of, schedule
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.journal import Journal

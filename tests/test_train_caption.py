@@ -8,9 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.evaluate.caption import evaluate_captions
-from deepseek_mm.evaluate.caption_scores import cider
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.captions import cider, evaluate_captions
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.caption.captioner import Caption
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.train import caption as trainer

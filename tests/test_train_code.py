@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.functions import Function
+from deepseek_mm.evaluation.code_search import Function
 from deepseek_mm.parse.packages import LEAST_CHARS, Package
 from deepseek_mm.train import code
 from deepseek_mm.train.code.choose import choose_share

@@ -9,7 +9,7 @@ from paper import shelf, sources
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.answers import weighed
+from deepseek_mm.evaluation.answers import weigh_answer
 from deepseek_mm.rag.phrasing import named_again
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
@@ -27,10 +27,10 @@ def asked(kind, count=40):
 @pytest.mark.parametrize("kind", ["answerable", "unanswerable", "counting", "which"])
 def test_every_sentence_that_is_learned_is_grounded_and_cites_what_it_rests_on(kind):
     for one in asked(kind):
-        said = weighed(answer_of(one, Config(), Random(1)), one, Config())
+        said = weigh_answer(answer_of(one, Config(), Random(1)), one, Config())
         assert all(said.kept), said.text
         assert (said.precision, said.recall) == (1.0, 1.0), said.text
-        assert said.refused == (kind == "unanswerable"), said.text
+        assert said.is_refusal == (kind == "unanswerable"), said.text
 
 
 def test_the_words_vary_and_seldom_are_the_program_s_own():

@@ -5,7 +5,7 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration
 from deepseek_mm.train.labels import ENOUGH, background, fit_curve, fit_labels, mentions, save_labels
 

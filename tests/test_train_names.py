@@ -7,7 +7,7 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.learned import read_learned
 from deepseek_mm.train.names import (
     SHELVED,

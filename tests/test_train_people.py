@@ -9,8 +9,8 @@ from fakes import picture
 from torch import nn
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.regions import BoxRow
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.boxes import is_for_testing, pictures_in
 from deepseek_mm.train.people import (
     MAPS,

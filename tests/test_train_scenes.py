@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from deepseek_mm.cli.train import COMMAND
-from deepseek_mm.evaluate.scenes import make
-from deepseek_mm.evaluate.scenes.score import evaluate_scenes
+from deepseek_mm.evaluation.scene_painter import make_scene
+from deepseek_mm.evaluation.scene_questions import evaluate_scenes
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
@@ -46,7 +46,7 @@ def saying(scenes):
 
 
 def test_a_map_that_says_what_is_there_costs_nothing_and_every_error_costs():
-    scenes = [make(Random(n)) for n in range(4)]
+    scenes = [make_scene(Random(n)) for n in range(4)]
     told_BGGO, target = saying(scenes)
     assert float(finder_loss(told_BGGO, target)["loss"]) < 0.01
     for change in (0, 1, 3, 4):
@@ -57,7 +57,7 @@ def test_a_map_that_says_what_is_there_costs_nothing_and_every_error_costs():
 
 def test_a_finder_that_knows_answers_everything_with_programs():
     chance = Random(5)
-    scenes = [make(chance) for _ in range(6)]
+    scenes = [make_scene(chance) for _ in range(6)]
 
     class Knowing(torch.nn.Module):
         def forward(self, pixels_BCSS):

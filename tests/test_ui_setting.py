@@ -12,9 +12,9 @@ from rag_house import build
 
 from deepseek_mm import Config, SettingsFile, build_services
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.rag.search import Measured
+from deepseek_mm.terminal import Desk
 from ui.setting import AT_START, Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH
 

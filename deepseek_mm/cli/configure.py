@@ -3,9 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, settings_of
 from deepseek_mm.settings import describe
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, settings_of
 
 
 def run(args: Namespace, desk: Desk) -> int:

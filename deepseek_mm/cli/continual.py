@@ -7,8 +7,8 @@ sample that is shipped for replay. `--experiment` learns five domains in a row i
 import argparse
 from pathlib import Path
 
-from deepseek_mm.cli.desk import Desk
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.terminal import Desk
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

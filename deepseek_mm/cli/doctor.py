@@ -5,9 +5,8 @@ from dataclasses import asdict
 from itertools import chain
 
 from deepseek_mm.cli import probes
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of
 
 
 def examine(config: Config) -> list[probes.Finding]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.desk import NOTHING, OK, Desk
+from deepseek_mm.terminal import NOTHING, OK, Desk
 
 if TYPE_CHECKING:
     from deepseek_mm.cli.library import Shelves

@@ -11,11 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, OURS, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
+from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.history import Conversation, History

@@ -14,11 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, tell_failures, working
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job

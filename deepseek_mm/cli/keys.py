@@ -4,9 +4,8 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.keys import Key, Keys

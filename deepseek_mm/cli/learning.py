@@ -5,12 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, OURS, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
-from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.storage.files import parse_json, read_lines
+from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of, finish, tell_failures, working
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.health import health
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
-from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadQuestion, Conflict
 from deepseek_mm.shapes import job_shape
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, tell_failures, working
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
@@ -191,7 +189,7 @@ WORDS = {
 
 def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
-    from index.known import known_paths
+    from index.stored_paths import known_paths
 
     chosen("library", args.word, {"list": LIST}, args.what)
     paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))

@@ -10,9 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.services.answer_service import AnswerService

@@ -2,11 +2,10 @@
 
 from argparse import ArgumentParser, Namespace
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 
 def list_all(args: Namespace, config: Config, desk: Desk) -> int:

@@ -1,14 +1,13 @@
-"""The words of the command line. Building the parser loads no torch: help is there at once."""
+"""The commands of the product, and the parser of any. Building it loads no torch: help is there at once."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from importlib import import_module
 
 from deepseek_mm.cli import (
     ask,
-    bench,
     configure,
     doctor,
-    evaluate,
     history,
     index,
     keys,
@@ -16,37 +15,36 @@ from deepseek_mm.cli import (
     library,
     mcp,
     models,
-    plan,
-    quantize,
     rules,
     search,
     serve,
     train,
 )
+from deepseek_mm.terminal import Command
 
 PROGRAM = "python -m deepseek_mm"
-COMMANDS = tuple(
+COMMANDS: tuple[Command, ...] = tuple(
     module.COMMAND
     for module in (
         *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
-        *(plan, models, evaluate, bench, train, quantize, doctor, configure),
+        *(models, train, doctor, configure),
     )
 )
 
 
-def build_parser() -> ArgumentParser:
+def build_parser(commands: Sequence[Command] = COMMANDS) -> ArgumentParser:
     """One subparser a command; `command` of the parsed words is the one that was named, or None."""
     parser = ArgumentParser(
         prog=PROGRAM,
         description="Ask your photos: answers that cite the regions they rest on, on your own machine.",
-        epilog=f"example:\n  {COMMANDS[0].example}\n\nThe page is started with: make run",
+        epilog=f"example:\n  {commands[0].example}\n\nThe page is started with: make run",
         formatter_class=RawDescriptionHelpFormatter,
     )
     version = import_module("deepseek_mm").__version__
     parser.add_argument("--version", action="version", version=f"deepseek-mm {version}")
     parser.set_defaults(command=None)
     words = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
+    for command in commands:
         own = words.add_parser(
             command.name,
             help=command.help,

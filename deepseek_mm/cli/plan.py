@@ -1,27 +1,30 @@
 """`plan`: what computes what on this machine and why; `--calibrate` measures the engines first, `--dial` its steps."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.encoders.default import PackagedSpace
+    from deepseek_mm.rag.assistant import Assistant
     from deepseek_mm.runtime.engines import Timing
     from deepseek_mm.runtime.machine_plan import MachinePlan
     from deepseek_mm.runtime.quality_preset import PresetResult
 
+MeasurePresets = Callable[[Config, Callable[..., "Assistant"], Callable[[str], None]], "list[PresetResult]"]
 
-def run(args: Namespace, desk: Desk) -> int:
+
+def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
     """Look, measure if asked to, decide, tell."""
     from deepseek_mm.runtime.calibration import read_timings
     from deepseek_mm.runtime.machine_plan import plan_here
-    from deepseek_mm.runtime.quality_preset import read_presets
+    from deepseek_mm.runtime.quality_preset import read_presets, write_presets
 
     config = config_of(args, desk)
     space = packaged_space(config, desk)
@@ -31,7 +34,7 @@ def run(args: Namespace, desk: Desk) -> int:
         planned = plan_here(config, space, cache=cache_folder(), hardware=planned.hardware)
     del space  # the dial opens houses of its own
     if args.dial:
-        measure_steps(config, planned, desk)
+        write_presets(planned.folder, measure_presets(config, desk.load, desk.note))
     timings, steps = read_timings(planned.folder), read_presets(planned.folder)
     if args.json:
         desk.give(shape(planned, timings, steps))
@@ -57,14 +60,6 @@ def measure(space: "PackagedSpace", planned: "MachinePlan", desk: Desk) -> None:
 
     timings = calibrate(space, planned.hardware, planned.folder, note=desk.note)
     desk.note(f"kept in {write_timings(planned.folder, timings)}")
-
-
-def measure_steps(config: Config, planned: "MachinePlan", desk: Desk) -> None:
-    """Fast, balanced, best."""
-    from deepseek_mm.bench.dial import measure_dial
-    from deepseek_mm.runtime.quality_preset import write_presets
-
-    write_presets(planned.folder, measure_dial(config, desk.load, note=desk.note))
 
 
 def page(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> str:
@@ -107,10 +102,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="plan",
-    help="tell what computes what on this machine, and why",
-    example="python -m deepseek_mm plan --calibrate",
-    add=add,
-    run=run,
-)
+def plan_command(measure_presets: MeasurePresets) -> Command:
+    """The command; the laboratory measures the presets for `--dial`, and is handed over."""
+    return Command(
+        name="plan",
+        help="tell what computes what on this machine, and why",
+        example="python -m deepseek_mm plan --calibrate",
+        add=add,
+        run=partial(run, measure_presets=measure_presets),
+    )

@@ -3,12 +3,11 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.shapes import found_shape
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, settings_of
 from index import Filter, Region
 from index.region import at_lines
 

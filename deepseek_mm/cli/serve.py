@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
 
-from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, add_token, flags_of, settings_of
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, flags_of, settings_of
 
 
 def run(args: Namespace, desk: Desk) -> int:

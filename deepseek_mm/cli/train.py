@@ -3,7 +3,7 @@
 from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
 
-from deepseek_mm.cli.desk import Command, Desk
+from deepseek_mm.terminal import Command, Desk
 
 TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(args), and an example of its words
     "align": ("deepseek_mm.train.align", "--data captions.jsonl --images photos --out runs/align"),

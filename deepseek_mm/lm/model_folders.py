@@ -9,8 +9,7 @@ from pathlib import Path
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
-from deepseek_mm.lm.backends.packaged_gguf import convert_once, packaged_gguf
-from deepseek_mm.lm.convert import digest_of
+from deepseek_mm.lm.backends.packaged_gguf import convert_once, digest_of, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
 EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 FILE = "server.json"
 MODE = 0o600
@@ -64,7 +63,7 @@ def announce_server(folder: Path, sock: socket.socket, config: Config) -> Iterat
     file = folder / FILE
     try:
         if server is not None:
-            write_whole(file, json.dumps(asdict(server)).encode(), mode=MODE)
+            atomic_write(file, json.dumps(asdict(server)).encode(), mode=MODE)
     except LibraryError:  # commands then answer by themselves
         server = None
     if server is None:

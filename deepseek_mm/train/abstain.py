@@ -17,7 +17,7 @@ from tqdm import tqdm
 from deepseek_mm.config import Config
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.tags import read_groups
-from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
 from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import FILE, save_certainty
@@ -101,7 +101,7 @@ class Looker:
     def look(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> Told:
         """At most `most` photos, chosen evenly."""
         names = sorted(texts)[:: max(1, len(texts) // self.most)][: self.most]
-        paths = open_pictures(folder, names)
+        paths = find_pictures(folder, names)
         sights = self.eyes.see_many(pictures(paths))
         shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
         ids = [self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]

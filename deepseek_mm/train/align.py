@@ -19,11 +19,11 @@ from tqdm import tqdm
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import (
+from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
     RetrievalReport,
     evaluate_retrieval,
-    open_pictures,
+    find_pictures,
     read_caption_rows,
     read_picture,
 )
@@ -85,7 +85,7 @@ def write_weights(file: Path, before: dict[str, Tensor], after: dict[str, Tensor
 
 def _fit_words(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, file: Path) -> None:
     _say(f"fitting the vocabulary's curves on {len(rows)} photos")
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     looks = list(tqdm(space.look_many(read_picture(p) for p in paths), total=len(rows), unit="photo", file=sys.stderr))
     try:
         save_labels(file, space, fit_labels(space, looks, rows, read_names()))

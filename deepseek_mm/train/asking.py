@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from deepseek_mm.evaluate.presence import NOUNS, PLACES, nouns_in, one_of, words_in
+from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
 from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
 from deepseek_mm.rag.program.words import plural, with_article
 
@@ -79,30 +79,36 @@ class Told:
 
 def told_by(captions: Sequence[str]) -> Told:
     """Read the captions of a photo."""
-    lines = [" ".join(words_in(caption)) for caption in captions]
-    words = [[one_of(word) for word in line.split()] for line in lines]
+    lines = [" ".join(split_words(caption)) for caption in captions]
+    words = [[canonical_noun(word) for word in line.split()] for line in lines]
     pairs = [pair for line in words for pair in zip(line, line[1:], strict=False)]
     plain = [pair for line in lines for pair in zip(line.split(), line.split()[1:], strict=False)]
-    doing = [(one_of(m["who"]), m["verb"], one_of(m["what"] or "")) for line in lines for m in PAIRS.finditer(line)]
+    doing = [
+        (canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or ""))
+        for line in lines
+        for m in PAIRS.finditer(line)
+    ]
     return Told(
         text=" . ".join(" ".join(line) for line in words),
-        nouns=nouns_in(captions),
+        nouns=find_nouns(captions),
         coloured=frozenset((b, COLOURS[a]) for a, b in pairs if a in COLOURS and b in NOUNS),
         counted=frozenset(
-            (one_of(b), NUMBERS[a]) for a, b in plain if a in NUMBERS and one_of(b) in NOUNS and a != "one"
+            (canonical_noun(b), NUMBERS[a])
+            for a, b in plain
+            if a in NUMBERS and canonical_noun(b) in NOUNS and a != "one"
         ),
         single=single_in(lines),
         doing=frozenset(each for each in doing if each[1] not in NO_VERBS.split()),
-        worn=frozenset(one_of(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
-        places=frozenset(one_of(w) for line in lines for w in PLACE.findall(line)) & PLACES,
+        worn=frozenset(canonical_noun(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
+        places=frozenset(canonical_noun(w) for line in lines for w in PLACE.findall(line)) & PLACES,
     )
 
 
 def single_in(lines: Sequence[str]) -> frozenset[str]:
     """Nouns that captions name as one thing, and none as several."""
     one = Counter(noun for line in lines for noun in set(ONE.findall(line)))
-    several = {one_of(word) for line in lines for word in line.split() if one_of(word) != word}
-    several |= {one_of(b) for line in lines for a, b in pairwise(line.split()) if a in SEVERAL}
+    several = {canonical_noun(word) for line in lines for word in line.split() if canonical_noun(word) != word}
+    several |= {canonical_noun(b) for line in lines for a, b in pairwise(line.split()) if a in SEVERAL}
     return frozenset(noun for noun, count in one.items() if count >= SURELY and noun in NOUNS and noun not in several)
 
 

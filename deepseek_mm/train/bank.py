@@ -22,8 +22,8 @@ from tqdm import tqdm
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
-from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
+from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
+from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Asking, Pair
@@ -119,7 +119,7 @@ def open_banks(model: SpaceModel, albums: Sequence[Album], folder: Path) -> list
 
 def open_bank(model: SpaceModel, album: Album, folder: Path) -> Bank:
     """What the tower makes of an album's photos, made where `folder` does not hold it yet."""
-    paths = open_pictures(album.images, album.photos)
+    paths = find_pictures(album.images, album.photos)
     with tqdm(total=4 * len(paths), unit="photo", desc=f"looking at {album.name}", file=sys.stderr) as bar:
         maps = keep_maps(model, paths, folder, told=bar.update)
         shape = (len(paths), 1 + CELLS, SPACE_DIM)

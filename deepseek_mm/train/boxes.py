@@ -20,8 +20,8 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import load_image_tower
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.train.finder import BoxConfig, num_steps, sorted_out, train_boxes
 from deepseek_mm.train.journal import Journal

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 def maps_of_rows(rows: Sequence[CaptionRow], images: Path, folder: Path) -> Maps:
     """What the tower makes of the rows' photos."""
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     with tqdm(total=2 * len(paths), unit="photo", desc="looking", file=sys.stderr) as bar:
         return keep_maps(DefaultSpace().model, paths, folder, told=bar.update)
 

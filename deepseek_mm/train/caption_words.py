@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.evaluate.caption_scores import Rare, words_of
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.captions import RunWeights, split_caption
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.attention import Seen
 from deepseek_mm.see.caption.alike import Runs, runs_of
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionNet
@@ -30,7 +30,7 @@ class Sentences:
     @classmethod
     def of(cls, rows: Sequence[CaptionRow], *, most: int) -> "Sentences":
         """Of all rows; words in order of how often they come, captions cut to `most` words."""
-        told = [[words_of(caption)[:most] for caption in row.captions] for row in rows]
+        told = [[split_caption(caption)[:most] for caption in row.captions] for row in rows]
         counts = Counter(word for captions in told for caption in captions for word in caption)
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         words = (*SPECIAL, *(word for word, count in ranked if count >= SELDOM))
@@ -92,15 +92,15 @@ class Praise:
     """CIDEr-D against the captions of the very photos that are trained on."""
 
     references: tuple[tuple[Runs, ...], ...]
-    rare: Rare
+    rare: RunWeights
 
     @classmethod
     def of(cls, rows: Sequence[CaptionRow]) -> "Praise":
         """How rare a run is, is counted over these photos. That a sentence ends counts as a word of it."""
         references = tuple(
-            tuple(runs_of([*words_of(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
+            tuple(runs_of([*split_caption(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
         )
-        return cls(references, Rare.among(references))
+        return cls(references, RunWeights.among(references))
 
     def score(self, said: Sequence[Sequence[str]], photos: Sequence[int]) -> Tensor:
         """(N,): 1 is what CIDEr-D calls 10."""

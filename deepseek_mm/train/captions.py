@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.image import SIDE_PX, ImageTower, squeeze, to_pixels
 from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)
 BATCH = 32
@@ -51,7 +51,7 @@ class Captioned:
 def prepare(tower: ImageTower, rows: Sequence[CaptionRow], images: Path, folder: Path, *, num_views: int) -> Captioned:
     """Middle maps of every view, made where `folder` does not hold them yet."""
     views = Views(
-        folder=folder, paths=tuple(open_pictures(images, [row.image for row in rows])), shape_of_one=MIDDLE_SHAPE
+        folder=folder, paths=tuple(find_pictures(images, [row.image for row in rows])), shape_of_one=MIDDLE_SHAPE
     )
     return Captioned(rows=tuple(rows), views=views.kept(lambda squares: _lower(tower, squares), num_views))
 

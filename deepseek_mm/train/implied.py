@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from deepseek_mm.evaluate.presence import one_of
+from deepseek_mm.evaluation.question_sets import canonical_noun
 from deepseek_mm.rag.decider import APART, are_rivals
 from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED
@@ -47,8 +47,8 @@ def spoken_of(pairs: Sequence[Pair]) -> frozenset[str]:
     for pair in pairs:
         if pair.answer in CLOSED or pair.answer in NOTHING:
             continue
-        names |= {one_of(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
-        names.add(one_of(pair.answer.split()[-1]) if pair.answer else "")
+        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
+        names.add(canonical_noun(pair.answer.split()[-1]) if pair.answer else "")
     return frozenset(names - {""})
 
 

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Calibration, Curve, against, standing_out, usual, word_vectors
 
 PHOTOS, CELLS = 600, 400  # of the background that is kept

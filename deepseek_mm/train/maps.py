@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.encoders.maps import CELLS, CHANNELS, maps_of_many
-from deepseek_mm.evaluate.retrieval import read_picture
+from deepseek_mm.evaluation.retrieval import read_picture
 
 VIEWS = ("plain", "mirrored")
 

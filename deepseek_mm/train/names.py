@@ -27,7 +27,7 @@ from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.see.learned import FILE, Learned
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.shelves import Shelf, shelf_of_clothes, shelf_of_grocery
@@ -158,11 +158,11 @@ def run(args: argparse.Namespace) -> int:
     names, space, parts = read_names(), open_space(EncoderConfig()), []
     if args.captions:
         rows = read_caption_rows(args.captions, split="train")
-        paths = open_pictures(args.caption_images, [row.image for row in rows])
+        paths = find_pictures(args.caption_images, [row.image for row in rows])
         parts.append((vectors_of(space, paths, args.out / "captions.npy"), told_by_captions(rows, names)))
     if args.questions:
         asked = read_questions(args.questions)
-        paths = open_pictures(args.question_images, list(asked))
+        paths = find_pictures(args.question_images, list(asked))
         parts.append(
             (vectors_of(space, paths, args.out / "questions.npy"), told_by_questions([*asked.values()], names))
         )

@@ -24,8 +24,8 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
 
 def named_in(captions: Sequence[Sequence[str]]) -> list[frozenset[str]]:
     """Of each photo, the words of its captions in one spelling."""
-    return [frozenset(one_of(word) for caption in own for word in words_in(caption)) for own in captions]
+    return [frozenset(canonical_noun(word) for caption in own for word in split_words(caption)) for own in captions]
 
 
 def told_of(album: Album) -> list[dict[str, bool]]:
@@ -133,7 +133,7 @@ def told_of(album: Album) -> list[dict[str, bool]]:
         for pair in pairs:
             wanted = parse(pair.question).wanted if pair.kind == PRESENCE else ()
             if len(wanted) == 1:
-                own[one_of(wanted[0])] = pair.answer == YES
+                own[canonical_noun(wanted[0])] = pair.answer == YES
         told.append(own)
     return told
 

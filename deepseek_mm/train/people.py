@@ -31,8 +31,8 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import Share
-from deepseek_mm.evaluate.regions import BoxRow
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
+from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 from deepseek_mm.see.people import PEOPLE
 
 BATCH = 32
@@ -106,10 +106,10 @@ class Seen:
 
 def gather(rows: Sequence[BoxRow], images: Path, captioned: Sequence[CaptionRow], folder: Path | None) -> list[Photo]:
     """Photos with boxes, then those whose captions never speak of a person, which lie in `folder`."""
-    boxed = zip(open_pictures(images, [row.image for row in rows]), rows, strict=True)
+    boxed = zip(find_pictures(images, [row.image for row in rows]), rows, strict=True)
     photos = [Photo(path=path, boxes=row.boxes) for path, row in boxed]
     nobody = [row.image for row in captioned if not any(speaks_of_people(caption) for caption in row.captions)]
-    return photos + [Photo(path=path) for path in open_pictures(folder or images, nobody)]
+    return photos + [Photo(path=path) for path in find_pictures(folder or images, nobody)]
 
 
 def speaks_of_people(caption: str) -> bool:

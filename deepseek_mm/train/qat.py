@@ -23,7 +23,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.runtime.quantization.int8_space import QAT, SEED, CalibrationSample, calibrate, write_space
 from deepseek_mm.runtime.quantization.qat import FakeQuantLayer, make_aware
 from deepseek_mm.runtime.quantization.towers import put_in, quantize_model
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     """Calibrate, train, and write the file; goes on where an earlier call stopped."""
     steps, config = chosen(STEPS, args), chosen(QatConfig(), args)
     rows = read_caption_rows(args.data, split="train")
-    photos = open_pictures(args.images, [row.image for row in rows])
+    photos = find_pictures(args.images, [row.image for row in rows])
     space, aware = DefaultSpace(), DefaultSpace().model
     sample = CalibrationSample.of(rows, args.images, count=config.calibrate)
     recipe = calibrate(space, sample)

@@ -17,7 +17,7 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of
-from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_mm.evaluate.scenes import Made, draw, make
+from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 
@@ -38,7 +38,7 @@ class Target:
 class Pictures:
     """Scenes and their pictures."""
 
-    scenes: Sequence[Made]
+    scenes: Sequence[PaperScene]
     pixels_NSS3: NDArray[np.uint8]
 
     @classmethod
@@ -65,14 +65,14 @@ def size_of(pixels_BCSS: Tensor, channels: int) -> tuple[int, int, int, int]:
     return (len(pixels_BCSS), channels, 1, 1)
 
 
-def paint(task: tuple[int, int, int]) -> tuple[list[Made], NDArray[np.uint8]]:
+def paint(task: tuple[int, int, int]) -> tuple[list[PaperScene], NDArray[np.uint8]]:
     """Some scenes of a seed, from a number on."""
     seed, start, count = task
-    scenes = [make(Random(f"{seed} picture {number}")) for number in range(start, start + count)]
-    return scenes, np.stack([np.asarray(draw(made, SIDE_PX)) for made in scenes])
+    scenes = [make_scene(Random(f"{seed} picture {number}")) for number in range(start, start + count)]
+    return scenes, np.stack([np.asarray(draw_scene(made, SIDE_PX)) for made in scenes])
 
 
-def target_of(scenes: Sequence[Made]) -> Target:
+def target_of(scenes: Sequence[PaperScene]) -> Target:
     """What the cells of a batch should say."""
     cells, places, traits = [], [], []
     for picture, made in enumerate(scenes):

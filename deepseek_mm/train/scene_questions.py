@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_mm.evaluate.scenes import KINDS, Made, ask, make
-from deepseek_mm.evaluate.scenes.ask import SAID
+from deepseek_mm.evaluation.scene_painter import PaperScene, make_scene
+from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of
 from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE, SPANS
@@ -117,9 +117,9 @@ def gather(task: tuple[int, int, int, int]) -> tuple[NDArray[np.generic], ...]:
     """Words, answers, places, traits and which are there, of some scenes of a seed, from a number on."""
     seed, start, count, each = task
     draws = [Random(f"{seed} question {number}") for number in range(start, start + count)]
-    scenes = [make(draw) for draw in draws]
+    scenes = [make_scene(draw) for draw in draws]
     kinds = [list(KINDS)[number % len(KINDS)] for number in range(each)]
-    asked = [ask(made, kind, draw) for made, draw in zip(scenes, draws, strict=True) for kind in kinds]
+    asked = [make_question(made, kind, draw) for made, draw in zip(scenes, draws, strict=True) for kind in kinds]
     words_QW = np.zeros((len(asked), MOST_WORDS), np.int16)
     for row, one in enumerate(asked):
         numbers = [NUMBERS[word] for word in words_of(one.question)][:MOST_WORDS]
@@ -128,7 +128,7 @@ def gather(task: tuple[int, int, int, int]) -> tuple[NDArray[np.generic], ...]:
     return words_QW, answers, *solids_of(scenes)
 
 
-def solids_of(scenes: Sequence[Made]) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.bool_]]:
+def solids_of(scenes: Sequence[PaperScene]) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.bool_]]:
     """Places, numbers of the traits' values, and which are there."""
     places = np.zeros((len(scenes), MOST_SOLIDS, PLACE), np.float32)
     traits = np.zeros((len(scenes), MOST_SOLIDS, len(VALUES)), np.int8)

@@ -21,10 +21,9 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.easy import easy_images
-from deepseek_mm.evaluate.retrieval import read_picture
-from deepseek_mm.evaluate.scenes import make
-from deepseek_mm.evaluate.scenes.draw import draw
+from deepseek_mm.evaluation.question_sets import find_easy_images
+from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
@@ -142,9 +141,9 @@ def pack(args: argparse.Namespace) -> int:
 def learn_looks(space: EmbeddingModel, photos: Path, *, seed: int) -> tuple[Floats, float]:
     """A direction of the space along which painted scenes lie apart from photos, and the drawings of easy-VQA."""
     paths = [path for path in sorted(photos.iterdir()) if path.suffix.lower() in SUFFIXES][:MOST]
-    paths += sorted(easy_images("train").iterdir())[: len(paths) // 4]
+    paths += sorted(find_easy_images("train").iterdir())[: len(paths) // 4]
     chance = Random(f"{seed} looks")
-    painted = [draw(make(chance)) for _ in range(len(paths) // 2)]
+    painted = [draw_scene(make_scene(chance)) for _ in range(len(paths) // 2)]
     vectors_ND = np.concatenate([space.embed_images(painted), space.embed_images([read_picture(p) for p in paths])])
     is_scene_N = np.arange(len(vectors_ND)) < len(painted)
     return logistic(vectors_ND.astype(np.float64), is_scene_N, np.ones(len(vectors_ND)))

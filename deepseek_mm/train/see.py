@@ -23,7 +23,7 @@ from tqdm import tqdm
 from deepseek_mm.config import BASE_LM, between, cache_folder
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder

@@ -12,11 +12,18 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, pennylane, picture
-from deepseek_mm.experiments.quantum_attention.cost import costs
-from deepseek_mm.experiments.quantum_attention.learn import HELD, LearnConfig, all_runs
-from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, figures
-from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig, accuracy, draw, oracle
+from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, draw_circuit, import_pennylane, measure_costs
+from deepseek_mm.experiments.quantum_attention.learn import (
+    HELD,
+    TASKS,
+    LearnConfig,
+    TaskConfig,
+    accuracy,
+    draw_questions,
+    run_all,
+    score_as_oracle,
+)
+from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, summarize_runs
 from deepseek_mm.train.loop import add_configs, chosen
 from deepseek_mm.train.report import made_now, write
 
@@ -44,17 +51,17 @@ def main(words: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Train what is left, measure what it costs, draw and write."""
     torch.set_num_threads(1)  # states of four qubits are small
-    pennylane()
+    import_pennylane()
     config: LearnConfig = chosen(LearnConfig(), args)
-    runs = list(all_runs(config, args.out))
-    spent = list(costs())
+    runs = list(run_all(config, args.out))
+    spent = list(measure_costs())
     best = ceilings(config)
     folder: Path = args.pictures or args.out
-    picture(Ansatz(layers=1), folder / "quantum_circuit.png")
+    draw_circuit(Ansatz(layers=1), folder / "quantum_circuit.png")
     draw_accuracies(runs, best, folder / "quantum_accuracy.png")
     draw_noise(runs, folder / "quantum_noise.png")
     draw_costs(spent, folder / "quantum_cost.png")
-    found = figures(runs, spent, best)
+    found = summarize_runs(runs, spent, best)
     if args.report:
         write(made_now("quantum", COMMAND, found), args.report)
     sys.stdout.write("".join(f"{name:<44} {value:,.4g}\n" for name, value in found.items()))
@@ -63,7 +70,10 @@ def run(args: argparse.Namespace) -> None:
 def ceilings(config: LearnConfig) -> dict[str, float]:
     """Task -> the accuracy of one who knows the rule, over the same held-out questions."""
     tasks = {name: TaskConfig(name=name) for name in TASKS}
-    return {name: accuracy(partial(oracle, config=task), draw(task, config.held, HELD)) for name, task in tasks.items()}
+    return {
+        name: accuracy(partial(score_as_oracle, config=task), draw_questions(task, config.held, HELD))
+        for name, task in tasks.items()
+    }
 
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean, median, stdev
 
-from deepseek_mm.experiments.quantum_attention.cost import Cost
-from deepseek_mm.experiments.quantum_attention.learn import ARMS, Run
-from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig
+from deepseek_mm.experiments.quantum_attention.circuit import CircuitCost
+from deepseek_mm.experiments.quantum_attention.learn import ARMS, TASKS, ArmRun, TaskConfig
 
 NAMED = {
     "quantum": "circuit",
@@ -17,7 +16,9 @@ NAMED = {
 DPI = 90
 
 
-def figures(runs: Sequence[Run], costs: Iterable[Cost], ceilings: dict[str, float]) -> dict[str, float]:
+def summarize_runs(
+    runs: Sequence[ArmRun], costs: Iterable[CircuitCost], ceilings: dict[str, float]
+) -> dict[str, float]:
     """Name -> number: means and spreads (standard deviations between seeds) of every task and arm, and what it cost."""
     found: dict[str, float] = {}
     for task in TASKS:
@@ -32,7 +33,7 @@ def figures(runs: Sequence[Run], costs: Iterable[Cost], ceilings: dict[str, floa
     return found
 
 
-def draw_accuracies(runs: Sequence[Run], ceilings: dict[str, float], file: Path) -> Path:
+def draw_accuracies(runs: Sequence[ArmRun], ceilings: dict[str, float], file: Path) -> Path:
     """A panel a task: every seed a dot, the mean a line."""
     from matplotlib.figure import Figure
 
@@ -47,10 +48,10 @@ def draw_accuracies(runs: Sequence[Run], ceilings: dict[str, float], file: Path)
         axes.set(title=f"task {task}", ylim=(0, 1), ylabel="share of right keys")
         axes.set_xticks(range(len(ARMS)), [NAMED[arm] for arm in ARMS])
         axes.legend(loc="lower left", fontsize=8)
-    return _written(figure, file)
+    return _save_figure(figure, file)
 
 
-def draw_noise(runs: Sequence[Run], file: Path) -> Path:
+def draw_noise(runs: Sequence[ArmRun], file: Path) -> Path:
     """What noise and few shots leave of the trained circuit."""
     from matplotlib.figure import Figure
 
@@ -68,10 +69,10 @@ def draw_noise(runs: Sequence[Run], file: Path) -> Path:
     for axes in (noise, shots):
         axes.grid(alpha=0.3)
         axes.legend()
-    return _written(figure, file)
+    return _save_figure(figure, file)
 
 
-def draw_costs(costs: Sequence[Cost], file: Path) -> Path:
+def draw_costs(costs: Sequence[CircuitCost], file: Path) -> Path:
     """Time against qubits, and the amplitudes that a simulation keeps."""
     from matplotlib.figure import Figure
 
@@ -87,10 +88,10 @@ def draw_costs(costs: Sequence[Cost], file: Path) -> Path:
     for axes in (time, size):
         axes.grid(alpha=0.3)
         axes.legend()
-    return _written(figure, file)
+    return _save_figure(figure, file)
 
 
-def _of_arm(name: str, runs: Sequence[Run]) -> dict[str, float]:
+def _of_arm(name: str, runs: Sequence[ArmRun]) -> dict[str, float]:
     found = {
         f"{name}_accuracy": mean(run.accuracy for run in runs),
         f"{name}_spread": stdev(run.accuracy for run in runs) if len(runs) > 1 else 0.0,
@@ -103,7 +104,7 @@ def _of_arm(name: str, runs: Sequence[Run]) -> dict[str, float]:
     return found
 
 
-def _written(figure: object, file: Path) -> Path:
+def _save_figure(figure: object, file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=DPI)  # type: ignore[attr-defined]  # matplotlib is imported where it is needed
     return file

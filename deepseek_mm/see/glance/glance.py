@@ -15,12 +15,11 @@ from torch import Tensor
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import DeepSeekMMError, MissingWeights
-from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merged, with_changes
-from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
-from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.lm.weights import TALL, THIN, build, fingerprint_with, merge_changes, read_folder, with_changes
+from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet
 from deepseek_mm.see.glance.script import END, Script, lay, read
 from deepseek_mm.see.weight_file import read_weights, write_weights
@@ -147,7 +146,7 @@ def read_glance(space: DefaultSpace, folder: Path, file: Path = WEIGHTS) -> Visu
     shape, weights = read_folder(folder)
     shape, weights = with_changes(shape, weights, SPEAKS, base=fingerprint(folder))
     changes = {name: value for name, value in state.items() if name.endswith((THIN, TALL))}
-    decoder = build(shape, merged(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
+    decoder = build(shape, merge_changes(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
     net = GlanceNet(shape.width, GlanceConfig(**told["config"]))
     net.load_state_dict({name.removeprefix(NET): value for name, value in state.items() if name.startswith(NET)})
     return VisualPrompt(decoder, net, read_tokenizer(folder))

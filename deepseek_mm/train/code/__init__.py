@@ -22,7 +22,7 @@ from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.code import WEIGHTS, CodeSide
 from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.code_search import held_functions, held_packages
+from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.train.code.choose import choose_share
 from deepseek_mm.train.code.learn import BatchConfig, Batches, first_table, table_loss, tower_loss, upper_layers
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     train_tower(side, pairs, args.out / "tower", steps=args.steps)
     train_table(side, pairs, args.out / "table", steps=args.table_steps)
     side.eval().requires_grad_(False)
-    dev = held_functions("dev", packages())
+    dev = list_held_functions("dev", packages())
     share, scores = choose_share(side, dev)
     side.share.fill_(share)
     for name, mrr in scores.items():
@@ -93,7 +93,7 @@ def read_pairs(out: Path, text: Path, *, limit: int) -> list[Pair]:
 
 def new_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Iterator[Pair]:
     """Of every package that may be trained on, then commands and tasks."""
-    held = {*held_packages("test"), *held_packages("dev")}
+    held = {*list_held_packages("test"), *list_held_packages("dev")}
     for package in packages(limit):
         if package.name not in held:
             made = list(package_pairs(package))

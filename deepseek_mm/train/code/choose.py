@@ -13,8 +13,7 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.code import BATCH, CodeSide
 from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.encoders.text import in_order_of_length
-from deepseek_mm.evaluate.code_search import nearest, score
-from deepseek_mm.evaluate.functions import Function
+from deepseek_mm.evaluation.code_search import Function, rank_by_cosine, score_rankings
 
 SHARES = tuple(n / 20 for n in range(0, 21))
 
@@ -32,7 +31,7 @@ def mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], share: float
     """MRR@10 with this share of the tower."""
     tower_NW, table_NK = (torch.cat([a, g]) for a, g in zip(asked, given, strict=True))
     vectors = torch.cat([tower_NW * share**0.5, table_NK * (1 - share) ** 0.5], dim=-1).numpy()
-    return score(nearest(*(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]))).mrr10
+    return score_rankings(rank_by_cosine(*(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]))).mrr10
 
 
 @torch.inference_mode()

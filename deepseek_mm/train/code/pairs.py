@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.encoders.code_text import broken_up, code_text
-from deepseek_mm.evaluate.functions import Function, functions_of, plain, runs_of
+from deepseek_mm.evaluation.code_search import Function, hash_runs, list_functions, normalize_question
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.train.corpus.benchmarks import is_benchmark, may_be_trained
 from deepseek_mm.train.corpus.shell import filled, lower
@@ -44,7 +44,7 @@ def package_pairs(package: Package, *, seed: int = 0) -> Iterator[Pair]:
     """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
     draw, known = Random(f"{seed} {package.name}"), set[int]()
     functions = [
-        f for f in functions_of(package) if len(f.text.splitlines()) >= LEAST_LINES and not is_benchmark(f.text)
+        f for f in list_functions(package) if len(f.text.splitlines()) >= LEAST_LINES and not is_benchmark(f.text)
     ]
     draw.shuffle(functions)
     taken = [function for function in functions[: 4 * MOST_OF_ONE] if is_new(function, known)][:MOST_OF_ONE]
@@ -57,7 +57,7 @@ def package_pairs(package: Package, *, seed: int = 0) -> Iterator[Pair]:
 
 def is_new(function: Function, known: set[int]) -> bool:
     """Is it none that was copied from one we know?"""
-    runs = runs_of(function.text)
+    runs = hash_runs(function.text)
     if len(runs & known) * 2 > len(runs):
         return False
     known |= runs
@@ -68,7 +68,7 @@ def pairs_of(function: Function, draw: Random) -> Iterator[Pair]:
     """By its docstring if that says something; else by its name, which the code then does not show."""
     symbol, group = function.symbol, f"{function.package} {function.path}"
     bare = replace(symbol, doc="")
-    if len(plain(function.question).split()) >= LEAST_WORDS:
+    if len(normalize_question(function.question).split()) >= LEAST_WORDS:
         whole = " ".join(symbol.doc.split("\n\n")[0].split())
         question = whole if draw.random() < PARAGRAPH else function.question
         code = code_text(bare, function.text, function.path)

@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import ImageEmbedding
-from deepseek_mm.evaluate.presence import words_in
-from deepseek_mm.evaluate.retrieval import read_picture
-from deepseek_mm.evaluate.vqa import read_question_rows
+from deepseek_mm.evaluation.question_sets import split_words
+from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.words import singular
 from deepseek_mm.see.reader.net import SHARP
@@ -114,7 +114,7 @@ def of_drawings(name: str, drawings: Sequence[Drawing]) -> Domain:
 
 def speaks(text: str, about: frozenset[str]) -> bool:
     """Does it say one of these words, or several of it?"""
-    return any(singular(word) in about or word in about for word in words_in(text))
+    return any(singular(word) in about or word in about for word in split_words(text))
 
 
 @torch.inference_mode()

@@ -19,7 +19,7 @@ from torch import nn
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.retrieval import read_picture
+from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
 from deepseek_mm.learning.rows import Rows

@@ -1,6 +1,6 @@
 """The evidence domain: numbered facts in, a cited answer out, in exactly the words of the product's prompts.
 
-Photos on paper (`evaluate.pretend`) are asked about in every way that the program reads. Three tasks take turns: to
+Photos on paper (`evaluation.pretend`) are asked about in every way that the program reads. Three tasks take turns: to
 answer from facts, draft and question; from facts and question alone; and to say one claim in friendlier words, with the
 examples that the product gives and without.
 """
@@ -12,11 +12,10 @@ from random import Random
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.abstain import read_things
-from deepseek_mm.evaluate.asking import Asked, Shelf
-from deepseek_mm.evaluate.pretend import Pretend, pretend_photos, read_names
-from deepseek_mm.evaluate.questions import Kind
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.abstain import read_things
+from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
+from deepseek_mm.evaluation.paper_photos import PaperPhoto, make_paper_photos, read_names
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.prompt import build_prompt, draft_prompt, reading_prompt
 from deepseek_mm.records import Message
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
@@ -32,7 +31,7 @@ def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
     if split.startswith("long"):
         return
     config = Config()
-    shelf = Shelf(photos_of(sources.captions, split), absent_things(), config)
+    shelf = QuestionGenerator(photos_of(sources.captions, split), absent_things(), config)
     while True:
         asked = shelf.ask(draw.choices(list(SHARES), list(SHARES.values()))[0], draw)
         chance = draw.random()
@@ -43,9 +42,9 @@ def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
 
 
 @lru_cache(maxsize=2)
-def photos_of(captions: Path, split: Split) -> tuple[Pretend, ...]:
+def photos_of(captions: Path, split: Split) -> tuple[PaperPhoto, ...]:
     """Photos of one split, none of which has a caption in common with the other."""
-    photos = list(pretend_photos(read_caption_rows(captions, split="train"), read_names()))
+    photos = list(make_paper_photos(read_caption_rows(captions, split="train"), read_names()))
     known = {plainly(text) for photo in photos if belongs(source_of(photo), "train") for text in photo.captions}
     ours = [photo for photo in photos if belongs(source_of(photo), split)]
     apart = [p for p in ours if split == "train" or known.isdisjoint(map(plainly, p.captions))]
@@ -54,7 +53,7 @@ def photos_of(captions: Path, split: Split) -> tuple[Pretend, ...]:
     return tuple(apart)
 
 
-def source_of(photo: Pretend) -> str:
+def source_of(photo: PaperPhoto) -> str:
     return f"photo {photo.key}"
 
 
@@ -67,7 +66,7 @@ def absent_things() -> list[str]:
     return [thing.name for thing in read_things() if not thing.there]
 
 
-def task(asked: Asked, config: Config, draw: Random, *, drafted: bool) -> Item:
+def task(asked: EvidenceQuestion, config: Config, draw: Random, *, drafted: bool) -> Item:
     """A whole question with its answer; without claims there is no draft."""
     case = asked.case
     if drafted and case.claims:
@@ -77,7 +76,7 @@ def task(asked: Asked, config: Config, draw: Random, *, drafted: bool) -> Item:
     return finished(f"photo {asked.keys[0]}", prompt, answer_of(asked, config, draw))
 
 
-def answer_of(asked: Asked, config: Config, draw: Random) -> str:
+def answer_of(asked: EvidenceQuestion, config: Config, draw: Random) -> str:
     """Every claim in turn, or the honest sentence that nothing shows it."""
     case = asked.case
     if not case.claims:
@@ -85,7 +84,7 @@ def answer_of(asked: Asked, config: Config, draw: Random) -> str:
     return " ".join(put(claim, case.evidence, config, draw) for claim in case.claims)
 
 
-def claims_of(asked: Asked, config: Config, draw: Random) -> Iterator[Item]:
+def claims_of(asked: EvidenceQuestion, config: Config, draw: Random) -> Iterator[Item]:
     """Each claim that a small model would be given."""
     for claim in asked.case.claims:
         said = rephrase(claim, asked.case.evidence, config, draw) if claim.shape else ""

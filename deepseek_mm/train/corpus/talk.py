@@ -6,8 +6,7 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluate.asking import Asked, Shelf
-from deepseek_mm.evaluate.questions import Kind
+from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn
@@ -72,7 +71,7 @@ def photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
     config, photos = Config(), photos_of(sources.captions, split)
     absent = absent_things()
     while True:
-        shelf = Shelf([draw.choice(photos)], absent, config)
+        shelf = QuestionGenerator([draw.choice(photos)], absent, config)
         asked = [one for _ in range(draw.randint(2, 5)) if (one := about_photo(shelf, draw))]
         if len(asked) < 2:
             continue
@@ -86,7 +85,7 @@ def photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
         yield finished(f"photo {last.keys[0]}", prompt, answer_of(last, config, draw))
 
 
-def about_photo(shelf: Shelf, draw: Random) -> Asked | None:
+def about_photo(shelf: QuestionGenerator, draw: Random) -> EvidenceQuestion | None:
     """A question about the one photo; None where this photo gives no such question."""
     kind: Kind = draw.choices(("answerable", "counting", "unanswerable"), (5, 2, 1))[0]
     return shelf.attempt(kind, draw, where="photo")

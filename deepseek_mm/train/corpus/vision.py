@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from deepseek_mm.evaluate.pretend import Pretend, read_names, things_said
+from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, read_names
 from deepseek_mm.rag.program.words import listed, with_article
 from deepseek_mm.rag.prompt import facts
 from deepseek_mm.records import Evidence
@@ -41,7 +41,7 @@ def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
                 yield merged(photo, draw)
 
 
-def described(photo: Pretend, draw: Random) -> Item:
+def described(photo: PaperPhoto, draw: Random) -> Item:
     """Every region as the prompt prints it, and the caption that names most of their things, or nearly."""
     entries = [Evidence(number=n, region=region, score=0.2) for n, region in enumerate(photo.regions, start=1)]
     best = sorted(photo.captions, key=lambda caption: -sum(name in caption.lower() for name in photo.names))
@@ -49,15 +49,15 @@ def described(photo: Pretend, draw: Random) -> Item:
     return chat(source_of(photo), f"{facts(entries)}\n\n{draw.choice(DESCRIBE)}", answer, system=SYSTEM)
 
 
-def named(photo: Pretend, names: frozenset[str], draw: Random) -> Item:
+def named(photo: PaperPhoto, names: frozenset[str], draw: Random) -> Item:
     """From words to things."""
     caption = draw.choice(photo.captions)
-    things = list(things_said([caption], names))
+    things = list(collect_mentions([caption], names))
     answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
     return chat(source_of(photo), f'"{tidy(caption)}."\n{draw.choice(NAMES)}', answer, system=SYSTEM)
 
 
-def compared(photo: Pretend, other: Pretend, draw: Random) -> Item:
+def compared(photo: PaperPhoto, other: PaperPhoto, draw: Random) -> Item:
     """Two people's words for one photo, or words for two photos that have no thing in common."""
     one, two = draw.sample(photo.captions, 2)
     alike = draw.random() < 0.5 or bool(photo.names & other.names)
@@ -66,7 +66,7 @@ def compared(photo: Pretend, other: Pretend, draw: Random) -> Item:
     return chat(source_of(photo), f"1. {tidy(one)}.\n2. {tidy(second)}.\n{draw.choice(SAME)}", answer, system=SYSTEM)
 
 
-def merged(photo: Pretend, draw: Random) -> Item:
+def merged(photo: PaperPhoto, draw: Random) -> Item:
     """The richest of several captions stands for all."""
     some = draw.sample(photo.captions, min(3, len(photo.captions)))
     lines = "\n".join(f"{n}. {tidy(caption)}." for n, caption in enumerate(some, start=1))

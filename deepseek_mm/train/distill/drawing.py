@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deepseek_mm.evaluate.retrieval import RetrievalReport, score
+from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
 from deepseek_mm.train.distill.house import DEV, House, owners
 
 RECALLS, PICTURE = "recalls.json", "distill.png"
@@ -19,7 +19,7 @@ def teacher_recalls(house: House) -> RetrievalReport:
     """The teacher's on the dev photos, from the vectors that were kept."""
     texts, kept = house.texts(DEV), house.dev_looks().views[0]["vectors"]
     photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16).float().numpy()
-    return score(photos_MD, np.concatenate(texts), owners(texts))
+    return score_vectors(photos_MD, np.concatenate(texts), owners(texts))
 
 
 def runs_of(folder: Path) -> dict[str, Mapping[str, float]]:

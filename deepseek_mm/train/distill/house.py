@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import ImageTower
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.train.bank import CAPTIONED, Album, photo_albums
 from deepseek_mm.train.distill.look import Both, Kept, keep
 from deepseek_mm.train.distill.tower import rounded_tower
@@ -53,12 +53,12 @@ class House:
 
     def looks(self, album: Album) -> Kept:
         """What both make of the album's photos, made where it is not kept yet."""
-        paths = open_pictures(album.images, album.photos)
+        paths = find_pictures(album.images, album.photos)
         return keep(lambda some: self.both.look(some), paths, self.maps / album.name, views=self.views, name=album.name)
 
     def dev_looks(self) -> Kept:
         """The same of the dev photos, one view."""
-        paths = open_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
+        paths = find_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
         return keep(lambda some: self.both.look(some), paths, self.maps / DEV, views=1, name=DEV)
 
     def texts(self, split: str) -> list[Floats]:

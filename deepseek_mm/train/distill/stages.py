@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.evaluate.retrieval import RetrievalReport, score
+from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
@@ -96,7 +96,7 @@ def recalls(student: Student, looks: Kept, texts: list[np.ndarray]) -> Retrieval
         map_BPC, middle_BPC = (looks.batch(name, some, [0] * len(some)).float() for name in ("map", "middle"))
         with autocast_bf16():
             vectors.append(student(map_BPC, middle_BPC)["vectors"].float())
-    return score(torch.cat(vectors).numpy(), np.concatenate(texts), owners(texts))
+    return score_vectors(torch.cat(vectors).numpy(), np.concatenate(texts), owners(texts))
 
 
 def read_stage(house: House, args: argparse.Namespace) -> int:

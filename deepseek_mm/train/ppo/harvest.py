@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from deepseek_mm.evaluate.functions import first_sentence
+from deepseek_mm.evaluation.code_search import first_sentence
 from deepseek_mm.parse.packages import Package, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.train.corpus.benchmarks import is_benchmark

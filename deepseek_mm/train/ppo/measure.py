@@ -1,7 +1,7 @@
 """Pass rates on problems that nothing was learned from.
 
 pass@1 is the share of drawn answers that pass every test, at the policy's temperature; of several it is the unbiased
-estimate that `evaluate.code` has. Beside it stand the likeliest answer, the one that the model itself would pick of
+estimate that `evaluation.code` has. Beside it stand the likeliest answer, the one that the model itself would pick of
 those it drew (best of n, no test is looked at), and the puzzles that any of them solved.
 """
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.evaluate.code.tasks import Task, is_said, read_tasks
+from deepseek_mm.evaluation.code_tasks import CodeTask, is_askable_line, read_tasks
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.corpus.benchmarks import FIRST_MBPP, LAST_MBPP
@@ -91,7 +91,7 @@ def mbpp(file: Path) -> list[Problem]:
     return [of_task(task) for task in tasks]
 
 
-def of_task(task: Task) -> Problem:
+def of_task(task: CodeTask) -> Problem:
     """Its sentence is the head; tests that share a line of preparation each get it."""
     setup, tests = assertions_of(task.tests)
     return Problem(
@@ -115,7 +115,7 @@ def assertions_of(text: str) -> tuple[str, list[str]]:
 def puzzles_of(problem: Problem, tokenizer: Tokenizer, *, seed: int = 0) -> list[Puzzle]:
     """Some of a problem's gaps that are small enough, by chance: lines, and all that is left of a function."""
     lines = problem.code.split("\n")
-    said = [n for n, line in enumerate(lines) if is_said(line) and line[:1] == " "]
+    said = [n for n, line in enumerate(lines) if is_askable_line(line) and line[:1] == " "]
     spots = [(n, n + 1) for n in said if n + 1 < len(lines) and binds_nothing_new(lines, n)]
     if said and sum(line.startswith("def ") for line in lines) == 1:
         spots += [(n, len(lines)) for n in said]

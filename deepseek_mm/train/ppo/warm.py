@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepseek_mm.evaluate.code.tasks import is_said
+from deepseek_mm.evaluation.code_tasks import is_askable_line
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.loop import gathered, train_steps
@@ -54,7 +54,7 @@ def lessons(policy: Policy, problems: Sequence[Problem], tokenizer: Tokenizer, *
 def split_ids(problem: Problem, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """Tokens before the first line that is asked for, and those of the rest; no rest if a token is in both."""
     lines = problem.code.split("\n")
-    start = next((n for n, line in enumerate(lines) if is_said(line) and line[:1] == " "), len(lines))
+    start = next((n for n, line in enumerate(lines) if is_askable_line(line) and line[:1] == " "), len(lines))
     before = (problem.head + "".join(f"{line}\n" for line in lines[:start])).rstrip()
     prompt = tokenizer(before)["input_ids"]
     whole = tokenizer(problem.head + problem.code + END)["input_ids"]

@@ -1,0 +1,254 @@
+"""`bench edge`: the student beside the default models, each a whole product in a process of its own, on one core.
+
+Both are asked the same questions about the same photos, in turns; a time is that of a whole ask, peak memory is
+VmHWM. With `--judged`, retrieval and answers of both on the dev parts of Flickr8k and COCO, on which nothing was
+trained.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import cycle
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
+from deepseek_mm.config import DEFAULT, EDGE, EDGE_LM, Config
+from deepseek_mm.encoders import open_space
+from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
+from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
+from deepseek_mm.load import load
+from deepseek_mm.machine import STATUS, memory_mb
+from deepseek_mm.train.bank import ASKED, CAPTIONED
+from deepseek_mm.train.report import made_now, write
+
+if TYPE_CHECKING:
+    from deepseek_mm.rag.assistant import Assistant
+
+COMMAND = "python -m deepseek_mm bench edge --judged data --report docs/learning/distill.json"
+NOTES = (
+    "Times: medians of whole asks of the default product and the student's, in turns, each a process on one core.",
+    "R@10: 1,000 Flickr8k dev photos, both directions; answers: 1,054 VQA v2 questions about COCO dev photos.",
+    "Memory is the process's VmHWM after 25 asks about photos.",
+)
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_here: "list[Assistant]" = []  # in the other process: the product, once it is open
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedAnswer:
+    """One ask in the other process."""
+
+    ms: float
+    words: int  # of the answer
+    text: str
+
+
+def measure_edge(setting: BenchSetting) -> BenchResult:
+    """Ask both products in turns. NothingThere without the bundled photos, or where one of them does not open."""
+    from deepseek_mm.benchmarks.answer import QUESTIONS
+    from deepseek_mm.benchmarks.ingestion import BUNDLED
+
+    paths = sorted(BUNDLED.glob("*.jpg"))[: setting.sizes.plan_photos]
+    if not paths:
+        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    usual = replace(setting.config, data=setting.folder / "usual")
+    with pin_to_one_core():
+        setting.note("opening the default models, then the student")
+        houses = [ProductProcess(usual), ProductProcess(student_of(setting.config, setting.folder / "edge"))]
+    setting.note(f"asking about {len(paths)} photos, in turns")
+    for house in houses:
+        house.ask(paths[-1], QUESTIONS[0])
+    asks = list(zip(paths, cycle(QUESTIONS), strict=False))
+    pairs = [tuple(house.ask(path, text) for house in houses) for path, text in asks]
+    peaks = [house.peak_mb() for house in houses]
+    for house in houses:
+        house.close()
+    result = report_speed(pairs, peaks, student_mb())
+    if setting.data is not None:
+        pass
+
+        result = join_results([result, measure_quality(setting)])
+    if setting.report is not None:
+        write(made_now("distill", COMMAND, result.numbers, NOTES), setting.report)
+    return result
+
+
+def student_of(config: Config, data: Path) -> Config:
+    """The same settings with the student's models."""
+    return replace(config, data=data, encoder=replace(config.encoder, name=EDGE), lm=replace(config.lm, name=EDGE_LM))
+
+
+def student_mb() -> float:
+    """The size of all files that the student consists of, in MB."""
+    from deepseek_mm.encoders.edge import files_of_edge
+
+    return round(sum(file.stat().st_size for file in files_of_edge()) / 1e6, 2)
+
+
+def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float], size_mb: float) -> BenchResult:
+    """Report medians and means of both, peak memory and size."""
+    usual, small = ([pair[n].ms for pair in pairs] for n in (0, 1))
+    speedup, mean = (
+        statistics.median(usual) / statistics.median(small),
+        statistics.fmean(usual) / statistics.fmean(small),
+    )
+    numbers = {
+        "distill_speedup": round(speedup, 3),
+        "distill_speedup_mean": round(mean, 3),
+        "distill_ask_ms": round(statistics.median(small), 1),
+        "distill_default_ask_ms": round(statistics.median(usual), 1),
+        "distill_peak_mb": peaks[1],
+        "distill_default_peak_mb": peaks[0],
+        "distill_mb": size_mb,
+    }
+    lines = (
+        TableLine(what="an ask with one photo, one core, times faster", value=f"{speedup:.2f}",
+             beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms", bar="2"),
+        TableLine(what="  the mean", value=f"{mean:.2f}"),
+        TableLine(what="most memory of the process", value=f"{peaks[1]:.0f} MB",
+             beside=f"{peaks[0]:.0f} MB", bar="1,000"),
+        TableLine(what="files of the student", value=f"{size_mb:.1f} MB", bar="60"),
+    )  # fmt: skip
+    return BenchResult(lines=lines, numbers=numbers)
+
+
+@contextmanager
+def pin_to_one_core() -> Iterator[None]:
+    """Processes that are started meanwhile have one core, the last that this one may use, and threads for no more."""
+    cores, before = os.sched_getaffinity(0), {name: os.environ.get(name) for name in THREADS}
+    os.sched_setaffinity(0, {max(cores)})
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+class ProductProcess:
+    """A product in a process of its own. NothingThere says why it does not open."""
+
+    def __init__(self, config: Config) -> None:
+        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        if trouble := self._process.submit(_open, config).result():
+            self.close()
+            raise NothingThere(trouble)
+
+    def ask(self, photo: Path, text: str) -> TimedAnswer:
+        """A question about a photo, as a page asks it."""
+        return self._process.submit(_ask, photo, text).result()
+
+    def peak_mb(self) -> float:
+        """Peak memory of the process, in MB."""
+        return self._process.submit(read_peak_mb).result()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.submit(_close).result()
+        self._process.shutdown()
+
+
+def read_peak_mb(status: Path = STATUS) -> float:
+    """Peak memory of this process, in MB."""
+    return round(memory_mb("VmHWM", status), 1)
+
+
+def _open(config: Config) -> str:
+    """Open the product here; returns why it does not open, or "", since errors cannot travel between processes."""
+    from deepseek_mm.load import load
+
+    try:
+        _here[:] = [load(config)]
+    except DeepSeekMMError as error:
+        return str(error)
+    return ""
+
+
+def _ask(photo: Path, text: str) -> TimedAnswer:
+    from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.records import Question
+
+    start, house = time.perf_counter(), _here[0]
+    image = read_photo(photo, max_pixels=house.config.parse.max_pixels).image
+    answer = house.ask(Question(text=text, image=image, image_name=photo.name, image_path=str(photo)))
+    return TimedAnswer(ms=1000 * (time.perf_counter() - start), words=len(answer.text.split()), text=answer.text)
+
+
+def _close() -> None:
+    for assistant in _here:
+        assistant.close()
+    _here.clear()
+
+
+SPACES = (DEFAULT, EDGE)
+
+
+def measure_quality(setting: BenchSetting) -> BenchResult:
+    """Score retrieval and answers of both models. NothingThere without the data."""
+    if setting.data is None:
+        raise NothingThere("no folder with flickr8k and coco_vqa. Name it with --judged FOLDER")
+    return report_quality(
+        *(score_retrieval(setting, name, setting.data / CAPTIONED) for name in SPACES),
+        answered=(
+            score_vqa(setting, SPACES[0], setting.data / ASKED),
+            score_vqa(setting, SPACES[1], setting.data / ASKED),
+        ),
+    )
+
+
+def score_retrieval(setting: BenchSetting, name: str, folder: Path) -> RetrievalReport:
+    """As `eval retrieval --split dev` does."""
+    setting.note(f"finding photos in the space {name}")
+    rows = read_caption_rows(folder / "captions.jsonl", split="dev")
+    return evaluate_retrieval(open_space(with_space(setting.config, name).encoder), rows, folder / "images")
+
+
+def score_vqa(setting: BenchSetting, name: str, folder: Path) -> VqaReport:
+    """As `eval vqa --split dev` does."""
+    setting.note(f"answering in the space {name}")
+    config = with_space(setting.config, name)
+    rows = read_question_rows(folder / "qa.jsonl", split="dev")
+    silent = replace(config, data=setting.folder / f"vqa-{name}", lm=replace(config.lm, name="none"))
+    with load(silent, progress=setting.note) as assistant:
+        return evaluate_vqa(assistant, rows, folder / "images")
+
+
+def with_space(config: Config, space: str) -> Config:
+    """The same configuration with another embedding space."""
+    return replace(config, encoder=replace(config.encoder, name=space))
+
+
+def report_quality(
+    usual: RetrievalReport, small: RetrievalReport, *, answered: tuple[VqaReport, VqaReport]
+) -> BenchResult:
+    """What the student reaches of what the default models do; of retrieval the mean of both directions."""
+    found = (small.t2i_r10 / usual.t2i_r10 + small.i2t_r10 / usual.i2t_r10) / 2
+    right, own = (report.whole.accuracy for report in answered)
+    numbers = {
+        "distill_retrieval_kept": round(found, 4),
+        "distill_vqa_kept": round(own / right, 4),
+        "distill_t2i_r10": small.t2i_r10,
+        "distill_i2t_r10": small.i2t_r10,
+        "distill_default_t2i_r10": usual.t2i_r10,
+        "distill_default_i2t_r10": usual.i2t_r10,
+        "distill_vqa": own,
+        "distill_default_vqa": right,
+        "distill_vqa_ece": answered[1].ece,
+        **{f"distill_vqa_{kind}": part.accuracy for kind, part in answered[1].by_kind.items()},
+        **{f"distill_default_vqa_{kind}": part.accuracy for kind, part in answered[0].by_kind.items()},
+    }
+    lines = (
+        TableLine(what="R@10 kept, both directions", value=f"{found:.3f}",
+             beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}", bar="0.95"),
+        TableLine(what="answers about photos kept", value=f"{own / right:.3f}",
+             beside=f"{own} % of {right} %", bar="0.90"),
+    )  # fmt: skip
+    return BenchResult(lines=lines, numbers=numbers)

@@ -1,0 +1,226 @@
+"""Decoding beside transformers and llama.cpp: every task done by all in turn, round after round.
+
+A comparison is ours over a rival in one task, the median of the ratios of the rounds. A rival that is not there costs
+its rows, and nothing else. Our decoder runs through the runner and the paged memory that the product answers with.
+
+Shape key:  B requests, V vocabulary
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from deepseek_mm.benchmarks.peers import Peer, fastest_s, make_tokens, torch_threads
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
+from deepseek_mm.lm.generator import Over
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+
+
+class Ours:
+    """A Peer. Memory is made for each measure, as large as that needs."""
+
+    def __init__(self, decoder: Decoder, over: Over, *, threads: int, chunk: int, says: str) -> None:
+        self._decoder, self._over, self._threads, self._chunk = decoder, over, threads, chunk
+        self._unknown = 0  # prompts so far that began like no other
+        self.settings = f"ours: {says}, {threads} threads, chunks of {chunk}, keys in bfloat16"
+
+    def decode_speed(self, context: int, new_tokens: int) -> float:
+        """As `Peer` says."""
+        return self.together(1, context, new_tokens)
+
+    def together(self, requests: int, context: int, new_tokens: int) -> float:
+        """Tokens a second of so many different texts at once, all of them together, each behind `context` tokens."""
+        runner = self._open(requests, context + new_tokens)
+        prompts = [self._prompt(context) for _ in range(requests)]
+        running: dict[int, int] = {}  # text -> the token that it goes on with
+
+        def back() -> None:
+            for number, prompt in enumerate(prompts):
+                if number in running:
+                    runner.release(number)
+                running[number] = self._read(runner, number, prompt, most=context + new_tokens)
+
+        def decode() -> None:
+            for _ in range(new_tokens):
+                scores_BV = runner.decode(list(running.items()))
+                running.update(zip(running, [int(scores_V.argmax()) for scores_V in scores_BV], strict=True))
+
+        with torch_threads(self._threads):
+            return requests * new_tokens / fastest_s(decode, before=back)
+
+    def first_token_s(self, prompt_tokens: int) -> float:
+        """As `Peer` says. Every prompt begins like no other, so that nothing of it is known."""
+        runner = self._open(1, prompt_tokens)
+
+        def read() -> None:
+            self._read(runner, 0, self._prompt(prompt_tokens), most=prompt_tokens)
+            runner.release(0)
+
+        with torch_threads(self._threads):
+            read()
+            return fastest_s(read, before=lambda: None)
+
+    def _open(self, requests: int, tokens: int) -> PagedRunner:
+        """A runner with memory for the texts, and once more for what is kept of those that ended."""
+        like = self._decoder.embedding.weight
+        memory = open_memory(
+            self._decoder.shape, tokens=2 * requests * tokens, sequences=2 * requests, chunk=self._chunk, like=like
+        )
+        return PagedRunner(self._decoder, memory, steps=self._over(memory))
+
+    def _prompt(self, tokens: int) -> TokenPrompt:
+        """Made-up tokens behind one that no other prompt begins with; its last page border is kept."""
+        self._unknown += 1
+        first, *rest = make_tokens(tokens, self._decoder.shape.vocab_size)
+        last_border = (tokens - 1) // PAGE * PAGE
+        return TokenPrompt(ids=(self._unknown % first, *rest), marks=(last_border,) if last_border else ())
+
+    @torch.inference_mode()
+    def _read(self, runner: PagedRunner, number: int, prompt: TokenPrompt, *, most: int) -> int:
+        """The token that follows the prompt."""
+        at, scores_V = runner.start(number, prompt, most=most), torch.empty(0)
+        while at < len(prompt.ids):
+            ((tokens, scores_V),) = runner.prefill([(number, min(self._chunk, len(prompt.ids) - at))])
+            at += tokens
+        return int(scores_V.argmax())
+
+
+OURS, TRANSFORMERS, LLAMA = "ours", "transformers", "llamacpp"
+Open = Callable[[], Peer]
+Times = Mapping[str, Sequence[float]]  # who -> what was measured in each round
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerTask:
+    """A task that ours and the rivals all do."""
+
+    says: str
+    unit: str
+    measure: Callable[[Peer], float]
+    rounds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerComparison:
+    """The row that compares ours with one rival in one task."""
+
+    key: str
+    task: str
+    rival: str
+    bar: str
+
+
+ROWS = (
+    PeerComparison(key="decode_vs_transformers", task="decode", rival=TRANSFORMERS, bar="3x (aim 5x)"),
+    PeerComparison(key="decode_vs_llamacpp", task="decode", rival=LLAMA, bar="0.7x (aim 1.2x)"),
+    PeerComparison(key="decode_8k_vs_llamacpp", task="decode_8k", rival=LLAMA, bar="1x (aim 2x)"),
+    PeerComparison(key="ttft_vs_llamacpp", task="ttft", rival=LLAMA, bar="at most 1.5x (aim 0.8x)"),
+)
+
+
+def list_tasks(sizes: LMSizes, *, full: bool) -> dict[str, PeerTask]:
+    """What is done. A long context takes long to read: it has one round, except where there is time for everything."""
+
+    def decode(context: int, rounds: int) -> PeerTask:
+        says = f"decode, {context:,} tokens of context"
+        measure: Callable[[Peer], float] = lambda peer: peer.decode_speed(context, sizes.steps)  # noqa: E731
+        return PeerTask(says=says, unit="tokens/s", measure=measure, rounds=rounds)
+
+    return {
+        "decode": decode(sizes.context, sizes.rounds),
+        "decode_8k": decode(sizes.long_context, sizes.rounds if full else 1),
+        "ttft": PeerTask(
+            says=f"first token, a prompt of {sizes.first:,}",
+            unit="s",
+            measure=lambda peer: peer.first_token_s(sizes.first),
+            rounds=sizes.rounds,
+        ),
+    }
+
+
+def compare_peers(setting: BenchSetting, ours: Ours, rivals: Mapping[str, Open]) -> BenchResult:
+    """Every measurement as one result."""
+    peers, absent = open_peers(rivals)
+    parts = [BenchResult(words={f"settings_{name}": peer.settings for name, peer in {OURS: ours, **peers}.items()})]
+    for name, task in list_tasks(setting.lm, full=setting.full).items():
+        rows = [row for row in ROWS if row.task == name]
+        there = {row.rival: peers[row.rival] for row in rows if row.rival in peers}
+        setting.note(f"{task.says}: ours, {', '.join(there) or 'nobody else'}")
+        times = take_turns(task, {OURS: ours, **there})
+        parts.append(BenchResult(numbers={f"{name}_{who}": statistics.median(values) for who, values in times.items()}))
+        parts += [
+            report_comparison(row, task, times) if row.rival in there else report_missing(row, task, absent[row.rival])
+            for row in rows
+        ]
+    return join_results(parts)
+
+
+def open_peers(rivals: Mapping[str, Open]) -> tuple[dict[str, Peer], dict[str, str]]:
+    """Open the rivals; returns the peers, and why the others cannot be opened."""
+    peers: dict[str, Peer] = {}
+    absent: dict[str, str] = {}
+    for name, start in rivals.items():
+        try:
+            peers[name] = start()
+        except DeepSeekMMError as error:
+            absent[name] = str(error)
+    return peers, absent
+
+
+def take_turns(task: PeerTask, everybody: Mapping[str, Peer]) -> Times:
+    """Measure everybody in turn, round after round."""
+    times: dict[str, list[float]] = {name: [] for name in everybody}
+    for _ in range(task.rounds):
+        for name, peer in everybody.items():
+            times[name].append(task.measure(peer))
+    return times
+
+
+def median_ratio(times: Times, rival: str) -> float:
+    """Ours over the rival's, the median of the rounds."""
+    return statistics.median(ours / theirs for ours, theirs in zip(times[OURS], times[rival], strict=True))
+
+
+def report_comparison(row: PeerComparison, task: PeerTask, times: Times) -> BenchResult:
+    """The result of one comparison."""
+    ours, theirs = (statistics.median(times[who]) for who in (OURS, row.rival))
+    line = TableLine(
+        what=f"{task.says} / {row.rival}",
+        value=f"{median_ratio(times, row.rival):.2f}x, {ours:.3g} {task.unit}",
+        beside=f"{row.rival}: {theirs:.3g} {task.unit}",
+        bar=row.bar,
+    )
+    return BenchResult(lines=(line,), numbers={row.key: median_ratio(times, row.rival)})
+
+
+def report_missing(row: PeerComparison, task: PeerTask, why: str) -> BenchResult:
+    """A row whose rival is missing."""
+    said = f"not measured: {why}"
+    return BenchResult(
+        lines=(TableLine(what=f"{task.says} / {row.rival}", value=said, bar=row.bar),), words={row.key: said}
+    )
+
+
+def compare_batching(setting: BenchSetting, ours: Ours) -> BenchResult:
+    """Several requests together beside one alone, tokens a second."""
+    sizes = setting.lm
+    setting.note(f"{sizes.requests} requests at once, and one alone")
+    rounds = [
+        [ours.together(requests, sizes.context, sizes.steps) for requests in (1, sizes.requests)]
+        for _ in range(sizes.rounds)
+    ]
+    gain = statistics.median(many / one for one, many in rounds)
+    one, many = (statistics.median(each) for each in zip(*rounds, strict=True))
+    line = TableLine(
+        what=f"{sizes.requests} requests at once",
+        value=f"{gain:.2f}x, {many:.0f} tokens/s",
+        beside=f"one alone: {one:.1f} tokens/s",
+        bar="3x (aim 5x)",
+    )
+    return BenchResult(lines=(line,), numbers={"batch8_speedup": gain, "batch8_tokens_s": many, "batch1_tokens_s": one})

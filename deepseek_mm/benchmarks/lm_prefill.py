@@ -1,0 +1,253 @@
+"""Prompts read with progressive attention and with full attention: time, memory, and arithmetic a second.
+
+The same weights in the same paged memory, keys and values in bfloat16, the same chunks, the scores of the last token
+only. Each case is a process of its own and has the machine to itself: progressive before and after full attention by
+the kernel of torch, so that neither has the better half of a noisy hour. That kernel is the slowest, and reads every
+other length. Full attention by our own kernel is read as well, without a bar and at half the length: it shows how
+much of the gain is the kernel, and how much is seeing less.
+"""
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from deepseek_mm.benchmarks.lm_case import Kind, PrefillCase, PrefillOutcome
+from deepseek_mm.benchmarks.lm_models import BenchModel, count_prefill_flops, read_ours
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
+from deepseek_mm.errors import ModelFailed
+from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.machine import ROOT
+from deepseek_mm.threads import num_cores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefillCurve:
+    """Time and memory of one way of reading, by length."""
+
+    name: str
+    lengths: Sequence[int]
+    seconds: Sequence[float]
+    peak_mb: Sequence[float]
+
+
+def draw_curves(curves: Sequence[PrefillCurve], file: Path, *, title: str) -> Path:
+    """Two panels, both axes by powers of two; the folder is made if need be."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure.suptitle(title)
+    time, memory = figure.subplots(1, 2)
+    for curve in curves:
+        time.plot(curve.lengths, curve.seconds, marker="o", label=curve.name)
+        memory.plot(curve.lengths, curve.peak_mb, marker="o", label=curve.name)
+    for axes, says in ((time, "seconds to read the prompt"), (memory, "peak memory above the weights, MB")):
+        axes.set(xlabel="tokens of the prompt", ylabel=says)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        ticks = sorted({length for curve in curves for length in curve.lengths})
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.grid(alpha=0.3)
+        axes.legend()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
+    return file
+
+
+NAMES: Mapping[Kind, str] = {"ours": "progressive", "sdpa": "full, SDPA", "full": "full, our kernel"}
+SPEED_BAR, MEMORY_BAR, BUSY_BAR = "3x (aim 5x)", "-58 % (aim -80 %)", "0.5 (aim 0.7)"
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillReadings:
+    """All outcomes, in the order of their turns."""
+
+    outcomes: Sequence[tuple[Kind, PrefillOutcome]]
+
+    def seconds(self, kind: Kind, length: int) -> float:
+        """The median of all turns."""
+        return statistics.median(outcome.seconds[at] for outcome, at in self._at(kind, length))
+
+    def peak_mb(self, kind: Kind, length: int) -> float:
+        """The median of all turns."""
+        return statistics.median(outcome.peak_mb[at] for outcome, at in self._at(kind, length))
+
+    @property
+    def matmul(self) -> float:
+        """The best speed of matrix products that was seen."""
+        return max(outcome.matmul for _, outcome in self.outcomes)
+
+    def longest(self, kind: Kind) -> int:
+        """The longest prompt that was read."""
+        return max(length for each, outcome in self.outcomes if each == kind for length in outcome.lengths)
+
+    def curves(self) -> list[PrefillCurve]:
+        """Of each kind that read several lengths."""
+        found = {kind: outcome for kind, outcome in reversed(self.outcomes) if len(outcome.lengths) > 1}
+        return [
+            PrefillCurve(
+                name=NAMES[kind],
+                lengths=outcome.lengths,
+                seconds=[self.seconds(kind, length) for length in outcome.lengths],
+                peak_mb=[self.peak_mb(kind, length) for length in outcome.lengths],
+            )
+            for kind, outcome in found.items()
+        ]
+
+    def _at(self, kind: Kind, length: int) -> list[tuple[PrefillOutcome, int]]:
+        found = [(outcome, list(outcome.lengths)) for each, outcome in self.outcomes if each == kind]
+        return [(outcome, lengths.index(length)) for outcome, lengths in found if length in lengths]
+
+
+def report_readings(readings: PrefillReadings, shape: DecoderShape, sizes: LMSizes) -> BenchResult:
+    """All that is asked of reading prompts."""
+    usual, longest = sizes.lengths[-1], readings.longest("ours")
+    parts = [compare_full(readings, usual, bars=(SPEED_BAR, MEMORY_BAR))]
+    if longest > usual:
+        parts.append(compare_full(readings, longest, bars=("", "")))
+    return join_results(
+        [*parts, report_own_kernel(readings, readings.longest("full")), report_utilization(readings, shape, sizes)]
+    )
+
+
+def compare_full(readings: PrefillReadings, length: int, *, bars: tuple[str, str]) -> BenchResult:
+    """Progressive attention beside full attention: time and memory of a prompt."""
+    return join_results([_report_speed(readings, length, bars[0]), _report_memory(readings, length, bars[1])])
+
+
+def _report_speed(readings: PrefillReadings, length: int, bar: str) -> BenchResult:
+    name = f"prefill_{abbreviate_length(length)}"
+    ours_s, full_s = (readings.seconds(kind, length) for kind in ("ours", "sdpa"))
+    line = TableLine(
+        what=f"prompt of {length:,} tokens",
+        value=f"{full_s / ours_s:.2f}x, {ours_s:.1f} s",
+        beside=f"full: {full_s:.1f} s",
+        bar=bar,
+    )
+    numbers = {f"{name}_speedup": full_s / ours_s, f"{name}_s": ours_s, f"{name}_full_s": full_s}
+    return BenchResult(lines=(line,), numbers=numbers)
+
+
+def _report_memory(readings: PrefillReadings, length: int, bar: str) -> BenchResult:
+    name, what = f"memory_{abbreviate_length(length)}", "  peak memory above the weights"
+    ours_mb, full_mb = (readings.peak_mb(kind, length) for kind in ("ours", "sdpa"))
+    if math.isnan(ours_mb):
+        said = "not measured: this system does not tell how much memory was used at most"
+        return BenchResult(lines=(TableLine(what=what, value=said, bar=bar),), words={f"{name}_saved": said})
+    saved = 1 - ours_mb / full_mb
+    line = TableLine(what=what, value=f"{-saved:+.0%}, {ours_mb:.0f} MB", beside=f"full: {full_mb:.0f} MB", bar=bar)
+    return BenchResult(
+        lines=(line,), numbers={f"{name}_saved": saved, f"{name}_mb": ours_mb, f"{name}_full_mb": full_mb}
+    )
+
+
+def report_own_kernel(readings: PrefillReadings, length: int) -> BenchResult:
+    """Full attention by our kernel, which is faster than torch's."""
+    ours_s, own_s = (readings.seconds(kind, length) for kind in ("ours", "full"))
+    name, says = f"prefill_{abbreviate_length(length)}", "  beside full attention by our own kernel"
+    line = TableLine(what=says, value=f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
+    return BenchResult(
+        lines=(line,), numbers={f"{name}_speedup_own_kernel": own_s / ours_s, f"{name}_own_kernel_s": own_s}
+    )
+
+
+def report_utilization(readings: PrefillReadings, shape: DecoderShape, sizes: LMSizes) -> BenchResult:
+    """Arithmetic a second as a share of what the machine does at best, for a usual prompt and for a long one."""
+    share, longest = (
+        count_prefill_flops(shape, length) / readings.seconds("ours", length) / readings.matmul
+        for length in (sizes.busy, sizes.lengths[-1])
+    )
+    return BenchResult(
+        lines=(
+            TableLine(
+                what=f"share of the machine's arithmetic, {sizes.busy:,} tokens",
+                value=f"{share:.2f} ({longest:.2f} at {sizes.lengths[-1]:,})",
+                beside=f"bf16 product: {readings.matmul / 1e9:,.0f} GFLOP/s",
+                bar=BUSY_BAR,
+            ),
+        ),
+        numbers={
+            "mfu_prefill": share,
+            f"mfu_prefill_{abbreviate_length(sizes.lengths[-1])}": longest,
+            "matmul_gflops": readings.matmul / 1e9,
+        },
+    )
+
+
+def abbreviate_length(length: int) -> str:
+    """A length as it stands in a key: 16k."""
+    return f"{length // 1024}k" if length % 1024 == 0 else str(length)
+
+
+TURNS: tuple[Kind, ...] = ("ours", "sdpa", "ours", "full")
+Run = Callable[[PrefillCase], PrefillOutcome]
+
+
+def measure_prompts(setting: BenchSetting, model: BenchModel) -> BenchResult:
+    """On the processor; and on a GPU, where torch has one, with keys of its own."""
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    return join_results([race_kinds(setting, model, device) for device in devices])
+
+
+def race_kinds(setting: BenchSetting, model: BenchModel, device: str, run: Run | None = None) -> BenchResult:
+    """All turns on one device, summed up and drawn."""
+    run, lengths = run or run_in_process, setting.lm.prompts(full=setting.full)
+    outcomes: list[tuple[Kind, PrefillOutcome]] = []
+    for kind in TURNS:
+        again = any(kind == earlier for earlier, _ in outcomes)  # the curve is read once
+        its_own = lengths[-1:] if again else choose_lengths(kind, lengths, usual=setting.lm.lengths[-1])
+        setting.note(f"reading prompts of up to {its_own[-1]:,} tokens, {NAMES[kind]}, {device}")
+        outcomes.append((kind, run(make_case(setting, model, kind, its_own, device))))
+    readings = PrefillReadings(outcomes)
+    found = report_readings(readings, read_ours(model)[0], setting.lm)
+    mark = "" if device == "cpu" else f"{device}_"
+    plot = draw_curves(readings.curves(), setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
+    words = {**found.words, "plot": str(plot), "weights": model.says}
+    head = (TableLine(what=f"on the GPU ({device}):", value=""),) if mark else ()
+    return BenchResult(
+        lines=(*head, *found.lines),
+        numbers={mark + key: value for key, value in found.numbers.items()},
+        words={mark + key: said for key, said in words.items()},
+    )
+
+
+def choose_lengths(kind: Kind, lengths: Sequence[int], *, usual: int) -> tuple[int, ...]:
+    """Of all prompts those that one kind reads; the `usual` one has the bars."""
+    if kind == "full":
+        return tuple(lengths[-2:-1])
+    if kind == "sdpa":
+        return tuple(n for at, n in enumerate(lengths) if at % 2 == 0 or n in (usual, lengths[-1]))
+    return tuple(lengths)
+
+
+def make_case(
+    setting: BenchSetting, model: BenchModel, kind: Kind, lengths: tuple[int, ...], device: str
+) -> PrefillCase:
+    """What one process does."""
+    return PrefillCase(
+        folder=str(model.folder),
+        changes=str(model.changes) if model.changes else None,
+        kind=kind,
+        lengths=lengths,
+        chunk=setting.lm.chunk,
+        threads=num_cores(),
+        device=device,
+    )
+
+
+def run_in_process(case: PrefillCase) -> PrefillOutcome:
+    """The case in a process of its own. ModelFailed says what it died of."""
+    command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_case", json.dumps(asdict(case))]
+    environ = {**os.environ, "OMP_NUM_THREADS": str(case.threads), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    if done.returncode:
+        last = next(iter(done.stderr.strip().splitlines()[-1:]), f"it ended with {done.returncode}")
+        raise ModelFailed(f"reading prompts ({NAMES[case.kind]}) failed: {last}. Free memory and run the bench again")
+    return PrefillOutcome(**json.loads(done.stdout.splitlines()[-1]))

@@ -1,0 +1,129 @@
+"""Servers in processes of their own, as users start them: the page and the API; the memory and time that they take."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from socket import create_server
+from types import TracebackType
+from typing import Self
+
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere, ServerError
+from deepseek_mm.machine import ROOT
+from deepseek_mm.settings import describe
+
+APP = ROOT / "app.py"
+PROC = Path("/proc")
+START_S, END_S, POLL_S = 600.0, 60.0, 0.1  # that a start and an end may take on a busy machine, between two looks
+SAID = 12  # last lines of a server that failed, in the error
+READY = "ready: "
+
+
+class ServerProcess:
+    """Runs while the `with` block does; what it prints goes into a log."""
+
+    def __init__(self, words: Sequence[str], log: Path, *, cwd: Path = ROOT) -> None:
+        self._words, self._log, self._cwd = [sys.executable, *words], log, cwd
+
+    def __enter__(self) -> Self:
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(self._words, cwd=self._cwd, stdout=log, stderr=subprocess.STDOUT)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def url(self) -> str:
+        """The address, once it answers there. ServerError with its last words if it does not start."""
+        give_up_at = time.monotonic() + START_S
+        while time.monotonic() < give_up_at and self.process.poll() is None:
+            lines = self._log.read_text(errors="replace").splitlines()
+            for line in lines:
+                if line.startswith(READY):
+                    return line.removeprefix(READY).split()[0]
+            time.sleep(POLL_S)
+        said = "\n".join(self._log.read_text(errors="replace").splitlines()[-SAID:])
+        raise ServerError(f"the server did not start within {START_S:.0f} s. Try it with: make run. It said:\n{said}")
+
+    def resident_mb(self) -> float:
+        """Memory of its process that is in use."""
+        return own_mb(self.process.pid)
+
+    def processor_ms(self) -> float:
+        """Time that its process has had on the processor, all threads together."""
+        fields = (PROC / str(self.process.pid) / "stat").read_text().rpartition(")")[2].split()
+        user, system = int(fields[11]), int(fields[12])  # counted from the state, which stands behind the name
+        return 1000 * (user + system) / os.sysconf("SC_CLK_TCK")
+
+
+class PageServer(ServerProcess):
+    """`python app.py --port 0 --data FOLDER`; the library lies in `data`, which must be new."""
+
+    def __init__(self, data: Path, config: Config, *, script: Path = APP) -> None:
+        self.data = data
+        if not script.is_file():
+            raise NothingThere(f"no page at {script}. Run this from a clone of the repository")
+        data.mkdir()
+        (data / "config.toml").write_text(describe_settings(config))
+        (data / "first-start").write_text("done")  # the bundled photos stay out
+        words = [str(script), "--port", "0", "--data", str(data)]
+        super().__init__(words, data.parent / f"{data.name}.log", cwd=data.parent)
+
+
+@contextmanager
+def start_api(setting: BenchSetting) -> Iterator[str]:
+    """The address of `python -m deepseek_mm serve` over an empty library, setting.folder / "library"."""
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["-m", "deepseek_mm", "serve", "--data", str(setting.folder / "library")]
+    words += ["--set", f"serve.port={port}", "--set", "library.read_text=false"]
+    with ServerProcess(words, setting.folder / "serve.log") as server:
+        yield server.url()
+
+
+def describe_settings(config: Config) -> str:
+    """The settings as a file of the library, which says nothing of where it lies itself."""
+    lines = describe(config).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("data "))
+
+
+def resident_mb(pid: int) -> float:
+    """Memory in use by a process and everything that it started; 0 if it is gone."""
+    parents = {child: parent_of(child) for child in map(int, filter(str.isdigit, os.listdir(PROC)))}
+    family = [child for child in parents if is_below(child, pid, parents)]
+    return round(sum(map(own_mb, family)), 2)
+
+
+def is_below(child: int, pid: int, parents: dict[int, int]) -> bool:
+    """Whether it is this process, or comes from it."""
+    while child not in (0, pid):
+        child = parents.get(child, 0)
+    return child == pid
+
+
+def parent_of(pid: int) -> int:
+    """0 if it has none, or is gone."""
+    try:
+        told = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(told.rpartition(")")[2].split()[1])  # a name in brackets may hold anything
+
+
+def own_mb(pid: int) -> float:
+    """Memory in use by one process; 0 if it is gone."""
+    try:
+        pages = int((PROC / str(pid) / "statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,0 +1,329 @@
+"""`bench soak`: several clients for a long time, and whether the memory of the service stays flat meanwhile.
+
+The memory of the server and of the processes that it started is read every few seconds. The first third is warm-up.
+Between two tidyings pools of freed memory fill up, so what counts is the least of each such period; a straight line
+through these says how much it grew.
+"""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from deepseek_mm.benchmarks.answer import QUESTIONS
+from deepseek_mm.benchmarks.ingestion import BUNDLED
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos
+from deepseek_mm.benchmarks.servers import resident_mb, start_api
+from deepseek_mm.errors import JobFailed
+from deepseek_mm.serve.start import TIDY_S
+
+SHARED = ("ask on", "history", "forget", "rate")  # of conversations that another client may have deleted, or asks in
+TIMEOUT_S = 240.0
+EVENTS = {"Accept": "text/event-stream"}
+SHARES = {  # kind of request -> how often it comes, beside the others
+    "ask": 3, "ask about": 3, "ask on": 1, "events": 2, "hang up": 2, "search": 6, "search picture": 2, "embed": 5,
+    "embed pictures": 3, "infer": 3, "cancel": 2, "tasks": 4, "history": 4, "forget": 2, "rate": 1, "chat": 3,
+    "chat stream": 2, "embeddings": 3, "library": 5, "picture": 4, "health": 2, "metrics": 1, "wrong": 2,
+}  # fmt: skip
+WELL, WRONG, GONE, BUSY_THERE = 200, 422, 404, 409
+
+
+def is_expected(kind: str, status: int) -> bool:
+    """Whether such a request may be answered so."""
+    return status in (WELL, 201, 202, 204, 429) or (kind in SHARED and status in (GONE, BUSY_THERE))
+
+
+@dataclass
+class StatusCounts:
+    """(kind, status) -> how many; of all clients."""
+
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, kind: str, status: int) -> None:
+        """Count one more answer."""
+        with self.lock:
+            self.answers[(kind, status)] += 1
+
+    @property
+    def strange(self) -> dict[tuple[str, int], int]:
+        """The answers that nobody expects."""
+        return {what: number for what, number in self.answers.items() if not is_expected(*what)}
+
+    @property
+    def total(self) -> int:
+        """The number of requests of every kind."""
+        return self.answers.total()
+
+
+class RandomClient:
+    """A client that sends random requests one after another, the same for the same seed."""
+
+    def __init__(self, url: str, *, seed: int, tally: StatusCounts) -> None:
+        self.url, self.tally, self.chance = url, tally, random.Random(seed)
+        self.photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))[:: seed + 4]]
+        self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send requests until told to stop."""
+        with self.http:
+            while not stop.is_set():
+                (kind,) = self.chance.choices(list(SHARES), list(SHARES.values()))
+                self.step(kind)
+
+    def step(self, kind: str) -> None:
+        """One request of a kind, or the few that belong together."""
+        calls: dict[str, Callable[[], int]] = {
+            "ask": lambda: self.post("/ask", {"question": self.question()}),
+            "ask about": lambda: self.post("/ask", {"question": self.question(), "pictures": [self.photo()]}),
+            "ask on": self.ask_on,
+            "events": lambda: self.read("/ask", {"question": self.question()}, EVENTS),
+            "hang up": lambda: self.read("/ask", {"question": self.question()}, EVENTS, most=2),
+            "search": lambda: self.post("/search", {"text": self.words(), "k": self.chance.randint(1, 30)}),
+            "search picture": lambda: self.post("/search", {"picture": self.photo(), "text": self.words()}),
+            "embed": lambda: self.post("/embed", {"texts": [self.words() for _ in range(self.chance.randint(1, 8))]}),
+            "embed pictures": lambda: self.post("/embed", {"pictures": [self.photo()]}),
+            "infer": lambda: self.infer(leave=False),
+            "cancel": lambda: self.infer(leave=True),
+            "tasks": lambda: self.get("/tasks", limit=20),
+            "history": self.history,
+            "forget": self.forget,
+            "rate": self.rate,
+            "chat": lambda: self.post("/v1/chat/completions", self.talk()),
+            "chat stream": lambda: self.read("/v1/chat/completions", self.talk() | {"stream": True}, {}),
+            "embeddings": lambda: self.post("/v1/embeddings", {"model": "deepseek-mm-embed", "input": self.words()}),
+            "library": lambda: self.get("/library/sources", limit=20, offset=self.chance.randint(0, 50)),
+            "picture": lambda: self.get(
+                f"/library/sources/{self.one_of('/library/sources', kind='photos')}/picture", px=320
+            ),
+            "health": lambda: self.get("/health"),
+            "metrics": lambda: self.get("/metrics"),
+            "wrong": self.misspelt,
+        }
+        self.tally.note(kind, calls[kind]())
+
+    def post(self, path: str, body: dict[str, object]) -> int:
+        """Status of the answer, which is read."""
+        return self.http.post(path, json=body).status_code
+
+    def get(self, path: str, **query: int) -> int:
+        """The same of a question without a body."""
+        return self.http.get(path, params=query).status_code
+
+    def read(self, path: str, body: dict[str, object], headers: dict[str, str], *, most: int | None = None) -> int:
+        """Status of a stream, of which at most `most` pieces are read."""
+        with self.http.stream("POST", path, json=body, headers=headers) as answer:
+            for _ in islice(answer.iter_raw(), most):
+                pass
+            return answer.status_code
+
+    def infer(self, *, leave: bool) -> int:
+        """A task from its beginning to its end; cancelled after a moment if that is to be."""
+        kind, given = self.chance.choice(
+            [
+                ("ask", {"question": self.question()}),
+                ("search", {"text": self.words()}),
+                ("embed", {"texts": [self.words()]}),
+                ("caption", {"pictures": [self.photo()]}),
+            ]
+        )
+        taken = self.http.post("/infer", json={"kind": kind, "input": given, "bulk": self.chance.random() < 0.3})
+        if taken.status_code != httpx.codes.ACCEPTED:
+            return taken.status_code
+        address = taken.json()["address"]
+        if leave:
+            time.sleep(self.chance.random() * 0.3)
+            return self.http.delete(address).status_code
+        with self.http.stream("GET", f"{address}/events") as events:
+            for _ in events.iter_raw():
+                pass
+        return self.get(address)
+
+    def ask_on(self) -> int:
+        """A question that goes on with a conversation, if there is one."""
+        return self.post("/ask", {"question": self.question(), "conversation": self.one_of("/history")})
+
+    def history(self) -> int:
+        """The list, and one conversation of it."""
+        known = self.one_of("/history")
+        return self.get(f"/history/{known}/turns", last=20) if known else WELL
+
+    def forget(self) -> int:
+        """Delete a conversation, which another client may have deleted meanwhile."""
+        known = self.one_of("/history")
+        return self.http.delete(f"/history/{known}").status_code if known else WELL
+
+    def rate(self) -> int:
+        """Rate an answer with a thumb, if there is one."""
+        known = self.one_of("/history")
+        turns = self.http.get(f"/history/{known}/turns").json().get("turns", []) if known else []
+        return self.http.put(f"/feedback/{turns[0]['id']}", json={"rating": "up"}).status_code if turns else WELL
+
+    def misspelt(self) -> int:
+        """A request that is refused; WELL if it is refused as it should be."""
+        status = self.post("/ask", {"questoin": self.words()})
+        return WELL if status == WRONG else -status
+
+    def one_of(self, path: str, **query: str) -> int | None:
+        """The id of one thing on this list; None if it is empty."""
+        known = [one["id"] for one in self.http.get(path, params={"limit": 20, **query}).json()["items"]]
+        return self.chance.choice(known) if known else None
+
+    def question(self) -> str:
+        """A question about the photos."""
+        return self.chance.choice(QUESTIONS)
+
+    def words(self) -> str:
+        """Words to search for, hardly ever the same."""
+        return f"{self.chance.choice(WORDS)} {' '.join(self.chance.choices('abcdefgh', k=self.chance.randint(1, 12)))}"
+
+    def photo(self) -> str:
+        """A photo as a data URL."""
+        return encode_photo(self.chance.choice(self.photos), self.chance.randint(0, 34))
+
+    def talk(self) -> dict[str, object]:
+        """A chat with the product, or with the language model by itself."""
+        model = self.chance.choice(["deepseek-mm", "deepseek-mm-lm"])
+        messages = [{"role": "user", "content": self.question()}]
+        return {"model": model, "messages": messages, "max_tokens": 24}
+
+
+def draw_memory(
+    minutes: Sequence[float], resident_mb: Sequence[float], *, line: tuple[float, float, float], file: Path
+) -> Path:
+    """The samples, and the straight line `(from minute, MB a minute, MB there)` through what follows the warm-up."""
+    from matplotlib.figure import Figure
+
+    begun, slope, start_mb = line
+    end_mb = start_mb + slope * (minutes[-1] - begun)
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(minutes, resident_mb, linewidth=1, label="server and the processes that it started")
+    axes.plot([begun, minutes[-1]], [start_mb, end_mb], label=f"what stays, after warm-up: {slope:+.2f} MB a minute")
+    axes.set(xlabel="minutes under load", ylabel="resident memory, MB", ylim=(0, max(resident_mb) * 1.15))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(file, dpi=120)
+    return file
+
+
+CLIENTS = 6
+LOOK_S = 3.0
+FEWEST = 3  # periods that a line is drawn through
+MOST_MB = 50.0  # that memory may grow by after warm-up
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemorySample:
+    """How much memory was in use, and what had been asked by then."""
+
+    seconds: float
+    resident_mb: float
+    requests: int
+
+
+def measure_soak(setting: BenchSetting) -> BenchResult:
+    """Growth after warm-up, and answers that nobody expects; soak.json and soak.png go to `setting.out`."""
+    tally = StatusCounts()
+    with start_api(setting) as url:
+        setting.note("indexing the bundled photos")
+        index_bundled_photos(url)
+        pid = int((setting.folder / "library" / "lock").read_text())
+        setting.note(f"{CLIENTS} clients for {setting.minutes:g} minutes")
+        samples = sample_memory(url, pid, setting.minutes * 60, tally)
+    save_samples(samples, tally, setting.out)
+    return report_growth(samples, tally)
+
+
+def sample_memory(url: str, pid: int, seconds: float, tally: StatusCounts) -> list[MemorySample]:
+    """Clients at work, and samples until the time is over. JobFailed if a client does not come to rest."""
+    stop, begun_s = threading.Event(), time.monotonic()
+    clients = [RandomClient(url, seed=n, tally=tally) for n in range(CLIENTS)]
+    threads = [threading.Thread(target=client.run, args=(stop,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    samples = []
+    try:
+        while (at_s := time.monotonic() - begun_s) < seconds:
+            samples.append(MemorySample(seconds=round(at_s, 1), resident_mb=resident_mb(pid), requests=tally.total))
+            time.sleep(LOOK_S)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=300)
+    if any(thread.is_alive() for thread in threads):
+        raise JobFailed("a client still waits for its answer after 300 s. See the server's log")
+    return samples
+
+
+def drop_warm_up(samples: Sequence[MemorySample]) -> list[MemorySample]:
+    """The samples after the first third."""
+    return list(samples[len(samples) // 3 :])
+
+
+def lowest_by_period(samples: Sequence[MemorySample]) -> list[MemorySample]:
+    """The lowest of each time between two tidyings; all of them where these are too few for a line."""
+    lowest: dict[int, MemorySample] = {}
+    for one in samples:
+        period = int((one.seconds - samples[0].seconds) // TIDY_S)
+        if period not in lowest or one.resident_mb < lowest[period].resident_mb:
+            lowest[period] = one
+    return list(lowest.values()) if len(lowest) >= FEWEST else list(samples)
+
+
+def fit_line(samples: Sequence[MemorySample]) -> tuple[float, float]:
+    """MB a minute, and MB at the beginning of the straight line through these samples."""
+    at_min = np.array([one.seconds / 60 for one in samples])
+    slope, start = np.polyfit(at_min, [one.resident_mb for one in samples], 1)
+    return float(slope), float(start + slope * at_min[0])
+
+
+def report_growth(samples: Sequence[MemorySample], tally: StatusCounts) -> BenchResult:
+    """Report growth as a table and as numbers."""
+    last = lowest_by_period(drop_warm_up(samples))
+    slope, start_mb = fit_line(last)
+    grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60
+    strange = tally.strange
+    lines = (
+        TableLine(
+            what="memory grew after warm-up", value=f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"
+        ),
+        TableLine(what="  a minute", value=f"{slope:.2f} MB"),
+        TableLine(what="requests", value=f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
+        TableLine(
+            what="  answered as nobody expects", value=f"{sum(strange.values())} {strange or ''}".strip(), bar="0"
+        ),
+    )
+    numbers = {
+        "soak_grew_mb": round(grew_mb, 2),
+        "soak_grew_share": round(grew_mb / start_mb, 5),
+        "soak_peak_mb": max(one.resident_mb for one in samples),
+        "soak_requests": tally.total,
+        "soak_strange": sum(strange.values()),
+    }
+    return BenchResult(lines=lines, numbers=numbers)
+
+
+def save_samples(samples: Sequence[MemorySample], tally: StatusCounts, folder: Path) -> None:
+    """The samples and the counts of answers as JSON, and a plot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = Counter({f"{what} {status}": number for (what, status), number in sorted(tally.answers.items())})
+    told = {"samples": [asdict(one) for one in samples], "answers": answers}
+    (folder / "soak.json").write_text(json.dumps(told, indent=1))
+    last = lowest_by_period(drop_warm_up(samples))
+    draw_memory(
+        [one.seconds / 60 for one in samples],
+        [one.resident_mb for one in samples],
+        line=(last[0].seconds / 60, *fit_line(last)),
+        file=folder / "soak.png",
+    )

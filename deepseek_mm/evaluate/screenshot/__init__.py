@@ -1,1 +1,0 @@
-"""A screenshot finds code: the pictures, the repository they are looked for in, and the score."""

@@ -1,0 +1,397 @@
+"""`eval`: score a part of the product on a file of examples. A table for people, then a line of JSON, the last."""
+
+import secrets
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Protocol
+
+from deepseek_mm.config import cache_folder
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.evaluation import lm_commands, quant_commands
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, working
+
+if TYPE_CHECKING:
+    from deepseek_mm.evaluation.pointing_game import PointRow
+    from deepseek_mm.evaluation.retrieval import CaptionRow
+    from deepseek_mm.evaluation.vqa import QuestionRow
+    from deepseek_mm.rag.assistant import Assistant
+
+EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
+CODE_PARTS = ("lines", "programs")
+WORK = Path("runs/screenshots")
+
+
+class EvaluationReport(Protocol):
+    """What every evaluation returns."""
+
+    def table(self) -> str:
+        """A table for people."""
+
+    def json(self) -> str:
+        """The figures as one line of JSON."""
+
+
+def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Recalls of captions and photos, with `--distractors` among other photos as well."""
+    from deepseek_mm.evaluation.retrieval import choose_distractors, embed_cached, evaluate_retrieval
+
+    config = config_of(args, desk)
+    rows, images = read_captions(args), images_of(args)
+    own = {images / row.image for row in rows}
+    count = args.distractors
+    others = choose_distractors([images, *args.others], but=own, count=count) if count else []
+    space = desk.open_space(config.encoder)
+    others_OD = embed_cached(space, others, cache_folder(), note=desk.note) if others else None
+    desk.note(f"embedding {len(rows)} photos and {sum(len(row.captions) for row in rows)} captions")
+    return evaluate_retrieval(space, rows, images, others_OD=others_OD)
+
+
+def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
+    """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
+    from deepseek_mm.evaluation.regions import draw_sheet, evaluate_regions, read_box_rows
+    from deepseek_mm.see.pipeline import VisionPipeline
+
+    config = config_of(args, desk)
+    if args.sheet:
+        eyes = VisionPipeline(desk.open_space(config.encoder), config.see)
+        count = draw_sheet(eyes, images_of(args), args.photos or (), args.sheet)
+        desk.say(f"drew {count} photos into {args.sheet}")
+        return None
+    rows = read_box_rows(require_path(args.data_file, "--data"), split=args.split)
+    images = images_of(args)
+    desk.note(f"looking for people in {len(rows)} photos")
+    return evaluate_regions(VisionPipeline(desk.open_space(config.encoder), config.see), rows, images)
+
+
+def score_pointing(args: Namespace, desk: Desk) -> EvaluationReport:
+    """The pointing game with answers: whether what they cite first holds the thing that was asked for."""
+    from deepseek_mm.evaluation.pointing_game import evaluate_pointing
+
+    rows, images = read_points(args), images_of(args)
+    desk.note(f"asking for {len(rows)} things in {len({row.image for row in rows})} photos, in two ways")
+    with open_decider(args, desk) as assistant:
+        return evaluate_pointing(assistant, rows, images)
+
+
+def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How things stand in photos and how many there are, with programs and without."""
+    from deepseek_mm.evaluation.pointing_game import evaluate_placement
+
+    rows, images = read_points(args), images_of(args)
+    desk.note(f"asking about {len(rows)} things, with programs and without")
+    with open_decider(args, desk) as assistant:
+        return evaluate_placement(assistant, rows, images)
+
+
+def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How often a search claims what is not there, and misses what is."""
+    from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
+    from deepseek_mm.rag.search import save_measured
+
+    config = config_of(args, desk)
+    rows, images, things = read_captions(args), images_of(args), read_things(args.things or THINGS_FILE)
+    desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
+    report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
+    if args.scores:
+        save_measured(args.scores, report.certainties)
+    return report
+
+
+def score_answers(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Whether the language model answers from the evidence: 200 questions over photos on paper, made from captions."""
+    from deepseek_mm.evaluation.answers import WAYS, evaluate_answers, make_questions
+
+    config = config_of(args, desk)
+    asked = make_questions(read_captions(args), config)[:: args.every]
+    lm = desk.open_lm(config.lm, desk.note)
+    desk.note(f"asking {lm.name} {len(asked)} questions")
+    ways = WAYS if args.way == "all" else (args.way,)
+    return evaluate_answers(lm, asked, config, ways=ways, progress=desk.note)
+
+
+def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:
+    """BLEU-4 and CIDEr of the sentences that are said of photos."""
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluation.captions import evaluate_captions
+    from deepseek_mm.see.caption.captioner import WEIGHTS, read_captioner
+
+    rows, images, files = read_captions(args), images_of(args), args.captioner or [WEIGHTS]
+    desk.note(f"describing {len(rows)} photos")
+    return evaluate_captions(read_captioner(DefaultSpace(), files), rows, images)
+
+
+def score_vqa(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
+    from deepseek_mm.evaluation.question_sets import EASY, find_easy_images, read_easy_rows
+
+    file = require_path(args.data_file, "--data")
+    if file == Path(EASY):
+        return ask_questions(read_easy_rows(args.split), find_easy_images(args.split), args, desk)
+    return ask_questions(read_questions(args), images_of(args), args, desk)
+
+
+def score_presence(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Whether things are there, asked of photos with captions."""
+    from deepseek_mm.evaluation.question_sets import make_presence_rows
+
+    rows = make_presence_rows(read_captions(args))
+    if not rows:
+        raise ConfigError("too few photos show the same thing. Give --data with captions of more photos")
+    desk.note(f"{len({row.kind for row in rows})} things are asked for")
+    return ask_questions(rows, images_of(args), args, desk)
+
+
+def score_calibration(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How far confidence can be trusted, over both kinds of questions; `--pictures` draws it."""
+    from deepseek_mm.evaluation.question_sets import make_presence_rows
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.vqa import evaluate_calibration
+
+    captions = read_caption_rows(require_path(args.captions, "--captions"), split=args.split)
+    sets: dict[str, tuple[Sequence[QuestionRow], Path]] = {
+        "asked": (read_questions(args), images_of(args)),
+        "presence": (make_presence_rows(captions), require_path(args.caption_images, "--caption-images")),
+    }
+    desk.note(f"asking {sum(len(rows) for rows, _ in sets.values())} questions")
+    with open_decider(args, desk) as assistant:
+        report = evaluate_calibration(assistant, sets)
+    for file in report.draw(args.pictures) if args.pictures else ():
+        desk.note(f"drew {file}")
+    return report
+
+
+def score_scenes(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Questions about scenes that are drawn for this, answered with programs and without."""
+    from deepseek_mm.evaluation.scene_questions import evaluate_scenes
+    from deepseek_mm.see.scene.weights import read_scene_weights
+
+    seed = args.seed if args.seed is not None else secrets.randbelow(10**9)
+    desk.note(f"drawing {args.scenes} scenes, seed {seed}")
+    return evaluate_scenes(*read_scene_weights(), scenes=args.scenes, seed=seed)
+
+
+def score_code(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How many programs and lines that our language model writes pass their tests, in the sandbox.
+
+    ConfigError: the language model goes on with no text.
+    """
+    from deepseek_mm.evaluation.code_score import CodeBench, SandboxRunner, evaluate_code, open_journal
+    from deepseek_mm.evaluation.code_tasks import cut_all_holes, read_tasks
+    from deepseek_mm.lm.generator import TextCompleter
+
+    config, seed = config_of(args, desk), args.seed or 0
+    file = require_path(args.data_file, "--data")
+    tasks = read_tasks(file, first=args.first, last=args.last)
+    if args.drawn < 0 or args.holes < 0:
+        raise ConfigError(f"--drawn {args.drawn} and --holes {args.holes} must not be below 0")
+    runs = SandboxRunner(config.sandbox)
+    lm = desk.open_lm(config.lm, desk.note)
+    if not isinstance(lm, TextCompleter):
+        raise ConfigError(f"the language model {lm.name} goes on with no text. Choose a kind of Llama with --model")
+    how = {"data": file.name, "model": lm.fingerprint, "seed": seed, "drawn": args.drawn, "heat": args.temperature}
+    desk.note(f"{len(tasks)} tasks for {lm.name}")
+    return evaluate_code(
+        CodeBench(lm=lm, runs=runs, journal=open_journal(args.keep, how), progress=desk.note),
+        tasks,
+        partial(cut_all_holes, most=args.holes, seed=seed),
+        parts=args.what,
+        drawn=(args.drawn, args.temperature),
+    )
+
+
+def score_code_search(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
+    from deepseek_mm.evaluation.code_search import evaluate_code_search, list_held_functions
+    from deepseek_mm.parse.packages import packages
+
+    desk.note("taking installed packages apart")
+    functions = list_held_functions(args.split or "test", packages())[:: args.every]
+    space = desk.open_space(config_of(args, desk).encoder)
+    return evaluate_code_search(space, functions, desk.note)
+
+
+def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Copy the packages' sources, index them, draw the pictures, search. What was done before is taken as it is."""
+    from deepseek_mm.evaluation.screenshots import (
+        copy_sources,
+        draw_screenshots,
+        evaluate_screenshots,
+        list_packages,
+        read_licences,
+        read_shots,
+    )
+    from deepseek_mm.parse.packages import packages
+
+    work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
+    installed = list(packages())
+    copy_sources(list(read_licences(list_packages(), installed)), installed, work / "repository")
+    desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
+    pictures = list(zip(shots, draw_screenshots(shots, work / "repository", work / "pictures"), strict=True))
+    config = replace(config_of(args, desk), data=work / "library")
+    with desk.assistant(config, speaks=False) as assistant:
+        with working(assistant.library):
+            finish(assistant.library, assistant.library.add([work / "repository"]), desk)
+        files = assistant.store.counts().sources
+        return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)
+
+
+def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
+    """Ask all of them, with `--blind` about grey pictures as well."""
+    from deepseek_mm.evaluation.vqa import evaluate_vqa
+
+    desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
+    with open_decider(args, desk) as assistant:
+        return evaluate_vqa(assistant, rows, images, blind=args.blind)
+
+
+@contextmanager
+def open_decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
+    """An assistant without a language model over an empty temporary library."""
+    with TemporaryDirectory() as folder:
+        config = replace(config_of(args, desk), data=Path(folder))
+        with desk.assistant(config, speaks=False) as assistant:
+            yield assistant
+
+
+def read_captions(args: Namespace) -> "list[CaptionRow]":
+    """The rows of --data, with captions."""
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
+
+    return read_caption_rows(require_path(args.data_file, "--data"), split=args.split)
+
+
+def read_points(args: Namespace) -> "list[PointRow]":
+    """The rows of --data, with things and their boxes."""
+    from deepseek_mm.evaluation.pointing_game import read_point_rows
+
+    return read_point_rows(require_path(args.data_file, "--data"), split=args.split)
+
+
+def read_questions(args: Namespace) -> "list[QuestionRow]":
+    """The rows of --data, with questions and their answers."""
+    from deepseek_mm.evaluation.vqa import read_question_rows
+
+    return read_question_rows(require_path(args.data_file, "--data"), split=args.split)
+
+
+def images_of(args: Namespace) -> Path:
+    """The folder of the pictures of the rows."""
+    return require_path(args.images, "--images")
+
+
+def require_path(path: Path | None, flag: str) -> Path:
+    """What a flag names; ConfigError when it was left out."""
+    if path is None:
+        raise ConfigError(f"{flag} is missing. Give it, e.g. {EXAMPLE}")
+    return path
+
+
+PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
+    "retrieval": score_retrieval,
+    "regions": score_regions,
+    "pointing": score_pointing,
+    "placed": score_placement,
+    "abstain": score_abstaining,
+    "answers": score_answers,
+    "caption": score_captions,
+    "vqa": score_vqa,
+    "presence": score_presence,
+    "doubt": score_calibration,
+    "scenes": score_scenes,
+    "code-search": score_code_search,
+    "screenshot": score_screenshots,
+    "lm": lm_commands.score_models,
+    "quant": partial(quant_commands.score_schemes, open_decider=open_decider),
+    "code": score_code,
+}
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Score the part that is named; print the table, unless --json was given, then the object."""
+    report = PARTS[args.part](args, desk)
+    if report is None:
+        return OK
+    if not args.json:
+        desk.say(report.table())
+    desk.say(report.json())
+    return OK
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The words of `eval`. Here --data is the file of examples: no library is opened."""
+    parser.add_argument("part", choices=tuple(PARTS), help="what to score")
+    parser.add_argument(
+        "--data",
+        dest="data_file",
+        metavar="FILE",
+        type=Path,
+        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for pointing and placed {image, "
+        "thing, boxes}, for vqa {image, question, answer}; vqa: or easy-vqa, the package; code: HumanEval's or MBPP's",
+    )
+    parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
+    parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
+    parser.add_argument("--json", action="store_true", help="the JSON object without the table")
+    parser.add_argument(
+        "--distractors", metavar="N", type=int, default=0, help="retrieval: captions also among so many other photos"
+    )
+    parser.add_argument(
+        "--others", metavar="FOLDER", type=Path, nargs="+", default=[], help="retrieval: where more of them lie"
+    )
+    parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
+    parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
+    parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
+    parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
+    parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
+    parser.add_argument(
+        "--every", metavar="N", type=int, default=1, help="answers, code-search, screenshot: every Nth only"
+    )
+    parser.add_argument(
+        "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
+    )
+    parser.add_argument("--blind", action="store_true", help="vqa, presence: ask once more about grey pictures")
+    parser.add_argument(
+        "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
+    parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
+    parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
+    lm_commands.add_arguments(parser)
+    quant_commands.add_arguments(parser)
+    add_code_arguments(parser)
+    parser.add_argument_group("screenshot").add_argument(
+        "--work",
+        metavar="FOLDER",
+        type=Path,
+        default=WORK,
+        help=f"where sources, library and pictures are kept for the next run ({WORK})",
+    )
+    add_settings(parser, data=False)
+
+
+def add_code_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `eval code`."""
+    group = parser.add_argument_group("code")
+    group.add_argument("--what", choices=CODE_PARTS, nargs="+", default=list(CODE_PARTS), help="both, if left out")
+    group.add_argument("--first", metavar="N", type=int, default=0, help="only tasks from this number on")
+    group.add_argument("--last", metavar="N", type=int, default=10**9, help="only tasks up to this number")
+    group.add_argument("--holes", metavar="N", type=int, default=1, help="lines taken out of a solution; 0: every one")
+    group.add_argument("--drawn", metavar="N", type=int, default=0, help="programs a task that pass@k is estimated of")
+    group.add_argument("--temperature", metavar="T", type=float, default=0.6, help="that they are drawn with")
+    group.add_argument("--keep", metavar="FILE", type=Path, help="remember what is done; a later run goes on from it")
+
+
+def add_commands(register: Callable[..., object]) -> None:
+    """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
+    register(
+        name="eval",
+        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
+        example=EXAMPLE,
+        add=add_arguments,
+        run=run,
+    )
+    quant_commands.add_commands(register)

@@ -1,0 +1,278 @@
+"""`eval lm`: perplexity of held-out texts by domain, and of long texts by length, beside other models.
+
+All models read the same rows, and are asked for the same tokens: those that the corpus says are to be learned (of a
+chat, the answers). A long text is read chunk by chunk in pages, as the product reads, once as a whole and once as
+shorter texts, so that only what has been seen of it differs. Scores come in the precision of the decoder; half a step
+of bfloat16 moves a mean by less than a thousandth, the same for all decoders.
+
+Shape key:  N rows, T tokens of a row or text, D domains or width, L layers with experts, E experts, P tokens that are
+            asked for, V vocabulary
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.evaluation.experts import ExpertVisits, count_visits
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
+
+CHUNK = 512  # tokens that are read at once
+
+
+@torch.inference_mode()
+def nats_of_text(decoder: Decoder, ids: Sequence[int], *, chunk: int = CHUNK) -> Tensor:
+    """Nats that each token but the first costs, (T - 1,) float32."""
+    assert len(ids) > 1, "nothing is expected of a text of one token"
+    parts, at = [], 1
+    for hidden_TD in read_hidden(decoder, ids, chunk=chunk):
+        next_T = torch.tensor(ids[at : at + len(hidden_TD)], dtype=torch.int64)
+        parts.append(nats_of_tokens(decoder, hidden_TD[: len(next_T)], next_T))
+        at += len(hidden_TD)
+    return torch.cat(parts)
+
+
+def nats_of_tokens(decoder: Decoder, hidden_TD: Tensor, next_T: Tensor) -> Tensor:
+    """Nats of the tokens that follow these hidden states, (T,) float32."""
+    return F.cross_entropy(decoder.logits(hidden_TD).float(), next_T, reduction="none")
+
+
+def read_hidden(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator[Tensor]:
+    """Normed hidden states of one text, (up to `chunk`, D) at a time."""
+    like = decoder.embedding.weight
+    memory = open_memory(decoder.shape, tokens=len(ids), sequences=1, chunk=chunk, like=like)
+    text = memory.start(ids, most=len(ids))
+    while text.length < len(ids):
+        paged = PagedPass(memory, [text], memory.blocks.step(text, len(ids) - text.length))
+        hidden_1TD, _ = decoder(decoder.embed(paged.ids_BT), paged)
+        memory.blocks.advance(text, hidden_1TD.shape[1])
+        yield hidden_1TD[0]
+
+
+def perplexity(nats: float, tokens: int) -> float:
+    """Among how many equally likely tokens the model might as well have guessed."""
+    return math.exp(nats / tokens) if tokens else math.nan
+
+
+def perplexity_of(nats: Sequence[Tensor]) -> float:
+    """Of all tokens of some texts, each counted once."""
+    return perplexity(math.fsum(float(each.double().sum()) for each in nats), sum(map(len, nats)))
+
+
+AT_ONCE = 4  # rows that are read together
+
+
+class TokenRows(Protocol):
+    """Packed documents, as training has them (train/rows.py)."""
+
+    @property
+    def ids_NT(self) -> Tensor:
+        """Tokens."""
+
+    @property
+    def segments_NT(self) -> Tensor:
+        """1, 2, ... for the documents of a row, 0 where there is none."""
+
+    @property
+    def learn_NT(self) -> Tensor:
+        """True for a token that is asked for."""
+
+    @property
+    def domains_N(self) -> Tensor:
+        """Each row's domain, by number."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DomainReading:
+    """Perplexity of one model by domain."""
+
+    name: str
+    perplexity: tuple[float, ...]  # of each domain
+    tokens: tuple[int, ...]  # of each domain that were asked for
+    visits: ExpertVisits | None  # None: it has no experts
+
+    @property
+    def mean(self) -> float:
+        """Every domain weighs the same: the perplexity of their mean cost, so none is heard for being hard."""
+        return math.exp(sum(map(math.log, self.perplexity)) / len(self.perplexity))
+
+    def below(self, other: "DomainReading") -> int:
+        """In how many domains it is less surprised than `other`."""
+        return sum(mine < theirs for mine, theirs in zip(self.perplexity, other.perplexity, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LanguageReport:
+    """Several models on the same tokens."""
+
+    domains: tuple[str, ...]
+    readings: tuple[DomainReading, ...]
+
+    def table(self) -> str:
+        """For people: a line for each domain, a column for each model, and what the experts did."""
+        names = [reading.name for reading in self.readings]
+        lines = [f"{'perplexity':<14}{'tokens':>8}" + "".join(f"{name:>12}" for name in names)]
+        for number, domain in enumerate(self.domains):
+            figures = "".join(f"{reading.perplexity[number]:>12.3f}" for reading in self.readings)
+            lines.append(f"{domain:<14}{self.readings[0].tokens[number]:>8,}{figures}")
+        means = "".join(f"{reading.mean:>12.3f}" for reading in self.readings)
+        lines.append(f"{'mean':<14}{sum(self.readings[0].tokens):>8,}{means}")
+        return "\n".join([*lines, *(line for each in self._mixtures() for line in self._describe_mixture(each))])
+
+    def figures(self) -> dict[str, Any]:
+        """The figures by name, for machines."""
+        return {
+            "tokens": dict(zip(self.domains, self.readings[0].tokens, strict=True)),
+            "perplexity": {r.name: dict(zip(self.domains, r.perplexity, strict=True)) for r in self.readings},
+            "mean": {r.name: r.mean for r in self.readings},
+            "domains_below": {r.name: self._below(r) for r in self._mixtures()},
+            "experts": {r.name: r.visits.figures() for r in self._mixtures() if r.visits},
+        }
+
+    def _mixtures(self) -> list[DomainReading]:
+        return [reading for reading in self.readings if reading.visits]
+
+    def _below(self, mixture: DomainReading) -> dict[str, int]:
+        return {other.name: mixture.below(other) for other in self.readings if other is not mixture}
+
+    def _describe_mixture(self, mixture: DomainReading) -> list[str]:
+        assert mixture.visits is not None
+        count = len(self.domains)
+        below = ", ".join(f"{other} in {won} of {count} domains" for other, won in self._below(mixture).items())
+        return [f"{mixture.name} is below {below}" if below else "", mixture.visits.table()]
+
+
+def evaluate_language(models: Mapping[str, Decoder], rows: TokenRows, domains: Sequence[str]) -> LanguageReport:
+    """Let every model read the rows; `domains` are the names behind the rows' numbers."""
+    readings = tuple(score_rows(decoder, rows, domains, name=name) for name, decoder in models.items())
+    return LanguageReport(domains=tuple(domains), readings=readings)
+
+
+@torch.inference_mode()
+def score_rows(decoder: Decoder, rows: TokenRows, domains: Sequence[str], *, name: str) -> DomainReading:
+    """One model's perplexity of every domain; NaN for a domain of which nothing is asked."""
+    nats_D = torch.zeros(len(domains), dtype=torch.float64)
+    tokens_D = torch.zeros(len(domains), dtype=torch.int64)
+    visits = None
+    for ids, segments, learn, domain in split_batches(rows):
+        hidden, routings = decoder(decoder.embed(ids), FullTextAttention(decoder.shape, segments))
+        asked = learn[:, 1:]
+        nats_P = nats_of_tokens(decoder, hidden[:, :-1][asked], ids[:, 1:][asked])
+        of_P = domain[:, None].expand_as(asked)[asked]
+        nats_D.index_add_(0, of_P, nats_P.double())
+        tokens_D += of_P.bincount(minlength=len(domains))
+        if routings and decoder.shape.moe:
+            counted = count_visits(routings, decoder.shape.moe, domain, segments > 0, domains)
+            visits = counted if visits is None else visits + counted
+    sums = zip(nats_D.tolist(), tokens_D.tolist(), strict=True)
+    return DomainReading(
+        name=name, perplexity=tuple(perplexity(*pair) for pair in sums), tokens=tuple(tokens_D.tolist()), visits=visits
+    )
+
+
+def split_batches(rows: TokenRows) -> list[tuple[Tensor, ...]]:
+    """Some rows at a time: ids, segments, what is asked for, domains."""
+    columns = (rows.ids_NT, rows.segments_NT, rows.learn_NT, rows.domains_N)
+    return list(zip(*(column.split(AT_ONCE) for column in columns), strict=True))
+
+
+LENGTHS = (2_048, 8_192)
+
+Texts = Mapping[str, Sequence[Sequence[int]]]  # kind -> token ids of its texts
+Cell = tuple[int, str]  # length, kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LongReport:
+    """Perplexities of a model, by length and kind, beside those of the model with full attention."""
+
+    name: str
+    full: Mapping[Cell, float]
+    progressive: Mapping[Cell, float]
+    tokens: int  # of the texts
+
+    def increase(self, cell: Cell) -> float:
+        """By which fraction of itself full attention's perplexity rises; below 0 it falls."""
+        return self.progressive[cell] / self.full[cell] - 1
+
+    @property
+    def ppl_increase(self) -> float:
+        """The worst of all lengths and kinds."""
+        return max(map(self.increase, self.full))
+
+    @property
+    def ppl_increase_mean(self) -> float:
+        """The mean of all lengths and kinds."""
+        return sum(map(self.increase, self.full)) / len(self.full)
+
+    def table(self) -> str:
+        """A table for people."""
+        lines = [f"{self.name:<24}{'full':>10}{'this':>10}{'increase':>12}"]
+        for length, kind in self.full:
+            cell = (length, kind)
+            figures = f"{self.full[cell]:>10.3f}{self.progressive[cell]:>10.3f}{self.increase(cell):>12.2%}"
+            lines.append(f"{f'{length:,} {kind}':<24}{figures}")
+        worst = f"{self.ppl_increase:.2%}, in the mean {self.ppl_increase_mean:.2%}"
+        return "\n".join([*lines, f"at worst {worst}, over {self.tokens:,} tokens"])
+
+    def figures(self) -> dict[str, Any]:
+        """For machines. `ppl_increase` is the worst cell."""
+        cells = [
+            {"length": n, "kind": kind, "full": self.full[n, kind], "ppl": self.progressive[n, kind]}
+            for n, kind in self.full
+        ]
+        return {
+            "ppl_increase": self.ppl_increase,
+            "ppl_increase_mean": self.ppl_increase_mean,
+            "tokens": self.tokens,
+            "cells": cells,
+        }
+
+
+def compare_attention(
+    full: Decoder, progressive: Decoder, texts: Texts, lengths: Sequence[int] = LENGTHS, *, chunk: int = CHUNK
+) -> LongReport:
+    """Both decoders over the texts, each of which is cut to the longest length."""
+    found = [score_long(decoder, texts, lengths, chunk=chunk) for decoder in (full, progressive)]
+    return make_long_report("progressive", *found, tokens=count_tokens(texts, lengths))
+
+
+def make_long_report(name: str, full: Mapping[Cell, float], other: Mapping[Cell, float], *, tokens: int) -> LongReport:
+    """A report of what was read."""
+    return LongReport(name=name, full=full, progressive=other, tokens=tokens)
+
+
+def count_tokens(texts: Texts, lengths: Sequence[int]) -> int:
+    """Tokens of all texts as they are cut."""
+    return max(lengths) * sum(map(len, texts.values()))
+
+
+def score_long(decoder: Decoder, texts: Texts, lengths: Sequence[int], *, chunk: int = CHUNK) -> dict[Cell, float]:
+    """Perplexity by length and kind. NothingThere for a kind whose texts are too short."""
+    longest = max(lengths)
+    for kind, some in texts.items():
+        if not some or min(map(len, some)) < longest:
+            raise NothingThere(f"no text of {longest:,} tokens is among those of {kind}. Ask for shorter lengths")
+    return {
+        (length, kind): mean_perplexity(decoder, cut_texts(some, length, longest), chunk=chunk)
+        for length in lengths
+        for kind, some in texts.items()
+    }
+
+
+def cut_texts(texts: Sequence[Sequence[int]], length: int, longest: int) -> list[Sequence[int]]:
+    """The first `longest` tokens of every text, in texts of `length`."""
+    starts = range(0, longest - length + 1, length)
+    return [text[start : start + length] for text in texts for start in starts]
+
+
+def mean_perplexity(decoder: Decoder, texts: Sequence[Sequence[int]], *, chunk: int = CHUNK) -> float:
+    """Of all tokens but the texts' first ones."""
+    return perplexity_of([nats_of_text(decoder, text, chunk=chunk) for text in texts])

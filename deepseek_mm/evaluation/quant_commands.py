@@ -1,0 +1,249 @@
+"""`quantize` writes weights in fewer bits, with a card; `eval quant` scores every such file that is there."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_mm.config import cache_folder
+from deepseek_mm.errors import ConfigError, NothingThere
+from deepseek_mm.terminal import OK, Desk
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
+    from deepseek_mm.rag.assistant import Assistant
+
+OpenDecider = Callable[[Namespace, Desk], AbstractContextManager["Assistant"]]
+EXAMPLE = "python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos"
+PHOTOS, ROWS = 256, 4  # that ranges, curvature and sizes are looked at on
+EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers that are shown come of it
+TOWERS = ("full", "towers-int8", "towers-dynamic", "towers-qat")
+LANGUAGE = ("full", "lm-int8", "lm-fp4")
+
+
+def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "QuantReport":
+    """All schemes of the parts asked for. NothingThere where no file is there."""
+    from deepseek_mm.evaluation.quant import QuantReport
+
+    parts: dict[str, Callable[[Namespace, Desk], Iterator[QuantScheme]]] = {
+        "towers": score_towers,
+        "language": score_language,
+        "path": partial(score_path, open_decider=open_decider),
+    }
+    chosen = [parts[name] for name in args.parts]
+    found = tuple(scheme for part in chosen for scheme in part(args, desk))
+    if not any(scheme.name != "full" for scheme in found):
+        raise NothingThere("no quantised file yet. Make one with: python -m deepseek_mm quantize --help")
+    return QuantReport(schemes=found)
+
+
+def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
+    """The space: recalls over the photos of --data."""
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
+
+    if args.data_file is None or args.images is None:
+        raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
+    rows = read_caption_rows(args.data_file, split=args.split)[: args.photos_of or None]
+    judge, whole = RetrievalJudge(rows, args.images), full_bytes(DefaultSpace().model)
+    for name in TOWERS:
+        kept = name.replace("dynamic", "int8")
+        file = file_of(args, kept)
+        if name != "full" and not file.is_file():
+            continue
+        desk.note(f"scoring {name} on {len(rows)} photos")
+        full = name == "full"
+        space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
+        size = whole if full else file.stat().st_size
+        apart = measure_in_process("towers", name, file) if args.apart else None
+        scores = judge.scores(space, name, beside="towers-int8" if name == "towers-qat" else "")
+        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
+
+
+def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
+    """The language model: perplexity over held-out rows of every domain."""
+    from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
+    from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
+    from deepseek_mm.train.corpus import DOMAINS
+    from deepseek_mm.train.runs import held_rows
+
+    checkpoint = our_checkpoint(desk.note)
+    rows = held_rows(args.corpus or cache_folder() / "corpus", rows=args.rows)
+    whole = 0
+    for name in LANGUAGE:
+        file = file_of(args, name)
+        if name != "full" and not file.is_file():
+            continue
+        desk.note(f"scoring {name} on {len(rows)} rows of 512 tokens")
+        full = name == "full"
+        decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
+        whole = whole or full_bytes(decoder.shape)
+        size = whole if full else file.stat().st_size
+        apart = measure_in_process("language", name, file) if args.apart else None
+        scores = score_decoder(decoder, rows, DOMAINS)
+        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
+
+
+def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Iterator[QuantScheme]":
+    """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
+    from deepseek_mm.evaluation.vqa import read_question_rows
+    from deepseek_mm.runtime.quantization.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
+
+    if args.questions is None or args.question_images is None:
+        raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
+    rows = read_question_rows(args.questions, split=args.split)[: args.photos_of or None]
+    hearing = VqaJudge(rows, args.question_images)
+    with open_decider(args, desk) as assistant:
+        desk.note(f"asking {len(rows)} questions, twice")
+        first = hearing.scores(assistant)
+        space, file = assistant.eyes.space, file_of(args, "towers-int8")
+        assert isinstance(space, DefaultSpace), "only the default space is quantised"
+        beside = [model for model in models_in(assistant.eyes) if model is not space.model]
+        whole = full_bytes(space.model) + full_bytes_of(*beside)
+        yield QuantScheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
+        space.model = open_quantised(file, dynamic=True).model
+        swapped = sum(make_dynamic(model) for model in beside)
+        desk.note(f"swapped {swapped} linear layers beside the towers'")
+        size = file.stat().st_size + bytes_of(*beside)
+        scores = hearing.scores(assistant)
+        yield QuantScheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
+
+
+def file_of(args: Namespace, scheme: str) -> Path:
+    """Where the file of a scheme lies."""
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
+
+    return args.files / f"{scheme}.safetensors" if args.files else cache_file(cache_folder(), scheme)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of `eval quant`; --corpus and --rows are those of `eval lm`."""
+    group = parser.add_argument_group("quant")
+    group.add_argument("--parts", choices=("towers", "language", "path"), nargs="+", default=["towers", "language"])
+    group.add_argument("--files", metavar="FOLDER", type=Path, help="where the quantised files lie (the cache folder)")
+    group.add_argument("--photos-of", metavar="N", type=int, default=0, help="only the first N photos of the split")
+    group.add_argument("--questions", metavar="FILE", type=Path, help="path: JSONL of rows {image, question, answer}")
+    group.add_argument("--question-images", metavar="FOLDER", type=Path, help="path: where their pictures lie")
+    group.add_argument("--apart", action="store_true", help="speed and peak memory too, each in its own process")
+
+
+def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
+    """Both towers and their heads, int8, calibrated."""
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
+    from deepseek_mm.runtime.quantization.int8_space import STATIC, CalibrationSample, calibrate, write_space
+
+    if not args.captions or not args.images:
+        raise ConfigError(f"--captions and --images are missing: what ranges are looked at on. E.g. {EXAMPLE}")
+    rows = read_caption_rows(args.captions, split="train")
+    sample, space = CalibrationSample.of(rows, args.images, count=args.photos), DefaultSpace()
+    desk.note(f"looking at {sample.description}")
+    recipe = calibrate(space, sample)
+    return write_space(file, space, recipe, scheme=STATIC, calibrated=sample.description, made=format_command(args, file))
+
+
+def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
+    """The language model, FP4 or int8."""
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
+    from deepseek_mm.runtime.quantization.fit import fit_fp4, usual_inputs
+    from deepseek_mm.runtime.quantization.lm_files import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
+    from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
+
+    batches = read_training_rows(args.corpus or cache_folder() / "corpus", args.rows)
+    checkpoint = our_checkpoint(desk.note)
+    decoder, _ = open_decoder(checkpoint)
+    decoder.eval().requires_grad_(False)
+    if args.scheme == FP4:
+        held = tensors_of_fp4(decoder, fit_fp4(decoder, batches, desk.note))
+        note = (
+            "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; each matrix makes good what went"
+            " wrong below it, then it is rounded by GPTQ"
+        )
+    else:
+        held = tensors_of_int8(decoder, usual_inputs(decoder, batches))
+        note = (
+            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time, made even (SmoothQuant);"
+            " those of qkv, down and head twice int8"
+        )
+    told = QuantizedFileInfo(
+        scheme=args.scheme,
+        base=known_by(checkpoint),
+        full_bytes=full_bytes(decoder.shape),
+        calibrated=f"{args.rows} rows of 512 tokens of each domain of the corpus's training part, {EVIDENCE} times as"
+        " many of evidence",
+        made=format_command(args, file),
+        note=note,
+    )
+    return write_quantized(file, held, told)
+
+
+def read_training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
+    """Some rows of every domain of the training part, more of evidence, in batches: ids and segments."""
+    from deepseek_mm.evaluation.language import split_batches
+    from deepseek_mm.train.corpus import DOMAINS, read_shard
+    from deepseek_mm.train.rows import mix, pack
+
+    limits = {name: rows * (EVIDENCE if name == "evidence" else 1) for name in DOMAINS}
+    parts = [
+        pack(read_shard(corpus, name, "train"), 512, domain=number, limit=limits[name])
+        for number, name in enumerate(DOMAINS)
+    ]
+    return [(ids, segments) for ids, segments, _, _ in split_batches(mix(parts, 0))]
+
+
+def format_command(args: Namespace, file: Path) -> str:
+    """What makes the file again."""
+    given = {name: getattr(args, name) for name in ("captions", "images", "photos", "corpus", "rows")}
+    flags = " ".join(f"--{name} {value}" for name, value in given.items() if value)
+    return f"python -m deepseek_mm quantize {args.scheme} {flags} --out {file}"
+
+
+MAKERS: dict[str, Callable[[Namespace, Desk, Path], Path]] = {
+    "towers-int8": quantize_towers,
+    "lm-int8": quantize_language,
+    "lm-fp4": quantize_language,
+}
+
+
+def run_quantize(args: Namespace, desk: Desk) -> int:
+    """Make the file; say how large it is, and where."""
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
+
+    file = desk.cwd / args.out if args.out else cache_file(cache_folder(), args.scheme)
+    card = MAKERS[args.scheme](args, desk, file)
+    desk.say(f"wrote {file} ({file.stat().st_size:,} bytes), card {card}")
+    return OK
+
+
+def add_quantize_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `quantize`."""
+    parser.add_argument("scheme", choices=tuple(MAKERS), help="what, and in which bits")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="safetensors (the cache folder, where it is found)")
+    parser.add_argument("--captions", metavar="FILE", type=Path, help="towers: JSONL of rows {image, captions, split}")
+    parser.add_argument("--images", metavar="FOLDER", type=Path, help="towers: where the rows' photos lie")
+    parser.add_argument("--photos", metavar="N", type=int, default=PHOTOS, help=f"towers: how many ({PHOTOS})")
+    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="language model: made by train corpus")
+    parser.add_argument(
+        "--rows", metavar="N", type=int, default=ROWS, help=f"language model: rows of each domain ({ROWS})"
+    )
+
+
+def add_commands(register: Callable[..., object]) -> None:
+    """Register `quantize`."""
+    register(
+        name="quantize",
+        help="quantize towers or language model: weights in four or eight bits, with a card",
+        example=EXAMPLE,
+        add=add_quantize_arguments,
+        run=run_quantize,
+    )
