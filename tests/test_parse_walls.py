@@ -17,7 +17,7 @@ INSIDE = tuple(
 )
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("bench", "train", "evaluate", "experiments"))
 OWN_PICTURES = (
-    "deepseek_mm.runtime.towers.samples",
+    "deepseek_mm.runtime.towers.parts",
     "deepseek_mm.runtime.quantization.int8_space",
 )  # those that come along
 ZIPS = {  # who opens archives as such, and what for

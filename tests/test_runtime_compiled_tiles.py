@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.runtime.compiled.emit import HAS_DOTS, HAS_TABLES
+from deepseek_mm.runtime.compiled.jit import HAS_DOTS, HAS_TABLES
 from deepseek_mm.runtime.compiled.layout import BITS, INPUTS, OUTPUTS, QuantizedInputs
-from deepseek_mm.runtime.compiled.packing import fits, pack_fp4_matrix, pack_matrix
 from deepseek_mm.runtime.compiled.threads import ThreadShare
-from deepseek_mm.runtime.compiled.tiles import FLOATING, product, tile_for_all
+from deepseek_mm.runtime.compiled.tiles import FLOATING, fits, pack_fp4_matrix, pack_matrix, product, tile_for_all
 from deepseek_mm.runtime.compiled.vectors import quantize_groups
 from deepseek_mm.runtime.quantization import eight_bits, four_bits
 from deepseek_mm.runtime.quantization.fp4 import quantise, restore
@@ -124,7 +123,7 @@ def test_a_matrix_that_four_bits_would_put_off_has_eight():
 @pytest.mark.parametrize("texts", [1, 3, 8])
 def test_small_floats_are_multiplied_with_the_scales_of_both_halves_of_a_group(tables, texts, monkeypatch):
     if not tables and HAS_TABLES:
-        monkeypatch.setattr("deepseek_mm.runtime.compiled.emit.HAS_TABLES", False)
+        monkeypatch.setattr("deepseek_mm.runtime.compiled.jit.HAS_TABLES", False)
     by_floats = tile_for_all(FLOATING, by_dots=False)
 
     @numba.njit

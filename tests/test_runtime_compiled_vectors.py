@@ -6,7 +6,7 @@ import torch
 from numba import njit
 
 from deepseek_mm.runtime.compiled import vectors
-from deepseek_mm.runtime.compiled.keys import score, weigh
+from deepseek_mm.runtime.compiled.attention import score, weigh
 
 
 @njit

@@ -12,8 +12,7 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.runtime import machine_plan as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.machine_plan import encoder_here, find_constraints, plan_here
-from deepseek_mm.runtime.quantization.lm_files import FP4
-from deepseek_mm.runtime.quantization.student import STUDENT_FILE
+from deepseek_mm.runtime.quantization.lm_files import FP4, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.runtime.towers.engine_files import engines_folder
 from deepseek_mm.runtime.towers.parts import PATHS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepseek_mm.runtime import spare
+from deepseek_mm.runtime import memory_tuning
 
 ROOT = Path(__file__).parent.parent
 HOLES = """
@@ -77,7 +77,9 @@ def test_what_is_open_is_left_out_and_later_garbage_still_goes():
 def memory_of(held: str) -> float:
     """MB that 500 further shapes take."""
     words = [sys.executable, "-c", SHAPES, held]
-    environ = {name: said for name, said in os.environ.items() if name not in spare.FEW}  # another test may have set it
+    environ = {
+        name: said for name, said in os.environ.items() if name not in memory_tuning.FEW
+    }  # another test may have set it
     return float(subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout)
 
 
@@ -90,8 +92,8 @@ def test_what_was_freed_below_something_that_is_in_use_goes_back_to_the_system()
 
 
 def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
-    monkeypatch.setattr(spare.ctypes, "CDLL", lambda name: object())
-    assert not spare.give_back()
+    monkeypatch.setattr(memory_tuning.ctypes, "CDLL", lambda name: object())
+    assert not memory_tuning.give_back()
 
 
 MAPPED = """
@@ -100,8 +102,8 @@ from deepseek_mm.bench.resident import own_mb
 from deepseek_mm.runtime.memory_tuning import release_mapped
 from pathlib import Path
 def resident(name):
-    from deepseek_mm.runtime import spare
-    return sum(size for *_, size in spare.mapped_models(Path("/proc/self/smaps"))) if name else 0
+    from deepseek_mm.runtime import memory_tuning
+    return sum(size for *_, size in memory_tuning.mapped_models(Path("/proc/self/smaps"))) if name else 0
 with open(sys.argv[1], "rb") as file:
     held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 total = sum(held[n] for n in range(0, len(held), mmap.PAGESIZE))
@@ -128,5 +130,5 @@ def test_a_mapping_that_was_written_to_or_holds_code_is_left_alone(tmp_path):
         "3000-5000 r-xp 00000000 00:01 8  /models/code.bin\nRss:  8 kB\nAnonymous:  0 kB\n"
         "5000-9000 r--p 00000000 00:01 9  /models/read only.bin\nRss: 12 kB\nAnonymous:  0 kB\n"
     )
-    assert list(spare.mapped_models(smaps)) == [(0x5000, 0x9000, 12 << 10)]
-    assert list(spare.mapped_models(tmp_path / "none")) == []
+    assert list(memory_tuning.mapped_models(smaps)) == [(0x5000, 0x9000, 12 << 10)]
+    assert list(memory_tuning.mapped_models(tmp_path / "none")) == []

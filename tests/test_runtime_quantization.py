@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.runtime.kernels import Kernels, find_kernels
 from deepseek_mm.runtime.quantization import (
     FEW,
     GROUP,
@@ -16,6 +15,7 @@ from deepseek_mm.runtime.quantization import (
     pack_for_decode,
     pack_linears,
 )
+from deepseek_mm.runtime.quantization.packed_linear import Kernels, find_kernels
 
 BARE = Kernels(narrow=False, ordered=(), reason="a processor without anything")
 ORDER_ONLY = Kernels(narrow=False, ordered=(torch.bfloat16,), reason="only oneDNN")

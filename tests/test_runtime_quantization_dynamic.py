@@ -7,8 +7,7 @@ from lm_help import decoder
 from torch import nn
 
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
-from deepseek_mm.runtime.quantization.int8_layers import DynamicLinear
+from deepseek_mm.runtime.quantization.int8_layers import DynamicLinear, bytes_of, full_bytes_of, make_dynamic, models_in
 
 
 class Net(nn.Module):

@@ -9,7 +9,7 @@ from torch import nn
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization import fit
+from deepseek_mm.runtime.quantization import error_compensation
 from deepseek_mm.runtime.quantization.error_compensation import (
     ADDED,
     COMPENSATED,
@@ -65,7 +65,11 @@ def test_where_nothing_went_wrong_nothing_changes():
 
 def test_every_matrix_of_a_layer_has_its_turn_and_those_that_add_know_what_they_add_to():
     layer = Decoder(tiny(moe=experts())).layers[-1]
-    turns = {name: fit.turn_of(name) for name, module in layer.named_modules() if isinstance(module, nn.Linear)}
+    turns = {
+        name: error_compensation.turn_of(name)
+        for name, module in layer.named_modules()
+        if isinstance(module, nn.Linear)
+    }
     assert all(turns[name] == name for name in COMPENSATED)
     assert turns["moe.gate.score"] == "up"
     assert {turn for name, turn in turns.items() if ".experts." in name} == {"up", "down"}
@@ -79,10 +83,10 @@ def test_a_decoder_that_mends_says_more_nearly_what_it_said(monkeypatch):
 
     def error():
         truth, made = decoder(shape), decoder(shape)
-        fit.fit_fp4(made, [(ids[:4], segments[:4]), (ids[4:], segments[4:])])
+        error_compensation.fit_fp4(made, [(ids[:4], segments[:4]), (ids[4:], segments[4:])])
         hidden = [each(each.embed(ids), FullTextAttention(shape, segments), final=False)[0] for each in (truth, made)]
         return off(hidden[1], hidden[0])
 
     mended = error()
-    monkeypatch.setattr(fit, "compensate_errors", lambda *args: None)
+    monkeypatch.setattr(error_compensation, "compensate_errors", lambda *args: None)
     assert mended < 0.95 * error()

@@ -8,19 +8,26 @@ from torch import nn
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization.fit import fit_fp4, usual_inputs
+from deepseek_mm.runtime.quantization.error_compensation import (
+    Curvature,
+    fit_fp4,
+    inverse_root,
+    round_well,
+    usual_inputs,
+)
 from deepseek_mm.runtime.quantization.fp4 import (
     BLOCK,
     MAGNITUDES,
+    Fp4Embedding,
+    Fp4Linear,
     codes_of,
     pack,
     quantise,
     restore,
     unpack,
+    unpack_weight,
     values,
 )
-from deepseek_mm.runtime.quantization.fp4_layers import Fp4Embedding, Fp4Linear, unpack_weight
-from deepseek_mm.runtime.quantization.gptq import Curvature, inverse_root, round_well
 from deepseek_mm.runtime.quantization.int8_layers import DynamicLinear, eight_bits_of, smooth_of
 from deepseek_mm.runtime.quantization.lm_files import (
     EVEN,

@@ -20,7 +20,7 @@ from deepseek_mm.runtime.quantization.int8_layers import (
     same_pads,
     smooth_of,
 )
-from deepseek_mm.runtime.quantization.ranges import RangeObserver, best_range
+from deepseek_mm.runtime.quantization.int8_space import RangeObserver, best_range
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from deepseek_mm.runtime.quantization.int8_space import (
     wanted_of,
     write_space,
 )
+from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model
 from deepseek_mm.runtime.quantization.qat import make_aware
-from deepseek_mm.runtime.quantization.towers import put_in, quantize_model
 from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 from deepseek_mm.train.qat import Captions, QatConfig, Seen, distance, trained_of
 

@@ -8,10 +8,8 @@ import torch
 from towers_help import Net
 
 from deepseek_mm.runtime.engines import BY_NAME
-from deepseek_mm.runtime.towers.by_openvino import OPENVINO_FILE, convert_to_openvino, make_runner
-from deepseek_mm.runtime.towers.by_torch import open_torch
+from deepseek_mm.runtime.towers.backends import OPENVINO_FILE, convert_to_openvino, install, make_runner, open_torch
 from deepseek_mm.runtime.towers.engine_files import is_whole, make_cached
-from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 
 openvino = pytest.importorskip("openvino")

@@ -96,7 +96,7 @@ def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Itera
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
     from deepseek_mm.evaluation.vqa import read_question_rows
-    from deepseek_mm.runtime.quantization.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
+    from deepseek_mm.runtime.quantization.int8_layers import bytes_of, full_bytes_of, make_dynamic, models_in
     from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
     if args.questions is None or args.question_images is None:
@@ -149,13 +149,15 @@ def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
     sample, space = CalibrationSample.of(rows, args.images, count=args.photos), DefaultSpace()
     desk.note(f"looking at {sample.description}")
     recipe = calibrate(space, sample)
-    return write_space(file, space, recipe, scheme=STATIC, calibrated=sample.description, made=format_command(args, file))
+    return write_space(
+        file, space, recipe, scheme=STATIC, calibrated=sample.description, made=format_command(args, file)
+    )
 
 
 def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantization.fit import fit_fp4, usual_inputs
+    from deepseek_mm.runtime.quantization.error_compensation import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantization.lm_files import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
     from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 

@@ -25,9 +25,8 @@ from deepseek_mm.encoders.space import Floats
 from deepseek_mm.runtime.engines import BY_NAME, ENGINES, TOWERS, EngineRow, Timing, Tower
 from deepseek_mm.runtime.hardware import Hardware
 from deepseek_mm.runtime.planner import why_not
-from deepseek_mm.runtime.towers.install import first_line, install, parts_of
-from deepseek_mm.runtime.towers.parts import PATHS, image_paths
-from deepseek_mm.runtime.towers.samples import Samples
+from deepseek_mm.runtime.towers.backends import first_line, install, parts_of
+from deepseek_mm.runtime.towers.parts import PATHS, Samples, image_paths
 from deepseek_mm.storage.files import atomic_write, read_json
 
 EXACT = "torch-fp32"  # what vectors are compared with

@@ -72,7 +72,7 @@ def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None
     """
     opens: Opens | None = None
     if config.name == EDGE_LM and config.trained_here:
-        from deepseek_mm.runtime.quantization.student import open_student
+        from deepseek_mm.runtime.quantization.lm_files import open_student
 
         opens = open_student
     elif config.bits != "auto":

@@ -18,12 +18,10 @@ from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.planner import Plan, PlanConstraints, branch_of, choose, wished_models
 from deepseek_mm.runtime.quality_preset import PresetResult, read_presets
-from deepseek_mm.runtime.quantization.lm_files import SCHEMES
-from deepseek_mm.runtime.quantization.student import STUDENT_FILE
+from deepseek_mm.runtime.quantization.lm_files import SCHEMES, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
-from deepseek_mm.runtime.towers.by_openvino import is_made
+from deepseek_mm.runtime.towers.backends import carry_out, is_made
 from deepseek_mm.runtime.towers.engine_files import engines_folder
-from deepseek_mm.runtime.towers.install import carry_out
 from deepseek_mm.runtime.towers.parts import PATHS
 
 LITE2, EDGE_TOWERS, STUDENT_LM, FP4_LM = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"

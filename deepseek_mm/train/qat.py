@@ -25,8 +25,8 @@ from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.runtime.quantization.int8_space import QAT, SEED, CalibrationSample, calibrate, write_space
+from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model
 from deepseek_mm.runtime.quantization.qat import FakeQuantLayer, make_aware
-from deepseek_mm.runtime.quantization.towers import put_in, quantize_model
 from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.loop import add_configs, chosen, gathered, train_steps

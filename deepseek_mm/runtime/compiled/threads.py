@@ -8,18 +8,19 @@ from typing import NamedTuple
 from llvmlite import ir
 from numba.core import cgutils
 
-from deepseek_mm.runtime.compiled.emit import (
+from deepseek_mm.runtime.compiled.jit import (
     ADDRESS,
     COUNT,
     I32,
     I64,
     NOTHING,
+    Array,
     Builder,
     Value,
     int_constant,
+    jit,
     llvm_function,
 )
-from deepseek_mm.runtime.compiled.jit import Array, jit
 
 SPINS = 2_000  # looks before the core is offered to others
 GONE_ON = 8  # numbers behind that of those who wait: far enough not to share a line of the cache

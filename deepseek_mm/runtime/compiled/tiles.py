@@ -1,4 +1,4 @@
-"""Matrices in few bits times the inputs of a few texts: what a token's time goes into.
+"""Matrices in few bits, packed into tiles of sixteen outputs, and their product with the inputs of a few texts.
 
 A matrix lies in tiles of sixteen outputs, a lane each, and an input is spread over the lanes, so nothing has to be
 added up across them. A weight is unpacked once for all texts of a batch. For one text reading is all that counts, and
@@ -7,16 +7,25 @@ a processor reads a stream faster if it is told in good time where that goes on:
 four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127 levels a group (`levels_of`).
 
 Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
+
+Levels of four inputs lie side by side for each output. In four bits an input shares a byte with the fourth one behind
+it, which has the upper half, and behind sixteen scales of a group of inputs stand its sixteen middles. The levels are
+those of `runtime.quantize`.
+
+Shape key:  D inputs, F outputs, N groups of inputs
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from llvmlite import ir
 from numba.core import cgutils
+from torch import Tensor
+from torch.nn import functional as F
 
-from deepseek_mm.runtime.compiled.emit import (
+from deepseek_mm.runtime.compiled.jit import (
     ADDRESS,
     COUNT,
     F32,
@@ -25,12 +34,15 @@ from deepseek_mm.runtime.compiled.emit import (
     I64,
     LANES,
     NOTHING,
+    Array,
     Builder,
     Value,
     broadcast,
+    compile_to_address,
     dots,
     fma,
     int_constant,
+    jit,
     llvm_function,
     load,
     load_halves,
@@ -44,10 +56,11 @@ from deepseek_mm.runtime.compiled.emit import (
     vector,
     vector_constant,
 )
-from deepseek_mm.runtime.compiled.jit import Array, compile_to_address, jit
-from deepseek_mm.runtime.compiled.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS, QuantizedInputs
+from deepseek_mm.runtime.compiled.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS, Integers, QuantizedInputs
 from deepseek_mm.runtime.compiled.threads import ThreadShare
 from deepseek_mm.runtime.compiled.vectors import FLOATS, GROUP, HALVES, quantize_groups, sum_groups
+from deepseek_mm.runtime.quantization import eight_bits, four_bits_within
+from deepseek_mm.runtime.quantization.fp4 import Fp4, unpack
 
 FOUR, EIGHT, SIXTEEN = 4, 8, 16  # bits of a weight
 FLOATING = 5  # four bits that are a small float (E2M1), with a scale for half a group
@@ -272,3 +285,64 @@ def tiles_of(outputs: int, share: ThreadShare) -> tuple[int, int]:
     """This thread's tiles: the first, and the one behind the last."""
     tiles = outputs // LANES
     return tiles * share.rank // share.size, tiles * (share.rank + 1) // share.size
+
+
+class PackedMatrix(NamedTuple):
+    """A matrix as `layout` describes it, and what its addresses point to."""
+
+    row: Integers  # (6,)
+    held: tuple[Tensor, Tensor]
+
+
+def fits(weight_FD: Tensor) -> bool:
+    """Whether the inputs are whole groups. Outputs are filled up."""
+    return weight_FD.shape[1] % GROUP == 0
+
+
+def pack_matrix(weight_FD: Tensor, bits: int, *, most_off: float) -> PackedMatrix:
+    """In four bits unless they put it off by more than `most_off` of its size; then in eight."""
+    weight_FD = F.pad(weight_FD.detach().float(), (0, 0, 0, -len(weight_FD) % LANES))
+    if bits == FOUR:
+        if four := four_bits_within(weight_FD, most_off):
+            return _to_packed_matrix(*_tiles_of_four(*four), weight_FD, FOUR)
+        bits = EIGHT
+    if bits == EIGHT:
+        levels_FD, scale_F = eight_bits(weight_FD)
+        return _to_packed_matrix(_by_fours(levels_FD), scale_F, weight_FD, EIGHT)
+    return _to_packed_matrix(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
+
+
+def pack_fp4_matrix(matrix: Fp4) -> PackedMatrix:
+    """A matrix in FP4, its codes as they are; scales take the matrix's own in and are rounded to bfloat16."""
+    lacking = -len(matrix.codes_FD) % LANES
+    codes_FD = F.pad(unpack(matrix.codes_FD), (0, 0, 0, lacking))
+    levels = _by_fours(codes_FD)
+    scales_FN = F.pad((matrix.scales_FN.float() * matrix.whole).bfloat16(), (0, 0, 0, lacking))
+    both = scales_FN.unflatten(0, (-1, LANES)).unflatten(2, (-1, 2)).permute(0, 2, 3, 1)
+    return _to_packed_matrix(levels[:, ::2] | (levels[:, 1::2] << 4), both, codes_FD, FLOATING)
+
+
+def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
+    """Levels as bytes of two, (tiles, D / 8, LANES, 4); scales and middles, (tiles, N, 2, LANES), of level * s + m."""
+    levels = _by_fours(levels_FD.to(torch.uint8))
+    scale_NF, middle_NF = scales_NF2.float().unbind(-1)
+    both_N2F = torch.stack((scale_NF, middle_NF - 8 * scale_NF), 1).bfloat16()
+    return levels[:, ::2] | (levels[:, 1::2] << 4), both_N2F.unflatten(-1, (-1, LANES)).permute(2, 0, 1, 3)
+
+
+def _by_fours(levels_FD: Tensor) -> Tensor:
+    """(tiles, D / 4, LANES, 4)."""
+    by_fours: Tensor = levels_FD.unflatten(0, (-1, LANES)).unflatten(2, (-1, 4)).transpose(1, 2)
+    return by_fours
+
+
+def _lanes_last(x_FD: Tensor) -> Tensor:
+    """(tiles, D, LANES)."""
+    lanes_last: Tensor = x_FD.unflatten(0, (-1, LANES)).transpose(1, 2)
+    return lanes_last
+
+
+def _to_packed_matrix(weights: Tensor, scales: Tensor, weight_FD: Tensor, bits: int) -> PackedMatrix:
+    held = weights.contiguous(), scales.contiguous()
+    row = np.array([held[0].data_ptr(), held[1].data_ptr(), *weight_FD.shape, bits, MULTIPLY], np.int64)
+    return PackedMatrix(row, held)

@@ -1,4 +1,4 @@
-"""Numbers of four bits: a sign, two bits of exponent, one of mantissa (E2M1), two to a byte, and a scale for sixteen.
+"""FP4 (E2M1) matrices with a scale for each block of sixteen weights, and layers that keep their weights in FP4.
 
 This is NVFP4 (Nvidia 2025; the numbers are those of the OCP Microscaling Formats specification 1.0, table 5): sixteen
 weights of a row share a scale of eight bits (E4M3), and a whole matrix a scale in float32, so that the small scales
@@ -6,12 +6,22 @@ stay within their range. Together that is 4.5 bits a weight. The largest number 
 which scale fits, but need not be hit: smaller and larger ones are tried too, and the one that errs least is taken.
 
 Shape key:  F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16)
+
+For many rows, a prompt, the weight of a layer is unpacked to bfloat16, multiplied with, and forgotten; 256 pairs of
+numbers are all that a byte can mean. One row, the next token, is multiplied by loops of our own (`loops`), which
+unpack in registers; where they cannot be, it goes the same way as many.
+
+Shape key:  M rows, D inputs, F outputs, N blocks of a row, G weights of a block, V words
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 BLOCK = 16  # weights that share a scale
 MAGNITUDES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # of the codes 0 to 7; 8 more are their negatives
@@ -96,3 +106,62 @@ def pack(codes_FD: Tensor) -> Tensor:
 def unpack(packed_FD: Tensor) -> Tensor:
     """The codes again, (F, D)."""
     return torch.stack((packed_FD & 15, packed_FD >> 4), -1).flatten(1)
+
+
+class Fp4Linear(nn.Module):
+    """A linear layer without a bias, whose weight is in FP4."""
+
+    def __init__(self, matrix: Fp4) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.out_features, self.in_features = len(matrix.codes_FD), 2 * matrix.codes_FD.shape[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., F)."""
+        return F.linear(x, unpack_weight(self.matrix, x.dtype))
+
+
+class Fp4Embedding(nn.Module):
+    """Vectors of words, from the same matrix as the scores."""
+
+    def __init__(self, matrix: Fp4, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.matrix, self.dtype = matrix, dtype
+        bytes_ = torch.arange(256, dtype=torch.uint8)
+        self._pairs = values(unpack(bytes_[:, None])).numpy()
+        self._small = (bytes_.view(torch.float8_e4m3fn).float() * matrix.whole).numpy()
+
+    @property
+    def weight(self) -> Tensor:
+        """One vector of the kind that comes out: memory for keys is made like it."""
+        return torch.empty(1, 2 * self.matrix.codes_FD.shape[1], dtype=self.dtype)
+
+    def rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """(ids, D), without torch: its other threads would go on looking for work where loops need the cores."""
+        codes = self.matrix.codes_FD.numpy()[list(ids)]
+        scales = self._small[self.matrix.scales_FN.view(torch.uint8).numpy()[list(ids)]]
+        levels = self._pairs[codes].reshape(len(codes), -1, BLOCK)
+        found: NDArray[np.float32] = (levels * scales[..., None]).reshape(len(codes), -1)
+        return found
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(..., D)."""
+        rows = ids.flatten()
+        codes, scales, whole = self.matrix
+        chosen = Fp4(codes[rows], scales.view(torch.uint8)[rows].view(scales.dtype), whole)
+        return unpack_weight(chosen, self.dtype).view(*ids.shape, -1)
+
+
+def unpack_weight(matrix: Fp4, dtype: torch.dtype) -> Tensor:
+    """The weights (F, D). In bfloat16 they are off by its rounding."""
+    pairs = _byte_pairs(dtype)
+    levels_FD = pairs[matrix.codes_FD.int()].view(dtype)
+    scales_FN1 = (matrix.scales_FN.float() * matrix.whole).to(dtype)[..., None]
+    weight_FD: Tensor = (levels_FD.unflatten(1, (-1, BLOCK)) * scales_FN1).flatten(1)
+    return weight_FD
+
+
+def _byte_pairs(dtype: torch.dtype) -> Tensor:
+    """What each of 256 bytes means, two numbers in one: (256,)."""
+    both = values(unpack(torch.arange(256, dtype=torch.uint8)[:, None])).to(dtype)
+    return both.view(torch.int32 if dtype.itemsize == 2 else torch.int64)[:, 0]

@@ -1,26 +1,29 @@
-"""The language model from a file of quantised weights: the base's are never unpacked, so memory stays small.
+"""Files of quantized language models: the decoder in FP4 or int8, and its student in FP4.
 
 "fp4" has every matrix in four bits, the words and the experts' included; "int8" has eight bits with a scale for every
 output, and multiplies whole numbers. Norms stay in bfloat16: they are a thousandth of it. The file belongs to one base
 and one set of changes, whose fingerprint it carries.
+
+Its folder holds what a Llama's does, but for the weights: `fp4.safetensors`, as `tensors_of_fp4` names them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, Opens
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.llama_config import read_shape
-from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.shape import DecoderShape, to_product_shape
-from deepseek_mm.lm.weights import fingerprint_with
-from deepseek_mm.runtime.quantization.fp4 import BLOCK, Fp4
-from deepseek_mm.runtime.quantization.fp4_layers import Fp4Embedding, Fp4Linear
+from deepseek_mm.lm.weights import build, fingerprint_with
+from deepseek_mm.runtime.quantization.fp4 import BLOCK, Fp4, Fp4Embedding, Fp4Linear, quantise, restore
 from deepseek_mm.runtime.quantization.int8_layers import (
     DynamicLinear,
     Int8Embedding,
@@ -28,6 +31,7 @@ from deepseek_mm.runtime.quantization.int8_layers import (
     smooth_of,
 )
 from deepseek_mm.runtime.quantization.weight_files import QuantizedFile, Wanted, cache_file, read_quantized
+from deepseek_mm.storage.files import atomic_write
 
 FP4, INT8 = "lm-fp4", "lm-int8"
 SCHEMES = {"fp4": FP4, "int8": INT8}  # by the word of lm.bits
@@ -181,3 +185,43 @@ def _load_norms(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
     decoder.load_state_dict({name: held[name] for name in named}, strict=False, assign=True)
     assert not any(p.is_meta for p in decoder.parameters()), "a weight without numbers"
     return decoder.eval().requires_grad_(False)
+
+
+STUDENT_FILE = "fp4.safetensors"
+ROWS = 1_024  # of a matrix that are restored at once
+MAKE = "python -m deepseek_mm train distill --help"
+
+
+def write_student(folder: Path, decoder: Decoder) -> Path:
+    """The weights beside what already lies there; the file."""
+    matrices = {name: quantise(linear.weight.detach()) for name, linear in linears(decoder)}
+    atomic_write(folder / STUDENT_FILE, save(tensors_of_fp4(decoder, matrices)))
+    return folder / STUDENT_FILE
+
+
+def open_student(checkpoint: ModelCheckpoint) -> tuple[Decoder, str]:
+    """The decoder, and the fingerprint that its answers are known by. MissingWeights or BadCheckpoint."""
+    folder = checkpoint.folder
+    if not (folder / STUDENT_FILE).is_file():
+        raise MissingWeights(folder / STUDENT_FILE, make=MAKE)
+    try:
+        weights = restore_weights(load_file(folder / STUDENT_FILE))
+    except (OSError, KeyError, SafetensorError) as error:
+        raise unreadable_error(folder, first_line(error)) from error
+    return build(read_shape(folder), weights, dtype=torch.bfloat16).requires_grad_(False), fingerprint(folder)
+
+
+def restore_rows(held: Mapping[str, Tensor], name: str) -> Iterator[Tensor]:
+    """A matrix, some rows at a time: what is worked out meanwhile takes sixteen bytes a weight."""
+    codes_FD, scales_FN = held[name + CODES], held[name + SCALES]
+    for start in range(0, len(codes_FD), ROWS):
+        some = slice(start, start + ROWS)
+        yield restore(Fp4(codes_FD[some], scales_FN[some], held[name + WHOLE]), DTYPE)
+
+
+def restore_weights(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every weight by the decoder's names; words that are read in two ways have one matrix."""
+    names = {name.removesuffix(CODES) for name in held if name.endswith(CODES)}
+    weights = {f"{name}.weight": torch.cat(list(restore_rows(held, name))) for name in names}
+    weights[f"{WORDS}.weight"] = weights.pop(f"{HEAD}.weight")
+    return weights | {name: value for name, value in held.items() if not name.endswith((CODES, SCALES, WHOLE))}

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.runtime.quantization.int8_layers import LEVELS, SIGNED, ConvWindow, eight_bits_of, same_pads
-from deepseek_mm.runtime.quantization.towers import (
+from deepseek_mm.runtime.quantization.int8_towers import (
     BIAS,
     GIVEN,
     SCALE,

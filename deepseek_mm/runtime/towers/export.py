@@ -17,7 +17,7 @@ from deepseek_mm.encoders.default import positions
 from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrink_map
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.runtime.towers.by_onnx import OPSET
+from deepseek_mm.runtime.towers.backends import OPSET
 from deepseek_mm.runtime.towers.parts import two_texts
 
 PICTURE, TEXT = "picture.onnx", "text.onnx"

@@ -10,7 +10,7 @@ from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
 from deepseek_mm.encoders.text import LAYERS
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
-from deepseek_mm.runtime.quantization.student import write_student
+from deepseek_mm.runtime.quantization.lm_files import write_student
 from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
 from deepseek_mm.see.notice.notice import Kept, write_noticer
 from deepseek_mm.see.reader.reader import WEIGHTS as READS

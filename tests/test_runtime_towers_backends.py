@@ -10,12 +10,12 @@ from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.calibration import calibrate
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.hardware import Hardware
-from deepseek_mm.runtime.quantization import space as quantised
+from deepseek_mm.runtime.quantization import int8_space
 from deepseek_mm.runtime.quantization.int8_space import QAT, CalibrationSample, write_space
 from deepseek_mm.runtime.quantization.weight_files import cache_file
+from deepseek_mm.runtime.towers.backends import install, parts_of
 from deepseek_mm.runtime.towers.engine_files import engines_folder
-from deepseek_mm.runtime.towers.install import install, parts_of
-from deepseek_mm.runtime.towers.samples import Samples
+from deepseek_mm.runtime.towers.parts import Samples
 
 PHOTOS = sorted((Path(__file__).parent.parent / "examples" / "photos").glob("*.jpg"))[:4]
 ROW, MACHINE = BY_NAME["torch-qat-int8"], Hardware()
@@ -31,7 +31,7 @@ def cache(space, tmp_path):
     """With a file as `train qat` writes it; what training would have found is what calibration did."""
     rows = [CaptionRow(image=path.name, captions=("a", "b")) for path in PHOTOS[:3]]
     sample = CalibrationSample.of(rows, PHOTOS[0].parent, count=3)
-    recipe = quantised.calibrate(space, sample)
+    recipe = int8_space.calibrate(space, sample)
     write_space(cache_file(tmp_path, QAT), space, recipe, scheme=QAT, calibrated=sample.description, made="a test")
     return tmp_path
 

@@ -13,7 +13,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization.student import STUDENT_FILE, open_student, write_student
+from deepseek_mm.runtime.quantization.lm_files import STUDENT_FILE, open_student, write_student
 
 SHAPE = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 512, "hidden_size": 64,

@@ -9,7 +9,7 @@ CODE = """
 import socket
 told = []
 socket.getaddrinfo = lambda *args, **more: told.append(args) or []
-from deepseek_mm.runtime.silent import import_nncf, import_openvino
+from deepseek_mm.runtime.engines import import_nncf, import_openvino
 import_openvino()
 {more}
 import time, sys, openvino.tools.ovc

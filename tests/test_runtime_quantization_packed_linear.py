@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepseek_mm.runtime import kernels
-from deepseek_mm.runtime.kernels import (
+from deepseek_mm.runtime.quantization import packed_linear
+from deepseek_mm.runtime.quantization.packed_linear import (
     find_kernels,
     multiply_int4,
     multiply_int8,
@@ -19,7 +19,10 @@ from deepseek_mm.runtime.kernels import (
 )
 
 ROOT = Path(__file__).parent.parent
-SHOW = "from deepseek_mm.runtime.kernels import look; k = look(); print(k.narrow, *k.ordered, k.reason, sep='|')"
+SHOW = (
+    "from deepseek_mm.runtime.quantization.packed_linear import find_kernels; k = find_kernels();"
+    " print(k.narrow, *k.ordered, k.reason, sep='|')"
+)
 x86 = pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="an older processor")
 
 
@@ -45,8 +48,8 @@ def test_without_any_wide_registers_the_packed_products_are_left_out():
 
 
 def test_a_kernel_that_computes_something_else_is_not_used(monkeypatch):
-    monkeypatch.setattr(kernels, "multiply_int8", lambda x_MD, weight_FD, scale_F: x_MD[:, :32] * 0)
-    monkeypatch.setattr(kernels, "multiply_reordered", lambda x, ordered, bias_F: x[:, :32] * 0)
+    monkeypatch.setattr(packed_linear, "multiply_int8", lambda x_MD, weight_FD, scale_F: x_MD[:, :32] * 0)
+    monkeypatch.setattr(packed_linear, "multiply_reordered", lambda x, ordered, bias_F: x[:, :32] * 0)
     found = find_kernels()
     assert (found.narrow, found.ordered) == (False, ())
 
@@ -55,8 +58,8 @@ def test_a_torch_without_the_operations_is_not_an_error(monkeypatch):
     def absent(*args: object) -> None:
         raise AttributeError("no such operation")
 
-    monkeypatch.setattr(kernels, "pack_four", absent)
-    monkeypatch.setattr(kernels, "reorder_weight", absent)
+    monkeypatch.setattr(packed_linear, "pack_four", absent)
+    monkeypatch.setattr(packed_linear, "reorder_weight", absent)
     found = find_kernels()
     assert (found.narrow, found.ordered) == (False, ())
     assert "no packed products" in found.reason
