@@ -1,8 +1,8 @@
-"""Measures every engine that a machine can have, at both towers, and keeps what was found for this space and machine.
+"""Measures every engine that a machine can have, at both towers, and stores the timings for this space and machine.
 
-A pass over one picture is what a question waits for, passes over many fill a library: both are timed, after a warm-up,
-as the median of a few. How alike the vectors are is measured on pictures and captions that set no scales, through the
-whole space: heads included, as they are stored in an index and searched.
+A pass over one picture is the latency of a question, passes over many are the throughput of filling a library: both are
+timed, after a warm-up, as the median of a few. Similarity is measured through the whole space, heads included, on
+pictures and captions that set no scales.
 """
 
 import json

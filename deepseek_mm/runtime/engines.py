@@ -1,10 +1,10 @@
 """Tables of engines for the towers, of language models and of image models; OpenVINO is imported without telemetry.
 
-An engine is verified when it has run here. The others are written from their makers' documentation and tested on
-described machines only: each refuses itself where it does not work, and the plan falls back and says so.
+An engine is verified when it has run on hardware here. The others are written from their makers' documentation and
+tested on described machines only: each refuses where it does not work, and the plan falls back and says so.
 
-Both go on without the package that tells; it is kept from being imported. See `openvino_telemetry`, which sends unless
-its user said no beforehand.
+OpenVINO and nncf work without the package `openvino_telemetry`, which sends usage data unless its user objected
+beforehand; it is kept from being imported.
 """
 
 import sys

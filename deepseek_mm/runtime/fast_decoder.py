@@ -1,7 +1,8 @@
-"""How the product's decoder is made fast on this machine: prompts by torch, tokens by loops of our own where they can.
+"""Opens the product's decoder in its fastest form on this machine: prompts by torch, tokens by compiled loops.
 
-Reading a prompt is arithmetic, for which torch's products are as fast as the processor. Writing is handing small
-tensors around, half of the time; the loops have none. Where they cannot be the decoder, torch writes too.
+Reading a prompt is arithmetic, which torch does at the processor's speed. When tokens are written one by one, half of
+the time goes into passing small tensors around, which the loops avoid. A decoder that the loops do not support is run
+by torch alone.
 """
 
 from collections.abc import Callable

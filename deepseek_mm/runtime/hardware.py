@@ -1,9 +1,9 @@
 """Reads what the machine has: processor, cores, memory, container limits, GPU, NPU and installed packages.
 
-A process sees its own group's path, which a container may know under another name or not at all. So the groups on the
-way from the named one up to the root are read, what is not there is skipped, and the tightest limit counts.
+Limits are those of cgroups, versions 1 and 2. A container may know its process's group under another path or not at
+all, so all groups from the named one up to the root are read, missing ones are skipped, and the tightest limit counts.
 
-What is not there is told as not there; nothing here raises. What follows from it is decided in `plan`.
+Absent hardware is reported as absent; nothing here raises. `planner` decides what follows.
 """
 
 import hashlib

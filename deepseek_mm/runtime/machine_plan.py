@@ -1,6 +1,6 @@
-"""The plan of this machine for a library: looks, reads what a calibration left, decides, and carries it out.
+"""Makes the plan of this machine for a library from its hardware and the stored calibration, and carries it out.
 
-Nothing is measured here: a start stays fast.
+Nothing is measured here, so that a start stays fast.
 """
 
 from collections.abc import Callable

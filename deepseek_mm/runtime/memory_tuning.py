@@ -1,9 +1,9 @@
-"""Memory that is held for nothing, and grows for hours where many threads work on requests of ever other lengths.
+"""Limits the memory that torch, oneDNN and the C allocator hold without use.
 
-torch and oneDNN keep each product that they have prepared, by its shape: a thousand each, and torch for every thread.
-Texts of 1 to 128 tokens in batches of 1 to 64 have 8,192 shapes. And C's allocator keeps a pool of freed memory for
-each thread; glibc gives its pages back to the system when it is told to, other allocators do so by themselves.
-Python's own search for garbage walks over all that is held, models and imports with it, and everything waits for it.
+torch and oneDNN cache each primitive by its shape: a thousand each, and torch for every thread. Texts of 1 to 128
+tokens in batches of 1 to 64 have 8,192 shapes. The C allocator keeps an arena of freed memory for each thread; glibc
+returns its pages to the system on request, other allocators do so by themselves. Python's garbage collection visits
+every object of all models and imports, and stops all threads meanwhile.
 """
 
 import ctypes

@@ -1,12 +1,12 @@
-"""Decides what computes what on a machine, from what was looked at and measured: pure, and with its reason.
+"""Chooses the engines and models for a machine from its hardware and its timings; a pure function, with its reason.
 
     GPU               TensorRT, else bfloat16 by CUDA
     NPU               OpenVINO
-    CPU               eight bits or bfloat16: whatever is fastest among the engines that are exact enough for the dial
+    CPU               eight bits or bfloat16: the fastest of the engines that are accurate enough for the preset
     little memory     the language model's student, else it in four bits; in a new library the towers' student; the
                       smallest engines
 
-What was wished for and cannot be had is told in `fell_back`, with what would bring it.
+`fell_back` lists each preferred choice that is not available, the reason, and what would make it available.
 """
 
 from collections.abc import Mapping, Sequence

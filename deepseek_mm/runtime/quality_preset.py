@@ -1,10 +1,9 @@
-"""Fast, balanced or best: what each step of the dial changes, and how far an engine may then be from 32 bits.
+"""The presets fast, balanced and best: the settings that each changes and the accuracy that it requires of engines.
 
-The cosines are means over real photos or captions. On 600 photos of Flickr8k a search lost nothing by bfloat16
-(0.9985), whatever computed the other tower and half of the index; by eight bits (0.994 to 0.997) it lost up to half a
-point of R@10 for captions and one and a half for photos. So "balanced" draws the line between them, "fast" lets eight
-bits in, and "best" only what is exact but for rounding.
-A number that its owner has set stays as it is, whatever the dial says.
+The cosines are means over real photos or captions, compared with 32 bits. On 600 photos of Flickr8k a search lost
+nothing by bfloat16 (0.9985), whatever computed the other tower and half of the index; by eight bits (0.994 to 0.997) it
+lost up to half a point of R@10 for captions and one and a half for photos. So "balanced" excludes eight bits, "fast"
+allows them, and "best" allows only rounding errors. A setting that its owner has changed is left as it is.
 """
 
 import json

@@ -1,14 +1,13 @@
 """Compiled attention of one token over the pages of the key-value cache, one thread's share at a time.
 
-The query heads that share a key head go together, so that a key is unpacked once for all of them. Four keys are met at
-a time: to add up the lanes of four products takes little longer than those of one.
+Query heads that share a key head are processed together, so that a key is unpacked once for all of them. Four keys are
+scored at a time, since adding up the lanes of four products takes little longer than those of one.
 
-Shape key:  R query heads of a key head, S keys, K head width: `parts` vectors
+The largest score of a range is found before its exponentials are taken, and earlier sums are scaled down if the new one
+is larger (online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867). The threads' states are merged the same way.
 
-A piece's largest score is found before its exponentials are taken, and what was seen before is made smaller if the new
-one is larger (online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867). What the threads saw is joined likewise.
-
-Shape key:  H query heads, G key heads, R query heads of a key head, K head width, U a text's pages, C blocks seen
+Shape key:  H query heads, G key heads, R query heads of a key head, K head width: `parts` vectors, S keys,
+            U a text's pages, C blocks seen
 """
 
 import math

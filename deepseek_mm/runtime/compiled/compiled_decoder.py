@@ -1,9 +1,9 @@
 """A decoder whose next tokens are computed by compiled loops over the pages of the key-value cache.
 
-Shape key:  B texts, K head width
+torch and the loops may alternate within one text: both leave keys, summaries of pages and new pages in the same state.
+The weights are packed once; for each memory they are combined with the addresses of its keys.
 
-The two ways may take turns within one text: keys, summaries of pages and pages that were opened are left as
-`lm.paged_rows` leaves them. The weights are packed once; over each memory they are bound to where its keys lie.
+Shape key:  B texts, K head width
 """
 
 import threading

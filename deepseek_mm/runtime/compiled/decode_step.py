@@ -1,13 +1,12 @@
 """One token of each of some texts through the whole decoder, expert routing included.
 
-The gate is small, so every thread works it out for itself, and nobody waits.
+Several threads run it side by side. Matrices are divided by tiles of outputs, attention by keys; between two stages the
+threads wait for each other, five times a layer. The gate is small, so every thread computes it by itself without
+waiting. All state is in arrays of the caller (`layout`).
+
+The arithmetic is that of `lm.decoder` and `lm.moe` in float32, with weights in few bits and keys in bfloat16.
 
 Shape key:  B texts, E experts, k experts a token visits, H heads of the gate, K their width, W = H * K
-
-Several threads run it side by side. Matrices are shared out by tiles of outputs, attention by keys; between two stages
-the threads wait for each other, five times a layer. All state is in arrays that the caller laid out (`layout`).
-
-It is the arithmetic of `lm.model` in float32, over weights in few bits and keys in bfloat16.
 """
 
 import math

@@ -1,10 +1,10 @@
 """Compiles Python functions with numba and vector operations with LLVM, and caches the machine code on disk.
 
-numba looks whether a file has changed since, and not at the files that it calls into. So what it keeps lies under a
-name that all of this package has a part in.
+numba checks whether a file has changed, but not the files that it calls into, so the cache folder's name is a digest of
+all files of this package.
 
-LLVM turns sixteen lanes into what the processor has: one register of AVX-512, two of AVX2, four of NEON. Addresses are
-whole numbers, bytes in memory; who passes them sees to it that they stay, and nothing here checks anything.
+LLVM maps sixteen lanes to the processor's registers: one of AVX-512, two of AVX2, four of NEON. Addresses are integers
+in bytes; the caller keeps the memory alive, and no bounds are checked.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""Threads that run the same loops side by side, and wait for each other between two stages of a token.
+"""Threads that run the same loops side by side, and a barrier between two stages of a token.
 
-A stage takes microseconds, so who waits looks again and again; only if it takes long does he let others have the core.
+A stage takes microseconds, so a waiting thread spins; after many spins it yields the core to other threads.
 """
 
 from typing import NamedTuple

@@ -1,18 +1,16 @@
 """Matrices in few bits, packed into tiles of sixteen outputs, and their product with the inputs of a few texts.
 
-A matrix lies in tiles of sixteen outputs, a lane each, and an input is spread over the lanes, so nothing has to be
-added up across them. A weight is unpacked once for all texts of a batch. For one text reading is all that counts, and
-a processor reads a stream faster if it is told in good time where that goes on: so a core reads 12 GB/s where it read
-7 (measured, docs/log.md). For eight texts multiplying counts: where the processor has them, instructions that multiply
-four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127 levels a group (`levels_of`).
+Each of a tile's sixteen outputs has a lane, and an input is broadcast to all lanes, so nothing is added up across
+lanes. A weight is unpacked once for all texts of a batch. For one text the product is bound by memory: prefetching
+raises a core's rate from 7 to 12 GB/s (docs/log.md). For eight texts it is bound by arithmetic: where the processor has
+them, instructions that multiply four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127
+levels a group (`quantize_groups`).
+
+Levels of four inputs lie side by side for each output. In four bits an input shares a byte with the fourth one after
+it, which has the upper half, and the sixteen scales of a group of inputs are followed by its sixteen middles. The
+levels are those of `runtime.quantization`.
 
 Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
-
-Levels of four inputs lie side by side for each output. In four bits an input shares a byte with the fourth one behind
-it, which has the upper half, and behind sixteen scales of a group of inputs stand its sixteen middles. The levels are
-those of `runtime.quantize`.
-
-Shape key:  D inputs, F outputs, N groups of inputs
 """
 
 from collections.abc import Iterator

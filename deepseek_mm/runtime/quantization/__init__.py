@@ -1,8 +1,8 @@
-"""Weights in fewer bits, put into a model from outside: the models do not know.
+"""Weights in fewer bits, put into a model from outside: the models have no code for it.
 
-`packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
-with them, `mend` and `fit` the decoder for them, `ranges`, `towers` and `space` the calibrated towers, `aware` those
-that training makes feel it, `language` the decoder from a file, `dynamic` any model, `kept` the files.
+`packed_linear` is what the decoder uses at every start. The other modules make and open files: `fp4` and `int8_layers`
+are the layers, `error_compensation` quantizes the decoder to FP4, `int8_towers` and `int8_space` quantize the default
+space, `qat` and `fp4_master_weights` serve training, `lm_files` and `weight_files` read and write.
 """
 
 from deepseek_mm.runtime.quantization.packed_linear import (

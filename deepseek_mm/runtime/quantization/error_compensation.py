@@ -1,24 +1,20 @@
 """Quantizes the decoder to FP4 layer by layer: least-squares error compensation, then GPTQ rounding.
 
-Layers below were rounded, so other inputs come in than the whole weights would give. Of all weights those are taken
-whose outputs over the inputs that really come are nearest, in squares, to what was said before; where an output is
-added to what the layer was given, the error of that sum is made small. GPTAQ (Li et al. 2025, arXiv 2504.02692) has the
-same aim, but goes about it while it rounds.
+Training texts go through the original decoder and the rounded one side by side. For each matrix the inputs of the
+rounded decoder are gathered, its weights are compensated for the errors of the layers below, then it is rounded, and
+its rounded outputs are what the next one sees. The word matrix is used twice, as embedding and as output head: its
+curvature is that of the scores, plus a term that keeps rows near to their originals.
 
-Shape key:  M rows of inputs, D inputs, F outputs
+Compensation: of all weights those are taken whose outputs over the actual inputs are nearest, in squares, to the
+original outputs; where an output is added to the residual stream, the error of that sum is minimised. GPTAQ (Li et al.
+2025, arXiv 2504.02692) has the same aim, but compensates while it rounds.
 
-GPTQ (Frantar et al. 2022, arXiv 2210.17323, algorithm 1). Inputs are rounded one after the other; the error of each is
-spread over those to come by the inverse of the Hessian of the squared error, H = X X^T over the layer's inputs on real
-text. The scales of a block are chosen when it is its turn, of the weights as they are by then.
+Rounding: GPTQ (Frantar et al. 2022, arXiv 2210.17323, algorithm 1). Inputs are rounded one after the other; the error
+of each is spread over the following ones by the inverse of the Hessian of the squared error, H = X X^T over the
+layer's inputs on real text. The scales of a block are chosen when it is reached, from the weights as they are by
+then.
 
-Shape key:  F outputs, D inputs, N blocks of a row, G weights of a block, M rows of inputs
-
-Texts of the training part go through the whole decoder and the rounded one side by side. Before a matrix is rounded,
-the curvature is gathered over what comes in; it makes good what went wrong below (`mend`), then it is rounded (`gptq`),
-and its own outputs are what the next one sees. The matrix of words is read in two ways, as vectors that come in and as
-scores that go out: its curvature is that of the scores, with so much added that rows stay near to what they were.
-
-Shape key:  N rows, T tokens of a row, D width, F outputs
+Shape key:  M rows of inputs, D inputs, F outputs, N blocks of a row, G weights of a block; of batches: N rows, T tokens
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,17 +1,15 @@
 """FP4 (E2M1) matrices with a scale for each block of sixteen weights, and layers that keep their weights in FP4.
 
-This is NVFP4 (Nvidia 2025; the numbers are those of the OCP Microscaling Formats specification 1.0, table 5): sixteen
-weights of a row share a scale of eight bits (E4M3), and a whole matrix a scale in float32, so that the small scales
-stay within their range. Together that is 4.5 bits a weight. The largest number is 6, so a block's largest weight says
-which scale fits, but need not be hit: smaller and larger ones are tried too, and the one that errs least is taken.
+The format is NVFP4 (Nvidia 2025; the numbers are those of the OCP Microscaling Formats specification 1.0, table 5):
+sixteen weights of a row share a scale of eight bits (E4M3), and a whole matrix a scale in float32, so that the small
+scales stay within their range. Together that is 4.5 bits a weight. The largest number is 6. Scales below and above the
+one that represents a block's largest weight are tried too, and the one with the smallest error is taken.
 
-Shape key:  F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16)
+For many rows, a prompt, a layer's weight is unpacked to bfloat16 and multiplied; a byte has 256 pairs of numbers. One
+row, the next token, is multiplied by compiled loops (`runtime.compiled`), which unpack in registers, or else in the
+same way as many.
 
-For many rows, a prompt, the weight of a layer is unpacked to bfloat16, multiplied with, and forgotten; 256 pairs of
-numbers are all that a byte can mean. One row, the next token, is multiplied by loops of our own (`loops`), which
-unpack in registers; where they cannot be, it goes the same way as many.
-
-Shape key:  M rows, D inputs, F outputs, N blocks of a row, G weights of a block, V words
+Shape key:  M rows, F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16), V words
 """
 
 from collections.abc import Sequence

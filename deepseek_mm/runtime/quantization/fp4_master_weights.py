@@ -1,7 +1,7 @@
-"""A weight in floats behind every code of four bits, for training: the float moves, and its code follows.
+"""Float master weights for every FP4 code, for training: the float changes, and its code follows.
 
-It begins where the whole weight is, as far as the code allows: a code that rounding chose for reasons of its own (what
-other inputs lose, see `gptq`) is not given up at once. Scales stay what they are, so only codes ever change.
+A master weight begins at the unquantized weight, limited to the interval of its code: a code that error compensation
+chose (`error_compensation`) is not given up at once. Scales stay what they are, so only codes change.
 
 Shape key:  F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16)
 """

@@ -1,15 +1,14 @@
 """Int8 layers, static and dynamic: weights of eight bits with a scale for every output, inputs of eight bits.
 
-Static layers know the range of their inputs beforehand, from calibration: what lies outside is clipped. Their products
-are oneDNN's (u8 times s8, summed in 32 bits). Dynamic ones take the range of every row as it comes, and their products
-are `torch._int_mm` (s8 times s8). A chain of convolutions keeps eight bits between its layers: an activation that
-stops at 0 and 6 is then nothing but the range of the next layer's input, so clipping costs no work of its own. What
-runs around a chain, its residual, stays as it is.
+Static layers have the range of their inputs from calibration: values outside are clipped. Their products are oneDNN's
+(u8 times s8, summed in 32 bits). Dynamic ones take the range of every row as it comes, and their products are
+`torch._int_mm` (s8 times s8). A chain of convolutions keeps eight bits between its layers: an activation that is
+clipped at 0 and 6 is the range of the next layer's input, so it costs no work of its own. The residual around a chain
+stays as it is.
+
+`make_dynamic` converts the linear layers of any model in memory, without calibration or file.
 
 Shape key:  B pictures, C channels, H, W cells, M rows, D inputs, F outputs, V words
-
-The small models that look (reader, captioner, noticing, the language model's eyes) lie in eight bits on disk already;
-in memory they are made floats, and this makes them whole numbers again.
 """
 
 from collections.abc import Iterable, Sequence

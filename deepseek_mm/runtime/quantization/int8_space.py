@@ -1,11 +1,11 @@
 """Calibrates the default space for int8, writes it to a file and opens it again.
 
-A wide range rounds everything coarsely, a narrow one clips the few that are large. Of each layer's inputs a sample is
-kept, and of ranges that shrink from the whole one that is taken whose squared error is least. The inputs of a layer
-behind a ReLU6 begin at 0, and what is clipped above it was clipped before.
+A wide range of a layer's inputs rounds everything coarsely, a narrow one clips the few that are large. A sample of each
+layer's inputs is kept, and of ranges that shrink from the whole one the one with the smallest squared error is taken.
+The inputs of a layer behind a ReLU6 begin at 0, and were clipped above already.
 
-Its vectors lie so near to those in full precision that they are vectors of the same space: an index, and everything
-that was fitted to the space, stays what it is. That is why its fingerprint is the base's.
+The quantized vectors are so near to those in full precision that indexes and everything fitted to the space stay valid.
+That is why its fingerprint is the base's.
 """
 
 import random

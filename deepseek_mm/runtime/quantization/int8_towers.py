@@ -1,8 +1,8 @@
-"""The default space in eight bits: what is calibrated, what is written, and how it is put into a space that is open.
+"""The default space in int8: the tensors of its file, and the replacement of a space's layers by int8 ones.
 
 Batch norms are folded into the convolutions before them. Every convolution and linear layer has int8 weights with a
-scale for every output, and the range of its inputs from pictures and texts of the training part; embeddings have a
-scale for every word. Norms, biases and the matrix that narrows vectors are few, and stay floats.
+scale for every output, and the range of its inputs from training pictures and texts; embeddings have a scale for every
+word. Norms, biases and the matrix that reduces vectors are few, and stay floats.
 
 Shape key:  as in `int8_layers`
 """

@@ -1,10 +1,11 @@
 """Files of quantized language models: the decoder in FP4 or int8, and its student in FP4.
 
-"fp4" has every matrix in four bits, the words and the experts' included; "int8" has eight bits with a scale for every
-output, and multiplies whole numbers. Norms stay in bfloat16: they are a thousandth of it. The file belongs to one base
-and one set of changes, whose fingerprint it carries.
+"fp4" has every matrix in four bits, those of words and experts included; "int8" has eight bits with a scale for every
+output, and multiplies integers. Norms stay in bfloat16: they are a thousandth of it. The base's weights are never
+unpacked, so memory stays small. A file belongs to one base and one set of changes, whose fingerprint it carries.
 
-Its folder holds what a Llama's does, but for the weights: `fp4.safetensors`, as `tensors_of_fp4` names them.
+The student has four bits a weight on disk and sixteen in memory. Its folder holds what a Llama's does, except for the
+weights: `fp4.safetensors`, as `tensors_of_fp4` names them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,20 +1,20 @@
 """Linear layers with weights in four or eight bits, on the CPU kernels that torch has on this processor.
 
-torch's packed products are vectorised for bfloat16 inputs alone, and on AVX2 and AVX-512 alone. Everywhere else they
-are plain loops, six times slower than the product that they would replace: there they are left out. The second thing
-is oneDNN's own order of a weight: plain `linear` reads rows of outputs and makes that order anew at every call.
+torch's packed products are vectorised for bfloat16 inputs alone, and on AVX2 and AVX-512 alone. Elsewhere they are six
+times slower than the plain product and are not used. oneDNN's own order of a weight is the second gain: plain `linear`
+reads rows of outputs and makes that order anew at every call.
 
-Shape key:  M rows, D inputs, F outputs, N groups of inputs
-
-A packed layer keeps its weight twice. Up to four rows, which is one sequence at decode or a few, go through the narrow
-weight: reading it is all the work there is. More rows, a prompt or many requests, go through the wide one, in the
-order that oneDNN likes: there arithmetic is the work, and unpacking would be on top. Both are the same layer within the
-error of the narrow weight; a token may therefore score slightly differently in a prompt than at decode.
+A packed layer keeps its weight twice. Up to four rows, which is one sequence at decode or a few, use the narrow weight:
+reading it is all the work there is. More rows, a prompt or many requests, use the wide one in oneDNN's order: there
+arithmetic is the work, and unpacking would be added to it. Both are the same layer within the error of the narrow
+weight; a token may therefore score slightly differently in a prompt than at decode.
 
 Eight bits are symmetric with one scale for every output; a weight is off by half a step of 1/127 of its row's largest.
 Four bits have a scale and a middle for every 32 weights in a row, which are off by half a step of 1/15 of their range.
 That is the grid of GGUF's Q4_1, so the layers of a model that came from there lose next to nothing; its matrix of
-words is finer in the file, and wants eight.
+words is finer in the file, and needs eight.
+
+Shape key:  M rows, D inputs, F outputs, N groups of inputs
 """
 
 import math

@@ -1,9 +1,9 @@
-"""The image tower and its heads in floats that behave like eight bits, so that training feels the rounding.
+"""The image tower and its heads with fake quantization to eight bits, for quantization-aware training.
 
-Weights and inputs are rounded where the whole numbers would be, and gradients pass as if they were not
-(straight-through, Bengio et al. 2013, arXiv 1308.3432). The size of a level is learned as well, of every input and of
-every output's weights (LSQ, Esser et al. 2020, arXiv 1902.08153, eq. 3; torch's own learnable rounding does it).
-What training leaves behind is a recipe: `towers.quantised` makes the whole numbers of it.
+Weights and inputs are rounded to the int8 levels, and gradients pass as if they were not (straight-through, Bengio et
+al. 2013, arXiv 1308.3432). The step size of every input and of every output's weights is learned as well (LSQ, Esser et
+al. 2020, arXiv 1902.08153, eq. 3; torch's own learnable rounding does it). Training produces a recipe, which
+`int8_towers.quantize_model` turns into integers.
 
 Shape key:  as in `int8_layers`
 """

@@ -1,8 +1,8 @@
-"""Files of quantised weights: safetensors that say what they belong to, and a card for people beside each.
+"""Files of quantized weights: safetensors with metadata on what they belong to, and a Markdown card beside each.
 
-A file is good for one scheme, one version of this format and one base, whose fingerprint it carries; a digest covers
-what it says of itself, the table of its tensors, and every byte of them. What is torn, changed or made for something
-else is refused with the reason: a model that is read almost right answers almost right, and nobody knows why.
+A file is valid for one scheme, one version of this format and one base, whose fingerprint it carries; a digest covers
+the metadata, the table of its tensors, and all their bytes. A file that is damaged, changed or made for something else
+is refused with the reason, since a model of almost right weights gives almost right answers unnoticed.
 """
 
 import hashlib

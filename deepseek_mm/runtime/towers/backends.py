@@ -1,13 +1,13 @@
 """Opens a tower's parts in torch, ONNX Runtime or OpenVINO, and puts them into a space's model.
 
-The file lies among the quantised ones in the cache. The heads above the tower stay as they are: what they make of it is
-measured like that of every other engine.
+torch: one number format whatever autocast says, on a device, in one memory layout of pictures; or the file that
+`train qat` wrote into the cache, whose heads stay in floats.
 
-An NPU wants to know every length beforehand: there a part takes one picture at a time. Eight bits are set by nncf from
-what the part sees of real pictures or captions.
+OpenVINO: converted from torch once, cached, and compiled at every start (a fifth of a second). An NPU needs fixed
+shapes, so a part takes one picture at a time there. nncf sets eight bits from real pictures or captions.
 
-Eight bits: pictures with scales that were set from what the part sees (static), text with scales that are set anew at
-every pass (dynamic).
+ONNX Runtime: exported from torch once and cached; on the processor, or a GPU's TensorRT. Eight bits: pictures with
+calibrated scales (static), text with scales of every pass (dynamic).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

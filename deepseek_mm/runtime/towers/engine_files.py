@@ -1,6 +1,6 @@
-"""What engines make of a part lies in the cache with a sum beside it: a damaged file is made again, not read.
+"""A cache of files that engines make of a part, each folder with a checksum: a damaged one is made again.
 
-DATA lies elsewhere: all of this can be made again. One folder a space and machine, `engines/SPACE-MACHINE`.
+It has a folder for each space and machine, `engines/SPACE-MACHINE`, outside the library's data.
 """
 
 import hashlib

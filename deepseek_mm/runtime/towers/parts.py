@@ -1,12 +1,12 @@
 """The parts of a space's model that an engine may compute, the modules that replace them, and sample inputs.
 
-The image tower has three, since what lies between them is used as well: the lower stages, the tuned upper ones, the
+The image tower has three, since the map between them is used as well: the lower stages, the tuned upper ones, the
 packaged upper ones. The text tower has one: tokens to the states after every layer.
 
-Shape key:  B pictures, N texts, T tokens, W width of the text tower
+The sample photos come with a clone of the repository. Every second one sets scales, the others compare, so that no
+engine is evaluated on its calibration data.
 
-The photos come with a clone of the repository. Every second one sets scales, the others compare, so that no engine is
-judged by what it was made with.
+Shape key:  B pictures, N texts, T tokens, W width of the text tower
 """
 
 from collections.abc import Callable, Mapping, Sequence
