@@ -43,7 +43,7 @@ bench: setup $(FLICKR8K)/captions.jsonl  ## score retrieval on the dev gallery; 
 edge: setup .venv/.dev  ## write the towers of small machines as ONNX into build/edge
 	@$(PY) -m deepseek_mm.runtime.towers.export $(ARGS)
 
-campaign: setup .venv/.dev chromium  ## long fault and load runs; write what they find into docs/log.md
+campaign: setup .venv/.dev chromium  ## long fault and load runs; write what they find into docs/log/
 	@CAMPAIGN=1 $(PY) -m pytest -m campaign --durations=10 $(ARGS)
 
 image:  ## build the Docker image deepseek-mm

@@ -18,6 +18,7 @@ from deepseek_mm.cli.plan import plan_command
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.evaluation import commands as evaluation_commands
 from deepseek_mm.terminal import OK, STOPPED, USER_ERROR, Command, Desk
+from deepseek_mm.training import commands as training_commands
 from index import IndexProblem
 
 
@@ -30,7 +31,14 @@ def join_commands() -> tuple[Command, ...]:
 
     evaluation_commands.add_commands(register)
     benchmark_commands.add_commands(register)
+    training_commands.add_commands(register, run_words)
     return tuple(commands)
+
+
+def run_words(words: Sequence[str], desk: Desk) -> int:
+    """Run other words of the command line at the same desk; the exit code."""
+    args = build_parser().parse_args(words)
+    return int(args.command.run(args, desk))
 
 
 COMMANDS = join_commands()

@@ -5,7 +5,7 @@ import torch
 
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape, Reach, tiny
-from deepseek_mm.train.corpus import DOMAINS, Document, Shard
+from deepseek_mm.training.corpus import DOMAINS, Shard, TokenDocument
 
 NEAR = Reach(kind="window", window=8, sinks=2)
 
@@ -29,7 +29,7 @@ def shard(domain: str, lengths: list[int], *, seed: int = 0, learn: bool = True)
     draw = np.random.default_rng(seed)
     start = 64 * DOMAINS.index(domain)
     made = [
-        Document(
+        TokenDocument(
             domain=domain,
             ids_T=draw.integers(start, start + 64, length).astype(np.uint16),
             learn_T=np.full(length, learn),

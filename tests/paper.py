@@ -7,7 +7,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.train.corpus.items import Sources
+from deepseek_mm.training.corpus.items import Sources
 
 SCENES = (
     ("dog", "ball", "black", "grass"),

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from lm_help import decoder
 
-from deepseek_mm.train.ppo.judge import Verdict
-from deepseek_mm.train.ppo.policy import Policy, PolicyConfig
-from deepseek_mm.train.ppo.problems import Puzzle
+from deepseek_mm.training.ppo.judge import CandidateVerdict
+from deepseek_mm.training.ppo.policy import Policy, PolicyConfig
+from deepseek_mm.training.ppo.problems import Puzzle
 
 PUZZLE = Puzzle(
     name="mbpp 600:1",
@@ -41,7 +41,7 @@ class Likes:
 
     def judge(self, candidates):
         self.runs += len(candidates)
-        return [Verdict(parses=True, passed=(self.letter in text,)) for _, text in candidates]
+        return [CandidateVerdict(parses=True, passed=(self.letter in text,)) for _, text in candidates]
 
 
 def policy(*, last=2, seed=0, moved=False):
@@ -50,7 +50,7 @@ def policy(*, last=2, seed=0, moved=False):
     if moved:
         torch.manual_seed(1)
         with torch.no_grad():
-            for parameter in made.trained.values():
+            for parameter in made.parameters_by_name.values():
                 parameter.normal_(std=0.1)
     return made
 

@@ -1,9 +1,9 @@
 """Pictures of every tab, wide and narrow, light and dark, in both languages, for people to look at.
 
-    python tests/screens.py http://127.0.0.1:7860 docs
+    python tests/screens.py http://127.0.0.1:7860 docs/pictures
 
-writes docs/page-LANGUAGE-THEME.jpg: ten windows of a page that runs with the bundled photos. Nothing is compared: what
-is wrong is seen by looking.
+writes docs/pictures/page-LANGUAGE-THEME.jpg: each tab twice, of a page that runs with the bundled photos. Nothing is
+compared: what is wrong is seen by looking.
 """
 
 import io
@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 
 from ui.words import LANGUAGES, Words, in_language
 
-TABS = ("ask", "search", "library", "history", "settings")
+TABS = ("ask", "code_tab", "search", "library", "learning", "history", "settings")
 SIZES = ((1280, 860), (390, 860))  # wide, narrow
 SCALE = 0.5
 GAP_PX = 12

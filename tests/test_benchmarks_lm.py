@@ -19,8 +19,9 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.language import score_long
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import write_changes
+from deepseek_mm.parse.nouns import Document
 from deepseek_mm.terminal import Desk
-from deepseek_mm.train.corpus.shards import Document, shard_file, write_shard
+from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
 
 
 @pytest.mark.campaign(times=1, only=True)

@@ -9,9 +9,9 @@ import pytest
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks.training_reports import PARTS, report_part
 from deepseek_mm.terminal import Desk
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.training.report import make_report, write_report
 
-PPO = made_now(
+PPO = make_report(
     "ppo",
     "python -m deepseek_mm train ppo",
     {"ppo_rounds": 9, "ppo_pass_rate_gain": 12.25, "ppo_pass_rate_before": 30, "ppo_pass_rate_after": 42.25},
@@ -26,7 +26,7 @@ def bench(folder, *words):
 
 
 def test_figures_of_a_report_are_printed_and_missing_parts_are_named(tmp_path):
-    write(PPO, tmp_path / "reports" / "ppo.json")
+    write_report(PPO, tmp_path / "reports" / "ppo.json")
     code, out, _ = bench(tmp_path, "--reports", "reports", "--json")
     said = json.loads(out)
     assert code == 0
@@ -38,7 +38,7 @@ def test_figures_of_a_report_are_printed_and_missing_parts_are_named(tmp_path):
 
 def test_people_see_bars_beside_figures_and_which_figures_a_report_lacks(tmp_path):
     part = replace(PPO, part="distill", figures={"distill_speedup": 2.5, "distill_logits": 1})
-    write(part, tmp_path / "distill.json")
+    write_report(part, tmp_path / "distill.json")
     code, out, _ = bench(tmp_path, "--reports", ".")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert code == 0
@@ -55,7 +55,7 @@ def test_a_folder_without_any_report_is_refused_with_the_next_step(tmp_path):
 
 
 def test_a_damaged_report_stops_the_bench(tmp_path):
-    write(PPO, tmp_path / "ppo.json")
+    write_report(PPO, tmp_path / "ppo.json")
     (tmp_path / "distill.json").write_text("{")
     code, out, err = bench(tmp_path, "--reports", ".")
     assert (code, out) == (2, "")

@@ -8,7 +8,7 @@ import torch
 from deepseek_mm.encoders.image import ImageTower, load_image_tower
 from deepseek_mm.encoders.lite0 import Lite0, Norm, fold_norms
 from deepseek_mm.encoders.packaged import small_tower_file
-from deepseek_mm.train.distill.tower import NET
+from deepseek_mm.training.distillation.features import NET
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,11 @@ from deepseek_mm.evaluation.language import (
 )
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.train.corpus import DOMAINS
-from deepseek_mm.train.rows import mix, pack
+from deepseek_mm.training.corpus.items import DOMAINS
+from deepseek_mm.training.corpus.token_shards import mix_rows, pack_documents
 
 SHAPE = tiny(reaches=(NEAR, Reach(), Reach(), Reach()))
-ROWS = mix([pack(shard(name, [20, 11, 30], seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
+ROWS = mix_rows([pack_documents(shard(name, [20, 11, 30], seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
 
 
 def told(name: str, *perplexity: float) -> DomainReading:

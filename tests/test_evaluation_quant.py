@@ -19,7 +19,7 @@ from deepseek_mm.evaluation.quant import (
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantization.lm_files import INT8, open_int8
-from deepseek_mm.train.rows import pack
+from deepseek_mm.training.corpus.token_shards import pack_documents
 
 FULL = QuantScheme(name="full", part="towers", bytes=400, share=1.0, scores={"t2i_r10": 71.4, "i2t_r10": 77.0})
 EIGHT = QuantScheme(
@@ -79,7 +79,7 @@ def test_a_judge_tells_what_is_won_over_a_scheme_that_it_scored_before(tmp_path)
 
 def test_a_decoder_is_scored_by_the_mean_of_its_domains():
     truth, held = held_of(INT8, tiny())
-    rows = pack(shard("code", [60] * 4), 64, domain=0)
+    rows = pack_documents(shard("code", [60] * 4), 64, domain=0)
     scores = score_decoder(open_int8(truth.shape, held), rows, ["code"])
     assert scores["perplexity"] == pytest.approx(scores["code"])
     assert np.isfinite(scores["code"])

@@ -1,4 +1,4 @@
-"""Imports point downwards. This file is the architecture; the rest is detail."""
+"""Imports point downwards. `FLOORS` is the architecture, and docs/architecture.md prints it."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from printed_tables import check_table, floors_table, path_of, with_table
 
 ROOT = Path(__file__).parent.parent
 
@@ -81,13 +82,9 @@ LABORATORY = (  # one unit: its packages may import each other and the product, 
     "deepseek_mm.benchmarks",
     "deepseek_mm.evaluation",
     "deepseek_mm.experiments",
-    "deepseek_mm.train",
+    "deepseek_mm.training",
 )
 EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
-UNTIL_TRAIN_MOVES = {
-    "deepseek_mm.cli.continual",
-    "deepseek_mm.cli.train",
-}  # go into the laboratory with the verb `train`
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
@@ -156,26 +153,47 @@ def test_every_module_has_a_floor():
     assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS] == []
 
 
+def packages_on(floor: tuple[str, ...]) -> list[str]:
+    """Modules and packages; the laboratory is several."""
+    return [package for unit in floor for package in (LABORATORY if unit == "laboratory" else (unit,))]
+
+
+def test_the_page_of_the_architecture_prints_these_floors():
+    check_table(ROOT / "docs" / "architecture.md", floors_table([packages_on(floor) for floor in FLOORS]))
+
+
+def test_a_table_takes_the_place_of_the_one_with_its_heading_and_of_nothing_else():
+    page = "a\n\n| x | y |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n| z |\n"
+    assert with_table(page, "| x | y |\n|---|---|\n| 5 | 6 |") == "a\n\n| x | y |\n|---|---|\n| 5 | 6 |\n\n| z |\n"
+    with pytest.raises(ValueError, match="no table is headed"):
+        with_table(page, "| w |\n|---|\n")
+
+
+def test_every_floor_holds_what_is_there():
+    assert [unit for floor in FLOORS for unit in packages_on(floor) if not (ROOT / path_of(unit)).exists()] == []
+
+
 def test_imports_point_downwards():
     assert [
         f"{here} must not import {there}"
         for here, there in EDGES
         if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
-        if here not in UNTIL_TRAIN_MOVES
     ] == []
 
 
 def test_only_the_start_of_the_command_line_knows_the_laboratory():
     users = {here for here, there in EDGES if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
-    assert users - UNTIL_TRAIN_MOVES == {"deepseek_mm.__main__"}
+    assert users == {"deepseek_mm.__main__"}
 
 
 def test_no_text_of_the_product_names_a_module_of_the_laboratory():
     """So nothing is imported from it by its name either."""
     dotted = re.compile(rf"({'|'.join(map(re.escape, LABORATORY))})(\.\w+)+")
     namers = {module for module, text in TEXTS.items() if any(map(dotted.fullmatch, strings_in(text)))}
-    assert {m for m in namers if unit_of(m) != "laboratory"} - UNTIL_TRAIN_MOVES == set()
-    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.train.align")'))) == ["deepseek_mm.train.align"]
+    assert {m for m in namers if unit_of(m) != "laboratory"} == set()
+    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.training.align")'))) == [
+        "deepseek_mm.training.align"
+    ]
 
 
 def test_the_front_door_is_for_guests():

@@ -118,12 +118,12 @@ def test_bfloat16_models_read_bfloat16_however_it_is_kept():
 
 POOL = """
 import os, torch
-from deepseek_mm.bench.resident import own_mb
-from deepseek_mm.lm.cache import Cache
-from deepseek_mm.lm.groups import Group
-group = Group(slots=(0, 1), kv_heads=2, head_width=64)
+from deepseek_mm.benchmarks.servers import own_mb
+from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
+from deepseek_mm.lm.kv_cache.layer_groups import LayerGroup
+group = LayerGroup(slots=(0, 1), kv_heads=2, head_width=64)
 before = own_mb(os.getpid())
-cache = Cache((group,), (4096,), like=torch.zeros((), dtype=torch.bfloat16))
+cache = KeyValueCache((group,), (4096,), like=torch.zeros((), dtype=torch.bfloat16))
 made = own_mb(os.getpid())
 cache.write(0, torch.arange(32_768), *torch.ones(2, 32_768, 2, 64, dtype=torch.bfloat16))
 print(cache.nbytes / 1e6, made - before, own_mb(os.getpid()) - made, float(cache.view(0, 100_000, 9)[0].abs().sum()))

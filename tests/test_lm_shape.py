@@ -58,7 +58,7 @@ def test_the_product_has_six_layers_at_32_with_sinks_a_growing_window_and_at_lea
     first, growing, last = OURS.reaches[:4], OURS.reaches[4:19], OURS.reaches[19:]
     assert sum((reach.kind, reach.window) == ("window", 32) for reach in OURS.reaches) == 6
     assert all(reach.sinks for reach in OURS.reaches if reach.kind == "window")
-    assert [reach.window for reach in first] == [256, 256, 256, 128]  # with 32 a needle is lost (docs/log.md)
+    assert [reach.window for reach in first] == [256, 256, 256, 128]  # with 32 a needle is lost (docs/log/)
     windows = [reach.window for reach in growing if reach.kind == "window"]
     assert windows == sorted(windows)
     assert (windows[:3], windows[-1], growing[-1]) == ([32] * 3, 1536, Reach())

@@ -11,10 +11,10 @@ from tiny_lm import save_tiny
 from deepseek_mm.__main__ import main
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.terminal import Desk
-from deepseek_mm.train.corpus import DOMAINS, Document
-from deepseek_mm.train.corpus.shards import shard_file, write_shard
-from deepseek_mm.train.journal import Journal
-from deepseek_mm.train.lowrank import adapt
+from deepseek_mm.training.corpus import DOMAINS, TokenDocument
+from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
+from deepseek_mm.training.language_model.reach import add_lora
+from deepseek_mm.training.loop import RunFolder
 
 
 @pytest.fixture
@@ -23,12 +23,14 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPSEEK_MM_CACHE", str(tmp_path / "cache"))
     model = save_tiny(tmp_path / "model")
     shape, weights = read_folder(model)
-    made = adapt(build(shape, weights, dtype=torch.float32), names=("qkv",), rank=2)
-    Journal(tmp_path / "runs" / "reach", {"full": False}).save(1, {"trained": {n: p.detach() for n, p in made.items()}})
+    made = add_lora(build(shape, weights, dtype=torch.float32), names=("qkv",), rank=2)
+    RunFolder(tmp_path / "runs" / "reach", {"full": False}).save(
+        1, {"trained": {n: p.detach() for n, p in made.items()}}
+    )
     for name in DOMAINS:
         for split in ("held", "long_held"):
             documents = [
-                Document(domain=name, ids_T=d.ids_T % 300, learn_T=d.learn_T) for d in shard(name, [40, 90, 700])
+                TokenDocument(domain=name, ids_T=d.ids_T % 300, learn_T=d.learn_T) for d in shard(name, [40, 90, 700])
             ]
             write_shard(shard_file(tmp_path / "corpus", name, split), documents, key="x")
     return tmp_path

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands run, its snippet runs, its tree and its links are there."""
+"""The README and the pages of docs/ tell the truth: commands run or parse, snippets run, and paths exist."""
 
 import io
 import re
@@ -12,18 +12,52 @@ from deepseek_mm.__main__ import COMMANDS, build_parser, main
 from deepseek_mm.terminal import Desk
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    path.relative_to(ROOT): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README, USAGE, RESULTS = (PAGES[Path(name)] for name in ("README.md", "docs/usage.md", "docs/results.md"))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+CLAIMS = (README, RESULTS)  # pages with figures of their own
 QUIET = {"DEEPSEEK_MM_LM__NAME": "none"}  # the words of the language model are tested elsewhere
 PHOTOS = ("cap-yellow.jpg", "cat.jpg", "shirt-red-turkiye.jpg", "shirt-turquoise.jpg")
+PROGRAM = "python -m deepseek_mm "
+MOST_LINES, MOST_COLUMNS = 180, 160  # of the README
 
 
-def blocks(kind: str) -> list[str]:
+def blocks(kind: str, *pages: str) -> list[str]:
     """The fenced blocks whose first line is exactly this."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.M | re.S)
+    return [block for page in pages for block in re.findall(rf"^```{kind}\n(.*?)^```$", page, re.M | re.S)]
 
 
-def commands(kind: str) -> list[str]:
-    return [line for block in blocks(kind) for line in block.splitlines() if line.startswith("python -m deepseek_mm")]
+def commands(kind: str, *pages: str) -> list[str]:
+    """The command lines of such blocks, each once."""
+    lines = [line for block in blocks(kind, *pages) for line in block.splitlines() if line.startswith(PROGRAM)]
+    return list(dict.fromkeys(lines))
+
+
+def all_commands() -> list[tuple[str, str]]:
+    """(page, command line) wherever one stands: in a block, indented, or within backquotes in a sentence or a table."""
+    found = {}
+    for page, text in PAGES.items():
+        for line in re.findall(rf"^\s*({PROGRAM}.+?)(?:\s+#.*)?$", text, re.M):
+            found[line] = str(page)
+        for line in re.findall(rf"`({PROGRAM}[^`]+)`", text):
+            found[line] = str(page)
+    return [(page, line) for line, page in found.items() if not line.endswith("--help")]
+
+
+def figures_and_commands(page: str) -> list[tuple[str, str]]:
+    """(number, command) of each row of tables headed "what | number | command"."""
+    tables = re.findall(r"^\| what \| number \| command \|\n\|---\|---\|---\|\n((?:\| .+\n)+)", page, re.M)
+    rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()]
+    return [(number.strip(), command.strip()) for _, number, command in rows]
+
+
+def paths_named(text: str) -> list[str]:
+    """Whatever in backquotes looks like a path of this project."""
+    named = re.findall(r"`([\w./-]+)`", text)
+    tops = {path.name for path in ROOT.iterdir()}
+    return [name for name in named if name.partition("/")[0] in tops and ("/" in name or "." in name)]
 
 
 @pytest.fixture
@@ -39,33 +73,58 @@ def clone(tmp_path, monkeypatch):
 
 
 def test_the_commands_that_are_marked_to_run_do_run(clone):
-    assert len(commands("bash run")) >= 7
-    for line in commands("bash run"):
+    assert len(commands("bash run", README)) == 5
+    for line in commands("bash run", README, USAGE):
         out, err = io.StringIO(), io.StringIO()
         code = main(shlex.split(line)[3:], Desk(out=out, err=err, environ=QUIET, cwd=clone))
         assert code == 0, (line, out.getvalue(), err.getvalue())
         assert out.getvalue(), line
 
 
-@pytest.mark.parametrize("line", commands("bash"))
-def test_the_commands_that_need_more_than_a_clone_are_at_least_understood(line):
+@pytest.mark.parametrize(("file", "line"), all_commands(), ids=lambda said: said.removeprefix(PROGRAM)[:60])
+def test_a_command_of_any_page_is_understood_by_the_command_line(file, line):
     assert build_parser().parse_args(shlex.split(line)[3:]).command is not None
 
 
-def test_the_python_snippet_runs_and_prints_what_was_found(clone, capsys):
+def test_the_readers_of_the_pages_find_commands_in_blocks_and_in_sentences():
+    assert {page for page, _ in all_commands()} >= {"docs/usage.md", "docs/results.md", "docs/security.md"}
+    assert paths_named("`deepseek_mm/lm/`, `tests/test_<a>.py`, `make run`, `docs/no.md`") == [
+        "deepseek_mm/lm/",
+        "docs/no.md",
+    ]
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/usage.md"])
+def test_the_python_snippets_run_and_print_what_was_found(file, clone, capsys):
     main(["index", "examples/photos"], Desk(out=io.StringIO(), err=io.StringIO(), environ=QUIET, cwd=clone))
-    (snippet,) = blocks("python run")
-    exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
-    assert "cap-yellow.jpg" in capsys.readouterr().out
+    (snippet,) = blocks("python run", PAGES[Path(file)])
+    exec(compile(snippet, file, "exec"), {"__name__": "snippet"})
+    said = capsys.readouterr().out
+    assert "cat.jpg" in said
+    assert ("cap-yellow.jpg" in said) == ("Query" in snippet)
 
 
-def test_every_command_is_named_in_the_readme_or_its_help():
-    told = README + "".join(command.help for command in COMMANDS)
-    assert [command.name for command in COMMANDS if command.name not in told] == []
+def test_every_command_is_named_in_the_usage():
+    named = set(re.findall(r"`(\w+)`", USAGE))
+    assert {command.name for command in COMMANDS} - named == set()
+
+
+@pytest.mark.parametrize("text", CLAIMS, ids=["README", "results"])
+def test_every_number_stands_beside_a_command(text):
+    rows = figures_and_commands(text)
+    assert len(rows) >= 12
+    assert [row for row in rows if not re.search(r"`[a-z]+ [^`]+`", row[1])] == []
+
+
+def test_the_twelve_results_of_the_readme_are_among_all_results():
+    said = [command.strip("`") for _, command in figures_and_commands(README)]
+    known = [command for _, command in figures_and_commands(RESULTS)]
+    assert len(said) == 12
+    assert [each for each in said if not any(each in command for command in known)] == []
 
 
 def test_the_tree_names_what_is_there_and_nothing_else():
-    (tree,) = (block for block in blocks("text") if block.startswith("app.py"))
+    (tree,) = (block for block in blocks("text", README) if block.startswith("app.py"))
     named, parent = [], ""
     for line in tree.splitlines():
         name = line.split()[0]
@@ -76,11 +135,34 @@ def test_the_tree_names_what_is_there_and_nothing_else():
     assert {name for name in named if name.startswith("deepseek_mm/") and name != "deepseek_mm/"} == folders
 
 
-def test_every_make_target_and_every_file_that_is_named_exists():
-    targets = re.findall(r"`?make (\w+)", "\n".join(blocks("bash")) + "\n".join(re.findall(r"`make [^`]+`", README)))
+def test_a_stranger_reads_the_readme_in_two_minutes():
+    lines = README.splitlines()
+    assert (len(lines) <= MOST_LINES, max(map(len, lines)) <= MOST_COLUMNS) == (True, True)
+
+
+def test_every_make_target_that_is_named_exists():
+    text = "\n".join((README, USAGE, RESULTS, CONTRIBUTING))
+    targets = re.findall(r"^make (\w+)", "\n".join(blocks("bash", text)), re.M) + re.findall(r"`make (\w+)", text)
     makefile = (ROOT / "Makefile").read_text()
     assert [target for target in targets if f"\n{target}:" not in makefile] == []
-    files = re.findall(r"`([\w/.-]+\.(?:md|py))`|\]\(([\w/.-]+)\)", README)
-    names = [name for pair in files for name in pair if name]
-    homes = (ROOT, ROOT / "deepseek_mm" / "rag", ROOT / "tests")
-    assert [name for name in names if not any((home / name).exists() for home in homes)] == []
+    assert len(set(targets)) > 5
+
+
+@pytest.mark.parametrize("file", [*map(str, PAGES), "CONTRIBUTING.md"])
+def test_every_path_that_a_page_names_exists(file):
+    text = (ROOT / file).read_text()
+    assert [name for name in paths_named(text) if not (ROOT / name).exists()] == []
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if not ((ROOT / file).parent / link.partition("#")[0]).exists()] == []
+
+
+@pytest.mark.parametrize("file", [*map(str, PAGES)])
+def test_a_link_to_a_heading_leads_to_one(file):
+    found = re.findall(r"\]\(([\w./-]*\.md)?#([\w-]+)\)", PAGES[Path(file)])
+    pages = [((ROOT / file).parent / other if other else ROOT / file, anchor) for other, anchor in found]
+    assert [(str(path), anchor) for path, anchor in pages if anchor not in anchors(path.read_text())] == []
+
+
+def anchors(text: str) -> set[str]:
+    """The names that a page's headings have as addresses, as GitHub makes them."""
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.M)}

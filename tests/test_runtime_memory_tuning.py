@@ -98,7 +98,7 @@ def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
 
 MAPPED = """
 import mmap, os, sys
-from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.runtime.memory_tuning import release_mapped
 from pathlib import Path
 def resident(name):

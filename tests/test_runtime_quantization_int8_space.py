@@ -1,13 +1,11 @@
-"""The default space in eight bits: near to itself in floats, from a file that is its own, trained to be nearer."""
+"""The default space in eight bits: near to itself in floats, from a file that is its own."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantization.int8_space import (
@@ -19,10 +17,8 @@ from deepseek_mm.runtime.quantization.int8_space import (
     wanted_of,
     write_space,
 )
-from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model
-from deepseek_mm.runtime.quantization.qat import make_aware
+from deepseek_mm.runtime.quantization.int8_towers import quantize_model
 from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
-from deepseek_mm.train.qat import Captions, QatConfig, Seen, distance, trained_of
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 
@@ -77,40 +73,3 @@ def test_every_tensor_of_a_file_is_one_that_is_wanted(made):
     space, recipe, _ = made
     held = {name: (value.dtype, tuple(value.shape)) for name, value in quantize_model(space.model, recipe).items()}
     assert held == dict(wanted_of(space.model))
-
-
-def test_captions_share_a_picture_as_its_vector_says(made):
-    space, recipe, _ = made
-    rows = [CaptionRow(image="", captions=(text,)) for text in TEXTS]
-    captions = Captions.of(space, recipe, rows, count=9)
-    assert captions.whole_KD.shape == captions.rounded_KD.shape == (3, 512)
-    first, second = (captions.whole_KD[n : n + 1] for n in range(2))
-    same, other = (float(captions.apart(told, first)) for told in (first, second))
-    assert abs(same) < 0.01 < other
-    alike = (captions.whole_KD * captions.rounded_KD).sum(1)
-    assert float(alike.min()) > 0.9
-    assert float(alike.max()) < 1 - 1e-6  # the student meets captions in eight bits
-
-
-@pytest.mark.campaign(times=1, only=True)
-def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
-    space, recipe, _ = made
-    aware, eight = DefaultSpace().model, DefaultSpace().model
-    put_in(eight, quantize_model(space.model, recipe))
-    layers = make_aware(aware, recipe)
-    pixels = to_pixels([squeeze(read_picture(PHOTOS[0]))])
-    with torch.no_grad():
-        teacher = Seen(space.model, pixels)
-        before = distance(Seen(aware, pixels), teacher)
-        assert float(distance(Seen(aware, pixels), Seen(eight, pixels))["vectors"]) < 0.01
-    trained = trained_of(layers, QatConfig(ranges=True))
-    assert not any(name.endswith("weight") for name in trained)
-    optimiser = torch.optim.Adam([p.requires_grad_() for p in trained.values()], lr=1e-5)
-    for _ in range(3):
-        optimiser.zero_grad()
-        distance(Seen(aware, pixels), teacher)["loss"].backward()
-        optimiser.step()
-    with torch.no_grad():
-        assert float(distance(Seen(aware, pixels), teacher)["loss"]) < float(before["loss"])
-    learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
-    assert quantize_model(space.model, recipe | learned).keys() == quantize_model(space.model, recipe).keys()

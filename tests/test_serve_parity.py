@@ -5,6 +5,7 @@ call without a row, a row whose route or command is gone, and a route that no ro
 """
 
 import ast
+import json
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -79,10 +80,35 @@ def page_calls() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def routes(tmp_path_factory) -> set[tuple[str, str]]:
+def openapi(tmp_path_factory) -> dict:
     with build(tmp_path_factory.mktemp("parity") / "library") as assistant:
-        api = build_api(assistant, SettingsFile.of(assistant.config))
-        return {(method.upper(), path) for path, each in api.app.openapi()["paths"].items() for method in each}
+        return build_api(assistant, SettingsFile.of(assistant.config)).app.openapi()
+
+
+@pytest.fixture
+def routes(openapi) -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, each in openapi["paths"].items() for method in each}
+
+
+def schema_of(openapi: dict, route: str, status: str) -> dict:
+    """What a route answers with, as the OpenAPI describes it."""
+    method, path = route.split()
+    responses = openapi["paths"][path][method.lower()]["responses"]
+    contents = responses[status if status in responses else f"{status[0]}XX"]["content"]
+    (schema,) = (content["schema"] for kind, content in contents.items() if "json" in kind)
+    return schema
+
+
+def unknown_fields(openapi: dict, value: object, schema: dict) -> list[str]:
+    """Names in a value that its schema has not, at any depth."""
+    schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if isinstance(value, list):
+        return [name for each in value for name in unknown_fields(openapi, each, schema.get("items", {}))]
+    if not isinstance(value, dict):
+        return []
+    known = schema.get("properties", {})
+    deeper = [name for key in value if key in known for name in unknown_fields(openapi, value[key], known[key])]
+    return [key for key in value if key not in known] + deeper
 
 
 def test_whatever_the_page_calls_stands_in_the_table():
@@ -115,6 +141,16 @@ def test_the_examples_with_curl_go_to_routes_that_exist(routes):
     paths = {re.sub(r"/\d+", "/*", path) for path in re.findall(r"\$H(/[\w/-]+)", text)}
     assert len(paths) > 10
     assert paths - {re.sub(r"\{\w+\}", "*", path) for _, path in routes} == set()
+
+
+def test_the_examples_of_answers_have_the_fields_that_their_routes_answer_with(openapi):
+    examples = re.findall(r"^```json (\w+ \S+)\n(.+?)^```$", (ROOT / "docs" / "api.md").read_text(), re.M | re.S)
+    assert len(examples) == 3
+    for route, text in examples:
+        value = json.loads(text)
+        schema = schema_of(openapi, route, str(value.get("status", 200)))
+        assert unknown_fields(openapi, value, schema) == [], route
+        assert unknown_fields(openapi, value | {"nothing": 1}, schema) == ["nothing"]
 
 
 def test_the_readers_of_the_pages_code_see_calls_by_any_way():

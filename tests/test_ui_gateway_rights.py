@@ -11,6 +11,7 @@ import pytest
 from fake_app import paper
 from page_caller import request_of, services_of, visitor_here
 from page_events import handler_name, presses, rows_of_events
+from printed_tables import check_table
 from rights_table import table
 
 from deepseek_mm import LOCAL, RIGHTS, Caller
@@ -101,7 +102,7 @@ def test_page_alone_does_what_shows_and_changes_nothing(pages):
 
 
 def test_the_page_on_security_prints_the_table_of_events(pages):
-    assert table(rows_of_events(pages["en"]), "events of the page") in SECURITY.read_text()
+    check_table(SECURITY, table(rows_of_events(pages["en"]), "events of the page"))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
     from deepseek_mm.benchmarks.results import BenchSetting, format_json, format_table
     from deepseek_mm.machine import about
-    from deepseek_mm.train.report import REPORTS
+    from deepseek_mm.training.report import REPORTS
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:

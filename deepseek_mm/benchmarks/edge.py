@@ -25,8 +25,8 @@ from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval
 from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
 from deepseek_mm.load import load
 from deepseek_mm.machine import STATUS, memory_mb
-from deepseek_mm.train.bank import ASKED, CAPTIONED
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.training.question_albums import ASKED, CAPTIONED
+from deepseek_mm.training.report import make_report, write_report
 
 if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
@@ -76,7 +76,7 @@ def measure_edge(setting: BenchSetting) -> BenchResult:
 
         result = join_results([result, measure_quality(setting)])
     if setting.report is not None:
-        write(made_now("distill", COMMAND, result.numbers, NOTES), setting.report)
+        write_report(make_report("distill", COMMAND, result.numbers, NOTES), setting.report)
     return result
 
 

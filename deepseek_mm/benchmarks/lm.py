@@ -27,7 +27,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.weights import MAKE, build
 from deepseek_mm.runtime.quantization import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
-from deepseek_mm.train.runs import long_texts, open_base, open_run
+from deepseek_mm.training.language_model.runs import open_base, open_run, read_long_texts
 
 KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"
 CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/experts-full")  # in the cache; where the commands are given
@@ -71,7 +71,7 @@ def read_all(setting: BenchSetting, full: Decoder, ours: Decoder) -> list[LongRe
     reports = []
     for length in sizes.expected:
         setting.note(f"perplexity of texts of {length:,} tokens, full and progressive")
-        texts = long_texts(setting.cache / CORPUS, texts=count, length=length)
+        texts = read_long_texts(setting.cache / CORPUS, texts=count, length=length)
         reports.append(compare_attention(full, ours, texts, (length,), chunk=sizes.chunk))
     return reports
 

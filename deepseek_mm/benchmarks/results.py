@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.config import Config, cache_folder
-from deepseek_mm.train.report import REPORTS
+from deepseek_mm.training.report import REPORTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

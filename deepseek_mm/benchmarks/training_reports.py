@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.train.report import Report, read
+from deepseek_mm.training.report import TrainingReport
+from deepseek_mm.training.report import read_report as read_training_report
 
 PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must have, each with its bar
     "ppo": {"ppo_pass_rate_gain": ">= 10 points", "ppo_pass_rate_before": "", "ppo_pass_rate_after": ""},
@@ -29,7 +30,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must h
 def measure_learning(setting: BenchSetting) -> BenchResult:
     """Every figure of every report. NothingThere if there is no report at all, BadFile if one is none."""
     found = [(part, read_report(part, setting.reports)) for part in PARTS]
-    if not any(isinstance(report, Report) for _, report in found):
+    if not any(isinstance(report, TrainingReport) for _, report in found):
         raise NothingThere(
             f"no report of a training in {setting.reports}. Name their folder with --reports FOLDER, or make one with:"
             " python -m deepseek_mm train ppo --report docs/learning/ppo.json"
@@ -37,15 +38,15 @@ def measure_learning(setting: BenchSetting) -> BenchResult:
     return join_results([report_part(part, report) for part, report in found])
 
 
-def read_report(part: str, folder: Path) -> Report | str:
+def read_report(part: str, folder: Path) -> TrainingReport | str:
     """The part's report, or why there is none."""
     try:
-        return read(folder / f"{part}.json")
+        return read_training_report(folder / f"{part}.json")
     except NothingThere as error:
         return str(error)
 
 
-def report_part(part: str, report: Report | str) -> BenchResult:
+def report_part(part: str, report: TrainingReport | str) -> BenchResult:
     """The figures of one report, those with a bar first; one that is not there is said in words."""
     bars = PARTS[part]
     if isinstance(report, str):

@@ -18,7 +18,6 @@ from deepseek_mm.cli import (
     rules,
     search,
     serve,
-    train,
 )
 from deepseek_mm.terminal import Command
 
@@ -27,7 +26,7 @@ COMMANDS: tuple[Command, ...] = tuple(
     module.COMMAND
     for module in (
         *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
-        *(models, train, doctor, configure),
+        *(models, doctor, configure),
     )
 )
 

@@ -75,7 +75,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--texts", metavar="N", type=int, default=3, help="long: texts of prose and of code")
     group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle: tokens of a text")
     group.add_argument("--depths", metavar="D", type=float, nargs="+", help="needle: 0 at the start, 1 at the end")
-    group.add_argument("--pictures", metavar="FOLDER", type=Path, help="where pictures are drawn, such as docs")
+    group.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the drawings, such as docs/pictures")
 
 
 def score_models(args: Namespace, desk: Desk) -> ModelReports:
@@ -97,7 +97,7 @@ def score_models(args: Namespace, desk: Desk) -> ModelReports:
 
 def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]":
     """The base and what was named, by name; the base comes first, or the run that stands for it."""
-    from deepseek_mm.train.runs import open_base, open_run, open_shipped
+    from deepseek_mm.training.language_model.runs import open_base, open_run, open_shipped
 
     base = open_base(name, cache)
     models = {BASE: open_run(args.full, base)} if args.full else {BASE: base.decoder()}
@@ -116,10 +116,10 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
     """Held-out perplexity by domain, and what the experts did."""
     from deepseek_mm.evaluation.experts import draw_visits
     from deepseek_mm.evaluation.language import evaluate_language
-    from deepseek_mm.train.corpus import DOMAINS
-    from deepseek_mm.train.runs import held_rows
+    from deepseek_mm.training.corpus import DOMAINS
+    from deepseek_mm.training.language_model.runs import read_held_rows
 
-    report = evaluate_language(models, held_rows(args.corpus, rows=args.rows), DOMAINS)
+    report = evaluate_language(models, read_held_rows(args.corpus, rows=args.rows), DOMAINS)
     for reading in report.readings if args.pictures else ():
         if reading.visits:
             draw_visits(reading.visits, args.pictures / f"lm_{Path(reading.name).name}_by_domain.png")
@@ -129,12 +129,12 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
 def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, ModelReport]:
     """Every model against the first, by length."""
     from deepseek_mm.evaluation.language import LENGTHS, count_tokens, make_long_report, score_long
-    from deepseek_mm.train.runs import long_texts
+    from deepseek_mm.training.language_model.runs import read_long_texts
 
     lengths = args.lengths or LENGTHS
     if len(models) < 2:
         raise ConfigError("there is nothing to compare the base with. Name a run, e.g. --run runs/lm/reach")
-    texts = long_texts(args.corpus, texts=args.texts, length=max(lengths))
+    texts = read_long_texts(args.corpus, texts=args.texts, length=max(lengths))
     full, *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
     tokens = count_tokens(texts, lengths)
     return {f"long {name}": make_long_report(name, full[1], found, tokens=tokens) for name, found in others}

@@ -71,11 +71,11 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
-    from deepseek_mm.train.corpus import DOMAINS
-    from deepseek_mm.train.runs import held_rows
+    from deepseek_mm.training.corpus.items import DOMAINS
+    from deepseek_mm.training.language_model.runs import read_held_rows
 
     checkpoint = our_checkpoint(desk.note)
-    rows = held_rows(args.corpus or cache_folder() / "corpus", rows=args.rows)
+    rows = read_held_rows(args.corpus or cache_folder() / "corpus", rows=args.rows)
     whole = 0
     for name in LANGUAGE:
         file = file_of(args, name)
@@ -192,15 +192,15 @@ def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
 def read_training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
     """Some rows of every domain of the training part, more of evidence, in batches: ids and segments."""
     from deepseek_mm.evaluation.language import split_batches
-    from deepseek_mm.train.corpus import DOMAINS, read_shard
-    from deepseek_mm.train.rows import mix, pack
+    from deepseek_mm.training.corpus.items import DOMAINS
+    from deepseek_mm.training.corpus.token_shards import mix_rows, pack_documents, read_shard
 
     limits = {name: rows * (EVIDENCE if name == "evidence" else 1) for name in DOMAINS}
     parts = [
-        pack(read_shard(corpus, name, "train"), 512, domain=number, limit=limits[name])
+        pack_documents(read_shard(corpus, name, "train"), 512, domain=number, limit=limits[name])
         for number, name in enumerate(DOMAINS)
     ]
-    return [(ids, segments) for ids, segments, _, _ in split_batches(mix(parts, 0))]
+    return [(ids, segments) for ids, segments, _, _ in split_batches(mix_rows(parts, 0))]
 
 
 def format_command(args: Namespace, file: Path) -> str:

@@ -32,7 +32,7 @@ NAME_CHARS = 16  # of a digest, hexadecimal: two files of a library never share 
 WHOLES = Filter(kinds=("whole",), source_kinds=("photo",))
 NEIGHBOURS = 12  # that are proposed for each photo
 NEAR = 0.7  # cosine from which they are: of grey copies 95 % are nearer, of those of half the size all
-SAME_BITS = 12  # of 64 that may differ: copies differ in 13 at most in 95 of 100, others in 23 and more (docs/log.md)
+SAME_BITS = 12  # of 64 that may differ: copies differ in 13 at most in 95 of 100, others in 23 and more (docs/log/)
 BATCH = 256  # photos that are looked up together
 MOST_HASHES = 4096  # that are remembered in one look: neighbours come again soon
 

@@ -6,7 +6,7 @@ full attention is the same table with another word in it, and needs no other wei
 Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow to 1,536 until a layer sees
 everything. Where it matters: of the last layers those that look far see the 64 key blocks that fit best, the others a
 window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time, and by giving it back
-(docs/log.md): 17, 18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article
+(docs/log/): 17, 18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article
 gives the stages, not their lengths; the exceptions are layer 7 in the middle one, and the very first layers: with 32
 tokens in 0 to 2 a number that was hidden in a long text is not found again, and 3 costs most of code.
 """

@@ -37,7 +37,7 @@ from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
 DOUBTED = 0.3  # the same where there is no answer to tell either
-CONFUSED = 0.6  # of the log-odds of words for people is left: right in 62 to 80 % of dev photos, docs/log.md
+CONFUSED = 0.6  # of the log-odds of words for people is left: right in 62 to 80 % of dev photos, docs/log/
 SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
 LEANING = ("colour", "count", "other")  # kinds of questions that take it for granted that their thing is there
 MODEL_SURE = 0.9  # a language model is believed to be no surer than this, of yes or of no

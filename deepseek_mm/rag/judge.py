@@ -27,7 +27,7 @@ class Weights:
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
-GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log.md
+GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log/
 TINTED = 0.4  # weight of the colours that are measured where the reader looked, likewise
 FAINT = 0.03  # share of a colour that may be there unmeasured
 UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody

@@ -17,7 +17,7 @@ RULES = (
 )
 REPHRASE = "You rewrite a draft answer in friendly words. Keep every number in brackets. Add nothing."
 # A model of 135 million parameters keeps every number and every thing only when the examples it sees have the shape of
-# its draft (20 of 20 drafts; 9 of 20 with those of another shape: docs/log.md). So each shape of a claim has three of
+# its draft (20 of 20 drafts; 9 of 20 with those of another shape: docs/log/). So each shape of a claim has three of
 # its own, all of one polarity, and a claim without a shape keeps the program's words.
 SHAPES: dict[str, dict[str, str]] = {  # shape -> draft: in friendlier words
     "found": {

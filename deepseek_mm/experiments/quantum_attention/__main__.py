@@ -24,8 +24,8 @@ from deepseek_mm.experiments.quantum_attention.learn import (
     score_as_oracle,
 )
 from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, summarize_runs
-from deepseek_mm.train.loop import add_configs, chosen
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.training.loop import add_config_flags, choose_config
+from deepseek_mm.training.report import make_report, write_report
 
 COMMAND = (
     "python -m deepseek_mm.experiments.quantum_attention --report docs/learning/quantum.json --pictures docs/learning"
@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/quantum"), help="where runs are kept")
     parser.add_argument("--report", type=Path, help="file for the figures, such as docs/learning/quantum.json")
     parser.add_argument("--pictures", type=Path, help="folder of the pictures; without it --out")
-    add_configs(parser, LearnConfig)
+    add_config_flags(parser, LearnConfig)
     args = parser.parse_args(words)
     try:
         run(args)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     """Train what is left, measure what it costs, draw and write."""
     torch.set_num_threads(1)  # states of four qubits are small
     import_pennylane()
-    config: LearnConfig = chosen(LearnConfig(), args)
+    config: LearnConfig = choose_config(LearnConfig(), args)
     runs = list(run_all(config, args.out))
     spent = list(measure_costs())
     best = ceilings(config)
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     draw_costs(spent, folder / "quantum_cost.png")
     found = summarize_runs(runs, spent, best)
     if args.report:
-        write(made_now("quantum", COMMAND, found), args.report)
+        write_report(make_report("quantum", COMMAND, found), args.report)
     sys.stdout.write("".join(f"{name:<44} {value:,.4g}\n" for name, value in found.items()))
 
 

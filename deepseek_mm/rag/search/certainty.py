@@ -12,7 +12,7 @@ A search always has a nearest picture; whether that one shows the thing is anoth
 - named: how many photos carry a label that names the thing.
 - size: the number of photos, for the nearest of many is near by chance.
 
-A logistic curve joins them; it is fitted on galleries of training photos (`train.abstain`), some of them with a common
+A logistic curve joins them; it is fitted on galleries of training photos (`training.abstain`), some with a common
 thing taken out, and so is the threshold.
 
 Shape key:  T things, D width of the space, k nearest pictures, W words and P photos of the background

@@ -2,7 +2,7 @@
 
 All words to look for are read together, as one text: the space knows "horse stripes" better than the sum of the two. A
 term with another weight than 1 pulls by so much more or less, and what is taken away pushes a little: as much as `AWAY`
-of its vector, for more takes away what the photos that are wanted share with it (docs/log.md).
+of its vector, for more takes away what the photos that are wanted share with it (docs/log/).
 
 Shape key:  T texts, Q queries, D width of the space
 """

@@ -18,7 +18,7 @@ from index.store import RegionStore
 
 WORDED = (TEXTS, CODES, CAPTIONS)
 BY_VECTOR, BY_WORDS, BY_NAME = 3.0, 1.0, 3.0  # weights of the rankings: an exact name is hardly ever there by chance
-DEPTH = 3.0  # the first places count much more than the rest: so words helped good vectors with code (docs/log.md)
+DEPTH = 3.0  # the first places count much more than the rest: so words helped good vectors with code (docs/log/)
 NAME = re.compile(r"[A-Za-z_][\w.]*(?:\(\))?")
 MOST_NAMES = 4  # of one query
 

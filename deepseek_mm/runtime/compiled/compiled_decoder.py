@@ -92,7 +92,7 @@ def rotation_angles(shape: DecoderShape, texts: Sequence[CachedText], places: Se
     return np.cos(angles_BJ).astype(np.float32), np.sin(angles_BJ).astype(np.float32)
 
 
-MOST = 16  # texts at once, up to which it is faster than torch's products (measured: docs/log.md)
+MOST = 16  # texts at once, up to which it is faster than torch's products (measured: docs/log/)
 HEAD_WIDTHS = (16, 32, 64, 128)
 
 

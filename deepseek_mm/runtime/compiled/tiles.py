@@ -2,7 +2,7 @@
 
 Each of a tile's sixteen outputs has a lane, and an input is broadcast to all lanes, so nothing is added up across
 lanes. A weight is unpacked once for all texts of a batch. For one text the product is bound by memory: prefetching
-raises a core's rate from 7 to 12 GB/s (docs/log.md). For eight texts it is bound by arithmetic: where the processor has
+raises a core's rate from 7 to 12 GB/s (docs/log/). For eight texts it is bound by arithmetic: where the processor has
 them, instructions that multiply four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127
 levels a group (`quantize_groups`).
 

@@ -2,7 +2,7 @@
 
 `packed_linear` is what the decoder uses at every start. The other modules make and open files: `fp4` and `int8_layers`
 are the layers, `error_compensation` quantizes the decoder to FP4, `int8_towers` and `int8_space` quantize the default
-space, `qat` and `fp4_master_weights` serve training, `lm_files` and `weight_files` read and write.
+space, `lm_files` and `weight_files` read and write.
 """
 
 from deepseek_mm.runtime.quantization.packed_linear import (

@@ -23,7 +23,7 @@ LEVELS = 255  # of an input without a sign
 SIGNED = 127  # of a weight, and of a dynamic input
 FINER = 2 * SIGNED  # steps of what rounding leaves, which is half a step at most, in one step
 LEAST = 1e-8
-STRENGTH = 0.8  # of smoothing; at 0.5 the text tower's vectors are off by seven times as much (docs/log.md)
+STRENGTH = 0.8  # of smoothing; at 0.5 the text tower's vectors are off by seven times as much (docs/log/)
 
 
 class Range(NamedTuple):

@@ -41,7 +41,7 @@ LEVELS, SCALE, SMOOTH = ".levels", ".scale", ".smooth"  # of one in int8
 HEAD, WORDS = "head", "embedding"
 FINE = ("qkv", "down", HEAD)  # ends of the names of layers whose inputs need more than eight bits
 DTYPE = torch.bfloat16
-EVEN = 0.5  # strength of smoothing (docs/log.md)
+EVEN = 0.5  # strength of smoothing (docs/log/)
 
 
 def tensors_of_fp4(decoder: Decoder, matrices: Mapping[str, Fp4]) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ def is_fine(name: str) -> bool:
     """Whether a layer of this name has its inputs in twice eight bits, and its weights as they are.
 
     A few of their inputs are so much larger than others that eight bits lose the small ones, or the weights that would
-    make them even. The head's weights are vectors of words too. Measured in docs/log.md.
+    make them even. The head's weights are vectors of words too. Measured in docs/log/.
     """
     return name.endswith(FINE) and ".experts." not in name
 

@@ -1,0 +1,239 @@
+"""`train lm`: train our language model from the packaged one, in stages that resume.
+
+`reach` trains progressive attention (`reach.py`), `experts` eight experts (`experts.py`), `dense` the adapter that they
+are compared with, and `pack` writes what was learned into `weights/`. Each stage has a folder of its own: a checkpoint
+every few minutes, a log, a plot.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+import torch
+
+from deepseek_mm.config import BASE_LM, cache_folder
+from deepseek_mm.lm.generator import silence
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, build, merge_changes, read_decoder, read_folder, write_changes
+from deepseek_mm.training.corpus import DOMAINS, Split, read_shard
+from deepseek_mm.training.corpus.build import list_splits
+from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents
+from deepseek_mm.training.language_model.experts import ExpertTrainer, MixtureConfig, make_dense
+from deepseek_mm.training.language_model.reach import ReachConfig, ReachDistiller
+from deepseek_mm.training.language_model.runs import describe_layers, read_reach
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    read_learned,
+    tell_written,
+    train_steps,
+)
+
+STAGES = ("reach", "experts", "dense", "pack")
+SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most
+LONG_SHARES = SHARES | {"code": 3}  # where seeing far is learned: code loses most by seeing less
+Backward = Callable[
+    [PackedRows, float, float, torch.Generator], dict[str, float]
+]  # rows, how much is over, share, chance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LmStageConfig:
+    """What a stage reads."""
+
+    length: int = 512  # tokens of a row
+    rows: int = 1  # of one step; with `even` of each domain
+    even: bool = False  # every step has rows of every domain
+    every: int = 10  # steps between two checkpoints
+    limit: int = 1_600  # rows of each domain at most
+    long: bool = False  # long documents too
+    full: bool = False  # attention sees everything: what progressive attention is compared with
+
+
+DEFAULTS: dict[str, tuple[LmStageConfig, StepsConfig]] = {
+    "reach": (LmStageConfig(length=2048, limit=150, long=True), StepsConfig(steps=600, rate=1e-3, average=0.98)),
+    "experts": (LmStageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
+    "dense": (LmStageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
+}
+
+
+class Trainer(Protocol):
+    """One stage's model and losses."""
+
+    trained: dict[str, torch.nn.Parameter]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train lm`; every number of the recipe is one. What is left out is the stage's own default."""
+    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
+    parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
+    parser.add_argument(
+        "--reach", type=Path, help="run of the stage reach, or file of weights, that experts are put on"
+    )
+    parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
+    parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    add_config_flags(parser, LmStageConfig, StepsConfig, ReachConfig, MixtureConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage to its end; goes on where an earlier call stopped."""
+    if args.stage == "pack":
+        return pack_weights(args)
+    stage, steps = (choose_config(config, args) for config in DEFAULTS[args.stage])
+    out = args.out / (args.stage + ("-full" if stage.full else ""))
+    guide = choose_config(ReachConfig() if args.stage == "reach" else MixtureConfig(), args)
+    made_for = {"base": args.base, "shape": describe_layers(full=stage.full)}
+    journal = RunFolder(out, {**asdict(stage), **asdict(steps), **asdict(guide), **made_for})
+    rows = read_training_rows(args.corpus, stage, seed=steps.seed)
+    torch.manual_seed(steps.seed)  # of what is new in the model
+    trainer, backward = STAGE_OF[args.stage](args, stage)
+    train_stage(trainer, backward, rows, journal, stage, steps)
+    journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.read_log()[-1]))
+    return 0
+
+
+def pack_weights(args: argparse.Namespace) -> int:
+    """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
+    folder = find_folder(args.base, cache=cache_folder(), progress=silence)
+    shape, known_by = to_product_shape(read_folder(folder)[0]), fingerprint(folder)
+    changes = read_reach(args.reach or args.out / "reach", shape, known_by=known_by)
+    if (args.out / "experts").is_dir():
+        changes |= read_learned(args.out / "experts")
+    write_changes(args.weights, changes, base=known_by, shape=shape)
+    tell_written(args.weights)
+    return 0
+
+
+def train_stage(
+    trainer: Trainer,
+    backward: Backward,
+    rows: PackedRows,
+    journal: RunFolder,
+    stage: LmStageConfig,
+    config: StepsConfig,
+) -> None:
+    """All steps that are left. `backward` gathers the gradients of some rows and says what was lost."""
+
+    def gather(step: int) -> dict[str, float]:
+        return gather_step(step, backward, rows, stage, config)
+
+    train_steps(trainer.trained, gather, journal, config, every=stage.every)
+
+
+def gather_step(
+    step: int, backward: Backward, rows: PackedRows, stage: LmStageConfig, config: StepsConfig
+) -> dict[str, float]:
+    """Gradients of one step's rows; returns the means of what was lost."""
+    told: list[dict[str, float]] = []
+    for part in range(config.accumulate):
+        chance = torch.Generator().manual_seed(Random(f"{config.seed} {step} {part}").randrange(2**31))
+        numbers = choose_rows(step * config.accumulate + part, rows.domains_N, stage, config.seed)
+        told.append(backward(rows.take(numbers), step / config.steps, 1 / config.accumulate, chance))
+    return {name: sum(each[name] for each in told) / len(told) for name in told[0]}
+
+
+def choose_rows(batch: int, domains_N: torch.Tensor, stage: LmStageConfig, seed: int) -> list[int]:
+    """Which rows batch number `batch` has.
+
+    Where a step has rows of every domain, experts that each know one of them are a balanced load; in steps of a few
+    domains the balance loss would drive the gate to spread each of them over all experts (global-batch balance, Qiu et
+    al. 2025, arXiv 2501.11873).
+    """
+    if not stage.even:
+        return draw_in_turn(batch, len(domains_N), stage.rows, str(seed))
+    numbers = []
+    for domain, name in enumerate(DOMAINS):
+        its_M = (domains_N == domain).nonzero().flatten()
+        places = draw_in_turn(batch, len(its_M), stage.rows * SHARES.get(name, 1), f"{seed} {name}")
+        numbers += its_M[places].tolist()
+    return numbers
+
+
+def draw_in_turn(batch: int, total: int, size: int, seed: str) -> list[int]:
+    """`size` of `total` things: each once an epoch, each epoch in an order of its own."""
+    a_round = max(1, total // size)
+    order = list(range(total))
+    Random(f"{seed} epoch {batch // a_round}").shuffle(order)
+    at = batch % a_round * size
+    return order[at : at + size]
+
+
+def read_training_rows(corpus: Path, stage: LmStageConfig, *, seed: int) -> PackedRows:
+    """Every domain's rows, mixed."""
+    splits: tuple[Split, ...] = ("train", "long_train") if stage.long else ("train",)
+    shares = LONG_SHARES if stage.long else SHARES
+    parts = [
+        pack_documents(
+            read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit * shares.get(name, 1)
+        )
+        for number, name in enumerate(DOMAINS)
+        for split in splits
+        if split in list_splits(name)
+    ]
+    return mix_rows(parts, seed)
+
+
+def begin_reach(args: argparse.Namespace, stage: LmStageConfig) -> tuple[Trainer, Backward]:
+    """Teacher and student of the same weights."""
+    shape, weights = read_decoder(args.base, cache_folder())
+    shorter = replace(to_product_shape(shape), moe=None)
+    teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
+    distiller = ReachDistiller(teacher, student, choose_config(ReachConfig(), args))
+    if args.begin:
+        load_earlier(
+            distiller.trained, read_reach(args.begin, to_product_shape(shape), known_by=find_base_fingerprint(args))
+        )
+
+    def backward(rows: PackedRows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return distiller.backward(rows.ids_NT, chance, share=share)
+
+    return distiller, backward
+
+
+def find_base_fingerprint(args: argparse.Namespace) -> str:
+    """The fingerprint of the model that training begins with."""
+    return fingerprint(find_folder(args.base, cache=cache_folder(), progress=silence))
+
+
+def load_earlier(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:
+    """Put in what an earlier run learned, as far as this one learns the same."""
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            if name in before:
+                parameter.copy_(before[name])
+
+
+def begin_mixture(args: argparse.Namespace, stage: LmStageConfig) -> tuple[Trainer, Backward]:
+    """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
+    shape, weights = read_decoder(args.base, cache_folder())
+    shape = to_product_shape(shape)
+    if stage.full:
+        shape = replace(shape, reaches=())
+    else:
+        weights = merge_changes(
+            weights, read_reach(args.reach or args.out / "reach", shape, known_by=find_base_fingerprint(args))
+        )
+    decoder = build(shape, weights, dtype=torch.bfloat16)
+    if args.stage == "dense":
+        make_dense(decoder)
+    mixture = ExpertTrainer(decoder, choose_config(MixtureConfig(), args))
+
+    def backward(rows: PackedRows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return mixture.backward(rows, over=over, share=share)
+
+    return mixture, backward
+
+
+STAGE_OF: dict[str, Callable[[argparse.Namespace, LmStageConfig], tuple[Trainer, Backward]]] = {
+    "reach": begin_reach,
+    "experts": begin_mixture,
+    "dense": begin_mixture,
+}

@@ -1,0 +1,150 @@
+"""What photos tell of words, what classes of photos show, and the classifiers that are fitted."""
+
+import json
+
+import numpy as np
+import pytest
+from fakes import ColourSpace, picture
+
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.see.learned import read_learned
+from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.training.word_classifiers import (
+    CLOTHES,
+    GROCERIES,
+    KIND_OF,
+    SHELVED,
+    STORE,
+    UNASKED,
+    ClassWords,
+    WordLabels,
+    cache_vectors,
+    fit_names,
+    label_by_captions,
+    label_by_classes,
+    label_by_questions,
+    list_clothing_words,
+    list_grocery_words,
+    make_word_pattern,
+    read_class_photos,
+    read_question_pairs,
+    save_names,
+)
+
+NAMES = ("dog", "man", "kite")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "there"),
+    [("dog", "two dogs", True), ("dog", "a dogma", False), ("man", "some men", True), ("bus", "buses", True)],
+)
+def test_a_word_is_found_as_one_or_many_but_not_inside_another(name, text, there):
+    assert bool(make_word_pattern(name).search(text)) == there
+
+
+def test_two_captions_are_believed_one_leaves_it_open_and_none_denies_it():
+    told = label_by_captions([CaptionRow(image="a", captions=("A dog and a man .", "Dogs .", "grass"))], NAMES)
+    assert told.shows_NL.tolist() == [[True, False, False]]
+    assert told.weight_NL.tolist() == [[1, 0, 1]]
+
+
+def test_what_is_asked_about_is_there_unless_the_answer_is_no_and_the_rest_is_hardly_known():
+    told = label_by_questions([[("What colour is the dog?", "brown"), ("Is the man happy?", "no")], []], NAMES)
+    assert told.shows_NL.tolist() == [[True, False, False], [False, False, False]]
+    np.testing.assert_allclose(told.weight_NL, [[1, 0, UNASKED], [UNASKED] * 3])
+
+
+def test_a_shelf_says_what_is_there_leaves_some_open_and_denies_the_rest():
+    told = label_by_classes([ClassWords(("kite", "unknown word"), ("man",))], NAMES)
+    assert told.shows_NL.tolist() == [[False, False, True]]
+    assert told.weight_NL.tolist() == [[SHELVED, 0, SHELVED]]
+
+
+def told_of(vectors: np.ndarray) -> WordLabels:
+    """A dog where the first number is positive, a kite nowhere often enough."""
+    shows = np.stack([vectors[:, 0] > 0, np.zeros(len(vectors), bool), np.arange(len(vectors)) < 3], axis=1)
+    return WordLabels(shows_NL=shows, weight_NL=np.ones(shows.shape, np.float32))
+
+
+def test_a_word_is_learned_from_the_photos_that_show_it_and_a_rare_one_is_left_to_its_text():
+    vectors = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    learned = fit_names(vectors, told_of(vectors), NAMES, enough=20)
+    assert learned.names == ("dog",)
+    right = (learned.chances(vectors)[:, 0] > 0.5) == (vectors[:, 0] > 0)
+    assert right.mean() > 0.95
+    assert np.abs(learned.directions_LD).argmax() == 0
+
+
+def test_what_is_not_known_does_not_count():
+    vectors = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    told = told_of(vectors)
+    misled = WordLabels(shows_NL=~told.shows_NL, weight_NL=np.zeros_like(told.weight_NL))
+    with pytest.raises(ConfigError, match="Give more photos"):
+        fit_names(vectors, misled, NAMES, enough=20)
+
+
+def test_words_that_are_written_are_read_back_for_their_space_alone(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32)
+    learned = fit_names(vectors, told_of(vectors), NAMES, enough=20)
+    save_names(tmp_path / "new" / "names.safetensors", learned, ColourSpace.fingerprint)
+    again = read_learned(ColourSpace(), tmp_path / "new" / "names.safetensors")
+    assert again.names == learned.names
+    np.testing.assert_allclose(again.directions_LD, learned.directions_LD, rtol=2e-3, atol=1e-3)
+
+
+def test_vectors_are_made_once(tmp_path):
+    paths = []
+    for colour in ("red", "green"):
+        paths.append(tmp_path / f"{colour}.png")
+        picture(colour).save(paths[-1])
+    made = cache_vectors(ColourSpace(), paths, tmp_path / "run" / "vectors.npy")
+    np.testing.assert_allclose(made, ColourSpace().embed_images([picture("red"), picture("green")]), atol=1e-6)
+    paths[0].unlink()
+    assert np.array_equal(cache_vectors(None, paths, tmp_path / "run" / "vectors.npy"), made)
+
+
+def test_questions_of_the_train_part_are_gathered_by_photo(tmp_path):
+    rows = [
+        {"image": "a", "question": "Is it red?", "answer": "No", "split": "train"},
+        {"image": "b", "question": "?", "answer": "yes", "split": "dev"},
+        {"image": "a", "question": "What?", "answer": "dog", "split": "train"},
+    ]
+    (tmp_path / "qa.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert read_question_pairs(tmp_path / "qa.jsonl") == {"a": [("Is it red?", "no"), ("What?", "dog")]}
+
+
+def test_both_lists_of_shelves_are_read_with_the_places_of_their_photos(tmp_path):
+    (tmp_path / "clothing.jsonl").write_text(json.dumps({"image": "a.jpg", "label": "skirt", "split": "train"}))
+    grocery = {"image": "b.jpg", "src": "dataset/test/Packages/Juice/Bravo/Bravo_001.jpg"}
+    (tmp_path / "grocery.jsonl").write_text(json.dumps(grocery))
+    shelves = read_class_photos(tmp_path)
+    assert list(shelves) == [tmp_path / "clothing" / "a.jpg", tmp_path / "grocery" / "b.jpg"]
+    assert [shelf.shows for shelf in shelves.values()] == [("skirt",), ("carton", "juice carton", "bravo")]
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [
+        ("dataset/test/Fruit/Melon/Cantaloupe/Cantaloupe_012.jpg", ("fruit", "melon", "cantaloupe")),
+        ("dataset/train/Vegetables/Pepper/Red-Bell-Pepper/x.jpg", ("vegetable", "bell pepper", "red bell pepper")),
+        ("dataset/val/Vegetables/Leek/Leek_011.jpg", ("vegetable", "leek")),
+        ("dataset/test/Packages/Oat-Milk/Oatly/x.jpg", ("carton", "milk carton", "oatly")),
+        ("sample_images/natural/Banana.jpg", ()),
+    ],
+)
+def test_a_grocery_shows_the_words_of_its_folders(path, shows):
+    assert list_grocery_words(path).shows == shows
+    assert list_grocery_words(path).may_show == STORE
+
+
+def test_clothes_lie_somewhere_and_are_not_told_from_their_likes():
+    shelf = list_clothing_words("outwear")
+    assert shelf.shows == ("jacket",)
+    assert {"coat", "cardigan", "wall"} <= set(shelf.may_show)
+
+
+def test_every_word_that_is_shown_is_a_word_of_the_vocabulary():
+    shown = {word for shelf in CLOTHES.values() for word in shelf.shows}
+    assert shown | set(KIND_OF.values()) | set(GROCERIES.values()) <= set(read_names()) | {"orange"}
