@@ -62,14 +62,14 @@ def calibrate(
 
 
 class _EngineComparison:
-    """One space under one engine after the other; the pictures are read once."""
+    """Runs one space with each engine in turn; the pictures are read once."""
 
     def __init__(self, space: PackagedSpace, folder: Path, samples: Samples) -> None:
         self._space, self._folder, self._samples = space, folder, samples
         self._pictures, self._texts = samples.pictures(), samples.texts()
 
     def measure(self, tower: Tower, row: EngineRow, exact_ND: Floats) -> Timing:
-        """How an engine does; why not, where it breaks."""
+        """Measure an engine; if it fails, the timing has the reason."""
         try:
             with self._with_engine(tower, row) as size_bytes:
                 vectors_ND = self._embed(tower)
@@ -99,7 +99,7 @@ class _EngineComparison:
 
     @contextmanager
     def _with_engine(self, tower: Tower, row: EngineRow) -> Iterator[int]:
-        """With the engine in, and the bytes of its weights."""
+        """Install the engine meanwhile; yields the bytes of its weights."""
         parts = parts_of(self._space, tower, self._samples)
         installed = install(self._space.model, parts, row, self._folder)
         try:

@@ -30,14 +30,14 @@ TOWERS_OF = {DEFAULT: LITE2, EDGE: EDGE_TOWERS}  # space -> its image model
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MachinePlan:
-    """A plan, and what it rests on."""
+    """A plan, and the hardware and folder it was made for."""
 
     plan: Plan
     hardware: Hardware
     folder: Path  # of engines and timings
 
     def presets(self) -> tuple[PresetResult, ...]:
-        """The steps of the dial, as they were measured on this machine."""
+        """The quality presets, as they were measured on this machine."""
         return read_presets(self.folder)
 
 
@@ -59,7 +59,7 @@ def spaces_of(data: Path) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpaceId:
-    """What a plan wants to know of a space that is not open yet."""
+    """Name and fingerprint of a space that is not open yet."""
 
     name: str
     fingerprint: str
@@ -86,7 +86,7 @@ def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool
 
 
 def find_constraints(config: Config, space: EmbeddingModel | SpaceId, cache: Path) -> PlanConstraints:
-    """What settings, library and cache have settled."""
+    """The constraints that settings, library and cache put on a plan."""
     lm = "" if config.lm.bits == "auto" else config.lm.bits
     lacking = {
         STUDENT_LM: _why_not_spoken(config),
@@ -123,7 +123,7 @@ def fit(
 
 
 def _why_not_spoken(config: Config) -> str:
-    """Empty where the student may speak in the place of the language model that is named."""
+    """Why the student cannot replace the language model that is named; empty if it can."""
     if not config.lm.trained_here:
         return "it takes the place of the packaged language model alone"
     if config.lm.bits != "auto":
@@ -132,7 +132,7 @@ def _why_not_spoken(config: Config) -> str:
 
 
 def _why_not_four(config: Config, cache: Path) -> str:
-    """Empty where the packaged language model may speak in four bits."""
+    """Why the packaged language model cannot run in four bits; empty if it can."""
     if not config.lm.trained_here:
         return "it is made for the packaged language model alone"
     made = cache_file(cache, SCHEMES[FP4_LM]).is_file()
@@ -140,7 +140,7 @@ def _why_not_four(config: Config, cache: Path) -> str:
 
 
 def _why_not_seen(config: Config, space: EmbeddingModel | SpaceId) -> str:
-    """Empty where the student looks."""
+    """Why the towers' student cannot be used; empty if it can."""
     if space.name == EDGE:
         return ""
     if config.encoder.name != AUTO:

@@ -28,7 +28,7 @@ SIZE = re.compile(r"^(Rss|Anonymous): +(\d+) kB$", re.MULTILINE)
 
 
 def hold_few_shapes(*, little: bool = False) -> None:
-    """Let torch and oneDNN forget what they have not used for long; `little`: where memory is short. To be called
+    """Limit the primitive caches of torch and oneDNN; `little`: where memory is short. To be called
     before anything is computed; what the environment says already stays.
     """
     for name, most in (FEWEST if little else FEW).items():

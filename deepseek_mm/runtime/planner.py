@@ -47,7 +47,7 @@ PROVIDER = {"onnxruntime-tensorrt": "TensorrtExecutionProvider"}  # that ONNX Ru
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What computes what here."""
+    """Which engine computes each tower, and which models run."""
 
     branch: Branch
     image: str  # engines, names of ENGINES
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanConstraints:
-    """What is settled about the models before a plan is made."""
+    """What is fixed about the models before a plan is made."""
 
     lm: str = ""  # of LANGUAGE_MODELS, as its owner asks for; empty leaves it to the plan
     image_model: str = ""  # of IMAGE_MODELS, as the space that is open has it; empty is the one that is wished for
@@ -121,14 +121,14 @@ def choose(
 
 
 def dial_row(dial: str) -> QualityPreset:
-    """The step of this name."""
+    """The preset of this name."""
     if dial not in DIAL_BY_NAME:
         raise ConfigError(f"runtime.dial={dial} must be one of: {', '.join(DIAL_BY_NAME)}")
     return DIAL_BY_NAME[dial]
 
 
 def branch_of(hardware: Hardware) -> Branch:
-    """A GPU first, since it has memory of its own; then what there is too little of."""
+    """The branch of a machine: a GPU first, since it has its own memory; then little memory, an NPU, the processor."""
     if hardware.gpu:
         return "gpu"
     if hardware.size_bytes < SMALL_BYTES:
@@ -260,7 +260,7 @@ def _describe_models(lm: str, image_model: str) -> list[str]:
 
 
 def _describe_branch(branch: Branch, hardware: Hardware) -> str:
-    """What the machine is, as far as it decides."""
+    """The machine, as far as it decides the branch."""
     if branch == "gpu" and hardware.gpu:
         major, minor = hardware.gpu.capability
         return f"A GPU ({hardware.gpu.name}, compute capability {major}.{minor}) computes the towers where it can."
@@ -273,7 +273,7 @@ def _describe_branch(branch: Branch, hardware: Hardware) -> str:
 
 
 def _usual(hardware: Hardware) -> str:
-    """What torch computes in, as it is."""
+    """The number format in which torch computes here."""
     return "bfloat16" if hardware.flags & BFLOAT16 else "32 bits"
 
 

@@ -21,7 +21,7 @@ FILE = "dial.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QualityPreset:
-    """One step."""
+    """A preset: the settings that it changes and the accuracy that it requires."""
 
     name: str
     least_cosine: float  # of an engine's vectors with those in 32 bits, on average
@@ -30,7 +30,7 @@ class QualityPreset:
     says: str
 
     def apply_to(self, config: Config) -> Config:
-        """The configuration with this step's numbers, where they are still the default ones."""
+        """The configuration with this preset's numbers, where they are still the default ones."""
         usual = SeeConfig()
         changed = {
             name: getattr(self.see, name)
@@ -41,7 +41,7 @@ class QualityPreset:
         return replace(config, see=replace(config.see, **changed), lm=lm)
 
     def choose_phrasing(self, phrasing: str) -> str:
-        """Who words answers at this step, where the owner left `phrasing` as it was or chose."""
+        """The preset's `phrasing`, unless the owner has chosen another."""
         return self.phrasing if phrasing == LMConfig().phrasing else phrasing
 
 
@@ -65,13 +65,13 @@ PRESETS_BY_NAME = {row.name: row for row in PRESETS}
 
 
 def apply_preset(config: Config) -> Config:
-    """The configuration as its own dial wants it."""
+    """The configuration with the preset that it names applied."""
     return PRESETS_BY_NAME[config.runtime.dial].apply_to(config)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresetResult:
-    """A step of the dial as it does here; None where it was never measured."""
+    """A preset's speed and score on this machine; None where it was never measured."""
 
     name: str
     says: str
@@ -81,7 +81,7 @@ class PresetResult:
 
 
 def read_presets(folder: Path) -> tuple[PresetResult, ...]:
-    """Fast, balanced, best, with what `plan --dial` measured on this machine. `folder` is `Planned.folder`."""
+    """All presets, with what `plan --dial` measured on this machine. `folder` is `MachinePlan.folder`."""
     kept: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         told = read_json(folder / FILE)
@@ -90,13 +90,13 @@ def read_presets(folder: Path) -> tuple[PresetResult, ...]:
 
 
 def write_presets(folder: Path, settings: Sequence[PresetResult]) -> None:
-    """For `settings_here`. LibraryError where nothing can be written."""
+    """Store results for `read_presets`. LibraryError where nothing can be written."""
     told = {one.name: {"seconds": one.seconds, "score": one.score, "questions": one.questions} for one in settings}
     atomic_write(folder / FILE, json.dumps(told).encode())
 
 
 def _make_result(row: QualityPreset, told: Any) -> PresetResult:
-    """Without numbers where what was kept is none of ours."""
+    """Make a preset's result; without numbers where the stored ones are not valid."""
     with suppress(TypeError):
         return PresetResult(name=row.name, says=row.says, **(told or {}))
     return PresetResult(name=row.name, says=row.says)

@@ -12,7 +12,7 @@ from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder
 
 
 def main() -> None:
-    """Take one step with a tiny decoder."""
+    """Compile everything by one step of a tiny decoder."""
     decoder = Decoder(to_product_shape(tiny())).to(torch.bfloat16)
     memory = open_memory(decoder.shape, tokens=128, sequences=1, chunk=64, like=decoder.norm.weight)
     steps = CompiledDecoder(decoder).bind(memory)

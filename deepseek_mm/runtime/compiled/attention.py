@@ -75,7 +75,7 @@ FIRST_QUARTERS = [*range(4), *range(8, 12), *range(16, 20), *range(24, 28)]
 
 
 def _fold_lanes(b: Builder, x: Value, y: Value, first: list[int], step: int) -> Value:
-    """Two vectors in one: lanes of each that are `step` apart added up."""
+    """Fold two vectors into one: lanes of each that are `step` apart are added."""
     one, other = (
         b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, LANES), [lane + more for lane in first]))
         for more in (0, step)
@@ -138,7 +138,7 @@ def _scores(parts: int, heads: int) -> Any:
 
 
 def _weigh(parts: int, heads: int) -> Any:
-    """Values (S, K), weighed (R, S), join sums (R, K); rows of weights are `step` bytes apart."""
+    """Code that adds values (S, K) with weights (R, S) to sums (R, K); rows of weights are `step` bytes apart."""
 
     @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS, COUNT, ADDRESS)
     def code(b: Builder, *values: Value) -> None:
@@ -171,14 +171,14 @@ weigh_1_1, weigh_2_1, weigh_4_1, weigh_4_3, weigh_8_1 = (
 
 @llvm_function(NOTHING, ADDRESS, COUNT)
 def prefetch_range(b: Builder, address: Value, size: Value) -> None:
-    """The first bytes of a piece that is read soon."""
+    """Prefetch the first bytes of a range that is read soon."""
     with steps(b, b.udiv(_less(b, size, int_constant(PREFETCH_BYTES)), int_constant(LINE)), LINE) as (at,):
         prefetch(b, b.add(address, at), LINE)
 
 
 @jit
 def score(q_RK: Array, keys: int, count: int, scores_RS: Array) -> None:
-    """The scores of `count` keys."""
+    """Compute the scores of `count` keys."""
     heads, width = q_RK.shape
     scale, step, out = width**-0.5, scores_RS.strides[0], scores_RS.ctypes.data
     if width == 4 * LANES and heads == 3:
@@ -198,7 +198,7 @@ def score(q_RK: Array, keys: int, count: int, scores_RS: Array) -> None:
 
 @jit
 def weigh(weights_RS: Array, values: int, count: int, sums_RK: Array) -> None:
-    """Values join the sums of all heads."""
+    """Add weighted values to the sums of all heads."""
     heads, width = sums_RK.shape
     step = weights_RS.strides[0]
     if width == 4 * LANES and heads == 3:
@@ -216,12 +216,12 @@ def weigh(weights_RS: Array, values: int, count: int, sums_RK: Array) -> None:
             weigh_1_1(row, step, values, count, sums)
 
 
-ALWAYS = 3  # blocks that are seen unasked: the first, the last but one, and the own one
+ALWAYS = 3  # blocks that are always seen: the first, the last but one, and the own one
 
 
 @jit
 def reset_state(seen: AttentionState) -> None:
-    """Nothing has been seen."""
+    """Reset the state to no keys."""
     seen.states[:, 0] = LEAST
     seen.states[:, 1] = 0
     seen.values[:] = 0
@@ -229,13 +229,13 @@ def reset_state(seen: AttentionState) -> None:
 
 @jit
 def select_heads(seen: AttentionState, first: int, last: int) -> AttentionState:
-    """Those of one key head."""
+    """The part of the state that belongs to the query heads `first` to `last` - 1."""
     return AttentionState(seen.states[first:last], seen.values[first:last], seen.scores[first:last])
 
 
 @jit
 def attend_keys(q_RK: Array, keys: int, values: int, count: int, seen: AttentionState) -> None:
-    """`count` keys that lie one after the other join what the queries of one key head have seen."""
+    """Add `count` consecutive keys and values to the state of the queries of one key head."""
     score(q_RK, keys, count, seen.scores)
     filled = -(-count // LANES)
     for head in range(len(q_RK)):
@@ -252,7 +252,7 @@ def attend_keys(q_RK: Array, keys: int, values: int, count: int, seen: Attention
 
 @jit
 def attend_self(q_HK: Array, k_GK: Array, v_GK: Array, seen: AttentionState) -> None:
-    """The token itself joins."""
+    """Add the token's own key and value to the state."""
     group, width = len(q_HK) // len(k_GK), q_HK.shape[1]
     for head in range(len(q_HK)):
         key_K, state, product = k_GK[head // group], seen.states[head], np.float32(0)
@@ -270,7 +270,7 @@ def attend_self(q_HK: Array, k_GK: Array, v_GK: Array, seen: AttentionState) -> 
 def attend_spans(
     slot: Array, spans_N2: Array, sinks: int, queries: Array, seen: AttentionState, share: ThreadShare
 ) -> None:
-    """Stretches of the cache. `queries` (1 or 2, H, K): for all keys, and for the first `sinks` of them."""
+    """Attend to spans of the cache. `queries` (1 or 2, H, K): for all keys, and for the first `sinks` of them."""
     heads, width = seen.values.shape
     total = spans_N2[:, 1].sum()
     first, last, before = total * share.rank // share.size, total * (share.rank + 1) // share.size, 0
@@ -286,7 +286,7 @@ def attend_spans(
 
 @jit
 def attend_range(slot: Array, at: int, count: int, q_HK: Array, seen: AttentionState) -> None:
-    """Keys that lie one after the other, for all heads; `at` is where they begin in a head's part."""
+    """Attend to consecutive keys with all heads; `at` is their byte offset in a head's part."""
     group, size = slot[GROUP_SIZE], count * 2 * q_HK.shape[1]
     groups = len(q_HK) // group
     prefetch_range(slot[KEYS] + at, size)
@@ -303,7 +303,7 @@ def attend_range(slot: Array, at: int, count: int, q_HK: Array, seen: AttentionS
 def attend_best_pages(
     slot: Array, pages_U: Array, own: int, q_HK: Array, seen: AttentionState, share: ThreadShare
 ) -> None:
-    """The blocks that fit best, others for every key head; `own` keys stand in the last one before the token."""
+    """Attend to the best blocks of every key head; `own` keys stand in the last one before the token."""
     group, blocks, page_bytes = slot[GROUP_SIZE], slot[BLOCKS], PAGE * 2 * q_HK.shape[1]
     chosen_C, scores_U = np.empty(blocks, np.int64), np.empty(len(pages_U), np.float32)
     for g in range(len(q_HK) // group):
@@ -322,7 +322,7 @@ def attend_best_pages(
 
 @jit
 def score_pages(q_RK: Array, summaries: int, pages_U: Array, scores_U: Array, room_RP: Array) -> None:
-    """The largest product of a page's mean key with one of the queries; of those only that may be chosen."""
+    """The largest product of each page's mean key with one of the queries, for the pages that may be chosen."""
     for n in range(1, len(pages_U) - 2):
         score(q_RK, summaries + pages_U[n] * 2 * q_RK.shape[1], 1, room_RP)
         scores_U[n] = room_RP[:, 0].max()
@@ -330,7 +330,7 @@ def score_pages(q_RK: Array, summaries: int, pages_U: Array, scores_U: Array, ro
 
 @jit
 def choose_pages(scores_U: Array, chosen_C: Array) -> None:
-    """Numbers of the blocks with the largest scores, and of those that are seen unasked."""
+    """Choose the blocks with the largest scores, and those that are always seen."""
     wanted, last = len(chosen_C) - ALWAYS, len(scores_U) - 2
     border = np.partition(scores_U[1:last], last - 1 - wanted)[last - 1 - wanted] if wanted else np.float32(0)
     found = 0
@@ -344,7 +344,7 @@ def choose_pages(scores_U: Array, chosen_C: Array) -> None:
 
 @jit
 def write_key_value(slot: Array, row: int, place: int, k_GK: Array, v_GK: Array) -> None:
-    """Write the token's key and value. The rest of a page that it opens is made zero; one that it fills, summed up."""
+    """Write the token's key and value. The rest of a new page is zeroed; a full page gets its summary."""
     size, vectors = 2 * k_GK.shape[1], k_GK.shape[1] // LANES
     for g in range(len(k_GK)):
         at = g * slot[STEP] + row * size
@@ -361,7 +361,7 @@ def write_key_value(slot: Array, row: int, place: int, k_GK: Array, v_GK: Array)
 
 @jit
 def write_page_mean(keys: int, width: int, summary: int) -> None:
-    """The mean of a page's keys."""
+    """Write the mean of a page's keys as its summary."""
     mean_K = np.zeros(width, np.float32)
     for n in range(PAGE):
         add_halves(keys + n * 2 * width, mean_K.ctypes.data, width // LANES)
@@ -372,7 +372,7 @@ def write_page_mean(keys: int, width: int, summary: int) -> None:
 
 @jit
 def merge_threads(states_XH2: Array, seen_XHK: Array, out_HK: Array) -> None:
-    """What all threads saw, put together."""
+    """Merge the states of all threads."""
     for head in range(len(out_HK)):
         largest = states_XH2[:, head, 0].max()
         summed = np.float32(0)

@@ -42,7 +42,7 @@ from deepseek_mm.runtime.quantization.fp4 import Fp4Embedding, Fp4Linear
 
 
 def find_positions(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> TextPositions:
-    """The next token of each text; its page is there already."""
+    """Positions of the next token of each text, whose page is allocated already."""
     places, held = [text.length for text in texts], sink_position(shape)
     seen = [
         [find_visible_ranges(group, text.tables[n], text.length) for text in texts] for n, group in enumerate(groups)
@@ -63,12 +63,12 @@ def find_positions(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Seq
 
 
 def sink_position(shape: DecoderShape) -> int:
-    """Where layers hold their sinks; all of them at the same place. 0: nowhere."""
+    """The position at which layers hold their sinks, the same for all; 0: nowhere."""
     return max(shape.slot_reach(slot).held for slot in range(shape.num_slots))
 
 
 def visible_spans(stretches: Sequence[RowRange]) -> list[tuple[int, int]]:
-    """First row and number of rows of each, without the token's own: that is at hand."""
+    """First row and number of rows of each range, without the token's own row."""
     pairs = [(stretch.row, stretch.size) for stretch in stretches]
     row, size = pairs[-1]
     return [*pairs[:-1], (row, size - 1)]
@@ -98,7 +98,7 @@ HEAD_WIDTHS = (16, 32, 64, 128)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightBits:
-    """Of the weights, where they can have so few; as `runtime.quantize.pack_for_decode`."""
+    """Bits of the weights, where their shape allows; as `runtime.quantization.pack_for_decode`."""
 
     layers: int = 4
     head: int = 8
@@ -107,7 +107,7 @@ class WeightBits:
 
 
 def find_obstacle(decoder: Decoder) -> str:
-    """Why the loops cannot be this decoder; "" if they can."""
+    """Why the loops cannot run this decoder; "" if they can."""
     shape = decoder.shape
     if decoder.embedding.weight.device.type != "cpu" or decoder.embedding.weight.dtype != torch.bfloat16:
         return "it is not in bfloat16 on the processor"
@@ -126,16 +126,16 @@ def find_obstacle(decoder: Decoder) -> str:
 
 
 class CompiledDecoder:
-    """A decoder's weights, packed. `why_not` must have nothing to say."""
+    """A decoder's packed weights. `find_obstacle` must be empty."""
 
     def __init__(self, decoder: Decoder, bits: WeightBits | None = None) -> None:
         self.shape, self._bits = decoder.shape, bits or WeightBits()
         self._embedding = decoder.embedding
-        self._held: list[tuple[Tensor, Tensor]] = []  # what the addresses point to
+        self._held: list[tuple[Tensor, Tensor]] = []  # keeps alive what the addresses point to
         self._net = self._lay_out(decoder)
 
     def bind(self, memory: PagedMemory) -> "CompiledStepper | None":
-        """What takes steps in this memory; None where keys are kept in less than bfloat16."""
+        """A stepper over this memory; None where keys are stored in less than bfloat16."""
         shelves = (*memory.cache.keys.values(), *memory.cache.values.values())
         if not all(isinstance(shelf, PlainStore) and shelf.rows.dtype == torch.bfloat16 for shelf in shelves):
             return None
@@ -190,7 +190,7 @@ class CompiledDecoder:
 
 
 class CompiledStepper:
-    """`lm.paged_runner.Steps` over one memory, on as many threads as torch has."""
+    """`lm.engine.model_runner.DecodeStep` over one memory, on as many threads as torch has."""
 
     most = MOST
 
@@ -201,7 +201,7 @@ class CompiledStepper:
         self._one_by_one = threading.Lock()
 
     def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
-        """As `Steps` says."""
+        """As in `DecodeStep`."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
         memory.cache.copy([copy for text in texts for copy in memory.blocks.grow(text, 1)])
         where = find_positions(shape, memory.blocks.groups, texts)
@@ -215,7 +215,7 @@ class CompiledStepper:
         return scores_BV, [Routing(nothing, chosen_Bk[:, None], nothing) for chosen_Bk in chosen_MBk]
 
     def warm_up(self) -> None:
-        """Have everything compiled now, which takes half a minute once, and a moment later."""
+        """Compile everything now: half a minute the first time, a moment from the cache."""
         text = self._memory.start([0], most=1)
         try:
             self.step([text])
@@ -266,7 +266,7 @@ def norms_of(rows: Sequence[Sequence[nn.LayerNorm]]) -> Floats:
 
 
 def allocate_workspace(shape: DecoderShape, b: int, x: int) -> Workspace:
-    """Room for `b` texts and `x` threads."""
+    """Buffers for `b` texts and `x` threads."""
     moe, heads, groups, k, d, f = (
         shape.moe, shape.num_heads, shape.num_kv_heads, shape.head_width, shape.width, shape.ffn_width,
     )  # fmt: skip
@@ -290,5 +290,5 @@ def allocate_workspace(shape: DecoderShape, b: int, x: int) -> Workspace:
 
 
 def round_up_to_tile(outputs: int) -> int:
-    """To whole tiles."""
+    """Round a number of outputs up to whole tiles."""
     return -(-outputs // LANES) * LANES

@@ -51,7 +51,7 @@ from deepseek_mm.runtime.compiled.vectors import apply_gate, gelu, layer_norm, r
 
 @jit
 def route(net: DecoderTables, work: Workspace, where: TextPositions, layer: int, rank: int) -> None:
-    """The experts of every text's token, and how much each counts, in this thread's part of `work`."""
+    """Choose the experts of every text's token and their weights, in this thread's part of `work`."""
     moe, alone = net.moe_of[layer], ThreadShare(0, 1)
     matrices, norms, ready = net.gates[moe], net.inner_norms[moe], QuantizedInputs(work.levels[rank], work.sums[rank])
     entered_BW, inner_BW = work.gate_entered[rank], work.gate_inner[rank]
@@ -73,7 +73,7 @@ def route(net: DecoderTables, work: Workspace, where: TextPositions, layer: int,
 
 @jit
 def attend_gate(slot: Array, work: Workspace, where: TextPositions, b: int, rank: int) -> None:
-    """Attention and the inside of the feed-forward, side by side. The first thread keeps key and value."""
+    """The gate's attention and hidden layer, side by side. The first thread writes key and value."""
     heads, width = work.gate_seen.shape[2:]
     inner, up_V, joined_J = heads * width, work.gate_up[rank, b], work.gate_joined[rank, b]
     qkv = up_V[: 3 * inner].reshape(3, heads, width)
@@ -93,7 +93,7 @@ def attend_gate(slot: Array, work: Workspace, where: TextPositions, b: int, rank
 
 @jit
 def choose_experts(scores_E: Array, visited_k: Array, weights_k: Array) -> None:
-    """The experts with the largest scores, the largest first, and the softmax over them."""
+    """Choose the experts with the largest scores, the largest first, and the softmax over them."""
     left_E = scores_E.copy()
     for place in range(len(visited_k)):
         visited_k[place] = left_E.argmax()
@@ -129,7 +129,7 @@ def step(net: DecoderTables, work: Workspace, where: TextPositions, rank: int, s
 
 @jit
 def run_attention(slot: Array, work: Workspace, where: TextPositions, b: int, share: ThreadShare) -> None:
-    """This thread's share of what a text's token sees in one layer. The first thread keeps key and value."""
+    """This thread's share of a token's attention in one layer. The first thread writes key and value."""
     rank, group, (heads, width) = share.rank, slot[GROUP_NO], work.seen.shape[2:]
     all_NK, queries, k_GK = work.qkv[b].reshape(-1, width), work.queries[rank, b], work.keys[rank, b]
     v_GK = all_NK[heads + len(k_GK) :]
@@ -154,7 +154,7 @@ def run_attention(slot: Array, work: Workspace, where: TextPositions, b: int, sh
 
 @jit
 def add_attention_output(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
-    """This thread's share of what attention adds."""
+    """Add this thread's share of the attention output to the residual stream."""
     heads, width = work.seen.shape[2:]
     together_BX, ready = work.together[share.rank], QuantizedInputs(work.levels[share.rank], work.sums[share.rank])
     for b in range(len(work.x)):
@@ -166,7 +166,7 @@ def add_attention_output(net: DecoderTables, work: Workspace, layer: int, share:
 
 @jit
 def run_mlp(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
-    """This thread's share of the inside of the feed-forward, and of the experts that are visited."""
+    """This thread's share of the hidden layer of the feed-forward and of the visited experts."""
     up, normed_BD = net.matrices[layer, UP], work.normed[share.rank]
     ready = QuantizedInputs(work.levels[share.rank], work.sums[share.rank])
     make_ready(normed_BD, up[INPUTS], ready)
@@ -186,7 +186,7 @@ def run_mlp(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare)
 def run_gated_up(
     up: Array, kind: int, x_BD: Array, ready: QuantizedInputs, room: tuple[Array, Array], share: ThreadShare
 ) -> None:
-    """This thread's share of a gated feed-forward's inside: (B, 2 * F) and (B, F) to write to."""
+    """This thread's share of a gated feed-forward's hidden layer; `room` is (B, 2 * F) and (B, F) to write to."""
     up_BF, inside_BF = room
     width = up[OUTPUTS] // 2
     first, last = tiles_of(width, share)
@@ -199,7 +199,7 @@ def run_gated_up(
 
 @jit
 def add_mlp_output(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
-    """This thread's share of what feed-forward and experts add."""
+    """Add this thread's share of the output of feed-forward and experts to the residual stream."""
     ready, moe = QuantizedInputs(work.levels[share.rank], work.sums[share.rank]), net.moe_of[layer]
     first, last = product(net.matrices[layer, DOWN], work.inside, ready, work.out, share)
     for b in range(len(work.x)):

@@ -27,7 +27,7 @@ Array = Any  # numba knows an array's kind when it compiles
 
 
 def code_cache_folder() -> Path:
-    """The folder of what was compiled from this version of the package."""
+    """The cache folder of this version of the package."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
@@ -35,14 +35,14 @@ def code_cache_folder() -> Path:
 
 
 def jit(function: Function) -> Function:
-    """The function as machine code; other threads may run beside it."""
+    """Compile a function to machine code that runs without the GIL."""
     return cast(Function, _compile_cached(numba.njit(nogil=True, cache=True, error_model="numpy"), function))
 
 
 def compile_to_address(signature: Any) -> Callable[[Callable[..., None]], int]:
-    """The address of a function as machine code that others call and do not take in.
+    """Compile a function to machine code that is called by its address and never inlined.
 
-    Whoever takes a function in compiles it again, and so does everybody above: large ones are better called.
+    An inlined function is compiled again with each caller, so large ones are better called.
     """
 
     def compile_function(function: Callable[..., None]) -> int:
@@ -62,7 +62,7 @@ def _compile_cached(make: Callable[[Any], Any], function: Callable[..., Any]) ->
 
 
 FOLDER = code_cache_folder()
-_address_functions: list[Any] = []  # what is known by its address only must stay
+_address_functions: list[Any] = []  # keeps alive what is called by its address
 
 
 LANES = 16  # numbers of a vector
@@ -83,7 +83,7 @@ NOTHING = types.void
 
 
 def llvm_function(returns: Any, *kinds: Any) -> Callable[[Code], Any]:
-    """Makes of a function that emits code one that compiled Python can call."""
+    """Turn a function that emits LLVM code into one that compiled Python can call."""
 
     def make_intrinsic(code: Code) -> Any:
         def generate(context: Any, b: Builder, signature: Any, values: list[Value]) -> Value:
@@ -159,7 +159,7 @@ def call(b: Builder, name: str, *values: Value, returns: ir.Type | None = None, 
 
 
 def prefetch(b: Builder, address: Value, size: int) -> None:
-    """So many bytes are wanted soon, in the second cache. An address that is nobody's does no harm."""
+    """Prefetch `size` bytes into the second-level cache. An invalid address does no harm."""
     read, near, data = (ir.Constant(I32, n) for n in (0, 2, 1))
     for at in range(0, size, LINE):
         pointer = b.inttoptr(offset_address(b, address, at), I8.as_pointer())
@@ -172,12 +172,12 @@ def fma(b: Builder, x: Value, y: Value, z: Value) -> Value:
 
 
 def dots(b: Builder, sums: Value, unsigned: Value, signed: Value) -> Value:
-    """In every lane the products of four bytes without a sign and four with one join the sum. Only if HAS_DOTS."""
+    """In every lane, add the products of four unsigned and four signed bytes to the sum. Only if HAS_DOTS."""
     return call(b, "llvm.x86.avx512.vpdpbusd.512", sums, unsigned, signed)
 
 
 def small_floats(b: Builder, codes: Value) -> Value:
-    """What E2M1 numbers mean, in the lowest four bits of every lane: sign, two bits of exponent, one of mantissa."""
+    """Decode E2M1 numbers in the lowest four bits of every lane: sign, two bits of exponent, one of mantissa."""
     if HAS_TABLES:
         table = ir.Constant(vector(F32), [*E2M1, *(-x for x in E2M1)])
         return call(b, "llvm.x86.avx512.permvar.sf.512", table, codes, returns=vector(F32))
@@ -193,7 +193,7 @@ def small_floats(b: Builder, codes: Value) -> Value:
 
 
 def number_at(b: Builder, table: Value, place: int) -> Value:
-    """A whole number of a table."""
+    """Load an integer of a table."""
     return load(b, offset_address(b, table, 8 * place), I64, 8)
 
 
@@ -239,5 +239,5 @@ def steps(b: Builder, count: Value, *sizes: int) -> Iterator[tuple[Value, ...]]:
 
 
 def make_variable(b: Builder, value: Value) -> Value:
-    """A place for a value that changes; LLVM makes it a register."""
+    """A variable; LLVM makes it a register."""
     return cgutils.alloca_once_value(b, value)

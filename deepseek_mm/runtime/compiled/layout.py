@@ -1,4 +1,4 @@
-"""What the loops read and write: tables of addresses, and arrays that are laid out once.
+"""The arrays that the loops read and write: tables of addresses, and buffers that are allocated once.
 
 Shape key:  B texts, D width, F outputs, N groups of inputs, L layers, M layers with experts, E experts, S attentions,
             H query heads, G key heads, R query heads of a key head, K head width, W width of the gate, V vocabulary,
@@ -24,7 +24,7 @@ Bytes = NDArray[np.int8]
 
 
 class DecoderTables(NamedTuple):
-    """The decoder."""
+    """The decoder's matrices as addresses, and its norms."""
 
     num_layers: int
     num_experts: int
@@ -42,7 +42,7 @@ class DecoderTables(NamedTuple):
 
 
 class TextPositions(NamedTuple):
-    """Where the texts' tokens stand, and where their keys lie; by group of attentions."""
+    """Positions of the texts' tokens and addresses of their keys; by group of attentions."""
 
     own: Integers  # (groups, B): the row that is written
     spans: Integers  # (any, 2): rows that are read, first and number
@@ -57,14 +57,14 @@ class TextPositions(NamedTuple):
 
 
 class QuantizedInputs(NamedTuple):
-    """What some texts' inputs of a matrix were turned into (`tiles.make_ready`)."""
+    """Some texts' inputs of a matrix, quantized (`tiles.make_ready`)."""
 
     levels: Bytes  # (B, D)
     sums: Floats  # (B, N, 2): the size of a level, and the sum of a group
 
 
 class AttentionState(NamedTuple):
-    """What a text's queries, or those of one key head, have met so far."""
+    """The running softmax of a text's queries, or of those of one key head."""
 
     states: Floats  # (H, 2): the largest score, and the sum of all exponentials
     values: Floats  # (H, K)
@@ -72,7 +72,7 @@ class AttentionState(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Room. What begins with X is a thread's own."""
+    """Buffers. Those whose shape begins with X have a part for each thread."""
 
     sync: Integers  # (16,)
     x: Floats  # (B, D)

@@ -22,8 +22,8 @@ from deepseek_mm.runtime.compiled.jit import (
     llvm_function,
 )
 
-SPINS = 2_000  # looks before the core is offered to others
-GONE_ON = 8  # numbers behind that of those who wait: far enough not to share a line of the cache
+SPINS = 2_000  # loads before the core is yielded
+GONE_ON = 8  # index of the generation counter: on another cache line than the count of waiting threads
 
 
 class ThreadShare(NamedTuple):
@@ -35,19 +35,19 @@ class ThreadShare(NamedTuple):
 
 @llvm_function(COUNT, ADDRESS)
 def count_up(b: Builder, address: Value) -> Value:
-    """One more, seen by all threads; returns what was there."""
+    """Increment atomically; returns the value before."""
     return b.atomic_rmw("add", b.inttoptr(address, I64.as_pointer()), int_constant(1), "seq_cst")
 
 
 @llvm_function(COUNT, ADDRESS)
 def load_shared(b: Builder, address: Value) -> Value:
-    """What another thread may just have written."""
+    """Load atomically what another thread may have written."""
     return b.load_atomic(b.inttoptr(address, I64.as_pointer()), "seq_cst", 8)
 
 
 @llvm_function(NOTHING)
 def yield_core(b: Builder) -> None:
-    """Whoever else wants this core may have it."""
+    """Yield this core to other threads of the system."""
     b.call(_system(b, "sched_yield"), [])
 
 
@@ -58,7 +58,7 @@ def _system(b: Builder, name: str) -> Value:
 
 @jit
 def wait(sync: Array, size: int) -> None:
-    """Go on when all threads are here."""
+    """Wait until all threads have arrived."""
     if size == 1:
         return
     here, gone_on = sync.ctypes.data, sync[GONE_ON:].ctypes.data

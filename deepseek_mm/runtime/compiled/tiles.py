@@ -94,17 +94,17 @@ def _unpack_weights(b: Builder, bits: int, address: Value) -> Iterator[Value]:
 
 
 def wide(bits: int) -> int:
-    """How many bits a weight really takes."""
+    """The bits that a weight takes in memory."""
     return FOUR if bits == FLOATING else bits
 
 
 def _products(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
-    """Of one group of inputs with each text, in floats, without the group's scale."""
+    """The products of one group of weights with each text's inputs, in floats, without the group's scale."""
     return _sum_products(b, list(enumerate(_unpack_weights(b, bits, weights))), inputs)
 
 
 def _scaled_products(b: Builder, weights: Value, scales: Value, inputs: list[Value]) -> list[Value]:
-    """The same of small floats, with the scales of both halves."""
+    """The same for FP4 weights, with the scales of both halves."""
     every_weight = list(enumerate(_unpack_weights(b, FLOATING, weights)))
     first, second = (
         _sum_products(b, half, inputs) for half in (every_weight[: GROUP // 2], every_weight[GROUP // 2 :])
@@ -114,7 +114,7 @@ def _scaled_products(b: Builder, weights: Value, scales: Value, inputs: list[Val
 
 
 def _sum_products(b: Builder, numbered: list[tuple[int, Value]], inputs: list[Value]) -> list[Value]:
-    """Some inputs of every text, by their number in the group, times their weights."""
+    """Sum inputs of every text, by their number in the group, times their weights."""
     chains = max(1, min(4, CHAINS // len(inputs)))
     parts = [[vector_constant(F32, 0.0)] * chains for _ in inputs]
     for n, weight in numbered:
@@ -139,7 +139,7 @@ def _bytes(b: Builder, bits: int, address: Value) -> Iterator[Value]:
 
 
 def _dots(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
-    """The same of inputs in levels."""
+    """The same for int8 inputs."""
     parts = [[vector_constant(I32, 0)] * 2 for _ in inputs]
     for n, weight in enumerate(_bytes(b, bits, weights)):
         for part, address in zip(parts, inputs, strict=True):
@@ -225,7 +225,7 @@ def _call(b: Builder, code: Value, order: Value) -> None:
 
 @compile_to_address(NOTHING(ADDRESS))
 def MULTIPLY(order: int) -> None:
-    """Carry out an order: some tiles times the inputs of all texts."""
+    """Execute an order: some tiles times the inputs of all texts."""
     bits = field(order, WANTED)
     for tile in range(field(order, TILES)):
         if bits == FOUR:
@@ -259,7 +259,7 @@ def multiply(matrix: Array, x_BD: Array, ready: QuantizedInputs, y_BF: Array, fi
 
 @jit
 def make_ready(x_BD: Array, inputs: int, ready: QuantizedInputs) -> None:
-    """What a product with a matrix in four or eight bits asks for."""
+    """Quantize the inputs for products with matrices in four or eight bits."""
     for b in range(len(x_BD)):
         x, sums = x_BD[b].ctypes.data, ready.sums[b].ctypes.data
         if HAS_DOTS:
@@ -286,7 +286,7 @@ def tiles_of(outputs: int, share: ThreadShare) -> tuple[int, int]:
 
 
 class PackedMatrix(NamedTuple):
-    """A matrix as `layout` describes it, and what its addresses point to."""
+    """A matrix as `layout` describes it, and the tensors that its addresses point to."""
 
     row: Integers  # (6,)
     held: tuple[Tensor, Tensor]

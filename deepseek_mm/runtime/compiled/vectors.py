@@ -67,7 +67,7 @@ def largest_of(b: Builder, x: Value, vectors: Value) -> Value:
 
 @llvm_function(NUMBER, ADDRESS, COUNT, NUMBER)
 def exp_shifted(b: Builder, x: Value, vectors: Value, less: Value) -> Value:
-    """Each becomes its exponential, `less` subtracted before; returns the sum."""
+    """Replace each number by the exponential of it minus `less`; returns the sum."""
     summed, subtracted = make_variable(b, vector_constant(F32, 0.0)), broadcast(b, less)
     with steps(b, vectors, FLOATS) as (at,):
         place = b.add(x, at)
@@ -109,7 +109,7 @@ def add_times(b: Builder, out: Value, x: Value, scale: Value, vectors: Value) ->
 
 @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS)
 def sum_groups(b: Builder, x: Value, groups: Value, out: Value) -> None:
-    """The sum of every group of inputs, behind a number that nobody asks for (`levels_of` puts the unit there)."""
+    """The sum of every group of inputs, after an unused number (`quantize_groups` stores the step size there)."""
     with steps(b, groups, 2 * FLOATS, 8) as (at, to):
         place = b.add(x, at)
         summed = total(b, b.fadd(load_floats(b, place), load_floats(b, offset_address(b, place, FLOATS))))
@@ -118,7 +118,7 @@ def sum_groups(b: Builder, x: Value, groups: Value, out: Value) -> None:
 
 @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS, ADDRESS)
 def quantize_groups(b: Builder, x: Value, groups: Value, levels: Value, out: Value) -> None:
-    """Every group of inputs as bytes from -127 to 127; one level's size, and the sum of what the levels stand for."""
+    """Quantize every group of inputs to bytes from -127 to 127, with the step size and the sum of the group."""
     with steps(b, groups, 2 * FLOATS, 2 * LANES, 8) as (at, at_level, to):
         halves = [load_floats(b, offset_address(b, b.add(x, at), FLOATS * n)) for n in range(2)]
         sizes = [call(b, f"llvm.fabs.v{LANES}f32", half) for half in halves]
@@ -136,7 +136,7 @@ def quantize_groups(b: Builder, x: Value, groups: Value, levels: Value, out: Val
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, COUNT)
 def store_rounded(b: Builder, x: Value, out: Value, vectors: Value) -> None:
-    """Rounded to bfloat16."""
+    """Store rounded to bfloat16."""
     with steps(b, vectors, FLOATS, HALVES) as (at, to):
         store_halves(b, load_floats(b, b.add(x, at)), b.add(out, to))
 
@@ -178,7 +178,7 @@ def layer_norm(x_BD: Array, weight_D: Array, bias_D: Array, out_BD: Array) -> No
 
 @jit
 def rotate_pairs(x_NK: Array, cos_J: Array, sin_J: Array, out_NK: Array) -> None:
-    """Pairs (n, n + K/2) of every head turned by an angle each."""
+    """Rotate the pairs (n, n + K/2) of every head by an angle each."""
     half = len(cos_J)
     for head in range(len(x_NK)):
         for n in range(half):
@@ -194,7 +194,7 @@ def gelu(x: float) -> float:
 
 @jit
 def apply_gate(gate_F: Array, up_F: Array, out_F: Array, kind: int) -> None:
-    """What goes into the last matrix of a feed-forward."""
+    """The activation of the gate times `up`: the input of a feed-forward's last matrix."""
     if kind == SILU:
         silu_times(gate_F.ctypes.data, up_F.ctypes.data, out_F.ctypes.data, len(out_F) // LANES)
         return

@@ -45,14 +45,14 @@ Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class LayerInputs:
-    """What some parts of a layer are given, batch by batch: (M, D) each."""
+    """Records the inputs of some parts of a layer, batch by batch: (M, D) each."""
 
     def __init__(self, layer: nn.Module, names: Sequence[str]) -> None:
         self.of: dict[str, list[Tensor]] = {name: [] for name in names}
         self._hooks = [layer.get_submodule(name).register_forward_pre_hook(self._make_hook(name)) for name in names]
 
     def close(self) -> None:
-        """The layer is left as it was."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
 
@@ -64,14 +64,14 @@ class LayerInputs:
 
 
 def observed_parts(name: str) -> list[str]:
-    """The parts of a layer whose inputs `mend` needs for the matrix `name`."""
+    """The parts of a layer whose inputs `compensate_errors` needs for the matrix `name`."""
     return [name, *([ADDED[name]] if name in ADDED else [])]
 
 
 def compensate_errors(linear: nn.Linear, name: str, before: LayerInputs, now: LayerInputs) -> Tensor:
-    """Changes the weight in place; returns X^T X of the inputs that come now, (D, D).
+    """Compensate the weight in place for errors of the layers below; returns X^T X of the current inputs, (D, D).
 
-    `before` is what the whole weights gave, `now` what the rounded ones give.
+    `before` has the inputs under the original weights, `now` those under the rounded ones.
     """
     h_DD = torch.zeros(linear.in_features, linear.in_features)
     lost_DF = torch.zeros(linear.in_features, linear.out_features)
@@ -104,7 +104,7 @@ class Curvature:
         self._hooks = [linear.register_forward_pre_hook(self._make_hook(name)) for name, linear in named.items()]
 
     def close(self) -> None:
-        """The layers are left as they were."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
 
@@ -231,7 +231,7 @@ def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor
 
 
 def _round_head(head: nn.Linear, states_MD: Tensor) -> Fp4:
-    """The matrix of words, and its rounded weight in place."""
+    """Quantize the output head, with its rounded weight in place."""
     curvature_DD = states_MD.T @ states_MD
     curvature_DD = curvature_DD / curvature_DD.diagonal().mean() + WORDS_WEIGHT * torch.eye(len(curvature_DD))
     matrix = round_well(head.weight, curvature_DD)
@@ -240,20 +240,20 @@ def _round_head(head: nn.Linear, states_MD: Tensor) -> Fp4:
 
 
 def _turn(layer: nn.Module, turn: str) -> tuple[nn.Linear, dict[str, nn.Linear]]:
-    """The matrix whose turn it is, and those of experts and gate that are rounded with it."""
+    """The matrix that is rounded now, and those of experts and gate that are rounded with it."""
     named = {name: linear for name, linear in _linears(layer) if turn_of(name) == turn}
     return named.pop(turn), named
 
 
 def _round_matrix(linear: nn.Linear, curvature_DD: Tensor | None) -> Fp4:
-    """One matrix, and its rounded weight in place."""
+    """Quantize one matrix, with its rounded weight in place."""
     matrix = quantise(linear.weight) if curvature_DD is None else round_well(linear.weight, curvature_DD)
     linear.weight.copy_(restore(matrix, linear.weight.dtype))
     return matrix
 
 
 def _through(decoder: Decoder, number: int, hidden: Sequence[Tensor], batches: Sequence[Batch]) -> Iterator[Tensor]:
-    """What one layer makes of every batch."""
+    """The outputs of one layer for every batch."""
     for x_NTD, (_, segments) in zip(hidden, batches, strict=True):
         attend = FullTextAttention(decoder.shape, segments)
         yield decoder(x_NTD, attend, layers=range(number, number + 1), final=False)[0]

@@ -127,7 +127,7 @@ def same_pads(levels: Tensor, window: ConvWindow) -> list[int]:
 
 
 def _prepack(conv: Int8Conv) -> Tensor:
-    """The weight as oneDNN likes it."""
+    """The weight in oneDNN's own order."""
     window = conv.window
     pads = [max(0, window.padding)] * 2
     ordered: Tensor = torch.ops.onednn.qconv_prepack(
@@ -246,7 +246,7 @@ def make_dynamic(model: nn.Module) -> int:
 
 
 def bytes_of(*models: nn.Module) -> int:
-    """That the weights of these models take as they are, each once."""
+    """Bytes of the weights of these models, each counted once."""
     held: dict[int, int] = {}
     for module in (module for model in models for module in model.modules()):
         parts = [*module.parameters(recurse=False)]
@@ -257,7 +257,7 @@ def bytes_of(*models: nn.Module) -> int:
 
 
 def full_bytes_of(*models: nn.Module) -> int:
-    """That they would take in float32."""
+    """Bytes that their weights would take in float32."""
     numbers = {p.data_ptr(): p.numel() for model in models for p in model.parameters()}
     return 4 * sum(numbers.values())
 
@@ -287,7 +287,7 @@ def models_in(*holders: Any) -> list[nn.Module]:
 
 
 def _list_contents(one: Any) -> Iterable[Any]:
-    """What an object of ours, a list or a tuple holds."""
+    """The values of a list, a tuple, a dataclass or an object of this package."""
     if isinstance(one, list | tuple):
         return list(one)
     if is_dataclass(one) and not isinstance(one, type):

@@ -43,7 +43,7 @@ Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class RangeObserver:
-    """Looks at the inputs of some layers of a model while it works. `even`: linear ones whose inputs are made even."""
+    """Records the inputs of some layers of a model. `even`: linear layers whose inputs are smoothed."""
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()) -> None:
         self._draw = torch.Generator().manual_seed(0)
@@ -53,7 +53,7 @@ class RangeObserver:
         self._hooks += [module.register_forward_pre_hook(self._row_hook(name)) for name, module in self._even.items()]
 
     def close(self) -> dict[str, Range]:
-        """The range of every layer; nothing is looked at any longer."""
+        """Remove the hooks; returns the range of every layer."""
         for hook in self._hooks:
             hook.remove()
         smooth = self.smooth()
@@ -63,7 +63,7 @@ class RangeObserver:
         }
 
     def smooth(self) -> dict[str, Tensor]:
-        """What makes the inputs of the `even` layers even, (D,) each."""
+        """The smoothing factors of the inputs of the `even` layers, (D,) each."""
         found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
         return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
 
@@ -102,7 +102,7 @@ SEED = 0
 
 
 class CaptionedPhoto(Protocol):
-    """A photo and what people said of it."""
+    """A photo with captions."""
 
     @property
     def image(self) -> str:
@@ -115,7 +115,7 @@ class CaptionedPhoto(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalibrationSample:
-    """What ranges are looked at on."""
+    """Photos and texts that ranges are calibrated on."""
 
     photos: tuple[Path, ...]
     texts: tuple[str, ...]
@@ -129,12 +129,12 @@ class CalibrationSample:
 
     @property
     def description(self) -> str:
-        """For the card."""
+        """A description for the card."""
         return f"{len(self.photos)} photos and {len(self.texts)} captions of the training part"
 
 
 def calibrate(space: DefaultSpace, sample: CalibrationSample) -> dict[str, Tensor]:
-    """The recipe of ranges alone, of a space in full precision."""
+    """Calibrate a space in full precision: the recipe of its ranges."""
     layers = [(link.name, link.conv) for chain in chains(space.model) for link in chain.links]
     plain = [(name, linear) for name, linear in linears(space.model) if not name.startswith(EVEN)]
     even = [(name, linear) for name, linear in linears(space.model) if name.startswith(EVEN)]
@@ -173,7 +173,7 @@ def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, b
 
 
 def full_bytes(model: SpaceModel) -> int:
-    """That its numbers take in float32: weights, and the statistics of batch norms."""
+    """Bytes of its weights and batch norm statistics in float32."""
     numbers: int = sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
     return 4 * numbers
 

@@ -154,13 +154,13 @@ def shape_of(checkpoint: ModelCheckpoint) -> DecoderShape:
 
 
 def empty(shape: DecoderShape) -> Decoder:
-    """A decoder without numbers."""
+    """A decoder on the meta device, without weights."""
     with torch.device("meta"):
         return Decoder(shape)
 
 
 def full_bytes(shape: DecoderShape) -> int:
-    """That its numbers take in float32; words that are read in two ways count once."""
+    """Bytes of its weights in float32; tied embeddings count once."""
     return 4 * sum(p.numel() for p in empty(shape).parameters())
 
 
@@ -181,7 +181,7 @@ def wanted_of(shape: DecoderShape, scheme: str) -> Wanted:
 
 
 def _load_norms(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
-    """With its norms."""
+    """Load the norms into the decoder."""
     named = dict(decoder.named_parameters())
     decoder.load_state_dict({name: held[name] for name in named}, strict=False, assign=True)
     assert not any(p.is_meta for p in decoder.parameters()), "a weight without numbers"

@@ -27,7 +27,7 @@ Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuantizedFileInfo:
-    """What a file says of itself."""
+    """The metadata of a file."""
 
     scheme: str  # as it is named on the command line
     base: str  # fingerprint of the weights in full precision
@@ -39,7 +39,7 @@ class QuantizedFileInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuantizedFile:
-    """A file that was read and found good. Its tensors are mapped, not copied."""
+    """A file that was read and verified. Its tensors are mapped, not copied."""
 
     info: QuantizedFileInfo
     tensors: dict[str, Tensor]

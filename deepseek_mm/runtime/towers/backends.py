@@ -129,13 +129,13 @@ def is_made(folder: Path, row: EngineRow, paths: Sequence[str]) -> bool:
 
 
 def has_precision(core: Any, hint: str) -> bool:
-    """Whether the processor computes in it; 32 bits it always can."""
+    """Whether the processor computes in this precision; float32 always."""
     wanted = {"bf16": "BF16", "f16": "FP16"}.get(hint)
     return wanted is None or wanted in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def make_runner(compiled: Any, *, one_by_one: bool) -> Run:
-    """Each thread has a request of its own: one cannot be asked twice at once."""
+    """Make a function that runs the compiled model, with an inference request for each thread."""
     mine = local()
 
     def once(inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -246,7 +246,7 @@ def quantize_onnx(part: TowerPart, plain: Path, file: Path) -> None:
 
 
 def _rows(part: TowerPart) -> Any:
-    """What ONNX Runtime's calibration reads: a row at a time, then None."""
+    """A calibration reader for ONNX Runtime: a row at a time, then None."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class CalibrationRows(CalibrationDataReader):
@@ -275,14 +275,14 @@ OPENERS: Mapping[str, Callable[[TowerPart, EngineRow, Path], OpenedPart]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installed:
-    """What stands in a model now, and what stood there."""
+    """The parts that were replaced in a model, and the modules that they replaced."""
 
     model: nn.Module
     before: Mapping[str, nn.Module]  # path -> module
     size_bytes: int = 0  # of the engines' weights
 
     def remove(self) -> None:
-        """All is as it was."""
+        """Put the original modules back."""
         for path, module in self.before.items():
             replace_module(self.model, path, module)
 

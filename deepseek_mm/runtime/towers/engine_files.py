@@ -27,7 +27,7 @@ def cache_of(folder: Path) -> Path:
 
 
 def make_cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """The folder with what `make` puts into an empty one; made once, and again where it is not as it was.
+    """The folder with what `make` writes into an empty one; made once, and again where its checksum differs.
 
     OSError where nothing can be written; whatever `make` raises.
     """

@@ -25,7 +25,7 @@ OUT = Path("build/edge")
 
 
 class ImageExport(nn.Module):
-    """Pixels to vectors, cells and map."""
+    """The image tower as ONNX: pixels to vectors, cells and map."""
 
     def __init__(self, model: EdgeModel) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ImageExport(nn.Module):
 
 
 class TextExport(nn.Module):
-    """Tokens to vectors."""
+    """The text tower as ONNX: tokens to vectors."""
 
     def __init__(self, model: EdgeModel) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def _write(
 
 
 def main() -> int:
-    """Write them, and say where."""
+    """Write both files and print their paths."""
     parser = argparse.ArgumentParser(prog="python -m deepseek_mm.runtime.towers.export", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the files ({OUT})")
     for file in export_edge(EdgeSpace().model, parser.parse_args().out):
