@@ -80,7 +80,7 @@ def _number(file: Path) -> int | None:
 def _read_text(file: Path) -> str:
     """Empty where it cannot be read."""
     with suppress(OSError, UnicodeDecodeError):
-        return file.read_read_text()
+        return file.read_text()
     return ""
 
 
