@@ -15,7 +15,7 @@ PARSE = "deepseek_mm.parse"
 INSIDE = tuple(
     f"{PARSE}.{name}" for name in ("readers", "picture", "colour", "pdf", "word", "web", "text", "code", "workers.loop")
 )
-LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("bench", "train", "evaluate", "experiments"))
+LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
 OWN_PICTURES = (
     "deepseek_mm.runtime.towers.parts",
     "deepseek_mm.runtime.quantization.int8_space",
