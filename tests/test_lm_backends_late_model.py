@@ -29,7 +29,7 @@ class Speaker:
     def stream(self, messages, *, max_tokens, stop):
         yield from (messages[0].text, str(max_tokens))
 
-    def tally(self):
+    def stats(self):
         return EngineStats(written_tokens=3)
 
 
@@ -44,10 +44,10 @@ def said(model):
 def test_name_and_numbers_are_told_without_opening_and_the_first_question_opens_it():
     opened = []
     model = late(lambda: opened.append(1) or Speaker())
-    assert (model.name, model.fingerprint, model.sees, model.tally()) == ("late", "f" * 64, False, EngineStats())
+    assert (model.name, model.fingerprint, model.sees, model.stats()) == ("late", "f" * 64, False, EngineStats())
     assert not opened
     assert said(model) == ["hello", "5"]
-    assert model.tally().written_tokens == 3
+    assert model.stats().written_tokens == 3
     assert said(model) == ["hello", "5"]
     assert opened == [1]
 

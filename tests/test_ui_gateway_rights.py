@@ -160,8 +160,8 @@ def test_a_request_that_names_nobody_has_nothing_happen(pages, happened):
 
     for request in (
         None,
-        gr.GenerationRequest(),
-        gr.GenerationRequest(request=request_of().request.__class__(scope={})),
+        gr.Request(),
+        gr.Request(request=request_of().request.__class__(scope={})),
     ):
         asyncio.run(knock(request))
     assert happened == []
