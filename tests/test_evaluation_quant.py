@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import COLOURS, ColourSpace, picture
 from lm_help import shard
-from test_runtime_quantize_fp4 import held_of
+from test_runtime_quantization_fp4 import held_of
 
 from deepseek_mm.evaluation.quant import (
     ProcessCost,
