@@ -76,9 +76,9 @@ $(PY):
 	@$(HASHED) -r $<
 	@touch $@
 
-.venv/.loops: $(wildcard deepseek_mm/runtime/loops/*.py) | .venv/.models
+.venv/.loops: $(wildcard deepseek_mm/runtime/compiled/*.py) | .venv/.models
 	@echo "compiling the loops of the language model for this processor (half a minute)"
-	@$(PY) -m deepseek_mm.runtime.loops
+	@$(PY) -m deepseek_mm.runtime.compiled
 	@touch $@
 
 .venv/.dev: pyproject.toml $(if $(LOCK),requirements-dev.lock) .venv/.requirements

@@ -27,7 +27,7 @@ from starlette.middleware import Middleware
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
-from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
+from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, return_large_pieces, share_pools
 from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.door import guarded

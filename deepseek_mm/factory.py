@@ -39,13 +39,13 @@ from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
-from deepseek_mm.runtime.decode import open_late, open_planned
-from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.engines import AS_IT_IS
+from deepseek_mm.runtime.fast_decoder import open_late, open_planned
 from deepseek_mm.runtime.hardware import Hardware, probe
-from deepseek_mm.runtime.plan import Plan
-from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
-from deepseek_mm.runtime.spare import give_back, hold_few_shapes
+from deepseek_mm.runtime.machine_plan import are_engines_made, encoder_here, fit
+from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
+from deepseek_mm.runtime.planner import Plan
+from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.glance.glance import WEIGHTS as GLANCE
 from deepseek_mm.see.glance.glance import LateVisualPrompt, read_glance
@@ -118,7 +118,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
     config = without_links(config)
-    config, hardware = dialled(config), probe()
+    config, hardware = apply_preset(config), probe()
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     opens = partial(open_encoder, hardware=hardware, revisions=revisions, say=say)
     space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))

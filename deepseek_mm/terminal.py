@@ -67,7 +67,7 @@ def open_real_space(config: EncoderConfig) -> "EmbeddingModel":
 
 def open_real_lm(config: LMConfig, progress: Progress) -> "Generator":
     """The real language model; imported here for the same reason."""
-    from deepseek_mm.runtime.decode import open_fast
+    from deepseek_mm.runtime.fast_decoder import open_fast
 
     return open_fast(config, cache=cache_folder(), progress=progress)
 

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from deepseek_mm.runtime.dial import DIALS, Setting, keep_settings
 from deepseek_mm.runtime.hardware import GIB, Hardware
-from deepseek_mm.runtime.plan import choose
-from deepseek_mm.runtime.planned import Planned
+from deepseek_mm.runtime.machine_plan import MachinePlan
+from deepseek_mm.runtime.planner import choose
+from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, write_presets
 
 MACHINE = Hardware(cores=2, memory_bytes=8 * GIB, available_bytes=8 * GIB)
 SECONDS = {"fast": 0.11, "balanced": 0.16, "best": 0.5}
 
 
-def planned_in(folder: Path, *, dial: str = "balanced", measured: bool = True) -> Planned:
+def planned_in(folder: Path, *, dial: str = "balanced", measured: bool = True) -> MachinePlan:
     """Whose timings lie in this folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if measured:
         rows = [
-            Setting(name=row.name, says=row.says, seconds=SECONDS[row.name], score=70, questions=99) for row in DIALS
+            PresetResult(name=row.name, says=row.says, seconds=SECONDS[row.name], score=70, questions=99)
+            for row in PRESETS
         ]
-        keep_settings(folder, rows)
-    return Planned(plan=choose(MACHINE, dial=dial), hardware=MACHINE, folder=folder)
+        write_presets(folder, rows)
+    return MachinePlan(plan=choose(MACHINE, dial=dial), hardware=MACHINE, folder=folder)

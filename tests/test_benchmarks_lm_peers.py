@@ -24,8 +24,8 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import build, write_changes
-from deepseek_mm.runtime.decode import torch_alone
-from deepseek_mm.runtime.quantize import tally
+from deepseek_mm.runtime.fast_decoder import torch_alone
+from deepseek_mm.runtime.quantization import count_bits
 
 
 class Paper:
@@ -192,7 +192,7 @@ def test_the_settings_say_weights_threads_and_chunks(decoder):
 def test_the_decoder_has_the_product_s_shape_and_packed_layers(model, decoder):
     assert decoder.shape.moe.layers == (5,)
     assert {reach.kind for reach in decoder.shape.reaches} == {"window", "full", "top"}
-    assert set(tally(decoder)) <= {4, 8, 16, 32}
+    assert set(count_bits(decoder)) <= {4, 8, 16, 32}
     assert open_decoder(model, full=True).shape.reaches == ()
 
 

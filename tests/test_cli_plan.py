@@ -8,9 +8,9 @@ from fakes import ColourSpace
 from towers_help import TinySpace
 
 from deepseek_mm.__main__ import build_parser, main
-from deepseek_mm.runtime import calibrate as measuring
-from deepseek_mm.runtime.dial import Setting
+from deepseek_mm.runtime import calibration as measuring
 from deepseek_mm.runtime.engines import Timing
+from deepseek_mm.runtime.quality_preset import PresetResult
 from deepseek_mm.terminal import OK, USER_ERROR, Desk, config_of
 
 
@@ -43,7 +43,7 @@ def test_what_was_calibrated_is_kept_and_told_the_next_time(desk, monkeypatch):
 def test_measured_steps_of_the_dial_are_told_with_seconds_and_score(desk, monkeypatch):
     from deepseek_mm.benchmarks import plan
 
-    step = Setting(name="fast", says="", seconds=0.25, score=61.5, questions=13)
+    step = PresetResult(name="fast", says="", seconds=0.25, score=61.5, questions=13)
     monkeypatch.setattr(plan, "measure_dial", lambda config, load, *, note: [step])
     assert main(["plan", "--dial"], desk) == OK
     assert "fast      0.25 s an ask, 61.5 % of 13" in desk.out.getvalue()

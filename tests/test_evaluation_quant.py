@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import COLOURS, ColourSpace, picture
 from lm_help import shard
-from test_runtime_quantize_fp4 import held_of
+from test_runtime_quantization_fp4 import held_of
 
 from deepseek_mm.evaluation.quant import (
     ProcessCost,
@@ -18,7 +18,7 @@ from deepseek_mm.evaluation.quant import (
 )
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.language import INT8, open_int8
+from deepseek_mm.runtime.quantization.lm_files import INT8, open_int8
 from deepseek_mm.training.corpus.token_shards import pack_documents
 
 FULL = QuantScheme(name="full", part="towers", bytes=400, share=1.0, scores={"t2i_r10": 71.4, "i2t_r10": 77.0})

@@ -10,7 +10,7 @@ import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
 from deepseek_mm.factory import Fallback, is_indexed_in, load, with_defaults
-from deepseek_mm.runtime.decode import open_planned
+from deepseek_mm.runtime.fast_decoder import open_planned
 from deepseek_mm.serve.about import about
 from deepseek_mm.settings_file import SettingsFile
 from index.errors import SpaceMismatch

@@ -14,7 +14,10 @@ DECODERS = (
 PARSE = "deepseek_mm.parse"
 INSIDE = tuple(f"{PARSE}.{name}" for name in ("picture", "pdf", "markup", "text", "code", "workers.loop"))
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
-OWN_PICTURES = ("deepseek_mm.runtime.towers.samples", "deepseek_mm.runtime.quantize.space")  # those that come along
+OWN_PICTURES = (
+    "deepseek_mm.runtime.towers.parts",
+    "deepseek_mm.runtime.quantization.int8_space",
+)  # those that come along
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",
     "deepseek_mm.parse.files": "names the type of such a stream",

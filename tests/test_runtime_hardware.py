@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from deepseek_mm.runtime.cgroup import read_limits
-from deepseek_mm.runtime.hardware import GIB, Hardware, find_npus, probe, read_cpu, read_memory
+from deepseek_mm.runtime.hardware import GIB, Hardware, find_npus, probe, read_cpu, read_limits, read_memory
 
 CPUINFO = """processor	: {n}
 model name	: A Processor

@@ -8,10 +8,8 @@ import torch
 from towers_help import Net
 
 from deepseek_mm.runtime.engines import BY_NAME
-from deepseek_mm.runtime.towers.by_openvino import FILE, make, runner
-from deepseek_mm.runtime.towers.by_torch import open_torch
-from deepseek_mm.runtime.towers.files import is_whole, kept
-from deepseek_mm.runtime.towers.install import install
+from deepseek_mm.runtime.towers.backends import OPENVINO_FILE, convert_to_openvino, install, make_runner, open_torch
+from deepseek_mm.runtime.towers.engine_files import is_whole, make_cached
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 
 openvino = pytest.importorskip("openvino")
@@ -127,9 +125,9 @@ def test_what_is_whole_is_not_made_twice_and_what_fails_leaves_nothing(tmp_path)
         raise RuntimeError("cut off")
 
     for _ in range(2):
-        kept(tmp_path / "good", make)
+        make_cached(tmp_path / "good", make)
     with pytest.raises(RuntimeError, match="cut off"):
-        kept(tmp_path / "bad", fail)
+        make_cached(tmp_path / "bad", fail)
     assert len(made) == 1
     assert is_whole(tmp_path / "good")
     assert [path.name for path in tmp_path.iterdir()] == ["good"]
@@ -155,8 +153,8 @@ def test_threads_that_ask_openvino_at_once_get_their_own_answers(net, tmp_path):
 
 def test_an_npus_way_one_picture_at_a_time_gives_what_all_at_once_gives(net, tmp_path):
     (lower, *_) = parts_of(net, "image")
-    make(lower, BY_NAME["openvino-fp32"], tmp_path)
-    compiled = openvino.Core().compile_model(tmp_path / FILE, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    convert_to_openvino(lower, BY_NAME["openvino-fp32"], tmp_path)
+    compiled = openvino.Core().compile_model(tmp_path / OPENVINO_FILE, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pixels = torch.rand(3, 3, SIDE, SIDE)
-    at_once, one_by_one = (runner(compiled, one_by_one=one)([pixels])[0] for one in (False, True))
+    at_once, one_by_one = (make_runner(compiled, one_by_one=one)([pixels])[0] for one in (False, True))
     torch.testing.assert_close(at_once, one_by_one)

@@ -8,7 +8,7 @@ from serve_help import client_of
 from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.services import build_services
 from deepseek_mm.services.setting_descriptions import defaults, descriptions
@@ -136,6 +136,6 @@ def test_about_tells_the_machine_and_no_path_of_it(house, me):
 def test_another_step_of_the_dial_needs_a_restart_and_so_does_what_it_brings(house, me):
     changed = me.patch("/settings", json={"changes": {"runtime.dial": "fast"}}).json()
     assert changed["restart"] == ["see.max_parts", "see.beams", "see.glance", "lm.phrasing", "runtime.dial"]
-    before, house.assistant.config = house.assistant.config, dialled(house.file.read().config)
+    before, house.assistant.config = house.assistant.config, apply_preset(house.file.read().config)
     assert me.get("/settings").json()["restart"] == []
     house.assistant.config = before

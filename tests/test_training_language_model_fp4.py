@@ -10,9 +10,18 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
-from deepseek_mm.runtime.quantize.kept import Told, write_kept
-from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, known_by, linears, others, read_lm, tensors_of_fp4
+from deepseek_mm.runtime.quantization.fp4 import Fp4, quantise, restore, unpack
+from deepseek_mm.runtime.quantization.lm_files import (
+    CODES,
+    FP4,
+    HEAD,
+    known_by,
+    linears,
+    others,
+    read_lm,
+    tensors_of_fp4,
+)
+from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents, shard_file, write_shard
 from deepseek_mm.training.language_model import fp4
@@ -150,8 +159,8 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(fp4, "our_checkpoint", lambda: checkpoint)
     truth = open_decoder(checkpoint)[0].requires_grad_(False)
     held = tensors_of_fp4(truth, {name: quantise(linear.weight) for name, linear in linears(truth)})
-    told = Told(scheme=FP4, base=known_by(checkpoint), full_bytes=1, calibrated="nothing", made="a test")
-    write_kept(tmp_path / "begin.safetensors", held, told)
+    told = QuantizedFileInfo(scheme=FP4, base=known_by(checkpoint), full_bytes=1, calibrated="nothing", made="a test")
+    write_quantized(tmp_path / "begin.safetensors", held, told)
     return tmp_path
 
 
@@ -167,6 +176,6 @@ def test_the_command_writes_a_file_like_the_one_it_began_with_and_trains_no_furt
         name for name in first.tensors if name.endswith(CODES)
     }
     assert not torch.equal(first.tensors["layers.0.up" + CODES], last.tensors["layers.0.up" + CODES])
-    assert "train fp4" in last.told.made
+    assert "train fp4" in last.info.made
     assert fp4.run(args) == 0
     assert len(RunFolder(house / "run", {}).read_log()) == 3

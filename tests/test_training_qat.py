@@ -8,8 +8,8 @@ import torch
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
-from deepseek_mm.runtime.quantize.space import Sample, calibrate
-from deepseek_mm.runtime.quantize.towers import put_in, quantised
+from deepseek_mm.runtime.quantization.int8_space import CalibrationSample, calibrate
+from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model
 from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, make_aware, measure_distance
 
 pytestmark = pytest.mark.lab
@@ -22,7 +22,7 @@ def made():
     """A space and its recipe."""
     rows = [CaptionRow(image=path.name, captions=(text, text)) for path, text in zip(PHOTOS, TEXTS, strict=True)]
     space = DefaultSpace()
-    return space, calibrate(space, Sample.of(rows, PHOTOS[0].parent, count=3))
+    return space, calibrate(space, CalibrationSample.of(rows, PHOTOS[0].parent, count=3))
 
 
 def test_captions_share_a_picture_as_its_vector_says(made):
@@ -42,7 +42,7 @@ def test_captions_share_a_picture_as_its_vector_says(made):
 def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     space, recipe = made
     aware, eight = DefaultSpace().model, DefaultSpace().model
-    put_in(eight, quantised(space.model, recipe))
+    put_in(eight, quantize_model(space.model, recipe))
     layers = make_aware(aware, recipe)
     pixels = to_pixels([squeeze(read_picture(PHOTOS[0]))])
     with torch.no_grad():
@@ -59,4 +59,4 @@ def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     with torch.no_grad():
         assert float(measure_distance(TowerOutputs(aware, pixels), teacher)["loss"]) < float(before["loss"])
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
-    assert quantised(space.model, recipe | learned).keys() == quantised(space.model, recipe).keys()
+    assert quantize_model(space.model, recipe | learned).keys() == quantize_model(space.model, recipe).keys()

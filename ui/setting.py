@@ -140,7 +140,7 @@ class Setting:
     def steps(self) -> list[tuple[str, str]]:
         """What each step of the dial costs and is worth on this machine, and its name."""
         planned, words = self.assistant.planned, self.words
-        measured = {step.name: step for step in planned.settings() if step.seconds} if planned else {}
+        measured = {step.name: step for step in planned.presets() if step.seconds} if planned else {}
         told = []
         for name, says in self._step_names().items():
             step = measured.get(name)

@@ -14,7 +14,7 @@ from deepseek_mm.terminal import OK, Desk, add_settings, config_of
 if TYPE_CHECKING:
     from deepseek_mm.benchmarks.results import BenchResult, BenchSetting
     from deepseek_mm.rag.assistant import Assistant
-    from deepseek_mm.runtime.dial import Setting
+    from deepseek_mm.runtime.quality_preset import PresetResult
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
@@ -147,7 +147,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explain_keys())
 
 
-def measure_presets(config: Config, load: Callable[..., "Assistant"], note: Callable[[str], None]) -> "list[Setting]":
+def measure_presets(
+    config: Config, load: Callable[..., "Assistant"], note: Callable[[str], None]
+) -> "list[PresetResult]":
     """What each quality preset costs and is worth on this machine, as `plan --dial` asks for it."""
     from deepseek_mm.benchmarks.plan import measure_dial
 

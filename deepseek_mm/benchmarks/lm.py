@@ -25,7 +25,7 @@ from deepseek_mm.evaluation.language import LongReport, compare_attention
 from deepseek_mm.lm.backends.packaged_gguf import packaged_gguf
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.weights import MAKE, build
-from deepseek_mm.runtime.quantize import WIDE, pack_linears
+from deepseek_mm.runtime.quantization import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
 from deepseek_mm.training.language_model.runs import open_base, open_run, read_long_texts
 

@@ -31,7 +31,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass, open_memory
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
-from deepseek_mm.runtime.spare import give_back
+from deepseek_mm.runtime.memory_tuning import give_back
 
 
 class FullAttention:

@@ -44,9 +44,9 @@ from deepseek_mm.parse.document import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.runtime.calibrate import pass_ms
-from deepseek_mm.runtime.decode import torch_alone
-from deepseek_mm.runtime.dial import DIALS, DialRow, Setting
+from deepseek_mm.runtime.calibration import pass_ms
+from deepseek_mm.runtime.fast_decoder import torch_alone
+from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, QualityPreset
 from deepseek_mm.see.glance.glance import LateVisualPrompt
 from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.threads import num_cores
@@ -255,24 +255,24 @@ Load = Callable[..., Assistant]
 
 def measure_dial(
     config: Config, load: Load, *, note: Callable[[str], None], examples: Path = EXAMPLES, photos: int = PHOTOS
-) -> list[Setting]:
+) -> list[PresetResult]:
     """Fast, balanced, best. NothingThere without the bundled photos."""
     rows = read_point_rows(examples / "pointing.jsonl")
     names = list(dict.fromkeys(row.image for row in rows))[:photos]
     kept = [row for row in rows if row.image in names]
-    return [_measure_preset(row, config, load, kept, examples / "photos", note) for row in DIALS]
+    return [_measure_preset(row, config, load, kept, examples / "photos", note) for row in PRESETS]
 
 
 def _measure_preset(
-    dial: DialRow, config: Config, load: Load, rows: Sequence[PointRow], photos: Path, note: Callable[[str], None]
-) -> Setting:
+    dial: QualityPreset, config: Config, load: Load, rows: Sequence[PointRow], photos: Path, note: Callable[[str], None]
+) -> PresetResult:
     note(f"asking with the dial at {dial.name}")
     with TemporaryDirectory(prefix="deepseek-mm-dial-") as folder:
         runtime = replace(config.runtime, dial=dial.name)
         with load(replace(config, data=Path(folder) / "library", runtime=runtime), progress=note) as assistant:
             told = _time_questions(assistant, rows, photos)
     seconds, right = zip(*told, strict=True)
-    return Setting(
+    return PresetResult(
         name=dial.name,
         says=dial.says,
         seconds=round(statistics.median(seconds), 3),

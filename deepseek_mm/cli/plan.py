@@ -13,18 +13,18 @@ from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 if TYPE_CHECKING:
     from deepseek_mm.encoders.default import PackagedSpace
     from deepseek_mm.rag.assistant import Assistant
-    from deepseek_mm.runtime.dial import Setting
     from deepseek_mm.runtime.engines import Timing
-    from deepseek_mm.runtime.planned import Planned
+    from deepseek_mm.runtime.machine_plan import MachinePlan
+    from deepseek_mm.runtime.quality_preset import PresetResult
 
-MeasurePresets = Callable[[Config, Callable[..., "Assistant"], Callable[[str], None]], "list[Setting]"]
+MeasurePresets = Callable[[Config, Callable[..., "Assistant"], Callable[[str], None]], "list[PresetResult]"]
 
 
 def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
     """Look, measure if asked to, decide, tell."""
-    from deepseek_mm.runtime.calibrate import read_timings
-    from deepseek_mm.runtime.dial import keep_settings, settings_here
-    from deepseek_mm.runtime.planned import plan_here
+    from deepseek_mm.runtime.calibration import read_timings
+    from deepseek_mm.runtime.machine_plan import plan_here
+    from deepseek_mm.runtime.quality_preset import read_presets, write_presets
 
     config = config_of(args, desk)
     space = packaged_space(config, desk)
@@ -34,8 +34,8 @@ def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
         planned = plan_here(config, space, cache=cache_folder(), hardware=planned.hardware)
     del space  # the dial opens houses of its own
     if args.dial:
-        keep_settings(planned.folder, measure_presets(config, desk.load, desk.note))
-    timings, steps = read_timings(planned.folder), settings_here(planned.folder)
+        write_presets(planned.folder, measure_presets(config, desk.load, desk.note))
+    timings, steps = read_timings(planned.folder), read_presets(planned.folder)
     if args.json:
         desk.give(shape(planned, timings, steps))
     else:
@@ -46,7 +46,7 @@ def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
 def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     """That of the library. ConfigError for one that is not packaged: its towers are whole."""
     from deepseek_mm.encoders.default import PackagedSpace
-    from deepseek_mm.runtime.planned import encoder_here
+    from deepseek_mm.runtime.machine_plan import encoder_here
 
     space = desk.open_space(encoder_here(config))
     if not isinstance(space, PackagedSpace):
@@ -54,17 +54,17 @@ def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     return space
 
 
-def measure(space: "PackagedSpace", planned: "Planned", desk: Desk) -> None:
+def measure(space: "PackagedSpace", planned: "MachinePlan", desk: Desk) -> None:
     """Every engine that this machine can have."""
-    from deepseek_mm.runtime.calibrate import calibrate, write_timings
+    from deepseek_mm.runtime.calibration import calibrate, write_timings
 
     timings = calibrate(space, planned.hardware, planned.folder, note=desk.note)
     desk.note(f"kept in {write_timings(planned.folder, timings)}")
 
 
-def page(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> str:
+def page(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> str:
     """For people."""
-    from deepseek_mm.runtime.calibrate import table
+    from deepseek_mm.runtime.calibration import table
 
     plan = planned.plan
     parts = [planned.hardware.line()]
@@ -74,7 +74,7 @@ def page(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setti
     return "\n\n".join(parts)
 
 
-def step_line(step: "Setting") -> str:
+def step_line(step: "PresetResult") -> str:
     """One step of the dial."""
     if step.seconds is None:
         return f"{step.name:<10}{'not measured (plan --dial)':<30}{step.says}"
@@ -82,7 +82,7 @@ def step_line(step: "Setting") -> str:
     return f"{step.name:<10}{numbers:<30}{step.says}"
 
 
-def shape(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> dict[str, object]:
+def shape(planned: "MachinePlan", timings: Sequence["Timing"], steps: Sequence["PresetResult"]) -> dict[str, object]:
     """For machines."""
     hardware = planned.hardware
     return {

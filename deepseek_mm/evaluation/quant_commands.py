@@ -46,7 +46,7 @@ def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
     from deepseek_mm.evaluation.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
         raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
@@ -70,7 +70,7 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The language model: perplexity over held-out rows of every domain."""
     from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
+    from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
     from deepseek_mm.training.corpus.items import DOMAINS
     from deepseek_mm.training.language_model.runs import read_held_rows
 
@@ -96,8 +96,8 @@ def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Itera
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
     from deepseek_mm.evaluation.vqa import read_question_rows
-    from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
-    from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
+    from deepseek_mm.runtime.quantization.int8_layers import bytes_of, full_bytes_of, make_dynamic, models_in
+    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
     if args.questions is None or args.question_images is None:
         raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
@@ -121,7 +121,7 @@ def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Itera
 
 def file_of(args: Namespace, scheme: str) -> Path:
     """Where the file of a scheme lies."""
-    from deepseek_mm.runtime.quantize.kept import cache_file
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
 
     return args.files / f"{scheme}.safetensors" if args.files else cache_file(cache_folder(), scheme)
 
@@ -141,23 +141,25 @@ def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluation.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantize.space import STATIC, Sample, calibrate, write_space
+    from deepseek_mm.runtime.quantization.int8_space import STATIC, CalibrationSample, calibrate, write_space
 
     if not args.captions or not args.images:
         raise ConfigError(f"--captions and --images are missing: what ranges are looked at on. E.g. {EXAMPLE}")
     rows = read_caption_rows(args.captions, split="train")
-    sample, space = Sample.of(rows, args.images, count=args.photos), DefaultSpace()
-    desk.note(f"looking at {sample.told}")
+    sample, space = CalibrationSample.of(rows, args.images, count=args.photos), DefaultSpace()
+    desk.note(f"looking at {sample.description}")
     recipe = calibrate(space, sample)
-    return write_space(file, space, recipe, scheme=STATIC, calibrated=sample.told, made=format_command(args, file))
+    return write_space(
+        file, space, recipe, scheme=STATIC, calibrated=sample.description, made=format_command(args, file)
+    )
 
 
 def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
-    from deepseek_mm.runtime.quantize.kept import Told, write_kept
-    from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
+    from deepseek_mm.runtime.quantization.error_compensation import fit_fp4, usual_inputs
+    from deepseek_mm.runtime.quantization.lm_files import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
+    from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 
     batches = read_training_rows(args.corpus or cache_folder() / "corpus", args.rows)
     checkpoint = our_checkpoint(desk.note)
@@ -175,7 +177,7 @@ def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
             "weights int8 with a scale an output; inputs int8 with a scale a row, at run time, made even (SmoothQuant);"
             " those of qkv, down and head twice int8"
         )
-    told = Told(
+    told = QuantizedFileInfo(
         scheme=args.scheme,
         base=known_by(checkpoint),
         full_bytes=full_bytes(decoder.shape),
@@ -184,7 +186,7 @@ def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
         made=format_command(args, file),
         note=note,
     )
-    return write_kept(file, held, told)
+    return write_quantized(file, held, told)
 
 
 def read_training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
@@ -217,7 +219,7 @@ MAKERS: dict[str, Callable[[Namespace, Desk, Path], Path]] = {
 
 def run_quantize(args: Namespace, desk: Desk) -> int:
     """Make the file; say how large it is, and where."""
-    from deepseek_mm.runtime.quantize.kept import cache_file
+    from deepseek_mm.runtime.quantization.weight_files import cache_file
 
     file = desk.cwd / args.out if args.out else cache_file(cache_folder(), args.scheme)
     card = MAKERS[args.scheme](args, desk, file)

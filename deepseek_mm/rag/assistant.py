@@ -39,8 +39,8 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
-from deepseek_mm.runtime.dial import BY_NAME
-from deepseek_mm.runtime.planned import Planned
+from deepseek_mm.runtime.machine_plan import MachinePlan
+from deepseek_mm.runtime.quality_preset import PRESETS_BY_NAME
 from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
@@ -74,7 +74,7 @@ class Assistant:
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing, self._placing = Lock(), Lock()
-        self.planned = cast(Planned | None, None)  # put there by who joined the parts
+        self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
 
     def ask(self, question: Question) -> Answer:
@@ -139,7 +139,9 @@ class Assistant:
 
         A question under way keeps those it began with. What a start decides (models, dial) stays as it is."""
         with self._changing:
-            lm = replace(self.config.lm, phrasing=BY_NAME[self.config.runtime.dial].worded(config.lm.phrasing))
+            lm = replace(
+                self.config.lm, phrasing=PRESETS_BY_NAME[self.config.runtime.dial].choose_phrasing(config.lm.phrasing)
+            )
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.reconfigured(self.config)
             self.at_hand = AtHand(self.shelf, self.retriever)

@@ -1,11 +1,17 @@
-"""What a tower can be computed by, and what a language model and an image model can be: tables, read by `plan`.
+"""Tables of engines for the towers, of language models and of image models; OpenVINO is imported without telemetry.
 
-An engine is verified when it has run here. The others are written from their makers' documentation and tested on
-described machines only: each refuses itself where it does not work, and the plan falls back and says so.
+An engine is verified when it has run on hardware here. The others are written from their makers' documentation and
+tested on described machines only: each refuses where it does not work, and the plan falls back and says so.
+
+OpenVINO and nncf work without the package `openvino_telemetry`, which sends usage data unless its user objected
+beforehand; it is kept from being imported.
 """
 
+import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from deepseek_mm.errors import MissingPackage
 
 Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
@@ -110,3 +116,31 @@ class Timing:
     def cost_ms(self) -> float:
         """One number for both uses: asking passes one picture, filling a library many; each counts the same."""
         return float((self.one_ms * self.many_ms) ** 0.5)
+
+
+TELEMETRY_PACKAGE = "openvino_telemetry"
+
+
+def import_openvino() -> Any:
+    """The package, silent. MissingPackage without it."""
+    block_telemetry()
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingPackage("openvino", needed_for="the engines of OpenVINO") from error
+    return openvino
+
+
+def import_nncf() -> Any:
+    """The same of nncf."""
+    block_telemetry()
+    try:
+        import nncf
+    except ImportError as error:
+        raise MissingPackage("nncf", needed_for="OpenVINO's engine in eight bits", extra="engines") from error
+    return nncf
+
+
+def block_telemetry() -> None:
+    """Unless somebody else in this process wanted to tell."""
+    sys.modules.setdefault(TELEMETRY_PACKAGE, None)  # type: ignore[arg-type]  # None: an import of it fails

@@ -1,18 +1,88 @@
-"""Looks at the machine, and decides nothing: processor, cores, memory, their limits, GPU, NPU, packages.
+"""Reads what the machine has: processor, cores, memory, container limits, GPU, NPU and installed packages.
 
-What is not there is told as not there; nothing here raises. What follows from it is decided in `plan`.
+Limits are those of cgroups, versions 1 and 2. A container may know its process's group under another path or not at
+all, so all groups from the named one up to the root are read, missing ones are skipped, and the tightest limit counts.
+
+Absent hardware is reported as absent; nothing here raises. `planner` decides what follows.
 """
 
 import hashlib
 import os
 import platform
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from deepseek_mm.runtime.cgroup import read_limits
-from deepseek_mm.runtime.silent import import_openvino
+from deepseek_mm.runtime.engines import import_openvino
+
+MOUNT = Path("sys/fs/cgroup")
+BOUNDLESS = 2**60  # bytes from which a limit is none: version 1 has a number for "no limit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CgroupLimits:
+    """None where there is no limit."""
+
+    cpus: float | None = None  # processors' worth of time: 1.5 is one and a half
+    memory_bytes: int | None = None
+
+
+def read_limits(root: Path) -> CgroupLimits:
+    """Of this process, below the `root` of the file system; no limits where there are no cgroups."""
+    groups = dict(_groups(root))
+    unified = [*_upwards(root / MOUNT, groups.get("", "/")), *_upwards(root / MOUNT / "unified", groups.get("", "/"))]
+    cpu = _upwards(root / MOUNT / "cpu", groups.get("cpu", "/"))
+    memory = _upwards(root / MOUNT / "memory", groups.get("memory", "/"))
+    cpus = [*map(_share, unified), *map(_share_v1, cpu)]
+    bounds = [_number(folder / "memory.max") for folder in unified]
+    bounds += [_number(folder / "memory.limit_in_bytes") for folder in memory]
+    return CgroupLimits(
+        cpus=min((value for value in cpus if value), default=None),
+        memory_bytes=min((value for value in bounds if value and value < BOUNDLESS), default=None),
+    )
+
+
+def _groups(root: Path) -> Iterator[tuple[str, str]]:
+    """Controller and path; the controller of version 2 is called ""."""
+    for line in _read_text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        yield from ((name, path or "/") for name in controllers.split(","))
+
+
+def _upwards(mount: Path, path: str) -> list[Path]:
+    """The group's folder and all above it; a path may not lead out of the mount."""
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
+    return [mount.joinpath(*parts[:n]) for n in range(len(parts), -1, -1)]
+
+
+def _share(folder: Path) -> float | None:
+    """Version 2: `max 100000` or `150000 100000`."""
+    quota, _, period = _read_text(folder / "cpu.max").strip().partition(" ")
+    return _over(quota, period)
+
+
+def _share_v1(folder: Path) -> float | None:
+    return _over(_read_text(folder / "cpu.cfs_quota_us").strip(), _read_text(folder / "cpu.cfs_period_us").strip())
+
+
+def _over(quota: str, period: str) -> float | None:
+    """None where either is no number above nothing: `max` and -1 mean "no limit"."""
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+
+
+def _number(file: Path) -> int | None:
+    text = _read_text(file).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _read_text(file: Path) -> str:
+    """Empty where it cannot be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return file.read_text()
+    return ""
+
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")  # as Linux calls them
 BFLOAT16 = frozenset(["avx512_bf16", "amx_bf16"])  # flags of processors that multiply bfloat16
@@ -93,7 +163,7 @@ def probe(root: Path = Path("/")) -> Hardware:
     name, flags, cores = read_cpu(root)
     total_bytes, available_bytes = read_memory(root)
     limits = read_limits(root)
-    packages = installed()
+    packages = find_packages()
     names = frozenset(name for name, _ in packages)
     return Hardware(
         cpu=name,
@@ -112,7 +182,7 @@ def probe(root: Path = Path("/")) -> Hardware:
 
 def read_cpu(root: Path) -> tuple[str, frozenset[str], int]:
     """Name, those of FLAGS that it has, and physical cores that this process may run on."""
-    pairs = [line.partition(":")[::2] for line in _text(root / "proc/cpuinfo").splitlines()]
+    pairs = [line.partition(":")[::2] for line in _read_text(root / "proc/cpuinfo").splitlines()]
     told = [(key.strip(), value.strip()) for key, value in pairs]
     name = next((value for key, value in told if key == "model name"), platform.machine() or "unknown")
     flags = frozenset(word for key, value in told if key == "flags" for word in value.split()) & frozenset(FLAGS)
@@ -125,7 +195,7 @@ def read_cpu(root: Path) -> tuple[str, frozenset[str], int]:
 
 def read_memory(root: Path) -> tuple[int, int]:
     """Bytes that there are, and that are free to use; as many as there are where the system does not tell."""
-    told = dict(line.partition(":")[::2] for line in _text(root / "proc/meminfo").splitlines())
+    told = dict(line.partition(":")[::2] for line in _read_text(root / "proc/meminfo").splitlines())
     total, available = (_kib(told.get(name, "")) for name in ("MemTotal", "MemAvailable"))
     if not total and hasattr(os, "sysconf"):
         with suppress(OSError, ValueError):
@@ -133,7 +203,7 @@ def read_memory(root: Path) -> tuple[int, int]:
     return total, available or total
 
 
-def installed() -> tuple[tuple[str, str], ...]:
+def find_packages() -> tuple[tuple[str, str], ...]:
     """Those of PACKAGES that are there, with their versions."""
     found = []
     for name in PACKAGES:
@@ -175,10 +245,3 @@ def _kib(text: str) -> int:
     """Bytes of `16384 kB`; 0 where it is no number."""
     number = (text.split() or [""])[0]
     return int(number) * 1024 if number.isdigit() else 0
-
-
-def _text(file: Path) -> str:
-    """Empty where it cannot be read."""
-    with suppress(OSError, UnicodeDecodeError):
-        return file.read_text()
-    return ""

@@ -37,5 +37,5 @@ def plan_of(assistant: Assistant) -> PlanOut | None:
     planned = assistant.planned
     if planned is None:
         return None
-    steps = [StepOut(**asdict(step)) for step in planned.settings()]
+    steps = [StepOut(**asdict(step)) for step in planned.presets()]
     return PlanOut(**asdict(planned.plan), steps=steps)

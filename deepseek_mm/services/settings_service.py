@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import ConfigError, Conflict
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.services.setting_descriptions import at_once, defaults, is_fixed
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
@@ -54,7 +54,7 @@ class SettingsService:
     @requires("settings")
     def list_pending(self, caller: Caller, settings: Settings) -> list[str]:
         """Names of those that another start would open otherwise than they are now."""
-        now, then = self.assistant.config, dialled(settings.config)
+        now, then = self.assistant.config, apply_preset(settings.config)
         return [name for name in defaults() if name != BY_FILE and value_of(now, name) != value_of(then, name)]
 
 

@@ -25,10 +25,9 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
-from deepseek_mm.runtime.quantize.int8_layers import LEVELS, SIGNED, Window, eight_bits_of, same_pads
-from deepseek_mm.runtime.quantize.kept import cache_file
-from deepseek_mm.runtime.quantize.space import QAT, SEED, Sample, calibrate, write_space
-from deepseek_mm.runtime.quantize.towers import (
+from deepseek_mm.runtime.quantization.int8_layers import LEVELS, SIGNED, ConvWindow, eight_bits_of, same_pads
+from deepseek_mm.runtime.quantization.int8_space import QAT, SEED, CalibrationSample, calibrate, write_space
+from deepseek_mm.runtime.quantization.int8_towers import (
     BIAS,
     GIVEN,
     SCALE,
@@ -37,12 +36,13 @@ from deepseek_mm.runtime.quantize.towers import (
     Chain,
     Link,
     chains,
-    folded,
+    fold_batch_norm,
     linears,
     put_in,
-    quantised,
+    quantize_model,
     window_of,
 )
+from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,
@@ -136,7 +136,7 @@ class RoundedLinear(nn.Module):
 
 def make_rounded_layer(link: Link, recipe: Mapping[str, Tensor]) -> Rounded:
     """One convolution, batch norm folded in."""
-    weight, bias_F = folded(link)
+    weight, bias_F = fold_batch_norm(link)
     weight, bias_F = recipe.get(link.name + WEIGHT, weight), recipe.get(link.name + BIAS, bias_F)
     return Rounded(weight, bias_F, recipe[link.name + GIVEN], recipe.get(link.name + SCALE))
 
@@ -158,7 +158,7 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
     return found
 
 
-def _convolve(x: Tensor, layer: Rounded, window: Window) -> Tensor:
+def _convolve(x: Tensor, layer: Rounded, window: ConvWindow) -> Tensor:
     """One convolution."""
     pads = window.padding
     if pads < 0:
@@ -216,7 +216,7 @@ class CaptionVectors:
         """Some captions of the rows, by chance that is always the same."""
         texts = [text for row in rows for text in row.captions]
         drawn, rounded = random.Random(SEED).sample(texts, min(count, len(texts))), DefaultSpace()
-        put_in(rounded.model, quantised(space.model, recipe))
+        put_in(rounded.model, quantize_model(space.model, recipe))
         whole_KD, rounded_KD = (torch.from_numpy(each.embed_texts(drawn)) for each in (space, rounded))
         return cls(whole_KD=whole_KD, rounded_KD=rounded_KD)
 
@@ -269,7 +269,7 @@ def run(args: argparse.Namespace) -> int:
     rows = read_caption_rows(args.data, split="train")
     photos = find_pictures(args.images, [row.image for row in rows])
     space, aware = DefaultSpace(), DefaultSpace().model
-    sample = Sample.of(rows, args.images, count=config.calibrate)
+    sample = CalibrationSample.of(rows, args.images, count=config.calibrate)
     recipe = calibrate(space, sample)
     layers = make_aware(aware, recipe)
     trained = list_trained(layers, config)
@@ -283,6 +283,6 @@ def run(args: argparse.Namespace) -> int:
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
     file = args.file or cache_file(cache_folder(), QAT)
     command = f"python -m deepseek_mm train qat --data {args.data} --images {args.images} --out {args.out}"
-    write_space(file, space, recipe | learned, scheme=QAT, calibrated=sample.told, made=command)
+    write_space(file, space, recipe | learned, scheme=QAT, calibrated=sample.description, made=command)
     tell_written(file)
     return 0

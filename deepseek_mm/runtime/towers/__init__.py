@@ -1,5 +1,5 @@
-"""The towers on other engines: parts are taken out of the space's model, computed elsewhere, and put back in.
+"""The towers on other engines: parts of the space's model are replaced by modules that call an engine.
 
-A part keeps its call: tensors in, tensors out, so whoever uses the model does not know. `parts` says which they are,
-one file an engine opens them, `files` keeps what engines make, `install` swaps, `measure` compares.
+A part keeps its call, tensors in and tensors out. `parts` lists them, `backends` opens and installs them,
+`engine_files` caches what engines produce, `export` writes the edge space as ONNX.
 """

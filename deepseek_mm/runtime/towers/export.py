@@ -17,15 +17,15 @@ from deepseek_mm.encoders.default import positions
 from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrink_map
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.runtime.towers.by_onnx import OPSET
+from deepseek_mm.runtime.towers.backends import OPSET
 from deepseek_mm.runtime.towers.parts import two_texts
 
 PICTURE, TEXT = "picture.onnx", "text.onnx"
 OUT = Path("build/edge")
 
 
-class Sees(nn.Module):
-    """Pixels to vectors, cells and map."""
+class ImageExport(nn.Module):
+    """The image tower as ONNX: pixels to vectors, cells and map."""
 
     def __init__(self, model: EdgeModel) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class Sees(nn.Module):
         return vector_BD, grid_BPD, map_BCGG
 
 
-class Reads(nn.Module):
-    """Tokens to vectors."""
+class TextExport(nn.Module):
+    """The text tower as ONNX: tokens to vectors."""
 
     def __init__(self, model: EdgeModel) -> None:
         super().__init__()
@@ -57,9 +57,11 @@ def export_edge(model: EdgeModel, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     picture, text = folder / PICTURE, folder / TEXT
     pixels = torch.zeros(2, 3, SIDE_PX, SIDE_PX)
-    _write(Sees(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"])
+    _write(
+        ImageExport(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"]
+    )
     names = ["input_ids", "attention_mask"]
-    _write(Reads(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
+    _write(TextExport(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
     return [picture, text]
 
 
@@ -91,7 +93,7 @@ def _write(
 
 
 def main() -> int:
-    """Write them, and say where."""
+    """Write both files and print their paths."""
     parser = argparse.ArgumentParser(prog="python -m deepseek_mm.runtime.towers.export", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the files ({OUT})")
     for file in export_edge(EdgeSpace().model, parser.parse_args().out):

@@ -1,19 +1,26 @@
-"""The parts of a space's model that an engine may compute, and the modules that stand in their places.
+"""The parts of a space's model that an engine may compute, the modules that replace them, and sample inputs.
 
-The image tower has three, since what lies between them is used as well: the lower stages, the tuned upper ones, the
+The image tower has three, since the map between them is used as well: the lower stages, the tuned upper ones, the
 packaged upper ones. The text tower has one: tokens to the states after every layer.
+
+The sample photos come with a clone of the repository. Every second one sets scales, the others compare, so that no
+engine is evaluated on its calibration data.
 
 Shape key:  B pictures, N texts, T tokens, W width of the text tower
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.image import SIDE_PX
+from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.encoders.minilm import States
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.runtime.engines import Tower
 
 Run = Callable[[Sequence[Tensor]], Sequence[Tensor]]  # what an engine does: float32 or int64 in, floats out
@@ -28,7 +35,7 @@ NAMES: Mapping[Tower, tuple[str, ...]] = {"image": ("picture",), "text": ("input
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class TowerPart:
     """A module, and what goes in."""
 
     path: str  # in the space's model
@@ -50,7 +57,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedPart:
     """A part on an engine."""
 
     run: Run
@@ -104,7 +111,7 @@ def stand_in(tower: Tower, run: Run) -> nn.Module:
     return AsStates(run) if tower == "text" else AsMap(run)
 
 
-def put(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
+def replace_module(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
     """The module at a path becomes another; returns the one that was there."""
     parent, _, name = path.rpartition(".")
     owner = model.get_submodule(parent)
@@ -118,7 +125,7 @@ def image_paths(model: nn.Module) -> list[str]:
     return [path for path in PATHS["image"] if path != UPPER_TWIN or hasattr(model, UPPER_TWIN)]
 
 
-def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int = SIDE_PX) -> list[Part]:
+def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int = SIDE_PX) -> list[TowerPart]:
     """The image tower's; `seen` gives batches of pictures (B, 3, S, S)."""
     first, *rest = image_paths(model)
     lower = Bare(model.get_submodule(first), "image").eval()
@@ -133,7 +140,7 @@ def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_p
         return [exactly(lower, batch) for batch in seen()]
 
     upper = [
-        Part(
+        TowerPart(
             path=path,
             tower="image",
             module=Bare(model.get_submodule(path), "image").eval(),
@@ -142,14 +149,14 @@ def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_p
         )
         for path in rest
     ]
-    return [Part(path=first, tower="image", module=lower, example=example, seen=seen), *upper]
+    return [TowerPart(path=first, tower="image", module=lower, example=example, seen=seen), *upper]
 
 
-def text_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]]) -> list[Part]:
+def text_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]]) -> list[TowerPart]:
     """The text tower's one; `seen` gives batches of ids and masks (N, T)."""
     (path,) = PATHS["text"]
     module = Bare(model.get_submodule(path), "text").eval()
-    return [Part(path=path, tower="text", module=module, example=two_texts, seen=seen)]
+    return [TowerPart(path=path, tower="text", module=module, example=two_texts, seen=seen)]
 
 
 def two_texts() -> Batch:
@@ -164,3 +171,45 @@ def exactly(module: nn.Module, batch: Batch) -> Batch:
     """What the module makes of it in 32 bits, whatever autocast says."""
     with torch.autocast("cpu", enabled=False):
         return tuple(module(*batch))
+
+
+PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
+ROWS = 16  # of a batch
+FORMS = ("{}", "a photo of a {} that somebody took outside", "Is there a {} in the photo?", "What colour is the {}?")
+LONG = "Two people sit at a long wooden table under a tree and share a meal, while a small dog watches them from below."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Samples:
+    """Where they come from."""
+
+    folder: Path = PHOTOS
+    most: int = 48  # photos
+
+    def files(self) -> list[Path]:
+        """NothingThere without any."""
+        found = sorted(self.folder.glob("*.jpg"))[: self.most]
+        if len(found) < 2:
+            raise NothingThere(
+                f"no photos in {self.folder} to compare engines with. Run this from a clone of the repository"
+            )
+        return found
+
+    def pictures(self) -> list[Image.Image]:
+        """Those that compare, squeezed to what the tower sees."""
+        return [Image.fromarray(squeeze(Image.open(file))) for file in self.files()[1::2]]
+
+    def texts(self, files: Sequence[Path] | None = None) -> list[str]:
+        """Those that compare: short and long ones, the longest last."""
+        names = [file.stem.replace("-", " ") for file in files or self.files()[1::2]]
+        return [*(FORMS[n % len(FORMS)].format(name) for n, name in enumerate(names)), LONG]
+
+    def pixels(self, side_px: int = SIDE_PX) -> list[Batch]:
+        """Batches of those that set scales."""
+        squares = [squeeze(Image.open(file), side_px) for file in self.files()[::2]]
+        return [(to_pixels(squares[at : at + ROWS]),) for at in range(0, len(squares), ROWS)]
+
+    def tokens(self, tokenizer: Any) -> list[Batch]:
+        """The same of texts, one a batch: none is padded."""
+        told = [tokenizer([text], return_tensors="pt") for text in self.texts(self.files()[::2])]
+        return [(one["input_ids"], one["attention_mask"]) for one in told]

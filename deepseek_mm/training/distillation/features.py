@@ -30,7 +30,7 @@ from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.runtime.engines import BY_NAME
-from deepseek_mm.runtime.towers.install import install
+from deepseek_mm.runtime.towers.backends import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 from deepseek_mm.see.notice.notice import NoticeNet, read_noticer
 from deepseek_mm.see.reader.net import ReaderNet

@@ -21,7 +21,7 @@ from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
-from deepseek_mm.runtime.quantize.student import write_student
+from deepseek_mm.runtime.quantization.lm_files import write_student
 from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
 from deepseek_mm.see.notice.notice import Kept, write_noticer
 from deepseek_mm.see.reader.reader import WEIGHTS as READS

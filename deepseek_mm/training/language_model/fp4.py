@@ -24,9 +24,19 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.runtime.quantize.fp4 import BLOCK, LARGEST, MAGNITUDES, MIDDLES, Fp4, codes_of, pack, restore, unpack
-from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
-from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
+from deepseek_mm.runtime.quantization.fp4 import (
+    BLOCK,
+    LARGEST,
+    MAGNITUDES,
+    MIDDLES,
+    Fp4,
+    codes_of,
+    pack,
+    restore,
+    unpack,
+)
+from deepseek_mm.runtime.quantization.lm_files import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
+from deepseek_mm.runtime.quantization.weight_files import cache_file, write_quantized
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.language_model.stages import LmStageConfig, draw_in_turn, read_training_rows
@@ -212,8 +222,8 @@ def run(args: argparse.Namespace) -> int:
     found = {name: update_codes(float_FD, matrices[name]) for name, float_FD in read_learned(args.out).items()}
     codes = {name + CODES: matrix.codes_FD for name, matrix in found.items()}
     command = f"python -m deepseek_mm train fp4 --begin {args.begin} --out {args.out} --file {args.file}"
-    told = replace(kept.told, made=f"{kept.told.made}; {command}", note=f"{kept.told.note}; then trained as a whole")
-    write_kept(args.file, {**kept.tensors, **codes}, told)
+    told = replace(kept.info, made=f"{kept.info.made}; {command}", note=f"{kept.info.note}; then trained as a whole")
+    write_quantized(args.file, {**kept.tensors, **codes}, told)
     tell_written(args.file)
     return 0
 

@@ -1,0 +1,115 @@
+"""Opens the product's decoder in its fastest form on this machine: prompts by torch, tokens by compiled loops.
+
+Reading a prompt is arithmetic, which torch does at the processor's speed. When tokens are written one by one, half of
+the time goes into passing small tensors around, which the loops avoid. A decoder that the loops do not support is run
+by torch alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
+from deepseek_mm.errors import BadCheckpoint, MissingWeights
+from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.backends.late_model import LateModel
+from deepseek_mm.lm.backends.own_model import Opens, OwnModel
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import DecodeStep
+from deepseek_mm.lm.generator import Generator, Over, Progress, silence
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
+from deepseek_mm.lm.llama_config import read_shape
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, fingerprint_with, read_changes
+from deepseek_mm.runtime.planner import Plan
+from deepseek_mm.runtime.quantization import WIDE, pack_for_decode, pack_linears
+
+PACKED, PLAIN = "packed", "plain"  # of a plan's language models
+EDGE = "edge-lm"  # the student
+OTHERS = ("fp4", "int8", EDGE)  # files that quantize made, and the student
+
+
+def open_planned(config: LMConfig, plan: Plan, *, cache: Path, progress: Progress) -> tuple[Generator, Plan]:
+    """The model that `config` names as the plan wants it, and what became of the plan.
+
+    Where the plan's file is refused, the packed model opens instead, and `progress` and the plan tell why; what
+    `lm.bits` asks for is not replaced. Raises what `open_generator` raises.
+    """
+    if config.bits == "auto" and plan.lm in OTHERS:
+        wanted = replace(config, name=EDGE_LM) if plan.lm == EDGE else replace(config, bits=plan.lm)
+        try:
+            return open_fast(wanted, cache=cache, progress=progress), plan
+        except (BadCheckpoint, MissingWeights) as error:
+            line = f"not {plan.lm}, since its file does not open ({error}): {PACKED} instead"
+            progress(line)
+            plan = replace(plan, lm=PACKED, fell_back=(*plan.fell_back, line))
+    return open_fast(config, cache=cache, progress=progress, plain=plan.lm == PLAIN), plan
+
+
+def open_late(config: LMConfig, plan: Plan, *, cache: Path, opened: Callable[[], object]) -> LateModel | None:
+    """The packaged language model, to be opened when it is wanted; None where the settings or the plan want another.
+
+    `opened` is called when it is open. Raises what finding its files raises.
+    """
+    if config.name != OUR_LM or not config.trained_here or config.bits != "auto" or plan.lm in OTHERS:
+        return None
+    folder = find_folder(OUR_LM, cache=cache, progress=silence)
+    read_changes(WEIGHTS, base=fingerprint(folder), shape=to_product_shape(read_shape(folder)))
+
+    def open_now() -> OwnModel:
+        model = open_fast(config, cache=cache, plain=plan.lm == PLAIN)
+        assert isinstance(model, OwnModel), "the packaged model runs in our own decoder"
+        opened()
+        return model
+
+    return LateModel(open_now, name=OUR_LM, fingerprint=fingerprint_with(fingerprint(folder), WEIGHTS))
+
+
+def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None, plain: bool = False) -> Generator:
+    """The model that `config` names, in the bits that it asks for, made fast unless it is to be plain.
+
+    Raises what `open_generator` raises.
+    """
+    opens: Opens | None = None
+    if config.name == EDGE_LM and config.trained_here:
+        from deepseek_mm.runtime.quantization.lm_files import open_student
+
+        opens = open_student
+    elif config.bits != "auto":
+        from deepseek_mm.runtime.quantization.lm_files import opens_in
+
+        opens = opens_in(config.bits, cache)
+    prepare = make_fast if config.name != EDGE_LM else make_small
+    return open_generator(config, cache=cache, progress=progress, prepare=None if plain else prepare, opens=opens)
+
+
+def make_fast(decoder: Decoder) -> Over:
+    """Swaps the decoder's layers for faster ones, in place. What comes back makes the next tokens over some memory."""
+    from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder, find_obstacle
+
+    if find_obstacle(decoder):
+        pack_for_decode(decoder)
+        return torch_alone
+    loops, head = CompiledDecoder(decoder), decoder.head
+    pack_linears(decoder, bits=WIDE)
+    decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
+
+    def over(memory: PagedMemory) -> DecodeStep | None:
+        steps = loops.bind(memory)
+        if steps is not None:
+            steps.warm_up()
+        return steps
+
+    return over
+
+
+def make_small(decoder: Decoder) -> Over:
+    """The same without loops, whose compiler takes 180 MB of memory: what is opened so is small, and little slower."""
+    pack_for_decode(decoder)
+    return torch_alone
+
+
+def torch_alone(memory: PagedMemory) -> DecodeStep | None:
+    """No other way than the decoder's."""
+    return None
