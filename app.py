@@ -29,11 +29,19 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
 from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
 from deepseek_mm.serve.access_token import choose_token
-from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.admission import RequestLimiter
+from deepseek_mm.serve.door import guard_app
 from deepseek_mm.serve.local_server import announce_server
-from deepseek_mm.serve.logs import set_up
-from deepseek_mm.serve.start import address, keep_tidy, listening, locked, open_keys, server_of, token_suffix
+from deepseek_mm.serve.logs import configure_logging
+from deepseek_mm.serve.start import (
+    build_server,
+    format_address,
+    keep_tidy,
+    lock_library,
+    open_keys,
+    open_socket,
+    token_suffix,
+)
 from deepseek_mm.serve.startup import StartupApp
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
@@ -69,8 +77,8 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         opens = load or partial(prepare, saved=settings.saved_names)
         with ExitStack() as stack:
             home = stack.enter_context(writable_home(config.data))
-            stack.enter_context(locked(home))
-            sock = stack.enter_context(listening(config.serve))
+            stack.enter_context(lock_library(home))
+            sock = stack.enter_context(open_socket(config.serve))
             own_token = stack.enter_context(announce_server(home, sock, config))
 
             def open_assistant() -> "Assistant":
@@ -140,7 +148,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 
 def build_app(assistant: "Assistant", *, file: SettingsFile | None = None) -> "Api":
-    """The page at /, and the API beside it; what stands in front of both is `guarded`."""
+    """The page at /, and the API beside it; what stands in front of both is `guard_app`."""
     from deepseek_mm.serve.api import build_api
 
     api = build_api(assistant, file or SettingsFile.of(assistant.config), photos=PHOTOS)
@@ -165,7 +173,7 @@ class PageServer:
     ) -> None:
         """`tokens` as `run_api` says."""
         self._opens, self._config, self._file, self._tokens = opens, config, file, tokens
-        self._stack, self._room = ExitStack(), Room(config.serve.at_once)
+        self._stack, self._room = ExitStack(), RequestLimiter(config.serve.at_once)
         self._api: Api | None = None
 
     def serve(self, sock: socket.socket) -> None:
@@ -175,8 +183,8 @@ class PageServer:
         """
         tidy(self._config.data / "page")
         opening = StartupApp(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
-        server = server_of(opening, self._config.serve, hush=self.stop_all, room=self._room)
-        with self._stack, set_up(self._config):
+        server = build_server(opening, self._config.serve, hush=self.stop_all, room=self._room)
+        with self._stack, configure_logging(self._config):
             server.run(sockets=[sock])
         if opening.error is not None:
             raise opening.error
@@ -196,14 +204,14 @@ class PageServer:
             api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
             self._stack.enter_context(closing(api))
             api.start()
-            app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
+            app = guard_app(api.app, assistant.config, keys, token=token, own_token=own_token)
             early(app)
             api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)
         self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()
         give_back()
-        say(f"ready: {address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
+        say(f"ready: {format_address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
         return app
 
 

@@ -22,11 +22,11 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.serve import access_token, start
 from deepseek_mm.serve.access_token import AccessToken, choose_token
 from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.door import guard_app
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.login import COOKIE
 from deepseek_mm.serve.logins import FREE_TRIES
-from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.logs import configure_logging
 from deepseek_mm.serve.start import run_api
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.settings_file import SettingsFile
@@ -43,7 +43,7 @@ class House:
         self.config = Config(data=data, serve=ServeConfig(**config))
         self.keys = Keys(data)
         self.key = self.keys.add("asker", ("ask",))
-        self.door = guarded(behind(), self.config, self.keys, token=TOKEN)
+        self.door = guard_app(behind(), self.config, self.keys, token=TOKEN)
 
     def client(self, shown: str = "") -> TestClient:
         headers = {"Authorization": f"Bearer {shown}"} if shown else {}
@@ -157,7 +157,7 @@ def test_a_websocket_needs_the_token_or_its_login(house):
 
 def test_the_token_never_reaches_the_log_not_even_with_content(tmp_path):
     house = House(tmp_path, log_content=True)
-    with set_up(house.config) as path:
+    with configure_logging(house.config) as path:
         house.client().get(f"/?token={TOKEN}")
         house.client().get(f"/en/?a=b&token={TOKEN}&c=d")
         house.client(TOKEN).get("/me")
@@ -186,7 +186,9 @@ def test_every_byte_of_a_token_is_compared(monkeypatch):
 def test_without_the_flag_and_the_variable_loopback_stays_free_of_keys(tmp_path):
     assert choose_token(None, {}, ServeConfig()) == ""
     assert choose_token(None, {"DEEPSEEK_MM_TOKEN": ""}, ServeConfig()) == ""
-    client = TestClient(guarded(behind(), Config(data=tmp_path), Keys(tmp_path)), base_url=HERE, follow_redirects=False)
+    client = TestClient(
+        guard_app(behind(), Config(data=tmp_path), Keys(tmp_path)), base_url=HERE, follow_redirects=False
+    )
     assert client.get("/me").json()["name"] == "local"
     assert client.get("/?token=anything").text == '"here"'
 
@@ -230,7 +232,7 @@ def begin(data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
 
 
 def test_the_address_is_printed_with_the_token_where_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(start, "server_of", lambda *_, **__: SimpleNamespace(run=lambda sockets: None))
+    monkeypatch.setattr(start, "build_server", lambda *_, **__: SimpleNamespace(run=lambda sockets: None))
     assistant = paper(Config(data=tmp_path, serve=ServeConfig(port=0)))
     said = []
     with socket.create_server(("127.0.0.1", 0)) as sock:

@@ -5,7 +5,7 @@ import json
 import pytest
 from line_help import body_of, one_answer, request, serving_house, status_of
 
-from deepseek_mm.serve.admission import COMPUTES, Room
+from deepseek_mm.serve.admission import COMPUTES, RequestLimiter
 
 EMBED = {"texts": ["a kite"]}
 
@@ -17,7 +17,7 @@ def whole(path: str, body: bytes = b"{}", *, length: int | None = None) -> bytes
 
 @pytest.mark.parametrize("path", COMPUTES)
 def test_a_whole_request_that_computes_is_refused_where_there_is_no_room(path):
-    room = Room(most=0)
+    room = RequestLimiter(most=0)
     head, _, body = room.refusal(whole(path)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after: 1" in head.lower()
@@ -40,17 +40,17 @@ def test_a_whole_request_that_computes_is_refused_where_there_is_no_room(path):
     ],
 )
 def test_anything_else_is_read_as_ever(data):
-    room = Room(most=0)
+    room = RequestLimiter(most=0)
     assert room.refusal(data) is None
     assert room.turned_away == 0
 
 
 def test_with_room_nobody_is_refused():
-    assert Room(most=1).refusal(whole("/embed")) is None
+    assert RequestLimiter(most=1).refusal(whole("/embed")) is None
 
 
 def test_those_who_come_in_one_turn_count_before_they_are_inside():
-    room = Room(most=2)
+    room = RequestLimiter(most=2)
     assert [room.refusal(whole("/embed")) is None for _ in range(3)] == [True, True, False]
     assert [room.enter(), room.enter()] == [True, True]
     assert (room.begun, room.inside) == (0, 2)

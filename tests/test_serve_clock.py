@@ -24,7 +24,7 @@ from deepseek_mm.records import Question
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.inbox import YOUNG_S, Inbox
 from deepseek_mm.serve.keys import Keys
-from deepseek_mm.serve.pictures import Taken
+from deepseek_mm.serve.pictures import DecodedPicture
 from deepseek_mm.settings_file import SettingsFile
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
@@ -122,7 +122,7 @@ def test_pictures_whose_question_is_about_to_be_written_down_stay_and_go_in_the_
         inbox = Inbox(tmp_path / "library", max_pixels=10**6, ages=clocks.ages)
         parts = {"eyes": assistant.eyes, "store": assistant.store, "analyses": assistant.analyses}
         shelf = UploadStore(assistant.config, **parts, ages=clocks.ages)
-        inbox.keep(Taken(data=b"a picture", ending=".png", image=picture("red")))
+        inbox.keep(DecodedPicture(data=b"a picture", ending=".png", image=picture("red")))
         ((placed,),) = shelf.place_many([Question(text="What is it?", image=picture("green"), image_name="a.png")])
         dropped = tmp_path / "library" / "added" / "2026-11-27" / "a.png"
         dropped.parent.mkdir(parents=True)

@@ -7,7 +7,7 @@ from door_help import ALWAYS, HERE, House
 from starlette.websockets import WebSocketDisconnect
 
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.door import PAGE, guarded, is_below
+from deepseek_mm.serve.door import PAGE, guard_app, is_below
 from deepseek_mm.serve.logins import FREE_TRIES
 
 
@@ -131,7 +131,7 @@ def test_headers_that_open_an_answer_to_pages_of_others_are_taken_away(tmp_path)
         await send({"type": "http.response.body", "body": b"x"})
 
     house = House(tmp_path, ServeConfig())
-    house.door = guarded(open_minded, Config(data=tmp_path), house.keys)
+    house.door = guard_app(open_minded, Config(data=tmp_path), house.keys)
     answer = house.client().get("/", headers={"Origin": HERE})
     assert not [name for name in answer.headers if name.startswith("access-control")]
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
@@ -176,7 +176,7 @@ def test_startup_and_shutdown_pass_the_door(tmp_path):
         await send({"type": "lifespan.shutdown.complete"})
 
     house = House(tmp_path)
-    house.door = guarded(app, Config(data=tmp_path), house.keys)
+    house.door = guard_app(app, Config(data=tmp_path), house.keys)
     with house.client():
         pass
     assert seen == ["lifespan"]

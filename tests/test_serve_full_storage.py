@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import STORAGE_FULL, LibraryError, is_storage_full
-from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.door import guard_app
 from deepseek_mm.serve.problems import add_problems, problem_of
 from deepseek_mm.storage.files import atomic_write
 from ui.edges import sentence
@@ -85,7 +85,7 @@ def exported(http) -> bytes:
 def test_on_a_full_disk_an_upload_of_the_page_gets_507(disk, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(disk))
     assistant = paper(Config(data=disk / "library"))
-    client = TestClient(guarded(app.build_app(assistant).app, assistant.config), base_url=HERE)
+    client = TestClient(guard_app(app.build_app(assistant).app, assistant.config), base_url=HERE)
     client.get("/en/")
     before = fill(disk)
     answer = client.post("/en/gradio_api/upload", files={"files": ("a.jpg", os.urandom(400_000))})
@@ -157,14 +157,14 @@ def raising(error: Exception) -> FastAPI:
 @pytest.mark.parametrize("path", ["/plain", "/below/page"])
 @pytest.mark.parametrize("name", ERRORS)
 def test_every_route_answers_507_of_its_own_and_of_apps_below(tmp_path, path, name):
-    client = TestClient(guarded(raising(ERRORS[name]()), Config(data=tmp_path)), base_url=HERE)
+    client = TestClient(guard_app(raising(ERRORS[name]()), Config(data=tmp_path)), base_url=HERE)
     answer = client.get(path)
     assert (answer.status_code, answer.json()["title"]) == (507, "Insufficient Storage")
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
 def test_another_error_stays_the_fault_that_it_is(tmp_path):
-    door = guarded(raising(OTHERS["rights"]()), Config(data=tmp_path))
+    door = guard_app(raising(OTHERS["rights"]()), Config(data=tmp_path))
     client = TestClient(door, base_url=HERE, raise_server_exceptions=False)
     assert client.get("/plain").json()["type"] == "urn:deepseek-mm:problem:fault"
     assert client.get("/below/page").status_code == 500
@@ -175,7 +175,7 @@ def test_a_body_that_does_not_fit_the_temporary_folder_is_no_bad_request(tmp_pat
         raise FULL
 
     monkeypatch.setattr("starlette.datastructures.UploadFile.write", write)
-    client = TestClient(guarded(raising(FULL), Config(data=tmp_path)), base_url=HERE)
+    client = TestClient(guard_app(raising(FULL), Config(data=tmp_path)), base_url=HERE)
     answer = client.post("/body", files={"file": b"x" * 2_000_000})
     assert (answer.status_code, answer.json()["type"]) == (507, "urn:deepseek-mm:problem:storage-full")
 

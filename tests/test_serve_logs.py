@@ -9,7 +9,7 @@ from door_help import House
 
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.serve.logs import CURRENT, JsonLines, set_up
+from deepseek_mm.serve.logs import CURRENT, JsonLines, configure_logging
 
 
 def lines(file) -> list[dict]:
@@ -23,7 +23,7 @@ def house(tmp_path):
 
 @pytest.fixture
 def written(tmp_path):
-    with set_up(Config(data=tmp_path, serve=ServeConfig(keys="always"))) as file:
+    with configure_logging(Config(data=tmp_path, serve=ServeConfig(keys="always"))) as file:
         yield file
 
 
@@ -79,7 +79,7 @@ def test_no_question_reaches_the_log_not_even_when_something_breaks(house, writt
 def test_with_the_setting_the_log_holds_content(tmp_path):
     serve = ServeConfig(log_content=True)
     house = House(tmp_path, serve)
-    with set_up(Config(data=tmp_path, serve=serve)) as file:
+    with configure_logging(Config(data=tmp_path, serve=serve)) as file:
         house.client().get("/broken?q=my+secret+cat")
     assert "cannot think about my secret cat" in file.read_text()
     assert any(line.get("target") == "/broken?q=my+secret+cat" for line in lines(file))
@@ -117,7 +117,7 @@ def test_only_the_owner_may_read_the_log(written):
 
 def test_after_the_block_nothing_is_written_any_more(tmp_path):
     before = list(logging.getLogger("deepseek_mm").handlers)
-    with set_up(Config(data=tmp_path)) as file:
+    with configure_logging(Config(data=tmp_path)) as file:
         pass
     logging.getLogger("deepseek_mm").error("too late")
     assert file.read_text() == ""
@@ -126,7 +126,7 @@ def test_after_the_block_nothing_is_written_any_more(tmp_path):
 
 def test_a_log_that_cannot_be_written_is_said_with_its_reason(tmp_path):
     (tmp_path / "log").write_text("a file")
-    with pytest.raises(LibraryError, match="cannot write the log"), set_up(Config(data=tmp_path)):
+    with pytest.raises(LibraryError, match="cannot write the log"), configure_logging(Config(data=tmp_path)):
         pass
 
 
@@ -146,7 +146,7 @@ def test_a_cause_is_told_before_what_it_caused():
 
 def test_the_log_begins_a_new_file_and_forgets_the_oldest_as_the_settings_say(tmp_path):
     serve = ServeConfig(log_bytes=10_000, log_files=2)
-    with set_up(Config(data=tmp_path, serve=serve)) as file:
+    with configure_logging(Config(data=tmp_path, serve=serve)) as file:
         for number in range(400):
             logging.getLogger("deepseek_mm.anything").warning("line %d of many of about this length", number)
     files = sorted(file.parent.glob(f"{file.name}*"))

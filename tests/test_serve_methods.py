@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.config import Config
-from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.door import guard_app
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 HIDDEN = {  # what the OpenAPI does not tell of
@@ -33,7 +33,7 @@ def client(tmp_path_factory):
     """The whole of the service with its page, behind the door."""
     assistant = paper(Config(data=tmp_path_factory.mktemp("methods") / "library"))
     service = app.build_app(assistant).app
-    yield TestClient(guarded(service, assistant.config), base_url=HERE, follow_redirects=False)
+    yield TestClient(guard_app(service, assistant.config), base_url=HERE, follow_redirects=False)
     assistant.close()
 
 

@@ -9,7 +9,7 @@ from openai_house import DataPictures, data_url, offering
 from rag_house import build
 
 from deepseek_mm.serve.openai.embeddings import embeddings
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.wire import EmbeddingRequest
 
 MODEL = "deepseek-mm-embed"
@@ -98,7 +98,7 @@ def test_what_cannot_be_embedded_is_refused_with_a_next_step(client, options, pa
 def test_more_pictures_than_allowed_are_refused_before_one_is_opened():
     pictures = DataPictures()
     request = EmbeddingRequest(model=MODEL, input=[image_part("red")] * 65)
-    with pytest.raises(Refused, match="65 pictures"):
+    with pytest.raises(UnsupportedRequest, match="65 pictures"):
         embeddings(SPACE, NoEngine(), request, pictures)
     assert pictures.opened == 0
 

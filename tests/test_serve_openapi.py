@@ -11,7 +11,7 @@ FREE = {
     "JsonSchema.schema": "a JSON schema of the caller's, which may be any",
     "ChatRequest": "clients of OpenAI send fields that are new there; each is looked at, and refused if it counts",
     "EmbeddingRequest": "the same",
-    "Said": "the same",
+    "AssistantMessage": "the same",
     "TextRequest": "the same",
 }
 ABOUT = {"title", "description", "default", "examples", "deprecated"}

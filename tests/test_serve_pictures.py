@@ -9,7 +9,7 @@ from PIL import Image
 
 from deepseek_mm.config import ParseConfig, ServeConfig
 from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, TooLarge
-from deepseek_mm.serve.pictures import MOST, Pictures
+from deepseek_mm.serve.pictures import MOST, PictureDecoder
 
 
 def encoded(kind: str = "PNG", size: tuple[int, int] = (4, 3)) -> bytes:
@@ -24,7 +24,7 @@ def data_url(data: bytes, kind: str = "image/png") -> str:
 
 @pytest.fixture
 def pictures():
-    return Pictures(ServeConfig(), ParseConfig())
+    return PictureDecoder(ServeConfig(), ParseConfig())
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
@@ -65,13 +65,13 @@ def test_what_is_no_picture_of_a_request_is_refused_with_what_to_send(pictures, 
 
 
 def test_a_data_url_that_is_too_long_is_refused_before_it_is_decoded():
-    pictures = Pictures(ServeConfig(), ParseConfig(max_bytes=1_000))
+    pictures = PictureDecoder(ServeConfig(), ParseConfig(max_bytes=1_000))
     with pytest.raises(TooLarge, match="1,000 bytes"):
         pictures.open("data:image/png;base64," + "@" * 1_400)  # decoding it would complain of the letters
 
 
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded():
-    pictures = Pictures(ServeConfig(), ParseConfig(max_pixels=100))
+    pictures = PictureDecoder(ServeConfig(), ParseConfig(max_pixels=100))
     with pytest.raises(BadPicture, match=r"parse\.max_pixels"):
         pictures.open(data_url(encoded(size=(11, 10))))
 
@@ -85,15 +85,15 @@ def test_addresses_are_fetched_only_where_that_is_switched_on(url):
         return encoded()
 
     with pytest.raises(Forbidden, match=r"serve\.fetch_urls=true"):
-        Pictures(ServeConfig(), ParseConfig(), fetch=fetch).open(url)
+        PictureDecoder(ServeConfig(), ParseConfig(), fetch=fetch).open(url)
     assert fetched == []
-    assert Pictures(ServeConfig(fetch_urls=True), ParseConfig(), fetch=fetch).open(url).size == (4, 3)
+    assert PictureDecoder(ServeConfig(fetch_urls=True), ParseConfig(), fetch=fetch).open(url).size == (4, 3)
 
 
 def test_what_was_fetched_is_judged_by_its_bytes_and_not_by_what_the_server_says():
     with elsewhere() as there:
         there.pages |= {"/a.png": answer(encoded()), "/b.png": answer(b"<html>")}
-        pictures = Pictures(ServeConfig(fetch_urls=True), ParseConfig(), fetch=there.fetcher().fetch)
+        pictures = PictureDecoder(ServeConfig(fetch_urls=True), ParseConfig(), fetch=there.fetcher().fetch)
         assert pictures.open("http://far.example/a.png").size == (4, 3)
         with pytest.raises(BadPicture, match="the fetched picture is no picture"):
             pictures.open("http://far.example/b.png")

@@ -22,7 +22,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve import shutdown
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.shutdown import GracefulShutdown
-from deepseek_mm.serve.start import listening, run_api
+from deepseek_mm.serve.start import open_socket, run_api
 from deepseek_mm.settings_file import SettingsFile
 
 ASK = {"question": "Is there a red thing?"}
@@ -207,7 +207,7 @@ def serve(folder: Path) -> None:
         assistant.config = replace(assistant.config, serve=ServeConfig(port=0))
         put(assistant, paint(folder / "photos", "red.png", "red"))
         api = build_api(assistant, SettingsFile.of(assistant.config))
-        with listening(assistant.config.serve) as sock, suppress(KeyboardInterrupt):
+        with open_socket(assistant.config.serve) as sock, suppress(KeyboardInterrupt):
             run_api(api, sock, say=partial(print, flush=True), note="", hush=api.tasks.stop)
 
 

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.start import server_of
+from deepseek_mm.serve.admission import RequestLimiter
+from deepseek_mm.serve.start import build_server
 from deepseek_mm.serve.startup import StartupApp
 
 WAIT_S = 30
@@ -61,7 +61,7 @@ def opening(steps):
     """The address of the server, and the app that stands in; both end with the block."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         app = StartupApp(steps.open, fail=lambda: setattr(server, "should_exit", True))
-        server = server_of(app, ServeConfig(), hush=lambda: None, room=Room(8))
+        server = build_server(app, ServeConfig(), hush=lambda: None, room=RequestLimiter(8))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         try:

@@ -8,7 +8,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.problems import REQUEST_ID, problem_response
 
 COMPUTES = (
     "/search",
@@ -25,7 +25,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 END = b"\r\n\r\n"
 
 
-class Room:
+class RequestLimiter:
     """Who is inside. Used in the event loop alone."""
 
     def __init__(self, most: int) -> None:
@@ -66,7 +66,7 @@ class Room:
         self.begun = 0
 
     def _refusal(self, path: str) -> bytes:
-        told = response(429, "busy", self.detail, path=path, **{"Retry-After": str(RETRY_S)})
+        told = problem_response(429, "busy", self.detail, path=path, **{"Retry-After": str(RETRY_S)})
         head = b"".join(name + b": " + value + b"\r\n" for name, value in told.raw_headers)
         return b"HTTP/1.1 429 Too Many Requests\r\n" + head + b"\r\n" + bytes(told.body)
 
@@ -74,7 +74,7 @@ class Room:
 class Admission:
     """ASGI middleware that counts who is inside."""
 
-    def __init__(self, app: ASGIApp, room: Room) -> None:
+    def __init__(self, app: ASGIApp, room: RequestLimiter) -> None:
         self.app, self.room = app, room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +84,7 @@ class Admission:
         room = self.room
         if not room.enter():
             told = {"path": scope["path"], "request_id": str(scope.get(REQUEST_ID, "")), "Retry-After": str(RETRY_S)}
-            return await response(429, "busy", room.detail, **told)(scope, receive, send)
+            return await problem_response(429, "busy", room.detail, **told)(scope, receive, send)
         try:
             await self.app(scope, receive, send)
         finally:

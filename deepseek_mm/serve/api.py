@@ -1,4 +1,4 @@
-"""The API: every route, joined, with what they share. Whoever starts it puts the door in front (`door.guarded`)."""
+"""The API: every route, joined, with what they share; `auth_middleware.guard_app` stands in front of it."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,18 +10,18 @@ from starlette.staticfiles import StaticFiles
 from deepseek_mm.lm.backends.late_model import LateModel
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back, keep_for_good
-from deepseek_mm.serve.admission import Admission, Room
+from deepseek_mm.serve.admission import Admission, RequestLimiter
 from deepseek_mm.serve.ask_routes import ask_routes
 from deepseek_mm.serve.complete import complete_routes
-from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
+from deepseek_mm.serve.health import ASSETS, describe_api, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.learning import learning_routes
 from deepseek_mm.serve.methods import AllowedMethods
-from deepseek_mm.serve.metrics import Counted, Metrics
+from deepseek_mm.serve.metrics import Metrics, MetricsMiddleware
 from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.serve.openapi import describe_exactly
 from deepseek_mm.serve.past import history_routes
-from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.pictures import PictureDecoder
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.run_routes import run_routes
 from deepseek_mm.serve.saved import saved_routes
@@ -42,7 +42,7 @@ class Api:
     app: FastAPI
     assistant: Assistant
     tasks: Tasks
-    room: Room
+    room: RequestLimiter
     services: Services
 
     def start(self) -> None:
@@ -67,17 +67,19 @@ class Api:
         self.services.answers.engine.close()
 
 
-def build_api(assistant: Assistant, file: SettingsFile, *, photos: Path | None = None, room: Room | None = None) -> Api:
+def build_api(
+    assistant: Assistant, file: SettingsFile, *, photos: Path | None = None, room: RequestLimiter | None = None
+) -> Api:
     """Every route over this assistant. `photos` is what `build_services` wants; `room` is the server's."""
     config = assistant.config
-    room = room or Room(config.serve.at_once)
+    room = room or RequestLimiter(config.serve.at_once)
     metrics = Metrics(assistant, room)
     services = build_services(assistant, file, heard=metrics.batch, photos=photos)
-    pictures = Pictures(config.serve, config.parse)
+    pictures = PictureDecoder(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     doing = TaskHandlers(services, assistant, inbox)
     tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, services.answers)
-    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
+    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **describe_api())
     add_problems(app)
     for router in (
         task_routes(tasks),
@@ -97,6 +99,6 @@ def build_api(assistant: Assistant, file: SettingsFile, *, photos: Path | None =
     describe_exactly(app)
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
     app.add_middleware(Admission, room=room)
-    app.add_middleware(Counted, metrics=metrics)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(AllowedMethods)
     return Api(app=app, assistant=assistant, tasks=tasks, room=room, services=services)

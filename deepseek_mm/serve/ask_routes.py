@@ -18,7 +18,7 @@ from deepseek_mm.records import Answer
 from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.event_streams import changes_of, events
 from deepseek_mm.serve.inbox import Inbox
-from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.pictures import PictureDecoder
 from deepseek_mm.serve.problems import DECLARED, problem_in
 from deepseek_mm.serve.task_handlers import TaskHandlers, captions_of, question_of
 from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, SearchIn
@@ -33,7 +33,9 @@ Asks = Annotated[Caller, needs("ask")]
 STREAM = "text/event-stream"
 
 
-def ask_routes(services: Services, tasks: Tasks, doing: TaskHandlers, pictures: Pictures, inbox: Inbox) -> APIRouter:
+def ask_routes(
+    services: Services, tasks: Tasks, doing: TaskHandlers, pictures: PictureDecoder, inbox: Inbox
+) -> APIRouter:
     """The routes of those who wait."""
     router, answers = APIRouter(tags=["ask"], responses=DECLARED), services.answers
 

@@ -27,7 +27,7 @@ class SuggestionOut(BaseModel):
     help: Text = Field(examples=["only files of this type"])
 
 
-class PartOut(BaseModel):
+class QueryPartOut(BaseModel):
     """An operator, exact words, or what is taken away."""
 
     name: Text = Field(description='of the operator; or "exact", "away"', examples=["type"])
@@ -52,24 +52,24 @@ def complete_routes(assistant: Assistant) -> APIRouter:
             tried = (
                 [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
             )
-            return shown(tried or mentions(text, store))
+            return to_suggestions(tried or mentions(text, store))
         known = {
             "in": [name for name in store.collections() if name != LIBRARY],
             "label": [label.name for label in store.labels(LABELS)],
         }
-        return shown(suggest(text, known=known))
+        return to_suggestions(suggest(text, known=known))
 
     @router.get("/search/parts")
-    def parts(caller: Annotated[Caller, needs("ask")], text: Box = "") -> list[PartOut]:
+    def parts(caller: Annotated[Caller, needs("ask")], text: Box = "") -> list[QueryPartOut]:
         """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
         return [
-            PartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
+            QueryPartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
             for part in search_parts(text)
         ]
 
     return router
 
 
-def shown(found: list[Suggestion]) -> list[SuggestionOut]:
+def to_suggestions(found: list[Suggestion]) -> list[SuggestionOut]:
     """As JSON says them."""
     return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]

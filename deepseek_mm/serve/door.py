@@ -21,14 +21,14 @@ from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, C
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.serve.access_token import LOGIN_ID, PARAMETER, AccessToken
-from deepseek_mm.serve.bodies import Limited
+from deepseek_mm.serve.bodies import BodyLimit
 from deepseek_mm.serve.full_storage import FullStorage
 from deepseek_mm.serve.hosts import Refusal, check_host, is_foreign
 from deepseek_mm.serve.keys import Keys, needs_keys
 from deepseek_mm.serve.login import LOGIN, LOGOUT, LoginPage, login_path, onward_of
 from deepseek_mm.serve.logins import Clock, Guesses, Logins
-from deepseek_mm.serve.logs import ROUTE, Logged
-from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.logs import ROUTE, LogMiddleware
+from deepseek_mm.serve.problems import REQUEST_ID, problem_response
 from deepseek_mm.serve.proxies import is_local
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
@@ -41,7 +41,7 @@ UNKEPT = {"Cache-Control": "no-store"}
 log = logging.getLogger(__name__)
 
 
-def guarded(
+def guard_app(
     app: ASGIApp,
     config: Config,
     keys: Keys | None = None,
@@ -56,13 +56,13 @@ def guarded(
     machine is the command line of the user who started the server (`local_server`).
     """
     serve, access = config.serve, AccessToken(token) if token else None
-    inner = Limited(FullStorage(app, config.data / "page"), serve.max_body_bytes)
-    door = Door(inner, serve, keys or Keys(config.data), clock=clock, token=access)
+    inner = BodyLimit(FullStorage(app, config.data / "page"), serve.max_body_bytes)
+    door = AuthMiddleware(inner, serve, keys or Keys(config.data), clock=clock, token=access)
     door.own_token = AccessToken(own_token) if own_token else None
-    return Logged(door, serve)
+    return LogMiddleware(door, serve)
 
 
-class Door:
+class AuthMiddleware:
     """ASGI middleware that names the caller, or answers instead of the app."""
 
     def __init__(
@@ -87,12 +87,12 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            answer = self._stranger(scope) or await self._at_login(scope, receive)
+            answer = self._refuse_foreign(scope) or await self._answer_login(scope, receive)
             answer = answer or self._open_by_token(scope) or self._enter(scope)
         except DeepSeekMMError as error:  # the keys cannot be read: nobody comes in, and strangers learn no paths
             log.error("nobody can come in: %s", error)
-            answer = refused(scope, 503, "not-now", "keys cannot be checked now. The server's log says why")
-        send = _closed(send)
+            answer = refuse(scope, 503, "not-now", "keys cannot be checked now. The server's log says why")
+        send = _send_same_origin(send)
         if answer is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
@@ -101,7 +101,7 @@ class Door:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "not allowed"})
 
-    def _stranger(self, scope: Scope) -> Response | None:
+    def _refuse_foreign(self, scope: Scope) -> Response | None:
         """The refusal of what comes by a foreign name, or from a foreign page."""
         headers, method = Headers(scope=scope), scope.get("method", "GET")
         refusal = check_host(headers, self._serve, (scope.get("server") or ("",))[0])
@@ -111,9 +111,9 @@ class Door:
         if refusal is None and method == "OPTIONS" and "access-control-request-method" in headers:
             detail = "pages of other servers may not use this one (CORS). Programs may, with a key"
             refusal = Refusal(status=403, kind="foreign-page", detail=detail)
-        return refused(scope, refusal.status, refusal.kind, refusal.detail) if refusal else None
+        return refuse(scope, refusal.status, refusal.kind, refusal.detail) if refusal else None
 
-    async def _at_login(self, scope: Scope, receive: Receive) -> Response | None:
+    async def _answer_login(self, scope: Scope, receive: Receive) -> Response | None:
         if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT):
             return None
         scope[ROUTE] = scope["path"]
@@ -136,7 +136,7 @@ class Door:
         place = onward_of(quote(scope["path"]) + (f"?{rest}" if rest else ""))
         if self._token.fits(shown):
             return self._login.begin(asking, LOGIN_ID, place)
-        refusal = self._guessed(asking)
+        refusal = self._refuse_wrong_key(asking)
         return refusal if refusal.status_code == 429 else RedirectResponse(login_path(place, ""), 303, headers=UNKEPT)
 
     def _enter(self, scope: Scope) -> Response | None:
@@ -144,17 +144,17 @@ class Door:
         path = scope["path"]
         if path in OPEN:
             return None
-        who = self._who(HTTPConnection(scope))
+        who = self._find_caller(HTTPConnection(scope))
         if isinstance(who, Response):
             return who
         if "page" not in who.rights and is_below(path, ("/", *self._page)):
-            return refused(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
+            return refuse(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
         if FETCHES.search(path):
-            return refused(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
+            return refuse(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
         scope[SCOPE] = who
         return None
 
-    def _who(self, asking: HTTPConnection) -> Caller | Response:
+    def _find_caller(self, asking: HTTPConnection) -> Caller | Response:
         scheme, _, shown = asking.headers.get("authorization", "").partition(" ")
         if self.own_token is not None and self.own_token.fits(shown.strip()) and is_local(asking):
             return COMMAND_LINE
@@ -164,8 +164,8 @@ class Door:
         if self._is_free(asking, shown.strip()):
             return LOCAL
         if scheme:
-            return self._guessed(asking)
-        return self._login.who(asking) or self._unknown(asking)
+            return self._refuse_wrong_key(asking)
+        return self._login.who(asking) or self._ask_for_key(asking)
 
     def _is_free(self, asking: HTTPConnection, shown: str) -> bool:
         """Whether somebody of this machine needs no key, and shows the access token where there is one.
@@ -175,29 +175,29 @@ class Door:
         free = not needs_keys(self._serve) and is_local(asking)
         return free and (self._token is None or self._token.fits(shown))
 
-    def _guessed(self, asking: HTTPConnection) -> Response:
+    def _refuse_wrong_key(self, asking: HTTPConnection) -> Response:
         """A wrong key. Right ones were let in before: who guesses at the same address cannot shut others out."""
         address = asking.client.host if asking.client else ""
         wait_s = self._guesses.wait_s(address)
         if wait_s:
             detail = f"too many wrong keys came from here. Wait {wait_s} s, and check the key"
-            return refused(asking.scope, 429, "busy", detail, **{"Retry-After": str(wait_s)})
+            return refuse(asking.scope, 429, "busy", detail, **{"Retry-After": str(wait_s)})
         self._guesses.count(address)
-        return self._needs_key(asking, "this key is not known")
+        return self._refuse_without_key(asking, "this key is not known")
 
-    def _unknown(self, asking: HTTPConnection) -> Response:
+    def _ask_for_key(self, asking: HTTPConnection) -> Response:
         """A browser is shown the login, a program is told what to send."""
         path, scope = asking.url.path, asking.scope
         wants_page = path == "/" or "text/html" in asking.headers.get("accept", "")
         if wants_page and scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
             return RedirectResponse(login_path(path, asking.url.query), 303, headers=UNKEPT)
-        return self._needs_key(asking, "a key is needed")
+        return self._refuse_without_key(asking, "a key is needed")
 
-    def _needs_key(self, asking: HTTPConnection, what: str) -> Response:
+    def _refuse_without_key(self, asking: HTTPConnection, what: str) -> Response:
         detail = f"{what}. Send the header Authorization: Bearer KEY; a key is made with: {MAKE}"
         if self._token is not None:
             detail += ". On this machine: Bearer TOKEN, as it stands in the address that the server printed"
-        return refused(asking.scope, 401, "unauthorised", detail, **{"WWW-Authenticate": "Bearer"})
+        return refuse(asking.scope, 401, "unauthorised", detail, **{"WWW-Authenticate": "Bearer"})
 
 
 def is_below(path: str, places: Sequence[str]) -> bool:
@@ -212,20 +212,20 @@ def split_query(query: str) -> tuple[str | None, str]:
     return shown, urlencode([pair for pair in pairs if pair[0] != PARAMETER])
 
 
-def refused(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> Response:
+def refuse(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> Response:
     """A problem, that nobody keeps."""
     headers["Cache-Control"] = "no-store"
-    return response(status, kind, detail, path=scope["path"], request_id=scope.get(REQUEST_ID, ""), **headers)
+    return problem_response(status, kind, detail, path=scope["path"], request_id=scope.get(REQUEST_ID, ""), **headers)
 
 
-def _closed(send: Send) -> Send:
+def _send_same_origin(send: Send) -> Send:
     """Nothing is for pages of others: no answer says that it is, and browsers are told that it is not."""
 
-    async def closed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [row for row in message["headers"] if not row[0].lower().startswith(SHUT)]
             headers = MutableHeaders(scope=message)
             headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         await send(message)
 
-    return closed
+    return send_with_headers

@@ -18,7 +18,7 @@ Me = Annotated[Caller, needs("ask")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class FeedbackEndpoints:
     """Keeps feedback with the turns."""
 
     services: Services
@@ -27,7 +27,7 @@ class Judged:
         """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
         every = self.services.history.list_feedback(caller)
         items = [TurnOut.of(turn) for turn in every[page.offset : page.offset + page.limit]]
-        return Page[TurnOut](**page.page(items, len(every)))
+        return Page[TurnOut](**page.to_page(items, len(every)))
 
     def rate(self, turn: Number, asked: RatingIn, caller: Me) -> RatingIn:
         """Thumb up or down, in place of the one before."""
@@ -49,7 +49,7 @@ class Judged:
 
 def feedback_routes(services: Services) -> APIRouter:
     """/feedback."""
-    judged, router = Judged(services=services), APIRouter()
+    judged, router = FeedbackEndpoints(services=services), APIRouter()
     router.get("/feedback")(judged.feedback)
     router.put("/feedback/{turn}")(judged.rate)
     router.put("/feedback/{turn}/answer")(judged.put_right)

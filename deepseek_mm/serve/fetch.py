@@ -34,7 +34,7 @@ Connect = Callable[[str, int, float], httpcore.NetworkStream]  # an IP address, 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class FetchTarget:
     """An address that has been looked at, not yet resolved."""
 
     url: str
@@ -44,7 +44,7 @@ class Target:
     path: str  # with its query
 
     @property
-    def shown(self) -> str:
+    def origin(self) -> str:
         """For a message: where, not what."""
         return f"{self.scheme}://{self.host}"[:SHOWN_CHARS]
 
@@ -83,15 +83,15 @@ class Fetcher:
         """What lies at the address. Forbidden, TooLarge, BadPicture or BadFile says why it was not fetched."""
         until_s = time.monotonic() + self._serve.fetch_s
         for _ in range(MOST_REDIRECTS + 1):
-            target = target_of(url)
+            target = parse_target(url)
             data, url = self._once(target, until_s)
             if data is not None:
                 return data
-        raise BadFile(f"{target.shown} leads on more than {MOST_REDIRECTS} times. Name the picture's last address")
+        raise BadFile(f"{target.origin} leads on more than {MOST_REDIRECTS} times. Name the picture's last address")
 
-    def _once(self, target: Target, until_s: float) -> tuple[bytes | None, str]:
+    def _once(self, target: FetchTarget, until_s: float) -> tuple[bytes | None, str]:
         """The picture, or where it says that the picture is."""
-        backend = Pinned(target, self._addresses(target, until_s), self._connect, until_s)
+        backend = PinnedBackend(target, self._addresses(target, until_s), self._connect, until_s)
         try:
             with (
                 httpcore.ConnectionPool(self._tls, max_connections=1, network_backend=backend) as pool,
@@ -104,33 +104,33 @@ class Fetcher:
         except DeepSeekMMError:
             raise
         except (httpcore.TimeoutException, TimeoutError) as error:
-            raise late(target, self._serve.fetch_s) from error
+            raise deadline_error(target, self._serve.fetch_s) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
-            raise BadFile(f"{target.shown} did not answer as it should ({type(error).__name__}). Check it") from error
+            raise BadFile(f"{target.origin} did not answer as it should ({type(error).__name__}). Check it") from error
 
-    def _addresses(self, target: Target, until_s: float) -> Sequence[str]:
+    def _addresses(self, target: FetchTarget, until_s: float) -> Sequence[str]:
         """Its addresses, all of them public."""
-        found = in_time(lambda: self._resolve(target.host, target.port), target, until_s, self._serve.fetch_s)
+        found = resolve_in_time(lambda: self._resolve(target.host, target.port), target, until_s, self._serve.fetch_s)
         if not found or not all(is_public(address.partition("%")[0]) for address in found):
             raise Forbidden(
-                f"{target.shown} does not lead to a public address only, and pictures are fetched from no other. "
+                f"{target.origin} does not lead to a public address only, and pictures are fetched from no other. "
                 "Send the picture itself instead"
             )
         return found
 
-    def _check(self, response: httpcore.Response, target: Target) -> None:
+    def _check(self, response: httpcore.Response, target: FetchTarget) -> None:
         kind, coding = _header(response, "content-type"), _header(response, "content-encoding")
         length, most = _header(response, "content-length"), self._serve.fetch_bytes
         if response.status != 200:
-            raise BadFile(f"{target.shown} answers with status {response.status}. Open it in a browser to see why")
+            raise BadFile(f"{target.origin} answers with status {response.status}. Open it in a browser to see why")
         if not kind.lower().startswith("image/"):
-            raise BadPicture(f"{target.shown} sends {kind[:40]!r}, no picture. Name the address of the picture itself")
+            raise BadPicture(f"{target.origin} sends {kind[:40]!r}, no picture. Name the address of the picture itself")
         if coding.lower() not in ("", "identity"):
-            raise BadPicture(f"{target.shown} sends it packed ({coding[:20]!r}), unasked. Send the picture itself")
+            raise BadPicture(f"{target.origin} sends it packed ({coding[:20]!r}), unasked. Send the picture itself")
         if length.isdecimal() and int(length[:20]) > most:
             raise too_large(target, most)
 
-    def _read(self, parts: Iterable[bytes], target: Target) -> bytes:
+    def _read(self, parts: Iterable[bytes], target: FetchTarget) -> bytes:
         data = bytearray()
         for part in parts:
             data += part
@@ -139,10 +139,10 @@ class Fetcher:
         return bytes(data)
 
 
-class Pinned(httpcore.NetworkBackend):
+class PinnedBackend(httpcore.NetworkBackend):
     """Connects to addresses that were checked, whatever name is asked for, and until the deadline only."""
 
-    def __init__(self, target: Target, addresses: Sequence[str], connect: Connect, until_s: float) -> None:
+    def __init__(self, target: FetchTarget, addresses: Sequence[str], connect: Connect, until_s: float) -> None:
         self._target, self._addresses, self._connect, self._until_s = target, addresses, connect, until_s
 
     def connect_tcp(
@@ -163,10 +163,10 @@ class Pinned(httpcore.NetworkBackend):
         return self._to(self._addresses[-1], port)
 
     def _to(self, address: str, port: int) -> httpcore.NetworkStream:
-        return Deadlined(self._connect(address, port, left_s(self._until_s)), self._until_s)
+        return DeadlineStream(self._connect(address, port, seconds_left(self._until_s)), self._until_s)
 
 
-class Deadlined(httpcore.NetworkStream):
+class DeadlineStream(httpcore.NetworkStream):
     """A connection whose every wait ends at the same moment."""
 
     def __init__(self, stream: httpcore.NetworkStream, until_s: float) -> None:
@@ -174,11 +174,11 @@ class Deadlined(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What has come, at most so much."""
-        return self._stream.read(max_bytes, left_s(self._until_s))
+        return self._stream.read(max_bytes, seconds_left(self._until_s))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send it."""
-        self._stream.write(buffer, left_s(self._until_s))
+        self._stream.write(buffer, seconds_left(self._until_s))
 
     def close(self) -> None:
         """Hang up."""
@@ -188,14 +188,16 @@ class Deadlined(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """The same, encrypted, with the certificate checked against the name."""
-        return Deadlined(self._stream.start_tls(ssl_context, server_hostname, left_s(self._until_s)), self._until_s)
+        return DeadlineStream(
+            self._stream.start_tls(ssl_context, server_hostname, seconds_left(self._until_s)), self._until_s
+        )
 
     def get_extra_info(self, info: str) -> Any:
         """As the connection says."""
         return self._stream.get_extra_info(info)
 
 
-def target_of(url: str) -> Target:
+def parse_target(url: str) -> FetchTarget:
     """The address in its parts. Forbidden if it is not plain http or https at its usual port."""
     try:
         parts = urlsplit(url)
@@ -209,10 +211,12 @@ def target_of(url: str) -> Target:
     if port != PORTS[parts.scheme]:
         raise Forbidden(f"{parts.scheme}://{host}:{port} is not at port {PORTS[parts.scheme]}, and no other is used")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(url=url, scheme=parts.scheme, host=host, port=port, path=path)
+    return FetchTarget(url=url, scheme=parts.scheme, host=host, port=port, path=path)
 
 
-def in_time(resolve: Callable[[], Sequence[str]], target: Target, until_s: float, limit_s: float) -> Sequence[str]:
+def resolve_in_time(
+    resolve: Callable[[], Sequence[str]], target: FetchTarget, until_s: float, limit_s: float
+) -> Sequence[str]:
     """The addresses of a name. The system's resolver knows no deadline, so it runs in a thread that is left behind."""
     said: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
 
@@ -224,15 +228,15 @@ def in_time(resolve: Callable[[], Sequence[str]], target: Target, until_s: float
 
     threading.Thread(target=ask, name="resolve", daemon=True).start()
     try:
-        found = said.get(timeout=left_s(until_s))
+        found = said.get(timeout=seconds_left(until_s))
     except (queue.Empty, httpcore.ReadTimeout) as error:
-        raise late(target, limit_s) from error
+        raise deadline_error(target, limit_s) from error
     if not found:
-        raise BadFile(f"{target.shown} is not known: no such name. Check how it is spelled")
+        raise BadFile(f"{target.origin} is not known: no such name. Check how it is spelled")
     return found
 
 
-def left_s(until_s: float) -> float:
+def seconds_left(until_s: float) -> float:
     """Seconds until the deadline. httpcore.ReadTimeout if it has passed."""
     left = until_s - time.monotonic()
     if left <= 0:
@@ -240,23 +244,23 @@ def left_s(until_s: float) -> float:
     return left
 
 
-def late(target: Target, limit_s: float) -> BadFile:
+def deadline_error(target: FetchTarget, limit_s: float) -> BadFile:
     """It took too long."""
-    return BadFile(f"{target.shown} took longer than serve.fetch_s allows, {limit_s:g} s. Send the picture itself")
+    return BadFile(f"{target.origin} took longer than serve.fetch_s allows, {limit_s:g} s. Send the picture itself")
 
 
-def too_large(target: Target, most: int) -> TooLarge:
+def too_large(target: FetchTarget, most: int) -> TooLarge:
     """It has too many bytes."""
-    return TooLarge(f"{target.shown} sends more than serve.fetch_bytes allows, {most:,}. Send a smaller picture")
+    return TooLarge(f"{target.origin} sends more than serve.fetch_bytes allows, {most:,}. Send a smaller picture")
 
 
-def _url(target: Target) -> httpcore.URL:
+def _url(target: FetchTarget) -> httpcore.URL:
     return httpcore.URL(
         scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
     )
 
 
-def _headers(target: Target) -> list[tuple[str, str]]:
+def _headers(target: FetchTarget) -> list[tuple[str, str]]:
     return [("Host", f"[{target.host}]" if ":" in target.host else target.host), *HEADERS, ("Connection", "close")]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.errors import STORAGE_FULL, is_storage_full
-from deepseek_mm.serve.problems import FULL, REQUEST_ID, response
+from deepseek_mm.serve.problems import FULL, REQUEST_ID, problem_response
 
 FAULT = 500
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class FullStorage:
             remove_drafts(self._drafts)
             log.error("the disk is full: %s", type(error).__name__)
             number = str(scope.get(REQUEST_ID, ""))
-            await response(*FULL, STORAGE_FULL, path=scope["path"], request_id=number)(scope, receive, send)
+            await problem_response(*FULL, STORAGE_FULL, path=scope["path"], request_id=number)(scope, receive, send)
         else:
             await send_all(held, send)
 

@@ -12,7 +12,7 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.encoders.packaged import package_folder
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
-from deepseek_mm.serve.plans import PlanOut, plan_of
+from deepseek_mm.serve.plans import PlanOut, describe_plan
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.who import needs
@@ -41,7 +41,7 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
             status="ok",
             tasks={state: number for state, number in tasks.counts().items()},
             about=assistant.about(),
-            plan=plan_of(assistant),
+            plan=describe_plan(assistant),
         )
 
     @router.get("/health/live")
@@ -55,8 +55,8 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         assistant.store.counts()
         return {"status": "ok"}
 
-    @router.get("/metrics", response_class=Response)
-    def metered(caller: Annotated[Caller, needs("settings")]) -> Response:
+    @router.get("/metrics", name="metered", response_class=Response)
+    def read_metrics(caller: Annotated[Caller, needs("settings")]) -> Response:
         """For Prometheus."""
         return Response(metrics.text(tasks), media_type=FORMAT)
 
@@ -78,7 +78,7 @@ def swagger_ui() -> Path:
     return package_folder("fastapi_offline", distribution="fastapi-offline", needed_for="/docs") / "static"
 
 
-def described() -> dict[str, Any]:
+def describe_api() -> dict[str, Any]:
     """What the OpenAPI document begins with."""
     return {
         "title": "DeepSeek-MM",

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.ages import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.serve.pictures import Taken
+from deepseek_mm.serve.pictures import DecodedPicture
 from deepseek_mm.storage.files import atomic_write
 
 FOLDER = "inbox"
@@ -25,7 +25,7 @@ class Inbox:
     def __init__(self, data: Path, *, max_pixels: int, ages: Ages | None = None) -> None:
         self.folder, self._max_pixels, self._ages = data / FOLDER, max_pixels, ages or Ages()
 
-    def keep(self, taken: Taken) -> str:
+    def keep(self, taken: DecodedPicture) -> str:
         """Write the picture down: the name that it is found by."""
         name = hashlib.sha256(taken.data).hexdigest() + taken.ending
         if not (self.folder / name).exists():

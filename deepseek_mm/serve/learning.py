@@ -120,7 +120,7 @@ class KeptOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taught:
+class LearningEndpoints:
     """Trains, tells, accepts."""
 
     services: Services
@@ -163,7 +163,7 @@ class Taught:
 
 def learning_routes(services: Services) -> APIRouter:
     """The routes."""
-    taught, router = Taught(services=services), APIRouter(tags=["learning"], responses=DECLARED)
+    taught, router = LearningEndpoints(services=services), APIRouter(tags=["learning"], responses=DECLARED)
     router.get("/learning")(taught.state)
     router.post("/learning/train", status_code=202)(taught.train)
     router.get("/learning/versions/{number}")(taught.version)

@@ -38,7 +38,7 @@ STYLE = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class LoginTexts:
     """The form in one language."""
 
     language: str
@@ -52,7 +52,7 @@ class Words:
     leave: str
 
 
-ENGLISH = Words(
+ENGLISH = LoginTexts(
     language="en",
     key="Key",
     go="Log in",
@@ -63,7 +63,7 @@ ENGLISH = Words(
     inside="You are logged in with the key {name}.",
     leave="Log out",
 )
-CHINESE = Words(
+CHINESE = LoginTexts(
     language="zh",
     key="密钥",
     go="登录",
@@ -103,14 +103,14 @@ class LoginPage:
         return self._show(request) if request.method in ("GET", "HEAD") else _not_so("GET, HEAD, POST")
 
     def _show(self, request: Request) -> Response:
-        words, onward = words_for(request), onward_of(request.query_params.get("next", ""))
+        words, onward = choose_texts(request), onward_of(request.query_params.get("next", ""))
         if (who := self.who(request)) is not None:
             said = words.inside.format(name=who.name)
             return page(words, f'<p>{escape(said)}</p><form method="post" action="{LOGOUT}">', words.leave)
         return form(words, onward)
 
     async def _enter(self, request: Request) -> Response:
-        words, address = words_for(request), address_of(request)
+        words, address = choose_texts(request), address_of(request)
         wait_s = self._guesses.wait_s(address)
         sent = await sent_form(request)
         onward = onward_of(sent.get("next", ""))
@@ -185,14 +185,14 @@ async def sent_form(request: Request) -> dict[str, str]:
         return {}
 
 
-def words_for(request: Request) -> Words:
+def choose_texts(request: Request) -> LoginTexts:
     """The language that was chosen on the page, or the first one that the browser asks for."""
     asked = request.cookies.get("language", "") or request.headers.get("accept-language", "")
     return CHINESE if asked.strip().lower().startswith("zh") else ENGLISH
 
 
 def form(
-    words: Words, onward: str, wrong: str = "", status: int = 200, headers: dict[str, str] | None = None
+    words: LoginTexts, onward: str, wrong: str = "", status: int = 200, headers: dict[str, str] | None = None
 ) -> HTMLResponse:
     """The form, with what was wrong."""
     said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
@@ -206,7 +206,13 @@ def form(
 
 
 def page(
-    words: Words, body: str, button: str, foot: str = "", *, status: int = 200, headers: dict[str, str] | None = None
+    words: LoginTexts,
+    body: str,
+    button: str,
+    foot: str = "",
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> HTMLResponse:
     """A page around a form that `body` opens."""
     html = (

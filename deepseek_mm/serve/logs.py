@@ -59,22 +59,22 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = told(record.exc_info[1], content=self._content)
+            line["exception"] = describe_exception(record.exc_info[1], content=self._content)
         return SECRET.sub("***", json.dumps(line, ensure_ascii=True, default=str))
 
 
-def told(error: BaseException, *, content: bool) -> str:
+def describe_exception(error: BaseException, *, content: bool) -> str:
     """Kind and places of an exception, and with `content` its sentence; causes first."""
     if content:
         return "".join(traceback.format_exception(error))
     cause = error.__cause__ or error.__context__
-    before = f"{told(cause, content=False)} -> " if cause is not None else ""
+    before = f"{describe_exception(cause, content=False)} -> " if cause is not None else ""
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     return f"{before}{type(error).__name__} at {' '.join(places) or 'no place'}"
 
 
 @contextmanager
-def set_up(config: Config) -> Iterator[Path]:
+def configure_logging(config: Config) -> Iterator[Path]:
     """Write the log to DATA/log/server.log until the end of the block. LibraryError if that cannot be."""
     path = config.data / FILE
     try:
@@ -98,7 +98,7 @@ def set_up(config: Config) -> Iterator[Path]:
         handler.close()
 
 
-class Logged:
+class LogMiddleware:
     """ASGI middleware: a number for each request, and a line when it has ended."""
 
     def __init__(self, app: ASGIApp, serve: ServeConfig) -> None:

@@ -10,13 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.lm.generator import CountingGenerator
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.admission import Room
+from deepseek_mm.serve.admission import RequestLimiter
 from deepseek_mm.serve.tasks import Tasks
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
-class Language(Collector):
+class LanguageModelCollector(Collector):
     """What the language model of this machine did, and its memory; nothing where another one counts for itself."""
 
     def __init__(self, assistant: Assistant) -> None:
@@ -45,10 +45,10 @@ class Language(Collector):
 class Metrics:
     """One registry for each app: nothing is counted in globals."""
 
-    def __init__(self, assistant: Assistant, room: Room) -> None:
+    def __init__(self, assistant: Assistant, room: RequestLimiter) -> None:
         self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
-        self.registry.register(Language(assistant))
+        self.registry.register(LanguageModelCollector(assistant))
         self.requests = Counter(
             "requests", "answered", ["method", "route", "status"], namespace="deepseek_mm", registry=self.registry
         )
@@ -82,7 +82,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Counted:
+class MetricsMiddleware:
     """ASGI middleware: every request is counted under its route's template."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -94,14 +94,14 @@ class Counted:
             return await self.app(scope, receive, send)
         began, status = time.perf_counter(), "500"
 
-        async def noted(message: Message) -> None:
+        async def send_noting_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
             await send(message)
 
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, send_noting_status)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.requests.labels(scope["method"], route, status).inc()

@@ -25,25 +25,25 @@ class Page(BaseModel, Generic[Item]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
+class PageRange:
     """Which part of a list is wanted."""
 
     offset: int
     limit: int
 
-    def page(self, items: list[Any], total: int) -> dict[str, Any]:
+    def to_page(self, items: list[Any], total: int) -> dict[str, Any]:
         """The fields of a Page; `items` are those of this part."""
         end = self.offset + len(items)
         after = end if items and end < total else None
         return {"items": items, "total": total, "offset": self.offset, "next_offset": after}
 
 
-def cut(
+def read_page_range(
     offset: Annotated[int, Query(ge=0, le=FAR, description="how many to skip")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST, description="how many to give")] = 50,
-) -> Cut:
+) -> PageRange:
     """From the query."""
-    return Cut(offset=offset, limit=limit)
+    return PageRange(offset=offset, limit=limit)
 
 
 class SearchFilterIn(BaseModel):
@@ -58,10 +58,10 @@ class SearchFilterIn(BaseModel):
     folder: Typed = Field(default="", max_length=4096, description="absolute; files below it")
 
 
-def where(asked: Annotated[SearchFilterIn, Query()]) -> Filter:
+def read_filter(asked: Annotated[SearchFilterIn, Query()]) -> Filter:
     """From the query. BadQuestion names what cannot be understood."""
     return SearchFilter.of(asked.model_dump()).where()
 
 
-Paged = Annotated[Cut, Depends(cut)]
-Where = Annotated[Filter, Depends(where)]
+Paged = Annotated[PageRange, Depends(read_page_range)]
+Where = Annotated[Filter, Depends(read_filter)]

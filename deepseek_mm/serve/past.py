@@ -13,7 +13,7 @@ from deepseek_mm.serve.feedback import feedback_routes
 from deepseek_mm.serve.paging import Page, Paged
 from deepseek_mm.serve.past_files import file_routes
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.shelf_pictures import JPEG, Drawn, Px
+from deepseek_mm.serve.shelf_pictures import JPEG, PictureEndpoints, Px
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, Typed, WorkedOut
 from deepseek_mm.serve.wire_past import BranchIn, ChangeIn, ConversationOut, ProgramIn, TurnOut, TurnsOut, uploads
@@ -28,12 +28,12 @@ Last = Annotated[int, Query(ge=1, le=200, description="how many turns, the newes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remembered:
+class ConversationEndpoints:
     """Reads and changes conversations."""
 
     services: Services
     data: Path  # the library's folder
-    drawn: Drawn
+    drawn: PictureEndpoints
 
     @property
     def history(self) -> HistoryService:
@@ -44,7 +44,7 @@ class Remembered:
         """Pinned ones first, then newest first; those with certain words, or all."""
         found = self.history.list_conversations(caller, limit=page.limit, offset=page.offset, text=text)
         total = self.history.count_conversations(caller, text)
-        return Page[ConversationOut](**page.page([ConversationOut.of(each) for each in found], total))
+        return Page[ConversationOut](**page.to_page([ConversationOut.of(each) for each in found], total))
 
     def conversation(self, conversation: Number, caller: Me) -> ConversationOut:
         """One of them."""
@@ -110,8 +110,8 @@ class Remembered:
 
 def history_routes(services: Services, assistant: Assistant) -> APIRouter:
     """/history and /feedback."""
-    drawn = Drawn(services=services, assistant=assistant)
-    past = Remembered(services=services, data=assistant.config.data, drawn=drawn)
+    drawn = PictureEndpoints(services=services, assistant=assistant)
+    past = ConversationEndpoints(services=services, data=assistant.config.data, drawn=drawn)
     router = APIRouter(tags=["history"], responses=DECLARED)
     one = "/history/{conversation}"
     router.include_router(file_routes(services))

@@ -20,7 +20,7 @@ from deepseek_mm.sharing.nouns import MEDIA_TYPES
 from deepseek_mm.sharing.parcel import Parcel
 
 Me = Annotated[Caller, needs("ask")]
-Packed = Annotated[UploadFile, File(description="that an export as JSON gave")]
+ExportFile = Annotated[UploadFile, File(description="that an export as JSON gave")]
 
 
 class ExportOut(BaseModel):
@@ -40,7 +40,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shared:
+class ConversationFileEndpoints:
     """The door that files go through."""
 
     services: Services
@@ -57,7 +57,7 @@ class Shared:
         exported = self.services.history.export(caller, conversation, kind, language=language, places=places)
         return download(exported.data, exported.name, exported.media_type)
 
-    def take_in(self, file: Packed, caller: Me) -> ConversationOut:
+    def take_in(self, file: ExportFile, caller: Me) -> ConversationOut:
         """A conversation out of a file, as the caller's own."""
         if (file.size or 0) > MAX_BYTES:
             raise TooLarge(f"the file has {file.size:,} bytes, and at most {MAX_BYTES:,} are read. Share a shorter one")
@@ -67,7 +67,7 @@ class Shared:
 
 def file_routes(services: Services) -> APIRouter:
     """Out and in."""
-    shared, router = Shared(services=services), APIRouter()
+    shared, router = ConversationFileEndpoints(services=services), APIRouter()
     router.get("/history/{conversation}/export", responses=FILES, response_class=Response)(shared.export)
     router.post("/history/import", status_code=201)(shared.take_in)
     return router

@@ -26,7 +26,7 @@ MOST = 64  # pictures of one request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taken:
+class DecodedPicture:
     """A picture that came, and can be read."""
 
     data: bytes
@@ -34,7 +34,7 @@ class Taken:
     image: Image  # upright RGB
 
 
-class Pictures:
+class PictureDecoder:
     """Opens what a caller names as a picture."""
 
     def __init__(self, serve: ServeConfig, parse: ParseConfig, *, fetch: Callable[[str], bytes] | None = None) -> None:
@@ -46,11 +46,11 @@ class Pictures:
         """Upright RGB. Raises what `take` raises."""
         return self.take(url).image
 
-    def take(self, url: str) -> Taken:
+    def take(self, url: str) -> DecodedPicture:
         """The picture. Forbidden, TooLarge, BadPicture or BadFile says why not, and what to send instead."""
         scheme = url[:HEAD_CHARS].partition(":")[0].strip().lower()
         if scheme == "data":
-            return self._read(self._decoded(url), "the picture")
+            return self._read(self._decode(url), "the picture")
         if scheme not in ("http", "https"):
             raise Forbidden(
                 f"{url[:SHOWN_CHARS]!r} is no picture that a request can bring. "
@@ -63,13 +63,13 @@ class Pictures:
             )
         return self._read(self._fetch(url), "the fetched picture")
 
-    def take_many(self, urls: Sequence[str]) -> list[Taken]:
+    def take_many(self, urls: Sequence[str]) -> list[DecodedPicture]:
         """In order. BadQuestion if there are too many."""
         if len(urls) > MOST:
             raise BadQuestion(f"the request names {len(urls)} pictures, and {MOST} are taken. Send fewer at a time")
         return [self.take(url) for url in urls]
 
-    def _decoded(self, url: str) -> bytes:
+    def _decode(self, url: str) -> bytes:
         head = DATA.match(url[:HEAD_CHARS])
         if head is None:
             raise BadPicture(f"{url[:SHOWN_CHARS]!r} is no picture in base64. Send data:image/jpeg;base64,...")
@@ -81,11 +81,11 @@ class Pictures:
         except (binascii.Error, ValueError) as error:
             raise BadPicture(f"the picture's base64 is damaged: {error}. Encode it again") from error
 
-    def _read(self, data: bytes, name: str) -> Taken:
+    def _read(self, data: bytes, name: str) -> DecodedPicture:
         form = format_of(data, "")
         if form is None or form.kind != "photo":
             raise no_picture(name, data)
         file = File(path=name, data=data, digest="", size_bytes=len(data), modified_ns=0, format=form)
         (image,) = (piece.image for piece in parse_file(file, self._parse).pieces)
         assert image is not None, "a photo's one piece is its picture"
-        return Taken(data=data, ending=form.endings[0], image=image)
+        return DecodedPicture(data=data, ending=form.endings[0], image=image)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from deepseek_mm.rag.assistant import Assistant
 
 
-class StepOut(BaseModel):
+class PlanStepOut(BaseModel):
     """A step of the dial; numbers are null until `plan --dial` was run on this machine."""
 
     name: str = Field(examples=["balanced"])
@@ -29,13 +29,13 @@ class PlanOut(BaseModel):
     measured: bool = Field(description="by plan --calibrate on this machine, not only known of such machines")
     reason: str
     fell_back: list[str] = Field(description="what was wished for, why it is not so, and what would help")
-    steps: list[StepOut]
+    steps: list[PlanStepOut]
 
 
-def plan_of(assistant: Assistant) -> PlanOut | None:
+def describe_plan(assistant: Assistant) -> PlanOut | None:
     """None where nothing was planned: parts that a caller joined."""
     planned = assistant.planned
     if planned is None:
         return None
-    steps = [StepOut(**asdict(step)) for step in planned.settings()]
+    steps = [PlanStepOut(**asdict(step)) for step in planned.settings()]
     return PlanOut(**asdict(planned.plan), steps=steps)

@@ -36,7 +36,7 @@ from deepseek_mm.errors import (
     Unauthorised,
     is_storage_full,
 )
-from deepseek_mm.serve.openai.errors import PREFIX, NoModel, Refused, error_body, status_of
+from deepseek_mm.serve.openai.errors import PREFIX, NoModel, UnsupportedRequest, error_body, status_of
 from deepseek_mm.storage.errors import IndexProblem
 
 MEDIA_TYPE = "application/problem+json"
@@ -56,7 +56,7 @@ STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fit
     (ConfigError, 422, "bad-setting"),
     (MissingPackage, 501, "missing-package"),
     (ServerError, 502, "model-server"),
-    (Refused, 422, "refused"),
+    (UnsupportedRequest, 422, "refused"),
     (NoModel, 404, "no-model"),
     (DeepSeekMMError, 503, "not-now"),
     (IndexProblem, 503, "index"),
@@ -103,12 +103,12 @@ def problem_in(error: Exception) -> Exception:
 
 def add_problems(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
-    app.add_exception_handler(DeepSeekMMError, _known)
-    app.add_exception_handler(IndexProblem, _known)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _left)
-    app.add_exception_handler(Exception, _unknown)
+    app.add_exception_handler(DeepSeekMMError, _answer_known)
+    app.add_exception_handler(IndexProblem, _answer_known)
+    app.add_exception_handler(RequestValidationError, _answer_malformed)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(ClientDisconnect, _answer_left)
+    app.add_exception_handler(Exception, _answer_unknown)
 
 
 def problem_of(error: Exception) -> tuple[int, str]:
@@ -118,15 +118,15 @@ def problem_of(error: Exception) -> tuple[int, str]:
     return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))
 
 
-def answer(
+def answer_problem(
     request: Request, status: int, kind: str, detail: str, *, param: str | None = None, **headers: str
 ) -> JSONResponse:
     """The problem as a response."""
     number = request.scope.get(REQUEST_ID, "")
-    return response(status, kind, detail, path=request.url.path, request_id=number, param=param, **headers)
+    return problem_response(status, kind, detail, path=request.url.path, request_id=number, param=param, **headers)
 
 
-def response(
+def problem_response(
     status: int, kind: str, detail: str, *, path: str, request_id: str = "", param: str | None = None, **headers: str
 ) -> JSONResponse:
     """The same for those who have no Request, such as the door. Below /v1 it is an error as OpenAI's clients read it,
@@ -146,31 +146,31 @@ def response(
     return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
-def _known(request: Request, error: Exception) -> JSONResponse:
+def _answer_known(request: Request, error: Exception) -> JSONResponse:
     status, kind = problem_of(error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     code, param = getattr(error, "code", None), getattr(error, "param", None)  # of those who speak OpenAI
-    return answer(request, status, code or kind, str(error), param=param, **headers)
+    return answer_problem(request, status, code or kind, str(error), param=param, **headers)
 
 
-def _malformed(request: Request, error: Exception) -> JSONResponse:
+def _answer_malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
     param = str(error.errors()[0]["loc"][1]) if len(error.errors()[0]["loc"]) > 1 else None
-    return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs", param=param)
+    return answer_problem(request, 422, "malformed", f"{where}. What is expected stands at /docs", param=param)
 
 
-def _http(request: Request, error: Exception) -> Response:
+def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if has_left(error):  # FastAPI takes it for a body that it cannot read
-        return _left(request, error)
+        return _answer_left(request, error)
     if is_storage_full(error):  # FastAPI takes it for a body that it cannot read
-        return answer(request, *FULL, STORAGE_FULL)
+        return answer_problem(request, *FULL, STORAGE_FULL)
     detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
     told = detail or f"{error.detail}. What is expected stands at /docs"
-    return answer(request, error.status_code, "http", told, **(error.headers or {}))
+    return answer_problem(request, error.status_code, "http", told, **(error.headers or {}))
 
 
 def has_left(error: BaseException | None) -> bool:
@@ -180,16 +180,16 @@ def has_left(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _left(request: Request, error: Exception) -> Response:
+def _answer_left(request: Request, error: Exception) -> Response:
     return Response(status_code=LEFT)
 
 
-def _unknown(request: Request, error: Exception) -> Response:
+def _answer_unknown(request: Request, error: Exception) -> Response:
     if has_left(error):  # a mounted app has begun its own answer to it
-        return _left(request, error)
+        return _answer_left(request, error)
     number = request.scope.get(REQUEST_ID, "")
     log.error("request %s (%s) broke", number, request.url.path, exc_info=error)
     detail = (
         f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
     )
-    return answer(request, 500, "fault", detail)
+    return answer_problem(request, 500, "fault", detail)

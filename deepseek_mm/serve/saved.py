@@ -43,12 +43,12 @@ class SavedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeping:
+class SavedSearchEndpoints:
     """Keeps searches."""
 
     services: Services
 
-    def listed(self, caller: Me) -> list[SavedOut]:
+    def list_searches(self, caller: Me) -> list[SavedOut]:
         """The caller's, by name."""
         return [SavedOut.of(each) for each in self.services.history.list_searches(caller)]
 
@@ -64,8 +64,8 @@ class Keeping:
 
 def saved_routes(services: Services) -> APIRouter:
     """/search/saved."""
-    keeping, router = Keeping(services=services), APIRouter(tags=["ask"], responses=DECLARED)
-    router.get("/search/saved")(keeping.listed)
+    keeping, router = SavedSearchEndpoints(services=services), APIRouter(tags=["ask"], responses=DECLARED)
+    router.get("/search/saved", name="listed")(keeping.list_searches)
     router.post("/search/saved", status_code=201)(keeping.save)
     router.delete("/search/saved/{saved}", status_code=204)(keeping.forget)
     return router

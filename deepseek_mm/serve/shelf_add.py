@@ -52,7 +52,7 @@ class WatchedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Added:
+class AddEndpoints:
     """Begins what takes files in."""
 
     services: Services
@@ -74,7 +74,7 @@ class Added:
         with TemporaryDirectory(
             prefix=f"upload-{os.getpid()}-", dir=self.config.data
         ) as room:  # as `leftovers` knows them
-            kept = [landed(file, Path(room) / str(n)) for n, file in enumerate(files)]
+            kept = [store_upload(file, Path(room) / str(n)) for n, file in enumerate(files)]
             return JobOut.of(self.services.library.add(caller, uploads=kept, collection=collection))
 
     def paths(self, asked: PathsIn, caller: Annotated[Caller, needs("library")]) -> JobOut:
@@ -82,7 +82,7 @@ class Added:
         added = self.services.library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
         return JobOut.of(added)
 
-    def watched(self, caller: Annotated[Caller, needs("ask")]) -> list[WatchedOut]:
+    def list_watched(self, caller: Annotated[Caller, needs("ask")]) -> list[WatchedOut]:
         """The folders that are watched, sorted."""
         return [WatchedOut(folder=folder) for folder in self.services.library.list_watched(caller)]
 
@@ -97,7 +97,7 @@ class Added:
         return WatchedOut(folder=folder)
 
 
-def landed(file: UploadFile, room: Path) -> str:
+def store_upload(file: UploadFile, room: Path) -> str:
     """The upload as a file in a new folder, under a name that is only a name."""
     room.mkdir()
     target = room / same_name(file.filename or "file")
@@ -108,10 +108,10 @@ def landed(file: UploadFile, room: Path) -> str:
 
 def add_routes(services: Services, config: Config) -> APIRouter:
     """What comes in."""
-    added, router = Added(services=services, config=config), APIRouter()
+    added, router = AddEndpoints(services=services, config=config), APIRouter()
     router.post("/library/files", status_code=202)(added.files)
     router.post("/library/paths", status_code=202)(added.paths)
-    router.get("/library/watched")(added.watched)
+    router.get("/library/watched", name="watched")(added.list_watched)
     router.post("/library/watched", status_code=202)(added.watch)
     router.delete("/library/watched")(added.unwatch)
     return router

@@ -69,7 +69,7 @@ class EmptiedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cared:
+class MaintenanceEndpoints:
     """Looks after the library."""
 
     services: Services
@@ -107,7 +107,7 @@ def backup_out(file: Path) -> BackupOut:
 
 def care_routes(services: Services) -> APIRouter:
     """What is done to all of it."""
-    cared, router = Cared(services=services), APIRouter()
+    cared, router = MaintenanceEndpoints(services=services), APIRouter()
     router.post("/library/verify", status_code=202)(cared.verify)
     router.post("/library/repair", status_code=202)(cared.repair)
     router.post("/library/backup", status_code=202)(cared.backup)

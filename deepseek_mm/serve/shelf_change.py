@@ -87,7 +87,7 @@ class DescribedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
+class ChangeEndpoints:
     """Changes what is known of files; the files themselves are never touched."""
 
     services: Services
@@ -112,7 +112,7 @@ class Changed:
             raise NothingThere("the library knows none of these. List what it knows: GET /library/sources")
         return TakenOut(token=taken.token, sources=taken.num_sources)
 
-    def taken(self, caller: Annotated[Caller, needs("library")]) -> list[TakenOut]:
+    def list_taken(self, caller: Annotated[Caller, needs("library")]) -> list[TakenOut]:
         """What can be put back, the newest first."""
         return [
             TakenOut(token=each.token, sources=each.num_sources) for each in self.services.library.list_taken(caller)
@@ -142,12 +142,12 @@ class Changed:
 
 def change_routes(services: Services, assistant: Assistant) -> APIRouter:
     """What is done to known files."""
-    changed, router = Changed(services=services, assistant=assistant), APIRouter()
+    changed, router = ChangeEndpoints(services=services, assistant=assistant), APIRouter()
     router.get("/library/collections")(changed.collections)
     router.post("/library/collections")(changed.collect)
     router.patch("/library/collections")(changed.rename)
     router.post("/library/take-out")(changed.take_out)
-    router.get("/library/taken")(changed.taken)
+    router.get("/library/taken", name="taken")(changed.list_taken)
     router.post("/library/put-back")(changed.put_back)
     router.put("/library/sources/{source}/description")(changed.describe)
     return router

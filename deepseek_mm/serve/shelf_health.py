@@ -46,7 +46,7 @@ class TracesOut(BaseModel):
     overwrites: bool = Field(description="what is deleted is overwritten with zeros")
 
 
-class HealthOut(BaseModel):
+class LibraryHealthOut(BaseModel):
     """How well the index does."""
 
     well: bool
@@ -64,7 +64,7 @@ class HealthOut(BaseModel):
     found: list[TraceOut] | None = Field(description="where the text of `gone` still stands; null if none was given")
 
     @classmethod
-    def of(cls, health: Health) -> "HealthOut":
+    def of(cls, health: Health) -> "LibraryHealthOut":
         """As JSON says it."""
         left = health.store.traces
         return cls(
@@ -84,14 +84,14 @@ class HealthOut(BaseModel):
         )
 
 
-def health_of(services: Services) -> APIRouter:
+def library_health_routes(services: Services) -> APIRouter:
     """The route."""
     router = APIRouter()
 
     @router.get("/library/health")
-    def health(caller: Annotated[Caller, needs("library")], gone: Gone = "") -> HealthOut:
+    def health(caller: Annotated[Caller, needs("library")], gone: Gone = "") -> LibraryHealthOut:
         """Measure the index on the data that is in it; with `gone` also look for traces of something deleted."""
-        told = HealthOut.of(services.library.measure_health(caller))
+        told = LibraryHealthOut.of(services.library.measure_health(caller))
         if gone:
             found = services.library.find_traces(caller, gone)
             told.found = [TraceOut(path=each.path, count=each.count) for each in found]

@@ -26,7 +26,7 @@ class FailedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worked:
+class JobEndpoints:
     """Reads and steers the jobs."""
 
     services: Services
@@ -35,7 +35,7 @@ class Worked:
         """The latest first; those in some states, or all."""
         every = self.services.library.list_jobs(caller, states=states)
         items = [JobOut.of(job) for job in every[page.offset : page.offset + page.limit]]
-        return Page[JobOut](**page.page(items, len(every)))
+        return Page[JobOut](**page.to_page(items, len(every)))
 
     def job(self, job: Number, caller: Annotated[Caller, needs("ask")]) -> JobOut:
         """How it stands."""
@@ -46,7 +46,7 @@ class Worked:
         found = self.services.library.find_job(caller, job)
         rows = self.services.library.list_failures(caller, job, limit=page.limit, offset=page.offset)
         items = [FailedOut(item=row.item, reason=row.reason) for row in rows]
-        return Page[FailedOut](**page.page(items, max(found.num_failed, page.offset * bool(items) + len(items))))
+        return Page[FailedOut](**page.to_page(items, max(found.num_failed, page.offset * bool(items) + len(items))))
 
     def cancel(self, job: Number, caller: Annotated[Caller, needs("library")]) -> JobOut:
         """End it for good: at once if it waits, soon if it runs; one that ended stays so."""
@@ -59,7 +59,7 @@ class Worked:
 
 def job_routes(services: Services) -> APIRouter:
     """Long work."""
-    worked, router = Worked(services=services), APIRouter()
+    worked, router = JobEndpoints(services=services), APIRouter()
     router.get("/library/jobs")(worked.jobs)
     router.get("/library/jobs/{job}")(worked.job)
     router.get("/library/jobs/{job}/failures")(worked.failures)

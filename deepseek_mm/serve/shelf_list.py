@@ -55,7 +55,7 @@ class KnownOut(SourceOut):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ListEndpoints:
     """Reads the shelves."""
 
     services: Services
@@ -73,7 +73,7 @@ class Shown:
             regions=store.counts().regions,
             size_bytes=size_of(self.assistant.config.data),
             labels=[CountOut(name=each.name, sources=each.sources) for each in store.labels(MOST_LABELS)],
-            formats=counted(store.formats()),
+            formats=to_counts(store.formats()),
             collections=collections(store.collections()),
             busy=any(job.kind != "watch" for job in jobs),
         )
@@ -90,8 +90,8 @@ class Shown:
         total = sum(store.kinds(where=where).values())
         found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
         leading = store.leading([source.id for source in found])
-        items = [listed(source, leading.get(source.id)) for source in found]
-        return Page[ListedOut](**page.page(items, total))
+        items = [to_listed(source, leading.get(source.id)) for source in found]
+        return Page[ListedOut](**page.to_page(items, total))
 
     def source(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> KnownOut:
         """One file."""
@@ -109,28 +109,28 @@ class Shown:
         self.services.library.find_source(caller, source)
         every = self.assistant.store.regions_of([source])[source]
         items = [RegionOut.of(region) for region in every[page.offset : page.offset + page.limit]]
-        return Page[RegionOut](**page.page(items, len(every)))
+        return Page[RegionOut](**page.to_page(items, len(every)))
 
 
-def listed(source: Source, leading: Region | None) -> ListedOut:
+def to_listed(source: Source, leading: Region | None) -> ListedOut:
     """With what stands for it."""
     region = RegionOut.of(leading) if leading else None
     return ListedOut(**SourceOut.of(source).model_dump(), region=region)
 
 
-def counted(counts: dict[str, int]) -> list[CountOut]:
+def to_counts(counts: dict[str, int]) -> list[CountOut]:
     """In their order."""
     return [CountOut(name=name, sources=count) for name, count in counts.items()]
 
 
 def collections(counts: dict[str, int]) -> list[CountOut]:
     """Those that somebody named."""
-    return counted({name: count for name, count in counts.items() if name != LIBRARY})
+    return to_counts({name: count for name, count in counts.items() if name != LIBRARY})
 
 
 def list_routes(services: Services, assistant: Assistant) -> APIRouter:
     """What is there."""
-    shown, router = Shown(services=services, assistant=assistant), APIRouter()
+    shown, router = ListEndpoints(services=services, assistant=assistant), APIRouter()
     router.get("/library")(shown.library)
     router.get("/library/sources")(shown.sources)
     router.get("/library/sources/{source}")(shown.source)

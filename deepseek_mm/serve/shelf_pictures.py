@@ -43,7 +43,7 @@ BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class PictureEndpoints:
     """Draws pictures."""
 
     services: Services
@@ -72,7 +72,7 @@ class Drawn:
             return Response(status_code=304, headers=headers)
         with self.turn:
             image = self.assistant.picture(source, page)
-            data = jpeg(part_of(image, source, page, box), px)
+            data = encode_jpeg(crop_part(image, source, page, box), px)
         return Response(data, media_type="image/jpeg", headers=headers)
 
     def file(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> Response:
@@ -81,7 +81,7 @@ class Drawn:
         return download(self.assistant.original(found), same_name(found.name), "application/octet-stream")
 
 
-def part_of(image: Image.Image, source: Source, page: int, box: str) -> Image.Image:
+def crop_part(image: Image.Image, source: Source, page: int, box: str) -> Image.Image:
     """What lies in the box, which is given in pixels of the whole; all of it without one. BadFile if nothing does."""
     if not box:
         return image
@@ -94,7 +94,7 @@ def size_of(image: Image.Image, source: Source, page: int = 0) -> tuple[int, int
     return image.size if page or not source.width_px else (source.width_px, source.height_px)
 
 
-def jpeg(image: Image.Image, px: int) -> bytes:
+def encode_jpeg(image: Image.Image, px: int) -> bytes:
     """With a longest side of at most `px`."""
     small = image.convert("RGB")
     small.thumbnail((px, px))
@@ -112,7 +112,7 @@ def download(data: bytes, name: str, media_type: str) -> Response:
 
 def picture_routes(services: Services, assistant: Assistant) -> APIRouter:
     """Pictures and files."""
-    drawn, router = Drawn(services=services, assistant=assistant), APIRouter()
+    drawn, router = PictureEndpoints(services=services, assistant=assistant), APIRouter()
     router.get("/library/sources/{source}/picture", responses=JPEG, response_class=Response)(drawn.picture)
     router.get("/library/sources/{source}/file", responses=BYTES, response_class=Response)(drawn.file)
     return router

@@ -91,7 +91,7 @@ class CheckedOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ruled:
+class RuleEndpoints:
     """Keeps rules, and checks them."""
 
     services: Services
@@ -99,7 +99,7 @@ class Ruled:
     def read(self, caller: Annotated[Caller, needs("ask")]) -> RulesOut:
         """What is kept; empty at first."""
         text = self.services.rules.read(caller)
-        return RulesOut(text=text, rules=told(text))
+        return RulesOut(text=text, rules=to_rules(text))
 
     def write(self, asked: RulesIn, caller: Annotated[Caller, needs("library")]) -> RulesOut:
         """Keep these, if all of them can be understood."""
@@ -111,15 +111,15 @@ class Ruled:
         text = self.services.rules.read(caller) if asked.text is None else asked.text
         rules = rules_of(text.splitlines())
         every = self.services.rules.check(caller, rules, collection=asked.collection or LIBRARY)
-        return found(rules, every, asked.most)
+        return to_checked(rules, every, asked.most)
 
 
-def told(text: str) -> list[RuleOut]:
+def to_rules(text: str) -> list[RuleOut]:
     """The rules of a text. BadProgram points at what is wrong."""
     return [RuleOut(**rule_shape(rule)) for rule in rules_of(text.splitlines())]
 
 
-def found(rules: Sequence[Rule], every: Iterable[Checked], most: int) -> CheckedOut:
+def to_checked(rules: Sequence[Rule], every: Iterable[Checked], most: int) -> CheckedOut:
     """All photos counted, the first ones told."""
     counts: Counter[Rule] = Counter()
     cases, photos = list[CaseOut](), 0
@@ -127,12 +127,12 @@ def found(rules: Sequence[Rule], every: Iterable[Checked], most: int) -> Checked
         photos += 1
         new = [held for held in checked.held if counts[held.rule] < most]
         counts.update(held.rule for held in checked.held)
-        cases += [CaseOut(photo=RegionOut.of(checked.photo), held=list(map(held_out, new)))] if new else []
+        cases += [CaseOut(photo=RegionOut.of(checked.photo), held=list(map(to_held, new)))] if new else []
     sums = [SumOut(**rule_shape(rule), photos=counts[rule]) for rule in rules]
     return CheckedOut(photos=photos, rules=sums, cases=cases)
 
 
-def held_out(held: Held) -> HeldOut:
+def to_held(held: Held) -> HeldOut:
     """As JSON says it."""
     shape: dict[str, Any] = held_shape(held)
     return HeldOut(**shape)
@@ -140,7 +140,7 @@ def held_out(held: Held) -> HeldOut:
 
 def rule_routes(services: Services) -> APIRouter:
     """Rules."""
-    ruled, router = Ruled(services=services), APIRouter()
+    ruled, router = RuleEndpoints(services=services), APIRouter()
     router.get("/library/rules")(ruled.read)
     router.put("/library/rules")(ruled.write)
     router.post("/library/rules/check")(ruled.check)

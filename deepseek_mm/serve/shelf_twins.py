@@ -38,7 +38,7 @@ class ApartOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class DuplicateEndpoints:
     """Compares photos."""
 
     services: Services
@@ -55,7 +55,7 @@ class Compared:
             TwinsOut(sources=[SourceOut.of(source) for source in each.sources], spare_bytes=each.spare_bytes)
             for each in part
         ]
-        return Page[TwinsOut](**page.page(items, len(every)))
+        return Page[TwinsOut](**page.to_page(items, len(every)))
 
     def apart(self, asked: ApartIn, caller: Annotated[Caller, needs("library")]) -> ApartOut:
         """Say that photos are no duplicates; it is remembered by their bytes, also after they were read anew."""
@@ -64,7 +64,7 @@ class Compared:
 
 def twin_routes(services: Services) -> APIRouter:
     """Near duplicates."""
-    compared, router = Compared(services=services), APIRouter()
+    compared, router = DuplicateEndpoints(services=services), APIRouter()
     router.post("/library/duplicates", status_code=202)(compared.look)
     router.get("/library/duplicates")(compared.groups)
     router.post("/library/duplicates/apart")(compared.apart)

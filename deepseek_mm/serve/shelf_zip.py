@@ -38,7 +38,7 @@ class ZipIn(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Zipped:
+class ZipEndpoints:
     """Packs files."""
 
     services: Services
@@ -48,7 +48,7 @@ class Zipped:
         """The files themselves, and found.csv: path, label, box of each, and which could not be read any more."""
         sources = [self.services.library.find_source(caller, number) for number in dict.fromkeys(asked.sources)]
         leading = self.assistant.store.leading([source.id for source in sources])
-        chosen = [cited(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
+        chosen = [cite_source(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
         room = self.assistant.config.data.absolute() / ROOM
         try:
             picture = self.assistant.picture
@@ -57,16 +57,16 @@ class Zipped:
             raise LibraryError(f"the files cannot be packed in {room}: {error}. Free some space there") from error
         assert last.file is not None, "the last one is the file"
         headers = SAFE | {"Content-Disposition": f'attachment; filename="{last.file.name}"'}
-        return StreamingResponse(pieces(last.file), media_type="application/zip", headers=headers)
+        return StreamingResponse(read_pieces(last.file), media_type="application/zip", headers=headers)
 
 
-def cited(number: int, region: Region | None, source: Source) -> Citation:
+def cite_source(number: int, region: Region | None, source: Source) -> Citation:
     """A file by what stands for it."""
     whole = region or Region(source=source, kind="whole", box_px=(0, 0, source.width_px, source.height_px))
     return Citation(number=number, region=whole, score=0.0)
 
 
-def pieces(file: Path) -> Iterator[bytes]:
+def read_pieces(file: Path) -> Iterator[bytes]:
     """The file bit by bit; then it goes. One that nobody came for goes with a later one, or with the next start."""
     try:
         with file.open("rb") as stream:
@@ -78,6 +78,6 @@ def pieces(file: Path) -> Iterator[bytes]:
 
 def zip_routes(services: Services, assistant: Assistant) -> APIRouter:
     """Chosen files."""
-    zipped, router = Zipped(services=services, assistant=assistant), APIRouter()
+    zipped, router = ZipEndpoints(services=services, assistant=assistant), APIRouter()
     router.post("/library/zip", responses=ZIP, response_class=StreamingResponse)(zipped.zip)
     return router

@@ -7,7 +7,7 @@ from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_add import add_routes
 from deepseek_mm.serve.shelf_care import care_routes
 from deepseek_mm.serve.shelf_change import change_routes
-from deepseek_mm.serve.shelf_health import health_of
+from deepseek_mm.serve.shelf_health import library_health_routes
 from deepseek_mm.serve.shelf_jobs import job_routes
 from deepseek_mm.serve.shelf_list import list_routes
 from deepseek_mm.serve.shelf_pictures import picture_routes
@@ -29,5 +29,5 @@ def library_routes(services: Services, assistant: Assistant) -> APIRouter:
     router.include_router(job_routes(services))
     router.include_router(rule_routes(services))
     router.include_router(twin_routes(services))
-    router.include_router(health_of(services))
+    router.include_router(library_health_routes(services))
     return router

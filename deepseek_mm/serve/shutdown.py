@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.serve.openai.errors import PREFIX, error_body
-from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.problems import REQUEST_ID, problem_response
 
 GRACE_S = 1.0  # in which what is under way may end by itself
 LOOK_S = 0.05
@@ -110,14 +110,16 @@ def closing_events(path: str) -> bytes:
         return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in (stopped, {"msg": "close_stream"}))
     if path.startswith(PREFIX):
         return b"data: " + json.dumps(error_body(STATUS, KIND, DETAIL)).encode() + b"\n\ndata: [DONE]\n\n"
-    told = bytes(response(STATUS, KIND, DETAIL, path=path).body)
+    told = bytes(problem_response(STATUS, KIND, DETAIL, path=path).body)
     return b"event: closing\r\ndata: " + told + b"\r\n\r\n"
 
 
 def problem(scope: Scope) -> ASGIApp:
     """The answer to a request that has none yet."""
     headers = {"Retry-After": str(RETRY_S), "Connection": "close", "Cache-Control": "no-store"}
-    return response(STATUS, KIND, DETAIL, path=scope["path"], request_id=str(scope.get(REQUEST_ID, "")), **headers)
+    return problem_response(
+        STATUS, KIND, DETAIL, path=scope["path"], request_id=str(scope.get(REQUEST_ID, "")), **headers
+    )
 
 
 async def _nothing() -> Message:

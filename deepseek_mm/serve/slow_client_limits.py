@@ -14,11 +14,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.admission import Room
+from deepseek_mm.serve.admission import RequestLimiter
 from deepseek_mm.serve.connections import BUSY, make_room
 from deepseek_mm.serve.heads import HeadTooLong, LimitedConnection
 from deepseek_mm.serve.logins import network_of
-from deepseek_mm.serve.problems import response
+from deepseek_mm.serve.problems import problem_response
 
 AT_THE_DOOR_S = 0.1  # in which a request has come in, or never will
 SLOWEST = 1_000  # bytes a second of a body
@@ -28,7 +28,7 @@ Waits = tuple[Literal["head", "body"], RequestResponseCycle | None]  # for what,
 class SlowClientProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, serve: ServeConfig, room: Room, **given: Any) -> None:
+    def __init__(self, serve: ServeConfig, room: RequestLimiter, **given: Any) -> None:
         """`room` says whom there is no place for, before anything of their request is read."""
         super().__init__(**given)
         self.conn = LimitedConnection()
@@ -139,7 +139,7 @@ class SlowClientProtocol(H11Protocol):
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             path = self.scope["path"] if self.cycle is not None and not self.cycle.response_complete else "/"
-            told = response(status, kind, detail, path=path, Connection="close")
+            told = problem_response(status, kind, detail, path=path, Connection="close")
             head = h11.Response(status_code=status, headers=told.raw_headers, reason=HTTPStatus(status).phrase.encode())
             for event in (head, h11.Data(data=bytes(told.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")

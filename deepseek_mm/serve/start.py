@@ -19,10 +19,10 @@ from starlette.types import ASGIApp
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
 from deepseek_mm.serve.access_token import PARAMETER
-from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.admission import RequestLimiter
+from deepseek_mm.serve.door import guard_app
 from deepseek_mm.serve.keys import Keys, first_key
-from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.logs import configure_logging
 from deepseek_mm.serve.shutdown import GracefulShutdown
 from deepseek_mm.serve.slow_client_limits import SlowClientProtocol
 
@@ -33,7 +33,7 @@ CUT_S = 3  # until answers are cut that did not end when the server did
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
 
 
-class Server(uvicorn.Server):
+class ApiServer(uvicorn.Server):
     """Uvicorn, which also stops the answers under way as soon as it is told to end, and tells whoever waits."""
 
     hush: Callable[[], object]
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         ending.cancel()
 
 
-def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: Room) -> Server:
+def build_server(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: RequestLimiter) -> ApiServer:
     """What answers requests until it is told to end; `hush` then stops the answers under way."""
     graceful = GracefulShutdown(app)
     config = uvicorn.Config(
@@ -67,7 +67,7 @@ def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], r
         timeout_graceful_shutdown=CUT_S,
         server_header=False,
     )
-    server = Server(config)
+    server = ApiServer(config)
     server.hush, server.graceful = hush, graceful
     return server
 
@@ -88,12 +88,12 @@ def run_api(
     """
     config, (token, own_token) = api.assistant.config, tokens
     keys = open_keys(config, say)
-    with set_up(config), closing(api), keep_tidy(api.tidy):
+    with configure_logging(config), closing(api), keep_tidy(api.tidy):
         api.start()
         api.warm_up()
-        say(f"ready: {address(sock)}{token_suffix(token)}  ({note})")
-        app = guarded(api.app, config, keys, token=token, own_token=own_token)
-        server_of(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
+        say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")
+        app = guard_app(api.app, config, keys, token=token, own_token=own_token)
+        build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
 
 def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
@@ -130,7 +130,7 @@ def tidy_now_and_then(tidy: Callable[[], object], ended: threading.Event, *, eve
 
 
 @contextmanager
-def locked(data: Path) -> Iterator[None]:
+def lock_library(data: Path) -> Iterator[None]:
     """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def locked(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def listening(serve: ServeConfig) -> Iterator[socket.socket]:
+def open_socket(serve: ServeConfig) -> Iterator[socket.socket]:
     """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
@@ -163,14 +163,14 @@ def listening(serve: ServeConfig) -> Iterator[socket.socket]:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it only where a socket names TCP
     except OSError as error:
         raise CannotListen(
-            f"cannot listen at {serve.host}:{serve.port}{holder(serve.port)}: {error.strerror}. "
+            f"cannot listen at {serve.host}:{serve.port}{find_holder(serve.port)}: {error.strerror}. "
             "Choose another with PORT=8000 (or HOST=127.0.0.1)"
         ) from error
     with sock:
         yield sock
 
 
-def holder(port: int) -> str:
+def find_holder(port: int) -> str:
     """Who listens at the port: " (held by process 123, python app.py)", or nothing where /proc does not tell."""
     lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / table)[1:]]
     inodes = {f"socket:[{w[9]}]" for w in lines if int(w[1].rsplit(":", 1)[1], 16) == port and w[3] == "0A"}
@@ -184,7 +184,7 @@ def holder(port: int) -> str:
     return ""
 
 
-def address(sock: socket.socket) -> str:
+def format_address(sock: socket.socket) -> str:
     """Where a person on this machine finds it."""
     host, port = sock.getsockname()[:2]
     return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"

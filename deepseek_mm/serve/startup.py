@@ -15,7 +15,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm.serve.problems import response
+from deepseek_mm.serve.problems import problem_response
 
 EARLY = ("/ask", "/search", "/embed", "/health", "/health/ready")  # that need the models, and not the page
 PAGES = ("/", "/en", "/en/", "/zh", "/zh/")
@@ -58,13 +58,13 @@ class StartupApp:
         if app is None and scope["type"] == "http" and (answer := early_answer(scope)) is not None:
             await answer(scope, receive, send)
             return
-        app = app or await self._opened(early=path in EARLY)
+        app = app or await self._wait_until_open(early=path in EARLY)
         if app is None:
-            await ending(scope, receive, send)
+            await answer_ending(scope, receive, send)
         else:
             await app(scope, receive, send)
 
-    async def _opened(self, *, early: bool) -> ASGIApp | None:
+    async def _wait_until_open(self, *, early: bool) -> ASGIApp | None:
         """What answers, as soon as it is there; None where the server ends before."""
         assert self._news is not None, "a server begins with its lifespan"
         async with self._news:
@@ -152,16 +152,16 @@ def early_answer(scope: Scope) -> ASGIApp | None:
         return JSONResponse({"status": "ok"})
     if path == "/health/ready":
         detail = f"the models are loading. Ask again in {RETRY_S} s"
-        return response(503, "not-now", detail, path=path, **{"Retry-After": str(RETRY_S)})
+        return problem_response(503, "not-now", detail, path=path, **{"Retry-After": str(RETRY_S)})
     if path in PAGES and method in ("GET", "HEAD"):
         return HTMLResponse(LOADING, headers=HEADERS)
     return None
 
 
-async def ending(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_ending(scope: Scope, receive: Receive, send: Send) -> None:
     """Tell who waited that the server ends."""
     if scope["type"] == "http":
-        await response(503, "stopping", "the server is being stopped", path=scope["path"])(scope, receive, send)
+        await problem_response(503, "stopping", "the server is being stopped", path=scope["path"])(scope, receive, send)
     else:
         await receive()
         await send({"type": "websocket.close", "code": 1012, "reason": "the server is being stopped"})

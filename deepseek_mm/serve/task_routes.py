@@ -23,7 +23,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class TakenOut(BaseModel):
+class AcceptedOut(BaseModel):
     """A task was written down, and will be done."""
 
     task_id: str = Field(examples=["0b8f6a2b8e0a4c0f9d1a7b6c5d4e3f2a"])
@@ -36,13 +36,13 @@ def task_routes(tasks: Tasks) -> APIRouter:
     router = APIRouter(tags=["tasks"], responses=DECLARED)
 
     @router.post("/infer", status_code=202)
-    def infer(task: TaskIn, caller: Annotated[Caller, needs("ask")], idempotency_key: Key = "") -> TakenOut:
+    def infer(task: TaskIn, caller: Annotated[Caller, needs("ask")], idempotency_key: Key = "") -> AcceptedOut:
         """Take a piece of work: ask, search, embed, caption, or index. 429 where too many wait."""
         job = tasks.submit(task, caller, key=idempotency_key)
-        return TakenOut(task_id=job.token, state=job.state, address=f"/tasks/{job.token}")
+        return AcceptedOut(task_id=job.token, state=job.state, address=f"/tasks/{job.token}")
 
-    @router.get("/tasks")
-    def listed(
+    @router.get("/tasks", name="listed")
+    def list_tasks(
         caller: Annotated[Caller, needs("ask")],
         kind: Annotated[list[Kind], Query()] = [],  # noqa: B006  fastapi copies it
         state: Annotated[list[StateIn], Query()] = [],  # noqa: B006

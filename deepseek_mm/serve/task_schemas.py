@@ -111,41 +111,41 @@ class IndexIn(TaskFields):
     anew: bool = Field(default=False, description="look again at what has not changed")
 
 
-class Task(TaskFields):
+class BaseTask(TaskFields):
     """One piece of work that is acknowledged at once."""
 
     bulk: bool = Field(default=False, description="nobody sits waiting: others go first")
 
 
-class AskTask(Task):
+class AskTask(BaseTask):
     """A question."""
 
     kind: Literal["ask"]
     input: AskIn
 
 
-class SearchTask(Task):
+class SearchTask(BaseTask):
     """A search."""
 
     kind: Literal["search"]
     input: SearchIn
 
 
-class EmbedTask(Task):
+class EmbedTask(BaseTask):
     """Vectors."""
 
     kind: Literal["embed"]
     input: EmbedIn
 
 
-class CaptionTask(Task):
+class CaptionTask(BaseTask):
     """Descriptions."""
 
     kind: Literal["caption"]
     input: CaptionIn
 
 
-class IndexTask(Task):
+class IndexTask(BaseTask):
     """Files into the library."""
 
     kind: Literal["index"]

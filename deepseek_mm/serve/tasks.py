@@ -15,7 +15,7 @@ from deepseek_mm.accounts.permissions import Caller, check_run, require_right
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Worker
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.inbox import Inbox
-from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.pictures import PictureDecoder
 from deepseek_mm.serve.problems import problem_in
 from deepseek_mm.serve.task_handlers import FROM_HERE, PREFIX, TaskHandlers
 from deepseek_mm.serve.task_schemas import (
@@ -71,7 +71,7 @@ class Tasks:
     """Takes tasks in, has them done, and says how they stand."""
 
     def __init__(
-        self, jobs: Jobs, doing: TaskHandlers, inbox: Inbox, pictures: Pictures, answers: AnswerService
+        self, jobs: Jobs, doing: TaskHandlers, inbox: Inbox, pictures: PictureDecoder, answers: AnswerService
     ) -> None:
         self.jobs, self._inbox, self._pictures, self._answers = jobs, inbox, pictures, answers
         config = answers.engine.assistant.config
@@ -95,7 +95,7 @@ class Tasks:
         """
         payload = self._check_payload(wanted, caller)
         for name in ("pictures", "picture"):
-            payload |= {name: self._kept(payload[name])} if payload.get(name) else {}
+            payload |= {name: self._keep_pictures(payload[name])} if payload.get(name) else {}
         most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
         asked = JobRequest(by=caller.session, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
@@ -188,7 +188,7 @@ class Tasks:
             check_path(path, caller, self._serve)
         return asked | {FROM_HERE: caller.local}
 
-    def _kept(self, told: str | list[str]) -> str | list[str]:
+    def _keep_pictures(self, told: str | list[str]) -> str | list[str]:
         if isinstance(told, str):
             return self._inbox.keep(self._pictures.take(told))
         return [self._inbox.keep(taken) for taken in self._pictures.take_many(told)]

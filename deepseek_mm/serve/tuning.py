@@ -16,7 +16,7 @@ from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
 from deepseek_mm.services import Services
-from deepseek_mm.services.setting_descriptions import at_once, defaults, descriptions, is_fixed, shown
+from deepseek_mm.services.setting_descriptions import applies_at_once, defaults, descriptions, is_fixed, to_json_value
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import value_of
 
@@ -71,7 +71,7 @@ class ModelsOut(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
+class SettingsEndpoints:
     """Reads and changes settings."""
 
     services: Services
@@ -79,15 +79,15 @@ class Tuned:
 
     def settings(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """All of them, with what they are and who says so."""
-        return self._told(caller, self.services.settings.read(caller))
+        return self._describe(caller, self.services.settings.read(caller))
 
     def change(self, asked: ChangesIn, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """Write some; all of them or, where one cannot be, none."""
-        return self._told(caller, self.services.settings.change(caller, asked.changes))
+        return self._describe(caller, self.services.settings.change(caller, asked.changes))
 
     def defaults(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """Take back whatever the file says of what holds at once."""
-        return self._told(caller, self.services.settings.restore_defaults(caller))
+        return self._describe(caller, self.services.settings.restore_defaults(caller))
 
     def models(self, asked: ServerIn, caller: Annotated[Caller, needs("settings")]) -> ModelsOut:
         """Which models a server offers, before it is chosen. For callers on this machine only."""
@@ -97,7 +97,7 @@ class Tuned:
         """What answers here, and on what machine."""
         return about(self.assistant)
 
-    def _told(self, caller: Caller, settings: Settings) -> SettingsOut:
+    def _describe(self, caller: Caller, settings: Settings) -> SettingsOut:
         says = descriptions()
         return SettingsOut(
             file=str(settings.file.absolute()),
@@ -110,18 +110,18 @@ def setting_out(name: str, default: object, settings: Settings, says: str) -> Se
     """As JSON says it."""
     return SettingOut(
         name=name,
-        value=shown(value_of(settings.config, name)),
-        default=shown(default),
+        value=to_json_value(value_of(settings.config, name)),
+        default=to_json_value(default),
         says=says,
         origin=settings.origin.get(name, "default"),
-        at_once=at_once(name),
+        at_once=applies_at_once(name),
         fixed=is_fixed(settings.origin, name),
     )
 
 
 def settings_routes(services: Services, assistant: Assistant) -> APIRouter:
     """/settings and /about."""
-    tuned = Tuned(services=services, assistant=assistant)
+    tuned = SettingsEndpoints(services=services, assistant=assistant)
     router = APIRouter(tags=["settings"], responses=DECLARED)
     router.get("/settings")(tuned.settings)
     router.patch("/settings")(tuned.change)

@@ -10,7 +10,7 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.askable import asked as checked
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import Heat, heat_map, hit_spans
-from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.pictures import PictureDecoder
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_pictures import SAFE
 from deepseek_mm.serve.task_handlers import query_of
@@ -47,7 +47,7 @@ class WhyOut(BaseModel):
     words: list[WordsOut]
 
 
-def why_routes(services: Services, assistant: Assistant, pictures: Pictures) -> APIRouter:
+def why_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
     """The routes that explain."""
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
@@ -74,7 +74,7 @@ def why_routes(services: Services, assistant: Assistant, pictures: Pictures) -> 
     return router
 
 
-def _heat(assistant: Assistant, asked: WhyIn, source: Source, pictures: Pictures) -> tuple[Heat, tuple[int, int]]:
+def _heat(assistant: Assistant, asked: WhyIn, source: Source, pictures: PictureDecoder) -> tuple[Heat, tuple[int, int]]:
     """With the size of the picture. NothingThere, BadFile or BadQuestion says why there is none."""
     query = checked(query_of(assistant, asked, pictures.open))
     image = assistant.picture(source, asked.of_page)

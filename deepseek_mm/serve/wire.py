@@ -108,7 +108,7 @@ class RegionOut(BaseModel):
     @classmethod
     def of(cls, region: Region) -> Self:
         """As JSON says it."""
-        return cls(**placed(region))
+        return cls(**region_fields(region))
 
 
 class SymbolOut(BaseModel):
@@ -135,9 +135,9 @@ class CitationOut(RegionOut):
     score: float = Field(description="likeness to the question, -1 to 1", examples=[0.31])
 
     @classmethod
-    def cited(cls, citation: Citation) -> Self:
+    def of_citation(cls, citation: Citation) -> Self:
         """As JSON says it."""
-        return cls(**placed(citation.region) | citation_shape(citation))
+        return cls(**region_fields(citation.region) | citation_shape(citation))
 
 
 class CheckOut(BaseModel):
@@ -246,7 +246,7 @@ class AnswerOut(BaseModel):
     def of(cls, answer: Answer) -> Self:
         """As JSON says it."""
         told = answer_shape(answer) | {
-            "citations": [CitationOut.cited(citation) for citation in answer.citations],
+            "citations": [CitationOut.of_citation(citation) for citation in answer.citations],
             "verdict": answer.verdict and VerdictOut.of(answer.verdict),
             "worked": answer.worked and WorkedOut.of(answer.worked),
         }
@@ -261,9 +261,9 @@ class MatchOut(RegionOut):
     twins: list[Text] = Field(description="paths of near duplicates that it stands for")
 
     @classmethod
-    def matched(cls, match: Match) -> Self:
+    def of_match(cls, match: Match) -> Self:
         """As JSON says it."""
-        return cls(**placed(match.region) | match_shape(match))
+        return cls(**region_fields(match.region) | match_shape(match))
 
 
 class FoundOut(BaseModel):
@@ -278,7 +278,7 @@ class FoundOut(BaseModel):
     @classmethod
     def of(cls, found: Found) -> Self:
         """As JSON says it."""
-        return cls(**found_shape(found) | {"hits": [MatchOut.matched(match) for match in found.matches]})
+        return cls(**found_shape(found) | {"hits": [MatchOut.of_match(match) for match in found.matches]})
 
 
 class JobResultOut(BaseModel):
@@ -336,7 +336,7 @@ def picture_of(source: Source, page: int = 0) -> str:
     return f"/library/sources/{source.id}/picture" + (f"?page={page}" if page else "")
 
 
-def placed(region: Region) -> dict[str, Any]:
+def region_fields(region: Region) -> dict[str, Any]:
     """A region's shape, with the numbers that other routes take."""
     address = picture_of(region.source, region.page)
     return region_shape(region) | {"id": region.id, "source": region.source.id, "picture": address}

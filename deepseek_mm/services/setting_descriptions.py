@@ -39,7 +39,7 @@ def descriptions() -> dict[str, str]:
     return found
 
 
-def at_once(name: str) -> bool:
+def applies_at_once(name: str) -> bool:
     """Whether a change holds from the next question on (see `Assistant.reconfigure`)."""
     return name.startswith("rag.") or name == "lm.phrasing"
 
@@ -49,7 +49,7 @@ def is_fixed(origin: Mapping[str, str], name: str) -> bool:
     return origin.get(name, "").startswith(("flag ", "environment "))
 
 
-def shown(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON holds it; an address without a name or key in it."""
     if isinstance(value, str) and "@" in value and "//" in value:
         with suppress(ValueError):

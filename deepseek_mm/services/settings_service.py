@@ -12,7 +12,7 @@ from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import ConfigError, Conflict
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.dial import dialled
-from deepseek_mm.services.setting_descriptions import at_once, defaults, is_fixed
+from deepseek_mm.services.setting_descriptions import applies_at_once, defaults, is_fixed
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
 
@@ -48,7 +48,7 @@ class SettingsService:
     def restore_defaults(self, caller: Caller) -> Settings:
         """Take back whatever the file says of what holds at once."""
         origin = self.file.read().origin
-        mine = [name for name in origin if at_once(name) and not is_fixed(origin, name)]
+        mine = [name for name in origin if applies_at_once(name) and not is_fixed(origin, name)]
         return self.change(caller, dict.fromkeys(mine))
 
     @requires("settings")
@@ -64,5 +64,5 @@ def check_change(name: str, origin: Mapping[str, str], caller: Caller) -> None:
         raise ConfigError(f"there is no setting {name!r} to change. See which there are: GET /settings")
     if is_fixed(origin, name):
         raise Conflict(f"{name} is fixed by {origin[name]} of this start. Start without it")
-    if not at_once(name):
+    if not applies_at_once(name):
         require_local(caller, f"change {name}")

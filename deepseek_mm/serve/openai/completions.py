@@ -14,7 +14,7 @@ from deepseek_mm.lm.detokenizer import find_first_stop
 from deepseek_mm.lm.generator import Generator as Model
 from deepseek_mm.lm.generator import TextCompleter, TokenUsage
 from deepseek_mm.serve.openai.catalogue import BARE, no_model
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.replies import Head, Pieces
@@ -32,20 +32,22 @@ def check_request(lm: Model, request: TextRequest, offered: ModelList) -> TextCo
     if request.model not in names:
         raise no_model(request.model, names)
     if not isinstance(lm, TextCompleter):
-        raise Refused(
+        raise UnsupportedRequest(
             f"the language model {lm.name} answers talks only, and goes on with no text. Use /v1/chat/completions, or"
             " choose a model of the kind of Llama with --model",
             param="model",
         )
     prompts = prompts_of(request)
     if len(prompts) * (request.n or 1) > MOST_CHOICES:
-        raise Refused(
+        raise UnsupportedRequest(
             f"{len(prompts)} prompts with n={request.n} are more than {MOST_CHOICES} choices. Send several requests",
             param="n",
         )
     for name in ("logprobs", "best_of"):
         if getattr(request, name) not in (None, *((1,) if name == "best_of" else ())):
-            raise Refused(f"{name} is not offered here. Leave {name} out", param=name, code="unsupported_parameter")
+            raise UnsupportedRequest(
+                f"{name} is not offered here. Leave {name} out", param=name, code="unsupported_parameter"
+            )
     return lm
 
 
@@ -54,7 +56,9 @@ def prompts_of(request: TextRequest) -> list[str]:
     prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
     texts = [each for each in prompts if isinstance(each, str)]
     if len(texts) < len(prompts) or not texts:
-        raise Refused("the prompt is given as tokens, and texts are taken. Send it as a text", param="prompt")
+        raise UnsupportedRequest(
+            "the prompt is given as tokens, and texts are taken. Send it as a text", param="prompt"
+        )
     return texts
 
 

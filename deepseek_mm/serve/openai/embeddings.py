@@ -8,11 +8,11 @@ import numpy as np
 
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.messages import OpensPictures
 from deepseek_mm.serve.openai.wire import (
+    EmbeddingList,
     EmbeddingRequest,
-    Embeddings,
     EmbeddingUsage,
     Item,
     PicturePart,
@@ -24,10 +24,12 @@ Embed = Callable[[str, Sequence[Any]], Floats]  # (N, D) vectors of "text", "cod
 MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; characters are those of one text
 
 
-def embeddings(space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
+def embeddings(
+    space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: OpensPictures
+) -> EmbeddingList:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
-        raise Refused(
+        raise UnsupportedRequest(
             f"dimensions={request.dimensions} is not offered: vectors have {space.dim}. Leave dimensions out",
             param="dimensions",
         )
@@ -37,8 +39,8 @@ def embeddings(space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, p
     lengths = lengths_of(space, list(texts.values()))
     longest = space.max_tokens if isinstance(space, TokenCounter) else max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
-    spelt = [spelling(vector_D, request.encoding_format) for vector_D in vectors_ND]
-    return Embeddings(
+    spelt = [describe_items(vector_D, request.encoding_format) for vector_D in vectors_ND]
+    return EmbeddingList(
         data=[Vector(index=n, embedding=vector) for n, vector in enumerate(spelt)],
         model=request.model,
         usage=EmbeddingUsage(prompt_tokens=read, total_tokens=read),
@@ -84,8 +86,8 @@ def _item(n: int, item: Item) -> str | PicturePart:
     return text
 
 
-def refuse_input(message: str) -> Refused:
-    return Refused(message, param="input", code="invalid_input")
+def refuse_input(message: str) -> UnsupportedRequest:
+    return UnsupportedRequest(message, param="input", code="invalid_input")
 
 
 def lengths_of(space: EmbeddingModel, texts: Sequence[str]) -> list[int]:
@@ -93,7 +95,7 @@ def lengths_of(space: EmbeddingModel, texts: Sequence[str]) -> list[int]:
     return space.count_tokens(texts) if isinstance(space, TokenCounter) else [len(text.split()) for text in texts]
 
 
-def spelling(vector_D: Floats, form: str) -> list[float] | str:
+def describe_items(vector_D: Floats, form: str) -> list[float] | str:
     """Numbers, or base64 of little-endian 32-bit floats."""
     if form == "float":
         return [float(value) for value in vector_D]

@@ -12,7 +12,7 @@ UNPROCESSABLE, BAD_REQUEST, FAULT = 422, 400, 500  # OpenAI knows no 422: a clie
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-class Refused(DeepSeekMMError, ValueError):
+class UnsupportedRequest(DeepSeekMMError, ValueError):
     """A request that cannot be served as it is; `param` is the field that is to be changed."""
 
     def __init__(self, message: str, *, param: str, code: str = "unsupported_value") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 
 HARMLESS = frozenset(  # they change no answer of ours
     [
@@ -41,13 +41,13 @@ def check_fields(extra: Mapping[str, Any] | None) -> None:
         if value is None or name in HARMLESS:
             continue
         if name not in NOTHING:
-            raise Refused(
+            raise UnsupportedRequest(
                 f"{name} is no field that is known here. Leave it out; what there is stands at /docs",
                 param=name,
                 code="unknown_parameter",
             )
         if value not in NOTHING[name]:
-            raise Refused(
+            raise UnsupportedRequest(
                 f"{name}={_brief(value)} is not supported here. Leave {name} out",
                 param=name,
                 code="unsupported_parameter",

@@ -16,7 +16,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import SamplingGenerator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.messages import RULES, text_of
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.text_limits import LimitedText
@@ -28,7 +28,7 @@ CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
 def check_grounded(request: ChatRequest) -> None:
     """Refused for a schema."""
     if isinstance(request.response_format, SchemaFormat):
-        raise Refused(
+        raise UnsupportedRequest(
             "model deepseek-mm answers in sentences that are checked, and fills no schema. Ask for"
             ' {"type": "json_object"}, which gives answer, citations, found and confidence, or ask model'
             " deepseek-mm-lm, whose answers rest on nothing",
@@ -36,7 +36,7 @@ def check_grounded(request: ChatRequest) -> None:
         )
 
 
-def tell(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
+def stream_grounded(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
     """Pieces of the answer, then its end."""
     count = partial(count_tokens, assistant)
     telling, answer = LimitedText(request.stops, request.most, count), Answer(text="")

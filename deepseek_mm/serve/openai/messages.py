@@ -11,7 +11,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from deepseek_mm.records import Exchange, Message, Picture, Question
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.wire import ChatMessage, TextPart
 
 RULES = ("system", "developer")
@@ -59,7 +59,7 @@ def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures) -> Que
 def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:
     """Questions with their answers, the last one without; what somebody says in a row is one text."""
     if messages[-1].role != "user":
-        raise Refused(
+        raise UnsupportedRequest(
             f"the last message is from {messages[-1].role!r}. Let it be the user's: it is the question",
             param="messages",
         )
@@ -77,7 +77,7 @@ def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:
 def messages_for(messages: Sequence[ChatMessage], pictures: OpensPictures, *, sees: bool) -> list[Message]:
     """For a language model by itself. Refused where one brings pictures and it sees none."""
     if not sees and any(urls_of(each) for each in messages):
-        raise Refused(
+        raise UnsupportedRequest(
             "this language model sees no pictures. Leave them out, or ask the model deepseek-mm about them",
             param="messages",
         )
@@ -110,5 +110,7 @@ def urls_of(message: ChatMessage) -> list[str]:
         return []
     urls = [part.image_url.url for part in message.content if not isinstance(part, TextPart)]
     if urls and message.role != "user":
-        raise Refused(f"a message from {message.role!r} brings a picture. Put it into the user's", param="messages")
+        raise UnsupportedRequest(
+            f"a message from {message.role!r} brings a picture. Put it into the user's", param="messages"
+        )
     return urls

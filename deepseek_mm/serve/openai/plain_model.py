@@ -10,7 +10,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.detokenizer import StopWatcher
 from deepseek_mm.lm.generator import Generator, SamplingGenerator, TokenUsage
 from deepseek_mm.records import Message
-from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.wire import ChatRequest, SchemaFormat
 
@@ -18,7 +18,7 @@ MOST = 512  # tokens of an answer whose caller names no number
 ANY_OBJECT = {"type": "object"}
 
 
-def say(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
+def stream_plain(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
     """Pieces of the answer, then its end. Refused for what this model cannot do, BadQuestion if it is too long."""
     if isinstance(lm, SamplingGenerator):
         return _sample(lm, request, messages, stop)
@@ -46,7 +46,7 @@ def _sample(
         pieces = iter(lm.stream_sampled(messages, sampling, stop=stop, spent=spent))
         text = next(pieces, "")
     except ConfigError as error:
-        raise Refused(str(error), param="response_format") from error
+        raise UnsupportedRequest(str(error), param="response_format") from error
     if text:
         yield text
     for piece in pieces:
@@ -86,7 +86,7 @@ def check_greedy(request: ChatRequest) -> None:
     }
     for name, asked in wanted.items():
         if asked:
-            raise Refused(
+            raise UnsupportedRequest(
                 f"this language model only says its likeliest answer: leave {name} out, or choose a model of the kind"
                 " of Llama with --model",
                 param=name,

@@ -16,15 +16,15 @@ from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED
 from deepseek_mm.serve.openai.completions import TextReplyFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
-from deepseek_mm.serve.openai.grounded import check_grounded, delete_unless_stored, tell
+from deepseek_mm.serve.openai.grounded import check_grounded, delete_unless_stored, stream_grounded
 from deepseek_mm.serve.openai.messages import OpensPictures, messages_for, question_of
-from deepseek_mm.serve.openai.plain_model import say
+from deepseek_mm.serve.openai.plain_model import stream_plain
 from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
 from deepseek_mm.serve.openai.wire import (
     ChatRequest,
     Completion,
+    EmbeddingList,
     EmbeddingRequest,
-    Embeddings,
     ErrorReply,
     Model,
     ModelList,
@@ -58,13 +58,13 @@ class ChatAnswerer:
         lm = self.assistant.lm
         if request.model != GROUNDED:
             messages = messages_for(request.messages, self.pictures, sees=lm.sees)
-            yield from say(lm, request, messages, stop)
+            yield from stream_plain(lm, request, messages, stop)
             return
         question = question_of(request.messages, self.pictures)
         growing = self.services.answers.stream(caller, question, stop=stop)
         delete = partial(self.services.history.delete, caller)
         with closing(delete_unless_stored(request, growing, delete)) as growing:
-            yield from tell(self.assistant, request, growing)
+            yield from stream_grounded(self.assistant, request, growing)
 
 
 def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictures) -> APIRouter:
@@ -73,21 +73,21 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
     began = int(time.time())
     talks = ChatAnswerer(services=services, assistant=assistant, pictures=pictures)
 
-    def offered() -> ModelList:
+    def list_models() -> ModelList:
         return catalogue(assistant.lm, began)
 
     asks = needs("ask")
 
     @router.get("/models", summary="The models on offer", dependencies=[asks])
     def models() -> ModelList:
-        return offered()
+        return list_models()
 
     @router.get("/models/{name}", summary="One model", dependencies=[asks])
     def model(name: str) -> Model:
-        return find_model(name, offered())
+        return find_model(name, list_models())
 
     @router.post("/embeddings", summary="Vectors of texts and pictures")
-    def embed(request: EmbeddingRequest, caller: Caller = asks) -> Embeddings:
+    def embed(request: EmbeddingRequest, caller: Caller = asks) -> EmbeddingList:
         check_fields(request.model_extra)
         if request.model not in (EMBED, EMBED_CODE):
             raise no_model(request.model, [EMBED, EMBED_CODE])

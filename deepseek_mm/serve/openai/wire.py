@@ -146,7 +146,7 @@ class Cited(BaseModel):
     text: str = Field(description="what is written there, or says what is seen there")
 
 
-class Said(BaseModel):
+class AssistantMessage(BaseModel):
     """The answer, with what it rests on where model "deepseek-mm" gives it."""
 
     model_config = ConfigDict(extra="allow")
@@ -163,7 +163,7 @@ class Choice(BaseModel):
     """The one answer."""
 
     index: int = 0
-    message: Said
+    message: AssistantMessage
     finish_reason: Literal["stop", "length"]
     logprobs: None = None
 
@@ -229,7 +229,7 @@ class EmbeddingUsage(BaseModel):
     total_tokens: int
 
 
-class Embeddings(BaseModel):
+class EmbeddingList(BaseModel):
     """All of them."""
 
     object: Literal["list"] = "list"
