@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.door import guard_app
-from deepseek_mm.serve.keys import Keys
+from deepseek_mm.serve.auth_middleware import guard_app
+from deepseek_mm.serve.credentials import Keys
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.who import needs
 

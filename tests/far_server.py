@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpcore
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.fetch import Fetcher
+from deepseek_mm.serve.picture_fetcher import Fetcher
 
 FAR = "93.184.216.34"  # public; nothing is ever sent there
 

@@ -14,9 +14,9 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.api import Api, build_api
-from deepseek_mm.serve.door import guard_app
-from deepseek_mm.serve.start import ApiServer, build_server, open_socket
+from deepseek_mm.serve.app import Api, build_api
+from deepseek_mm.serve.auth_middleware import guard_app
+from deepseek_mm.serve.server import ApiServer, build_server, open_socket
 from deepseek_mm.settings_file import SettingsFile
 
 WAIT_S = 60.0  # for what must come; nothing is timed

@@ -16,7 +16,7 @@ from serve_help import As
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
-from deepseek_mm.serve.start import find_holder, open_socket, tidy_now_and_then
+from deepseek_mm.serve.server import find_holder, open_socket, tidy_now_and_then
 
 ROOT = Path(__file__).parent.parent
 

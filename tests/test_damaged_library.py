@@ -19,7 +19,7 @@ from deepseek_mm.learning.examples import taught_rows
 from deepseek_mm.learning.versions import Versions
 from deepseek_mm.load import load
 from deepseek_mm.rag.checking import kept_rules
-from deepseek_mm.serve.start import lock_library
+from deepseek_mm.serve.server import lock_library
 from deepseek_mm.terminal import Desk
 from index import IndexProblem
 

@@ -103,8 +103,8 @@ ACTS = {
     "SettingsFile",
 }  # functions that check none either
 JOINS = {  # of the module that joins the parts
-    ("deepseek_mm.serve.api", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
-    ("deepseek_mm.serve.api", "deepseek_mm.settings_file.SettingsFile"),
+    ("deepseek_mm.serve.app", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
+    ("deepseek_mm.serve.app", "deepseek_mm.settings_file.SettingsFile"),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query import BadDate, SearchFilter, read_box
 from deepseek_mm.rag.query.search_filter import read_period
-from deepseek_mm.serve.paging import SearchFilterIn, read_filter
+from deepseek_mm.serve.route_parameters import SearchFilterIn, read_filter
 from index import EVERYTHING, Filter
 
 FULL = {

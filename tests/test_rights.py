@@ -28,7 +28,7 @@ from starlette.testclient import TestClient
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
-from deepseek_mm.serve.api import build_api
+from deepseek_mm.serve.app import build_api
 from deepseek_mm.serve.mcp_tools import McpTools
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"

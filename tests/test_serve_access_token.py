@@ -19,15 +19,15 @@ from starlette.websockets import WebSocketDisconnect
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.serve import access_token, start
+from deepseek_mm.serve import access_token, server
 from deepseek_mm.serve.access_token import AccessToken, choose_token
-from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.door import guard_app
-from deepseek_mm.serve.keys import Keys
+from deepseek_mm.serve.app import build_api
+from deepseek_mm.serve.auth_middleware import guard_app
+from deepseek_mm.serve.credentials import Keys
 from deepseek_mm.serve.login import COOKIE
 from deepseek_mm.serve.logins import FREE_TRIES
 from deepseek_mm.serve.logs import configure_logging
-from deepseek_mm.serve.start import run_api
+from deepseek_mm.serve.server import run_api
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.settings_file import SettingsFile
 
@@ -232,7 +232,7 @@ def begin(data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
 
 
 def test_the_address_is_printed_with_the_token_where_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(start, "build_server", lambda *_, **__: SimpleNamespace(run=lambda sockets: None))
+    monkeypatch.setattr(server, "build_server", lambda *_, **__: SimpleNamespace(run=lambda sockets: None))
     assistant = paper(Config(data=tmp_path, serve=ServeConfig(port=0)))
     said = []
     with socket.create_server(("127.0.0.1", 0)) as sock:

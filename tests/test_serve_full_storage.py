@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import STORAGE_FULL, LibraryError, is_storage_full
-from deepseek_mm.serve.door import guard_app
+from deepseek_mm.serve.auth_middleware import guard_app
 from deepseek_mm.serve.problems import add_problems, problem_of
 from deepseek_mm.storage.files import atomic_write
 from ui.edges import sentence

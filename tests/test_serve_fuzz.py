@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.jobs import follow
-from deepseek_mm.serve.api import build_api
+from deepseek_mm.serve.app import build_api
 
 CHECKS = [response_schema_conformance, content_type_conformance, status_code_conformance]
 NUMBER = 40 if os.environ.get("CAMPAIGN") else 4

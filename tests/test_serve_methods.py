@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.config import Config
-from deepseek_mm.serve.door import guard_app
+from deepseek_mm.serve.auth_middleware import guard_app
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 HIDDEN = {  # what the OpenAPI does not tell of

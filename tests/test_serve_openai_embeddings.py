@@ -10,7 +10,7 @@ from rag_house import build
 
 from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.errors import UnsupportedRequest
-from deepseek_mm.serve.openai.wire import EmbeddingRequest
+from deepseek_mm.serve.openai.schemas import EmbeddingRequest
 
 MODEL = "deepseek-mm-embed"
 SPACE = ColourSpace()

@@ -4,7 +4,7 @@ import pytest
 from fake_app import paper
 
 from deepseek_mm.config import Config
-from deepseek_mm.serve.api import build_api
+from deepseek_mm.serve.app import build_api
 from deepseek_mm.settings_file import SettingsFile
 
 FREE = {

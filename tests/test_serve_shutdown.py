@@ -20,9 +20,9 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve import shutdown
-from deepseek_mm.serve.api import build_api
+from deepseek_mm.serve.app import build_api
+from deepseek_mm.serve.server import open_socket, run_api
 from deepseek_mm.serve.shutdown import GracefulShutdown
-from deepseek_mm.serve.start import open_socket, run_api
 from deepseek_mm.settings_file import SettingsFile
 
 ASK = {"question": "Is there a red thing?"}

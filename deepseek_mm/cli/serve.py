@@ -16,9 +16,9 @@ def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
     from deepseek_mm.read_only import writable_home
     from deepseek_mm.serve.access_token import choose_token
-    from deepseek_mm.serve.api import build_api
+    from deepseek_mm.serve.app import build_api
     from deepseek_mm.serve.local_server import announce_server
-    from deepseek_mm.serve.start import lock_library, open_socket, run_api
+    from deepseek_mm.serve.server import lock_library, open_socket, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
     settings = settings_of(args, desk)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.holding import size_of
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.wire import Text
+from deepseek_mm.serve.schemas import Text
 
 
 class AboutOut(BaseModel):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.serve.keys import PREFIX, SECRET_BYTES, needs_keys
+from deepseek_mm.serve.credentials import PREFIX, SECRET_BYTES, needs_keys
 from deepseek_mm.settings import TOKEN_VARIABLE
 
 PARAMETER = "token"  # of the address that is printed

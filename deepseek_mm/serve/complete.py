@@ -11,8 +11,8 @@ from deepseek_mm.rag.coding import mentions, questions_to_try
 from deepseek_mm.rag.query import Suggestion, search_parts, search_without, suggest
 from deepseek_mm.records import About
 from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.schemas import Text, Typed
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Text, Typed
 from index import LIBRARY
 
 LABELS = 200  # the commonest, that are proposed

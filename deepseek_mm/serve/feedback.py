@@ -2,19 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
 
 from fastapi import APIRouter
 
-from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Corrected
-from deepseek_mm.serve.paging import Page, Paged
-from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Number
-from deepseek_mm.serve.wire_past import BoxIn, CorrectedOut, RatingIn, RightIn, TurnOut
+from deepseek_mm.serve.history_schemas import BoxIn, CorrectedOut, RatingIn, RightIn, TurnOut
+from deepseek_mm.serve.route_parameters import Page, Paged
+from deepseek_mm.serve.schemas import Number
+from deepseek_mm.serve.who import Me
 from deepseek_mm.services import Services
-
-Me = Annotated[Caller, needs("ask")]
 
 
 @dataclass(frozen=True, kw_only=True)

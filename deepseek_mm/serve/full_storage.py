@@ -4,16 +4,14 @@ Most errors become problems where they are raised. What this catches has passed 
 the page's own too, which has been told as status 500 on its way. So a 500 is held back until its reason is known.
 """
 
-import logging
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.errors import STORAGE_FULL, is_storage_full
-from deepseek_mm.serve.problems import FULL, REQUEST_ID, problem_response
+from deepseek_mm.serve.problems import FULL, REQUEST_ID, log, problem_response
 
 FAULT = 500
-log = logging.getLogger(__name__)
 
 
 class FullStorage:

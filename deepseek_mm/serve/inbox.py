@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.ages import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.serve.pictures import DecodedPicture
+from deepseek_mm.serve.request_pictures import DecodedPicture
 from deepseek_mm.storage.files import atomic_write
 
 FOLDER = "inbox"

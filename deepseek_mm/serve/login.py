@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.serve.access_token import LOGIN_ID, AccessToken
-from deepseek_mm.serve.keys import Keys
+from deepseek_mm.serve.credentials import Keys
 from deepseek_mm.serve.logins import Guesses, Logins
 from deepseek_mm.serve.proxies import is_local
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.lm.generator import CountingGenerator
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.admission import RequestLimiter
+from deepseek_mm.serve.request_limits import RequestLimiter
 from deepseek_mm.serve.tasks import Tasks
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)

@@ -7,19 +7,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Query, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import TooLarge
-from deepseek_mm.serve.shelf_pictures import download
-from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Number
-from deepseek_mm.serve.wire_past import ConversationOut
+from deepseek_mm.serve.history_schemas import ConversationOut
+from deepseek_mm.serve.routes.library_file_routes import download
+from deepseek_mm.serve.schemas import Number
+from deepseek_mm.serve.who import Me
 from deepseek_mm.services import Services
 from deepseek_mm.services.history_service import MAX_BYTES
 from deepseek_mm.sharing import Kind, Language
 from deepseek_mm.sharing.nouns import MEDIA_TYPES
 from deepseek_mm.sharing.parcel import Parcel
 
-Me = Annotated[Caller, needs("ask")]
 ExportFile = Annotated[UploadFile, File(description="that an export as JSON gave")]
 
 

@@ -9,7 +9,7 @@ import re
 
 from starlette.requests import HTTPConnection
 
-from deepseek_mm.serve.hosts import address_of, host_name, is_loopback
+from deepseek_mm.serve.origins import address_of, host_name, is_loopback
 
 CONTAINED = ("forward", "proxy")  # X-Forwarded-For and its many kin, X-ProxyUser-Ip, WL-Proxy-Client-IP, X-Nginx-Proxy
 BEGINNINGS = (

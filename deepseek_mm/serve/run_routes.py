@@ -13,11 +13,9 @@ from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
 from deepseek_mm.sandbox.run import MOST_CODE
 from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Text, Typed
+from deepseek_mm.serve.schemas import Text, Typed
+from deepseek_mm.serve.who import Me, needs
 from deepseek_mm.services import Services
-
-Me = Annotated[Caller, needs("ask")]
 
 
 class RunIn(BaseModel):

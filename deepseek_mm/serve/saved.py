@@ -1,21 +1,17 @@
 """/search/saved: searches under names, each caller's own. They are made with POST /search, their filters in `where`."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Saved
 from deepseek_mm.history.saved import NAME_CHARS, TEXT_CHARS
-from deepseek_mm.serve.paging import SearchFilterIn
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Number, Text, Typed
+from deepseek_mm.serve.route_parameters import SearchFilterIn
+from deepseek_mm.serve.schemas import Number, Text, Typed
+from deepseek_mm.serve.who import Me
 from deepseek_mm.services import Services
-
-Me = Annotated[Caller, needs("ask")]
 
 
 class SavedIn(BaseModel):

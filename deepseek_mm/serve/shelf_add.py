@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Conflict, TooLarge
+from deepseek_mm.serve.schemas import JobOut, PathIn, Text, Typed
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import JobOut, PathIn, Text, Typed
 from deepseek_mm.services import Services
 from deepseek_mm.sharing.names import same_name
 

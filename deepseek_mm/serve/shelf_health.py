@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library import Health
+from deepseek_mm.serve.schemas import Text, Typed
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Text, Typed
 from deepseek_mm.services import Services
 
 Gone = Annotated[Typed, Query(max_length=4096, description="a path or a sentence of something deleted")]

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.serve.paging import Page, Paged
+from deepseek_mm.serve.route_parameters import Page, Paged
+from deepseek_mm.serve.schemas import JobOut, Number, Text
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import JobOut, Number, Text
 from deepseek_mm.services import Services
 
 States = Annotated[list[Literal["waiting", "running", "done", "cancelled", "failed"]], Query(alias="state")]

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library.holding import size_of
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.paging import Page, Paged, Where
+from deepseek_mm.serve.route_parameters import Page, Paged, Where
+from deepseek_mm.serve.schemas import Number, RegionOut, SourceOut, Text
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Number, RegionOut, SourceOut, Text
 from deepseek_mm.services import Services
 from index import LIBRARY, Region, Source
 from index.region import Order

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library.duplicates import Keep
-from deepseek_mm.serve.paging import Page, Paged
+from deepseek_mm.serve.route_parameters import Page, Paged
+from deepseek_mm.serve.schemas import JobOut, Number, SourceOut
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import JobOut, Number, SourceOut
 from deepseek_mm.services import Services
 
 MOST_APART = 100  # photos that are told apart at once

@@ -14,9 +14,9 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Citation
-from deepseek_mm.serve.shelf_pictures import SAFE
+from deepseek_mm.serve.routes.library_file_routes import SAFE
+from deepseek_mm.serve.schemas import Number
 from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire import Number
 from deepseek_mm.services import Services
 from deepseek_mm.sharing.chosen import pack_chosen
 from index import Region, Source

@@ -15,9 +15,9 @@ from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
-from deepseek_mm.serve.shelf_pictures import size_of
+from deepseek_mm.serve.routes.library_file_routes import size_of
+from deepseek_mm.serve.schemas import AnswerOut, FoundOut
 from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
-from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.services import Services
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.rag.query.operators import narrowed_by
-from deepseek_mm.serve.wire import Number, Typed
+from deepseek_mm.serve.schemas import Number, Typed
 from index import LIBRARY, Filter
 
 MOST_ITEMS = 256  # texts or pictures of one request

@@ -15,8 +15,9 @@ from deepseek_mm.accounts.permissions import Caller, check_run, require_right
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Worker
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.inbox import Inbox
-from deepseek_mm.serve.pictures import PictureDecoder
 from deepseek_mm.serve.problems import problem_in
+from deepseek_mm.serve.request_pictures import PictureDecoder
+from deepseek_mm.serve.schemas import AnswerOut, Text
 from deepseek_mm.serve.task_handlers import FROM_HERE, PREFIX, TaskHandlers
 from deepseek_mm.serve.task_schemas import (
     AskIn,
@@ -27,7 +28,6 @@ from deepseek_mm.serve.task_schemas import (
     IndexTask,
     SearchTask,
 )
-from deepseek_mm.serve.wire import AnswerOut, Text
 from deepseek_mm.serve.wire_results import TaskResult
 from deepseek_mm.services.answer_run import AnswerRun
 from deepseek_mm.services.answer_service import AnswerService

@@ -1,7 +1,7 @@
 """The caller of a request, and routes that name the right that they need."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -23,3 +23,6 @@ def needs(right: Right, *, first: Callable[[Caller], None] | None = None) -> Any
 
     check.right = right  # type: ignore[attr-defined]  # as tests/rights_table.py reads it
     return Depends(check)
+
+
+Me = Annotated[Caller, needs("ask")]

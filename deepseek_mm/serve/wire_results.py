@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from deepseek_mm.serve.wire import AnswerOut, DescribedAs, FoundOut, JobResultOut, Text
+from deepseek_mm.serve.schemas import AnswerOut, DescribedAs, FoundOut, JobResultOut, Text
 
 
 class VectorsOut(BaseModel):

@@ -2,7 +2,7 @@
 
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.serve.openai.errors import NoModel
-from deepseek_mm.serve.openai.wire import Model, ModelList
+from deepseek_mm.serve.openai.schemas import Model, ModelList
 
 GROUNDED, BARE, EMBED, EMBED_CODE = "deepseek-mm", "deepseek-mm-lm", "deepseek-mm-embed", "deepseek-mm-embed-code"
 

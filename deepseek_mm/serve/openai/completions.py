@@ -18,7 +18,7 @@ from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.replies import Head, Pieces
-from deepseek_mm.serve.openai.wire import ModelList
+from deepseek_mm.serve.openai.schemas import ModelList
 from deepseek_mm.serve.openai.wire_text import MOST_CHOICES, TextChoice, TextCompletion, TextRequest
 
 FEW = 16  # tokens of a choice whose caller names no number: OpenAI's

@@ -10,7 +10,7 @@ from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.messages import OpensPictures
-from deepseek_mm.serve.openai.wire import (
+from deepseek_mm.serve.openai.schemas import (
     EmbeddingList,
     EmbeddingRequest,
     EmbeddingUsage,

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from deepseek_mm.records import Exchange, Message, Picture, Question
 from deepseek_mm.serve.openai.errors import UnsupportedRequest
-from deepseek_mm.serve.openai.wire import ChatMessage, TextPart
+from deepseek_mm.serve.openai.schemas import ChatMessage, TextPart
 
 RULES = ("system", "developer")
 

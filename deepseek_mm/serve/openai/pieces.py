@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepseek_mm.serve.openai.schemas import Usage
 from deepseek_mm.serve.openai.text_limits import Reason
-from deepseek_mm.serve.openai.wire import Usage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from deepseek_mm.lm.generator import Generator, SamplingGenerator, TokenUsage
 from deepseek_mm.records import Message
 from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.pieces import End, usage_of
-from deepseek_mm.serve.openai.wire import ChatRequest, SchemaFormat
+from deepseek_mm.serve.openai.schemas import ChatRequest, SchemaFormat
 
 MOST = 512  # tokens of an answer whose caller names no number
 ANY_OBJECT = {"type": "object"}

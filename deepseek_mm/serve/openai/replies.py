@@ -23,7 +23,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.openai.errors import FAULT, error_body
 from deepseek_mm.serve.openai.pieces import End
-from deepseek_mm.serve.openai.wire import AssistantMessage, Choice, Completion
+from deepseek_mm.serve.openai.schemas import AssistantMessage, Choice, Completion
 from deepseek_mm.serve.problems import LEFT, REQUEST_ID, problem_of
 from deepseek_mm.storage.errors import IndexProblem
 

@@ -16,11 +16,11 @@ from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED
 from deepseek_mm.serve.openai.completions import TextReplyFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
-from deepseek_mm.serve.openai.grounded import check_grounded, delete_unless_stored, stream_grounded
+from deepseek_mm.serve.openai.grounded_model import check_grounded, delete_unless_stored, stream_grounded
 from deepseek_mm.serve.openai.messages import OpensPictures, messages_for, question_of
 from deepseek_mm.serve.openai.plain_model import stream_plain
 from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
-from deepseek_mm.serve.openai.wire import (
+from deepseek_mm.serve.openai.schemas import (
     ChatRequest,
     Completion,
     EmbeddingList,

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.serve.openai.wire import StopText, StreamOptions, Usage
-from deepseek_mm.serve.wire import Typed
+from deepseek_mm.serve.openai.schemas import StopText, StreamOptions, Usage
+from deepseek_mm.serve.schemas import Typed
 
 MOST_PROMPTS, MOST_CHOICES = 16, 16  # of one request; choices are those of all prompts together
-Part = Annotated[Typed, Field(max_length=1_000_000)]
+Prompt = Annotated[Typed, Field(max_length=1_000_000)]
 
 
 class TextRequest(BaseModel):
@@ -29,8 +29,10 @@ class TextRequest(BaseModel):
     )
 
     model: str = Field(examples=["deepseek-mm-lm"])
-    prompt: Part | Annotated[list[Part], Field(min_length=1, max_length=MOST_PROMPTS)] | list[int] | list[list[int]]
-    suffix: Part | None = Field(default=None, description="what comes after the gap: one line is filled in")
+    prompt: (
+        Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=MOST_PROMPTS)] | list[int] | list[list[int]]
+    )
+    suffix: Prompt | None = Field(default=None, description="what comes after the gap: one line is filled in")
     max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="16 if left out, as OpenAI has it")
     n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
     stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None

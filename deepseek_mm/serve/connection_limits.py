@@ -1,0 +1,158 @@
+"""A caller's line: whoever sends or reads too slowly is cut off; where all lines are taken the longest idle one goes.
+
+Each line is looked at every `serve.patience_s`. A request whose head is not complete from one look to the next, a body
+that came more slowly than SLOWEST, an answer of which nothing was read: none of them is waited for any longer. A slow
+body that nobody here wants to read yet is not its sender's fault. What is no HTTP is told so as every problem is.
+"""
+
+import asyncio
+import sys
+from http import HTTPStatus
+from typing import Any, Literal
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.serve.connections import BUSY, make_room
+from deepseek_mm.serve.heads import HeadTooLong, LimitedConnection
+from deepseek_mm.serve.logins import network_of
+from deepseek_mm.serve.problems import problem_response
+from deepseek_mm.serve.request_limits import RequestLimiter
+
+AT_THE_DOOR_S = 0.1  # in which a request has come in, or never will
+SLOWEST = 1_000  # bytes a second of a body
+Waits = tuple[Literal["head", "body"], RequestResponseCycle | None]  # for what, and the request before or under way
+
+
+class SlowClientProtocol(H11Protocol):
+    """One connection."""
+
+    def __init__(self, serve: ServeConfig, room: RequestLimiter, **given: Any) -> None:
+        """`room` says whom there is no place for, before anything of their request is read."""
+        super().__init__(**given)
+        self.conn = LimitedConnection()
+        self._room, self._serve, self._patience_s = room, serve, serve.patience_s
+        self.network, self.idle_since_s = "", 0.0
+        self._waits: Waits | None = None
+        self._came, self._unread = 0, 0  # bytes since the last look; bytes that the caller had not read by then
+        self._look: asyncio.TimerHandle | None = None
+        self._over = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Of lines too many one that is idle is closed; where none is, this one is told to come again."""
+        super().connection_made(transport)
+        self.network, self.idle_since_s = network_of(self.client[0] if self.client else ""), self.loop.time()
+        if (refusal := make_room(self, self.connections, self._serve)) is not None:
+            self._end(refusal[0], "busy", refusal[1])
+            self.transport.close()
+        else:
+            self._look_later()
+
+    def stage(self) -> int | None:
+        """0 if nothing is asked or all is said, 1 if a request has only begun to come, None if one is under way."""
+        if self._over:
+            return 0
+        if self.conn.their_state is not h11.IDLE or not self._is_between():
+            return None
+        return 0 if self._is_empty() else 1
+
+    def evict(self) -> None:
+        """Close it for others' sake; whoever had begun to ask is told so."""
+        if self.stage() == 1:
+            self._end(BUSY, "busy", "too many connections are open, and this one came slowly. Try again in a moment")
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """It is idle from now on."""
+        self.idle_since_s = self.loop.time()
+        super().on_response_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Counted; what comes after the end is dropped: closed with unread bytes the line would lose the answer."""
+        self._came += len(data)
+        if self._over:
+            return
+        room, waited = self._room, self._room.begun
+        if self._is_between() and self._is_empty() and (refusal := room.refusal(data)):
+            self.transport.write(refusal)
+            return
+        if room.begun > waited == 0:
+            self.loop.call_later(AT_THE_DOOR_S, room.forget)
+        super().data_received(data)
+
+    def _is_between(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _is_empty(self) -> bool:
+        """Whether nothing of another request has come."""
+        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to look at any more."""
+        self._stop_looking()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on it is looked after by others."""
+        self._stop_looking()
+        super().handle_websocket_upgrade(event)
+
+    def send_400_response(self, msg: str) -> None:
+        """In place of plain text."""
+        error = sys.exc_info()[1]  # uvicorn tells of it while it handles it
+        if isinstance(error, HeadTooLong):
+            self._end(error.error_status_hint, "head-too-long", f"the request is not read: {error}")
+        else:
+            self._end(400, "no-http", f"{msg.rstrip('.')}: its line or its headers are damaged. Send HTTP/1.1")
+
+    def look(self) -> None:
+        """Cut the line if it stands still since the last look."""
+        unread, before = self.transport.get_write_buffer_size(), self._waits
+        self._waits, came, self._came = self._waiting(), self._came, 0
+        stuck, self._unread = bool(self._unread) and unread >= self._unread, unread
+        if stuck:
+            self.transport.abort()
+        elif before is None or before != self._waits or (before[0] == "body" and came >= SLOWEST * self._patience_s):
+            self._look_later()
+        elif before[0] == "head" and not self.conn.trailing_data[0]:  # nothing was asked: nothing to answer
+            self.transport.close()
+        else:
+            part = "head of the request" if before[0] == "head" else "body"
+            self._end(408, "too-slow", f"the {part} came too slowly. Send it again, over a better line")
+
+    def _waiting(self) -> Waits | None:
+        """What is still to come from the caller."""
+        if self.conn.their_state is h11.IDLE:
+            return "head", self.cycle
+        if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
+            return "body", self.cycle
+        return None
+
+    def _end(self, status: int, kind: str, detail: str) -> None:
+        """Say why, if nothing was said yet, and hang up as soon as the caller has heard it."""
+        self._stop_looking()
+        self._over = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            path = self.scope["path"] if self.cycle is not None and not self.cycle.response_complete else "/"
+            told = problem_response(status, kind, detail, path=path, Connection="close")
+            head = h11.Response(status_code=status, headers=told.raw_headers, reason=HTTPStatus(status).phrase.encode())
+            for event in (head, h11.Data(data=bytes(told.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+            self.transport.write_eof()
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+        self._look = self.loop.call_later(self._patience_s, self.transport.abort)  # it may not even read this
+
+    def _look_later(self) -> None:
+        self._look = self.loop.call_later(self._patience_s, self.look)
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None

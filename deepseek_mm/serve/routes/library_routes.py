@@ -1,0 +1,33 @@
+"""Everything that the Library tab does, over HTTP; each part is a file of its own."""
+
+from fastapi import APIRouter
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.routes.library_change_routes import change_routes
+from deepseek_mm.serve.routes.library_file_routes import picture_routes
+from deepseek_mm.serve.routes.library_maintenance_routes import care_routes
+from deepseek_mm.serve.routes.library_rule_routes import rule_routes
+from deepseek_mm.serve.shelf_add import add_routes
+from deepseek_mm.serve.shelf_health import library_health_routes
+from deepseek_mm.serve.shelf_jobs import job_routes
+from deepseek_mm.serve.shelf_list import list_routes
+from deepseek_mm.serve.shelf_twins import twin_routes
+from deepseek_mm.serve.shelf_zip import zip_routes
+from deepseek_mm.services import Services
+
+
+def library_routes(services: Services, assistant: Assistant) -> APIRouter:
+    """/library."""
+    router = APIRouter(tags=["library"], responses=DECLARED)
+    router.include_router(list_routes(services, assistant))
+    router.include_router(picture_routes(services, assistant))
+    router.include_router(zip_routes(services, assistant))
+    router.include_router(add_routes(services, assistant.config))
+    router.include_router(change_routes(services, assistant))
+    router.include_router(care_routes(services))
+    router.include_router(job_routes(services))
+    router.include_router(rule_routes(services))
+    router.include_router(twin_routes(services))
+    router.include_router(library_health_routes(services))
+    return router
