@@ -28,8 +28,8 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
 from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
-from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.auth_middleware import guard_app
+from deepseek_mm.serve.credentials import choose_token
 from deepseek_mm.serve.lifecycle import StartupApp
 from deepseek_mm.serve.local_server import announce_server
 from deepseek_mm.serve.logs import configure_logging

@@ -11,7 +11,7 @@ from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.serve.auth_middleware import guard_app
 from deepseek_mm.serve.credentials import Keys
 from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.who import needs
+from deepseek_mm.serve.route_parameters import needs
 
 HERE = "http://127.0.0.1:7860"
 ALWAYS = ServeConfig(keys="always")

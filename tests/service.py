@@ -14,9 +14,9 @@ from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.serve.app import library_routes
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.routes.history_routes import history_routes
-from deepseek_mm.serve.routes.library_routes import library_routes
 from deepseek_mm.serve.routes.settings_routes import settings_routes
 from deepseek_mm.services import build_services
 from deepseek_mm.settings_file import SettingsFile

@@ -12,7 +12,7 @@ from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, Serve
 from deepseek_mm.fallback import Fallback, with_defaults
 from deepseek_mm.load import is_indexed_in, load
 from deepseek_mm.runtime.decode import open_planned
-from deepseek_mm.serve.about import about
+from deepseek_mm.serve.routes.settings_routes import about
 from deepseek_mm.settings_file import SettingsFile
 from index.errors import SpaceMismatch
 

@@ -19,13 +19,11 @@ from starlette.websockets import WebSocketDisconnect
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.serve import access_token, server
-from deepseek_mm.serve.access_token import AccessToken, choose_token
+from deepseek_mm.serve import credentials, server
 from deepseek_mm.serve.app import build_api
 from deepseek_mm.serve.auth_middleware import guard_app
-from deepseek_mm.serve.credentials import Keys
-from deepseek_mm.serve.login import COOKIE
-from deepseek_mm.serve.logins import FREE_TRIES
+from deepseek_mm.serve.credentials import AccessToken, Keys, choose_token
+from deepseek_mm.serve.login import COOKIE, FREE_TRIES
 from deepseek_mm.serve.logs import configure_logging
 from deepseek_mm.serve.server import run_api
 from deepseek_mm.settings import trace_settings
@@ -196,7 +194,7 @@ def test_without_the_flag_and_the_variable_loopback_stays_free_of_keys(tmp_path)
 def test_a_token_is_drawn_from_256_bits_and_a_variable_may_hold_one():
     drawn = {choose_token("", {}, ServeConfig()) for _ in range(50)}
     assert len(drawn) == 50
-    assert {len(token) for token in drawn} == {len(access_token.PREFIX) + 43}
+    assert {len(token) for token in drawn} == {len(credentials.PREFIX) + 43}
     for asked in (None, ""):
         assert choose_token(asked, {"DEEPSEEK_MM_TOKEN": TOKEN}, ServeConfig()) == TOKEN
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.serve.addresses import is_public
+from deepseek_mm.serve.picture_fetcher import is_public
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.serve.auth_middleware import PAGE, guard_app, is_below
-from deepseek_mm.serve.logins import FREE_TRIES
+from deepseek_mm.serve.login import FREE_TRIES
 
 
 @pytest.fixture

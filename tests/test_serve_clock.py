@@ -23,8 +23,7 @@ from deepseek_mm.rag.uploads import UploadStore
 from deepseek_mm.records import Question
 from deepseek_mm.serve.app import build_api
 from deepseek_mm.serve.credentials import Keys
-from deepseek_mm.serve.inbox import YOUNG_S, Inbox
-from deepseek_mm.serve.request_pictures import DecodedPicture
+from deepseek_mm.serve.request_pictures import YOUNG_S, DecodedPicture, Inbox
 from deepseek_mm.settings_file import SettingsFile
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0

@@ -4,8 +4,7 @@ import pytest
 from door_help import HERE, House
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.login import COOKIE, onward_of
-from deepseek_mm.serve.logins import FREE_TRIES
+from deepseek_mm.serve.login import COOKIE, FREE_TRIES, onward_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

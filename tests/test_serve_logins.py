@@ -5,8 +5,8 @@ import time
 import pytest
 from door_help import Clock
 
-from deepseek_mm.serve import logins as module
-from deepseek_mm.serve.logins import Guesses, Logins, network_of
+from deepseek_mm.serve import login as module
+from deepseek_mm.serve.login import Guesses, Logins, network_of
 
 LASTS_S = 3600.0
 

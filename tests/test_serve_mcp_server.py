@@ -20,8 +20,7 @@ from serving import ROOT
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.serve.mcp_server import build_mcp
-from deepseek_mm.serve.mcp_tools import McpTools, cut_out
+from deepseek_mm.serve.mcp_server import McpTools, build_mcp, cut_out
 from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
 

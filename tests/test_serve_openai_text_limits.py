@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_mm.serve.openai.text_limits import LimitedText
+from deepseek_mm.serve.openai.replies import LimitedText
 
 
 def words(text):

@@ -7,7 +7,7 @@ from door_help import House
 from starlette.websockets import WebSocketDisconnect
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.proxies import is_trace
+from deepseek_mm.serve.origins import is_trace
 
 ADDED_BY_PROXIES = """
     Forwarded Forwarded-For Forwarded-For-Ip X-Forwarded X-Forwarded-By X-Forwarded-For X-Forwarded-Host

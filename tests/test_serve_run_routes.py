@@ -9,7 +9,7 @@ from serve_help import client_of
 
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, USUAL, Caller
 from deepseek_mm.config import Config, SandboxConfig
-from deepseek_mm.serve.run_routes import run_routes
+from deepseek_mm.serve.routes.task_routes import run_routes
 from deepseek_mm.services.program_service import ProgramService
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")

@@ -19,10 +19,10 @@ from line_help import Dripping, Stalling, body_of, heard, request, serving_house
 from rag_house import build, paint, put
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve import shutdown
+from deepseek_mm.serve import lifecycle
 from deepseek_mm.serve.app import build_api
+from deepseek_mm.serve.lifecycle import GracefulShutdown
 from deepseek_mm.serve.server import open_socket, run_api
-from deepseek_mm.serve.shutdown import GracefulShutdown
 from deepseek_mm.settings_file import SettingsFile
 
 ASK = {"question": "Is there a red thing?"}
@@ -33,7 +33,7 @@ EVENTS = {"Accept": "text/event-stream"}
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Nothing here ends by itself, so nobody waits for it."""
-    monkeypatch.setattr(shutdown, "GRACE_S", 0.2)
+    monkeypatch.setattr(lifecycle, "GRACE_S", 0.2)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.serve.task_handlers import question_of
 from deepseek_mm.serve.task_schemas import AskIn, WhereIn
+from deepseek_mm.serve.tasks import question_of
 from index import LIBRARY
 
 

@@ -49,8 +49,7 @@ class LateAnswers:
 def run(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.serve.mcp_server import build_mcp
-    from deepseek_mm.serve.mcp_tools import McpTools
+    from deepseek_mm.serve.mcp_server import McpTools, build_mcp
     from deepseek_mm.serve.request_pictures import PictureDecoder
 
     config = config_of(args, desk)

@@ -15,8 +15,8 @@ from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, fla
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
     from deepseek_mm.read_only import writable_home
-    from deepseek_mm.serve.access_token import choose_token
     from deepseek_mm.serve.app import build_api
+    from deepseek_mm.serve.credentials import choose_token
     from deepseek_mm.serve.local_server import announce_server
     from deepseek_mm.serve.server import lock_library, open_socket, run_api
 

@@ -1,38 +1,99 @@
-"""The API: every route, joined, with what they share; `auth_middleware.guard_app` stands in front of it."""
+"""The FastAPI app: every route with what they share, and its exact OpenAPI document."""
 
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.lm.backends.late_model import LateModel
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back, keep_for_good
-from deepseek_mm.serve.complete import complete_routes
-from deepseek_mm.serve.inbox import Inbox
-from deepseek_mm.serve.methods import AllowedMethods
-from deepseek_mm.serve.metrics import Metrics, MetricsMiddleware
+from deepseek_mm.serve.lifecycle import EVENTS
+from deepseek_mm.serve.openai.errors import PREFIX
 from deepseek_mm.serve.openai.routes import openai_routes
-from deepseek_mm.serve.openapi import describe_exactly
-from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.serve.problems import DECLARED, MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.serve.request_limits import Admission, RequestLimiter
-from deepseek_mm.serve.request_pictures import PictureDecoder
+from deepseek_mm.serve.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.serve.routes.ask_routes import ask_routes
-from deepseek_mm.serve.routes.health_routes import ASSETS, describe_api, health_routes, swagger_ui
+from deepseek_mm.serve.routes.health_routes import (
+    ASSETS,
+    Metrics,
+    MetricsMiddleware,
+    describe_api,
+    health_routes,
+    swagger_ui,
+)
 from deepseek_mm.serve.routes.history_routes import history_routes
 from deepseek_mm.serve.routes.learning_routes import learning_routes
-from deepseek_mm.serve.routes.library_routes import library_routes
-from deepseek_mm.serve.routes.search_routes import why_routes
+from deepseek_mm.serve.routes.library_change_routes import add_routes, change_routes
+from deepseek_mm.serve.routes.library_file_routes import picture_routes, zip_routes
+from deepseek_mm.serve.routes.library_maintenance_routes import (
+    care_routes,
+    job_routes,
+    library_health_routes,
+    twin_routes,
+)
+from deepseek_mm.serve.routes.library_routes import list_routes
+from deepseek_mm.serve.routes.library_rule_routes import rule_routes
+from deepseek_mm.serve.routes.search_routes import complete_routes, saved_routes, why_routes
 from deepseek_mm.serve.routes.settings_routes import settings_routes
-from deepseek_mm.serve.routes.task_routes import task_routes
-from deepseek_mm.serve.run_routes import run_routes
-from deepseek_mm.serve.saved import saved_routes
-from deepseek_mm.serve.task_handlers import TaskHandlers
-from deepseek_mm.serve.tasks import Tasks
+from deepseek_mm.serve.routes.task_routes import run_routes, task_routes
+from deepseek_mm.serve.tasks import TaskHandlers, Tasks
 from deepseek_mm.services import Services, build_services
 from deepseek_mm.settings_file import SettingsFile
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+EVENT = {  # one of a stream
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
+TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
+UNUSED = ("HTTPValidationError", "ValidationError")  # the framework's own errors: `problems` answers in their place
+
+
+def describe_exactly(app: FastAPI) -> None:
+    """From now on `app.openapi()` gives the exact document."""
+    plain = app.openapi
+
+    def exact() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = make_exact(plain())
+        return app.openapi_schema
+
+    app.openapi = exact  # type: ignore[method-assign]  # as FastAPI has it done
+
+
+def make_exact(document: dict[str, Any]) -> dict[str, Any]:
+    """Every answer's body with its schema, and no schema that nothing is sent by."""
+    for path, routes in document["paths"].items():
+        for route in routes.values():
+            describe_answers(route["responses"], path)
+    for name in UNUSED:
+        document["components"]["schemas"].pop(name, None)
+    return document
+
+
+def describe_answers(responses: dict[str, Any], path: str) -> None:
+    """Every answer of one route."""
+    if path.startswith(PREFIX):
+        responses.pop("422", None)  # told as 400
+    for response in responses.values():
+        if content := response.get("content"):
+            response["content"] = exact_content(content)
+
+
+def exact_content(content: dict[str, Any]) -> dict[str, Any]:
+    """A problem has one type alone; a file's bytes and a stream's events are no JSON."""
+    if MEDIA_TYPE in content:
+        return {MEDIA_TYPE: {"schema": PROBLEM}}
+    for kind, body in content.items():
+        if not body.get("schema"):
+            body["schema"] = EVENT if kind == EVENTS else TEXT if kind.startswith("text/") else BINARY
+    return content
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,3 +163,19 @@ def build_api(
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(AllowedMethods)
     return Api(app=app, assistant=assistant, tasks=tasks, room=room, services=services)
+
+
+def library_routes(services: Services, assistant: Assistant) -> APIRouter:
+    """/library."""
+    router = APIRouter(tags=["library"], responses=DECLARED)
+    router.include_router(list_routes(services, assistant))
+    router.include_router(picture_routes(services, assistant))
+    router.include_router(zip_routes(services, assistant))
+    router.include_router(add_routes(services, assistant.config))
+    router.include_router(change_routes(services, assistant))
+    router.include_router(care_routes(services))
+    router.include_router(job_routes(services))
+    router.include_router(rule_routes(services))
+    router.include_router(twin_routes(services))
+    router.include_router(library_health_routes(services))
+    return router

@@ -20,16 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.serve.access_token import LOGIN_ID, PARAMETER, AccessToken
-from deepseek_mm.serve.bodies import BodyLimit
-from deepseek_mm.serve.credentials import Keys, needs_keys
-from deepseek_mm.serve.full_storage import FullStorage
-from deepseek_mm.serve.login import LOGIN, LOGOUT, LoginPage, login_path, onward_of
-from deepseek_mm.serve.logins import Clock, Guesses, Logins
+from deepseek_mm.serve.credentials import LOGIN_ID, PARAMETER, AccessToken, Keys, needs_keys
+from deepseek_mm.serve.login import LOGIN, LOGOUT, Clock, Guesses, LoginPage, Logins, login_path, onward_of
 from deepseek_mm.serve.logs import ROUTE, LogMiddleware
-from deepseek_mm.serve.origins import Refusal, check_host, is_foreign
-from deepseek_mm.serve.problems import REQUEST_ID, problem_response
-from deepseek_mm.serve.proxies import is_local
+from deepseek_mm.serve.origins import Refusal, check_host, is_foreign, is_local
+from deepseek_mm.serve.problems import REQUEST_ID, FullStorage, problem_response
+from deepseek_mm.serve.request_limits import BodyLimit
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
 PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of

@@ -1,4 +1,10 @@
-"""A caller's line: whoever sends or reads too slowly is cut off; where all lines are taken the longest idle one goes.
+"""Limits of connections: slow clients are cut off, idle ones evicted, and long request heads refused.
+
+A flood of connections on which nothing is asked so shuts nobody out, also where everybody has one address (this
+machine, or a proxy). Next go those whose request has only begun to come; one that is being answered is never cut.
+
+Browsers send URLs of some kilobytes and some thirty headers. More only fills logs and memory, or tries what a parser
+can bear.
 
 Each line is looked at every `serve.patience_s`. A request whose head is not complete from one look to the next, a body
 that came more slowly than SLOWEST, an answer of which nothing was read: none of them is waited for any longer. A slow
@@ -7,18 +13,123 @@ body that nobody here wants to read yet is not its sender's fault. What is no HT
 
 import asyncio
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.connections import BUSY, make_room
-from deepseek_mm.serve.heads import HeadTooLong, LimitedConnection
-from deepseek_mm.serve.logins import network_of
+from deepseek_mm.serve.login import network_of
 from deepseek_mm.serve.problems import problem_response
 from deepseek_mm.serve.request_limits import RequestLimiter
+
+BUSY, TOO_MANY = 503, 429
+
+
+class Evictable(Protocol):
+    """A connection that can say whether it may go."""
+
+    network: str  # whom it counts for
+    idle_since_s: float  # by the event loop's clock
+
+    def stage(self) -> int | None:
+        """0 if nothing is asked, 1 if a request has only begun to come, None if one is under way."""
+
+    def evict(self) -> None:
+        """Close it."""
+
+
+def make_room(new: Evictable, connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
+    """Close what `new` needs closed; or the status and the reason why there is no room for it.
+
+    `connections` are all of the server, `new` among them; websockets count, and are never closed.
+    """
+    opened = [each for each in connections if not each.transport.is_closing()]
+    counts = Counter(network_of_connection(each) for each in opened)
+    idle = [each for each in opened if is_evictable(each, new)]
+    mine = [each for each in idle if each.network == new.network]
+    most = serve.connections_per_address
+    if counts[new.network] > most:
+        if not evict_first(mine, counts):
+            return TOO_MANY, f"{most} connections are open from your address, and no more may be. Close some"
+    elif len(opened) > serve.connections and not evict_first(idle, counts):
+        return BUSY, f"{serve.connections} connections are open, and no more may be. Try again in a moment"
+    return None
+
+
+def is_evictable(each: Any, new: Evictable) -> bool:
+    """Whether it is another connection, and may be closed."""
+    return each is not new and hasattr(each, "stage") and each.stage() is not None
+
+
+def evict_first(idle: list[Any], counts: Counter[str]) -> bool:
+    """Close the one that goes first, if there is one."""
+    if idle:
+        min(idle, key=lambda each: (each.stage(), -counts[each.network], each.idle_since_s)).evict()
+    return bool(idle)
+
+
+def network_of_connection(each: Any) -> str:
+    """Whom a connection counts for, a websocket too."""
+    return each.network if hasattr(each, "network") else network_of(each.client[0] if each.client else "")
+
+
+URL_BYTES = 16_384  # path and query
+MOST_HEADERS = 200
+HEAD_BYTES = 65_536  # URL and headers together
+TOO_LONG, TOO_LARGE = 414, 431
+
+
+class HeadTooLong(h11.RemoteProtocolError):
+    """Which limit, with the status for it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, error_status_hint=status)
+
+
+class LimitedConnection(h11.Connection):
+    """A server's side of a connection that takes no request with such a head."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, HEAD_BYTES)
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """As h11's. HeadTooLong, also of a head that is not complete yet."""
+        before = self.their_state
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            if before is h11.IDLE and error.error_status_hint == TOO_LARGE:
+                check_url(self.trailing_data[0].partition(b"\r\n")[0])
+                raise HeadTooLong(
+                    TOO_LARGE, f"its head has more than {HEAD_BYTES:,} bytes. Send fewer headers"
+                ) from None
+            raise
+        if isinstance(event, h11.Request):
+            check_head(event)
+        return event
+
+
+def check_head(request: h11.Request) -> None:
+    """HeadTooLong names the first limit that it exceeds."""
+    check_url(request.target)
+    number = len(request.headers)
+    if number > MOST_HEADERS:
+        raise HeadTooLong(TOO_LARGE, f"it has {number} headers, and may have {MOST_HEADERS}. Send fewer")
+    size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
+    if size > HEAD_BYTES:
+        raise HeadTooLong(TOO_LARGE, f"its head has {size:,} bytes, and may have {HEAD_BYTES:,}. Send fewer headers")
+
+
+def check_url(url: bytes) -> None:
+    """HeadTooLong if it is."""
+    if len(url) > URL_BYTES:
+        detail = f"its address has {len(url):,} bytes, and may have {URL_BYTES:,}. Send what is long in the body"
+        raise HeadTooLong(TOO_LONG, detail)
+
 
 AT_THE_DOOR_S = 0.1  # in which a request has come in, or never will
 SLOWEST = 1_000  # bytes a second of a body

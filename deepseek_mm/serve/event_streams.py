@@ -1,4 +1,4 @@
-"""Following a task, or an answer that somebody waits for, without holding a thread.
+"""Server-sent events of tasks and answers, and what stops when a client disconnects.
 
 A task is told by what the table says, so a listener that comes back, even after a restart of the server, gets exactly
 what it misses: an event's id is ATTEMPT.CHARACTERS of the text by then, and a text event says from which character on
@@ -7,10 +7,11 @@ it holds. Work in this process wakes its followers; what another process does is
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from fastapi import Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -109,3 +110,25 @@ def place_of(last: str) -> tuple[int, int]:
 def text_event(at: int, text: str) -> str:
     """The text from a character on, as JSON."""
     return TextEvent(at=at, text=text[at:]).model_dump_json()
+
+
+@asynccontextmanager
+async def stop_when_left(request: Request, stop: Callable[[], object]) -> AsyncIterator[None]:
+    """Call `stop` if the caller hangs up within the block, and whenever the block does not end well.
+
+    The request's body has been read by then: nothing but the end of the connection can still come.
+    """
+    listening = asyncio.create_task(_stop_at_end(request, stop))
+    try:
+        yield
+    except BaseException:
+        stop()
+        raise
+    finally:
+        listening.cancel()
+
+
+async def _stop_at_end(request: Request, stop: Callable[[], object]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    stop()

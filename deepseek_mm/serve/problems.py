@@ -1,20 +1,30 @@
-"""What went wrong, as RFC 9457 problem details: a kind, a title, and a sentence that names the next step.
+"""Errors as RFC 9457 problem details, with the answers to a full disk (507) and a wrong method (405).
 
 An error that a user can mend says so itself; here it only gets a status. Anything else is a fault of ours: it is
 logged with the request's id, and the caller learns the id and nothing of the inside.
+
+Most errors become problems where they are raised. What this catches has passed all that: an exception of any route, of
+the page's own too, which has been told as status 500 on its way. So a 500 is held back until its reason is known.
+
+The framework names those of the first route alone, and of files none.
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.errors import (
     STORAGE_FULL,
@@ -193,3 +203,94 @@ def _answer_unknown(request: Request, error: Exception) -> Response:
         f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
     )
     return answer_problem(request, 500, "fault", detail)
+
+
+FAULT = 500
+
+
+class FullStorage:
+    """ASGI middleware that answers 507 in place of a 500 that a full disk has caused."""
+
+    def __init__(self, app: ASGIApp, drafts: Path) -> None:
+        """`drafts` is the folder in which Gradio writes uploads before they have a name."""
+        self._app, self._drafts = app, drafts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        held, is_begun = list[Message](), False
+
+        async def hold_fault(message: Message) -> None:
+            nonlocal is_begun
+            if held or (message["type"] == "http.response.start" and message["status"] == FAULT):
+                held.append(message)
+            else:
+                is_begun = True
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold_fault)
+        except Exception as error:
+            if is_begun or scope["type"] != "http" or not is_storage_full(error):
+                await send_all(held, send)
+                raise
+            remove_drafts(self._drafts)
+            log.error("the disk is full: %s", type(error).__name__)
+            number = str(scope.get(REQUEST_ID, ""))
+            await problem_response(*FULL, STORAGE_FULL, path=scope["path"], request_id=number)(scope, receive, send)
+        else:
+            await send_all(held, send)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Delete what Gradio has left there half written; whole uploads lie in folders."""
+    for path in folder.glob("tmp*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
+async def send_all(messages: list[Message], send: Send) -> None:
+    """What was held back."""
+    for message in messages:
+        await send(message)
+
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+OF_FILES = ("GET", "HEAD")
+NOT_ALLOWED = 405
+
+
+class AllowedMethods:
+    """ASGI middleware that completes every 405."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, and set the header where it is needed."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        before = dict(scope)  # routes write into it
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == NOT_ALLOWED:
+                allowed = ", ".join(find_methods(before["app"].routes, before))
+                MutableHeaders(scope=message)["Allow"] = allowed
+            await send(message)
+
+        return await self.app(scope, receive, complete)
+
+
+def find_methods(routes: Sequence[BaseRoute], scope: Scope) -> Iterator[str]:
+    """What a request to this path may have as its method, sorted."""
+    return (method for method in METHODS if takes(routes, {**scope, "method": method}))
+
+
+def takes(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    """Whether some route answers such a request."""
+    for route in routes:
+        match, inner = route.matches(scope)
+        if match is Match.FULL:
+            if not isinstance(route, Mount):
+                return True
+            return takes(route.routes, {**scope, **inner}) if route.routes else scope["method"] in OF_FILES
+    return False

@@ -1,23 +1,30 @@
-"""Pictures that come in a request: as data URLs, or by address if that is switched on. Never from a path here.
+"""The pictures of a request: decoded from data URLs or addresses, and stored until their task has ended.
 
 They are read as every picture is: the header first, its size against the limit, then the pixels.
+
+DATA/inbox/DIGEST.jpg (or what else it is) holds the bytes that came; the same picture is kept once.
 """
 
 import base64
 import binascii
+import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL.Image import Image
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.config import ParseConfig, ServeConfig
-from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, TooLarge
+from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, NothingThere, TooLarge
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import no_picture
 from deepseek_mm.parse.formats import format_of
 from deepseek_mm.parse.nouns import File
+from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.serve.picture_fetcher import Fetcher
+from deepseek_mm.storage.files import atomic_write
 
 DATA = re.compile(r"data:image/[A-Za-z0-9.+-]{1,40}(?:;[A-Za-z0-9=.+-]{1,40})*;base64,", re.IGNORECASE)
 HEAD_CHARS = 200  # in which a data URL has said what it is
@@ -89,3 +96,41 @@ class PictureDecoder:
         (image,) = (piece.image for piece in parse_file(file, self._parse).pieces)
         assert image is not None, "a photo's one piece is its picture"
         return DecodedPicture(data=data, ending=form.endings[0], image=image)
+
+
+FOLDER = "inbox"
+YOUNG_S = 600.0  # a picture whose task is only about to be written down
+
+
+class Inbox:
+    """The folder, and how large a picture may be."""
+
+    def __init__(self, data: Path, *, max_pixels: int, ages: Ages | None = None) -> None:
+        self.folder, self._max_pixels, self._ages = data / FOLDER, max_pixels, ages or Ages()
+
+    def keep(self, taken: DecodedPicture) -> str:
+        """Write the picture down: the name that it is found by."""
+        name = hashlib.sha256(taken.data).hexdigest() + taken.ending
+        if not (self.folder / name).exists():
+            atomic_write(self.folder / name, taken.data)
+        return name
+
+    def open(self, name: str) -> Image:
+        """The picture again. NothingThere if it is gone."""
+        return read_photo(self.path(name), max_pixels=self._max_pixels).image
+
+    def path(self, name: str) -> Path:
+        """Its file, for those who want the bytes. NothingThere if it is gone."""
+        path = self.folder / Path(name).name
+        if not path.is_file():
+            raise NothingThere(f"the picture {name[:16]} of this task is gone from {self.folder}. Send the task again")
+        return path
+
+    def tidy(self, named: Set[str], *, older_s: float = YOUNG_S) -> int:
+        """Delete what no task under way names; returns how many went."""
+        gone = 0
+        for path in self.folder.glob("*"):
+            if path.name not in named and self._ages.ago_s(path.stat().st_mtime) >= older_s:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone

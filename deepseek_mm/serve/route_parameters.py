@@ -1,11 +1,13 @@
-"""Long lists come page by page, and are narrowed by the filters of the page's Search and Library tabs."""
+"""Parameters that routes share: the caller with the right that is needed, the page of a list, and filters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.permissions import Caller, Right, caller_in, require_right
 from deepseek_mm.rag.query import FileKind, SearchFilter
 from deepseek_mm.serve.schemas import Typed
 from index import Filter
@@ -65,3 +67,23 @@ def read_filter(asked: Annotated[SearchFilterIn, Query()]) -> Filter:
 
 Paged = Annotated[PageRange, Depends(read_page_range)]
 Where = Annotated[Filter, Depends(read_filter)]
+
+
+def needs(right: Right, *, first: Callable[[Caller], None] | None = None) -> Any:
+    """A dependency that gives the caller. Forbidden if the caller's key has not this right.
+
+    `first` may refuse before that, where there is more to say than which right is missing.
+    """
+
+    async def check(request: Request) -> Caller:  # not async, it would be sent to a thread
+        caller = caller_in(request.scope)
+        if first is not None:
+            first(caller)
+        require_right(caller, right)
+        return caller
+
+    check.right = right  # type: ignore[attr-defined]  # as tests/rights_table.py reads it
+    return Depends(check)
+
+
+Me = Annotated[Caller, needs("ask")]

@@ -18,13 +18,12 @@ from starlette.types import ASGIApp
 
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
-from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.auth_middleware import guard_app
 from deepseek_mm.serve.connection_limits import SlowClientProtocol
-from deepseek_mm.serve.credentials import Keys, first_key
+from deepseek_mm.serve.credentials import PARAMETER, Keys, first_key
+from deepseek_mm.serve.lifecycle import GracefulShutdown
 from deepseek_mm.serve.logs import configure_logging
 from deepseek_mm.serve.request_limits import RequestLimiter
-from deepseek_mm.serve.shutdown import GracefulShutdown
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.app import Api

@@ -1,17 +1,17 @@
-"""What can be asked for, typed: the same five kinds of work, whether somebody waits or takes a task's name.
+"""Requests and results of tasks.
 
 A picture is a data URL, or an address where the server was told that it may fetch some.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.rag.query.operators import narrowed_by
-from deepseek_mm.serve.schemas import Number, Typed
+from deepseek_mm.serve.schemas import AnswerOut, DescribedAs, FoundOut, JobResultOut, Number, Text, Typed
 from index import LIBRARY, Filter
 
 MOST_ITEMS = 256  # texts or pictures of one request
@@ -153,3 +153,41 @@ class IndexTask(BaseTask):
 
 
 TaskIn = Annotated[AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask, Field(discriminator="kind")]
+
+
+class VectorsOut(BaseModel):
+    """Unit vectors of the shared space, in the order of what came."""
+
+    texts: list[list[float]] = []
+    code: list[list[float]] = []
+    pictures: list[list[float]] = []
+
+
+class CaptionOut(BaseModel):
+    """What a picture shows, in a sentence."""
+
+    text: str = Field(examples=["a dog runs through the water"])
+
+
+class CaptionsOut(BaseModel):
+    """One for each picture, in order."""
+
+    captions: list[CaptionOut]
+
+
+class NotTakenOut(BaseModel):
+    """A file that could not be taken in."""
+
+    item: Text
+    reason: Text
+
+
+class IndexedOut(JobResultOut):
+    """What a task of the kind index brought."""
+
+    job: int = Field(description="of the library, that did it")
+    failed: list[NotTakenOut] = Field(description="the first hundred")
+    num_failed: int
+
+
+TaskResult = Annotated[dict[str, Any], DescribedAs(AnswerOut | FoundOut | VectorsOut | CaptionsOut | IndexedOut)]

@@ -18,9 +18,8 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import UnsupportedRequest
 from deepseek_mm.serve.openai.messages import RULES, text_of
-from deepseek_mm.serve.openai.pieces import End, usage_of
+from deepseek_mm.serve.openai.replies import End, LimitedText, usage_of
 from deepseek_mm.serve.openai.schemas import ChatRequest, Cited, SchemaFormat
-from deepseek_mm.serve.openai.text_limits import LimitedText
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
 

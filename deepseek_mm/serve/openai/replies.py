@@ -1,4 +1,4 @@
-"""An answer on the wire, whole or as server-sent events, given for as long as its reader is there.
+"""Replies of OpenAI's API, whole or as server-sent events, with their stop texts and token limits.
 
 The work is a plain generator, which runs in a thread; meanwhile somebody listens for the client. One that goes away
 sets `stop`, and the work ends within a token. An error before the first word has a status of its own; a later one is an
@@ -7,10 +7,11 @@ event, since the status is out already.
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Generator
-from dataclasses import dataclass
+import re
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import anyio
 from anyio.to_thread import run_sync
@@ -20,12 +21,73 @@ from starlette.responses import JSONResponse
 from starlette.types import Message
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.serve.disconnects import stop_when_left
+from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
+from deepseek_mm.serve.event_streams import stop_when_left
 from deepseek_mm.serve.openai.errors import FAULT, error_body
-from deepseek_mm.serve.openai.pieces import End
-from deepseek_mm.serve.openai.schemas import AssistantMessage, Choice, Completion
+from deepseek_mm.serve.openai.schemas import AssistantMessage, Choice, Completion, Usage
 from deepseek_mm.serve.problems import LEFT, REQUEST_ID, problem_of
 from deepseek_mm.storage.errors import IndexProblem
+
+Reason = Literal["stop", "length"]
+
+
+class LimitedText:
+    """Gives out what is new in each state of a text. What was told cannot be taken back, so that a text which turns
+    out otherwise is told once more at its end.
+    """
+
+    def __init__(self, stops: Sequence[str], most: int | None, count: Callable[[str], int]) -> None:
+        self._stops, self._most, self._count = stops, most, count
+        self.text = ""  # what was told
+        self.reason: Reason = "stop"
+        self.over = False
+
+    def extend(self, text: str) -> str:
+        """What `text`, the whole so far, adds."""
+        whole = self._limit(text)
+        if not self.over:
+            whole = whole[: len(whole) - count_unfinished(whole, self._stops)]
+        if not whole.startswith(self.text):
+            return ""
+        piece, self.text = whole[len(self.text) :], whole
+        return piece
+
+    def finish(self, text: str) -> str:
+        """What the finished `text` adds to what was told."""
+        told, whole = self.text, self._limit(text)
+        self.text = whole
+        return whole[len(told) :] if whole.startswith(told) else f"\n\n{whole}"
+
+    def _limit(self, text: str) -> str:
+        """As much of it as is allowed, and whether anything is left for later."""
+        self.reason = "stop"
+        if (cut := find_first_stop(text, self._stops)) is not None:
+            text, self.over = text[:cut], True
+        if self._most is not None and self._count(text) > self._most:
+            text, self.reason, self.over = self._shorten(text, self._most), "length", True
+        return text
+
+    def _shorten(self, text: str, most: int) -> str:
+        """Its first words, as many as fit; letters of the first word where even that is too long."""
+        ends = [match.end() for match in re.finditer(r"\S+", text)]
+        fitting = [end for end in (*range(ends[0]), *ends) if self._count(text[:end]) <= most]
+        return text[: max(fitting, default=0)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class End:
+    """How an answer ended."""
+
+    text: str  # the whole of it
+    reason: Reason
+    usage: Usage | None  # None where nobody counted
+    fields: dict[str, Any] = field(default_factory=dict)  # of our own, beside the message's
+
+
+def usage_of(read: int, written: int) -> Usage:
+    """Tokens of question and answer."""
+    return Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+
 
 log = logging.getLogger(__name__)
 Pieces = Generator[str | End, None, None]

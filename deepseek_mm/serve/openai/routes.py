@@ -13,12 +13,11 @@ from fastapi import APIRouter, Request, Response
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, find_model, no_model
-from deepseek_mm.serve.openai.completions import TextReplyFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings
-from deepseek_mm.serve.openai.fields import check_fields
+from deepseek_mm.serve.openai.errors import check_fields
 from deepseek_mm.serve.openai.grounded_model import check_grounded, delete_unless_stored, stream_grounded
 from deepseek_mm.serve.openai.messages import OpensPictures, messages_for, question_of
-from deepseek_mm.serve.openai.plain_model import stream_plain
+from deepseek_mm.serve.openai.plain_model import TextReplyFormat, check_request, complete_texts, stream_plain
 from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
 from deepseek_mm.serve.openai.schemas import (
     ChatRequest,
@@ -28,9 +27,10 @@ from deepseek_mm.serve.openai.schemas import (
     ErrorReply,
     Model,
     ModelList,
+    TextCompletion,
+    TextRequest,
 )
-from deepseek_mm.serve.openai.wire_text import TextCompletion, TextRequest
-from deepseek_mm.serve.who import needs
+from deepseek_mm.serve.route_parameters import needs
 from deepseek_mm.services import Services
 
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -15,17 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Answer
-from deepseek_mm.serve.disconnects import stop_when_left
-from deepseek_mm.serve.event_streams import changes_of, events
-from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.event_streams import changes_of, events, stop_when_left
 from deepseek_mm.serve.problems import DECLARED, problem_in
-from deepseek_mm.serve.request_pictures import PictureDecoder
+from deepseek_mm.serve.request_pictures import Inbox, PictureDecoder
+from deepseek_mm.serve.route_parameters import needs
 from deepseek_mm.serve.schemas import AnswerOut, FoundOut
-from deepseek_mm.serve.task_handlers import TaskHandlers, captions_of, question_of
-from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, SearchIn
-from deepseek_mm.serve.tasks import Tasks
-from deepseek_mm.serve.who import needs
-from deepseek_mm.serve.wire_results import CaptionsOut, VectorsOut
+from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, SearchIn, VectorsOut
+from deepseek_mm.serve.tasks import TaskHandlers, Tasks, captions_of, question_of
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_run import AnswerRun, State
 

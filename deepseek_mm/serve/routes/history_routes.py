@@ -1,33 +1,133 @@
-"""Everything that the History tab does, over HTTP. A caller sees the conversations of its own session and no others."""
+"""/history: conversations and their turns, feedback on answers, and conversations as files."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from pydantic import BaseModel, Field
 
-from deepseek_mm.errors import Conflict, NothingThere
+from deepseek_mm.errors import Conflict, NothingThere, TooLarge
+from deepseek_mm.history import Corrected
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.feedback import feedback_routes
 from deepseek_mm.serve.history_schemas import (
+    BoxIn,
     BranchIn,
     ChangeIn,
     ConversationOut,
+    CorrectedOut,
     ProgramIn,
+    RatingIn,
+    RightIn,
     TurnOut,
     TurnsOut,
     uploads,
 )
-from deepseek_mm.serve.past_files import file_routes
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.route_parameters import Page, Paged
-from deepseek_mm.serve.routes.library_file_routes import JPEG, PictureEndpoints, Px
+from deepseek_mm.serve.route_parameters import Me, Page, Paged
+from deepseek_mm.serve.routes.library_file_routes import JPEG, PictureEndpoints, Px, download
 from deepseek_mm.serve.schemas import Number, Typed, WorkedOut
-from deepseek_mm.serve.who import Me
 from deepseek_mm.services import Services
-from deepseek_mm.services.history_service import HistoryService
+from deepseek_mm.services.history_service import MAX_BYTES, HistoryService
+from deepseek_mm.sharing import Kind, Language
+from deepseek_mm.sharing.nouns import MEDIA_TYPES
+from deepseek_mm.sharing.parcel import Parcel
 from index import Source
 from index.region import UPLOADS
+
+ExportFile = Annotated[UploadFile, File(description="that an export as JSON gave")]
+
+
+class ExportOut(BaseModel):
+    """A conversation as JSON, which can be taken in again."""
+
+    format: Literal["deepseek-mm conversation"]
+    version: int
+    exported_at: datetime
+    program: str = Field(description="its version")
+    sha256: str = Field(description="of the payload")
+    payload: Parcel
+
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"model": ExportOut, "content": {kind: {} for kind in MEDIA_TYPES.values()}}
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationFileEndpoints:
+    """The door that files go through."""
+
+    services: Services
+
+    def export(
+        self,
+        conversation: Number,
+        caller: Me,
+        kind: Annotated[Kind, Query(description="JSON can be taken in again")] = "json",
+        language: Annotated[Language, Query(description="of our own words in Markdown and HTML")] = "en",
+        places: Annotated[bool, Query(description="JSON: with folders, and where photos were taken")] = False,
+    ) -> Response:
+        """The conversation as a file to save."""
+        exported = self.services.history.export(caller, conversation, kind, language=language, places=places)
+        return download(exported.data, exported.name, exported.media_type)
+
+    def take_in(self, file: ExportFile, caller: Me) -> ConversationOut:
+        """A conversation out of a file, as the caller's own."""
+        if (file.size or 0) > MAX_BYTES:
+            raise TooLarge(f"the file has {file.size:,} bytes, and at most {MAX_BYTES:,} are read. Share a shorter one")
+        number = self.services.history.take_in(caller, file.file.read())
+        return ConversationOut.of(self.services.history.find_conversation(caller, number))
+
+
+def file_routes(services: Services) -> APIRouter:
+    """Out and in."""
+    shared, router = ConversationFileEndpoints(services=services), APIRouter()
+    router.get("/history/{conversation}/export", responses=FILES, response_class=Response)(shared.export)
+    router.post("/history/import", status_code=201)(shared.take_in)
+    return router
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackEndpoints:
+    """Keeps feedback with the turns."""
+
+    services: Services
+
+    def feedback(self, page: Paged, caller: Me) -> Page[TurnOut]:
+        """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
+        every = self.services.history.list_feedback(caller)
+        items = [TurnOut.of(turn) for turn in every[page.offset : page.offset + page.limit]]
+        return Page[TurnOut](**page.to_page(items, len(every)))
+
+    def rate(self, turn: Number, asked: RatingIn, caller: Me) -> RatingIn:
+        """Thumb up or down, in place of the one before."""
+        self.services.history.rate(caller, turn, asked.rating)
+        return asked
+
+    def put_right(self, turn: Number, asked: RightIn, caller: Me) -> RightIn:
+        """Say what the answer should have been, in few words: it can be learned from, see /learning."""
+        self.services.history.put_right(caller, turn, asked.answer)
+        return asked
+
+    def correct(self, turn: Number, asked: BoxIn, caller: Me) -> CorrectedOut:
+        """Draw the box of a citation right, and say what it shows."""
+        now = datetime.now(UTC)
+        corrected = Corrected(number=asked.number, box_px=asked.box_px, label=asked.label.strip(), made_at=now)
+        self.services.history.correct(caller, turn, corrected)
+        return CorrectedOut.of(corrected)
+
+
+def feedback_routes(services: Services) -> APIRouter:
+    """/feedback."""
+    judged, router = FeedbackEndpoints(services=services), APIRouter()
+    router.get("/feedback")(judged.feedback)
+    router.put("/feedback/{turn}")(judged.rate)
+    router.put("/feedback/{turn}/answer")(judged.put_right)
+    router.post("/feedback/{turn}/boxes", status_code=201)(judged.correct)
+    return router
+
 
 Words = Annotated[Typed, Query(max_length=500, description="every word of it stands in title, question or answer")]
 Last = Annotated[int, Query(ge=1, le=200, description="how many turns, the newest of those before `before`")]

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.learning import Score, Version
 from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.route_parameters import needs
 from deepseek_mm.serve.schemas import JobOut, Number, Text, Typed
-from deepseek_mm.serve.who import needs
 from deepseek_mm.services import Services
 from deepseek_mm.services.learning_service import PhotoExample
 

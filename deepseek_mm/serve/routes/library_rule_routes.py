@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.logic.watch import FORM, Rule, rules_of
 from deepseek_mm.rag.checking import Checked, Held
+from deepseek_mm.serve.route_parameters import needs
 from deepseek_mm.serve.schemas import BoxOut, RegionOut, Text, Typed
-from deepseek_mm.serve.who import needs
 from deepseek_mm.services import Services
 from deepseek_mm.shapes import held_shape, rule_shape
 from index import LIBRARY
