@@ -239,7 +239,7 @@ def test_the_index_knows_storage_and_nothing_else_of_ours():
         "deepseek_mm",
         "deepseek_mm.config",
         "deepseek_mm.records",
-        "deepseek_mm.accounts.paths",
+        "deepseek_mm.accounts.permissions",
         "deepseek_mm.storage.database",
         "index",
         "index.store",

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from deepseek_mm.accounts.paths import check_path, inside
-from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, Caller
+from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, Caller, check_path, inside
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, Forbidden, NothingThere
 

@@ -11,7 +11,7 @@ from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.serve.routes.settings_routes import settings_routes
 from deepseek_mm.services import build_services
-from deepseek_mm.services.setting_descriptions import defaults, descriptions
+from deepseek_mm.services.settings_service import defaults, descriptions
 from deepseek_mm.settings_file import SettingsFile
 
 

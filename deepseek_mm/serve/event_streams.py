@@ -19,7 +19,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.lm.backends.own_model import count_common_prefix
 from deepseek_mm.serve.tasks import TaskOut
-from deepseek_mm.services.answer_run import AnswerRun
+from deepseek_mm.services.answer_engine import AnswerRun
 
 
 class TextEvent(BaseModel):

@@ -14,8 +14,7 @@ from PIL.Image import Image
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.accounts.paths import check_path
-from deepseek_mm.accounts.permissions import LOCAL, Caller, check_run, require_right
+from deepseek_mm.accounts.permissions import LOCAL, Caller, check_path, check_run, require_right
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.rag.assistant import Assistant
@@ -39,7 +38,7 @@ from deepseek_mm.serve.task_schemas import (
     TaskResult,
 )
 from deepseek_mm.services import Services
-from deepseek_mm.services.answer_run import AnswerRun
+from deepseek_mm.services.answer_engine import AnswerRun
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem

@@ -23,7 +23,7 @@ from deepseek_mm.serve.schemas import AnswerOut, FoundOut
 from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, SearchIn, VectorsOut
 from deepseek_mm.serve.tasks import TaskHandlers, Tasks, captions_of, question_of
 from deepseek_mm.services import Services
-from deepseek_mm.services.answer_run import AnswerRun, State
+from deepseek_mm.services.answer_engine import AnswerRun, State
 
 Asks = Annotated[Caller, needs("ask")]
 STREAM = "text/event-stream"

@@ -20,7 +20,13 @@ from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.route_parameters import needs
 from deepseek_mm.serve.schemas import Text, Typed
 from deepseek_mm.services import Services
-from deepseek_mm.services.setting_descriptions import applies_at_once, defaults, descriptions, is_fixed, to_json_value
+from deepseek_mm.services.settings_service import (
+    applies_at_once,
+    defaults,
+    descriptions,
+    is_fixed,
+    to_json_value,
+)
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import value_of
 
