@@ -24,17 +24,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from starlette.middleware import Middleware
 
-from deepseek_mm.config import Config
-from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.read_only import writable_home
-from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
-from deepseek_mm.serve.auth_middleware import guard_app
-from deepseek_mm.serve.credentials import choose_token
-from deepseek_mm.serve.lifecycle import StartupApp
-from deepseek_mm.serve.local_server import announce_server
-from deepseek_mm.serve.logs import configure_logging
-from deepseek_mm.serve.request_limits import RequestLimiter
-from deepseek_mm.serve.server import (
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.credentials import choose_token
+from deepseek_mm.api.lifecycle import StartupApp
+from deepseek_mm.api.local_server import announce_server
+from deepseek_mm.api.logs import configure_logging
+from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.api.server import (
     build_server,
     format_address,
     keep_tidy,
@@ -43,6 +39,10 @@ from deepseek_mm.serve.server import (
     open_socket,
     token_suffix,
 )
+from deepseek_mm.config import Config
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.read_only import writable_home
+from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
@@ -52,8 +52,8 @@ from index import IndexProblem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from deepseek_mm.api.app import Api
     from deepseek_mm.rag.assistant import Assistant
-    from deepseek_mm.serve.app import Api
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
@@ -149,7 +149,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 def build_app(assistant: "Assistant", *, file: SettingsFile | None = None) -> "Api":
     """The page at /, and the API beside it; what stands in front of both is `guard_app`."""
-    from deepseek_mm.serve.app import build_api
+    from deepseek_mm.api.app import build_api
 
     api = build_api(assistant, file or SettingsFile.of(assistant.config), photos=PHOTOS)
     put_page(api)
@@ -196,7 +196,7 @@ class PageServer:
 
     def _open(self, sock: socket.socket, early: "Callable[[ASGIApp], None]") -> "ASGIApp":
         """The models, then the page."""
-        from deepseek_mm.serve.app import build_api
+        from deepseek_mm.api.app import build_api
 
         (token, own_token), keys = self._tokens, open_keys(self._config, say)
         with return_large_pieces():

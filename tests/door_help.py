@@ -7,11 +7,11 @@ from fastapi import FastAPI, Request, WebSocket
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.credentials import Keys
+from deepseek_mm.api.problems import add_problems
+from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.auth_middleware import guard_app
-from deepseek_mm.serve.credentials import Keys
-from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.route_parameters import needs
 
 HERE = "http://127.0.0.1:7860"
 ALWAYS = ServeConfig(keys="always")

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 from serve_help import As
 
 import app
+from deepseek_mm.api.server import find_holder, open_socket, tidy_now_and_then
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
-from deepseek_mm.serve.server import find_holder, open_socket, tidy_now_and_then
 
 ROOT = Path(__file__).parent.parent
 

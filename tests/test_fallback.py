@@ -7,12 +7,12 @@ import pytest
 from fakes import ColourSpace, Parrot
 
 import app
+from deepseek_mm.api.routes.settings_routes import about
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
 from deepseek_mm.fallback import Fallback, with_defaults
 from deepseek_mm.load import is_indexed_in, load
 from deepseek_mm.runtime.decode import open_planned
-from deepseek_mm.serve.routes.settings_routes import about
 from deepseek_mm.settings_file import SettingsFile
 from index.errors import SpaceMismatch
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
     ("deepseek_mm.cli", "laboratory"),
-    ("ui", "deepseek_mm.serve", "deepseek_mm.terminal"),
+    ("ui", "deepseek_mm.api", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.load",),
     ("deepseek_mm.rag.assistant",),
@@ -91,7 +91,7 @@ UNTIL_TRAIN_MOVES = {
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
-EDGES_OF_THE_HOUSE = ("deepseek_mm.serve", "ui")  # what strangers reach: it acts through services alone
+EDGES_OF_THE_HOUSE = ("deepseek_mm.api", "ui")  # what strangers reach: it acts through services alone
 ASSISTANTS = ("assistant", "_assistant", "house")  # what an Assistant is called there
 PARTS = ("library", "history", "learning")  # of it, that check no caller
 ACTS = {
@@ -103,8 +103,8 @@ ACTS = {
     "SettingsFile",
 }  # functions that check none either
 JOINS = {  # of the module that joins the parts
-    ("deepseek_mm.serve.app", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
-    ("deepseek_mm.serve.app", "deepseek_mm.settings_file.SettingsFile"),
+    ("deepseek_mm.api.app", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
+    ("deepseek_mm.api.app", "deepseek_mm.settings_file.SettingsFile"),
 }
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from deepseek_mm.api.route_parameters import SearchFilterIn, read_filter
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query import BadDate, SearchFilter, read_box
 from deepseek_mm.rag.query.search_filter import read_period
-from deepseek_mm.serve.route_parameters import SearchFilterIn, read_filter
 from index import EVERYTHING, Filter
 
 FULL = {

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.accounts.permissions import RIGHTS
+from deepseek_mm.api.auth_middleware import PAGE, guard_app
+from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.auth_middleware import PAGE, guard_app
-from deepseek_mm.serve.credentials import Keys
 
 FILE = "/en/gradio_api/file="
 

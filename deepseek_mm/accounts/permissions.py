@@ -1,10 +1,10 @@
 """The rights of a caller, checked by whatever acts, and the files of this machine that a caller may name.
 
-The door (`serve.door`) makes the caller and leaves it in the request; routes, events of the page, tools for agents and
+`api.auth_middleware` makes the caller and leaves it in the request; routes, events of the page, tools for agents and
 the command line only pass it on to the services, which cannot be called without one.
 
-Links are followed before the path is judged, and the path that comes back has none left, so a link that is put there
-afterwards leads nowhere else. Below a folder no link is followed (see parse/links).
+Links in a path are followed before it is judged, and the path that comes back has none left, so a link that is put
+there afterwards leads nowhere else. Below a folder no link is followed (see parse/links).
 """
 
 import os

@@ -49,8 +49,8 @@ class LateAnswers:
 def run(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.serve.mcp_server import McpTools, build_mcp
-    from deepseek_mm.serve.request_pictures import PictureDecoder
+    from deepseek_mm.api.mcp_server import McpTools, build_mcp
+    from deepseek_mm.api.request_pictures import PictureDecoder
 
     config = config_of(args, desk)
     late = LateAnswers(desk, config)

@@ -14,11 +14,11 @@ from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, fla
 
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
+    from deepseek_mm.api.app import build_api
+    from deepseek_mm.api.credentials import choose_token
+    from deepseek_mm.api.local_server import announce_server
+    from deepseek_mm.api.server import lock_library, open_socket, run_api
     from deepseek_mm.read_only import writable_home
-    from deepseek_mm.serve.app import build_api
-    from deepseek_mm.serve.credentials import choose_token
-    from deepseek_mm.serve.local_server import announce_server
-    from deepseek_mm.serve.server import lock_library, open_socket, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
     settings = settings_of(args, desk)

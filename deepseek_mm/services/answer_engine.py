@@ -1,6 +1,7 @@
 """The queue and the batches in front of the assistant, and each answer that a thread of it produces.
 
-Whoever follows it is given the latest state: a slow reader skips states, and the answer never waits for a reader.
+Whoever follows an answer is given the latest state: a slow reader skips states, and the answer never waits for a
+reader.
 
 Whoever has a thread (a task's worker, a chat of OpenAI, the command line) reads an answer with `stream`. Everybody else
 has a run started, which a thread of the engine produces: at most `serve.workers` at a time, and at most `serve.queue`
