@@ -2,7 +2,7 @@
 
 from api_house import served
 from prometheus_client.parser import text_string_to_metric_families
-from test_lm_own import speaker
+from test_lm_backends_own_model import speaker
 from tiny_lm import save_tiny, tiny_llama
 
 

@@ -6,7 +6,7 @@ import torch
 from fakes import Parrot
 from openai_house import offering
 from rag_house import build
-from test_lm_fill import AFTER, BEFORE, Scripted
+from test_lm_infilling import AFTER, BEFORE, Scripted
 from tiny_lm import save_tiny, tiny_llama
 
 from deepseek_mm.api.openai.catalogue import BARE, GROUNDED

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 from test_evaluation_code_tasks import HUMANEVAL, MBPP, write
-from test_lm_fill import Scripted
+from test_lm_infilling import Scripted
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.code_score import CodeBench, PassRate, SandboxRunner, evaluate_code, open_journal, pass_at_k
