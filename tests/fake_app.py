@@ -124,6 +124,7 @@ class PaperAssistant:
     library: Shelves
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
+    lm: None = None  # paper writes its words itself
     planned: None = None  # paper needs no engine
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(search=SimpleNamespace(measured=None))  # nobody measured its searches
