@@ -10,7 +10,7 @@ process. Whoever changes it holds a lock beside it, and it is written whole.
 Loopback keeps other machines out and no account of this one. With `--token` the access token stands in the address that
 is printed at the start: opening it logs the browser in, and a program sends it as `Authorization: Bearer TOKEN`. Who
 has it is the person at this machine, with all rights. It is drawn anew at each start, or comes from a variable; never
-from the command line, which every account can read (`ps`). """
+from the command line, which every account can read (`ps`)."""
 
 import base64
 import binascii

@@ -6,7 +6,7 @@ yet waits; nobody is let in unchecked, since only the app behind it answers.
 
 At the end what is under way gets a moment to end by itself. Then each stream of events gets a last event by its own
 protocol, and the end of its body; a request that has no answer yet gets a problem. What is neither, such as a download,
-is cut when the server has waited long enough: only so its reader knows that something is missing. """
+is cut when the server has waited long enough: only so its reader knows that something is missing."""
 
 import asyncio
 import gc

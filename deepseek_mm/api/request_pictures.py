@@ -3,7 +3,7 @@
 They are read as every picture is: the header first, its size against the limit, then the pixels.
 
 `Inbox` keeps those of tasks, so that what was acknowledged survives a kill: DATA/inbox/DIGEST.jpg (or what else it is)
-holds the bytes that came; the same picture is kept once. """
+holds the bytes that came; the same picture is kept once."""
 
 import base64
 import binascii
