@@ -24,17 +24,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from starlette.middleware import Middleware
 
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.credentials import choose_token
+from deepseek_mm.api.lifecycle import StartupApp
+from deepseek_mm.api.local_server import announce_server
+from deepseek_mm.api.logs import configure_logging
+from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.api.server import (
+    build_server,
+    format_address,
+    keep_tidy,
+    lock_library,
+    open_keys,
+    open_socket,
+    token_suffix,
+)
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
 from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, return_large_pieces, share_pools
-from deepseek_mm.serve.access_token import choose_token
-from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.local_server import announce_server
-from deepseek_mm.serve.logs import set_up
-from deepseek_mm.serve.start import address, keep_tidy, listening, locked, open_keys, server_of, token_suffix
-from deepseek_mm.serve.startup import StartupApp
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
@@ -44,8 +52,8 @@ from index import IndexProblem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from deepseek_mm.api.app import Api
     from deepseek_mm.rag.assistant import Assistant
-    from deepseek_mm.serve.api import Api
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
@@ -69,8 +77,8 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         opens = load or partial(prepare, saved=settings.saved_names)
         with ExitStack() as stack:
             home = stack.enter_context(writable_home(config.data))
-            stack.enter_context(locked(home))
-            sock = stack.enter_context(listening(config.serve))
+            stack.enter_context(lock_library(home))
+            sock = stack.enter_context(open_socket(config.serve))
             own_token = stack.enter_context(announce_server(home, sock, config))
 
             def open_assistant() -> "Assistant":
@@ -140,8 +148,8 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 
 def build_app(assistant: "Assistant", *, file: SettingsFile | None = None) -> "Api":
-    """The page at /, and the API beside it; what stands in front of both is `guarded`."""
-    from deepseek_mm.serve.api import build_api
+    """The page at /, and the API beside it; what stands in front of both is `guard_app`."""
+    from deepseek_mm.api.app import build_api
 
     api = build_api(assistant, file or SettingsFile.of(assistant.config), photos=PHOTOS)
     put_page(api)
@@ -165,7 +173,7 @@ class LibraryServer:
     ) -> None:
         """`tokens` as `run_api` says."""
         self._opens, self._config, self._file, self._tokens = opens, config, file, tokens
-        self._stack, self._room = ExitStack(), Room(config.serve.at_once)
+        self._stack, self._room = ExitStack(), RequestLimiter(config.serve.at_once)
         self._api: Api | None = None
 
     def serve(self, sock: socket.socket) -> None:
@@ -175,8 +183,8 @@ class LibraryServer:
         """
         tidy(self._config.data / "page")
         opening = StartupApp(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
-        server = server_of(opening, self._config.serve, hush=self.stop_all, room=self._room)
-        with self._stack, set_up(self._config):
+        server = build_server(opening, self._config.serve, hush=self.stop_all, room=self._room)
+        with self._stack, configure_logging(self._config):
             server.run(sockets=[sock])
         if opening.error is not None:
             raise opening.error
@@ -188,7 +196,7 @@ class LibraryServer:
 
     def _open(self, sock: socket.socket, early: "Callable[[ASGIApp], None]") -> "ASGIApp":
         """The models, then the page."""
-        from deepseek_mm.serve.api import build_api
+        from deepseek_mm.api.app import build_api
 
         (token, own_token), keys = self._tokens, open_keys(self._config, say)
         with return_large_pieces():
@@ -196,14 +204,14 @@ class LibraryServer:
             api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
             self._stack.enter_context(closing(api))
             api.start()
-            app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
+            app = guard_app(api.app, assistant.config, keys, token=token, own_token=own_token)
             early(app)
             api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)
         self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()
         give_back()
-        say(f"ready: {address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
+        say(f"ready: {format_address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
         return app
 
 

@@ -24,7 +24,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage.files import read_toml
 
 PREFIX = "DEEPSEEK_MM_"
-TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: serve/access_token.py
+TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: api/credentials.py
 NOT_SETTINGS = ("DEEPSEEK_MM_CONFIG", "DEEPSEEK_MM_CACHE", TOKEN_VARIABLE)  # with the prefix, but no fields of Config
 EXPECTED = {  # type -> what a message calls it, with an example
     int: "a whole number such as 8",

@@ -7,8 +7,8 @@ from rag_house import build, paint, put
 from serve_help import As
 from starlette.testclient import TestClient
 
+from deepseek_mm.api.app import build_api
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve.api import build_api
 from deepseek_mm.settings_file import SettingsFile
 
 

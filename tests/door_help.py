@@ -7,11 +7,11 @@ from fastapi import FastAPI, Request, WebSocket
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.credentials import Keys
+from deepseek_mm.api.problems import add_problems
+from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.keys import Keys
-from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.who import needs
 
 HERE = "http://127.0.0.1:7860"
 ALWAYS = ServeConfig(keys="always")
@@ -72,7 +72,7 @@ class House:
         self.keys, self.clock = Keys(data), Clock()
         self.all = self.keys.add("all", RIGHTS)
         self.asker = self.keys.add("asker", ("ask",))
-        self.door = guarded(behind(), Config(data=data, serve=serve), self.keys, clock=self.clock)
+        self.door = guard_app(behind(), Config(data=data, serve=serve), self.keys, clock=self.clock)
 
     def client(self, key: str = "", base_url: str = HERE) -> TestClient:
         """With a key, a program; without, a browser that keeps its cookies."""

@@ -11,7 +11,7 @@ import uvicorn
 from rag_house import build
 from serve_help import As
 
-from deepseek_mm.serve.api import build_api
+from deepseek_mm.api.app import build_api
 from deepseek_mm.settings_file import SettingsFile
 
 PAUSE_S = 0.02  # between two pieces of an answer, so that a kill finds some under way

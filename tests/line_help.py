@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 from rag_house import build, paint, put
 
+from deepseek_mm.api.app import Api, build_api
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.server import ApiServer, build_server, open_socket
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.api import Api, build_api
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.start import Server, listening, server_of
 from deepseek_mm.settings_file import SettingsFile
 
 WAIT_S = 60.0  # for what must come; nothing is timed
@@ -60,7 +60,7 @@ class House:
     api: Api
     assistant: Assistant
     lm: Dripping
-    server: Server
+    server: ApiServer
 
     @property
     def url(self) -> str:
@@ -89,8 +89,8 @@ def serving_house(folder: Path, lm: Dripping | None = None, **numbers):
         assistant.config = replace(assistant.config, serve=serve)
         put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
         api = build_api(assistant, SettingsFile.of(assistant.config))
-        with closing(api), listening(serve) as sock:
-            server = server_of(guarded(api.app, assistant.config), serve, hush=api.tasks.stop, room=api.room)
+        with closing(api), open_socket(serve) as sock:
+            server = build_server(guard_app(api.app, assistant.config), serve, hush=api.tasks.stop, room=api.room)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
             thread.start()
             api.start()

@@ -13,8 +13,8 @@ from openai import OpenAI
 from PIL import Image
 from serve_help import app_of
 
+from deepseek_mm.api.openai.routes import openai_routes
 from deepseek_mm.errors import BadPicture
-from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.history_service import HistoryService
 

@@ -15,10 +15,10 @@ from serve_help import As
 from starlette.testclient import TestClient
 
 import app
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.keys import Keys
 from ui.gateway.blocks import GuardedBlocks
 
 ALL = ("ask", "library", "settings", "page", "run")
@@ -64,6 +64,6 @@ def guarded_house(place: Path, **serve: object) -> Iterator[GuardedHouse]:
     assistant.library.start()
     inside = app.build_app(assistant).app
     keys = Keys(assistant.config.data)
-    with TestClient(guarded(inside, assistant.config, keys), base_url=HERE) as first:
+    with TestClient(guard_app(inside, assistant.config, keys), base_url=HERE) as first:
         yield GuardedHouse(data=assistant.config.data, assistant=assistant, keys=keys, inside=inside, first=first)
     assistant.close()

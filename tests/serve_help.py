@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deepseek_mm.accounts.permissions import LOCAL, SCOPE, Caller
-from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.api.problems import add_problems
 
 
 class As:

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 from serve_help import As
 
 import app
+from deepseek_mm.api.server import find_holder, open_socket, tidy_now_and_then
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
-from deepseek_mm.serve.start import holder, listening, tidy_now_and_then
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,15 +82,15 @@ def test_a_port_that_is_no_number_is_named(bare):
 
 def test_a_second_server_on_one_library_names_the_first(tmp_path):
     named = pytest.raises(LibraryError, match=f"process {os.getpid()} already.*DATA=")
-    with app.locked(tmp_path), named, app.locked(tmp_path):
+    with app.lock_library(tmp_path), named, app.lock_library(tmp_path):
         pass
-    with app.locked(tmp_path):
+    with app.lock_library(tmp_path):
         pass  # free again
 
 
 def test_a_library_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(LibraryError, match="DATA="), app.locked(tmp_path / "file" / "library"):
+    with pytest.raises(LibraryError, match="DATA="), app.lock_library(tmp_path / "file" / "library"):
         pass
 
 
@@ -98,19 +98,22 @@ def test_a_port_in_use_names_its_holder_and_the_way_out():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         serve = ServeConfig(port=port)
-        with pytest.raises(CannotListen, match=rf"{port} \(held by process {os.getpid()}.*PORT="), app.listening(serve):
+        with (
+            pytest.raises(CannotListen, match=rf"{port} \(held by process {os.getpid()}.*PORT="),
+            app.open_socket(serve),
+        ):
             pass
 
 
 def test_a_host_that_is_not_ours_is_refused():
-    with pytest.raises(CannotListen, match="HOST="), app.listening(ServeConfig(host="192.0.2.1", port=0)):
+    with pytest.raises(CannotListen, match="HOST="), app.open_socket(ServeConfig(host="192.0.2.1", port=0)):
         pass
 
 
 def test_nobody_holds_a_free_port():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-    assert holder(port) == ""
+    assert find_holder(port) == ""
 
 
 @pytest.mark.parametrize("flags", [("--port", "70000"), ("--set", "nonsense=1")])
@@ -123,7 +126,7 @@ def test_a_server_in_use_ends_with_code_two_before_any_model_is_opened(bare, cap
     def load(config):
         raise AssertionError("must not be reached")
 
-    with app.locked(tmp_path / "library"):
+    with app.lock_library(tmp_path / "library"):
         assert app.main(["--data", str(tmp_path / "library"), "--port", "0"], load=load) == 2
     assert capsys.readouterr().out.count("\n") == 1
 
@@ -233,7 +236,7 @@ def test_only_the_small_copies_outlive_a_restart(tmp_path):
 
 
 def test_answers_are_not_held_back_until_the_last_packet_was_acknowledged():
-    with listening(ServeConfig(port=0)) as sock, socket.create_connection(sock.getsockname()):
+    with open_socket(ServeConfig(port=0)) as sock, socket.create_connection(sock.getsockname()):
         accepted, _ = sock.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

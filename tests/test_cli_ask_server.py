@@ -13,13 +13,13 @@ from line_help import build, paint, put
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import COMMAND_LINE
+from deepseek_mm.api.app import build_api
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.local_server import announce_server, find_server
+from deepseek_mm.api.server import build_server, open_socket
 from deepseek_mm.cli.ask_server import ServerGone, ask_server, read_events
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.records import Question
-from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.local_server import announce_server, find_server
-from deepseek_mm.serve.start import listening, server_of
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk
 
@@ -35,9 +35,9 @@ def served(folder, *, token=""):
         serve = ServeConfig(port=0, workers=2)
         api = build_api(assistant, SettingsFile.of(assistant.config))
         data = assistant.config.data
-        with closing(api), listening(serve) as sock, announce_server(data, sock, Config(data=data)) as own_token:
-            app = guarded(api.app, assistant.config, token=token, own_token=own_token)
-            server = server_of(app, serve, hush=api.tasks.stop, room=api.room)
+        with closing(api), open_socket(serve) as sock, announce_server(data, sock, Config(data=data)) as own_token:
+            app = guard_app(api.app, assistant.config, token=token, own_token=own_token)
+            server = build_server(app, serve, hush=api.tasks.stop, room=api.room)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
             thread.start()
             api.start()

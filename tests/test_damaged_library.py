@@ -13,13 +13,13 @@ from fakes import ColourSpace, picture
 
 import app
 from deepseek_mm.__main__ import main
+from deepseek_mm.api.server import lock_library
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
 from deepseek_mm.learning.examples import taught_rows
 from deepseek_mm.learning.versions import Versions
 from deepseek_mm.rag.checking import kept_rules
-from deepseek_mm.serve.start import locked
 from deepseek_mm.terminal import Desk
 from index import IndexProblem
 
@@ -133,7 +133,7 @@ def open_colours(data: Path):
 def start(patch: pytest.MonkeyPatch, data: Path) -> None:
     """All that a start does, but for the page."""
     config = app.settings_file(["--data", str(data)]).read().config
-    with locked(config.data), closing(opened(patch, data)) as assistant:
+    with lock_library(config.data), closing(opened(patch, data)) as assistant:
         assistant.library.start()
         app.fill(assistant, data / "no photos")
         kept_rules(data)

@@ -7,11 +7,11 @@ import pytest
 from fakes import ColourSpace, Parrot
 
 import app
+from deepseek_mm.api.routes.settings_routes import about
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
 from deepseek_mm.factory import Fallback, is_indexed_in, load, with_defaults
 from deepseek_mm.runtime.fast_decoder import open_planned
-from deepseek_mm.serve.about import about
 from deepseek_mm.settings_file import SettingsFile
 from index.errors import SpaceMismatch
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
     ("deepseek_mm.cli", "laboratory"),
-    ("ui", "deepseek_mm.serve", "deepseek_mm.terminal"),
+    ("ui", "deepseek_mm.api", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.factory",),
     ("deepseek_mm.rag.assistant",),
@@ -86,7 +86,7 @@ EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
-EDGES_OF_THE_HOUSE = ("deepseek_mm.serve", "ui")  # what strangers reach: it acts through services alone
+EDGES_OF_THE_HOUSE = ("deepseek_mm.api", "ui")  # what strangers reach: it acts through services alone
 ASSISTANTS = ("assistant", "_assistant", "house")  # what an Assistant is called there
 PARTS = ("library", "history", "learning")  # of it, that check no caller
 ACTS = {
@@ -98,8 +98,8 @@ ACTS = {
     "SettingsFile",
 }  # functions that check none either
 JOINS = {  # of the module that joins the parts
-    ("deepseek_mm.serve.api", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
-    ("deepseek_mm.serve.api", "deepseek_mm.settings_file.SettingsFile"),
+    ("deepseek_mm.api.app", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
+    ("deepseek_mm.api.app", "deepseek_mm.settings_file.SettingsFile"),
 }
 
 
@@ -255,7 +255,7 @@ def test_the_index_knows_storage_and_nothing_else_of_ours():
         "deepseek_mm",
         "deepseek_mm.config",
         "deepseek_mm.records",
-        "deepseek_mm.accounts.paths",
+        "deepseek_mm.accounts.permissions",
         "deepseek_mm.storage.database",
         "index",
         "index.store",

@@ -5,7 +5,7 @@ import json
 import pytest
 from test_main_index import Shop
 
-from deepseek_mm.serve.keys import Keys
+from deepseek_mm.api.credentials import Keys
 
 
 @pytest.fixture

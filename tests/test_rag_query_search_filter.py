@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from deepseek_mm.api.route_parameters import SearchFilterIn, read_filter
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query import BadDate, SearchFilter, read_box
 from deepseek_mm.rag.query.search_filter import read_period
-from deepseek_mm.serve.paging import SearchFilterIn, where
 from index import EVERYTHING, Filter
 
 FULL = {
@@ -32,7 +32,7 @@ def test_every_filter_lands_in_its_own_condition_of_the_page_and_of_the_api():
         taken_after=datetime(2024, 2, 1),
         taken_before=datetime(2025, 1, 1),
     )
-    assert SearchFilter.of(FULL).where() == where(SearchFilterIn(**FULL)) == wanted
+    assert SearchFilter.of(FULL).where() == read_filter(SearchFilterIn(**FULL)) == wanted
 
 
 @pytest.mark.parametrize(

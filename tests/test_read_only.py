@@ -86,7 +86,7 @@ def test_a_read_only_library_is_served_searched_and_asked_and_stays_as_it_is(clo
     before = contents(filled)
     with writable_home(closed) as home:
         config = settings(home)
-        with app.locked(home), closing(load(config)) as assistant:
+        with app.lock_library(home), closing(load(config)) as assistant:
             assistant.library.start()
             app.fill(assistant, app.PHOTOS)
             assert [Path(m.region.source.path).name for m in assistant.find(Query(text="red"), k=1).matches] == [

@@ -27,10 +27,10 @@ from service import House
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller
+from deepseek_mm.api.app import build_api
+from deepseek_mm.api.mcp_server import McpTools
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
-from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.mcp_tools import McpTools
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 OPEN = {"GET /health/live": "no key either: a watchdog asks", "GET /docs": "describes the API, to whoever came in"}

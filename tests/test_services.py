@@ -10,10 +10,10 @@ from rag_house import paint
 from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL
+from deepseek_mm.api.tasks import caller_of
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, ConfigError, Conflict, Forbidden, NothingThere
 from deepseek_mm.jobs import JobRequest
-from deepseek_mm.serve.task_handlers import caller_of
 from deepseek_mm.services import build_services
 from deepseek_mm.services.learning_service import PhotoExample
 from deepseek_mm.settings_file import SettingsFile

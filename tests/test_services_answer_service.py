@@ -238,7 +238,7 @@ def test_who_may_run_no_programs_asks_for_none(answers):
 def test_nobody_asks_the_assistant_but_through_the_service():
     """Whoever lets people in calls no `ask`, `stream` or their plurals of an Assistant."""
     ways = {"ask", "ask_many", "stream", "stream_many"}
-    folders = ("deepseek_mm/serve", "deepseek_mm/cli", "ui")
+    folders = ("deepseek_mm/api", "deepseek_mm/cli", "ui")
     calls = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for folder in folders

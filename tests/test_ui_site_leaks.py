@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.accounts.permissions import RIGHTS
+from deepseek_mm.api.auth_middleware import PAGE, guard_app
+from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.serve.door import PAGE, guarded
-from deepseek_mm.serve.keys import Keys
 
 FILE = "/en/gradio_api/file="
 
@@ -22,7 +22,7 @@ def house(tmp_path_factory):
     config = Config(data=data, serve=ServeConfig(keys="always"))
     assistant, keys = paper(config), Keys(data)
     inside = app.build_app(assistant).app
-    client = TestClient(guarded(inside, config, keys), base_url=HERE, follow_redirects=False)
+    client = TestClient(guard_app(inside, config, keys), base_url=HERE, follow_redirects=False)
     assert client.post("/login", data={"key": keys.add("a", RIGHTS)}).status_code == 303
     yield data, inside, client
     assistant.close()

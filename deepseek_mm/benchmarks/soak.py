@@ -19,13 +19,13 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from deepseek_mm.api.server import TIDY_S
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos
 from deepseek_mm.benchmarks.servers import resident_mb, start_api
 from deepseek_mm.errors import JobFailed
-from deepseek_mm.serve.start import TIDY_S
 
 SHARED = ("ask on", "history", "forget", "rate")  # of conversations that another client may have deleted, or asks in
 TIMEOUT_S = 240.0

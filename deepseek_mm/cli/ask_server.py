@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Event, Thread
 from typing import Any
 
+from deepseek_mm.api.local_server import LocalServer
 from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, ServerError
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.serve.local_server import LocalServer
 from deepseek_mm.shapes import answer_shape
 
 CONNECT_S = 2.0

@@ -8,7 +8,7 @@ from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcom
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.serve.keys import Key, Keys
+    from deepseek_mm.api.credentials import Key, Keys
 
 
 def list_all(keys: "Keys", args: Namespace, desk: Desk) -> int:
@@ -60,7 +60,7 @@ WORDS = {
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
-    from deepseek_mm.serve.keys import Keys
+    from deepseek_mm.api.credentials import Keys
 
     word = choose_subcommand("keys", args.word, WORDS, [args.name] if args.name else [])
     return word.run(Keys(config_of(args, desk).data), args, desk)

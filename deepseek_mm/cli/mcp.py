@@ -49,13 +49,12 @@ class LateAnswers:
 def run(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.serve.mcp import build_mcp
-    from deepseek_mm.serve.mcp_tools import McpTools
-    from deepseek_mm.serve.pictures import Pictures
+    from deepseek_mm.api.mcp_server import McpTools, build_mcp
+    from deepseek_mm.api.request_pictures import PictureDecoder
 
     config = config_of(args, desk)
     late = LateAnswers(desk, config)
-    hands = McpTools(open_answers=late, pictures=Pictures(config.serve, config.parse))
+    hands = McpTools(open_answers=late, pictures=PictureDecoder(config.serve, config.parse))
     desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
     build_mcp(hands, COMMAND_LINE, lifespan=late.living).run("stdio")
     return OK

@@ -14,11 +14,11 @@ from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, fla
 
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
+    from deepseek_mm.api.app import build_api
+    from deepseek_mm.api.credentials import choose_token
+    from deepseek_mm.api.local_server import announce_server
+    from deepseek_mm.api.server import lock_library, open_socket, run_api
     from deepseek_mm.read_only import writable_home
-    from deepseek_mm.serve.access_token import choose_token
-    from deepseek_mm.serve.api import build_api
-    from deepseek_mm.serve.local_server import announce_server
-    from deepseek_mm.serve.start import listening, locked, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
     settings = settings_of(args, desk)
@@ -26,7 +26,12 @@ def run(args: Namespace, desk: Desk) -> int:
     token = choose_token(args.token, desk.environ, config.serve)
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
-    with writable_home(config.data) as home, locked(home), listening(config.serve) as sock, ExitStack() as stack:
+    with (
+        writable_home(config.data) as home,
+        lock_library(home),
+        open_socket(config.serve) as sock,
+        ExitStack() as stack,
+    ):
         own_token = stack.enter_context(announce_server(home, sock, config))
         assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()

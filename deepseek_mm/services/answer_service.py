@@ -18,8 +18,7 @@ from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.services.answer_engine import POLL_S, AnswerEngine, ignore_batch
-from deepseek_mm.services.answer_run import AnswerRun
+from deepseek_mm.services.answer_engine import POLL_S, AnswerEngine, AnswerRun, ignore_batch
 
 Captions = tuple[str, ...]  # a sentence a picture, in order
 

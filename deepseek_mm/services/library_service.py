@@ -1,4 +1,4 @@
-"""What callers do to the library: files come in and go, are put into collections, described; all of it is looked after.
+"""What callers do to the library: its files, collections, descriptions, maintenance, and rules over its photos.
 
 Whoever calls from elsewhere names only files below `serve.roots`. A restore and a deletion of everything change the
 conversations of all callers as well, so both need the right "settings".
@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.accounts.paths import check_path
-from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
@@ -22,8 +21,10 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
+from deepseek_mm.logic.watch import Rule, rules_of
 from deepseek_mm.rag.assistant import Assistant
-from index import Filter, Source
+from deepseek_mm.rag.checking import Checked, keep_rules, kept_rules
+from index import LIBRARY, Filter, Source
 
 KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs
 
@@ -274,3 +275,27 @@ def known_source(assistant: Assistant, source: int) -> Source:
     if not found:
         raise NothingThere(f"no file {source} in the library. It was taken out, or read anew: list /library/sources")
     return found[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RulesService:
+    """The rules of one library."""
+
+    assistant: Assistant
+
+    @requires("ask")
+    def read(self, caller: Caller) -> str:
+        """The text that is kept; empty at first."""
+        return kept_rules(self.assistant.config.data)
+
+    @requires("library")
+    def write(self, caller: Caller, text: str) -> tuple[Rule, ...]:
+        """Keep these, if all of them can be understood. BadProgram points at what cannot."""
+        rules = rules_of(text.splitlines())
+        keep_rules(self.assistant.config.data, text)
+        return rules
+
+    @requires("ask")
+    def check(self, caller: Caller, rules: Sequence[Rule], *, collection: str = LIBRARY) -> Iterator[Checked]:
+        """In which photos each rule holds, and by which boxes. Nothing is kept."""
+        return self.assistant.check_rules(rules, collection=collection)

@@ -10,11 +10,9 @@ from deepseek_mm.services.answer_engine import ignore_batch
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.learning_service import LearningService
-from deepseek_mm.services.library_service import LibraryService
-from deepseek_mm.services.model_service import ModelService
+from deepseek_mm.services.library_service import LibraryService, RulesService
 from deepseek_mm.services.program_service import ProgramService
-from deepseek_mm.services.rules_service import RulesService
-from deepseek_mm.services.settings_service import SettingsService
+from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.settings_file import SettingsFile
 
 WRITTEN_S = 5.0  # how long answers under way may take to end before what they are written into is exchanged

@@ -1,20 +1,81 @@
-"""Settings, read and changed in the library's own file.
+"""Settings with their descriptions, read and changed in the library's own file, and the models that a server offers.
+
+A description is the comment behind the field, so that what the API says stands once, where the field is.
 
 What holds at once is written and taken up; the rest holds from the next start on. What a flag or the environment fixes
 is never changed here. From another machine only what holds at once can be changed: the rest could open doors (keys,
 hosts, folders), or send what is asked here, and this machine's key, to any server.
+
+Others could have this machine ask any address that only it can reach. The machine's key goes to no address that it was
+not set for (`lm.credentials`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import inspect
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
-from deepseek_mm.errors import ConfigError, Conflict
+from deepseek_mm.config import Config, LMConfig
+from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
+from deepseek_mm.lm.backends.server_client import address_of, models_at
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.quality_preset import apply_preset
-from deepseek_mm.services.setting_descriptions import at_once, defaults, is_fixed
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
+
+FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)  # with the comment behind it
+
+
+def defaults(config: Any = None, prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value, of a Config or of the default one, in its order."""
+    config = Config() if config is None else config
+    found: dict[str, Any] = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        more = defaults(value, f"{prefix}{field.name}.") if is_dataclass(value) else {f"{prefix}{field.name}": value}
+        found |= more
+    return found
+
+
+def descriptions() -> dict[str, str]:
+    """Dotted name -> what it is; those without a comment are absent, and so are all where the source is."""
+    config = Config()
+    sections = {"": config} | {f"{f.name}.": getattr(config, f.name) for f in fields(config)}
+    found: dict[str, str] = {}
+    for prefix, section in sections.items():
+        if is_dataclass(section):
+            found |= {f"{prefix}{name}": says for name, says in _comments(type(section))}
+    return found
+
+
+def applies_at_once(name: str) -> bool:
+    """Whether a change holds from the next question on (see `Assistant.reconfigure`)."""
+    return name.startswith("rag.") or name == "lm.phrasing"
+
+
+def is_fixed(origin: Mapping[str, str], name: str) -> bool:
+    """Whether a flag or the environment of this start says it, and so wins over the file."""
+    return origin.get(name, "").startswith(("flag ", "environment "))
+
+
+def to_json_value(value: Any) -> Any:
+    """A value as JSON holds it; an address without a name or key in it."""
+    if isinstance(value, str) and "@" in value and "//" in value:
+        with suppress(ValueError):
+            parts = urlsplit(value)
+            return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _comments(kind: type) -> Iterator[tuple[str, str]]:
+    with suppress(OSError):
+        yield from ((name, says.strip()) for name, says in FIELD.findall(inspect.getsource(kind)))
+
 
 BY_FILE = "data"  # lies where the file lies, so no file can change it
 
@@ -48,7 +109,7 @@ class SettingsService:
     def restore_defaults(self, caller: Caller) -> Settings:
         """Take back whatever the file says of what holds at once."""
         origin = self.file.read().origin
-        mine = [name for name in origin if at_once(name) and not is_fixed(origin, name)]
+        mine = [name for name in origin if applies_at_once(name) and not is_fixed(origin, name)]
         return self.change(caller, dict.fromkeys(mine))
 
     @requires("settings")
@@ -64,5 +125,40 @@ def check_change(name: str, origin: Mapping[str, str], caller: Caller) -> None:
         raise ConfigError(f"there is no setting {name!r} to change. See which there are: GET /settings")
     if is_fixed(origin, name):
         raise Conflict(f"{name} is fixed by {origin[name]} of this start. Start without it")
-    if not at_once(name):
+    if not applies_at_once(name):
         require_local(caller, f"change {name}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelService:
+    """Which models there are to choose from."""
+
+    assistant: Assistant
+    file: SettingsFile
+
+    @requires("settings")
+    def list_models(self, caller: Caller, url: str) -> list[str]:
+        """Names of the models that the server at this address offers. ServerError says what is wrong with it."""
+        return models_at(self._server(caller, url))
+
+    @requires("settings")
+    def check_address(self, caller: Caller, url: str) -> str:
+        """The address as it is kept and shown. BadQuestion if it is none; nobody is asked."""
+        return address_of(self._server(caller, url))
+
+    def _server(self, caller: Caller, url: str) -> LMConfig:
+        """The settings to ask it with. Forbidden, Conflict or BadQuestion says why it may not be asked."""
+        lm = self.assistant.config.lm
+        require_local(caller, "ask a server")
+        if is_fixed(self.file.read().origin, "lm.url"):
+            raise Conflict("lm.url is fixed by a flag or the environment of this start. Start without it")
+        if "@" in url:
+            raise BadQuestion(f"the address holds a name or a key. Put the key into the variable {lm.api_key_env}")
+        server = LMConfig(
+            url=url.strip(), api_key_env=lm.api_key_env, api_key_for=lm.api_key_for, timeout_s=lm.timeout_s
+        )
+        try:
+            address_of(server)
+        except ServerError as error:  # nobody was asked yet: what was sent is wrong, not the server
+            raise BadQuestion(str(error)) from error
+        return server

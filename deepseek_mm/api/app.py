@@ -1,0 +1,181 @@
+"""The FastAPI app: every route with what they share, and its exact OpenAPI document."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from deepseek_mm.api.lifecycle import EVENTS
+from deepseek_mm.api.openai.errors import PREFIX
+from deepseek_mm.api.openai.routes import openai_routes
+from deepseek_mm.api.problems import DECLARED, MEDIA_TYPE, AllowedMethods, add_problems
+from deepseek_mm.api.request_limits import Admission, RequestLimiter
+from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
+from deepseek_mm.api.routes.ask_routes import ask_routes
+from deepseek_mm.api.routes.health_routes import (
+    ASSETS,
+    Metrics,
+    MetricsMiddleware,
+    describe_api,
+    health_routes,
+    swagger_ui,
+)
+from deepseek_mm.api.routes.history_routes import history_routes
+from deepseek_mm.api.routes.learning_routes import learning_routes
+from deepseek_mm.api.routes.library_change_routes import add_routes, change_routes
+from deepseek_mm.api.routes.library_file_routes import picture_routes, zip_routes
+from deepseek_mm.api.routes.library_maintenance_routes import (
+    care_routes,
+    job_routes,
+    library_health_routes,
+    twin_routes,
+)
+from deepseek_mm.api.routes.library_routes import list_routes
+from deepseek_mm.api.routes.library_rule_routes import rule_routes
+from deepseek_mm.api.routes.search_routes import complete_routes, saved_routes, why_routes
+from deepseek_mm.api.routes.settings_routes import settings_routes
+from deepseek_mm.api.routes.task_routes import run_routes, task_routes
+from deepseek_mm.api.tasks import TaskHandlers, Tasks
+from deepseek_mm.lm.backends.late_model import LateModel
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good
+from deepseek_mm.services import Services, build_services
+from deepseek_mm.settings_file import SettingsFile
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+EVENT = {  # one of a stream
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
+TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
+UNUSED = ("HTTPValidationError", "ValidationError")  # the framework's own errors: `problems` answers in their place
+
+
+def describe_exactly(app: FastAPI) -> None:
+    """From now on `app.openapi()` gives the exact document."""
+    plain = app.openapi
+
+    def exact() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = make_exact(plain())
+        return app.openapi_schema
+
+    app.openapi = exact  # type: ignore[method-assign]  # as FastAPI has it done
+
+
+def make_exact(document: dict[str, Any]) -> dict[str, Any]:
+    """Every answer's body with its schema, and no schema that nothing is sent by."""
+    for path, routes in document["paths"].items():
+        for route in routes.values():
+            describe_answers(route["responses"], path)
+    for name in UNUSED:
+        document["components"]["schemas"].pop(name, None)
+    return document
+
+
+def describe_answers(responses: dict[str, Any], path: str) -> None:
+    """Every answer of one route."""
+    if path.startswith(PREFIX):
+        responses.pop("422", None)  # told as 400
+    for response in responses.values():
+        if content := response.get("content"):
+            response["content"] = exact_content(content)
+
+
+def exact_content(content: dict[str, Any]) -> dict[str, Any]:
+    """A problem has one type alone; a file's bytes and a stream's events are no JSON."""
+    if MEDIA_TYPE in content:
+        return {MEDIA_TYPE: {"schema": PROBLEM}}
+    for kind, body in content.items():
+        if not body.get("schema"):
+            body["schema"] = EVENT if kind == EVENTS else TEXT if kind.startswith("text/") else BINARY
+    return content
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Api:
+    """The app, and what has to be started and stopped with it."""
+
+    app: FastAPI
+    assistant: Assistant
+    tasks: Tasks
+    room: RequestLimiter
+    services: Services
+
+    def start(self) -> None:
+        """Begin with the tasks that wait."""
+        self.tasks.start()
+        keep_for_good()
+
+    def warm_up(self) -> None:
+        """Wait for the language model, if it is opened beside the rest; what it lacks is told to whoever asks."""
+        if isinstance(self.assistant.lm, LateModel):
+            self.assistant.lm.start().join()
+
+    def tidy(self) -> None:
+        """Let go of what was deleted for good, of pictures whose tasks are over, and of free memory."""
+        self.assistant.tidy()
+        self.tasks.tidy()
+        give_back()
+
+    def close(self) -> None:
+        """Leave what is under way to the next start."""
+        self.tasks.stop()
+        self.services.answers.engine.close()
+
+
+def build_api(
+    assistant: Assistant, file: SettingsFile, *, photos: Path | None = None, room: RequestLimiter | None = None
+) -> Api:
+    """Every route over this assistant. `photos` is what `build_services` wants; `room` is the server's."""
+    config = assistant.config
+    room = room or RequestLimiter(config.serve.at_once)
+    metrics = Metrics(assistant, room)
+    services = build_services(assistant, file, heard=metrics.batch, photos=photos)
+    pictures = PictureDecoder(config.serve, config.parse)
+    inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
+    doing = TaskHandlers(services, assistant, inbox)
+    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, services.answers)
+    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **describe_api())
+    add_problems(app)
+    for router in (
+        task_routes(tasks),
+        ask_routes(services, tasks, doing, pictures, inbox),
+        why_routes(services, assistant, pictures),
+        complete_routes(assistant),
+        saved_routes(services),
+        library_routes(services, assistant),
+        history_routes(services, assistant),
+        learning_routes(services),
+        settings_routes(services, assistant),
+        openai_routes(services, assistant, pictures),
+        run_routes(services),
+        health_routes(assistant, tasks, metrics),
+    ):
+        app.include_router(router)
+    describe_exactly(app)
+    app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
+    app.add_middleware(Admission, room=room)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(AllowedMethods)
+    return Api(app=app, assistant=assistant, tasks=tasks, room=room, services=services)
+
+
+def library_routes(services: Services, assistant: Assistant) -> APIRouter:
+    """/library."""
+    router = APIRouter(tags=["library"], responses=DECLARED)
+    router.include_router(list_routes(services, assistant))
+    router.include_router(picture_routes(services, assistant))
+    router.include_router(zip_routes(services, assistant))
+    router.include_router(add_routes(services, assistant.config))
+    router.include_router(change_routes(services, assistant))
+    router.include_router(care_routes(services))
+    router.include_router(job_routes(services))
+    router.include_router(rule_routes(services))
+    router.include_router(twin_routes(services))
+    router.include_router(library_health_routes(services))
+    return router

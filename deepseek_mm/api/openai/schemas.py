@@ -1,0 +1,319 @@
+"""Requests and answers of OpenAI's API, with fields of our own beside theirs.
+
+A field that is not named here changes nothing that is done here, or it is refused (`errors.check_fields`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.api.schemas import Typed
+
+StopText = Annotated[Typed, Field(min_length=1, max_length=256)]
+Role = Literal["system", "developer", "user", "assistant"]
+DATA_URL = "data:image/jpeg;base64,/9j/4AAQ..."
+
+
+class PictureAddress(BaseModel):
+    """Where a picture is: a data URL, or an address if fetching is switched on."""
+
+    url: str = Field(examples=[DATA_URL])
+    detail: Literal["auto", "low", "high"] = "auto"  # it is always looked at as closely as it can be
+
+
+class TextPart(BaseModel):
+    """Words."""
+
+    type: Literal["text"]
+    text: Typed = Field(examples=["What is in this picture?"])
+
+
+class PicturePart(BaseModel):
+    """A picture."""
+
+    type: Literal["image_url"]
+    image_url: PictureAddress
+
+
+Part = Annotated[TextPart | PicturePart, Field(discriminator="type")]
+
+
+class ChatMessage(BaseModel):
+    """One message of a talk."""
+
+    role: Role
+    content: Typed | list[Part] = Field(examples=["Which photos show a dog?"])
+    name: str | None = None
+
+
+class StreamOptions(BaseModel):
+    """What a stream says besides words."""
+
+    include_usage: bool = False
+
+
+class JsonSchema(BaseModel):
+    """A schema with its name."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str = Field(default="answer", examples=["animal"])
+    fields: dict[str, Any] = Field(alias="schema", examples=[{"type": "object"}])
+    strict: bool | None = None  # it is always kept to
+    description: str | None = None
+
+
+class TextFormat(BaseModel):
+    """Sentences."""
+
+    type: Literal["text"]
+
+
+class ObjectFormat(BaseModel):
+    """A JSON object."""
+
+    type: Literal["json_object"]
+
+
+class SchemaFormat(BaseModel):
+    """JSON that fits a schema; of a bare language model only."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+Format = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
+
+
+class ChatRequest(BaseModel):
+    """A talk that is to be gone on with. The last message is the question; pictures come as parts of messages."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"model": "deepseek-mm", "messages": [{"role": "user", "content": "Which photos show a dog?"}]}
+            ],
+        },
+    )
+
+    model: str = Field(examples=["deepseek-mm"])
+    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=100_000)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=100_000)
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, description="0 if left out: the likeliest words")
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, le=1, description="not of OpenAI")
+    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100, description="not of OpenAI")
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    n: Literal[1] | None = 1
+    response_format: Format | None = None
+    store: bool | None = Field(default=None, description="keep question and answer in the caller's history")
+
+    @property
+    def most(self) -> int | None:
+        """Tokens that the answer may have, where the caller says so."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end the answer."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+
+class Usage(BaseModel):
+    """Tokens; pictures have none."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Cited(BaseModel):
+    """What a bracketed number of the answer points at."""
+
+    number: int = Field(examples=[1])
+    source: str = Field(examples=["beach.jpg"], description="the file's name")
+    path: str = Field(examples=["/photos/beach.jpg"])
+    kind: str = Field(examples=["part"])
+    box_px: list[int] = Field(description="left, top, right, bottom in the upright original")
+    page: int = Field(default=0, description="of a document, from 1")
+    score: float = Field(description="cosine similarity with the question")
+    label: str = Field(examples=["dog"])
+    text: str = Field(description="what is written there, or says what is seen there")
+
+
+class AssistantMessage(BaseModel):
+    """The answer, with what it rests on where model "deepseek-mm" gives it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: Literal["assistant"] = "assistant"
+    content: str = Field(examples=["Yes, beach.jpg shows a dog [1]."])
+    citations: list[Cited] = Field(default=[], description="not of OpenAI")
+    found: bool | None = Field(default=None, description="not of OpenAI: False where the library has nothing on it")
+    confidence: float | None = Field(default=None, description="not of OpenAI: probability that the answer is right")
+    ignored: list[str] = Field(default=[], description="not of OpenAI: fields that cannot change a grounded answer")
+
+
+class Choice(BaseModel):
+    """The one answer."""
+
+    index: int = 0
+    message: AssistantMessage
+    finish_reason: Literal["stop", "length"]
+    logprobs: None = None
+
+
+class Completion(BaseModel):
+    """The whole answer."""
+
+    id: str = Field(examples=["chatcmpl-5f0c2a"])
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage | None
+    system_fingerprint: str
+
+
+class Model(BaseModel):
+    """A model on offer."""
+
+    id: str = Field(examples=["deepseek-mm"])
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "deepseek-mm"
+    description: str = Field(description="not of OpenAI")
+
+
+class ModelList(BaseModel):
+    """All of them."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+Item = Typed | int | list[int] | TextPart | PicturePart
+
+
+class EmbeddingRequest(BaseModel):
+    """Texts, pictures, or both, each of which becomes one vector, in their order."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"model": "deepseek-mm-embed", "input": ["a dog on a beach", "two cups"]}]},
+    )
+
+    model: str = Field(examples=["deepseek-mm-embed"])
+    input: Typed | PicturePart | TextPart | list[Item]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
+
+
+class Vector(BaseModel):
+    """One of them; of length 1, so that a dot product is a cosine."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str = Field(description="or base64 of little-endian 32-bit floats")
+
+
+class EmbeddingUsage(BaseModel):
+    """Tokens; pictures have none."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(BaseModel):
+    """All of them."""
+
+    object: Literal["list"] = "list"
+    data: list[Vector]
+    model: str
+    usage: EmbeddingUsage
+    truncated: list[int] = Field(default=[], description="not of OpenAI: indices of texts read in part, being long")
+
+
+class ErrorBody(BaseModel):
+    """What went wrong."""
+
+    message: str = Field(examples=["the question is empty. Type one, for example: Is there a dog?"])
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(examples=["messages"])
+    code: str | None = Field(examples=["bad_question"])
+
+
+class ErrorReply(BaseModel):
+    """An error as clients of OpenAI read it."""
+
+    error: ErrorBody
+
+
+MOST_PROMPTS, MOST_CHOICES = 16, 16  # of one request; choices are those of all prompts together
+Prompt = Annotated[Typed, Field(max_length=1_000_000)]
+
+
+class TextRequest(BaseModel):
+    """A text that is to be gone on with; with `suffix` the line between both."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "deepseek-mm-lm",
+                    "prompt": "def add(a, b):\n",
+                    "suffix": "\n\nassert add(1, 2) == 3\n",
+                    "max_tokens": 32,
+                }
+            ],
+        },
+    )
+
+    model: str = Field(examples=["deepseek-mm-lm"])
+    prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=MOST_PROMPTS)] | list[int] | list[list[int]]
+    suffix: Prompt | None = Field(default=None, description="what comes after the gap: one line is filled in")
+    max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="16 if left out, as OpenAI has it")
+    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    echo: bool = False
+    temperature: float | None = Field(default=None, ge=0, le=2, description="0 if left out: the likeliest words")
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, le=1, description="not of OpenAI")
+    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100, description="not of OpenAI")
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    logprobs: int | None = Field(default=None, description="is not offered")
+    best_of: int | None = Field(default=None, description="is not offered; a gap is filled by the best of ten anyway")
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end a choice."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+
+class TextChoice(BaseModel):
+    """One way to go on."""
+
+    text: str = Field(examples=["    return a + b"])
+    index: int
+    finish_reason: Literal["stop", "length"]
+    logprobs: None = None
+
+
+class TextCompletion(BaseModel):
+    """All of them."""
+
+    id: str = Field(examples=["cmpl-5f0c2a"])
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[TextChoice]
+    usage: Usage | None
+    system_fingerprint: str

@@ -1,0 +1,226 @@
+"""/health, /metrics and /docs: whether the server lives and is ready, its plan, and its numbers for Prometheus."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from pydantic import BaseModel, Field
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.problems import DECLARED
+from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.api.route_parameters import needs
+from deepseek_mm.api.tasks import Tasks
+from deepseek_mm.encoders.packaged import package_folder
+from deepseek_mm.lm.generator import CountingGenerator
+from deepseek_mm.rag.assistant import Assistant
+
+
+class PlanStepOut(BaseModel):
+    """A step of the dial; numbers are null until `plan --dial` was run on this machine."""
+
+    name: str = Field(examples=["balanced"])
+    says: str = Field(description="what it changes")
+    seconds: float | None = Field(description="an ask about one photo, the median here", examples=[0.16])
+    score: float | None = Field(description="percent of questions about bundled photos answered rightly here")
+    questions: int = Field(description="that were asked")
+
+
+class PlanOut(BaseModel):
+    """What computes what. PATCH /settings of runtime.dial chooses another step, from the next start on."""
+
+    branch: str = Field(description="gpu, npu, cpu or small", examples=["cpu"])
+    image: str = Field(description="engine of the image tower", examples=["openvino-bf16"])
+    text: str = Field(description="engine of the text tower", examples=["openvino-bf16"])
+    image_model: str = Field(examples=["efficientnet-lite2"])
+    lm: str = Field(description="form of the language model", examples=["packed"])
+    dial: str = Field(description="the step that holds now", examples=["balanced"])
+    measured: bool = Field(description="by plan --calibrate on this machine, not only known of such machines")
+    reason: str
+    fell_back: list[str] = Field(description="what was wished for, why it is not so, and what would help")
+    steps: list[PlanStepOut]
+
+
+def describe_plan(assistant: Assistant) -> PlanOut | None:
+    """None where nothing was planned: parts that a caller joined."""
+    planned = assistant.planned
+    if planned is None:
+        return None
+    steps = [PlanStepOut(**asdict(step)) for step in planned.presets()]
+    return PlanOut(**asdict(planned.plan), steps=steps)
+
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class LanguageModelCollector(Collector):
+    """What the language model of this machine did, and its memory; nothing where another one counts for itself."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+
+    def collect(self) -> Iterator[Metric]:
+        """As of now. Tokens a second are the rate of tokens by the rate of seconds."""
+        if not isinstance(self._assistant.lm, CountingGenerator):
+            return
+        tally = self._assistant.lm.stats()
+        tokens = CounterMetricFamily(
+            "deepseek_mm_lm_tokens", "read (known: found in the cache), written", labels=["what"]
+        )
+        tokens.add_metric(["read"], tally.prompt_tokens - tally.known_tokens)
+        tokens.add_metric(["known"], tally.known_tokens)
+        tokens.add_metric(["written"], tally.written_tokens)
+        seconds = CounterMetricFamily("deepseek_mm_lm_seconds", "spent on reading and writing", labels=["what"])
+        seconds.add_metric(["read"], tally.read_s)
+        seconds.add_metric(["written"], tally.write_s)
+        pages = GaugeMetricFamily("deepseek_mm_lm_pages", "of the paged key and value cache", labels=["state"])
+        pages.add_metric(["taken"], tally.pages_taken)
+        pages.add_metric(["free"], tally.pages - tally.pages_taken)
+        yield from (tokens, seconds, pages)
+
+
+class Metrics:
+    """One registry for each app: nothing is counted in globals."""
+
+    def __init__(self, assistant: Assistant, room: RequestLimiter) -> None:
+        self._assistant, self._room = assistant, room
+        self.registry = CollectorRegistry()
+        self.registry.register(LanguageModelCollector(assistant))
+        self.requests = Counter(
+            "requests", "answered", ["method", "route", "status"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.seconds = Histogram(
+            "request_seconds", "until the last byte", ["route"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.batches = Histogram(
+            "batch_size", "that shared a pass", ["kind"], namespace="deepseek_mm", registry=self.registry, buckets=SIZES
+        )
+        self.batch_seconds = Counter(
+            "batch_seconds", "in passes", ["kind"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.tasks = Gauge("tasks", "under way", ["state"], namespace="deepseek_mm", registry=self.registry)
+        self.room = Gauge("room", "requests that compute", ["who"], namespace="deepseek_mm", registry=self.registry)
+        self.held = Gauge("library", "that the index holds", ["what"], namespace="deepseek_mm", registry=self.registry)
+
+    def batch(self, kind: str, number: int, seconds: float) -> None:
+        """So many requests shared a pass."""
+        self.batches.labels(kind).observe(number)
+        self.batch_seconds.labels(kind).inc(seconds)
+
+    def text(self, tasks: Tasks) -> bytes:
+        """In Prometheus' text format, as of now."""
+        for state, number in tasks.counts().items():
+            self.tasks.labels(state).set(number)
+        self.room.labels("inside").set(self._room.inside)
+        self.room.labels("turned_away").set(self._room.turned_away)
+        counts = self._assistant.store.counts()
+        self.held.labels("files").set(counts.sources)
+        self.held.labels("regions").set(counts.regions)
+        return generate_latest(self.registry)
+
+
+class MetricsMiddleware:
+    """ASGI middleware: every request is counted under its route's template."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, and count it when it is over."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        began, status = time.perf_counter(), "500"
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noting_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.requests.labels(scope["method"], route, status).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+        return None
+
+
+ASSETS = "/docs/assets"
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HealthOut(BaseModel):
+    """How it goes."""
+
+    status: str = Field(examples=["ok"])
+    tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
+    about: dict[str, str]
+    plan: PlanOut | None = Field(description="what computes what here, and why")
+
+
+def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
+    """The routes for those who look after it."""
+    router = APIRouter(tags=["health"], responses=DECLARED)
+
+    @router.get("/health")
+    def health(caller: Annotated[Caller, needs("ask")]) -> HealthOut:
+        """What answers here, and how much is under way."""
+        return HealthOut(
+            status="ok",
+            tasks={state: number for state, number in tasks.counts().items()},
+            about=assistant.about(),
+            plan=describe_plan(assistant),
+        )
+
+    @router.get("/health/live")
+    def live() -> dict[str, str]:
+        """The process answers; needs no key."""
+        return {"status": "ok"}
+
+    @router.get("/health/ready")
+    def ready(caller: Annotated[Caller, needs("ask")]) -> dict[str, str]:
+        """The library can be read."""
+        assistant.store.counts()
+        return {"status": "ok"}
+
+    @router.get("/metrics", name="metered", response_class=Response)
+    def read_metrics(caller: Annotated[Caller, needs("settings")]) -> Response:
+        """For Prometheus."""
+        return Response(metrics.text(tasks), media_type=FORMAT)
+
+    @router.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="DeepSeek-MM",
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url="/icon.svg",
+        )
+
+    return router
+
+
+def swagger_ui() -> Path:
+    """The folder with Swagger UI, which draws /docs without a network. MissingPackage if it is absent."""
+    return package_folder("fastapi_offline", distribution="fastapi-offline", needed_for="/docs") / "static"
+
+
+def describe_api() -> dict[str, Any]:
+    """What the OpenAPI document begins with."""
+    return {
+        "title": "DeepSeek-MM",
+        "description": "Ask your photos: answers that cite the regions they rest on, on your own machine.",
+        "docs_url": None,
+        "redoc_url": None,
+    }

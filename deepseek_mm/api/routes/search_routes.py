@@ -1,0 +1,201 @@
+"""/search/...: completion of the search box, explanations and heat maps of a match, and saved searches."""
+
+import io
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.problems import DECLARED
+from deepseek_mm.api.request_pictures import PictureDecoder
+from deepseek_mm.api.route_parameters import Me, SearchFilterIn, needs
+from deepseek_mm.api.routes.library_file_routes import SAFE
+from deepseek_mm.api.schemas import Number, Text, Typed
+from deepseek_mm.api.task_schemas import SearchIn
+from deepseek_mm.api.tasks import query_of
+from deepseek_mm.history import Saved
+from deepseek_mm.history.queries import TEXT_CHARS
+from deepseek_mm.history.queries import NAME_CHARS
+from deepseek_mm.rag.askable import asked as checked
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.coding import mentions, questions_to_try
+from deepseek_mm.rag.query import Suggestion, search_parts, search_without, suggest
+from deepseek_mm.rag.search import Heat, heat_map, hit_spans
+from deepseek_mm.records import About
+from deepseek_mm.services import Services
+from index import LIBRARY, Source
+
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+
+
+class WhyIn(SearchIn):
+    """A search, and the file that it is held against."""
+
+    of: Number = Field(description="id of the file", examples=[7])
+    of_page: int = Field(default=0, ge=0, le=1_000_000, description="of a document, from 1", examples=[0])
+
+
+class WordsOut(BaseModel):
+    """Words of the search that are written in a region."""
+
+    region: int = Field(description="its id", examples=[31])
+    text: Text
+    spans: list[tuple[int, int]] = Field(description="first letter and end of each, in the text")
+
+
+class WhyOut(BaseModel):
+    """Where the file agrees with the search."""
+
+    cells: list[list[float]] = Field(description="rows from the top: 0 as most of the picture, 1 nearest to the search")
+    low: float = Field(description="the cosine that is 0", examples=[0.17])
+    high: float = Field(description="the cosine that is 1", examples=[0.41])
+    words: list[WordsOut]
+
+
+def why_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
+    """The routes that explain."""
+    router = APIRouter(tags=["ask"], responses=DECLARED)
+
+    def open_source(caller: Caller, asked: WhyIn) -> Source:
+        return services.library.find_source(caller, asked.of)
+
+    @router.post("/search/why")
+    def why(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> WhyOut:
+        """What of a file speaks for a search: the cells of its picture, and its words."""
+        heat = _heat(assistant, asked, open_source(caller, asked), pictures)[0]
+        regions = assistant.store.regions_of([asked.of])[asked.of]
+        found = [(region, hit_spans(region.text, asked.text)) for region in regions]
+        words = [WordsOut(region=region.id, text=region.text, spans=spans) for region, spans in found if spans]
+        return WhyOut(cells=[list(row) for row in heat.cells_HW], low=heat.low, high=heat.high, words=words)
+
+    @router.post("/search/heat", responses=PNG, response_class=Response)
+    def heat(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> Response:
+        """The same as a clear PNG in the picture's proportions, to be laid over it."""
+        found, size = _heat(assistant, asked, open_source(caller, asked), pictures)
+        out = io.BytesIO()
+        found.drawn(size).save(out, "PNG")
+        return Response(out.getvalue(), media_type="image/png", headers=SAFE)
+
+    return router
+
+
+def _heat(assistant: Assistant, asked: WhyIn, source: Source, pictures: PictureDecoder) -> tuple[Heat, tuple[int, int]]:
+    """With the size of the picture. NothingThere, BadFile or BadQuestion says why there is none."""
+    query = checked(query_of(assistant, asked, pictures.open))
+    image = assistant.picture(source, asked.of_page)
+    return heat_map(assistant.retriever.search, query, image), image.size
+
+
+LABELS = 200  # the commonest, that are proposed
+Box = Annotated[Typed, Query(max_length=500, description="what stands in the box", examples=["a dog ty"])]
+
+
+class SuggestionOut(BaseModel):
+    """One thing that could be meant."""
+
+    text: Text = Field(description="the whole box, if it is taken", examples=["a dog type:"])
+    insert: Text = Field(description="what takes the place of the unfinished word", examples=["type:"])
+    help: Text = Field(examples=["only files of this type"])
+
+
+class QueryPartOut(BaseModel):
+    """An operator, exact words, or what is taken away."""
+
+    name: Text = Field(description='of the operator; or "exact", "away"', examples=["type"])
+    value: Text = Field(examples=["pdf"])
+    text: Text = Field(description="as it stands in the box", examples=["type:pdf"])
+    rest: Text = Field(description="the box without it", examples=["a dog"])
+
+
+def complete_routes(assistant: Assistant) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["ask"], responses=DECLARED)
+
+    @router.get("/search/complete")
+    def complete(
+        caller: Annotated[Caller, needs("ask")], text: Box = "", about: About = "photos"
+    ) -> list[SuggestionOut]:
+        """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
+        whole questions to begin with where the box is empty.
+        """
+        store = assistant.store
+        if about == "code":
+            tried = (
+                [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
+            )
+            return to_suggestions(tried or mentions(text, store))
+        known = {
+            "in": [name for name in store.collections() if name != LIBRARY],
+            "label": [label.name for label in store.labels(LABELS)],
+        }
+        return to_suggestions(suggest(text, known=known))
+
+    @router.get("/search/parts")
+    def parts(caller: Annotated[Caller, needs("ask")], text: Box = "") -> list[QueryPartOut]:
+        """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
+        return [
+            QueryPartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
+            for part in search_parts(text)
+        ]
+
+    return router
+
+
+def to_suggestions(found: list[Suggestion]) -> list[SuggestionOut]:
+    """As JSON says them."""
+    return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]
+
+
+class SavedIn(BaseModel):
+    """A search to be kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Typed = Field(max_length=NAME_CHARS, examples=["dogs on the beach"])
+    text: Typed = Field(default="", max_length=TEXT_CHARS, examples=["a dog on a beach"])
+    filters: SearchFilterIn = SearchFilterIn()
+
+
+class SavedOut(BaseModel):
+    """One that is kept."""
+
+    id: int
+    name: Text
+    text: Text
+    filters: dict[str, Text] = Field(description="those that say something", examples=[{"since": "2024"}])
+
+    @classmethod
+    def of(cls, saved: Saved) -> "SavedOut":
+        """As JSON says it."""
+        return cls(id=saved.id, name=saved.name, text=saved.text, filters=dict(saved.filters))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedSearchEndpoints:
+    """Keeps searches."""
+
+    services: Services
+
+    def list_searches(self, caller: Me) -> list[SavedOut]:
+        """The caller's, by name."""
+        return [SavedOut.of(each) for each in self.services.history.list_searches(caller)]
+
+    def save(self, asked: SavedIn, caller: Me) -> SavedOut:
+        """Keep a search, in place of the one of that name."""
+        filters = {name: str(value) for name, value in asked.filters.model_dump().items()}
+        return SavedOut.of(self.services.history.save_search(caller, asked.name, asked.text, filters))
+
+    def forget(self, saved: Number, caller: Me) -> None:
+        """Forget one."""
+        self.services.history.forget_search(caller, saved)
+
+
+def saved_routes(services: Services) -> APIRouter:
+    """/search/saved."""
+    keeping, router = SavedSearchEndpoints(services=services), APIRouter(tags=["ask"], responses=DECLARED)
+    router.get("/search/saved", name="listed")(keeping.list_searches)
+    router.post("/search/saved", status_code=201)(keeping.save)
+    router.delete("/search/saved/{saved}", status_code=204)(keeping.forget)
+    return router

@@ -1,0 +1,350 @@
+"""Records as the API says them: typed, with examples, and under the names that the command line's --json uses.
+
+Boxes are left, top, right, bottom in pixels of the upright original. `picture` is where this server has the picture.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from deepseek_mm.jobs import Job
+from deepseek_mm.records import Answer, Citation, Found, Match, Verdict, Worked
+from deepseek_mm.shapes import (
+    answer_shape,
+    citation_shape,
+    found_shape,
+    job_state,
+    match_shape,
+    region_shape,
+    round_score,
+)
+from index import Region, Source
+from index.region import UPLOADS
+
+
+def sayable(text: Any) -> Any:
+    """What UTF-8 cannot hold, as file names on Linux may, becomes question marks: no JSON could carry it."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+
+
+def spelt(text: str) -> str:
+    """A text that somebody sent, if every program can read it. ValueError if it is no Unicode, or holds a NUL."""
+    if "\0" in text or sayable(text) != text:
+        raise ValueError("is no text: it holds a NUL or half a character. Send it as UTF-8")
+    return text
+
+
+Text = Annotated[str, BeforeValidator(sayable)]  # of what we say
+Typed = Annotated[str, AfterValidator(spelt)]  # of what somebody sends
+PathIn = Annotated[Typed, Field(min_length=1, max_length=4096)]
+Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaScript can count no farther
+BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
+PICTURE = "/library/sources/7/picture"  # for example
+PICTURES = ("photo", "document")  # kinds of sources that have pictures
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAs:
+    """Annotates a value that passes as it is; the OpenAPI describes it as another type."""
+
+    kind: Any
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of that type."""
+        return handler(TypeAdapter(self.kind).core_schema)
+
+
+class SourceOut(BaseModel):
+    """One file that the library knows."""
+
+    id: int = Field(examples=[7])
+    path: Text = Field(examples=["/home/me/photos/kite.jpg"])
+    name: Text = Field(examples=["kite.jpg"])
+    kind: str = Field(description="photo, document or code", examples=["photo"])
+    format: str = Field(examples=["jpeg"])
+    collection: Text = Field(description='"library" is none', examples=["library"])
+    digest: str = Field(description="SHA-256 of the file's bytes")
+    size_bytes: int
+    modified_at: datetime | None = Field(description="when the file was changed last")
+    width_px: int = Field(examples=[640])
+    height_px: int = Field(examples=[480])
+    taken_at: datetime | None = Field(description="the camera's local time, without a zone")
+    latitude: float | None
+    longitude: float | None
+    note: Text = Field(description="what a reader should know")
+    picture: str = Field(description="its address here; empty where there is none", examples=[PICTURE])
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """As JSON says it."""
+        names = ("id", "path", "name", "kind", "format", "collection", "digest", "size_bytes", "width_px", "height_px")
+        more = ("taken_at", "latitude", "longitude", "note")
+        values = {name: getattr(source, name) for name in (*names, *more)}
+        changed = datetime.fromtimestamp(source.modified_ns / 1e9, UTC) if source.modified_ns else None
+        return cls(**values, modified_at=changed, picture=picture_of(source))
+
+
+class RegionOut(BaseModel):
+    """A place in a file, and what is known about it."""
+
+    id: int = Field(description="for `like` of /search", examples=[31])
+    source: int = Field(description="id of its file; 0 where it is not in the library any more", examples=[7])
+    path: Text = Field(examples=["/home/me/photos/kite.jpg"])
+    kind: str = Field(description="whole, part, page, text, code or caption", examples=["part"])
+    box_px: BoxOut
+    page: int = Field(description="of a document, from 1; 0 where there are none")
+    lines: list[int] = Field(description="first and last line of a text, from 1", examples=[[0, 0]])
+    text: Text = Field(description="what is written there, or says what is seen there")
+    label: Text = Field(examples=["kite"])
+    labels: list["LabelOut"]
+    colours: list[str] = Field(examples=[["red"]])
+    symbol: "SymbolOut | None" = Field(description="what a piece of code defines, or a text's section")
+    picture: str = Field(description="address here; empty where there is none", examples=[PICTURE])
+
+    @classmethod
+    def of(cls, region: Region) -> Self:
+        """As JSON says it."""
+        return cls(**region_fields(region))
+
+
+class SymbolOut(BaseModel):
+    """What a piece of code defines."""
+
+    name: Text = Field(examples=["ask_many"])
+    parent: Text = Field(description="what encloses it, joined by dots", examples=["Assistant"])
+    kind: str = Field(description="function, method, class, module, section or block", examples=["method"])
+    signature: Text = Field(examples=["def ask_many(self, questions)"])
+    doc: Text = Field(description="its docstring, or the comment above it")
+
+
+class LabelOut(BaseModel):
+    """What something seems to be."""
+
+    name: Text = Field(examples=["kite"])
+    score: float = Field(description="probability, 0 to 1", examples=[0.93])
+
+
+class CitationOut(RegionOut):
+    """A region with the number that the answer gives it."""
+
+    number: int = Field(examples=[1])
+    score: float = Field(description="likeness to the question, -1 to 1", examples=[0.31])
+
+    @classmethod
+    def of_citation(cls, citation: Citation) -> Self:
+        """As JSON says it."""
+        return cls(**region_fields(citation.region) | citation_shape(citation))
+
+
+class CheckOut(BaseModel):
+    """A claim that was made, and whether the evidence carries it."""
+
+    claim: Text
+    numbers: list[int] = Field(description="evidence it cites")
+    kept: bool = Field(description="a claim that is not kept is not told")
+    reason: Text
+
+
+class SaidOut(BaseModel):
+    """What one witness says."""
+
+    by: str = Field(examples=["reader"])
+    answer: Text
+    chance: float
+
+
+class VerdictOut(BaseModel):
+    """How a closed question about one picture was settled."""
+
+    answer: Text = Field(examples=["yes"])
+    chance: float = Field(description="probability that it is right", examples=[0.91])
+    outcome: Literal["sure", "unsure", "unknown"]
+    runner_up: Text
+    runner_chance: float
+    said: list[SaidOut] = Field(description="the witnesses")
+    disputed: bool
+    missing: Text
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Self:
+        """Without the map of where was looked."""
+        said = [SaidOut(by=one.by, answer=one.answer, chance=round_score(one.chance)) for one in verdict.said]
+        return cls(
+            answer=verdict.answer,
+            chance=round_score(verdict.chance),
+            outcome=verdict.outcome,
+            runner_up=verdict.runner_up,
+            runner_chance=round_score(verdict.runner_chance),
+            said=said,
+            disputed=verdict.disputed,
+            missing=verdict.missing,
+        )
+
+
+class StepOut(BaseModel):
+    """One call of a program."""
+
+    call: Text
+    gave: Text
+
+
+class WorkedOut(BaseModel):
+    """A question as a program, and what it gave over the boxes of the photo."""
+
+    program: Text = Field(examples=['count(filter(all(), "kite"))'])
+    answer: Text = Field(description="empty where it does not apply", examples=["1"])
+    steps: list[StepOut]
+    missing: Text = Field(description="why it does not apply")
+    by_model: bool
+    agrees: Literal["agrees", "contradicts", "not covered"]
+
+    @classmethod
+    def of(cls, worked: Worked) -> Self:
+        """As JSON says it."""
+        return cls(
+            program=worked.program,
+            answer=worked.answer,
+            steps=[StepOut(call=call, gave=gave) for call, gave in worked.steps],
+            missing=worked.missing,
+            by_model=worked.by_model,
+            agrees=worked.agrees,
+        )
+
+
+class ExpertsOut(BaseModel):
+    """Which experts of the language model worked on an answer; a letter is a visit, "a" of the first expert."""
+
+    experts: list[str] = Field(examples=[["code", "prose"]])
+    layers: list[int] = Field(description="of the model, those that have experts", examples=[[2, 5]])
+    top_k: int = Field(description="letters a token, the strongest first", examples=[1])
+    visits: list[str] = Field(description="one a layer, in the order of the tokens", examples=[["aab", "abb"]])
+
+
+class AnswerOut(BaseModel):
+    """An answer, whole or, while `state` is "running", as far as it has come."""
+
+    text: Text = Field(examples=["A red kite [1]."])
+    found: bool = Field(description="false: nothing relevant, and the text says so")
+    confidence: float | None = Field(description="probability that it is right, where one is known", examples=[0.91])
+    citations: list[CitationOut]
+    checks: list[CheckOut]
+    state: Literal["running", "done", "stopped", "failed"]
+    conversation: int = Field(examples=[3])
+    turn: int = Field(examples=[12])
+    model: str = Field(description="that phrased it; empty for the program's own words")
+    seconds: float
+    unread: int = Field(description="earlier turns that were too long ago to be read")
+    trace: ExpertsOut | None = Field(default=None, description="experts that worked on it")
+    verdict: VerdictOut | None = None
+    worked: WorkedOut | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """As JSON says it."""
+        told = answer_shape(answer) | {
+            "citations": [CitationOut.of_citation(citation) for citation in answer.citations],
+            "verdict": answer.verdict and VerdictOut.of(answer.verdict),
+            "worked": answer.worked and WorkedOut.of(answer.worked),
+        }
+        return cls(**told)
+
+
+class MatchOut(RegionOut):
+    """A file that a search found, by its best region."""
+
+    score: float = Field(description="likeness to what was looked for, -1 to 1", examples=[0.31])
+    why: list[Text] = Field(description="labels and words of it that agree", examples=[["kite"]])
+    twins: list[Text] = Field(description="paths of near duplicates that it stands for")
+
+    @classmethod
+    def of_match(cls, match: Match) -> Self:
+        """As JSON says it."""
+        return cls(**region_fields(match.region) | match_shape(match))
+
+
+class FoundOut(BaseModel):
+    """What was found, and whether the library has what was looked for at all."""
+
+    found: bool
+    certainty: float = Field(description="probability that the library has it", examples=[0.87])
+    threshold: float = Field(description="of the certainty", examples=[0.5])
+    language: str = Field(description="of the words, where it is one that this space cannot read; else empty")
+    hits: list[MatchOut] = Field(description="best first; the nearest only, where `found` is false")
+
+    @classmethod
+    def of(cls, found: Found) -> Self:
+        """As JSON says it."""
+        return cls(**found_shape(found) | {"hits": [MatchOut.of_match(match) for match in found.matches]})
+
+
+class JobResultOut(BaseModel):
+    """What a job of the library brought; each kind of job has fields of its own, and some have none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    added: int = Field(default=0, description="files that are new")
+    replaced: int = Field(default=0, description="files that had changed")
+    unchanged: int = 0
+    copies: int = Field(default=0, description="files whose bytes were known")
+    vanished: list[Text] = Field(default=[], description="paths at which nothing lies any more")
+    left_out: list[Annotated[list[Text], Field(min_length=2, max_length=2)]] = Field(
+        default=[], description="path and reason"
+    )
+    pairs: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        default=[], description="ids of photos that are near duplicates"
+    )
+    version: int = Field(default=0, description="that was learned")
+    objections: list[Text] = Field(default=[], description="what speaks against that version")
+
+
+class JobOut(BaseModel):
+    """A piece of long work and how it stands."""
+
+    id: int = Field(examples=[5])
+    kind: str = Field(examples=["index"])
+    title: Text = Field(examples=["Index /home/me/photos"])
+    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    cancelling: bool = Field(description="it still runs, and was asked to stop for good")
+    done: int = Field(description="items", examples=[12])
+    total: int | None = Field(description="items; null while nobody knows", examples=[40])
+    per_second: float
+    seconds_left: float | None
+    message: Text = Field(description="what it is at, or how it ended")
+    num_failed: int
+    attempts: int = Field(description="more than 1 after an interruption")
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    result: Annotated[dict[str, Any], DescribedAs(JobResultOut)] = Field(description="what it brought")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """As JSON says it."""
+        more = ("cancelling", "per_second", "seconds_left", "attempts", "created_at", "started_at", "ended_at")
+        return cls(**job_state(job), **{name: getattr(job, name) for name in more}, result=job.result)
+
+
+def picture_of(source: Source, page: int = 0) -> str:
+    """Where this server has the picture of a file of the library, or of one of its pages; empty where it has none."""
+    none = source.kind not in PICTURES or (source.kind == "document" and not page)
+    if none or not source.id or source.collection == UPLOADS:  # what came with a question is its asker's own
+        return ""
+    return f"/library/sources/{source.id}/picture" + (f"?page={page}" if page else "")
+
+
+def region_fields(region: Region) -> dict[str, Any]:
+    """A region's shape, with the numbers that other routes take."""
+    address = picture_of(region.source, region.page)
+    return region_shape(region) | {"id": region.id, "source": region.source.id, "picture": address}

@@ -1,0 +1,196 @@
+"""A server's start and end: the library's lock, the listening socket, and answers that stop when the program does."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from deepseek_mm.api.auth_middleware import guard_app
+from deepseek_mm.api.connection_limits import SlowClientProtocol
+from deepseek_mm.api.credentials import PARAMETER, Keys, first_key
+from deepseek_mm.api.lifecycle import GracefulShutdown
+from deepseek_mm.api.logs import configure_logging
+from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.errors import CannotListen, LibraryError
+
+if TYPE_CHECKING:
+    from deepseek_mm.api.app import Api
+
+CUT_S = 3  # until answers are cut that did not end when the server did
+TIDY_S = 300.0  # between two rounds of letting go what was deleted
+
+
+class ApiServer(uvicorn.Server):
+    """Uvicorn, which also stops the answers under way as soon as it is told to end, and tells whoever waits."""
+
+    hush: Callable[[], object]
+    graceful: GracefulShutdown
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop them in a thread: this signal may have interrupted whoever holds their lock.
+
+        What then does not end in time is cut, and not reported as the error it looks like.
+        """
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        threading.Thread(target=self.hush, daemon=True).start()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Nobody new comes in, and whoever waits is told."""
+        ending = asyncio.create_task(self.graceful.end_all())
+        await super().shutdown(sockets)
+        ending.cancel()
+
+
+def build_server(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: RequestLimiter) -> ApiServer:
+    """What answers requests until it is told to end; `hush` then stops the answers under way."""
+    graceful = GracefulShutdown(app)
+    config = uvicorn.Config(
+        graceful,
+        http=partial(SlowClientProtocol, serve, room),  # type: ignore[arg-type]  # called as the class is
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=CUT_S,
+        server_header=False,
+    )
+    server = ApiServer(config)
+    server.hush, server.graceful = hush, graceful
+    return server
+
+
+def run_api(
+    api: "Api",
+    sock: socket.socket,
+    *,
+    say: Callable[[str], None],
+    note: str,
+    hush: Callable[[], object],
+    tokens: tuple[str, str] = ("", ""),
+) -> None:
+    """Answer until a signal comes: a first key is shown once, the log is written, and what can go is let go of.
+
+    `note` stands behind the address; `hush` stops the answers under way when the end comes. Of the `tokens` the first
+    is to be shown by whoever asks, and stands in the address; the second is the command line's.
+    """
+    config, (token, own_token) = api.assistant.config, tokens
+    keys = open_keys(config, say)
+    with configure_logging(config), closing(api), keep_tidy(api.tidy):
+        api.start()
+        api.warm_up()
+        say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")
+        app = guard_app(api.app, config, keys, token=token, own_token=own_token)
+        build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
+
+
+def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
+    """The keys of the library; a first one, where callers need one and there is none, is made and shown once."""
+    keys = Keys(config.data)
+    if made := first_key(keys, config.serve):
+        say(f"key (shown this once, to log in with; it may do everything): {made}")
+    return keys
+
+
+def token_suffix(token: str) -> str:
+    """What the token, if there is one, adds to the printed address."""
+    return f"/?{PARAMETER}={token}" if token else ""
+
+
+@contextmanager
+def keep_tidy(tidy: Callable[[], object]) -> Iterator[None]:
+    """Let go of what cannot be undone any more, now and then, as long as the block runs."""
+    ended = threading.Event()
+    threading.Thread(target=tidy_now_and_then, args=(tidy, ended), name="tidy", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def tidy_now_and_then(tidy: Callable[[], object], ended: threading.Event, *, every_s: float = TIDY_S) -> None:
+    """Let go of what cannot be undone any more, as long as it is served."""
+    while not ended.wait(every_s):
+        try:
+            tidy()
+        except Exception:
+            logging.getLogger(__name__).exception("could not tidy the library")
+
+
+@contextmanager
+def lock_library(data: Path) -> Iterator[None]:
+    """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "lock").open("a+", errors="replace")
+    except OSError as error:
+        raise LibraryError(
+            f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise LibraryError(
+                f"the library {data} is served by process {file.read().strip() or 'unknown'} already. "
+                "End that one, or serve another library with DATA=FOLDER"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextmanager
+def open_socket(serve: ServeConfig) -> Iterator[socket.socket]:
+    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
+        sock = socket.create_server(address[:2], family=family)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it only where a socket names TCP
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen at {serve.host}:{serve.port}{find_holder(serve.port)}: {error.strerror}. "
+            "Choose another with PORT=8000 (or HOST=127.0.0.1)"
+        ) from error
+    with sock:
+        yield sock
+
+
+def find_holder(port: int) -> str:
+    """Who listens at the port: " (held by process 123, python app.py)", or nothing where /proc does not tell."""
+    lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / table)[1:]]
+    inodes = {f"socket:[{w[9]}]" for w in lines if int(w[1].rsplit(":", 1)[1], 16) == port and w[3] == "0A"}
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        try:
+            if os.readlink(link) in inodes:
+                words = (link.parent.parent / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                return f" (held by process {link.parts[2]}, {' '.join(words).strip()[:80]})"
+        except OSError:  # gone, or not ours to see
+            continue
+    return ""
+
+
+def format_address(sock: socket.socket) -> str:
+    """Where a person on this machine finds it."""
+    host, port = sock.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:  # not Linux
+        return []
