@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ui.blocks import LIMITS, Block, block, pieces, run_words, sentences
+from ui.blocks import LIMITS, CodeBlock, block, pieces, run_words, sentences
 from ui.words import CHINESE, ENGLISH
 
-PYTHON = Block(language="python", code="print(1)\n\nprint(2)")
+PYTHON = CodeBlock(language="python", code="print(1)\n\nprint(2)")
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ PYTHON = Block(language="python", code="print(1)\n\nprint(2)")
         ("So:\n```python\nprint(1)\n\nprint(2)\n```\nThat is it.", ["So:", PYTHON, "That is it."]),
         ("```python\nprint(1)\n\nprint(2)\n```", [PYTHON]),
         ("```\na\n```\n\nand\n\n~~~\n```sh\nls\n```", [
-            Block(language="", code="a"), "and\n\n~~~", Block(language="sh", code="ls")]),
-        ("So:\n```Py title=x\nprint(", ["So:", Block(language="py", code="print(", whole=False)]),
+            CodeBlock(language="", code="a"), "and\n\n~~~", CodeBlock(language="sh", code="ls")]),
+        ("So:\n```Py title=x\nprint(", ["So:", CodeBlock(language="py", code="print(", whole=False)]),
         ("an ```inline``` one", ["an ```inline``` one"]),
         ("", []),
     ],
@@ -42,11 +42,11 @@ def test_no_sentence_ends_within_a_piece_of_code(text, parts):
 
 def test_only_a_whole_block_in_a_language_that_runs_here_has_a_run_button():
     assert 'data-run="python"' in block(PYTHON, "1:0", ENGLISH, runs=True)
-    assert 'data-run="bash"' in block(Block(language="sh", code="ls"), "1:0", ENGLISH, runs=True)
+    assert 'data-run="bash"' in block(CodeBlock(language="sh", code="ls"), "1:0", ENGLISH, runs=True)
     for other in (
-        Block(language="json", code="{}"),
-        Block(language="", code="x"),
-        Block(language="py", code="", whole=False),
+        CodeBlock(language="json", code="{}"),
+        CodeBlock(language="", code="x"),
+        CodeBlock(language="py", code="", whole=False),
     ):
         assert "data-run=" not in block(other, "1:0", ENGLISH, runs=True)
     read = block(PYTHON, "1:0", ENGLISH, runs=False)
@@ -55,7 +55,7 @@ def test_only_a_whole_block_in_a_language_that_runs_here_has_a_run_button():
 
 
 def test_code_in_a_block_is_never_markup():
-    html = block(Block(language="<b>", code="<script>hit = 1</script>"), '"><i>', ENGLISH, runs=True)
+    html = block(CodeBlock(language="<b>", code="<script>hit = 1</script>"), '"><i>', ENGLISH, runs=True)
     assert "<script>" not in html
     assert "<b>" not in html
     assert 'data-key="&quot;&gt;&lt;i&gt;"' in html

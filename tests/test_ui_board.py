@@ -8,13 +8,13 @@ from PIL import Image
 from deepseek_mm.records import Answer, Check, Citation, Said, Trace, Verdict, Worked
 from index import Region, Source
 from ui.board import board, why
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.words import ENGLISH
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
 def answer(*numbers: int, **more) -> Answer:

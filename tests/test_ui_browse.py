@@ -8,16 +8,16 @@ from PIL import Image
 from deepseek_mm import SearchFilter
 from index import Region, Source
 from ui.browse import browse, facts
-from ui.listing import MOST, Listing
-from ui.pictures import Pictures
+from ui.listing import MOST, LibraryListing
+from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
 NASTY = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (8, 8)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (8, 8)))
 
 
 def region(n: int, name: str = "a.jpg", **more) -> Region:
@@ -28,7 +28,7 @@ def region(n: int, name: str = "a.jpg", **more) -> Region:
 def html(pictures, words=ENGLISH, *, offer: bool = True, **listing) -> str:
     regions = listing.pop("regions", (region(31), region(12, "b.jpg")))
     listing = {"total": len(regions)} | listing
-    return browse(Listing(regions=regions, **listing), pictures, words, offer=offer)
+    return browse(LibraryListing(regions=regions, **listing), pictures, words, offer=offer)
 
 
 def test_each_file_has_a_photo_to_open_and_a_box_to_choose_it_by_its_number(pictures):

@@ -10,8 +10,8 @@ from deepseek_mm.records import Answer, Citation
 from index import Label, Region, Source
 from ui.blocks import sentences
 from ui.chat import Chat, about
-from ui.pictures import Pictures
-from ui.talk import Exchange, Talk, Upload
+from ui.pictures import PagePictures
+from ui.talk import ChatExchange, Talk, Upload
 from ui.words import CHINESE, ENGLISH
 
 NASTY = '<img src=x onerror="hit=1"> <script>hit=1</script> "\' & ${hit} {{hit}} [9]'
@@ -37,7 +37,7 @@ class Markup(HTMLParser):
 
 @pytest.fixture
 def chat(tmp_path) -> Chat:
-    return Chat(pictures=Pictures(tmp_path, lambda source, page: Image.new("RGB", (20, 10))), words=ENGLISH)
+    return Chat(pictures=PagePictures(tmp_path, lambda source, page: Image.new("RGB", (20, 10))), words=ENGLISH)
 
 
 def cited(number: int, name: str = "kite.jpg") -> Citation:
@@ -51,7 +51,7 @@ def cited(number: int, name: str = "kite.jpg") -> Citation:
 
 def talk(text: str = "Yes [1].", question: str = "A kite?", *citations: Citation, **more) -> Talk:
     answer = Answer(text=text, citations=citations or (cited(1),), **({"turn": 5, "conversation": 3} | more))
-    return Talk(conversation=3, exchanges=(Exchange(question=question, answer=answer),))
+    return Talk(conversation=3, exchanges=(ChatExchange(question=question, answer=answer),))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_name_of_a_citation_is_read_out_and_not_its_markup(chat):
 
 def test_no_text_from_outside_becomes_markup(chat):
     upload = Upload(name=NASTY, path="/up/x.jpg")
-    nasty = Talk(conversation=3, exchanges=(Exchange(
+    nasty = Talk(conversation=3, exchanges=(ChatExchange(
         question=NASTY, answer=Answer(text=NASTY, citations=(cited(9, NASTY.replace("/", "")),), turn=5, model=NASTY,
                                       state="done"), uploads=(upload, Upload(name=NASTY, path=""))),))  # fmt: skip
     plain = Markup(chat.html(nasty))
@@ -126,7 +126,7 @@ def test_an_answer_under_way_has_no_buttons_and_a_finished_one_has_all(chat):
 
 
 def test_a_thumb_that_was_given_is_pressed(chat):
-    html = chat.html(talk().changed(5, rating="down"))
+    html = chat.html(talk().with_changes(5, rating="down"))
     assert re.search(r'data-act="down"[^>]*aria-pressed="true"', html)
     assert re.search(r'data-act="up"[^>]*aria-pressed="false"', html)
 

@@ -14,16 +14,16 @@ from deepseek_mm import ASK_LEAVE, LOCAL
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source, Symbol
-from ui.ask import Visit
+from ui.ask import PageFields
 from ui.ask_handlers import CLEAR, AskHandlers, View
 from ui.chat import Chat
 from ui.code import COMMAND, CodeTab
 from ui.history import HistoryTab
-from ui.passing import Passing
-from ui.pictures import Pictures
-from ui.remembering import Past, Remembering
+from ui.passing import TabNavigation
+from ui.pictures import PagePictures
+from ui.remembering import HistoryHandlers, HistoryState
 from ui.taking import question_about
-from ui.talk import Exchange, Talk
+from ui.talk import ChatExchange, Talk
 from ui.viewer import Viewer
 from ui.words import ENGLISH, WordsOfCode
 
@@ -48,9 +48,9 @@ def assistant(tmp_path):
 def tab(assistant, tmp_path):
     services = services_of(assistant)
     asking = AskHandlers(assistant=assistant, services=services, words=WordsOfCode("en"), about="code")
-    pictures = Pictures(tmp_path / "small", assistant.picture)
+    pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        visit = Visit(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
+        visit = PageFields(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
         return ActingAs(CodeTab.place(asking, pictures, Viewer.place(pictures, ENGLISH, undescribed), visit))
 
 
@@ -80,7 +80,7 @@ def test_it_has_every_part_of_the_ask_tab_but_the_camera(tab):
 
 
 def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant):
-    passing = Passing(
+    passing = TabNavigation(
         assistant=assistant,
         services=services_of(assistant),
         tabs=gr.Tabs(),
@@ -116,7 +116,7 @@ def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assista
 def test_a_place_that_is_told_opens_like_its_number_but_no_part_of_a_longer_one(tab):
     cited = Citation(number=1, region=TOTAL, score=1.0)
     answer = Answer(text=TOLD, citations=(cited,), turn=5)
-    html = tab.chat(Talk(exchanges=(Exchange(question="?", answer=answer),)))
+    html = tab.chat(Talk(exchanges=(ChatExchange(question="?", answer=answer),)))
     assert html.count('class="place"') == 1
     assert html.count('data-act="cite" data-what="5:1"') == 2
     assert "<code>Order.total</code>" in html
@@ -125,18 +125,18 @@ def test_a_place_that_is_told_opens_like_its_number_but_no_part_of_a_longer_one(
 
 
 def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_path):
-    photos = replace(tab.asking.handlers, words=ENGLISH, about="photos")
+    photos = replace(tab.handlers.wrapped, words=ENGLISH, about="photos")
     with gr.Blocks():
-        remembering = Remembering(services=photos.services, asking=photos, words=ENGLISH)
-        past = ActingAs(HistoryTab.place(remembering, tab.chatting.pictures, tab.viewer.handlers))
+        remembering = HistoryHandlers(services=photos.services, ask_handlers=photos, words=ENGLISH)
+        past = ActingAs(HistoryTab.place(remembering, tab.chat_html.pictures, tab.viewer.wrapped))
     conversation, turn = assistant.history.begin(
         Question(text="who calls it?", session=ME, about="code"), image_path="", settings={}, fingerprint=""
     )
     assistant.history.finish(turn, Answer(text=TOLD, citations=(Citation(number=1, region=TOTAL, score=1.0),)))
-    opened = past.remembering.act(Past(), ("open", str(conversation)), ME)
+    opened = past.handlers.act(HistoryState(), ("open", str(conversation)), ME)
     assert opened.talk.about == "code"
     assert "Continue in Code" in past.render(visitor_here(), opened, "", 20, ME)[past.pieces["head"]]
-    resumed = past._resumed(opened, ME, "page", tab.handlers)[tab.talk]
+    resumed = past._resume(opened, ME, "page", tab.wrapped)[tab.talk]
     (citation,) = resumed.exchanges[0].answer.citations
     assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
 
@@ -152,9 +152,9 @@ def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, as
     question = Question(text="write a test for load", session=ME, about="code")
     conversation, turn = assistant.history.begin(question, image_path="", settings={}, fingerprint="")
     assistant.history.finish(turn, Answer(text=f"This is a draft: {ASK_LEAVE} (--run) [1]."))
-    talk = tab.asking.resume(conversation, ME).talk
+    talk = tab.handlers.resume(conversation, ME).talk
     assert 'data-act="try"' in tab.chat(talk)
-    asking = tab.asking.handlers
+    asking = tab.handlers.wrapped
     (refused,) = asking.try_test(holder_of("ask", "page", "run"), turn, talk, ME, "page")
     assert ("people of this machine only" in refused.notice, asked) == (True, [])
     tried = list(asking.try_test(LOCAL, turn, talk, ME, "page"))
@@ -163,9 +163,9 @@ def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, as
 
 
 def test_what_is_read_in_the_history_cannot_be_run_there(tmp_path):
-    pictures = Pictures(tmp_path, lambda source, page: None)
+    pictures = PagePictures(tmp_path, lambda source, page: None)
     answer = Answer(text="So:\n```python\nprint(1)\n```", turn=5)
-    talk = Talk(about="code", exchanges=(Exchange(question="?", answer=answer),))
+    talk = Talk(about="code", exchanges=(ChatExchange(question="?", answer=answer),))
     assert "data-run=" not in Chat(pictures=pictures, words=ENGLISH, acts=False).html(talk)
     assert 'data-run="python"' in Chat(pictures=pictures, words=ENGLISH, runs=True).html(talk)
 
@@ -177,10 +177,10 @@ def test_pieces_of_code_are_asked_about_by_their_names_and_files():
 
 
 def test_opening_the_tab_offers_questions_but_never_over_an_answer_on_its_way(tab):
-    engine = tab.asking.services.answers.engine
-    assert COMMAND in tab._offered(Talk(), "page")
+    engine = tab.handlers.services.answers.engine
+    assert COMMAND in tab._offer(Talk(), "page")
     states = engine.start(lambda stop: iter(["first", "last"]), session=ME, page="page code").follow()
     next(states)
-    assert tab._offered(Talk(), "page") == gr.skip()
+    assert tab._offer(Talk(), "page") == gr.skip()
     list(states)
-    assert COMMAND in tab._offered(Talk(), "page")
+    assert COMMAND in tab._offer(Talk(), "page")

@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.records import Citation
 from index import Label, Region, Source, Symbol
-from ui.exhibits import Exhibit, caption, chosen, details, evidence, exhibit, is_drawn
+from ui.exhibits import EvidenceItem, caption, chosen, details, evidence, exhibit, is_drawn
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -73,7 +73,7 @@ def test_evidence_is_score_labels_and_colours():
 def test_details_escape_text_note_and_paths_and_cut_a_long_text():
     cited = citation(path="/a/<b>.jpg", text="<script>" + "x" * 5000, note='a "note" & more')
     twin = Region(source=Source(path="/a/<twin>.jpg"), box_px=(0, 0, 1, 1))
-    html = details(Exhibit(citation=cited, caption="c", twins=(twin,)), ENGLISH)
+    html = details(EvidenceItem(citation=cited, caption="c", twins=(twin,)), ENGLISH)
     for raw in ("<script>", "<b>", "<twin>"):
         assert raw not in html
     assert "&lt;script&gt;" in html

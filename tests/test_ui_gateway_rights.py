@@ -17,8 +17,8 @@ from deepseek_mm import LOCAL, RIGHTS, Caller
 from deepseek_mm.config import Config
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import NoRightDeclared, needed_rights, needs_right
-from ui.layout import Means, build_ui
-from ui.pictures import Pictures
+from ui.layout import PageContext, build_ui
+from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
@@ -30,9 +30,9 @@ COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.known"}  # show no
 def pages(tmp_path_factory):
     place = tmp_path_factory.mktemp("page")
     assistant = paper(Config(data=place / "library"))
-    means = Means(
+    means = PageContext(
         assistant=assistant, services=services_of(assistant),
-        pictures=Pictures(place / "pictures", assistant.picture),
+        pictures=PagePictures(place / "pictures", assistant.picture),
     )  # fmt: skip
     yield {words.language: build_ui(means, words) for words in (ENGLISH, CHINESE)}
     assistant.close()

@@ -8,16 +8,16 @@ from PIL import Image
 
 from deepseek_mm.records import Found, Match, Query
 from index import Label, Region, Source
-from ui.grid import grid, idle, picked
-from ui.pictures import Pictures
+from ui.grid import grid, idle, select_items
+from ui.pictures import PagePictures
 from ui.results import REACH, SORTED, STEP, Results, grown
 from ui.tiles import NARROWEST, SHEET, WIDEST
 from ui.words import CHINESE, ENGLISH
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
 def match(number: int = 1, *, name: str = "", size: tuple[int, int] = (400, 200), **changes) -> Match:
@@ -114,5 +114,5 @@ def test_before_the_first_search_examples_are_offered_unless_nothing_is_there():
 
 @pytest.mark.parametrize(("what", "chosen"), [("2,1", [1, 2]), ("3", [3]), ("9,x,<b>", []), ("", []), (None, [])])
 def test_the_chosen_ones_are_those_whose_numbers_came(what, chosen):
-    exhibits = results(match(1), match(2), match(3)).shown
-    assert [each.citation.number for each in picked(exhibits, what)] == chosen
+    exhibits = results(match(1), match(2), match(3)).visible
+    assert [each.citation.number for each in select_items(exhibits, what)] == chosen

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from page_caller import services_of
 
 from deepseek_mm.config import Config
-from ui.guard import POLICY, Guard
-from ui.layout import Means, build_ui, head, status
-from ui.pictures import Pictures
+from ui.guard import POLICY, SecurityHeaders
+from ui.layout import PageContext, build_ui, head, status
+from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH, Words, in_language
 
 
@@ -25,9 +25,9 @@ def assistant(tmp_path):
 
 
 def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
-    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    return build_ui(Means(assistant=assistant, services=services, pictures=pictures), words)
+    return build_ui(PageContext(assistant=assistant, services=services, pictures=pictures), words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:
@@ -78,7 +78,7 @@ def test_the_head_is_ready_once_it_counts_and_names_the_language_it_speaks(langu
 
 def test_every_response_tells_the_browser_to_stay_here():
     app = FastAPI()
-    app.add_middleware(Guard)
+    app.add_middleware(SecurityHeaders)
     app.get("/")(lambda: PlainTextResponse("hi"))
     with TestClient(app) as client:
         here, nowhere = client.get("/"), client.get("/nope")

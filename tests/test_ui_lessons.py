@@ -9,9 +9,9 @@ from deepseek_mm import Answer, Score, Version
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.services.learning_service import LearningService
 from ui.chat import Chat
-from ui.lessons import Lessons
-from ui.pictures import Pictures
-from ui.talk import Exchange, Talk
+from ui.lessons import LearningHandlers
+from ui.pictures import PagePictures
+from ui.talk import ChatExchange, Talk
 from ui.words import CHINESE, ENGLISH
 
 
@@ -55,10 +55,10 @@ class Learnt:
         raise Conflict("the shipped weights answer already")
 
 
-def lessons(*versions: Version, words=ENGLISH, jobs=()) -> Lessons:
+def lessons(*versions: Version, words=ENGLISH, jobs=()) -> LearningHandlers:
     library = SimpleNamespace(learning=Learnt(*versions), jobs=SimpleNamespace(find=lambda **_: list(jobs)))
     learning = LearningService(assistant=SimpleNamespace(library=library))
-    return ActingAs(Lessons(services=SimpleNamespace(learning=learning), words=words))
+    return ActingAs(LearningHandlers(services=SimpleNamespace(learning=learning), words=words))
 
 
 def learnt(tab) -> Learnt:
@@ -126,10 +126,10 @@ def test_work_under_way_and_work_that_failed_are_told():
 
 
 def test_under_a_thumb_down_is_a_field_for_the_right_answer(tmp_path):
-    chat = Chat(pictures=Pictures(tmp_path, lambda source, page: None), words=ENGLISH)
+    chat = Chat(pictures=PagePictures(tmp_path, lambda source, page: None), words=ENGLISH)
 
     def html(rating: str, right: str = "") -> str:
-        exchange = Exchange(question="q", answer=Answer(text="a", turn=3), rating=rating, right=right)
+        exchange = ChatExchange(question="q", answer=Answer(text="a", turn=3), rating=rating, right=right)
         return chat.html(Talk(exchanges=(exchange,)))
 
     assert 'data-act="right"' not in html("up")

@@ -10,23 +10,23 @@ from rag_house import build, paint, put
 from deepseek_mm import LOCAL
 from deepseek_mm.errors import LibraryError
 from ui.library import LATER_S, LISTS, SOON_S, LibraryTab
-from ui.listing import Listing
-from ui.looking import Look
-from ui.pictures import Pictures
-from ui.shelving import Said, Shelving
+from ui.listing import LibraryListing
+from ui.looking import LibraryState
+from ui.pictures import PagePictures
+from ui.shelving import ActionResult, LibraryHandlers
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
-NEW = (Look(), Listing())  # a page that has not looked yet
+NEW = (LibraryState(), LibraryListing())  # a page that has not looked yet
 
 
 @pytest.fixture
 def tab(tmp_path):
     """A tab whose library works on nothing: what is begun waits."""
     assistant = build(tmp_path / "library")
-    pictures = Pictures(tmp_path / "small", assistant.picture)
+    pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        shelving = Shelving(services=services_of(assistant), words=ENGLISH)
+        shelving = LibraryHandlers(services=services_of(assistant), words=ENGLISH)
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
         yield ActingAs(
             LibraryTab.place(shelving, pictures, viewer, top=gr.HTML(), head=lambda caller, state: state.upper())
@@ -34,12 +34,12 @@ def tab(tmp_path):
     assistant.close()
 
 
-def look(tab: LibraryTab, seen: Look = NEW[0], listing: Listing = NEW[1], *, opened: bool = True):
+def look(tab: LibraryTab, seen: LibraryState = NEW[0], listing: LibraryListing = NEW[1], *, opened: bool = True):
     return tab._look(seen, listing, opened)
 
 
 def fill(tab: LibraryTab, tmp_path) -> None:
-    tab.shelving.add(None, str(paint(tmp_path / "photos", "red.png", "red")))
+    tab.handlers.add(None, str(paint(tmp_path / "photos", "red.png", "red")))
 
 
 def test_the_first_look_fills_every_part_and_the_head(tab):
@@ -60,8 +60,8 @@ def test_the_page_looks_more_often_while_something_is_being_done(tab, tmp_path):
     assert (updates[tab.timer].value, updates[tab.timer].active) == (SOON_S, True)
     assert tab.parts["running"] in updates
     assert tab.parts["ended"] not in updates
-    (job,) = tab.shelving.assistant.library.jobs.find(limit=9)
-    tab.shelving.assistant.library.jobs.cancel(job.id)
+    (job,) = tab.handlers.assistant.library.jobs.find(limit=9)
+    tab.handlers.assistant.library.jobs.cancel(job.id)
     assert look(tab, updates[tab.seen])[tab.timer].value == LATER_S
 
 
@@ -73,26 +73,26 @@ def test_the_timer_runs_while_the_tab_is_open_or_something_is_being_done(tab, tm
     assert not tab.wake().active
     fill(tab, tmp_path)
     assert tab.wake().active
-    again = tab._turn(opened[tab.seen], Listing(), SimpleNamespace(value=ENGLISH.library))
+    again = tab._turn(opened[tab.seen], LibraryListing(), SimpleNamespace(value=ENGLISH.library))
     assert again[tab.timer].value == SOON_S
     assert tab.parts["ended"] not in again
-    elsewhere = tab._turn(again[tab.seen], Listing(), SimpleNamespace(value=ENGLISH.ask))
+    elsewhere = tab._turn(again[tab.seen], LibraryListing(), SimpleNamespace(value=ENGLISH.ask))
     assert (elsewhere[tab.timer].value, elsewhere[tab.timer].active) == (LATER_S, True)
-    tab.shelving.act("cancel", str(tab.shelving.assistant.library.jobs.find(limit=1)[0].id))
+    tab.handlers.act("cancel", str(tab.handlers.assistant.library.jobs.find(limit=1)[0].id))
     assert not look(tab, again[tab.seen], opened=False)[tab.timer].active
 
 
 def test_what_is_new_in_the_library_appears_in_the_list_unless_its_reader_has_gone_down(tab, tmp_path):
     seen = look(tab)[tab.seen]
-    put(tab.shelving.assistant, paint(tmp_path / "photos", "red.png", "red"))
+    put(tab.handlers.assistant, paint(tmp_path / "photos", "red.png", "red"))
     assert "red.png" in look(tab, seen)[tab.shelf.html]
-    assert tab.shelf.html not in look(tab, seen, Listing(start=480))
+    assert tab.shelf.html not in look(tab, seen, LibraryListing(start=480))
     assert tab.shelf.html not in look(tab, seen, opened=False)
 
 
 def test_a_list_that_came_late_is_drawn_anew_though_the_head_was_told_already(tab, tmp_path):
     old = look(tab)[tab.shelf.listing]  # made before the photo was there, and delivered after the head counted it
-    put(tab.shelving.assistant, paint(tmp_path / "photos", "red.png", "red"))
+    put(tab.handlers.assistant, paint(tmp_path / "photos", "red.png", "red"))
     seen = look(tab)[tab.seen]
     assert "red.png" in look(tab, seen, old)[tab.shelf.html]
 
@@ -101,28 +101,28 @@ def test_a_library_that_cannot_be_read_is_told_and_looked_at_again(tab, monkeypa
     def broken(**options):
         raise LibraryError("the disk <is> gone")
 
-    monkeypatch.setattr(tab.shelving.assistant.library.jobs, "find", broken)
-    updates = look(tab, Look(far="5 files"))
+    monkeypatch.setattr(tab.handlers.assistant.library.jobs, "find", broken)
+    updates = look(tab, LibraryState(far="5 files"))
     assert "the disk &lt;is&gt; gone" in updates[tab.parts["running"]]
-    assert updates[tab.seen] == Look()  # so that the next look that works fills everything
+    assert updates[tab.seen] == LibraryState()  # so that the next look that works fills everything
 
 
 def test_an_answer_empties_the_fields_only_if_it_went_well(tab):
-    wrong = tab._answer(Said(text="No.", wrong=True), *NEW, ["path"])
+    wrong = tab._answer(ActionResult(text="No.", wrong=True), *NEW, ["path"])
     assert tab.parts["path"] not in wrong
     assert 'role="alert"' in wrong[tab.parts["said"]].value
-    right = tab._answer(Said(text="Yes."), *NEW, ["path"])
+    right = tab._answer(ActionResult(text="Yes."), *NEW, ["path"])
     assert right[tab.parts["path"]] is None
     assert 'role="status"' in right[tab.parts["said"]].value
 
 
 def pressed(tab: LibraryTab, **event):
-    return tab._listed(*NEW, True, SimpleNamespace(**event))
+    return tab._act(*NEW, True, SimpleNamespace(**event))
 
 
 def test_a_button_in_a_list_acts_on_what_its_card_named(tab, tmp_path):
     fill(tab, tmp_path)
-    (job,) = tab.shelving.assistant.library.jobs.find(limit=9)
+    (job,) = tab.handlers.assistant.library.jobs.find(limit=9)
     updates = pressed(tab, act="cancel", what=str(job.id))
     assert ENGLISH.cancelled in updates[tab.parts["said"]].value
     assert not updates[tab.seen].busy
@@ -136,19 +136,19 @@ def test_what_is_said_is_escaped(tab):
 
 def test_a_backup_that_is_chosen_stands_in_the_field_and_nothing_is_restored_yet(tab):
     assert pressed(tab, act="choose", what="/lib/x.deepseek-mm") == {tab.parts["restore_path"]: "/lib/x.deepseek-mm"}
-    assert tab.shelving.assistant.library.jobs.find(limit=1) == []
+    assert tab.handlers.assistant.library.jobs.find(limit=1) == []
 
 
 @pytest.fixture
-def listing(tab, tmp_path) -> Listing:
+def listing(tab, tmp_path) -> LibraryListing:
     """Two files in the list, by name."""
-    put(tab.shelving.assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("green", "red")))
-    return tab.shelf.lister.first(Listing().filters, "name")
+    put(tab.handlers.assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("green", "red")))
+    return tab.shelf.lister.first(LibraryListing().filters, "name")
 
 
-def changed(tab: LibraryTab, listing: Listing, act: str, text: str = "", what: object = None):
+def changed(tab: LibraryTab, listing: LibraryListing, act: str, text: str = "", what: object = None):
     numbers = ",".join(str(region.source.id) for region in listing.regions) if what is None else what
-    return tab._changed((act, numbers), text, (Look(), listing))
+    return tab._change((act, numbers), text, (LibraryState(), listing))
 
 
 def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, listing):
@@ -156,7 +156,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
     assert "1 file was taken out." in out[tab.parts["said"]].value
     assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
     assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
-    (taken,) = tab.shelving.assistant.library.taken()
+    (taken,) = tab.handlers.assistant.library.taken()
     back = tab._listed(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
     assert len(back[tab.shelf.listing].regions) == 2
     assert back[tab.parts["taken"]] == ""

@@ -6,7 +6,7 @@ from rag_house import build, paint, put
 from deepseek_mm import SearchFilter
 from index import Region, Source
 from ui import listing
-from ui.listing import Lister, Listing, bare, exhibits, picked
+from ui.listing import LibraryLister, LibraryListing, bare, exhibits, select_regions
 from ui.words import ENGLISH
 
 NAMES = [f"{n}.png" for n in range(7)]
@@ -21,14 +21,14 @@ def lister(tmp_path, monkeypatch):
     put(
         assistant, *(paint(tmp_path / "photos", name, "red", patch) for name, patch in zip(NAMES, PATCHES, strict=True))
     )
-    yield Lister(assistant=assistant, words=ENGLISH)
+    yield LibraryLister(assistant=assistant, words=ENGLISH)
     assistant.close()
 
 
 PATCHES = ("", "green", "blue", "white", "black", "yellow", "purple")
 
 
-def names(shown: Listing) -> list[str]:
+def names(shown: LibraryListing) -> list[str]:
     return [region.source.name for region in shown.regions]
 
 
@@ -93,7 +93,7 @@ def test_a_library_that_cannot_be_read_is_told_in_place_of_the_list(lister, monk
 def test_only_files_of_the_list_can_be_picked_and_all_their_places_count(lister, tmp_path):
     shown = lister.first(SearchFilter(), "name")
     first, second = shown.regions
-    assert picked(shown.regions, f"99,{second.source.id},x") == [second]
+    assert select_regions(shown.regions, f"99,{second.source.id},x") == [second]
     copy = tmp_path / "photos" / "copy.png"
     lister.assistant.store.add_place(first.source.id, str(copy), size_bytes=1, modified_ns=1)
     assert lister.paths([first]) == [first.source.path, str(copy)]

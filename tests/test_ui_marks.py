@@ -8,13 +8,13 @@ from PIL import Image
 from deepseek_mm.records import Citation
 from index import Label, Region, Source
 from ui.marks import Mark, box, card, crop, marks_of, shot
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.words import ENGLISH
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
 def region(path: str = "/a/kite.jpg", label: str = "kite", **more) -> Region:
@@ -40,7 +40,7 @@ def test_a_photo_of_unknown_size_has_no_boxes_and_says_no_size(tmp_path):
     def gone(source, page):
         raise OSError("gone")
 
-    html = shot(Pictures(tmp_path, gone), Region(source=Source(path="/x.jpg"), box_px=(1, 1, 9, 9)),
+    html = shot(PagePictures(tmp_path, gone), Region(source=Source(path="/x.jpg"), box_px=(1, 1, 9, 9)),
                 [Mark(number=1, box_px=(1, 1, 9, 9))], ENGLISH)  # fmt: skip
     assert "box" not in html
     assert "width=" not in html

@@ -16,23 +16,25 @@ from deepseek_mm.records import Citation
 from deepseek_mm.sharing.chosen import OLD_S, clean, told
 from index import Label, Region, Source
 from ui.edges import BadPath
-from ui.exhibits import Exhibit
+from ui.exhibits import EvidenceItem
 from ui.packing import pack
 from ui.words import ENGLISH
 
 
-def exhibit(number: int, path: Path | str, **source) -> Exhibit:
+def exhibit(number: int, path: Path | str, **source) -> EvidenceItem:
     region = Region(
         source=Source(path=str(path), **source), box_px=(1, 2, 30, 40), labels=(Label(name="dog", score=0.9),)
     )
-    return Exhibit(citation=Citation(number=number, region=region, score=0.5), caption=f"[{number}] dog")
+    return EvidenceItem(citation=Citation(number=number, region=region, score=0.5), caption=f"[{number}] dog")
 
 
 def nothing(source: Source, page: int) -> object:
     raise NothingThere(f"{source.path} is gone")
 
 
-def export(chosen: list[Exhibit], folder: Path, read=nothing) -> tuple[zipfile.ZipFile, list[dict[str, str]], list]:
+def export(
+    chosen: list[EvidenceItem], folder: Path, read=nothing
+) -> tuple[zipfile.ZipFile, list[dict[str, str]], list]:
     """The archive, its table, and what was told on the way."""
     told_ = list(pack(chosen, folder, picture=read, words=ENGLISH))
     archive = zipfile.ZipFile(told_[-1].file)

@@ -11,11 +11,11 @@ from deepseek_mm.config import Config
 from ui import edges, layout
 from ui.board import exhibits
 from ui.edges import BadBox
-from ui.passing import Passing, box_of
-from ui.pictures import Pictures
-from ui.searching import Newest
+from ui.passing import TabNavigation, box_of
+from ui.pictures import PagePictures
+from ui.searching import SearchSequence
 from ui.talk import Talk
-from ui.viewer import Viewed
+from ui.viewer import ViewerState
 from ui.words import ENGLISH
 
 ME = "m" * 43
@@ -25,35 +25,43 @@ ME = "m" * 43
 def passing(tmp_path, monkeypatch):
     """The page's own Passing, as `build_ui` joins it."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
-    made: list[Passing] = []
-    join = Passing.join
+    made: list[TabNavigation] = []
+    join = TabNavigation.join
 
     def keep(self, *args, **named):
         made.append(self)
         return join(self, *args, **named)
 
-    monkeypatch.setattr(Passing, "join", keep)
+    monkeypatch.setattr(TabNavigation, "join", keep)
     assistant = paper(Config(data=tmp_path / "library"))
-    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    means = layout.Means(assistant=assistant, services=services, pictures=pictures)
+    means = layout.PageContext(assistant=assistant, services=services, pictures=pictures)
     layout.build_ui(means, ENGLISH)
     yield made[0]
     assistant.close()
 
 
 @pytest.fixture
-def viewed(passing) -> Viewed:
-    talk = list(passing.ask.asking.ask(LOCAL, {"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
+def viewed(passing) -> ViewerState:
+    talk = list(passing.ask.handlers.ask(LOCAL, {"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
     answer = talk.exchanges[0].answer
-    return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
+    return ViewerState(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
 
 
-def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, *, newest: Newest | None = None, **more):
+def press(
+    passing: TabNavigation,
+    viewed: ViewerState,
+    act: str,
+    kept: object = ME,
+    *,
+    newest: SearchSequence | None = None,
+    **more,
+):
     """What the page shows in the end."""
     event = SimpleNamespace(act=act, **more)
     updates = {}
-    for each in passing._pressed(request_of(), event, 2.0, viewed, Talk(), kept, newest or Newest()):
+    for each in passing._press(request_of(), event, 2.0, viewed, Talk(), kept, newest or SearchSequence()):
         updates.update(each)
     return updates
 
@@ -68,9 +76,9 @@ def test_a_part_that_was_drawn_is_looked_for_on_the_search_tab(passing, viewed):
 
 
 def test_a_part_of_the_picture_that_came_along_keeps_the_words_and_the_filters(passing, viewed):
-    before = passing.search.searching.search({"text": "red", "files": [viewed.at.citation.region.source.path]})
+    before = passing.search.handlers.search({"text": "red", "files": [viewed.at.citation.region.source.path]})
     brought = passing.search._brought(before)
-    updates = press(passing, Viewed(exhibits=(brought,), sought=before), "part", box=[0, 0, 0.5, 1])
+    updates = press(passing, ViewerState(exhibits=(brought,), sought=before), "part", box=[0, 0, 0.5, 1])
     found = updates[passing.search.results]
     assert (found.query.text, found.query.image.size, found.brought) == ("red", (320, 480), before.brought)
 
@@ -90,7 +98,7 @@ def test_the_dialog_turns_round_in_both_directions(passing, viewed):
 
 
 def test_a_dialog_that_was_closed_forgets_what_it_showed(passing, viewed):
-    assert press(passing, viewed, "closed")[passing.viewer.viewed] == Viewed()
+    assert press(passing, viewed, "closed")[passing.viewer.viewed] == ViewerState()
 
 
 def test_more_like_this_closes_the_dialog_and_searches(passing, viewed):
@@ -102,8 +110,8 @@ def test_more_like_this_closes_the_dialog_and_searches(passing, viewed):
 
 @pytest.mark.parametrize(("act", "more"), [("like", {}), ("part", {"box": [0.6, 0.6, 0.9, 0.9]})])
 def test_what_the_dialog_looks_for_is_not_replaced_by_a_search_that_was_sent_before(passing, viewed, act, more):
-    tab, newest = passing.search, Newest()
-    before = tab.run(newest, lambda: tab.searching.search({"text": "red", "files": []}), 1.0)
+    tab, newest = passing.search, SearchSequence()
+    before = tab.run(newest, lambda: tab.handlers.search({"text": "red", "files": []}), 1.0)
     next(before)  # it is at work
     found = press(passing, viewed, act, newest=newest, **more)[tab.results]
     assert found.like
@@ -112,9 +120,9 @@ def test_what_the_dialog_looks_for_is_not_replaced_by_a_search_that_was_sent_bef
 
 
 def test_what_the_dialog_looks_for_is_kept_when_the_search_tab_is_opened_with_it(passing, viewed):
-    newest = Newest()
+    newest = SearchSequence()
     press(passing, viewed, "like", newest=newest)
-    assert passing.search.grid not in passing.search._offered(newest)
+    assert passing.search.grid not in passing.search._offer(newest)
 
 
 def test_asking_about_a_photo_puts_a_copy_of_it_into_the_box(passing, viewed):

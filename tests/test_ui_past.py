@@ -5,15 +5,15 @@ import re
 import pytest
 from past_help import NOW, about, days_ago
 
-from ui.past import above, counted, group_of, heading, rows
-from ui.remembering import Gone, Listing, Past
+from ui.past import above, count_noun, group_of, heading, rows
+from ui.remembering import ConversationList, DeletedConversation, HistoryState
 from ui.words import CHINESE, ENGLISH
 
 NASTY = '"><img src=x onerror=alert(1)>'
 
 
 def listed(*found, chosen: int = 0, words=ENGLISH, **more) -> str:
-    return rows(Listing(**({"rows": found, "total": len(found)} | more)), chosen, words, NOW)
+    return rows(ConversationList(**({"rows": found, "total": len(found)} | more)), chosen, words, NOW)
 
 
 @pytest.mark.parametrize(
@@ -80,47 +80,49 @@ def test_an_empty_list_says_what_to_do_next():
 
 
 def test_above_the_list_stand_the_number_the_news_and_the_way_back():
-    shown = Listing(rows=(about(),), total=1)
-    assert "1 conversation<" in above(shown, Past(), ENGLISH)
-    assert "31 conversations<" in above(Listing(rows=(about(),), total=31), Past(), ENGLISH)
-    assert "1 found<" in above(Listing(rows=(about(),), total=1, text="red"), Past(), ENGLISH)
-    past = Past(gone=Gone(about=about("Kites"), until=0), said="Imported", notice="no file")
+    shown = ConversationList(rows=(about(),), total=1)
+    assert "1 conversation<" in above(shown, HistoryState(), ENGLISH)
+    assert "31 conversations<" in above(ConversationList(rows=(about(),), total=31), HistoryState(), ENGLISH)
+    assert "1 found<" in above(ConversationList(rows=(about(),), total=1, text="red"), HistoryState(), ENGLISH)
+    past = HistoryState(gone=DeletedConversation(about=about("Kites"), until=0), said="Imported", notice="no file")
     html = above(shown, past, ENGLISH)
     assert "Deleted: Kites." in html
     assert 'data-act="undo"' in html
     assert html.count('role="status"') == 3
     assert html.endswith('<p role="alert" class="notice">no file</p>')
-    assert above(Listing(), Past(), ENGLISH) == ""
+    assert above(ConversationList(), HistoryState(), ENGLISH) == ""
 
 
 def test_the_heading_offers_everything_that_can_be_done():
-    html = heading(Past(about=about()), ENGLISH)
+    html = heading(HistoryState(about=about()), ENGLISH)
     acts = ["back", "resume", "rename", "pin", "delete", "markdown", "html", "json"]
     assert re.findall(r'data-act="(\w+)"', html) == acts
     assert ">Pin<" in html
-    assert ">Unpin<" in heading(Past(about=about(pinned=True)), ENGLISH)
-    assert "<h2>Without a title</h2>" in heading(Past(about=about("")), ENGLISH)
-    assert heading(Past(), ENGLISH) == f'<p class="hint" role="status">{ENGLISH.history_idle}</p>'
+    assert ">Unpin<" in heading(HistoryState(about=about(pinned=True)), ENGLISH)
+    assert "<h2>Without a title</h2>" in heading(HistoryState(about=about("")), ENGLISH)
+    assert heading(HistoryState(), ENGLISH) == f'<p class="hint" role="status">{ENGLISH.history_idle}</p>'
 
 
 def test_renaming_puts_a_field_in_the_place_of_the_title():
-    html = heading(Past(about=about("Kites"), renaming=True), ENGLISH)
+    html = heading(HistoryState(about=about("Kites"), renaming=True), ENGLISH)
     assert "<h2>" not in html
     assert 'value="Kites" aria-label="Title (Enter saves, Esc leaves it)"' in html
     assert "data-save" in html
 
 
 def test_a_title_is_never_markup():
-    past = Past(about=about(NASTY), gone=Gone(about=about(NASTY), until=0), said=NASTY, notice=NASTY)
+    past = HistoryState(
+        about=about(NASTY), gone=DeletedConversation(about=about(NASTY), until=0), said=NASTY, notice=NASTY
+    )
     pieces = (
         listed(about(NASTY)),
         heading(past, ENGLISH),
-        heading(Past(about=about(NASTY), renaming=True), ENGLISH),
-        above(Listing(), past, ENGLISH),
+        heading(HistoryState(about=about(NASTY), renaming=True), ENGLISH),
+        above(ConversationList(), past, ENGLISH),
     )
     assert all("<img" not in html for html in pieces)
     assert all("&lt;img" in html for html in pieces)
 
 
 def test_a_number_takes_the_noun_that_fits():
-    assert [counted(ENGLISH.past_questions, n) for n in (0, 1, 2)] == ["0 questions", "1 question", "2 questions"]
+    assert [count_noun(ENGLISH.past_questions, n) for n in (0, 1, 2)] == ["0 questions", "1 question", "2 questions"]

@@ -15,7 +15,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.services import history_service
 from ui import remembering as module
 from ui.ask_handlers import AskHandlers
-from ui.remembering import EXPORT_S, UNDO_S, Listing, Past, Remembering, cited, exports
+from ui.remembering import EXPORT_S, UNDO_S, ConversationList, HistoryHandlers, HistoryState, exports, find_citation
 from ui.talk import Talk
 from ui.words import ENGLISH
 
@@ -28,24 +28,24 @@ def remembering(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
     asking = AskHandlers(assistant=assistant, services=services, words=ENGLISH)
-    yield ActingAs(Remembering(services=services, asking=asking, words=ENGLISH))
+    yield ActingAs(HistoryHandlers(services=services, ask_handlers=asking, words=ENGLISH))
     assistant.close()
 
 
 @pytest.fixture
 def history(remembering):
-    return remembering.asking.assistant.history
+    return remembering.ask_handlers.assistant.history
 
 
-def opened(remembering: Remembering, number: int) -> Past:
-    return remembering.act(Past(), ("open", str(number)), ME)
+def opened(remembering: HistoryHandlers, number: int) -> HistoryState:
+    return remembering.act(HistoryState(), ("open", str(number)), ME)
 
 
-def questions(past: Past) -> list[str]:
+def questions(past: HistoryState) -> list[str]:
     return [exchange.question for exchange in past.talk.exchanges]
 
 
-def titles(listing: Listing) -> list[str]:
+def titles(listing: ConversationList) -> list[str]:
     return [row.title for row in listing.rows]
 
 
@@ -72,16 +72,16 @@ def test_a_search_finds_words_of_questions_answers_and_titles(remembering, histo
     assert titles(remembering.listing(" a kite ", 30, ME)) == ["Wind"]
     assert titles(remembering.listing("what", 30, ME)) == ["Water", "Wind"]
     assert remembering.listing("what", 1, ME).total == 2
-    assert remembering.listing("goat", 30, ME) == Listing(text="goat")
+    assert remembering.listing("goat", 30, ME) == ConversationList(text="goat")
 
 
 @pytest.mark.parametrize("kept", [None, "", "guess"])
 def test_a_page_without_a_secret_gets_a_sentence_not_the_command_lines_conversations(remembering, history, kept):
     number = keep(history, "", "Is it red?")
-    assert remembering.listing("", 30, kept) == Listing(notice=ENGLISH.no_session)
+    assert remembering.listing("", 30, kept) == ConversationList(notice=ENGLISH.no_session)
     for act in ("open", "delete", "import", "title", "json"):
-        assert remembering.act(Past(), (act, str(number)), kept) == Past(notice=ENGLISH.no_session)
-    assert remembering.refresh(Past(), kept) == Past()
+        assert remembering.act(HistoryState(), (act, str(number)), kept) == HistoryState(notice=ENGLISH.no_session)
+    assert remembering.refresh(HistoryState(), kept) == HistoryState()
     assert len(history.conversations(session="", limit=9)) == 1
 
 
@@ -96,7 +96,7 @@ def test_another_browsers_conversation_is_none_for_this_one(remembering, history
 
 @pytest.mark.parametrize("what", ["", "x", "-1", "1" * 400, "\u0663", "<b>"])
 def test_a_press_that_names_nothing_ends_as_a_sentence(remembering, what):
-    after = remembering.act(Past(), ("open", what), ME)
+    after = remembering.act(HistoryState(), ("open", what), ME)
     assert "here" in after.notice
     assert after.about is None
 
@@ -105,7 +105,7 @@ def test_a_press_that_means_nothing_changes_nothing(remembering, history):
     past = opened(remembering, keep(history, ME, "mine"))
     assert remembering.act(past, ("__class__", "1"), ME) == past
     for act in ("title", "pin", "delete", "json"):
-        assert remembering.act(Past(), (act, ""), ME).notice == ENGLISH.history_idle
+        assert remembering.act(HistoryState(), (act, ""), ME).notice == ENGLISH.history_idle
 
 
 def test_a_long_conversation_opens_with_its_newest_twenty_and_goes_back_on_demand(remembering, history):
@@ -125,7 +125,7 @@ def test_a_title_is_changed_in_place_and_an_empty_one_leaves_it(remembering, his
     assert (named.renaming, named.about.title) == (False, "a new name")
     assert titles(remembering.listing("", 9, ME)) == ["a new name"]
     assert remembering.act(named, ("title", " "), ME).about.title == "a new name"
-    assert not remembering.act(Past(), ("rename", ""), ME).renaming
+    assert not remembering.act(HistoryState(), ("rename", ""), ME).renaming
 
 
 def test_a_pin_puts_it_first_and_comes_off_again(remembering, history):
@@ -157,9 +157,9 @@ def test_deleting_another_row_leaves_the_open_one_open(remembering, history):
 
 def test_the_way_back_stays_until_the_next_deletion_or_ten_minutes(remembering, history):
     now = [1000.0]
-    remembering = ActingAs(replace(remembering.handlers, clock=lambda: now[0]))
+    remembering = ActingAs(replace(remembering.wrapped, clock=lambda: now[0]))
     one, two, three = (keep(history, ME, title) for title in ("one", "two", "three"))
-    past = remembering.act(Past(), ("delete", str(one)), ME)
+    past = remembering.act(HistoryState(), ("delete", str(one)), ME)
     past = remembering.act(past, ("open", str(three)), ME)
     assert past.gone.about.title == "one"
     past = remembering.act(past, ("delete", str(two)), ME)
@@ -200,7 +200,7 @@ def test_a_conversation_exported_deleted_and_imported_is_the_same(remembering, h
     before = opened(remembering, number)
     file = remembering.act(before, ("json", ""), ME).file
     remembering.act(before, ("delete", ""), ME)
-    after = remembering.act(Past(), ("import", file), ME)
+    after = remembering.act(HistoryState(), ("import", file), ME)
     assert after.said == "Imported: Kites"
     assert after.about.id != number
     assert questions(after) == questions(before)
@@ -209,7 +209,7 @@ def test_a_conversation_exported_deleted_and_imported_is_the_same(remembering, h
         assert (new.answer.text, new.rating, new.answer.seconds) == (old.answer.text, old.rating, old.answer.seconds)
     new, old = (past.talk.exchanges[0].answer.citations[0].region for past in (after, before))
     assert (new.box_px, new.labels, new.source.width_px) == (old.box_px, old.labels, old.source.width_px)
-    assert remembering.asking.assistant.picture(new.source).size == (640, 480)
+    assert remembering.ask_handlers.assistant.picture(new.source).size == (640, 480)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_conversation_exported_deleted_and_imported_is_the_same(remembering, h
 def test_a_file_that_is_no_export_ends_as_a_sentence(remembering, tmp_path, data, said):
     file = tmp_path / "notes.json"
     file.write_bytes(data)
-    after = remembering.act(Past(), ("import", str(file)), ME)
+    after = remembering.act(HistoryState(), ("import", str(file)), ME)
     assert said in after.notice
     assert after.about is None
 
@@ -248,22 +248,22 @@ def test_coming_back_to_the_tab_shows_what_was_asked_meanwhile(remembering, hist
     number = keep(history, ME, "mine", *(turn(f"q{n}") for n in range(25)))
     past = remembering.act(opened(remembering, number), ("earlier", ""), ME)
     assert remembering.refresh(past, ME) == past  # unchanged: all 25 are still there
-    list(remembering.asking.ask({"text": "Is it red?", "files": []}, past.talk, ME, "page"))
+    list(remembering.ask_handlers.ask({"text": "Is it red?", "files": []}, past.talk, ME, "page"))
     assert questions(remembering.refresh(past, ME))[-1] == "Is it red?"
 
 
 def test_coming_back_to_the_tab_closes_what_is_gone(remembering, history):
     past = opened(remembering, keep(history, ME, "mine"))
     history.delete(past.about.id, session=ME)
-    assert remembering.refresh(past, ME) == Past()
-    assert remembering.refresh(past, OTHER) == Past()
+    assert remembering.refresh(past, ME) == HistoryState()
+    assert remembering.refresh(past, OTHER) == HistoryState()
 
 
 def test_a_conversation_goes_on_in_the_ask_tab_or_it_is_said_why_not(remembering, history):
     past = opened(remembering, keep(history, ME, "mine"))
     assert remembering.resume(past, ME).talk == past.talk
     assert remembering.resume(past, OTHER).notice.startswith("no conversation")
-    assert remembering.resume(Past(), ME).notice == ENGLISH.history_idle
+    assert remembering.resume(HistoryState(), ME).notice == ENGLISH.history_idle
 
 
 def test_a_citation_is_found_by_its_turn_and_number(remembering, history, tmp_path):
@@ -271,6 +271,6 @@ def test_a_citation_is_found_by_its_turn_and_number(remembering, history, tmp_pa
     cites = [replace(one, number=2), replace(one, number=7)]
     talk = opened(remembering, keep(history, ME, "mine", turn("q", cites=cites))).talk
     answer = talk.exchanges[0].answer
-    assert cited(f"{answer.turn}:7", talk) == (answer, 1)
+    assert find_citation(f"{answer.turn}:7", talk) == (answer, 1)
     for what in (f"{answer.turn}:1", "0:7", "7", ":", "x:y", f"{answer.turn}:7:7"):
-        assert cited(what, talk) is None
+        assert find_citation(what, talk) is None

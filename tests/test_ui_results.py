@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.records import Found, Match, Query
 from index import Label, Region, Source
-from ui.results import SORTED, Results, exhibit, grown, in_order, told, verdict, when
+from ui.results import SORTED, Results, describe_results, exhibit, grown, in_order, verdict, when
 from ui.words import CHINESE, ENGLISH
 
 
@@ -83,13 +83,13 @@ def test_the_line_tells_likeness_order_and_filters():
         num=2,
         order="newest",
     )
-    assert told(results, ENGLISH) == (
+    assert describe_results(results, ENGLISH) == (
         "Like [1] dog. The 2 nearest, newest first. 90 % sure that the library has it, 50 % needed. "
         "Only what the filters allow."
     )
-    assert told(results, CHINESE).count("。") == 4
-    assert "。 " not in told(results, CHINESE)  # sentences follow one another without a space
-    assert told(Results(), ENGLISH) == ""
+    assert describe_results(results, CHINESE).count("。") == 4
+    assert "。 " not in describe_results(results, CHINESE)  # sentences follow one another without a space
+    assert describe_results(Results(), ENGLISH) == ""
 
 
 def test_what_was_found_without_certainty_is_not_certain_but_nothing_at_all_is():

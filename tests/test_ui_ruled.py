@@ -8,9 +8,9 @@ from PIL import Image
 from deepseek_mm.logic.watch import rules_of
 from deepseek_mm.rag.checking import Held
 from index import Label, Region, Source
-from ui.pictures import Pictures
-from ui.ruled import exhibits, ruled
-from ui.ruling import MOST, Case, Ruled
+from ui.pictures import PagePictures
+from ui.ruled import exhibits, render_rules
+from ui.ruling import MOST, RuleCase, RuleResults
 from ui.words import CHINESE, ENGLISH
 
 WARN, NOTE = rules_of(['near(cup, laptop) -> warn "a <b>"', 'not exist(dog) -> note "no dog"'])
@@ -18,20 +18,20 @@ BOXES = {"cup": (0, 0, 40, 40), "<i>": (50, 50, 90, 90)}
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
-def case(rule, name: str, *boxes: str) -> Case:
+def case(rule, name: str, *boxes: str) -> RuleCase:
     source = Source(path=f"/photos/{name}.jpg", width_px=200, height_px=100)
     regions = tuple(
         Region(source=source, box_px=BOXES[label], labels=(Label(name=label, score=0.9),)) for label in boxes
     )
     photo = Region(source=source, kind="whole", box_px=(0, 0, 200, 100))
-    return Case(photo=photo, held=Held(rule=rule, regions=regions))
+    return RuleCase(photo=photo, held=Held(rule=rule, regions=regions))
 
 
-def found(**changes) -> Ruled:
+def found(**changes) -> RuleResults:
     told = {
         "rules": (WARN, NOTE),
         "counts": (1, 2),
@@ -40,11 +40,11 @@ def found(**changes) -> Ruled:
         "total": 9,
         "ended": True,
     }
-    return Ruled(**told | changes)
+    return RuleResults(**told | changes)
 
 
 def test_each_rule_stands_over_its_photos_with_its_kind_its_count_and_what_it_is_worth(pictures):
-    html = ruled(found(), pictures, ENGLISH)
+    html = render_rules(found(), pictures, ENGLISH)
     titles = [re.sub("<[^>]+>", "", title) for title in re.findall("<h3>(.*?)</h3>", html)]
     assert titles == ["warning a &lt;b&gt; 1 photo", "note no dog 2 photos · as far as boxes tell"]
     assert re.findall('<p class="caption">(.*?)</p>', html) == ["&lt;desk&gt;.jpg", "a.jpg", "b.jpg"]
@@ -53,7 +53,7 @@ def test_each_rule_stands_over_its_photos_with_its_kind_its_count_and_what_it_is
 
 
 def test_the_boxes_that_a_rule_rests_on_are_drawn_and_no_photo_can_be_chosen(pictures):
-    html = ruled(found(), pictures, ENGLISH)
+    html = render_rules(found(), pictures, ENGLISH)
     assert re.findall(r'class="box" data-number="(\d)"', html) == ["1", "2"]
     assert 'type="checkbox"' not in html
 
@@ -69,20 +69,20 @@ def test_the_boxes_that_a_rule_rests_on_are_drawn_and_no_photo_can_be_chosen(pic
     ],
 )
 def test_the_first_line_says_how_many_were_checked_and_what_that_is_worth(pictures, changes, said):
-    html = ruled(found(**changes), pictures, ENGLISH)
+    html = render_rules(found(**changes), pictures, ENGLISH)
     assert re.match('<p class="hint" role="status">(.*?)</p>', html)[1] == said
 
 
 def test_where_more_photos_are_than_shown_it_is_said(pictures):
     told = ENGLISH.rules_first.format(most=MOST)
-    assert told in ruled(found(counts=(1, 500)), pictures, ENGLISH)
-    assert told not in ruled(found(), pictures, ENGLISH)
+    assert told in render_rules(found(counts=(1, 500)), pictures, ENGLISH)
+    assert told not in render_rules(found(), pictures, ENGLISH)
 
 
 def test_a_mistake_keeps_its_lines_and_is_escaped_and_nothing_is_nothing(pictures):
-    html = ruled(Ruled(trouble="line 2\n  <x>\n  ^", ended=True), pictures, CHINESE)
+    html = render_rules(RuleResults(trouble="line 2\n  <x>\n  ^", ended=True), pictures, CHINESE)
     assert html == '<pre class="notice wrong" role="alert">line 2\n  &lt;x&gt;\n  ^</pre>'
-    assert ruled(Ruled(), pictures, ENGLISH) == ""
+    assert render_rules(RuleResults(), pictures, ENGLISH) == ""
 
 
 def test_a_case_opens_with_its_boxes_numbered_and_without_boxes_as_the_photo():

@@ -9,10 +9,10 @@ from rag_house import build
 from rules_help import fill
 
 from deepseek_mm import SearchFilter
-from ui.listing import Listing
-from ui.pictures import Pictures
+from ui.listing import LibraryListing
+from ui.pictures import PagePictures
 from ui.rules import MOST_LETTERS, RulesPart
-from ui.ruling import Ruling
+from ui.ruling import RuleHandlers
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
@@ -23,20 +23,20 @@ TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no lapto
 def part(tmp_path):
     assistant = build(tmp_path / "library")
     fill(assistant, tmp_path / "photos")
-    pictures = Pictures(tmp_path / "small", assistant.picture)
+    pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        ruling = Ruling(assistant=assistant, services=services_of(assistant), words=ENGLISH)
+        ruling = RuleHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH)
         yield ActingAs(RulesPart.place(ruling, pictures, viewer))
     assistant.close()
 
 
 def checked(part: RulesPart, text=TEXT, collection: str = ""):
-    return list(part._check(text, Listing(filters=SearchFilter(collection=collection))))[-1]
+    return list(part._check(text, LibraryListing(filters=SearchFilter(collection=collection))))[-1]
 
 
 def pressed(part: RulesPart, found, act="open", what="0"):
-    return part._pressed(found, SimpleNamespace(act=act, what=what))
+    return part._press(found, SimpleNamespace(act=act, what=what))
 
 
 def test_a_check_fills_the_results_and_remembers_them(part):

@@ -6,7 +6,7 @@ from rag_house import build
 from rules_help import fill, put_photo
 
 from ui import ruling
-from ui.ruling import MOST, Ruling
+from ui.ruling import MOST, RuleHandlers
 from ui.words import CHINESE, ENGLISH
 
 TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no laptop"'
@@ -16,11 +16,11 @@ TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no lapto
 def house(tmp_path):
     assistant = build(tmp_path / "library")
     fill(assistant, tmp_path / "photos")
-    yield ActingAs(Ruling(assistant=assistant, services=services_of(assistant), words=ENGLISH))
+    yield ActingAs(RuleHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 
-def last(house: Ruling, text: str = TEXT, collection: str = ""):
+def last(house: RuleHandlers, text: str = TEXT, collection: str = ""):
     return list(house.check(text, collection))[-1]
 
 

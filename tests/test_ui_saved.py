@@ -10,11 +10,11 @@ from page_caller import request_of, services_of, undescribed
 from deepseek_mm.config import Config
 from deepseek_mm.history import Saved
 from deepseek_mm.records import Query
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.results import Results
-from ui.saved import SavedPart, is_new, listed, text_of
+from ui.saved import SavedPart, is_new, list_searches, text_of
 from ui.search import SearchTab
-from ui.searching import Newest, Searching
+from ui.searching import SearchHandlers, SearchSequence
 from ui.viewer import Viewer
 from ui.words import CHINESE, ENGLISH
 
@@ -27,10 +27,10 @@ AT_HAND = Results(query=Query(text="red green is:photo"))
 def part(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
-    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        tab = SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
+        tab = SearchTab.place(SearchHandlers(assistant=assistant, words=ENGLISH), pictures, viewer)
         yield SavedPart(tab=tab, services=services_of(assistant))
     assistant.close()
 
@@ -39,13 +39,13 @@ def press(part, act: str, what: object = "", text: str = "", *, kept: object = M
     """All updates of one press, the later over the earlier."""
     event = SimpleNamespace(act=act, what=what, text=text)
     updates: dict = {}
-    for some in part._pressed(request_of(), None, kept, results, Newest(), event):
+    for some in part._press(request_of(), None, kept, results, SearchSequence(), event):
         updates |= some
     return updates
 
 
 def history(part):
-    return part.tab.searching.assistant.history
+    return part.tab.handlers.assistant.history
 
 
 def test_the_search_at_hand_is_saved_with_its_filters_and_found_again_by_a_press(part):
@@ -55,8 +55,8 @@ def test_the_search_at_hand_is_saved_with_its_filters_and_found_again_by_a_press
     assert ">two colours</button>" in html
     updates = press(part, "again", str(kept.id), results=Results())
     assert updates[part.tab.box] == {"text": "red green is:photo", "files": []}
-    assert updates[part.tab.steering.fields["is"]] == "photos"
-    assert updates[part.tab.steering.fields["after"]] == ""
+    assert updates[part.tab.controls.fields["is"]] == "photos"
+    assert updates[part.tab.controls.fields["after"]] == ""
     assert len(updates[part.tab.results].exhibits) == 2
 
 
@@ -83,11 +83,11 @@ def test_a_nameless_search_is_refused_in_a_sentence(part):
 
 
 def test_names_stay_text_and_each_has_a_button_that_deletes_it():
-    html = listed([DOGS], Results(), ENGLISH)
+    html = list_searches([DOGS], Results(), ENGLISH)
     assert "&lt;dogs&gt;" in html
     assert 'aria-label="Delete the saved search &lt;dogs&gt;"' in html
     assert "typed" not in html  # nothing is at hand to be saved
-    assert listed([], Results(), CHINESE) == ""
+    assert list_searches([], Results(), CHINESE) == ""
 
 
 def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():

@@ -9,10 +9,10 @@ from fake_app import paper
 from page_caller import undescribed, visitor_here
 
 from deepseek_mm.config import Config
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.results import ORDERS, Results
 from ui.search import SearchTab
-from ui.searching import Newest, Searching
+from ui.searching import SearchHandlers, SearchSequence
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
@@ -21,20 +21,20 @@ from ui.words import ENGLISH
 def tab(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
-    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
+        yield SearchTab.place(SearchHandlers(assistant=assistant, words=ENGLISH), pictures, viewer)
     assistant.close()
 
 
 @pytest.fixture
 def found(tab) -> Results:
-    return tab.searching.search({"text": "red green"})
+    return tab.handlers.search({"text": "red green"})
 
 
 def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(tab, found):
-    newest = Newest()
+    newest = SearchSequence()
     older = tab.run(newest, lambda: Results())
     next(older)
     newer = tab.run(newest, lambda: found)
@@ -43,10 +43,10 @@ def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(ta
     assert next(older) == {tab.said: shown[tab.said]}
 
 
-def press(tab, act: str, what: object, results: Results, newest: Newest | None = None) -> dict:
+def press(tab, act: str, what: object, results: Results, newest: SearchSequence | None = None) -> dict:
     """All updates of one press, the later over the earlier."""
     updates: dict = {}
-    for each in tab._pressed(visitor_here(), (act, what), results, newest or Newest()):
+    for each in tab._press(visitor_here(), (act, what), results, newest or SearchSequence()):
         updates |= each
     return updates
 
@@ -57,16 +57,16 @@ def test_every_order_of_results_can_be_chosen(tab):
 
 def test_a_control_writes_into_the_box_which_is_searched_and_read_back(tab, found):
     entry = {"text": "red green", "files": []}
-    first, *_, last = tab.steered(Newest(), found, entry, lambda text: f"{text} type:pdf colour:red")
+    first, *_, last = tab.run_with_controls(SearchSequence(), found, entry, lambda text: f"{text} type:pdf colour:red")
     assert first[tab.box] == {"text": "red green type:pdf colour:red", "files": []}
-    assert first[tab.steering.fields["type"]] == "pdf"
-    assert first[tab.steering.chips].count("<li>") == 2
-    assert set(tab.steering.parts) < set(first)
+    assert first[tab.controls.fields["type"]] == "pdf"
+    assert first[tab.controls.chips].count("<li>") == 2
+    assert set(tab.controls.parts) < set(first)
     assert last[tab.results].query.text == "red green type:pdf colour:red"
 
 
 def test_a_box_that_is_emptied_by_a_press_is_a_tab_as_it_was_at_first(tab, found):
-    *_, last = tab.steered(Newest(), found, {"text": "type:pdf", "files": []}, lambda text: "")
+    *_, last = tab.run_with_controls(SearchSequence(), found, {"text": "type:pdf", "files": []}, lambda text: "")
     assert last[tab.results].query is None
     assert 'data-act="try"' in last[tab.grid]
 
@@ -82,7 +82,7 @@ def test_results_become_a_grid_a_line_and_an_order(tab, found):
 
 
 def test_filters_at_work_can_be_left_where_they_are_told(tab):
-    updates = tab.render(tab.searching.search({"text": "red is:photo"}))
+    updates = tab.render(tab.handlers.search({"text": "red is:photo"}))
     assert ENGLISH.results_filtered in updates[tab.said]
     assert 'data-act="unfilter"' in updates[tab.said]
 
@@ -102,7 +102,7 @@ def test_clearing_puts_everything_away_and_offers_examples(tab):
 
 
 def test_an_empty_library_leads_to_the_library(tab, monkeypatch):
-    monkeypatch.setattr(tab.searching.assistant.store, "counts", lambda: SimpleNamespace(sources=0, regions=0))
+    monkeypatch.setattr(tab.handlers.assistant.store, "counts", lambda: SimpleNamespace(sources=0, regions=0))
     updates = tab.clear()
     assert "Put files in under Library" in updates[tab.said]
     assert updates[tab.grid] == ""
@@ -117,12 +117,12 @@ def test_a_press_on_a_tile_opens_it_large_and_a_wrong_one_does_nothing(tab, foun
 def test_an_example_is_put_into_the_box_and_searched(tab):
     updates = press(tab, "try", "0", Results())
     assert updates[tab.box] == {"text": ENGLISH.search_examples[0], "files": []}
-    assert updates[tab.steering.chips] == ""
+    assert updates[tab.controls.chips] == ""
     assert updates[tab.results].query.text == ENGLISH.search_examples[0]
 
 
 def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
-    newest = Newest()
+    newest = SearchSequence()
     older = tab.run(newest, lambda: Results())
     assert ENGLISH.searching in next(older)[tab.said]
     newer = tab.run(newest, lambda: found)
@@ -132,7 +132,7 @@ def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
 
 
 def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found):
-    newest = Newest()
+    newest = SearchSequence()
     newer = tab.run(newest, lambda: found, 20.5)
     next(newer)
     older = tab.run(newest, lambda: pytest.fail("searched in vain"), 10.25)
@@ -143,7 +143,7 @@ def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found
 
 
 def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, found):
-    newest, before = Newest(), Results(notice="before")
+    newest, before = SearchSequence(), Results(notice="before")
     older = tab.run(newest, lambda: before)
     next(older)
     assert next(older)[tab.results] is before  # and this is still on its way when
@@ -153,8 +153,8 @@ def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, 
 
 
 def test_more_that_comes_after_a_newer_search_is_not_shown(tab, found):
-    newest = Newest()
-    pressed = tab._pressed(visitor_here(), ("more", str(found.num)), found, newest)
+    newest = SearchSequence()
+    pressed = tab._press(visitor_here(), ("more", str(found.num)), found, newest)
     next(pressed)
     newest.take()
     assert list(pressed) == []
@@ -178,46 +178,46 @@ def test_an_export_without_room_is_a_sentence_and_the_line_comes_back(tab, found
 
 
 def holds(monkeypatch, *, nothing: bool) -> None:
-    monkeypatch.setattr(Searching, "is_empty", lambda self: nothing)
+    monkeypatch.setattr(SearchHandlers, "is_empty", lambda self: nothing)
 
 
 def test_an_opened_tab_says_how_to_begin_only_where_that_has_changed(tab, monkeypatch):
-    newest = Newest()
+    newest = SearchSequence()
     holds(monkeypatch, nothing=False)
-    assert tab.grid not in tab._offered(newest)  # so nothing of a search can be wiped, however late this arrives
+    assert tab.grid not in tab._offer(newest)  # so nothing of a search can be wiped, however late this arrives
     holds(monkeypatch, nothing=True)
-    assert ENGLISH.results_no_library in tab._offered(newest)[tab.said]
-    assert tab.grid not in tab._offered(newest)
+    assert ENGLISH.results_no_library in tab._offer(newest)[tab.said]
+    assert tab.grid not in tab._offer(newest)
     holds(monkeypatch, nothing=False)
-    assert tab.grid in tab._offered(newest)
+    assert tab.grid in tab._offer(newest)
 
 
 def test_what_an_opened_tab_says_never_comes_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
     holds(monkeypatch, nothing=True)
-    newest = Newest()
+    newest = SearchSequence()
     running = tab.run(newest, lambda: found)
     next(running)
-    assert tab.grid not in tab._offered(newest)  # it is on its way
-    fresh, choices = Newest(), tab.searching.choices
+    assert tab.grid not in tab._offer(newest)  # it is on its way
+    fresh, choices = SearchSequence(), tab.handlers.choices
 
     def while_somebody_searches():
         list(tab.run(fresh, lambda: found))
         return choices()
 
-    monkeypatch.setattr(Searching, "choices", lambda self: while_somebody_searches())
-    updates = tab._offered(fresh)
+    monkeypatch.setattr(SearchHandlers, "choices", lambda self: while_somebody_searches())
+    updates = tab._offer(fresh)
     assert tab.grid not in updates
-    assert tab.steering.fields["label"] in updates
+    assert tab.controls.fields["label"] in updates
 
 
 def test_a_tab_that_was_emptied_says_again_how_to_begin_once_something_is_there(tab, found, monkeypatch):
-    newest = Newest()
+    newest = SearchSequence()
     list(tab.run(newest, lambda: found))
     holds(monkeypatch, nothing=True)
-    assert tab.grid not in tab._offered(newest)
+    assert tab.grid not in tab._offer(newest)
     emptied = tab.clear()
     assert tab.grid in emptied
     list(tab.run(newest, lambda: Results()))  # the last condition was taken away
     holds(monkeypatch, nothing=False)
-    assert tab.grid in tab._offered(emptied[tab.newest])
-    assert tab.grid in tab._offered(newest)
+    assert tab.grid in tab._offer(emptied[tab.newest])
+    assert tab.grid in tab._offer(newest)

@@ -11,15 +11,15 @@ from rag_house import build, paint, put
 from deepseek_mm.config import Config
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Region, Source
-from ui.results import REACH, SORTED, STEP, Results, told
-from ui.searching import Newest, Searching
+from ui.results import REACH, SORTED, STEP, Results, describe_results
+from ui.searching import SearchHandlers, SearchSequence
 from ui.words import ENGLISH
 
 
 @pytest.fixture
 def searching(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield Searching(assistant=assistant, words=ENGLISH)
+    yield SearchHandlers(assistant=assistant, words=ENGLISH)
     assistant.close()
 
 
@@ -29,7 +29,7 @@ def earnest(tmp_path):
     assistant = build(tmp_path / "library")
     photos = [paint(tmp_path / "photos", name, colour) for name, colour in (("a.png", "red"), ("b.png", "green"))]
     put(assistant, *photos)
-    yield Searching(assistant=assistant, words=ENGLISH)
+    yield SearchHandlers(assistant=assistant, words=ENGLISH)
     assistant.close()
 
 
@@ -54,8 +54,8 @@ def region(number: int) -> Region:
     return Region(id=number + 1, source=source, box_px=(0, 0, 9, 9))
 
 
-def endless(size: int, **more: int) -> Searching:
-    return Searching(assistant=Endless(size, **more), words=ENGLISH)
+def endless(size: int, **more: int) -> SearchHandlers:
+    return SearchHandlers(assistant=Endless(size, **more), words=ENGLISH)
 
 
 def names(results) -> list[str]:
@@ -70,7 +70,9 @@ def test_words_find_regions_that_are_numbered_from_one(searching):
     results = searching.search({"text": "red green", "files": []})
     assert names(results) == ["kite.jpg", "grass.jpg"]
     assert numbers(results) == [1, 2]
-    assert told(results, ENGLISH) == "The nearest, best first. 90 % sure that the library has it, 50 % needed."
+    assert (
+        describe_results(results, ENGLISH) == "The nearest, best first. 90 % sure that the library has it, 50 % needed."
+    )
     assert results.certain
     assert results.is_end
 
@@ -84,7 +86,7 @@ def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
 
 def test_finding_nothing_at_all_is_said(searching):
     results = searching.search({"text": "purple"})
-    assert (results.shown, told(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
+    assert (results.shown, describe_results(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
 
 
 @pytest.mark.parametrize("entry", [None, {"text": "  ", "files": []}])
@@ -105,7 +107,7 @@ def test_operators_bound_the_search_and_are_mentioned(earnest):
     assert "a.png" in names(earnest.search({"text": "red"}))
     documents = earnest.search({"text": "red is:document"})
     assert names(documents) == []
-    assert ENGLISH.results_filtered in told(documents, ENGLISH)
+    assert ENGLISH.results_filtered in describe_results(documents, ENGLISH)
 
 
 def test_what_a_control_wrote_is_searched_with_all_that_stands_in_the_box(earnest):
@@ -137,7 +139,7 @@ def test_more_like_one_result_leaves_out_that_one(earnest):
     first = earnest.search({"text": "red"}).shown[0]
     results = earnest.like(first)
     assert first.citation.region.source.name not in names(results)
-    assert told(results, ENGLISH).startswith(f"Like {first.caption.splitlines()[0]}.")
+    assert describe_results(results, ENGLISH).startswith(f"Like {first.caption.splitlines()[0]}.")
 
 
 def test_more_like_what_was_removed_meanwhile_becomes_a_sentence(earnest):
@@ -160,7 +162,7 @@ def test_the_choices_are_those_of_the_library_after_any(earnest):
 def test_an_empty_library_is_known_as_such(earnest, tmp_path):
     assert not earnest.is_empty()
     fresh = build(tmp_path / "fresh")
-    assert Searching(assistant=fresh, words=ENGLISH).is_empty()
+    assert SearchHandlers(assistant=fresh, words=ENGLISH).is_empty()
     fresh.close()
 
 
@@ -171,7 +173,7 @@ def test_more_come_step_by_step_until_the_farthest_look_and_numbers_go_on():
     assert numbers(results) == list(range(1, STEP + 1))
     while not results.is_end:
         before, results = results, searching.more(results, results.num)
-        assert len(results.shown) == len(before.shown) + STEP
+        assert len(results.visible) == len(before.visible) + STEP
     assert searching.assistant.asked == list(REACH)
     assert numbers(results) == list(range(1, REACH[-1] + 1))
     assert names(results)[:STEP] == first  # a farther look ranked them otherwise: what was shown stays in its place
@@ -205,11 +207,11 @@ def test_another_order_is_that_of_the_nearest_two_hundred():
     best = searching.search({"text": "anything"})
     oldest = searching.sort(best, "oldest")
     assert names(oldest)[0] == f"{SORTED - 1:04}.jpg"  # the one with the greatest number is the oldest
-    assert told(oldest, ENGLISH).startswith("The 200 nearest, oldest first.")
+    assert describe_results(oldest, ENGLISH).startswith("The 200 nearest, oldest first.")
     assert names(searching.sort(oldest, "")) == names(best)
     while not oldest.is_end:
         oldest = searching.more(oldest, oldest.num)
-    assert len(oldest.shown) == SORTED
+    assert len(oldest.visible) == SORTED
 
 
 def test_an_order_that_nobody_knows_is_best_first():
@@ -226,7 +228,7 @@ def test_an_error_while_more_is_looked_for_leaves_what_is_there(searching):
 
 
 def test_a_ticket_counts_by_the_time_at_which_its_search_was_sent():
-    newest = Newest()
+    newest = SearchSequence()
     second, first = newest.take(8.0), newest.take(7.0)
     assert first != newest.ticket == second
     assert newest.take() == newest.ticket != second  # of what tells no time the last to arrive is the newest
@@ -238,7 +240,7 @@ def test_a_ticket_counts_by_the_time_at_which_its_search_was_sent():
 
 
 def test_only_the_newest_ticket_counts():
-    newest = Newest()
+    newest = SearchSequence()
     first, second = newest.take(), newest.take()
     assert first != newest.ticket == second
 

@@ -15,7 +15,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.terminal import Desk
-from ui.setting import AT_START, Setting, kind_of, shown
+from ui.setting import AT_START, SettingsHandlers, hide_credentials, kind_of
 from ui.words import CHINESE, ENGLISH
 
 DEFAULTS = (6, 0.6, 0.6, "auto")  # regions, certainty (no curve is fitted for painted photos), presence, phrasing
@@ -31,21 +31,21 @@ def house(tmp_path):
 
 @pytest.fixture
 def setting(house):
-    return ActingAs(Setting(services=services_of(house), words=ENGLISH))
+    return ActingAs(SettingsHandlers(services=services_of(house), words=ENGLISH))
 
 
 def save_models(setting, kind: str, url: str, model: str, sees: bool, checkpoint: str):
     return setting.save_models(kind, (url, model, sees), checkpoint)
 
 
-def started(setting: Setting, flags: dict | None = None, environ: dict | None = None) -> Setting:
+def started(setting: SettingsHandlers, flags: dict | None = None, environ: dict | None = None) -> SettingsHandlers:
     """The same with flags and variables."""
     data = setting.assistant.config.data
     file = SettingsFile({"data": str(data), **(flags or {})}, environ=environ or {}, cwd=data.parent)
-    return ActingAs(Setting(services=build_services(setting.assistant, file), words=ENGLISH))
+    return ActingAs(SettingsHandlers(services=build_services(setting.assistant, file), words=ENGLISH))
 
 
-def restarted(setting: Setting) -> Config:
+def restarted(setting: SettingsHandlers) -> Config:
     return SettingsFile.of(setting.assistant.config).read().config
 
 
@@ -119,7 +119,7 @@ def test_a_threshold_is_told_in_measured_numbers_only(setting, house, monkeypatc
         "At 0.50: 40.0 % of 5 things that no photo shows were called found, and 25"
     )
     assert setting.certainty(0.6).endswith(ENGLISH.set_fitted)
-    assert "0.50" in replace(setting.handlers, words=CHINESE).certainty(0.5)
+    assert "0.50" in replace(setting.wrapped, words=CHINESE).certainty(0.5)
 
 
 def test_a_presence_says_when_an_answer_is_only_probable(setting):
@@ -216,7 +216,7 @@ def test_a_key_goes_to_the_server_and_is_shown_and_written_nowhere(setting, hous
 
 
 def test_the_models_are_chosen_at_the_machine_and_not_by_a_key(setting, house, tmp_path):
-    there = ActingAs(setting.handlers, holder_of("settings", "page"))
+    there = ActingAs(setting.wrapped, holder_of("settings", "page"))
     assert there.look().fixed == dict.fromkeys(AT_START, ENGLISH.set_fixed_open)
     with chat_server() as server:
         assert "only a caller on this machine may" in there.try_it(server.url, "").text
@@ -239,8 +239,8 @@ def test_a_settings_file_that_somebody_broke_is_told_and_left_alone(setting, hou
 
 
 def test_an_address_is_shown_without_name_and_password():
-    assert shown("http://me:secret@example.org:8000/v1") == "http://example.org:8000/v1"
-    assert shown("") == ""
+    assert hide_credentials("http://me:secret@example.org:8000/v1") == "http://example.org:8000/v1"
+    assert hide_credentials("") == ""
 
 
 def test_the_dial_says_what_each_step_costs_here_and_is_kept_for_the_next_start(setting, house, tmp_path):

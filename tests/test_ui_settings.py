@@ -8,9 +8,9 @@ from rag_house import build
 
 from deepseek_mm import LOCAL
 from ui.html import choices
-from ui.setting import Setting
-from ui.settings import SettingsTab, _checkpoint, _explained, _fields
-from ui.shelving import Said, Shelving
+from ui.setting import SettingsHandlers
+from ui.settings import SettingsTab, _checkpoint, _explain, _fields
+from ui.shelving import ActionResult, LibraryHandlers
 from ui.words import CHINESE, ENGLISH
 
 
@@ -20,7 +20,10 @@ def tab(tmp_path):
     house = build(tmp_path / "library", lm=Parrot("A kite [1]."), phrasing="auto")
     with gr.Blocks():
         services = services_of(house)
-        setting, shelving = Setting(services=services, words=ENGLISH), Shelving(services=services, words=ENGLISH)
+        setting, shelving = (
+            SettingsHandlers(services=services, words=ENGLISH),
+            LibraryHandlers(services=services, words=ENGLISH),
+        )
         yield ActingAs(SettingsTab.place(setting, shelving))
     house.close()
 
@@ -32,7 +35,7 @@ def shown(tab: SettingsTab, updates: dict) -> dict:
 
 
 def test_an_opened_tab_shows_everything_as_it_stands(tab):
-    tab.setting.save_answers(9, 0.3, 0.7, "claims")
+    tab.handlers.save_answers(9, 0.3, 0.7, "claims")
     updates = shown(tab, tab.fill())
     assert [updates[name].value for name in ("regions", "certainty", "presence", "phrasing")] == [9, 0.3, 0.7, "claims"]
     assert all(updates[name].interactive for name in ("regions", "certainty", "presence", "phrasing", "model"))
@@ -45,15 +48,15 @@ def test_the_copied_report_is_on_the_page_and_holds_no_path(tab):
     html = shown(tab, tab.fill())["facts"]
     copied = html.split('data-copy="')[1].split('"')[0]
     assert "DeepSeek-MM" in copied
-    assert str(tab.setting.assistant.config.data) in html
-    assert str(tab.setting.assistant.config.data) not in copied
+    assert str(tab.handlers.assistant.config.data) in html
+    assert str(tab.handlers.assistant.config.data) not in copied
 
 
 def test_what_is_fixed_is_disabled_with_the_reason_beside_it(tab, monkeypatch):
-    data = str(tab.setting.assistant.config.data)
+    data = str(tab.handlers.assistant.config.data)
     environ = {"DEEPSEEK_MM_LM__URL": "http://me:secret@127.0.0.1:9/v1", "DEEPSEEK_MM_RAG__NUM_REGIONS": "3"}
-    monkeypatch.setattr(tab.setting.services.settings.file, "_environ", environ)
-    assert tab.setting.services.settings.read(LOCAL).config.data.name in data
+    monkeypatch.setattr(tab.handlers.services.settings.file, "_environ", environ)
+    assert tab.handlers.services.settings.read(LOCAL).config.data.name in data
     updates = shown(tab, tab.fill())
     for name, variable in (("regions", "DEEPSEEK_MM_RAG__NUM_REGIONS"), ("model", "DEEPSEEK_MM_LM__URL")):
         assert not updates[name].interactive
@@ -114,13 +117,13 @@ def test_everything_is_deleted_only_when_the_words_were_typed(tab):
 
 
 def test_a_settings_file_that_cannot_be_read_is_told(tab):
-    (tab.setting.assistant.config.data / "config.toml").write_text("[rag\n")
+    (tab.handlers.assistant.config.data / "config.toml").write_text("[rag\n")
     assert "must be a TOML file" in shown(tab, tab.fill())["said"].value
 
 
 def test_a_slider_that_was_emptied_gets_a_sentence(tab):
-    assert "is no number" in _explained(tab.setting.certainty, None)
-    assert "&lt;" in _explained(tab.setting.presence, "<b>")
+    assert "is no number" in _explain(tab.handlers.certainty, None)
+    assert "&lt;" in _explain(tab.handlers.presence, "<b>")
 
 
 def test_theme_and_language_can_be_chosen_and_the_page_says_which_language_it_has():
@@ -132,10 +135,13 @@ def test_theme_and_language_can_be_chosen_and_the_page_says_which_language_it_ha
 def test_nothing_to_say_takes_the_line_away(tab):
     from ui.settings import line
 
-    assert (line(None).visible, line(Said(text="<b>")).value) == (False, '<p class="hint" role="status">&lt;b&gt;</p>')
+    assert (line(None).visible, line(ActionResult(text="<b>")).value) == (
+        False,
+        '<p class="hint" role="status">&lt;b&gt;</p>',
+    )
 
 
 def test_a_page_with_a_login_has_a_way_to_log_out(tab):
     assert "/login" not in shown(tab, tab.fill())["facts"]
-    there = tab.handlers.fill(holder_of("settings", "page"))
+    there = tab.wrapped.fill(holder_of("settings", "page"))
     assert '<a href="/login">' in shown(tab, there)["facts"]

@@ -7,9 +7,9 @@ from rag_house import build, paint, put
 
 from deepseek_mm import SearchFilter
 from ui import listing
-from ui.listing import Lister, Listing
-from ui.pictures import Pictures
-from ui.shelf import Shelf
+from ui.listing import LibraryLister, LibraryListing
+from ui.pictures import PagePictures
+from ui.shelf import LibraryGrid
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
@@ -20,15 +20,15 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 2)
     assistant = build(tmp_path / "library")
     put(assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("blue", "green", "red")))
-    pictures = Pictures(tmp_path / "small", assistant.picture)
+    pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        lister = Lister(assistant=assistant, words=ENGLISH)
+        lister = LibraryLister(assistant=assistant, words=ENGLISH)
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        yield ActingAs(Shelf.place(lister, pictures, viewer, offer=True))
+        yield ActingAs(LibraryGrid.place(lister, pictures, viewer, offer=True))
     assistant.close()
 
 
-def shown(shelf: Shelf, updates) -> list[str]:
+def shown(shelf: LibraryGrid, updates) -> list[str]:
     return [region.source.name for region in updates[shelf.listing].regions]
 
 
@@ -60,11 +60,11 @@ def test_a_collection_is_shown_beside_the_other_filters_and_all_are_cleared_at_o
 
 def test_what_has_not_changed_is_not_drawn_again(shelf, tmp_path):
     first = shelf.lister.first(SearchFilter(), "name")
-    assert shelf.renewed(first) == {}
+    assert shelf.renew(first) == {}
     shelf.lister.assistant.library.take_out([tmp_path / "photos" / "blue.png"])
-    assert shown(shelf, shelf.renewed(first)) == ["green.png", "red.png"]
+    assert shown(shelf, shelf.renew(first)) == ["green.png", "red.png"]
 
 
 def test_an_empty_library_is_drawn_with_its_offer(shelf, tmp_path):
     shelf.lister.assistant.library.take_out([tmp_path / "photos"])
-    assert 'data-act="bundled"' in shelf.renewed(Listing())[shelf.html]
+    assert 'data-act="bundled"' in shelf.renew(LibraryListing())[shelf.html]

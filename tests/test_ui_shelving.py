@@ -10,9 +10,9 @@ from page_caller import ActingAs, services_of
 from rag_house import build, paint, put
 
 from deepseek_mm import LOCAL, Services
-from ui.looking import WATCH, Look, look
-from ui.shelving import Shelving
-from ui.words import ENGLISH, counted
+from ui.looking import WATCH, LibraryState, look
+from ui.shelving import LibraryHandlers
+from ui.words import ENGLISH, count_noun
 
 PATIENCE_S = 30
 
@@ -34,7 +34,7 @@ def counting_stops(assistant) -> Services:
 @pytest.fixture
 def shelving(tmp_path):
     assistant = build(tmp_path / "library", home="spaces/colours")
-    yield ActingAs(Shelving(services=counting_stops(assistant), words=ENGLISH))
+    yield ActingAs(LibraryHandlers(services=counting_stops(assistant), words=ENGLISH))
     assistant.close()
 
 
@@ -45,11 +45,11 @@ def photos(tmp_path) -> Path:
     return tmp_path / "photos"
 
 
-def seen(shelving: Shelving) -> Look:
+def seen(shelving: LibraryHandlers) -> LibraryState:
     return look(shelving.services, LOCAL, ENGLISH)
 
 
-def settled(shelving: Shelving) -> Look:
+def settled(shelving: LibraryHandlers) -> LibraryState:
     """The first look at which nothing is being done any more."""
     until_s = time.monotonic() + PATIENCE_S
     while (now := seen(shelving)).busy and time.monotonic() < until_s:
@@ -58,7 +58,7 @@ def settled(shelving: Shelving) -> Look:
     return now
 
 
-def names(shelving: Shelving) -> set[str]:
+def names(shelving: LibraryHandlers) -> set[str]:
     return {source.name for source in shelving.assistant.store.sources(limit=99)}
 
 
@@ -160,7 +160,7 @@ def test_several_takings_are_undone_one_by_one_and_none_twice(shelving, photos):
     shelving.take_out(str(photos / "red.png"))
     shelving.take_out(str(photos / "green.png"))
     newest, oldest = (each.token for each in shelving.assistant.library.taken())
-    assert shelving.act("undo", newest).text == counted(ENGLISH.put_back, 1)
+    assert shelving.act("undo", newest).text == count_noun(ENGLISH.put_back, 1)
     assert names(shelving) == {"green.png"}
     assert shelving.act("undo", newest).wrong
     assert not shelving.act("undo", oldest).wrong
@@ -184,7 +184,7 @@ def test_files_go_into_a_collection_that_is_renamed_and_left_again(shelving, pho
 
 def test_the_bundled_photos_are_something_to_begin_with(shelving, photos):
     assert shelving.add_bundled().wrong
-    begun = replace(shelving.handlers, services=services_of(shelving.assistant, photos=photos))
+    begun = replace(shelving.wrapped, services=services_of(shelving.assistant, photos=photos))
     assert not begun.add_bundled(LOCAL).wrong
     assert shelving.is_busy()
     shelving.assistant.library.start()

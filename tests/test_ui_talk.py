@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from deepseek_mm.history import Turn
 from deepseek_mm.records import Answer
-from ui.talk import Exchange, Talk, Upload, exchange_of, talk_of
+from ui.talk import ChatExchange, Talk, Upload, exchange_of, talk_of
 
 
 def turn(number: int, question: str, **more) -> Turn:
@@ -16,11 +16,11 @@ def turn(number: int, question: str, **more) -> Turn:
 
 
 def test_an_answer_replaces_the_last_one_and_brings_the_conversation():
-    talk = Talk(earlier=3).asked(Exchange(question="A?", answer=Answer(text="", state="running")))
-    talk = talk.answered(Answer(text="yes", conversation=7))
+    talk = Talk(earlier=3).with_exchange(ChatExchange(question="A?", answer=Answer(text="", state="running")))
+    talk = talk.with_answer(Answer(text="yes", conversation=7))
     assert (talk.conversation, talk.earlier) == (7, 3)
     assert [e.answer.text for e in talk.exchanges] == ["yes"]
-    assert talk.answered(Answer(text="no")).conversation == 7
+    assert talk.with_answer(Answer(text="no")).conversation == 7
 
 
 def test_a_talk_out_of_the_history_keeps_pictures_thumbs_and_what_came_before():
@@ -43,7 +43,7 @@ def test_an_exchange_is_found_by_its_turn_and_turn_zero_is_nobodys():
     talk = talk_of([turn(11, "A?"), turn(12, "B?")])
     assert talk.find(12).question == "B?"
     assert talk.find(13) is None
-    assert talk.asked(Exchange(question="C?", answer=Answer(text=""))).find(0) is None
+    assert talk.with_exchange(ChatExchange(question="C?", answer=Answer(text=""))).find(0) is None
 
 
 def test_the_talk_before_a_question_ends_right_before_it_and_edits_nothing():
@@ -56,5 +56,5 @@ def test_the_talk_before_a_question_ends_right_before_it_and_edits_nothing():
 
 
 def test_one_exchange_changes_and_the_others_stay():
-    talk = talk_of([turn(1, "A"), turn(2, "B")]).changed(2, rating="down")
+    talk = talk_of([turn(1, "A"), turn(2, "B")]).with_changes(2, rating="down")
     assert [e.rating for e in talk.exchanges] == ["", "down"]

@@ -10,9 +10,9 @@ from PIL import Image
 from deepseek_mm import Twins
 from deepseek_mm.services.library_service import LibraryService
 from index import Source
-from ui.pictures import Pictures
-from ui.shelving import Shelving
-from ui.twins import SHOWN, Comparing, kept, review
+from ui.pictures import PagePictures
+from ui.shelving import LibraryHandlers
+from ui.twins import SHOWN, DuplicateHandlers, parse_keep, review
 from ui.words import CHINESE, ENGLISH
 
 
@@ -43,17 +43,17 @@ class Shelves:
 
 
 @pytest.fixture
-def comparing() -> Comparing:
+def comparing() -> DuplicateHandlers:
     shelves = Shelves()
     store = SimpleNamespace(places_of=lambda ids: {n: (f"/p/{n}", f"/q/{n}") for n in ids})
     assistant = SimpleNamespace(library=shelves, store=store)
     services = SimpleNamespace(library=LibraryService(assistant=assistant, stop_answers=lambda: None))
-    return ActingAs(Comparing(shelving=Shelving(services=services, words=ENGLISH)))
+    return ActingAs(DuplicateHandlers(library_handlers=LibraryHandlers(services=services, words=ENGLISH)))
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (40, 30)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (40, 30)))
 
 
 def test_photos_stand_side_by_side_and_the_one_to_keep_is_suggested(comparing, pictures):
@@ -111,4 +111,4 @@ def test_many_groups_come_a_few_at_a_time_and_names_stay_text(pictures):
 
 
 def test_which_to_keep_is_one_of_three_whatever_the_browser_says():
-    assert [kept(each) for each in ("oldest", "x", None, 3)] == ["oldest", "largest", "largest", "largest"]
+    assert [parse_keep(each) for each in ("oldest", "x", None, 3)] == ["oldest", "largest", "largest", "largest"]

@@ -8,11 +8,11 @@ from PIL import Image
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Citation, Found, Match, Query
 from index import Region, Source
-from ui.exhibits import Exhibit
-from ui.heats import Heats
-from ui.pictures import Pictures
+from ui.exhibits import EvidenceItem
+from ui.heats import HeatMaps
+from ui.pictures import PagePictures
 from ui.results import Results, exhibit
-from ui.why import Why, heat, highlighted, section, why_of
+from ui.why import MatchReason, heat, mark_hits, section, why_of
 from ui.words import CHINESE, ENGLISH
 
 PHOTO = Region(source=Source(path="/a/kite.jpg", width_px=40, height_px=20), kind="whole", box_px=(0, 0, 40, 20))
@@ -30,9 +30,9 @@ def results(**query) -> Results:
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    pictures = Pictures(tmp_path, lambda source, page: Image.new("RGB", (40, 20)))
-    pictures.heats = Heats(lambda query, region: Image.new("RGBA", (2, 2)))
+def pictures(tmp_path) -> PagePictures:
+    pictures = PagePictures(tmp_path, lambda source, page: Image.new("RGB", (40, 20)))
+    pictures.heats = HeatMaps(lambda query, region: Image.new("RGBA", (2, 2)))
     return pictures
 
 
@@ -49,13 +49,13 @@ def test_what_was_not_measured_is_not_told_nor_that_of_words_for_a_picture():
 
 
 def test_words_that_hit_are_marked_in_any_number_and_the_text_stays_text():
-    why = Why(query=Query(text="the kites of a dog"), verdict="")
-    assert highlighted("A <kite> & 2 Dogs.", why) == "A &lt;<mark>kite</mark>&gt; &amp; 2 <mark>Dogs</mark>."
-    assert highlighted("a <b>", None) == "a &lt;b&gt;"
+    why = MatchReason(query=Query(text="the kites of a dog"), verdict="")
+    assert mark_hits("A <kite> & 2 Dogs.", why) == "A &lt;<mark>kite</mark>&gt; &amp; 2 <mark>Dogs</mark>."
+    assert mark_hits("a <b>", None) == "a &lt;b&gt;"
 
 
 def test_a_photo_has_a_heat_map_and_words_read_in_it_or_a_cited_photo_have_none(pictures):
-    why = Why(query=Query(text="kite"), verdict="")
+    why = MatchReason(query=Query(text="kite"), verdict="")
     assert heat(why, PHOTO, pictures).startswith('<img class="heat" src="/heat/')
     assert heat(why, TEXT, pictures) == heat(None, PHOTO, pictures) == ""
     pictures.heats = None
@@ -63,7 +63,7 @@ def test_a_photo_has_a_heat_map_and_words_read_in_it_or_a_cited_photo_have_none(
 
 
 def test_the_section_gives_the_reasons_the_meter_and_the_legend_of_the_heat():
-    why = Why(query=Query(text="kite"), verdict="87 % <sure>", sure=0.87, needed=0.5)
+    why = MatchReason(query=Query(text="kite"), verdict="87 % <sure>", sure=0.87, needed=0.5)
     html = section(why, exhibit(1, Match(region=PHOTO, score=0.31, why=("kite",)), ENGLISH), ENGLISH)
     assert "likeness 0.31 - matches: kite" in html
     assert "--sure:0.87;--needed:0.50" in html
@@ -73,7 +73,7 @@ def test_the_section_gives_the_reasons_the_meter_and_the_legend_of_the_heat():
 
 
 def test_a_text_has_reasons_and_no_legend_and_chinese_speaks_chinese():
-    each = Exhibit(citation=Citation(number=1, region=TEXT, score=0.4), caption="[1] x\n因为")
-    html = section(Why(query=Query(text="kite"), verdict=""), each, CHINESE)
+    each = EvidenceItem(citation=Citation(number=1, region=TEXT, score=0.4), caption="[1] x\n因为")
+    html = section(MatchReason(query=Query(text="kite"), verdict=""), each, CHINESE)
     assert "data-heat" not in html
     assert "匹配原因" in html

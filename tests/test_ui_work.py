@@ -10,29 +10,29 @@ from deepseek_mm.jobs import Failed, Job
 from deepseek_mm.library import Taken
 from ui.words import CHINESE, ENGLISH
 from ui.work import (
-    Facts,
-    Watched,
+    LibraryFacts,
+    WatchedFolder,
     backups,
-    ended,
     facts,
     far,
     holding,
     in_bytes,
-    left,
     local,
     news,
-    running,
-    taken,
+    remaining_time,
+    render_ended,
+    render_running,
+    render_taken,
+    render_watched,
     title,
-    watched,
 )  # fmt: skip
 
 NASTY = '"><img src=x onerror=alert(1)>'
 AT = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 
 
-def folder(name: str, **known) -> Watched:
-    return Watched(folder=name, **({"how": "", "num_files": None, "last_at": None} | known))
+def folder(name: str, **known) -> WatchedFolder:
+    return WatchedFolder(folder=name, **({"how": "", "num_files": None, "last_at": None} | known))
 
 
 def job(**changes) -> Job:
@@ -58,7 +58,7 @@ def job(**changes) -> Job:
     ],
 )
 def test_the_remaining_time_is_said_as_a_person_would(seconds, said):
-    assert left(seconds, ENGLISH) == said
+    assert remaining_time(seconds, ENGLISH) == said
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,21 @@ def test_how_far_a_job_is_has_numbers_speed_time_and_what_failed():
 
 
 def test_a_running_job_has_a_bar_and_a_way_to_stop_it_and_a_waiting_one_no_bar():
-    html = running([job(done=3, total=9)], ENGLISH)
+    html = render_running([job(done=3, total=9)], ENGLISH)
     assert 'value="3" max="9"' in html
     assert 'data-act="cancel" data-what="7"' in html
-    assert "<progress" not in running([job(state="waiting")], ENGLISH)
-    assert "data-act" not in running([job(cancelling=True)], ENGLISH)
-    assert ENGLISH.work_none in running([], ENGLISH)
+    assert "<progress" not in render_running([job(state="waiting")], ENGLISH)
+    assert "data-act" not in render_running([job(cancelling=True)], ENGLISH)
+    assert ENGLISH.work_none in render_running([], ENGLISH)
 
 
 def test_a_job_that_knows_no_total_shows_a_bar_without_an_end():
-    assert 'aria-label="Index /photos"></progress>' in running([job(done=3)], ENGLISH)
+    assert 'aria-label="Index /photos"></progress>' in render_running([job(done=3)], ENGLISH)
 
 
 def test_the_first_failures_are_listed_with_their_reasons_and_all_are_counted():
     failed = [Failed(item="/a.jpg", reason="/a.jpg is empty"), Failed(item="/b.jpg", reason="it is locked")]
-    html = ended([job(state="done", num_failed=1234, ended_at=AT)], {7: failed}, ENGLISH)
+    html = render_ended([job(state="done", num_failed=1234, ended_at=AT)], {7: failed}, ENGLISH)
     assert "/a.jpg is empty</span></li>" in html
     assert "/b.jpg: it is locked</span></li><li>and 1,232 more</li>" in html
     assert "1,234 could not be done" in html
@@ -99,43 +99,45 @@ def test_the_first_failures_are_listed_with_their_reasons_and_all_are_counted():
 
 
 def test_a_job_without_failures_offers_no_retry():
-    html = ended([job(state="done", message="3 added", ended_at=AT)], {}, ENGLISH)
+    html = render_ended([job(state="done", message="3 added", ended_at=AT)], {}, ENGLISH)
     assert "3 added" in html
     assert "data-act" not in html
 
 
 @pytest.mark.parametrize(("state", "said"), [("done", "done"), ("cancelled", "cancelled"), ("failed", "failed")])
 def test_an_ended_job_says_how_and_when_it_ended_in_local_time(state, said):
-    assert f"{said} {AT.astimezone():%Y-%m-%d %H:%M}" in ended([job(state=state, ended_at=AT)], {}, ENGLISH)
+    assert f"{said} {AT.astimezone():%Y-%m-%d %H:%M}" in render_ended([job(state=state, ended_at=AT)], {}, ENGLISH)
 
 
 def test_names_from_outside_never_become_html():
     failed = {7: [Failed(item=NASTY, reason=NASTY)]}
-    html = running([job(payload={"paths": [NASTY]}, message=NASTY), job(kind="odd", title=NASTY)], ENGLISH)
-    html += watched([folder(NASTY, how=NASTY)], ENGLISH) + backups([Path(f"/b/{NASTY}")], ENGLISH)
+    html = render_running([job(payload={"paths": [NASTY]}, message=NASTY), job(kind="odd", title=NASTY)], ENGLISH)
+    html += render_watched([folder(NASTY, how=NASTY)], ENGLISH) + backups([Path(f"/b/{NASTY}")], ENGLISH)
     html += news([job(kind="odd", title=NASTY)], ENGLISH)
-    html += ended([job(state="done", title=NASTY, message=NASTY, num_failed=1, ended_at=AT)], failed, ENGLISH)
-    html += facts(Facts(photos=1, documents=0, code=0, regions=1, size_bytes=1, place=NASTY), ENGLISH)
+    html += render_ended([job(state="done", title=NASTY, message=NASTY, num_failed=1, ended_at=AT)], failed, ENGLISH)
+    html += facts(LibraryFacts(photos=1, documents=0, code=0, regions=1, size_bytes=1, place=NASTY), ENGLISH)
     assert "<img" not in html
     assert '""' not in html
 
 
 def test_each_watched_folder_has_a_button_of_its_own():
-    html = watched([folder("/b", how="/b is not there."), folder("/a", how="Watching /a.")], ENGLISH)
+    html = render_watched([folder("/b", how="/b is not there."), folder("/a", how="Watching /a.")], ENGLISH)
     assert html.index(">/a<") < html.index(">/b is not there.<")
     assert "Watching" not in html
     assert [f'data-act="unwatch" data-what="{name}"' in html for name in ("/a", "/b", "/c")] == [True, True, False]
-    assert ENGLISH.watched_none in watched([], ENGLISH)
+    assert ENGLISH.watched_none in render_watched([], ENGLISH)
 
 
 def test_the_facts_say_how_much_of_each_kind_how_large_and_where():
-    html = facts(Facts(photos=1200, documents=3, code=4, regions=9999, size_bytes=1_500_000, place="/lib"), ENGLISH)
+    html = facts(
+        LibraryFacts(photos=1200, documents=3, code=4, regions=9999, size_bytes=1_500_000, place="/lib"), ENGLISH
+    )
     for said in ("1,200", "<dd>3</dd>", "<dd>4</dd>", "9,999", "1.5 MB", "/lib"):
         assert said in html
 
 
 def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came():
-    html = watched([folder("/a", num_files=1, last_at=AT), folder("/b", num_files=2000)], ENGLISH)
+    html = render_watched([folder("/a", num_files=1, last_at=AT), folder("/b", num_files=2000)], ENGLISH)
     assert f"1 file known - last change taken in {local(AT)}" in html
     assert ">2,000 files known<" in html
 
@@ -171,23 +173,23 @@ def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
 
 
 def test_what_a_job_says_is_marked_as_english_on_every_page():
-    html = ended([job(state="done", message="3 added", ended_at=AT)], {}, CHINESE)
+    html = render_ended([job(state="done", message="3 added", ended_at=AT)], {}, CHINESE)
     assert '<span lang="en" dir="ltr">3 added</span>' in html
 
 
 def test_ears_hear_of_the_last_ending_only():
     assert ">Index /photos - done<" in news([job(state="done")], ENGLISH)
     assert 'role="status" class="for-ears"></p>' in news([], ENGLISH)
-    assert "role=" not in running([job(done=3, total=9)], ENGLISH)
+    assert "role=" not in render_running([job(done=3, total=9)], ENGLISH)
 
 
 def test_the_newest_taking_has_an_undo_and_those_before_it_are_counted():
-    html = taken([Taken(token="b", num_sources=2), Taken(token="a", num_sources=1)], ENGLISH)
+    html = render_taken([Taken(token="b", num_sources=2), Taken(token="a", num_sources=1)], ENGLISH)
     assert 'data-what="b" aria-label="Undo: 2 files were taken out."' in html
     assert ">2 files were taken out. 1 more before that.<" in html
     assert html.count("<button") == 1
-    assert ">1 file was taken out.<" in taken([Taken(token="a", num_sources=1)], ENGLISH)
-    assert taken([], ENGLISH) == ""
+    assert ">1 file was taken out.<" in render_taken([Taken(token="a", num_sources=1)], ENGLISH)
+    assert render_taken([], ENGLISH) == ""
 
 
 def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():

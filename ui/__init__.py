@@ -7,7 +7,7 @@ conversation as plain values, `whole_news` sends their views whole; `edges` and 
 texts are `theme`, `styles`, `scripts` (read by `assets`) and `words`.
 """
 
-from ui.guard import Guard
+from ui.guard import SecurityHeaders
 from ui.site import add_page
 
-__all__ = ["Guard", "add_page"]
+__all__ = ["SecurityHeaders", "add_page"]

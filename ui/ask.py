@@ -18,18 +18,18 @@ from ui.chat import Chat
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import button, hint, notice
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.piece import piece
 from ui.talk import Talk
 from ui.viewer import Viewer
-from ui.whole_news import told_once
+from ui.whole_news import end_unchanged
 from ui.words import Words
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class PageFields:
     """Hidden fields that say who looks at which page; `page.js` fills them when the page loads."""
 
     kept: gr.Textbox  # the browser's secret
@@ -41,11 +41,11 @@ class Visit:
 class AskTab:
     """Where things are in the tab, and which handler each one calls."""
 
-    asking: AskHandlers
+    handlers: AskHandlers
     words: Words
-    chatting: Chat
+    chat_html: Chat
     viewer: Viewer
-    visit: Visit
+    fields: PageFields
     talk: gr.State
     shown: gr.State  # the answer whose evidence is on the board
     parts_by_name: dict[str, Any]
@@ -53,12 +53,12 @@ class AskTab:
     @property
     def id(self) -> str:
         """Of the tab."""
-        return "code" if self.asking.about == "code" else "ask"
+        return "code" if self.handlers.about == "code" else "ask"
 
     @classmethod
-    def place(cls, asking: AskHandlers, pictures: Pictures, viewer: Viewer, visit: Visit) -> "AskTab":
+    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> "AskTab":
         """Put the tab on the page that is being built."""
-        words = asking.words
+        words = handlers.words
         chatting = Chat(pictures=pictures, words=words)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
@@ -66,11 +66,11 @@ class AskTab:
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side")
         return cls(
-            asking=asking,
+            asking=handlers,
             words=words,
             chatting=chatting,
             viewer=viewer,
-            visit=visit,
+            visit=fields,
             talk=gr.State(Talk()),
             shown=gr.State(None),
             parts_by_name=parts,
@@ -82,7 +82,7 @@ class AskTab:
         editing = bool(view.talk.editing)
         updates: dict[Any, Any] = {
             self.talk: view.talk,
-            self.visit.at: str(view.talk.conversation or ""),
+            self.fields.at: str(view.talk.conversation or ""),
             named["chat"]: self.chat(view.talk),
             named["notice"]: gr.HTML(
                 notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
@@ -100,12 +100,12 @@ class AskTab:
 
     def chat(self, talk: Talk) -> str:
         """The conversation as HTML."""
-        return self.chatting.html(talk)
+        return self.chat_html.html(talk)
 
     def evidence(self, answer: Answer | None) -> dict[Any, Any]:
         """Updates that put an answer's evidence on the board."""
         return {
-            self.parts_by_name["board"]: board(answer, self.chatting.pictures, self.words),
+            self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words),
             self.shown: answer,
         }
 
@@ -119,11 +119,11 @@ class AskTab:
         """Every component that `render` may update."""
         named = self.parts_by_name
         names = ("chat", "notice", "editing", "box", "stop", "board")
-        return [self.talk, self.visit.at, self.shown, *(named[name] for name in names)]
+        return [self.talk, self.fields.at, self.shown, *(named[name] for name in names)]
 
     def join(self) -> None:
         """Connect the components with the handlers."""
-        named, asking, visit = self.parts_by_name, self.asking, self.visit
+        named, asking, visit = self.parts_by_name, self.handlers, self.fields
         who = [self.talk, visit.kept, visit.page, visit.at]
 
         @needs_right("ask")
@@ -135,7 +135,7 @@ class AskTab:
                 yield self.render(view)
 
         @needs_right("ask")
-        def cleared(page: str) -> dict[Any, Any]:
+        def clear(page: str) -> dict[Any, Any]:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
         @needs_right("ask")
@@ -143,7 +143,7 @@ class AskTab:
             if answer is None:
                 return {self.viewer.html: gr.skip()}
             if getattr(event, "act", "") == "work":
-                return self._worked(caller_of(request), answer, str(getattr(event, "text", "")))
+                return self._render_program(caller_of(request), answer, str(getattr(event, "text", "")))
             what = getattr(event, "what", "")
             return self.viewer.open(caller_of(request), exhibits(answer, self.words), what, turn=answer.turn)
 
@@ -154,13 +154,13 @@ class AskTab:
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
         # what is sent too early is asked next
         named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
-        named["chat"].click(self._pressed, who, [*self.parts, *self.viewer.parts], **QUIET,
+        named["chat"].click(self._press, who, [*self.parts, *self.viewer.parts], **QUIET,
                             concurrency_limit=8)  # fmt: skip
         named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
         named["editing"].click(unedit, self.talk, self.parts, **QUIET)
         named["stop"].click(self._stop, visit.page, None, queue=False, **QUIET)
         named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(
-            cleared, visit.page, self.parts, **QUIET
+            clear, visit.page, self.parts, **QUIET
         )
         if "camera" in named:
             both = [named["camera"], named["box"]]
@@ -168,16 +168,16 @@ class AskTab:
 
     @needs_right("ask")
     def _stop(self, request: gr.Request, page: str) -> None:
-        self.asking.stop(caller_of(request), page)
+        self.handlers.stop(caller_of(request), page)
 
     @needs_right("ask")
     def _begin_anew(self, request: gr.Request, page: str) -> None:
-        self.asking.begin_anew(caller_of(request), page)
+        self.handlers.begin_anew(caller_of(request), page)
 
-    def _worked(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
+    def _render_program(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
-        again, trouble = self.asking.work_out(caller, answer, program)
-        shown = board(again, self.chatting.pictures, self.words, trouble=trouble)
+        again, trouble = self.handlers.work_out(caller, answer, program)
+        shown = board(again, self.chat_html.pictures, self.words, trouble=trouble)
         return {self.parts_by_name["board"]: shown, self.shown: again}
 
     def clear(self) -> dict[Any, Any]:
@@ -185,16 +185,16 @@ class AskTab:
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
     @needs_right("ask", {"try": "run"})
-    def _pressed(
+    def _press(
         self, request: gr.Request, talk: Talk, kept: object, page: str, at: str, event: gr.EventData
     ) -> Iterator[dict[Any, Any]]:
         """A button in the conversation; both words come from the browser, and may be anything."""
         caller = caller_of(request)
-        talk = self.asking.recover_talk(caller, talk, at, kept, page)
+        talk = self.handlers.recover_talk(caller, talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
         turn = edges.number(what)
         if act == "cite":
-            yield self._cited(caller, what, talk)
+            yield self._show_citation(caller, what, talk)
         elif act == "evidence":
             exchange = talk.find(turn)
             yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
@@ -202,16 +202,16 @@ class AskTab:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
             views = self._views(caller, act, turn, talk, kept, page)
             if act == "right":
-                views = iter([self.asking.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
+                views = iter([self.handlers.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
             if act == "try":
-                views = self.asking.try_test(caller, turn, talk, kept, page)
+                views = self.handlers.try_test(caller, turn, talk, kept, page)
             shown = map(self.render, views)
-            yield from told_once(shown, self.talk) if act in ("edit", "branch") else shown
+            yield from end_unchanged(shown, self.talk) if act in ("edit", "branch") else shown
 
     def _views(self, caller: Caller, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        asking = self.asking
+        asking = self.handlers
         if act == "example":
-            return self._tried(caller, turn, talk, kept, page)
+            return self._try_example(caller, turn, talk, kept, page)
         if act == "retry":
             return asking.again(caller, turn, talk, kept, page)
         one = {
@@ -223,14 +223,14 @@ class AskTab:
         }.get(act)
         return iter([one()] if one else [])
 
-    def _tried(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """A question to begin with is asked."""
         examples = self.words.examples
         if number >= len(examples):
             return iter(())
-        return self.asking.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
+        return self.handlers.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
 
-    def _cited(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
+    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
         turn, _, number = what.partition(":")
         exchange = talk.find(edges.number(turn))

@@ -19,7 +19,7 @@ from deepseek_mm import (
     require_right,
 )
 from ui import edges
-from ui.talk import Exchange, Talk, Upload, talk_of
+from ui.talk import ChatExchange, Talk, Upload, talk_of
 from ui.words import Words
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
@@ -47,7 +47,7 @@ class PreparedQuestion:
 
     owner: Caller  # with the session of this browser
     question: Question
-    exchange: Exchange
+    exchange: ChatExchange
     entry: Entry | None  # what goes back into the box if it fails
     notice: str = ""  # which pictures were left out
     begun: bool = False  # it begins a new conversation on a page that still shows the old one
@@ -135,7 +135,7 @@ class AskHandlers:
             rating = "" if exchange.rating == rating else rating
             owner = edges.owner(caller, kept, self.words)
             self.services.history.rate(owner, turn, rating)  # type: ignore[arg-type]  # "up", "down" or ""
-            return View(talk=talk.changed(turn, rating=rating))
+            return View(talk=talk.with_changes(turn, rating=rating))
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
@@ -144,7 +144,7 @@ class AskHandlers:
         try:
             require_exchange(talk.find(turn), self.words)
             self.services.history.put_right(edges.owner(caller, kept, self.words), turn, right)
-            return View(talk=talk.changed(turn, right=" ".join(right.split())))
+            return View(talk=talk.with_changes(turn, right=" ".join(right.split())))
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
@@ -252,7 +252,7 @@ class AskHandlers:
         )
         uploads = tuple(Upload(name=picture.name, path=picture.path) for picture in pictures)
         said = self.words.left_out.format(reasons=" ".join(left_out)) if left_out else ""
-        exchange = Exchange(question=question.text, answer=Answer(text="", state="running"), uploads=uploads)
+        exchange = ChatExchange(question=question.text, answer=Answer(text="", state="running"), uploads=uploads)
         owner = edges.owner(caller, kept, self.words)
         return PreparedQuestion(owner=owner, question=question, exchange=exchange, entry=entry, notice=said)
 
@@ -271,7 +271,7 @@ class AskHandlers:
 
     def _answer(self, asked: PreparedQuestion, talk: Talk, page: str) -> Iterator[View]:
         """The views of an answer that is under way."""
-        before, talk = talk, talk.asked(asked.exchange)
+        before, talk = talk, talk.with_exchange(asked.exchange)
         shown = asked.exchange.answer if asked.begun else None
         view = View(talk=talk, notice=asked.notice, busy=True, entry=CLEAR, shown=shown)
         yield view
@@ -283,7 +283,7 @@ class AskHandlers:
                 yield View(talk=before, entry=asked.entry)
         except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
             started = bool(talk.exchanges[-1].answer.text)
-            view_talk = talk.answered(_as_failed(talk)) if started else before
+            view_talk = talk.with_answer(_as_failed(talk)) if started else before
             entry = CLEAR if started else asked.entry
             yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
 
@@ -292,7 +292,7 @@ class AskHandlers:
         run = self.services.answers.start(asked.owner, question, page=self._own(page))
         cited: tuple[Citation, ...] = ()
         for answer in run.follow():
-            talk, over = talk.answered(answer), answer.state != "running"
+            talk, over = talk.with_answer(answer), answer.state != "running"
             changed = answer.citations != cited
             cited = answer.citations
             yield View(talk=talk, busy=not over, shown=answer if over or changed else None)
@@ -302,7 +302,7 @@ def _as_failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
 
 
-def require_exchange(exchange: Exchange | None, words: Words) -> Exchange:
+def require_exchange(exchange: ChatExchange | None, words: Words) -> ChatExchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange

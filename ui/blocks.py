@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from ui.colours import coloured
+from ui.colours import highlight_code
 from ui.html import copier
 from ui.words import Words
 
@@ -21,7 +21,7 @@ RUNNABLE = {"python": "python", "py": "python", "python3": "python", "bash": "ba
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class CodeBlock:
     """Lines of code."""
 
     language: str  # as it was named; perhaps not at all
@@ -29,13 +29,13 @@ class Block:
     whole: bool = True  # False while it is still being written
 
 
-def pieces(text: str) -> Iterator[str | Block]:
+def pieces(text: str) -> Iterator[str | CodeBlock]:
     """Prose and blocks in their order. A block's fences and the empty lines around it are left out."""
     at = 0
     for found in FENCED.finditer(text):
         if before := text[at : found.start()].strip("\n") if at else text[: found.start()].rstrip("\n"):
             yield before
-        yield Block(language=found[1].lower(), code=found[2].removesuffix("\n"), whole=bool(found[3]))
+        yield CodeBlock(language=found[1].lower(), code=found[2].removesuffix("\n"), whole=bool(found[3]))
         at = found.end()
     if rest := text[at:].lstrip("\n") if at else text:
         yield rest
@@ -50,10 +50,10 @@ def sentences(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in SENTENCE.finditer(plain)]
 
 
-def block(each: Block, key: str, words: Words, *, runs: bool) -> str:
+def block(each: CodeBlock, key: str, words: Words, *, runs: bool) -> str:
     """A block with its buttons, and room for what it prints; `key` tells it from all others of the page."""
     language = RUNNABLE.get(each.language, "") if runs else ""
-    code = "\n".join(coloured(each.code, each.language))
+    code = "\n".join(highlight_code(each.code, each.language))
     acts = copier(each.code, words.copy, words.copied) if each.whole else ""
     if language and each.whole:
         acts += f'<button type="button" class="small" data-run="{language}">{escape(words.run)}</button>'

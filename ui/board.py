@@ -3,23 +3,23 @@
 from html import escape
 
 from deepseek_mm import Answer, Check
-from ui.exhibits import Exhibit, evidence, exhibit
+from ui.exhibits import EvidenceItem, evidence, exhibit
 from ui.html import hint
 from ui.lines import is_listed
 from ui.marks import Mark, shot
-from ui.pictures import Pictures
-from ui.settled import program, settled
+from ui.pictures import PagePictures
+from ui.settled import program, render_verdict
 from ui.words import Words
 
 BUSIEST = 3  # experts that are named
 
 
-def exhibits(answer: Answer, words: Words) -> tuple[Exhibit, ...]:
+def exhibits(answer: Answer, words: Words) -> tuple[EvidenceItem, ...]:
     """What the answer cites, in the order in which it is cited."""
     return tuple(exhibit(citation, words) for citation in answer.citations)
 
 
-def board(answer: Answer | None, pictures: Pictures, words: Words, *, trouble: str = "") -> str:
+def board(answer: Answer | None, pictures: PagePictures, words: Words, *, trouble: str = "") -> str:
     """The panel for an answer, or what will be there; `trouble` is what is wrong with a program of the reader's."""
     if answer is None:
         return f'<section class="evidence"><h2>{escape(words.evidence)}</h2>{hint(words.evidence_idle)}</section>'
@@ -34,22 +34,22 @@ def board(answer: Answer | None, pictures: Pictures, words: Words, *, trouble: s
     )
 
 
-def under(answer: Answer, pictures: Pictures, words: Words, trouble: str) -> str:
+def under(answer: Answer, pictures: PagePictures, words: Words, trouble: str) -> str:
     """How it came about."""
-    return settled(answer, pictures, words) + program(answer, words, trouble=trouble) + why(answer, words)
+    return render_verdict(answer, pictures, words) + program(answer, words, trouble=trouble) + why(answer, words)
 
 
-def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Words) -> str:
     citation = each.citation
     photo = shot(pictures, citation.region, [Mark(number=citation.number, box_px=citation.region.box_px)], words)
     return (
         f'<li data-number="{citation.number}"><button type="button" class="look" data-act="open" data-what="{index}" '
         f'aria-label="{escape(each.caption)}">{photo}</button><p class="caption">{escape(each.caption)}</p>'
-        f"{_known(each, words)}</li>"
+        f"{_describe_source(each, words)}</li>"
     )
 
 
-def _known(each: Exhibit, words: Words) -> str:
+def _describe_source(each: EvidenceItem, words: Words) -> str:
     """What speaks for it; of code where its file lies."""
     region = each.citation.region
     if is_listed(region):

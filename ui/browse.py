@@ -9,14 +9,14 @@ from html import escape
 from deepseek_mm import SearchFilter
 from index import LIBRARY, Region
 from ui.html import button, copier, hint, notice
-from ui.listing import MOST, Listing
-from ui.pictures import Pictures
+from ui.listing import MOST, LibraryListing
+from ui.pictures import PagePictures
 from ui.tiles import Tile, bar, tile
-from ui.words import Words, counted
+from ui.words import Words, count_noun
 from ui.work import in_bytes
 
 
-def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -> str:
+def browse(listing: LibraryListing, pictures: PagePictures, words: Words, *, offer: bool) -> str:
     """All of it; `offer` puts a button into an empty library that adds the bundled photos."""
     if listing.notice:
         return notice(listing.notice)
@@ -25,7 +25,7 @@ def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -
         return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
     items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
     return (
-        f'{collections(listing, words)}<div class="above"><span class="hint">{escape(_told(listing, words))}</span>'
+        f'{collections(listing, words)}<div class="above"><span class="hint">{escape(_describe_count(listing, words))}</span>'
         f"{button('all', '', words.select_all)}</div>"
         f'<p class="hint keys" id="list-keys">{escape(words.results_keys)}</p>'
         f'<ul class="grid" data-search="{listing.token}" aria-label="{escape(words.state)}" '
@@ -33,7 +33,7 @@ def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -
     )
 
 
-def collections(listing: Listing, words: Words) -> str:
+def collections(listing: LibraryListing, words: Words) -> str:
     """A button for each, with its number of files; the one that is shown can be renamed."""
     if not listing.collections:
         return ""
@@ -58,22 +58,22 @@ def _renaming(name: str, words: Words) -> str:
     )
 
 
-def _nothing(listing: Listing, words: Words, *, offer: bool) -> str:
+def _nothing(listing: LibraryListing, words: Words, *, offer: bool) -> str:
     if listing.filters != SearchFilter():
         return hint(words.list_none) + button("unfilter", "", words.filters_clear)
     first = button("bundled", "", words.add_bundled, look="small go") if offer else ""
     return hint(words.list_empty) + first
 
 
-def _told(listing: Listing, words: Words) -> str:
+def _describe_count(listing: LibraryListing, words: Words) -> str:
     """How many there are; and where the list stands, once it does not hold them all."""
-    files = counted(words.files, listing.total)
+    files = count_noun(words.files, listing.total)
     if not listing.start and listing.total <= MOST:
         return files
     return words.list_part.format(first=f"{listing.start + 1:,}", last=f"{listing.end:,}", files=files)
 
 
-def _item(index: int, region: Region, pictures: Pictures, words: Words) -> str:
+def _item(index: int, region: Region, pictures: PagePictures, words: Words) -> str:
     source = region.source
     shown = Tile(index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region))
     return tile(shown, pictures, words)
@@ -93,7 +93,7 @@ def facts(region: Region) -> str:
     return " · ".join(parts)
 
 
-def _end(listing: Listing, words: Words) -> str:
+def _end(listing: LibraryListing, words: Words) -> str:
     """More of them; or, where the list is as long as it gets, what comes before and after it."""
     if listing.is_growing:
         return button("more", len(listing.regions), words.results_more, look="small more")
@@ -103,7 +103,7 @@ def _end(listing: Listing, words: Words) -> str:
     return " ".join(buttons)
 
 
-def _bar(listing: Listing, words: Words) -> str:
+def _bar(listing: LibraryListing, words: Words) -> str:
     names = "".join(f'<option value="{escape(name)}"></option>' for name, _ in listing.collections)
     label = escape(words.collection_into)
     into = (

@@ -12,13 +12,13 @@ from html import escape
 from deepseek_mm import ASK_LEAVE, Answer, Citation
 from index import Source
 from index.region import at_lines
-from ui.blocks import QUOTED, Block, block, pieces, run_words, sentences
+from ui.blocks import QUOTED, CodeBlock, block, pieces, run_words, sentences
 from ui.exhibits import caption
 from ui.html import button, copier
 from ui.lines import is_listed
 from ui.marks import crop
-from ui.pictures import Pictures
-from ui.talk import Exchange, Talk, Upload
+from ui.pictures import PagePictures
+from ui.talk import ChatExchange, Talk, Upload
 from ui.words import Words
 
 CITED = re.compile(r"\[(\d{1,4})\]")
@@ -33,7 +33,7 @@ class Chat:
     Backquotes mean `code` in talks about code only: text that was read in a photo is shown letter by letter.
     """
 
-    pictures: Pictures
+    pictures: PagePictures
     words: Words
     acts: bool = True
     code: bool = False
@@ -61,14 +61,14 @@ class Chat:
     def _welcome(self, offers: Sequence[str], lacks: str) -> str:
         words = self.words
         lines = "".join(f"<li>{escape(line)}</li>" for line in words.welcome)
-        tried = "".join(button("example", n, offered(text, words), look="offer") for n, text in enumerate(offers))
+        tried = "".join(button("example", n, name_example(text, words), look="offer") for n, text in enumerate(offers))
         hint = f'<p class="hint">{escape(words.welcome_try)}</p><div class="offers">{tried}</div>' if offers else lacks
         return (
             f'<div class="talk fresh" data-at="" {self._data}><h2>{escape(words.welcome_title)}</h2><ol>{lines}</ol>'
             f"{hint}</div>"
         )
 
-    def _exchange(self, each: Exchange, *, is_last: bool) -> str:
+    def _exchange(self, each: ChatExchange, *, is_last: bool) -> str:
         answer, words = each.answer, self.words
         said = self._claims(answer) or escape(words.looking if answer.state == "running" else words.silent)
         ending = {"stopped": words.cut_stopped, "failed": words.cut_failed}.get(answer.state, "")
@@ -87,7 +87,7 @@ class Chat:
         by_number = {citation.number: citation for citation in answer.citations}
         parts = []
         for n, piece in enumerate(pieces(answer.text) if self.code else [answer.text]):
-            if isinstance(piece, Block):
+            if isinstance(piece, CodeBlock):
                 parts.append(block(piece, f"{answer.turn}:{n}", self.words, runs=self.runs))
             else:
                 parts += [self._claim(sentence, answer.turn, by_number) for sentence in sentences(piece)]
@@ -119,7 +119,9 @@ class Chat:
         longest = sorted(known, key=len, reverse=True)
         first, *rest = re.split("(" + "|".join(map(alone, longest)) + f"){END}", text)
         told = zip(rest[::3], rest[1::3], rest[2::3], strict=True)  # what is known, the mark behind it, what follows
-        return escape(first) + "".join(held(known[what] + mark, what) + escape(after) for what, mark, after in told)
+        return escape(first) + "".join(
+            wrap_mark(known[what] + mark, what) + escape(after) for what, mark, after in told
+        )
 
     def _place(self, turn: int, citation: Citation, place: str) -> str:
         what = f'data-act="cite" data-what="{turn}:{citation.number}" title="{escape(citation.region.source.path)}"'
@@ -138,12 +140,12 @@ class Chat:
         address = self.pictures.address(Source(path=upload.path))
         return f'<img class="upload" src="{address}" alt="{escape(upload.name)}" title="{escape(upload.name)}">'
 
-    def _under_question(self, each: Exchange) -> str:
+    def _under_question(self, each: ChatExchange) -> str:
         if not self.acts or not each.answer.turn or each.answer.state == "running":
             return ""
         return f'<div class="acts">{self._copy(each.question)}{self._act("edit", each)}</div>'
 
-    def _under_answer(self, each: Exchange, is_last: bool) -> str:
+    def _under_answer(self, each: ChatExchange, is_last: bool) -> str:
         answer = each.answer
         if answer.state == "running":
             return ""
@@ -156,7 +158,7 @@ class Chat:
         right = self._right(each) if each.rating == "down" and not self.code else ""
         return f'{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>{right}'
 
-    def _act(self, act: str, each: Exchange) -> str:
+    def _act(self, act: str, each: ChatExchange) -> str:
         text = {
             "edit": self.words.edit,
             "try": self.words.code_try,
@@ -166,10 +168,10 @@ class Chat:
         }[act]
         return button(act, each.answer.turn, text, label=f"{text}: {each.question[:80]}")
 
-    def _vote(self, each: Exchange, rating: str, text: str) -> str:
+    def _vote(self, each: ChatExchange, rating: str, text: str) -> str:
         return button(rating, each.answer.turn, text, look=f"small {rating}", pressed=each.rating == rating)
 
-    def _right(self, each: Exchange) -> str:
+    def _right(self, each: ChatExchange) -> str:
         """A field for what the answer should have been; it can be learned from."""
         words = self.words
         name, keep = escape(words.right_answer), button("right", each.answer.turn, words.right_keep)
@@ -190,12 +192,12 @@ def alone(what: str) -> str:
     return re.escape(what) if what.startswith("[") else rf"(?<![\w./-]){re.escape(what)}(?![-\d])"
 
 
-def held(html: str, what: str) -> str:
+def wrap_mark(html: str, what: str) -> str:
     """A number and the mark behind it on one line; a place may be longer than that."""
     return f'<span class="held">{html}</span>' if what.startswith("[") else html
 
 
-def offered(text: str, words: Words) -> str:
+def name_example(text: str, words: Words) -> str:
     """A question as its button says it: one of several lines is a traceback."""
     return words.code_crash if "\n" in text else text.replace("`", "")
 

@@ -11,14 +11,14 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import Caller, questions_to_try
-from ui.ask import QUIET, AskTab, Visit, place_chat
+from ui.ask import QUIET, AskTab, PageFields, place_chat
 from ui.ask_handlers import AskHandlers, View
 from ui.board import board
 from ui.chat import KEPT, Chat
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import hint
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.piece import piece
 from ui.talk import Talk
 from ui.viewer import Viewer
@@ -32,9 +32,9 @@ class CodeTab(AskTab):
     """The Ask tab without a camera, with other words and questions out of the library's own code."""
 
     @classmethod
-    def place(cls, asking: AskHandlers, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
+    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> "CodeTab":
         """Put the tab on the page that is being built."""
-        words = asking.words
+        words = handlers.words
         chatting = Chat(pictures=pictures, words=words, code=True, runs=True, kept=f"{KEPT}-code")
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
@@ -43,34 +43,34 @@ class CodeTab(AskTab):
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side code-side")
         return cls(
-            asking=asking, words=words, chatting=chatting, viewer=viewer, visit=visit, talk=gr.State(Talk()),
+            asking=handlers, words=words, chatting=chatting, viewer=viewer, visit=fields, talk=gr.State(Talk()),
             shown=gr.State(None), parts_by_name=parts,
         )  # fmt: skip
 
     def chat(self, talk: Talk) -> str:
         """The conversation as HTML; before it questions to try, or how code comes into a library without any."""
         if talk.exchanges:
-            return self.chatting.html(talk)
-        has_code = self.asking.assistant.store.kinds().get("code", 0) > 0
-        return self.chatting.html(talk, self._tries(), lacks="" if has_code else lacks(self.words))
+            return self.chat_html.html(talk)
+        has_code = self.handlers.assistant.store.kinds().get("code", 0) > 0
+        return self.chat_html.html(talk, self._examples(), lacks="" if has_code else lacks(self.words))
 
     def join(self, tab: gr.Tab | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
         super().join()
         if tab is not None:
-            tab.select(self._offered, [self.talk, self.visit.page], self.parts_by_name["chat"], **QUIET)
+            tab.select(self._offer, [self.talk, self.fields.page], self.parts_by_name["chat"], **QUIET)
 
     @needs_right("ask")
-    def _offered(self, request: gr.Request, talk: Talk, page: str) -> Any:
+    def _offer(self, request: gr.Request, talk: Talk, page: str) -> Any:
         chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
-        return gr.skip() if chat is None or self.asking.is_answering(caller_of(request), page) else chat
+        return gr.skip() if chat is None or self.handlers.is_answering(caller_of(request), page) else chat
 
-    def _tries(self) -> tuple[str, ...]:
-        return questions_to_try(self.asking.assistant.store)
+    def _examples(self) -> tuple[str, ...]:
+        return questions_to_try(self.handlers.assistant.store)
 
-    def _tried(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
+    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
         """A question to begin with goes into the box, where it can be changed."""
-        tries = self._tries()
+        tries = self._examples()
         return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])
 
 

@@ -24,7 +24,7 @@ OTHER_NAMES = {"notebook": "json", "text": ""}
 MOST = 200_000  # letters; longer texts stay plain
 
 
-def coloured(code: str, language: str) -> list[str]:
+def highlight_code(code: str, language: str) -> list[str]:
     """The lines as HTML, as many as `code` has."""
     lexer = lexer_of(language) if len(code) <= MOST else None
     if lexer is None:

@@ -19,7 +19,7 @@ LABELS = 4  # of a region, best first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exhibit:
+class EvidenceItem:
     """One numbered region that is shown."""
 
     citation: Citation
@@ -27,18 +27,18 @@ class Exhibit:
     twins: tuple[Region, ...] = ()  # near duplicates that it stands for
 
 
-def exhibit(citation: Citation, words: Words) -> Exhibit:
+def exhibit(citation: Citation, words: Words) -> EvidenceItem:
     """What an answer cites."""
-    return Exhibit(citation=citation, caption=caption(citation, words))
+    return EvidenceItem(citation=citation, caption=caption(citation, words))
 
 
 def caption(citation: Citation, words: Words) -> str:
     """What stands under a thumbnail: "[1] dog - beach.jpg", or "[2] "Total due" - bill.pdf, page 2"."""
     what = _what(citation.region, words)
-    return f"[{citation.number}] {what + ' - ' if what else ''}{named(citation.region, words)}"
+    return f"[{citation.number}] {what + ' - ' if what else ''}{name_region(citation.region, words)}"
 
 
-def named(region: Region, words: Words) -> str:
+def name_region(region: Region, words: Words) -> str:
     """The file, and where in it: "bill.pdf, page 2", of code as editors write it: "app.py:3-9"."""
     if region.kind == "code" and region.lines[0]:
         return at_lines(region.source.name, region.lines)
@@ -55,7 +55,7 @@ def is_drawn(region: Region) -> bool:
     return region.kind not in WRITTEN or region.page > 0 or region.source.kind == "photo"
 
 
-def evidence(each: Exhibit, words: Words) -> str:
+def evidence(each: EvidenceItem, words: Words) -> str:
     """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 and 1 are no scores."""
     region = each.citation.region
     score = words.score.format(score=each.citation.score) if 0 < abs(each.citation.score) < 1 else ""
@@ -69,7 +69,7 @@ def sure(label: Label) -> str:
     return f"{label.name} {label.score:.0%}".replace("%", " %")
 
 
-def details(each: Exhibit, words: Words, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
+def details(each: EvidenceItem, words: Words, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
     """HTML: what is written there, what should be known of the file, and which others are much like it.
 
     `marked` makes the text HTML: it may mark words that were looked for. `listed`: what is shown in its place.

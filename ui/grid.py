@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from html import escape
 
-from ui.exhibits import Exhibit, named, sure
+from ui.exhibits import EvidenceItem, name_region, sure
 from ui.html import button, copier
 from ui.marks import Mark
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.results import SORTED, Results
 from ui.tiles import Tile, bar, tile
 from ui.words import Words
 
 
-def grid(results: Results, pictures: Pictures, words: Words) -> str:
+def grid(results: Results, pictures: PagePictures, words: Words) -> str:
     """All that is shown, paler if it is only the nearest; then more of it, or the end; then the bar."""
-    shown = results.shown
+    shown = results.visible
     if not shown:
         return ""
     items = "".join(_item(n, each, pictures, words) for n, each in enumerate(shown))
@@ -34,13 +34,13 @@ def idle(words: Words, *, empty: bool) -> str:
     return f'<div class="offers">{offers}</div>'
 
 
-def picked(exhibits: Sequence[Exhibit], what: object) -> list[Exhibit]:
+def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[EvidenceItem]:
     """Those whose numbers the browser sent, "3,1,8", in the grid's order; what is no number of theirs is left out."""
     numbers = set(str(what).split(","))
     return [each for each in exhibits if str(each.citation.number) in numbers]
 
 
-def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Words) -> str:
     region, number = each.citation.region, each.citation.number
     title, *reasons = each.caption.splitlines()
     label = sure(region.labels[0]) if region.labels else ""
@@ -49,7 +49,7 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
         number=number,
         region=region,
         name=title,
-        caption=named(region, words),
+        caption=name_region(region, words),
         why=" · ".join(filter(None, (label, *reasons))),
         marks=(Mark(number=number, box_px=region.box_px),),
     )

@@ -30,7 +30,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class SecurityHeaders:
     """ASGI middleware that adds the headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,9 +39,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; add the headers when a response starts."""
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self.app(scope, receive, guarded)
+        await self.app(scope, receive, send_with_headers)

@@ -7,7 +7,7 @@ from deepseek_mm import Caller, Health, Services
 from ui import edges
 from ui.html import hint, notice
 from ui.words import Words
-from ui.work import in_bytes, said
+from ui.work import in_bytes, mark_english
 
 LEAST_RECALL = 0.99  # below it a search misses one of a hundred
 
@@ -27,7 +27,7 @@ def health(told: Health, words: Words) -> str:
     sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
     listed = [f"{each.path}: {each.detail}" for each in told.problems]
     listed += [each.reason if each.item in each.reason else f"{each.item}: {each.reason}" for each in told.failed]
-    more = "".join(f"<li>{said(each)}</li>" for each in listed)
+    more = "".join(f"<li>{mark_english(each)}</li>" for each in listed)
     below = f"<details><summary>{escape(words.health_listed)}</summary><ul>{more}</ul></details>" if more else ""
     return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
 

@@ -24,7 +24,7 @@ Make = Callable[[Query, Region], Image.Image]  # the heat of a photo for a searc
 HEADERS = {"Cache-Control": "private, max-age=3600"}
 
 
-class Heats:
+class HeatMaps:
     """Remembers what addresses stand for, and draws it."""
 
     def __init__(self, make: Make) -> None:
@@ -60,11 +60,11 @@ class Heats:
         return Route(PATH + "/{token}", answer)
 
 
-def heats_of(assistant: Assistant) -> Heats:
+def make_heat_maps(assistant: Assistant) -> HeatMaps:
     """Over the photos of a library."""
 
     def make(query: Query, region: Region) -> Image.Image:
         image = assistant.picture(region.source, region.page)
         return heat_map(assistant.retriever.search, query, image).drawn(image.size)
 
-    return Heats(make)
+    return HeatMaps(make)

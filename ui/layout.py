@@ -10,7 +10,7 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
-from ui.ask import QUIET, AskTab, Visit
+from ui.ask import QUIET, AskTab, PageFields
 from ui.ask_handlers import AskHandlers
 from ui.code import CodeTab
 from ui.gateway.blocks import GuardedBlocks
@@ -19,19 +19,19 @@ from ui.gateway.visitor import caller_of
 from ui.history import HistoryTab
 from ui.html import choices, notice
 from ui.learning import LearningTab
-from ui.lessons import Lessons
+from ui.lessons import LearningHandlers
 from ui.library import LibraryTab
 from ui.lines import Opened
-from ui.passing import Passing
-from ui.pictures import Pictures
+from ui.passing import TabNavigation
+from ui.pictures import PagePictures
 from ui.piece import piece
-from ui.remembering import Remembering
+from ui.remembering import HistoryHandlers
 from ui.saved import SavedPart
 from ui.search import SearchTab
-from ui.searching import Searching
-from ui.setting import Setting
+from ui.searching import SearchHandlers
+from ui.setting import SettingsHandlers
 from ui.settings import SettingsTab
-from ui.shelving import Shelving
+from ui.shelving import LibraryHandlers
 from ui.viewer import Viewer
 from ui.words import Words, WordsOfCode
 from ui.work import holding
@@ -40,20 +40,20 @@ AROUND = 1_000  # lines before and behind those that are cited
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class PageContext:
     """What a page is built from, in whichever language."""
 
     assistant: Assistant
-    pictures: Pictures
+    pictures: PagePictures
     services: Services
 
 
-def build_ui(means: Means, words: Words) -> GuardedBlocks:
+def build_ui(means: PageContext, words: Words) -> GuardedBlocks:
     """The whole page in one language."""
     assistant, pictures = means.assistant, means.pictures
     asks = partial(AskHandlers, assistant=assistant, services=means.services)
     asking = asks(words=words)
-    shelving = Shelving(services=means.services, words=words)
+    shelving = LibraryHandlers(services=means.services, words=words)
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
@@ -68,16 +68,16 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
                     asks(words=WordsOfCode(words.language), about="code"), pictures, viewer, code_visit
                 )
             with gr.Tab(words.search, id="search") as search_tab:
-                search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
+                search = SearchTab.place(SearchHandlers(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
-                remembering = Remembering(services=means.services, asking=asking, words=words)
+                remembering = HistoryHandlers(services=means.services, ask_handlers=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.learning, id="learning") as learning_tab:
-                learning = LearningTab.place(Lessons(services=means.services, words=words))
+                learning = LearningTab.place(LearningHandlers(services=means.services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(Setting(services=means.services, words=words), shelving)
+                settings = SettingsTab.place(SettingsHandlers(services=means.services, words=words), shelving)
         ask.join()
         code.join(code_tab)
         search.offer(search_tab)
@@ -87,7 +87,7 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(counter(assistant, words), None, top, **QUIET)
-        passing = Passing(
+        passing = TabNavigation(
             assistant=assistant, services=means.services, tabs=tabs, ask=ask, code=code, search=search,
             library=library, viewer=viewer,
         )  # fmt: skip
@@ -96,38 +96,38 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
     return page
 
 
-def visits(words: Words) -> tuple[Visit, Visit]:
+def visits(words: Words) -> tuple[PageFields, PageFields]:
     """The hidden fields, for questions about photos and about code: one browser, one page, two conversations."""
     kept, page, at, code_at = (
         gr.Textbox(visible="hidden", label=label) for label in (words.browser, words.this_page, words.at, words.at)
     )
-    return Visit(kept=kept, page=page, at=at), Visit(kept=kept, page=page, at=code_at)
+    return PageFields(kept=kept, page=page, at=at), PageFields(kept=kept, page=page, at=code_at)
 
 
 def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library: LibraryTab) -> None:
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
-    words = library.rules.ruling.words
+    words = library.rules.handlers.words
 
     @needs_right("page")
     def pass_on(*sent: Any) -> tuple[Any, ...]:
         return sent
 
     @needs_right("page")
-    def known(request: gr.Request, secret: object) -> tuple[Any, ...]:
+    def identify(request: gr.Request, secret: object) -> tuple[Any, ...]:
         caller = caller_of(request)
         session = edges.session_of(secret) or edges.new_session()
         if "ask" not in caller.rights:
             return session, head_for(words, caller, ""), gr.skip(), gr.skip()
         state = head_for(words, caller, status(assistant, words), notices=assistant.notices)
-        return session, state, library.wake(caller), library.rules.ruling.text(caller)
+        return session, state, library.wake(caller), library.rules.handlers.text(caller)
 
-    kept = asks[0].visit.kept
-    who = [kept, asks[0].visit.page, *(ask.visit.at for ask in asks)]
+    kept = asks[0].fields.kept
+    who = [kept, asks[0].fields.page, *(ask.fields.at for ask in asks)]
     shown = page.load(pass_on, who, who, js="() => arrive()", **QUIET).then(
-        known, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
+        identify, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
     )
     for ask in asks:
-        shown.then(restorer(ask), [kept, ask.visit.at], ask.parts, **QUIET)
+        shown.then(restorer(ask), [kept, ask.fields.at], ask.parts, **QUIET)
 
 
 def counter(assistant: Assistant, words: Words) -> Callable[[gr.Request], str]:
@@ -146,7 +146,7 @@ def restorer(ask: AskTab) -> Callable[..., Iterator[dict[Any, Any]]]:
     @needs_right("ask")
     def restore(request: gr.Request, secret: object, at: str) -> Iterator[dict[Any, Any]]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
-        for view in ask.asking.restore(caller_of(request), at, secret):
+        for view in ask.handlers.restore(caller_of(request), at, secret):
             yield ask.render(view)
 
     return restore

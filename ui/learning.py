@@ -14,9 +14,9 @@ from ui.ask import QUIET
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import heading, hint, notice
-from ui.lessons import Lessons
+from ui.lessons import LearningHandlers
 from ui.piece import piece
-from ui.shelving import Said
+from ui.shelving import ActionResult
 
 LOOK_S = 1.0  # between two looks while something is learned
 Updates = dict[Any, Any]
@@ -26,7 +26,7 @@ Updates = dict[Any, Any]
 class LearningTab:
     """Where things are in the tab."""
 
-    lessons: Lessons
+    handlers: LearningHandlers
     said: gr.HTML
     state: gr.HTML
     learn: gr.Button
@@ -36,7 +36,7 @@ class LearningTab:
     timer: gr.Timer
 
     @classmethod
-    def place(cls, lessons: Lessons) -> "LearningTab":
+    def place(cls, lessons: LearningHandlers) -> "LearningTab":
         """Put the tab on the page that is being built."""
         words = lessons.words
         piece(heading(words.learn_title) + hint(words.learn_hint), listens="")
@@ -58,7 +58,7 @@ class LearningTab:
         self.timer.tick(self._show, None, outputs, **QUIET)
         self.learn.click(self._learn, None, outputs, **QUIET)
         self.back.click(self._back, None, outputs, **QUIET)
-        self.versions.click(self._pressed, self.insisted, outputs, **QUIET)
+        self.versions.click(self._press, self.insisted, outputs, **QUIET)
 
     @needs_right("settings")
     def _show(self, request: gr.Request) -> Updates:
@@ -66,28 +66,28 @@ class LearningTab:
 
     def show(self, caller: Caller) -> Updates:
         """Updates for a tab that shows everything as it stands."""
-        look = self.lessons.look(caller)
+        look = self.handlers.look(caller)
         return {self.state: look.state, self.versions: look.versions, self.timer: gr.Timer(active=look.running)}
 
     @needs_right("settings")
     def _learn(self, request: gr.Request) -> Updates:
         caller = caller_of(request)
-        return self._told(caller, self.lessons.learn(caller))
+        return self._report(caller, self.handlers.learn(caller))
 
     @needs_right("settings")
     def _back(self, request: gr.Request) -> Updates:
         caller = caller_of(request)
-        return self._told(caller, self.lessons.back(caller))
+        return self._report(caller, self.handlers.back(caller))
 
     @needs_right("settings")
-    def _pressed(self, request: gr.Request, insisted: int, event: gr.EventData) -> Updates:
+    def _press(self, request: gr.Request, insisted: int, event: gr.EventData) -> Updates:
         """A version's button; both words come from the browser, and may be anything."""
         if str(getattr(event, "act", "")) != "accept":
             return {self.said: gr.skip()}
         caller = caller_of(request)
-        said, refused = self.lessons.accept(caller, str(getattr(event, "what", "")), insisted)
-        return {**self._told(caller, said), self.insisted: refused}
+        said, refused = self.handlers.accept(caller, str(getattr(event, "what", "")), insisted)
+        return {**self._report(caller, said), self.insisted: refused}
 
-    def _told(self, caller: Caller, said: Said) -> Updates:
+    def _report(self, caller: Caller, said: ActionResult) -> Updates:
         html = notice(said.text) if said.wrong else hint(said.text)
         return {**self.show(caller), self.said: gr.HTML(html, visible=True)}

@@ -7,14 +7,14 @@ from html import escape
 from deepseek_mm import Caller, Score, Services, Version
 from ui import edges
 from ui.html import button, hint, notice
-from ui.shelving import Said
-from ui.words import Words, counted
+from ui.shelving import ActionResult
+from ui.words import Words, count_noun
 
 BUSY = ("waiting", "running")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class LearningView:
     """The tab as it stands."""
 
     state: str
@@ -23,32 +23,32 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lessons:
+class LearningHandlers:
     """Learns, accepts and goes back."""
 
     services: Services
     words: Words
 
-    def look(self, caller: Caller) -> Look:
+    def look(self, caller: Caller) -> LearningView:
         """What is new, what answers, what the last training came to, and all versions."""
         words = self.words
         try:
             last = self.services.learning.find_job(caller)
             state = self.services.learning.describe_state(caller)
             running = last is not None and last.state in BUSY
-            lines = [words.learn_answers.format(told=self._told(state.answering if not state.trouble else 0))]
-            lines.append(counted(words.learn_waiting, sum(state.waiting.values())))
+            lines = [words.learn_answers.format(told=self._name_version(state.answering if not state.trouble else 0))]
+            lines.append(count_noun(words.learn_waiting, sum(state.waiting.values())))
             shown = "".join(map(hint, lines)) + notice(state.trouble)
             if running:
                 shown += hint(words.learn_running)
             elif last and last.state == "failed":
                 shown += notice(last.message)
             versions = "".join(self._version(each, now=each.number == state.answering) for each in state.versions)
-            return Look(state=shown, versions=versions or hint(words.learn_none), running=running)
+            return LearningView(state=shown, versions=versions or hint(words.learn_none), running=running)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return Look(state=notice(edges.sentence(error, words)), versions="")
+            return LearningView(state=notice(edges.sentence(error, words)), versions="")
 
-    def learn(self, caller: Caller) -> Said:
+    def learn(self, caller: Caller) -> ActionResult:
         """Begin to learn from what is new."""
 
         def begin() -> str:
@@ -57,41 +57,41 @@ class Lessons:
 
         return self._say(begin)
 
-    def back(self, caller: Caller) -> Said:
+    def back(self, caller: Caller) -> ActionResult:
         """Answer with what answered before."""
 
         def go_back() -> str:
-            return self.words.learn_gone_back.format(told=self._told(self.services.learning.go_back(caller)))
+            return self.words.learn_gone_back.format(told=self._name_version(self.services.learning.go_back(caller)))
 
         return self._say(go_back)
 
-    def accept(self, caller: Caller, what: str, insisted: int) -> tuple[Said, int]:
+    def accept(self, caller: Caller, what: str, insisted: int) -> tuple[ActionResult, int]:
         """Answer with a version; one that should not be taken needs a second press. And the number that was refused."""
         words, number = self.words, edges.number(what)
         try:
             version = self.services.learning.find_version(caller, number)
             if version.objections and insisted != number:
                 why = "; ".join(version.objections)
-                return Said(text=words.learn_insist_why.format(number=number, why=why), wrong=True), number
+                return ActionResult(text=words.learn_insist_why.format(number=number, why=why), wrong=True), number
             self.services.learning.accept(caller, number, force=insisted == number)
         except Exception as error:  # noqa: BLE001 - as above
-            return Said(text=edges.sentence(error, words), wrong=True), 0
-        return Said(text=words.learn_accepted.format(number=number)), 0
+            return ActionResult(text=edges.sentence(error, words), wrong=True), 0
+        return ActionResult(text=words.learn_accepted.format(number=number)), 0
 
-    def _say(self, act: Callable[[], str]) -> Said:
+    def _say(self, act: Callable[[], str]) -> ActionResult:
         try:
-            return Said(text=act())
+            return ActionResult(text=act())
         except Exception as error:  # noqa: BLE001 - as above
-            return Said(text=edges.sentence(error, self.words), wrong=True)
+            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
 
-    def _told(self, number: int) -> str:
+    def _name_version(self, number: int) -> str:
         return self.words.learn_version.format(number=number) if number else self.words.learn_shipped
 
     def _version(self, version: Version, *, now: bool) -> str:
         """One version: what it changed, what speaks against it, and its button unless it answers `now`."""
         words = self.words
         title = words.learn_made.format(number=version.number, made=version.made_at[:16].replace("T", " "))
-        base = words.learn_on.format(base=self._told(version.base))
+        base = words.learn_on.format(base=self._name_version(version.base))
         against = "".join(f"<li>{escape(each)}</li>" for each in version.objections)
         against = f'<div class="notice"><p>{escape(words.learn_against)}</p><ul>{against}</ul></div>' if against else ""
         text = words.learn_insist if version.objections else words.learn_accept
@@ -102,7 +102,7 @@ class Lessons:
         )
         return (
             f'<section class="lesson" aria-label="{escape(title)}"><header><h3>{escape(title)}</h3>{act}</header>'
-            f"{hint(base)}{against}{self._table(version)}{self._changed(version)}{hint(words.learn_no_index)}</section>"
+            f"{hint(base)}{against}{self._table(version)}{self._list_changes(version)}{hint(words.learn_no_index)}</section>"
         )
 
     def _table(self, version: Version) -> str:
@@ -119,7 +119,7 @@ class Lessons:
         numbers = "".join(f"<td>{number}</td>" for number in (score.count, score.before, score.after))
         return f'<th scope="row">{escape(name)}</th>{numbers}{change}'
 
-    def _changed(self, version: Version) -> str:
+    def _list_changes(self, version: Version) -> str:
         """Questions whose answers are others now."""
         rows = "".join(
             f"<li>{escape(photo)}: {escape(question)} {escape(old)} &rarr; <b>{escape(new)}</b></li>"

@@ -5,7 +5,7 @@ from html import escape
 
 from deepseek_mm import Listing
 from index import Region
-from ui.colours import coloured
+from ui.colours import highlight_code
 from ui.html import hint
 from ui.words import Words
 
@@ -24,7 +24,7 @@ def listing(region: Region, opened: Listing, words: Words) -> str:
     shown = [line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} ..." for line in opened.lines]
     rows = "".join(
         f'<span class="line{" hit" if first <= n <= last else ""}" data-n="{n}">{line}\n</span>'
-        for n, line in enumerate(coloured("\n".join(shown), region.source.format), start=opened.first)
+        for n, line in enumerate(highlight_code("\n".join(shown), region.source.format), start=opened.first)
     )
     end = opened.first + len(shown) - 1
     said = {"changed": words.code_changed, "gone": words.code_gone}.get(opened.state, "")

@@ -12,7 +12,7 @@ from deepseek_mm import Assistant, Citation, SearchFilter
 from index import LIBRARY, Region, Source
 from index.region import Order
 from ui import edges, work
-from ui.exhibits import Exhibit
+from ui.exhibits import EvidenceItem
 from ui.words import Words
 
 PAGE = 48  # files that are shown at first, and each time more
@@ -22,7 +22,7 @@ KIND_OF_CARD = {"photo": "whole", "document": "text", "code": "code"}  # of a fi
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class LibraryListing:
     """The files that are shown, and what is needed to show others."""
 
     filters: SearchFilter = SearchFilter()
@@ -52,38 +52,38 @@ class Listing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lister:
+class LibraryLister:
     """Makes lists. Every error becomes a sentence in place of the list."""
 
     assistant: Assistant
     words: Words
 
-    def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> Listing:
+    def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> LibraryListing:
         """The first page of what the filters allows."""
         chosen: Order = next((each for each in ORDERS if each == order), "added")
-        return self._filled(Listing(filters=filters, order=chosen, start=start), PAGE)
+        return self._fill(LibraryListing(filters=filters, order=chosen, start=start), PAGE)
 
-    def more(self, before: Listing, num: object) -> Listing:
+    def more(self, before: LibraryListing, num: object) -> LibraryListing:
         """The next page below; nothing, if not `num` are shown any more, for then the browser has asked twice."""
         if not before.is_growing or str(num) != str(len(before.regions)):
             return before
-        return self._filled(before, len(before.regions) + PAGE)
+        return self._fill(before, len(before.regions) + PAGE)
 
-    def turn(self, before: Listing, way: int) -> Listing:
+    def turn(self, before: LibraryListing, way: int) -> LibraryListing:
         """What comes after the list, or before it."""
         start = before.start + way * MOST
         return self.first(before.filters, before.order, start=start) if 0 <= start < before.total else before
 
-    def renew(self, before: Listing) -> Listing:
+    def renew(self, before: LibraryListing) -> LibraryListing:
         """The same list as it stands now: what was chosen in it stays so."""
-        return self._filled(before, max(PAGE, len(before.regions)))
+        return self._fill(before, max(PAGE, len(before.regions)))
 
     def paths(self, regions: Sequence[Region]) -> list[str]:
         """Every path of these files: one may lie at several."""
         places = self.assistant.store.places_of([region.source.id for region in regions])
         return [path for paths in places.values() for path in paths]
 
-    def _filled(self, listing: Listing, num: int) -> Listing:
+    def _fill(self, listing: LibraryListing, num: int) -> LibraryListing:
         store = self.assistant.store
         try:
             counts = store.counts()  # before the list is read: a list may be newer than it says, never older
@@ -108,14 +108,15 @@ def bare(source: Source) -> Region:
     return Region(source=source, kind=KIND_OF_CARD.get(source.kind, "whole"), box_px=(0, 0, *sides))
 
 
-def picked(regions: Sequence[Region], what: object) -> list[Region]:
+def select_regions(regions: Sequence[Region], what: object) -> list[Region]:
     """Those files whose numbers the browser sent, "31,12", in the list's order; other numbers are left out."""
     numbers = set(str(what).split(","))
     return [region for region in regions if str(region.source.id) in numbers]
 
 
-def exhibits(regions: Sequence[Region]) -> tuple[Exhibit, ...]:
+def exhibits(regions: Sequence[Region]) -> tuple[EvidenceItem, ...]:
     """The same for the large view, under the files' names; without numbers, for nothing is cited."""
     return tuple(
-        Exhibit(citation=Citation(number=0, region=region, score=0.0), caption=region.source.name) for region in regions
+        EvidenceItem(citation=Citation(number=0, region=region, score=0.0), caption=region.source.name)
+        for region in regions
     )

@@ -19,7 +19,7 @@ COUNT_S = 5.0  # between two counts of what is in the library, while something r
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class LibraryCounts:
     """What takes a while to count."""
 
     facts: str = ""  # HTML
@@ -29,7 +29,7 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class LibraryState:
     """What the tab shows of the library, as HTML."""
 
     running: str = ""
@@ -38,7 +38,7 @@ class Look:
     watched: str = ""
     taken: str = ""
     backups: str = ""
-    counted: Counted = Counted()
+    counted: LibraryCounts = LibraryCounts()
     far: str = ""  # how far the work at hand is, for the top of the page
     busy: bool = False  # something runs or waits: look again soon
 
@@ -53,10 +53,10 @@ class Look:
         return " · ".join(filter(None, (self.counted.holding, self.far)))
 
 
-NOTHING = Look()
+NOTHING = LibraryState()
 
 
-def look(services: Services, caller: Caller, words: Words, seen: Look = NOTHING) -> Look:
+def look(services: Services, caller: Caller, words: Words, seen: LibraryState = NOTHING) -> LibraryState:
     """Everything as it stands now, but for what is counted: while something runs, that is done now and then only.
 
     What only callers see who may change the library is left out for others. IndexProblem or LibraryError if it cannot
@@ -73,12 +73,12 @@ def look(services: Services, caller: Caller, words: Words, seen: Look = NOTHING)
     folders = [str(job.payload["folder"]) for job in watching]
     soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
     counted = seen.counted if soon else count(library.assistant, words, folders)
-    return Look(
-        running=work.running([*at_work, *(job for job in now if job.state == "waiting")], words),
+    return LibraryState(
+        running=work.render_running([*at_work, *(job for job in now if job.state == "waiting")], words),
         news=work.news(shown[:1], words),
-        ended=work.ended(shown, failed, words),
-        watched=work.watched([_watched(job, counted, over) for job in watching], words),
-        taken=work.taken(library.list_taken(caller) if changes else (), words),
+        ended=work.render_ended(shown, failed, words),
+        watched=work.render_watched([_watched_folder(job, counted, over) for job in watching], words),
+        taken=work.render_taken(library.list_taken(caller) if changes else (), words),
         backups=work.backups(library.list_backups(caller)[:MOST_BACKUPS] if changes else (), words),
         counted=counted,
         far=words.head_work.format(far=work.far(at_work[0], words)) if at_work else "",
@@ -86,11 +86,11 @@ def look(services: Services, caller: Caller, words: Words, seen: Look = NOTHING)
     )
 
 
-def count(assistant: Assistant, words: Words, folders: Sequence[str]) -> Counted:
+def count(assistant: Assistant, words: Words, folders: Sequence[str]) -> LibraryCounts:
     """How much there is, and how much of it below these folders."""
     store, data = assistant.store, assistant.config.data
     kinds, whole = store.kinds(), store.counts()
-    facts = work.Facts(
+    facts = work.LibraryFacts(
         photos=kinds.get("photo", 0),
         documents=kinds.get("document", 0),
         code=kinds.get("code", 0),
@@ -98,7 +98,7 @@ def count(assistant: Assistant, words: Words, folders: Sequence[str]) -> Counted
         size_bytes=size_of(data),
         place=str(data.absolute()),
     )
-    return Counted(
+    return LibraryCounts(
         facts=work.facts(facts, words),
         holding=work.holding(whole.sources, whole.regions, words),
         below=tuple((folder, sum(store.kinds(where=Filter(folder=folder)).values())) for folder in folders),
@@ -106,11 +106,11 @@ def count(assistant: Assistant, words: Words, folders: Sequence[str]) -> Counted
     )
 
 
-def _watched(job: Job, counted: Counted, over: Sequence[Job]) -> work.Watched:
+def _watched_folder(job: Job, counted: LibraryCounts, over: Sequence[Job]) -> work.WatchedFolder:
     """A folder with what is known of it; its last change is the end of the last work on nothing but things in it."""
     folder = str(job.payload["folder"])
     ends = [each.ended_at for each in over if each.kind == "index" and _lies_in(each, folder) and each.ended_at]
-    return work.Watched(
+    return work.WatchedFolder(
         folder=folder, how=job.message, num_files=dict(counted.below).get(folder), last_at=max(ends, default=None)
     )
 

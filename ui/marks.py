@@ -11,8 +11,8 @@ from textwrap import dedent
 from deepseek_mm import Citation
 from index import Box, Region
 from ui.draw import LARGE_PX, THUMB_PX, ink
-from ui.exhibits import is_drawn, named
-from ui.pictures import TINY_PX, Pictures, shares
+from ui.exhibits import is_drawn, name_region
+from ui.pictures import TINY_PX, PagePictures, shares
 from ui.words import Words
 
 AROUND = 0.35  # of a box's size, kept around it where only the part of the photo is shown
@@ -30,7 +30,7 @@ class Mark:
 
 
 def shot(
-    pictures: Pictures, region: Region, marks: Sequence[Mark], words: Words, *, large: bool = False, over: str = ""
+    pictures: PagePictures, region: Region, marks: Sequence[Mark], words: Words, *, large: bool = False, over: str = ""
 ) -> str:
     """The photo or page with its boxes, and HTML `over` it; or a card with the text, where there is no picture."""
     if not is_drawn(region):
@@ -38,7 +38,7 @@ def shot(
     size = sides_of(pictures, region)
     address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
-    name = escape(", ".join(filter(None, (region.label, named(region, words)))))
+    name = escape(", ".join(filter(None, (region.label, name_region(region, words)))))
     boxes = "".join(box(mark, size) for mark in marks)
     lazy, room = ("", room_of(size)) if large else (' loading="lazy"', "")
     photo = f'<img src="{address}" alt="{name}"{sides}{lazy} decoding="async">'
@@ -53,7 +53,7 @@ def room_of(size: tuple[int, int]) -> str:
     return f' style="--wide:{max(1, round(size[0] * scale))};--high:{max(1, round(size[1] * scale))}"'
 
 
-def sides_of(pictures: Pictures, region: Region) -> tuple[int, int]:
+def sides_of(pictures: PagePictures, region: Region) -> tuple[int, int]:
     """Width and height of the photo or page; one that is a region of its own is not opened for that."""
     left, top, *sides = region.box_px
     if region.kind in ("whole", "page") and (left, top) == (0, 0) and all(sides):
@@ -75,7 +75,7 @@ def box(mark: Mark, size: tuple[int, int]) -> str:
     )
 
 
-def crop(pictures: Pictures, citation: Citation) -> str:
+def crop(pictures: PagePictures, citation: Citation) -> str:
     """A tiny picture of the region and a little around it, for the text of an answer; a sign where there is none."""
     region = citation.region
     if not is_drawn(region):

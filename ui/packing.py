@@ -5,12 +5,12 @@ from pathlib import Path
 
 from deepseek_mm import Packed, pack_chosen
 from ui.edges import BadPath
-from ui.exhibits import Exhibit
+from ui.exhibits import EvidenceItem
 from ui.pictures import Picture
 from ui.words import Words
 
 
-def pack(chosen: Sequence[Exhibit], folder: Path, *, picture: Picture, words: Words) -> Iterator[Packed]:
+def pack(chosen: Sequence[EvidenceItem], folder: Path, *, picture: Picture, words: Words) -> Iterator[Packed]:
     """Write them into a new file below `folder`, one after the other. BadPath if the disk does not take it."""
     try:
         cited = [each.citation for each in chosen]

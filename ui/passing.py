@@ -12,29 +12,29 @@ import gradio as gr
 from deepseek_mm import Assistant, Caller, Corrected, Services, cut
 from index import Box, Region
 from ui import edges
-from ui.ask import QUIET, AskTab, Visit
+from ui.ask import QUIET, AskTab, PageFields
 from ui.ask_handlers import View
-from ui.exhibits import Exhibit
+from ui.exhibits import EvidenceItem
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.library import LibraryTab
 from ui.lines import is_listed
 from ui.results import Results
 from ui.search import ALL_OF_THEM, SearchTab
-from ui.searching import Newest
+from ui.searching import SearchSequence
 from ui.settings import SettingsTab
 from ui.steering import Updates
 from ui.taking import entry_about, question_about
 from ui.talk import Talk
-from ui.viewer import Viewed, Viewer
-from ui.whole_news import told_once
+from ui.viewer import Viewer, ViewerState
+from ui.whole_news import end_unchanged
 from ui.words import Words
 
 LEAST_PX = 2  # sides of a box that was drawn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passing:
+class TabNavigation:
     """The tabs, and the dialog above them."""
 
     assistant: Assistant
@@ -46,11 +46,11 @@ class Passing:
     library: LibraryTab
     viewer: Viewer
 
-    def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
+    def join(self, visit: PageFields, emptied: Any, settings: SettingsTab) -> None:
         """Connect the dialog, and the event after which the library may be empty."""
         outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
         inputs = [self.search.sent_ms, self.viewer.viewed, self.ask.talk, visit.kept, self.search.newest]
-        self.viewer.html.click(self._pressed, inputs, outputs, **ALL_OF_THEM)
+        self.viewer.html.click(self._press, inputs, outputs, **ALL_OF_THEM)
         for tab in (self.search, self.library):
             tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
         parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
@@ -66,33 +66,33 @@ class Passing:
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
 
     @needs_right("ask", {"describe": "library"})
-    def _pressed(self, request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[Updates]:
+    def _press(self, request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[Updates]:
         """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
         sent, viewed, talk, kept, newest = held
         caller, act, each, search = caller_of(request), getattr(event, "act", ""), viewed.at, self.search
         if each is not None and act == "like":
             yield self._to_search(caller)
-            yield from search.run(newest, lambda: search.searching.like(each), sent)
+            yield from search.run(newest, lambda: search.handlers.like(each), sent)
         elif each is not None and act == "part":
             yield from self._part(caller, viewed, each, newest, sent, event)
         else:
-            yield from told_once([self._answer(caller, viewed, talk, kept, event)], self.viewer.html)
+            yield from end_unchanged([self._answer(caller, viewed, talk, kept, event)], self.viewer.html)
 
     def _to_search(self, caller: Caller) -> Updates:
         """Updates that close the dialog and open the Search tab."""
-        return {**self.viewer.show(caller, Viewed()), self.tabs: gr.Tabs(selected="search")}
+        return {**self.viewer.show(caller, ViewerState()), self.tabs: gr.Tabs(selected="search")}
 
-    def _answer(self, caller: Caller, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> Updates:
+    def _answer(self, caller: Caller, viewed: ViewerState, talk: Talk, kept: object, event: gr.EventData) -> Updates:
         """What a button does that searches nothing."""
         act, each = getattr(event, "act", ""), viewed.at
         if each is None or act == "closed":
-            return {self.viewer.viewed: Viewed()}
+            return {self.viewer.viewed: ViewerState()}
         if act in ("back", "on"):
             step = 1 if act == "on" else -1
             index = (viewed.index + step) % len(viewed.exhibits)
             return self.viewer.show(caller, replace(viewed, index=index, said=""))
         if act == "ask":
-            return {**self.viewer.show(caller, Viewed()), **self.ask_about([each.citation.region], talk)}
+            return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
         if act == "right":
             said = self._correct(caller, viewed, each, kept, event)
             return self.viewer.show(caller, replace(viewed, said=said))
@@ -103,7 +103,13 @@ class Passing:
         return {self.viewer.html: gr.skip()}
 
     def _part(
-        self, caller: Caller, viewed: Viewed, each: Exhibit, newest: Newest, sent: float | None, event: gr.EventData
+        self,
+        caller: Caller,
+        viewed: ViewerState,
+        each: EvidenceItem,
+        newest: SearchSequence,
+        sent: float | None,
+        event: gr.EventData,
     ) -> Iterator[Updates]:
         """Search for what lies in the box that was drawn, or say why that cannot be."""
         source, page = each.citation.region.source, each.citation.region.page
@@ -116,9 +122,9 @@ class Passing:
             return
         before = viewed.sought or Results()
         yield self._to_search(caller)
-        yield from self.search.run(newest, lambda: self.search.searching.part(each, part, before), sent)
+        yield from self.search.run(newest, lambda: self.search.handlers.part(each, part, before), sent)
 
-    def _describe(self, caller: Caller, each: Exhibit, text: str) -> str:
+    def _describe(self, caller: Caller, each: EvidenceItem, text: str) -> str:
         """Keep somebody's own description of a photo, and say so; or say why not."""
         words = self.viewer.words
         try:
@@ -127,7 +133,9 @@ class Passing:
             return edges.sentence(error, words)
         return words.description_saved
 
-    def _correct(self, caller: Caller, viewed: Viewed, each: Exhibit, kept: object, event: gr.EventData) -> str:
+    def _correct(
+        self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: gr.EventData
+    ) -> str:
         """Keep a corrected box, and say so; or say why not."""
         words = self.viewer.words
         try:

@@ -6,15 +6,15 @@ from itertools import groupby
 
 from deepseek_mm import Conversation
 from ui.html import button, hint, notice
-from ui.remembering import KINDS, Listing, Past
-from ui.words import Words, counted
+from ui.remembering import KINDS, ConversationList, HistoryState
+from ui.words import Words, count_noun
 
 NAMES = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}  # of kinds of files: the same in every language
 PIN = "M5 1h6l-1 1v4l3 3v1H9v5l-1 1-1-1v-5H3V9l3-3V2z"
 BRANCH = "M4 3a1.5 1.5 0 1 1 1 0v4c1-1 5-.5 5.5-3a1.5 1.5 0 1 1 1 0C11 8 6 7 5 9.5V11a1.5 1.5 0 1 1-1 0z"
 
 
-def rows(listing: Listing, chosen: int, words: Words, now: datetime) -> str:
+def rows(listing: ConversationList, chosen: int, words: Words, now: datetime) -> str:
     """The list under its dates, `chosen` marked; or what to do where there is nothing to list."""
     if not listing.rows:
         return _nothing(listing, words)
@@ -27,20 +27,20 @@ def rows(listing: Listing, chosen: int, words: Words, now: datetime) -> str:
     return "".join((*parts, more, "</nav>"))
 
 
-def above(listing: Listing, past: Past, words: Words) -> str:
+def above(listing: ConversationList, past: HistoryState, words: Words) -> str:
     """What stands above the list: how many there are, what has just happened, and the way back from a deletion."""
     parts = []
     if listing.total:
-        parts.append(hint(counted(words.past_found if listing.text else words.past_total, listing.total)))
+        parts.append(hint(count_noun(words.past_found if listing.text else words.past_total, listing.total)))
     if past.said:
         parts.append(hint(past.said))
     if past.gone is not None:
-        said = words.past_deleted.format(title=named(past.gone.about, words))
+        said = words.past_deleted.format(title=title_of(past.gone.about, words))
         parts.append(f'<div class="undo">{hint(said)}{button("undo", "", words.undo)}</div>')
     return "".join((*parts, notice(past.notice or listing.notice)))
 
 
-def heading(past: Past, words: Words) -> str:
+def heading(past: HistoryState, words: Words) -> str:
     """Title of the open conversation and what can be done with it; one quiet line where none is open."""
     about = past.about
     if about is None:
@@ -67,7 +67,7 @@ def group_of(each: Conversation, now: datetime, words: Words) -> str:
     return words.past_in_month.format(month=words.past_months[day.month - 1], year=day.year)
 
 
-def named(about: Conversation, words: Words) -> str:
+def title_of(about: Conversation, words: Words) -> str:
     """Its title, or that it has none."""
     return about.title or words.past_untitled
 
@@ -78,7 +78,7 @@ def _row(each: Conversation, chosen: int, focus: int, now: datetime, words: Word
     current = ' aria-current="true"' if each.id == chosen else ""
     return (
         f'<li><button type="button" class="row" data-act="open" data-what="{each.id}"{current} '
-        f'tabindex="{0 if each.id == focus else -1}"><span class="title">{escape(named(each, words))}</span> '
+        f'tabindex="{0 if each.id == focus else -1}"><span class="title">{escape(title_of(each, words))}</span> '
         f'<span class="foot">{_facts(each, words, f"{at:%H:%M}" if near else f"{at:%Y-%m-%d}")}</span></button></li>'
     )
 
@@ -88,7 +88,7 @@ def _facts(each: Conversation, words: Words, when: str) -> str:
     pin = _sign(PIN, words.past_pinned) if each.pinned else ""
     branch = _sign(BRANCH, words.past_branch) if each.parent else ""
     time = f'<time datetime="{each.last_at.isoformat()}">{when}</time>'
-    return f"{time} - {escape(counted(words.past_questions, each.num_turns))} {pin}{branch}"
+    return f"{time} - {escape(count_noun(words.past_questions, each.num_turns))} {pin}{branch}"
 
 
 def _sign(path: str, name: str) -> str:
@@ -98,9 +98,9 @@ def _sign(path: str, name: str) -> str:
     )
 
 
-def _title(past: Past, about: Conversation, words: Words) -> str:
+def _title(past: HistoryState, about: Conversation, words: Words) -> str:
     if not past.renaming:
-        return f"<h2>{escape(named(about, words))}</h2>"
+        return f"<h2>{escape(title_of(about, words))}</h2>"
     return (
         f'<div class="naming"><input type="text" maxlength="200" value="{escape(about.title)}" '
         f'aria-label="{escape(words.past_name)}"><button type="button" class="small" data-save>{escape(words.save)}'
@@ -108,7 +108,7 @@ def _title(past: Past, about: Conversation, words: Words) -> str:
     )
 
 
-def _acts(past: Past, about: Conversation, words: Words) -> str:
+def _acts(past: HistoryState, about: Conversation, words: Words) -> str:
     resume = words.code_resume if past.talk.about == "code" else words.past_resume
     files = "".join(button(kind, "", NAMES[kind], label=f"{words.past_export} {NAMES[kind]}") for kind in KINDS)
     return (
@@ -121,7 +121,7 @@ def _acts(past: Past, about: Conversation, words: Words) -> str:
     )
 
 
-def _nothing(listing: Listing, words: Words) -> str:
+def _nothing(listing: ConversationList, words: Words) -> str:
     if listing.notice:
         return ""
     if listing.text:

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from deepseek_mm import DeepSeekMMError
 from index import Box, Source
 from ui.draw import LARGE_PX, THUMB_PX, blank, shrink
-from ui.heats import Heats
+from ui.heats import HeatMaps
 
 Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
 TINY_PX = 96  # in the text of an answer
@@ -39,7 +39,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SignedAddress:
     """What an address stands for."""
 
     path: str
@@ -49,13 +49,13 @@ class Wanted:
     part: tuple[float, float, float, float] | None  # left, top, right, bottom as shares of the sides; None is all
 
 
-class Pictures:
+class PagePictures:
     """Makes addresses, and the JPEG behind each."""
 
     def __init__(self, folder: Path, picture: Picture) -> None:
         """Copies lie in `folder`, beside the key that signs addresses; `picture` opens a source's picture."""
         self._folder, self._picture = folder, picture
-        self.heats: Heats | None = None  # heat maps to lay over them, where somebody draws some
+        self.heats: HeatMaps | None = None  # heat maps to lay over them, where somebody draws some
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)
@@ -102,7 +102,7 @@ class Pictures:
 
         return Route(PATH + "/{token}", answer)
 
-    def _make(self, wanted: Wanted, path: Path) -> Path | None:
+    def _make(self, wanted: SignedAddress, path: Path) -> Path | None:
         try:
             image = self._picture(Source(path=wanted.path, digest=wanted.digest), wanted.page)
         except (DeepSeekMMError, OSError):  # as above
@@ -114,7 +114,7 @@ class Pictures:
         os.replace(beside, path)
         return path
 
-    def _read(self, token: str) -> Wanted | None:
+    def _read(self, token: str) -> SignedAddress | None:
         body, _, signature = token.partition(".")
         try:
             text = _bytes(body).decode("utf-8", "surrogateescape")
@@ -123,7 +123,7 @@ class Pictures:
             path, digest, page, px, part = json.loads(text)
         except (ValueError, binascii.Error):
             return None
-        return Wanted(path, digest, page, px, tuple(part) if part else None)
+        return SignedAddress(path, digest, page, px, tuple(part) if part else None)
 
     def _sign(self, body: str) -> bytes:
         data = body.encode("utf-8", "surrogateescape")

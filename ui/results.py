@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deepseek_mm import Citation, Found, Match, Query
-from ui.exhibits import Exhibit, caption
+from ui.exhibits import EvidenceItem, caption
 from ui.steering import bounds_in
 from ui.words import Words
 
@@ -25,7 +25,7 @@ class Results:
     like: str = ""  # the name of what they are like, if they are
     brought: str = ""  # file of the picture that came with the search, if one did
     order: str = ""  # one of ORDERS
-    exhibits: tuple[Exhibit, ...] = ()  # all that were found until now, best first, numbered from 1
+    exhibits: tuple[EvidenceItem, ...] = ()  # all that were found until now, best first, numbered from 1
     found: Found = Found()  # by the last look
     reach: int = 0  # how many were looked for
     is_all: bool = False  # looking farther has brought nothing more
@@ -49,7 +49,7 @@ class Results:
         return self.query is not None and bool(self.query.text) and self.query.image is not None
 
     @property
-    def shown(self) -> tuple[Exhibit, ...]:
+    def visible(self) -> tuple[EvidenceItem, ...]:
         """Those in view, in their order."""
         return in_order(self.exhibits, self.order)[: self.num]
 
@@ -74,14 +74,14 @@ def new_token() -> str:
     return secrets.token_hex(4)
 
 
-def grown(before: tuple[Exhibit, ...], matches: Sequence[Match], words: Words) -> tuple[Exhibit, ...]:
+def grown(before: tuple[EvidenceItem, ...], matches: Sequence[Match], words: Words) -> tuple[EvidenceItem, ...]:
     """What was there, and after it those matches that are new; numbers go on."""
     there = {twin.source.path for each in before for twin in (each.citation.region, *each.twins)}
     fresh = [match for match in matches if match.region.source.path not in there]
     return (*before, *(exhibit(n, match, words) for n, match in enumerate(fresh, start=len(before) + 1)))
 
 
-def in_order(exhibits: Sequence[Exhibit], order: str) -> tuple[Exhibit, ...]:
+def in_order(exhibits: Sequence[EvidenceItem], order: str) -> tuple[EvidenceItem, ...]:
     """Best first as they come; or the nearest by date, or by name. What has no date comes last."""
     if not order:
         return tuple(exhibits)
@@ -93,7 +93,7 @@ def in_order(exhibits: Sequence[Exhibit], order: str) -> tuple[Exhibit, ...]:
     return (*dated, *(each for each in nearest if when(each) is None))
 
 
-def when(each: Exhibit) -> datetime | None:
+def when(each: EvidenceItem) -> datetime | None:
     """When it was taken, else when the file was last changed; None if neither is known."""
     source = each.citation.region.source
     if source.taken_at is not None or not source.modified_ns:
@@ -101,13 +101,13 @@ def when(each: Exhibit) -> datetime | None:
     return datetime.fromtimestamp(source.modified_ns / 1e9)
 
 
-def told(results: Results, words: Words) -> str:
+def describe_results(results: Results, words: Words) -> str:
     """One line above the grid: like what, how much, how sure, and whether filters are at work."""
     if results.query is None:
         return ""
     like = words.results_like.format(name=results.like) if results.like else ""
     filtered = words.results_filtered if results.is_bounded else ""
-    return _sentences(words, (like, verdict(results.found, words, _sorted(results, words)), filtered))
+    return _sentences(words, (like, verdict(results.found, words, _describe_order(results, words)), filtered))
 
 
 def verdict(found: Found, words: Words, many: str = "") -> str:
@@ -121,7 +121,7 @@ def verdict(found: Found, words: Words, many: str = "") -> str:
     return _sentences(words, (count, words.results_sure.format(sure=sure, needed=min(sure, needed))))
 
 
-def exhibit(number: int, match: Match, words: Words) -> Exhibit:
+def exhibit(number: int, match: Match, words: Words) -> EvidenceItem:
     """A match on the board: what and where it is, and under it why it is there."""
     citation = Citation(number=number, region=match.region, score=match.score)
     reasons = [words.likeness.format(score=match.score)]
@@ -129,10 +129,10 @@ def exhibit(number: int, match: Match, words: Words) -> Exhibit:
         reasons.append(words.because.format(why=", ".join(match.why)))
     if match.twins:
         reasons.append(words.twins.format(count=len(match.twins)))
-    return Exhibit(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
+    return EvidenceItem(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
 
 
-def _sorted(results: Results, words: Words) -> str:
+def _describe_order(results: Results, words: Words) -> str:
     names = {"newest": words.sort_newest, "oldest": words.sort_oldest, "name": words.sort_name}
     if results.order not in names:
         return ""

@@ -14,23 +14,23 @@ from ui.ask import QUIET
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import hint
-from ui.listing import Listing
-from ui.looking import Look
-from ui.pictures import Pictures
+from ui.listing import LibraryListing
+from ui.looking import LibraryState
+from ui.pictures import PagePictures
 from ui.piece import piece
-from ui.shelving import Said
-from ui.twins import KEEPS, Comparing, review
+from ui.shelving import ActionResult
+from ui.twins import KEEPS, DuplicateHandlers, review
 
 Updates = dict[Any, Any]
-Answer = Callable[[Caller, Said, Look, Listing], Updates]  # of the whole tab to what was said
+Answer = Callable[[Caller, ActionResult, LibraryState, LibraryListing], Updates]  # of the whole tab to what was said
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwinsPart:
     """Where things are in it."""
 
-    comparing: Comparing
-    pictures: Pictures
+    handlers: DuplicateHandlers
+    pictures: PagePictures
     fold: gr.Accordion
     keep: gr.Dropdown
     look: gr.Button
@@ -38,9 +38,9 @@ class TwinsPart:
     shown: gr.State  # which look is shown, so that a new one is shown once
 
     @classmethod
-    def place(cls, comparing: Comparing, pictures: Pictures) -> "TwinsPart":
+    def place(cls, comparing: DuplicateHandlers, pictures: PagePictures) -> "TwinsPart":
         """Put it on the page that is being built, folded."""
-        words = comparing.shelving.words
+        words = comparing.library_handlers.words
         keeps = list(zip((words.twins_largest, words.twins_oldest, words.twins_newest), KEEPS, strict=True))
         with gr.Accordion(words.twins_title, open=False, elem_classes="twins-part") as fold:
             piece(hint(words.twins_hint), listens="")
@@ -56,21 +56,26 @@ class TwinsPart:
         """Connect it; `answer` says on the tab what was said, from the components `seen` into `outputs`."""
 
         @needs_right("library")
-        def look(request: gr.Request, now: Look, listing: Listing, opened: bool) -> Updates:
+        def look(request: gr.Request, now: LibraryState, listing: LibraryListing, opened: bool) -> Updates:
             caller = caller_of(request)
-            return answer(caller, self.comparing.look(caller), now, listing)
+            return answer(caller, self.handlers.look(caller), now, listing)
 
         @needs_right("library")
-        def pressed(
-            request: gr.Request, now: Look, listing: Listing, opened: bool, keep: object, event: gr.EventData
+        def press(
+            request: gr.Request,
+            now: LibraryState,
+            listing: LibraryListing,
+            opened: bool,
+            keep: object,
+            event: gr.EventData,
         ) -> Updates:
             caller = caller_of(request)
-            said = self.comparing.act(caller, str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
+            said = self.handlers.act(caller, str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
             shown = self._review(caller, keep) if "ask" in caller.rights else {}
             return {**answer(caller, said, now, listing), **shown}
 
         self.look.click(look, seen, outputs, **QUIET)
-        self.html.click(pressed, [*seen, self.keep], [*outputs, self.html, self.shown], **QUIET)
+        self.html.click(press, [*seen, self.keep], [*outputs, self.html, self.shown], **QUIET)
         for event in (self.keep.input, self.fold.expand):
             event(self.review, self.keep, [self.html, self.shown], **QUIET)
 
@@ -78,12 +83,12 @@ class TwinsPart:
         """Show what a look found as soon as it has ended."""
 
         @needs_right("ask")
-        def renewed(request: gr.Request, shown: int, keep: object) -> Updates:
+        def update(request: gr.Request, shown: int, keep: object) -> Updates:
             caller = caller_of(request)
-            now = self.comparing.services.library.last_look(caller)
+            now = self.handlers.services.library.last_look(caller)
             return self._review(caller, keep) if shown not in (-1, now) else {self.html: gr.skip()}
 
-        timer.tick(renewed, [self.shown, self.keep], [self.html, self.shown], **QUIET)
+        timer.tick(update, [self.shown, self.keep], [self.html, self.shown], **QUIET)
 
     @needs_right("ask")
     def review(self, request: gr.Request, keep: object) -> Updates:
@@ -91,7 +96,7 @@ class TwinsPart:
         return self._review(caller_of(request), keep)
 
     def _review(self, caller: Caller, keep: object) -> Updates:
-        looked = self.comparing.services.library.last_look(caller)
-        groups = self.comparing.groups(caller, keep) if looked else []
-        html = review(groups, self.pictures, self.comparing.shelving.words, looked=bool(looked))
+        looked = self.handlers.services.library.last_look(caller)
+        groups = self.handlers.groups(caller, keep) if looked else []
+        html = review(groups, self.pictures, self.handlers.library_handlers.words, looked=bool(looked))
         return {self.html: html, self.shown: looked}

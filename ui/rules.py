@@ -14,11 +14,11 @@ from ui.exhibits import chosen
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import hint
-from ui.listing import Listing
-from ui.pictures import Pictures
+from ui.listing import LibraryListing
+from ui.pictures import PagePictures
 from ui.piece import piece
-from ui.ruled import exhibits, ruled
-from ui.ruling import Ruled, Ruling
+from ui.ruled import exhibits, render_rules
+from ui.ruling import RuleHandlers, RuleResults
 from ui.viewer import Viewer
 
 MOST_LETTERS = 50_000  # of the rules that the field takes
@@ -31,8 +31,8 @@ Updates = dict[Any, Any]
 class RulesPart:
     """Where things are in it."""
 
-    ruling: Ruling
-    pictures: Pictures
+    handlers: RuleHandlers
+    pictures: PagePictures
     viewer: Viewer
     text: gr.Textbox
     check: gr.Button
@@ -41,7 +41,7 @@ class RulesPart:
     found: gr.State
 
     @classmethod
-    def place(cls, ruling: Ruling, pictures: Pictures, viewer: Viewer) -> "RulesPart":
+    def place(cls, ruling: RuleHandlers, pictures: PagePictures, viewer: Viewer) -> "RulesPart":
         """Put it on the page that is being built, folded."""
         words = ruling.words
         with gr.Accordion(words.rules, open=False, elem_classes="rules"):
@@ -56,7 +56,7 @@ class RulesPart:
             html = piece(listens="grid", elem_classes="results ruled")
         return cls(
             ruling=ruling, pictures=pictures, viewer=viewer, text=text, check=check, stop=stop, html=html,
-            found=gr.State(Ruled()),
+            found=gr.State(RuleResults()),
         )  # fmt: skip
 
     def join(self, listing: gr.State) -> None:
@@ -65,18 +65,20 @@ class RulesPart:
             self._check, [self.text, listing], [self.html, self.found], concurrency_limit=AT_ONCE, **QUIET
         )
         self.stop.click(None, None, None, cancels=[begun], **QUIET)
-        self.html.click(self._pressed, self.found, self.viewer.parts, **QUIET)
+        self.html.click(self._press, self.found, self.viewer.parts, **QUIET)
 
     @needs_right("ask")
-    def _check(self, request: gr.Request, text: str, listing: Listing) -> Iterator[Updates]:
+    def _check(self, request: gr.Request, text: str, listing: LibraryListing) -> Iterator[Updates]:
         """Results as they come; what is typed comes from the browser, and may be anything."""
-        for found in self.ruling.check(caller_of(request), str(text or "")[:MOST_LETTERS], listing.filters.collection):
-            yield {self.html: ruled(found, self.pictures, self.ruling.words), self.found: found}
+        for found in self.handlers.check(
+            caller_of(request), str(text or "")[:MOST_LETTERS], listing.filters.collection
+        ):
+            yield {self.html: render_rules(found, self.pictures, self.handlers.words), self.found: found}
 
     @needs_right("ask")
-    def _pressed(self, request: gr.Request, found: Ruled, event: gr.EventData) -> Updates:
+    def _press(self, request: gr.Request, found: RuleResults, event: gr.EventData) -> Updates:
         """A photo was pressed: it opens with the boxes that the rule rests on."""
-        index = chosen(found.shown, getattr(event, "what", ""))
+        index = chosen(found.all_cases, getattr(event, "what", ""))
         if getattr(event, "act", "") != "open" or index is None:
             return {self.viewer.html: gr.skip()}
-        return self.viewer.open(caller_of(request), exhibits(found.shown[index], self.ruling.words), 0)
+        return self.viewer.open(caller_of(request), exhibits(found.all_cases[index], self.handlers.words), 0)

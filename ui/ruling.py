@@ -15,7 +15,7 @@ EVERY_S = 0.5  # between two views of a check that takes long
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class RuleCase:
     """A photo in which a rule holds."""
 
     photo: Region  # the whole of it
@@ -23,12 +23,12 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ruled:
+class RuleResults:
     """What the rules found, as far as the photos were looked at."""
 
     rules: tuple[Rule, ...] = ()
     counts: tuple[int, ...] = ()  # of photos in which each rule holds
-    cases: tuple[tuple[Case, ...], ...] = ()  # of each rule, the first MOST
+    cases: tuple[tuple[RuleCase, ...], ...] = ()  # of each rule, the first MOST
     collection: str = ""  # empty is the whole library
     done: int = 0
     total: int = 0
@@ -37,13 +37,13 @@ class Ruled:
     token: str = field(default_factory=lambda: secrets.token_hex(4))  # another check, another token
 
     @property
-    def shown(self) -> tuple[Case, ...]:
+    def all_cases(self) -> tuple[RuleCase, ...]:
         """Every case that can be opened, in the order of the rules."""
         return tuple(case for cases in self.cases for case in cases)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ruling:
+class RuleHandlers:
     """Checks rules. Every error becomes a sentence in place of the results."""
 
     assistant: Assistant
@@ -54,7 +54,7 @@ class Ruling:
         """The rules that were checked last; where there are none, some that hold on the bundled photos."""
         return self.services.rules.read(caller) or self.words.rules_example
 
-    def check(self, caller: Caller, text: str, collection: str) -> Iterator[Ruled]:
+    def check(self, caller: Caller, text: str, collection: str) -> Iterator[RuleResults]:
         """What was found until now, now and then, and at the end.
 
         The text is kept once it is understood, for callers who may change the library.
@@ -63,15 +63,15 @@ class Ruling:
             rules = rules_of(text.splitlines())
             if "library" in caller.rights:
                 self.services.rules.write(caller, text)
-            yield from self._checked(caller, rules, collection)
+            yield from self._check(caller, rules, collection)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            yield Ruled(trouble=edges.sentence(error, self.words), ended=True)
+            yield RuleResults(trouble=edges.sentence(error, self.words), ended=True)
 
-    def _checked(self, caller: Caller, rules: tuple[Rule, ...], collection: str) -> Iterator[Ruled]:
+    def _check(self, caller: Caller, rules: tuple[Rule, ...], collection: str) -> Iterator[RuleResults]:
         where = collection or LIBRARY
         every = self.services.rules.check(caller, rules, collection=where)
         total = self.assistant.store.counts(where=Filter(collection=where, source_kinds=("photo",))).sources
-        nothing = Ruled(rules=rules, counts=(0,) * len(rules), cases=((),) * len(rules))
+        nothing = RuleResults(rules=rules, counts=(0,) * len(rules), cases=((),) * len(rules))
         found, shown_s = replace(nothing, collection=collection, total=total), time.monotonic()
         for checked in every:
             found = grown(found, checked)
@@ -81,12 +81,12 @@ class Ruling:
         yield replace(found, ended=True)
 
 
-def grown(found: Ruled, checked: Checked) -> Ruled:
+def grown(found: RuleResults, checked: Checked) -> RuleResults:
     """With one more photo."""
     found = replace(found, done=found.done + 1)
     if not checked.held:
         return found
-    new = {held.rule: (Case(photo=checked.photo, held=held),) for held in checked.held}
+    new = {held.rule: (RuleCase(photo=checked.photo, held=held),) for held in checked.held}
     each = list(zip(found.rules, found.counts, found.cases, strict=True))
     return replace(
         found,

@@ -18,7 +18,7 @@ from ui.gateway.visitor import caller_of
 from ui.html import button
 from ui.results import Results
 from ui.search import ALL_OF_THEM, SearchTab
-from ui.searching import Newest
+from ui.searching import SearchSequence
 from ui.steering import Updates, box_of
 from ui.words import Words
 
@@ -34,8 +34,8 @@ class SavedPart:
         """Connect it; `kept` is the browser's secret, `opened` the tab that shows them."""
         tab = self.tab
         inputs = [tab.sent_ms, kept, tab.results, tab.newest]
-        outputs = [tab.saved, *tab.parts, tab.box, *tab.steering.parts]
-        tab.saved.click(self._pressed, inputs, outputs, **ALL_OF_THEM)
+        outputs = [tab.saved, *tab.parts, tab.box, *tab.controls.parts]
+        tab.saved.click(self._press, inputs, outputs, **ALL_OF_THEM)
         for event in (tab.grid.change, opened.select):  # a state's own change would hash it, with its pictures
             event(self.html, [kept, tab.results], tab.saved, **QUIET)
 
@@ -45,23 +45,23 @@ class SavedPart:
         return self._render(caller_of(request), kept, results)
 
     def _render(self, caller: Caller, kept: object, results: Results) -> str:
-        words = self.tab.searching.words
+        words = self.tab.handlers.words
         owns = edges.session_of(kept) is not None
         saved = self.services.history.list_searches(edges.owner(caller, kept, words)) if owns else []
-        return listed(saved, results, words)
+        return list_searches(saved, results, words)
 
     @needs_right("ask")
-    def _pressed(
+    def _press(
         self,
         request: gr.Request,
         sent: float | None,
         kept: object,
         results: Results,
-        newest: Newest,
+        newest: SearchSequence,
         event: gr.EventData,
     ) -> Iterator[Updates]:
         """A button; what it says comes from the browser, and may be anything."""
-        tab, words = self.tab, self.tab.searching.words
+        tab, words = self.tab, self.tab.handlers.words
         act, what, text = (str(getattr(event, name, "")) for name in ("act", "what", "text"))
         history, caller = self.services.history, caller_of(request)
         yield {tab.notice: gr.skip()}  # a generator that says nothing would empty every part
@@ -76,16 +76,16 @@ class SavedPart:
                 for each in saved:
                     yield from self._again(each, newest, sent)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            yield tab.noticed(edges.sentence(error, words))
+            yield tab.show_notice(edges.sentence(error, words))
         if act in ("save", "forget"):
             yield {tab.saved: self._render(caller, kept, results)}
 
-    def _again(self, saved: Saved, newest: Newest, sent: float | None) -> Iterator[Updates]:
+    def _again(self, saved: Saved, newest: SearchSequence, sent: float | None) -> Iterator[Updates]:
         """The box as it was, and what is found now."""
         tab = self.tab
         entry: Entry = {"text": text_of(saved), "files": []}
-        yield {tab.box: entry, **tab.steering.mirror(entry["text"])}
-        yield from tab.run(newest, lambda: tab.searching.search(entry), sent)
+        yield {tab.box: entry, **tab.controls.mirror(entry["text"])}
+        yield from tab.run(newest, lambda: tab.handlers.search(entry), sent)
 
 
 def text_of(saved: Saved) -> str:
@@ -93,7 +93,7 @@ def text_of(saved: Saved) -> str:
     return box_of(saved.text, dict(saved.filters))
 
 
-def listed(saved: list[Saved], results: Results, words: Words) -> str:
+def list_searches(saved: list[Saved], results: Results, words: Words) -> str:
     """A button for each, one that deletes it beside it, and the field where there is something to save."""
     chips = "".join(
         f'<span class="kept">{button("again", each.id, each.name)}'

@@ -18,19 +18,19 @@ from index.region import UPLOADS
 from ui import edges, grid
 from ui.ask import QUIET
 from ui.ask_handlers import Entry
-from ui.exhibits import Exhibit, exhibit
+from ui.exhibits import EvidenceItem, exhibit
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import Visitor, caller_of, visitor_of
 from ui.html import button, hint, link, notice
 from ui.packing import pack
-from ui.pictures import TINY_PX, Pictures
+from ui.pictures import TINY_PX, PagePictures
 from ui.piece import piece
-from ui.results import Results, told
-from ui.searching import Newest, Searching
-from ui.steering import TYPED, Steering, Updates, pressed, unbounded, written
+from ui.results import Results, describe_results
+from ui.searching import SearchHandlers, SearchSequence
+from ui.steering import TYPED, SearchControls, Updates, without_operators, write_operator
 from ui.talk import Talk
 from ui.viewer import Viewer
-from ui.whole_news import told_once
+from ui.whole_news import end_unchanged
 from ui.why import meter, why_of
 from ui.words import Words
 
@@ -44,11 +44,11 @@ ALL_OF_THEM: dict[str, Any] = {"js": SENT_MS, "trigger_mode": "multiple", "concu
 class SearchTab:
     """Where things are in the tab."""
 
-    searching: Searching
-    pictures: Pictures
+    handlers: SearchHandlers
+    pictures: PagePictures
     viewer: Viewer
     box: gr.MultimodalTextbox
-    steering: Steering
+    controls: SearchControls
     saved: gr.HTML  # searches that this browser saved
     notice: gr.HTML
     said: gr.HTML
@@ -62,7 +62,7 @@ class SearchTab:
     sent_ms: gr.Number  # by the browser's clock
 
     @classmethod
-    def place(cls, searching: Searching, pictures: Pictures, viewer: Viewer) -> "SearchTab":
+    def place(cls, searching: SearchHandlers, pictures: PagePictures, viewer: Viewer) -> "SearchTab":
         """Put the tab on the page that is being built."""
         words = searching.words
         box = gr.MultimodalTextbox(
@@ -73,7 +73,7 @@ class SearchTab:
             f'<p class="hint box-help">{escape(words.search_help)} <code>{escape(SEARCH_HELP)}</code></p>',
             listens="",
         )
-        steering = Steering.place(words)
+        steering = SearchControls.place(words)
         saved = piece(elem_classes="saved-part")
         weight = gr.Slider(0, 4, value=1, step=0.25, label=words.picture_counts, visible=False, elem_classes="weight")
         with gr.Row(elem_classes="above-grid", equal_height=True):
@@ -98,7 +98,7 @@ class SearchTab:
             packed=piece(listens="download", elem_classes="packed-file"),
             grid=piece(grid.idle(words, empty=False), listens="grid", elem_classes="results"),
             results=gr.State(Results()),
-            newest=gr.State(Newest()),
+            newest=gr.State(SearchSequence()),
             sent_ms=gr.Number(visible=False),
         )
         tab._join()
@@ -107,21 +107,21 @@ class SearchTab:
     def render(self, results: Results) -> Updates:
         """Results as updates of components."""
         if results.query is None:
-            return {**self._idle(), **self.noticed(results.notice), self.results: results}
+            return {**self._idle(), **self.show_notice(results.notice), self.results: results}
         return {
-            self.said: self._said(results),
+            self.said: self._describe(results),
             self.order: gr.update(value=results.order, visible=bool(results.exhibits)),
-            self.asked: self._asked(results),
+            self.asked: self._render_query(results),
             self.weight: gr.update(visible=results.weighs),
-            self.grid: grid.grid(results, self.pictures, self.searching.words),
+            self.grid: grid.grid(results, self.pictures, self.handlers.words),
             self.results: results,
-            **self.noticed(results.notice),
+            **self.show_notice(results.notice),
         }
 
     def clear(self) -> Updates:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
-        newest = Newest()
-        newest.says_empty = self.searching.is_empty()
+        newest = SearchSequence()
+        newest.says_empty = self.handlers.is_empty()
         return {**self.render(Results()), self.newest: newest}
 
     @property
@@ -135,14 +135,14 @@ class SearchTab:
         In a large library that takes a while: who searches meanwhile keeps what was found. What the page says before
         the first search is sent again only where it is no longer true.
         """
-        tab.select(self._offered, self.newest, [*self._lists, *self.parts], **QUIET)
+        tab.select(self._offer, self.newest, [*self._lists, *self.parts], **QUIET)
 
     @needs_right("ask")
-    def _offered(self, newest: Newest) -> Updates:
+    def _offer(self, newest: SearchSequence) -> Updates:
         updates: Updates = {
-            each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.searching.choices(), strict=True)
+            each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.handlers.choices(), strict=True)
         }
-        empty = self.searching.is_empty()
+        empty = self.handlers.is_empty()
         if newest.is_idle and newest.says_empty != empty:
             newest.says_empty = empty
             updates |= self._idle()
@@ -150,45 +150,47 @@ class SearchTab:
 
     @property
     def _lists(self) -> list[gr.Dropdown]:
-        return [self.steering.fields[name] for name in ("label", "type", "in")]
+        return [self.controls.fields[name] for name in ("label", "type", "in")]
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the grid. `ask_about` opens the Ask tab with the chosen ones; `also` is what else it updates."""
         inputs = [self.sent_ms, self.results, self.newest, talk]
-        outputs = [*self.parts, self.box, *self.steering.parts, self.packed, *self.viewer.parts, *also]
+        outputs = [*self.parts, self.box, *self.controls.parts, self.packed, *self.viewer.parts, *also]
 
         @needs_right("ask")
-        def pressed(
+        def press(
             request: gr.Request,
             sent: float | None,
             results: Results,
-            newest: Newest,
+            newest: SearchSequence,
             talk: Talk,
             event: gr.EventData,
         ) -> Iterator[Updates]:
             act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
             if act == "ask" and (regions := self._regions(results, what)):
-                yield from told_once([ask_about(regions, talk)], self.notice)
+                yield from end_unchanged([ask_about(regions, talk)], self.notice)
             else:
-                yield from self._pressed(visitor_of(request), (act, what), results, newest, sent)
+                yield from self._press(visitor_of(request), (act, what), results, newest, sent)
 
-        self.grid.click(pressed, inputs, outputs, **ALL_OF_THEM)
+        self.grid.click(press, inputs, outputs, **ALL_OF_THEM)
 
     def _join(self) -> None:
         """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
-        steering = self.steering
+        steering = self.controls
 
         @needs_right("ask")
-        def search(sent: float | None, newest: Newest, entry: Entry, order: str, weight: float) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.searching.search(entry, order, weight), sent)
+        def search(
+            sent: float | None, newest: SearchSequence, entry: Entry, order: str, weight: float
+        ) -> Iterator[Updates]:
+            yield from self.run(newest, lambda: self.handlers.search(entry, order, weight), sent)
 
         @needs_right("ask")
         def follow(entry: Entry, before: str) -> Updates:
             return steering.follow(edges.split_entry(entry)[0], before)
 
         @needs_right("ask")
-        def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.searching.weigh(results, weight), sent)
+        def weigh(sent: float | None, newest: SearchSequence, results: Results, weight: float) -> Iterator[Updates]:
+            yield from self.run(newest, lambda: self.handlers.weigh(results, weight), sent)
 
         @needs_right("ask")
         def look(request: gr.Request, results: Results) -> Updates:
@@ -196,8 +198,8 @@ class SearchTab:
             return self.viewer.bring(caller_of(request), brought, results) if brought else {self.viewer.html: gr.skip()}
 
         @needs_right("ask")
-        def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.searching.sort(results, order), sent)
+        def sort(sent: float | None, newest: SearchSequence, results: Results, order: str) -> Iterator[Updates]:
+            yield from self.run(newest, lambda: self.handlers.sort(results, order), sent)
 
         asked = [self.sent_ms, self.newest]
         held = [*asked, self.results]
@@ -214,110 +216,117 @@ class SearchTab:
         def write(name: str) -> Callable[..., Iterator[Updates]]:
             @needs_right("ask")
             def act(
-                sent: float | None, newest: Newest, results: Results, entry: Entry, value: str | None
+                sent: float | None, newest: SearchSequence, results: Results, entry: Entry, value: str | None
             ) -> Iterator[Updates]:
-                yield from self.steered(newest, results, entry, lambda text: written(text, name, value), sent)
+                yield from self.run_with_controls(
+                    newest, results, entry, lambda text: write_operator(text, name, value), sent
+                )
 
             return act
 
         @needs_right("ask")
         def press(
-            sent: float | None, newest: Newest, results: Results, entry: Entry, event: gr.EventData
+            sent: float | None, newest: SearchSequence, results: Results, entry: Entry, event: gr.EventData
         ) -> Iterator[Updates]:
             said, what = (str(getattr(event, each, "")) for each in ("act", "what"))
-            change = unbounded if said == "unfilter" else lambda text: pressed(text, said, what)
-            yield from self.steered(newest, results, entry, change, sent)
+            change = without_operators if said == "unfilter" else lambda text: press(text, said, what)
+            yield from self.run_with_controls(newest, results, entry, change, sent)
 
         @needs_right("ask")
-        def clear(sent: float | None, newest: Newest, results: Results, entry: Entry) -> Iterator[Updates]:
-            yield from self.steered(newest, results, entry, unbounded, sent)
+        def clear(sent: float | None, newest: SearchSequence, results: Results, entry: Entry) -> Iterator[Updates]:
+            yield from self.run_with_controls(newest, results, entry, without_operators, sent)
 
-        self.steering.clear.click(clear, held, outputs, **ALL_OF_THEM)
-        for name, each in self.steering.fields.items():
+        self.controls.clear.click(clear, held, outputs, **ALL_OF_THEM)
+        for name, each in self.controls.fields.items():
             (each.submit if name in TYPED else each.input)(write(name), [*held, each], outputs, **ALL_OF_THEM)
-        for each in (self.steering.chips, self.steering.colours, self.said):
+        for each in (self.controls.chips, self.controls.colours, self.said):
             each.click(press, held, outputs, **ALL_OF_THEM)
 
-    def steered(
-        self, newest: Newest, results: Results, entry: Entry, change: Callable[[str], str], sent: float | None = None
+    def run_with_controls(
+        self,
+        newest: SearchSequence,
+        results: Results,
+        entry: Entry,
+        change: Callable[[str], str],
+        sent: float | None = None,
     ) -> Iterator[Updates]:
         """Change the box's text and search for what it says then."""
         text, paths = edges.split_entry(entry)
         now: Entry = {"text": change(text), "files": [str(path) for path in paths]}
-        yield {self.box: now, **self.steering.mirror(now["text"])}
+        yield {self.box: now, **self.controls.mirror(now["text"])}
         weight = results.query.image_weight if results.query is not None else 1.0
-        yield from self.run(newest, lambda: self.searching.steer(now, results, weight), sent)
+        yield from self.run(newest, lambda: self.handlers.steer(now, results, weight), sent)
 
-    def run(self, newest: Newest, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
+    def run(self, newest: SearchSequence, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
         """Say that it is at work; show what it finds, unless something newer was sent (see Newest).
 
         Each of its updates may reach the page after those of a newer one: then it puts back what that one showed.
         """
         ticket = newest.take(sent)
-        yield {self.said: hint(self.searching.words.searching)}
+        yield {self.said: hint(self.handlers.words.searching)}
         results = work() if ticket == newest.ticket else None
         if results is not None and ticket == newest.ticket:
             newest.shown = results
-            newest.says_empty = results.query is None and self.searching.is_empty()
+            newest.says_empty = results.query is None and self.handlers.is_empty()
             yield self.render(results)
             if newest.shown is not None and newest.shown is not results:
                 yield self.render(newest.shown)
         else:
-            yield {self.said: self._said(newest.shown) if newest.shown is not None else gr.skip()}
+            yield {self.said: self._describe(newest.shown) if newest.shown is not None else gr.skip()}
 
-    def _pressed(
+    def _press(
         self,
         visitor: Visitor,
         press: tuple[str, object],
         results: Results,
-        newest: Newest,
+        newest: SearchSequence,
         sent: float | None = None,
     ) -> Iterator[Updates]:
         """A button in the grid; both words of the press come from the browser, and may be anything."""
         act, what = press
-        examples, ticket = self.searching.words.search_examples, newest.ticket
+        examples, ticket = self.handlers.words.search_examples, newest.ticket
         yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
         if act == "open":
-            why = why_of(results, self.searching.assistant, self.searching.words)
-            yield self.viewer.open(visitor.caller, results.shown, what, why=why)
+            why = why_of(results, self.handlers.assistant, self.handlers.words)
+            yield self.viewer.open(visitor.caller, results.visible, what, why=why)
         elif act == "more":
-            more = self.searching.more(results, what)
+            more = self.handlers.more(results, what)
             if ticket == newest.ticket and more is not results:
                 yield self.render(more)
         elif act == "export":
-            yield from self._export(visitor, grid.picked(results.shown, what), results)
+            yield from self._export(visitor, grid.select_items(results.visible, what), results)
         elif act == "try" and str(what) in map(str, range(len(examples))):
             entry: Entry = {"text": examples[int(str(what))], "files": []}
-            yield {self.box: entry, **self.steering.mirror(entry["text"])}
-            yield from self.run(newest, lambda: self.searching.search(entry), sent)
+            yield {self.box: entry, **self.controls.mirror(entry["text"])}
+            yield from self.run(newest, lambda: self.handlers.search(entry), sent)
 
-    def _export(self, visitor: Visitor, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
+    def _export(self, visitor: Visitor, chosen: Sequence[EvidenceItem], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""
-        words, folder = self.searching.words, Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "exports"
+        words, folder = self.handlers.words, Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "exports"
         try:
-            for packed in pack(chosen, folder, picture=self.searching.assistant.picture, words=words):
+            for packed in pack(chosen, folder, picture=self.handlers.assistant.picture, words=words):
                 yield {self.said: hint(words.exporting.format(done=packed.done, total=len(chosen)))}
                 if packed.file is not None:
                     file = visitor.keep(packed.file)
                     yield {self.packed: link(file.id, file.name), self.said: hint(_ready(packed, words))}
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            yield {**self.noticed(edges.sentence(error, words)), self.said: self._said(results)}
+            yield {**self.show_notice(edges.sentence(error, words)), self.said: self._describe(results)}
 
     def _regions(self, results: Results, what: object) -> list[Region]:
-        return [each.citation.region for each in grid.picked(results.shown, what)]
+        return [each.citation.region for each in grid.select_items(results.visible, what)]
 
-    def _said(self, results: Results) -> str:
+    def _describe(self, results: Results) -> str:
         """The line above the grid, with a meter, and a way out of the filters."""
-        words, found = self.searching.words, results.found
+        words, found = self.handlers.words, results.found
         sure = meter(found.certainty, found.threshold) if results.exhibits else ""  # of nothing, nothing is measured
         foreign = words.not_english.format(language=found.language) if found.language else ""
         foreign = f'<p class="notice foreign" role="status">{escape(foreign)}</p>' if foreign else ""
         out = button("unfilter", "", words.filters_clear) if results.is_bounded else ""
-        return f'<p class="hint" role="status">{sure}{escape(told(results, words))}</p>{out}{foreign}'
+        return f'<p class="hint" role="status">{sure}{escape(describe_results(results, words))}</p>{out}{foreign}'
 
     def _idle(self) -> Updates:
         """Before the first search."""
-        words, empty = self.searching.words, self.searching.is_empty()
+        words, empty = self.handlers.words, self.handlers.is_empty()
         return {
             self.said: hint(words.results_no_library if empty else words.results_idle),
             self.grid: grid.idle(words, empty=empty),
@@ -326,18 +335,18 @@ class SearchTab:
             self.weight: gr.update(visible=False),
         }
 
-    def _brought(self, results: Results) -> Exhibit | None:
+    def _brought(self, results: Results) -> EvidenceItem | None:
         """The picture that came with the search, to be opened."""
         if not results.brought:
             return None
         source = Source(path=results.brought, collection=UPLOADS)
         width, height = self.pictures.size(source)
         region = Region(source=source, kind="whole", box_px=(0, 0, width, height))
-        return exhibit(Citation(number=1, region=region, score=0.0), self.searching.words)
+        return exhibit(Citation(number=1, region=region, score=0.0), self.handlers.words)
 
-    def _asked(self, results: Results) -> Any:
+    def _render_query(self, results: Results) -> Any:
         """A small copy of it that opens it."""
-        brought, words = self._brought(results), self.searching.words
+        brought, words = self._brought(results), self.handlers.words
         if brought is None:
             return gr.update(visible=False)
         name = escape(words.asked_picture)
@@ -348,7 +357,7 @@ class SearchTab:
             visible=True,
         )
 
-    def noticed(self, text: str) -> Updates:
+    def show_notice(self, text: str) -> Updates:
         """Updates that say what is wrong, or with an empty text nothing."""
         return {self.notice: gr.HTML(notice(text), visible=bool(text))}
 

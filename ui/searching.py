@@ -15,7 +15,7 @@ from deepseek_mm import Assistant, Query
 from index import LIBRARY
 from ui import edges
 from ui.ask_handlers import Entry
-from ui.exhibits import Exhibit
+from ui.exhibits import EvidenceItem
 from ui.results import ORDERS, STEP, Results, grown, new_token
 from ui.steering import bounds_in
 from ui.viewer import is_brought
@@ -31,7 +31,7 @@ Ticket = tuple[float, int]
 NO_SEARCH: Ticket = (0.0, 0)  # before the first
 
 
-class Newest:
+class SearchSequence:
     """Which of a page's searches was sent last: only its results are shown, whichever arrives or ends first.
 
     The browser says when it sent each, in milliseconds: on a busy machine the server may begin them in another order.
@@ -62,7 +62,7 @@ class Newest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searching:
+class SearchHandlers:
     """What happens when a search is sent. Every error becomes a sentence."""
 
     assistant: Assistant
@@ -81,7 +81,7 @@ class Searching:
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Results(notice=edges.sentence(error, self.words))
 
-    def like(self, each: Exhibit) -> Results:
+    def like(self, each: EvidenceItem) -> Results:
         """More like one of the results."""
         try:
             name = each.caption.splitlines()[0]
@@ -89,7 +89,7 @@ class Searching:
         except Exception as error:  # noqa: BLE001 - as above
             return Results(notice=edges.sentence(error, self.words))
 
-    def part(self, each: Exhibit, image: Image, before: Results) -> Results:
+    def part(self, each: EvidenceItem, image: Image, before: Results) -> Results:
         """More of what somebody drew a box around: in a result, or in the picture that came with the search before."""
         try:
             region, name = each.citation.region, self.words.part_of.format(name=each.citation.region.source.name)
@@ -114,13 +114,13 @@ class Searching:
         Of a search for more like a result the box only bounds where.
         """
         if before.query is not None and before.like:
-            return self._bound(before, entry["text"])
+            return self._change_bounds(before, entry["text"])
         if not entry["text"] and not entry["files"]:
             return Results()
         found = self.search(entry, before.order, weight)
         return found if found.query is not None else replace(before, notice=found.notice)
 
-    def _bound(self, before: Results, text: str) -> Results:
+    def _change_bounds(self, before: Results, text: str) -> Results:
         try:
             query = before.query or Query()
             has_words = query.text != bounds_in(query.text)  # beside the part of a picture that somebody brought

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
 from ui import edges
-from ui.shelving import Said
+from ui.shelving import ActionResult
 from ui.words import Words
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
@@ -31,7 +31,7 @@ class BadChoice(DeepSeekMMError, ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class SettingsState:
     """What the tab shows of the settings: those of the next start."""
 
     values: Mapping[str, Any]  # by dotted name; min_certainty as it works, not 0 for "as fitted"
@@ -42,7 +42,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class SettingsHandlers:
     """What happens when something is pressed in the Settings tab."""
 
     services: Services
@@ -53,13 +53,13 @@ class Setting:
         """Whose settings they are."""
         return self.services.settings.assistant
 
-    def look(self, caller: Caller) -> Look:
+    def look(self, caller: Caller) -> SettingsState:
         """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
         settings = self.services.settings.read(caller)
         values = {name: value_of(settings.config, name) for name in (*AT_ONCE, *AT_START)}
-        values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted, 2)
-        fixed = {name: self._fixed(caller, settings.origin.get(name, ""), name) for name in values}
-        return Look(
+        values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted_certainty, 2)
+        fixed = {name: self._explain_fixed(caller, settings.origin.get(name, ""), name) for name in values}
+        return SettingsState(
             values=values,
             fixed={name: why for name, why in fixed.items() if why},
             model=kind_of(settings.config.lm),
@@ -68,19 +68,19 @@ class Setting:
         )
 
     @property
-    def fitted(self) -> float:
+    def fitted_certainty(self) -> float:
         """The certainty that a search needs where nobody chose another."""
         return self.assistant.retriever.search.fitted
 
     def certainty(self, value: object) -> str:
         """What a threshold of searches means, as far as that was measured."""
         words, threshold = self.words, _number(value)
-        is_fitted = threshold == round(self.fitted, 2)
+        is_fitted = threshold == round(self.fitted_certainty, 2)
         measured = self.assistant.retriever.search.measured
         if measured is None:
             said = words.set_unmeasured.format(value=f"{threshold:.2f}")
         else:
-            at = round(self.fitted, 4) if is_fitted else threshold
+            at = round(self.fitted_certainty, 4) if is_fitted else threshold
             said = words.set_measured.format(
                 value=f"{threshold:.2f}",
                 claimed=measured.false_answers(at),
@@ -98,14 +98,14 @@ class Setting:
 
     def save_answers(
         self, caller: Caller, num_regions: object, certainty: object, presence: object, phrasing: object
-    ) -> Said:
+    ) -> ActionResult:
         """Keep what holds from the next question on."""
 
         def save() -> str:
             needed = _number(certainty)
             values: dict[str, Value] = {
                 "rag.num_regions": round(_number(num_regions)),
-                "rag.min_certainty": 0.0 if needed == round(self.fitted, 2) else needed,
+                "rag.min_certainty": 0.0 if needed == round(self.fitted_certainty, 2) else needed,
                 "rag.min_presence": _number(presence),
                 "lm.phrasing": str(phrasing),
             }
@@ -113,11 +113,11 @@ class Setting:
 
         return self._say(save)
 
-    def defaults(self, caller: Caller) -> Said:
+    def defaults(self, caller: Caller) -> ActionResult:
         """The defaults of what `save_answers` keeps."""
         return self._say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
 
-    def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> Said:
+    def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> ActionResult:
         """Keep what the next start opens: of the language model address, name and whether it sees, and the space.
 
         An empty `checkpoint` is the packaged space. No path is looked at for callers who may not choose one.
@@ -128,12 +128,12 @@ class Setting:
             url, model, sees = lm
             values = self._model(caller, kind, url.strip(), model.strip())
             values["lm.sees"] = sees and kind == "server"
-            values["encoder.name"] = self._opened(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
+            values["encoder.name"] = self._parse_checkpoint(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
             return self._write(caller, values, self.words.set_kept)
 
         return self._say(save)
 
-    def save_dial(self, caller: Caller, step: object) -> Said:
+    def save_dial(self, caller: Caller, step: object) -> ActionResult:
         """Keep the step of the dial that the next start works at."""
         return self._say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
 
@@ -152,7 +152,7 @@ class Setting:
         words = self.words
         return {"fast": words.dial_fast, "balanced": words.dial_balanced, "best": words.dial_best}
 
-    def try_it(self, caller: Caller, url: str, model: str) -> Said:
+    def try_it(self, caller: Caller, url: str, model: str) -> ActionResult:
         """Ask a server which models it offers."""
 
         def ask() -> str:
@@ -183,11 +183,11 @@ class Setting:
                 raise BadChoice(self.words.set_no_url)
             return empty | {"lm.name": model or PACKAGED, "lm.url": self.services.models.check_address(caller, url)}
         if kind == "sees":
-            return empty | {"lm.vlm": self._opened(model)}
+            return empty | {"lm.vlm": self._parse_checkpoint(model)}
         names = {"packaged": PACKAGED, "none": NO_MODEL}
-        return empty | {"lm.name": names.get(kind) or self._opened(model)}
+        return empty | {"lm.name": names.get(kind) or self._parse_checkpoint(model)}
 
-    def _opened(self, name: str) -> str:
+    def _parse_checkpoint(self, name: str) -> str:
         """A checkpoint's folder, or its hub name. BadChoice if it is neither."""
         name = name.strip().strip("\"'")
         path = Path(name).expanduser()
@@ -216,7 +216,7 @@ class Setting:
                 changes[name] = value
         return changes
 
-    def _fixed(self, caller: Caller, origin: str, name: str) -> str:
+    def _explain_fixed(self, caller: Caller, origin: str, name: str) -> str:
         """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
         open_ = "" if caller.local or name in AT_ONCE else self.words.set_fixed_open
         return self._fixed_by_start(origin) or open_
@@ -230,7 +230,7 @@ class Setting:
         """What the next start opens that is not open now."""
         words, now, told = self.words, self.assistant.config, []
         if any(value_of(then, name) != value_of(now, name) for name in AT_START if name.startswith("lm.")):
-            by_url = words.set_next_server.format(url=shown(then.lm.url))
+            by_url = words.set_next_server.format(url=hide_credentials(then.lm.url))
             told.append(by_url if then.lm.url else words.set_next_lm.format(name=then.lm.vlm or then.lm.name))
             needs = {"own": words.set_next_own, "sees": words.set_next_sees}
             told += [needs[kind]] if (kind := kind_of(then.lm)) in needs else []
@@ -244,12 +244,12 @@ class Setting:
             else ""
         )
 
-    def _say(self, act: Callable[[], str]) -> Said:
+    def _say(self, act: Callable[[], str]) -> ActionResult:
         """What it says; an error becomes a sentence."""
         try:
-            return Said(text=act())
+            return ActionResult(text=act())
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return Said(text=edges.sentence(error, self.words), wrong=True)
+            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
 
 
 def kind_of(lm: LMConfig) -> str:
@@ -263,7 +263,7 @@ def kind_of(lm: LMConfig) -> str:
     return "packaged" if lm.name == PACKAGED else "own"
 
 
-def shown(url: str) -> str:
+def hide_credentials(url: str) -> str:
     """An address without a name or password in it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

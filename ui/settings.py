@@ -19,8 +19,8 @@ from ui.gateway.visitor import caller_of
 from ui.html import choices, copier, heading, hint, notice
 from ui.installed import facts, report
 from ui.piece import piece
-from ui.setting import PACKAGED, PACKAGED_SPACES, Look, Setting, shown
-from ui.shelving import Said, Shelving
+from ui.setting import PACKAGED, PACKAGED_SPACES, SettingsHandlers, SettingsState, hide_credentials
+from ui.shelving import ActionResult, LibraryHandlers
 from ui.words import Words
 
 SLIDERS = {"regions": "rag.num_regions", "certainty": "rag.min_certainty", "presence": "rag.min_presence"}
@@ -33,12 +33,12 @@ MODELS = ("model", "url", "name", "sees", "encoder", "checkpoint")
 class SettingsTab:
     """Where things are in the tab."""
 
-    setting: Setting
-    shelving: Shelving
+    handlers: SettingsHandlers
+    library_handlers: LibraryHandlers
     parts: dict[str, Any]  # components by name
 
     @classmethod
-    def place(cls, setting: Setting, shelving: Shelving) -> "SettingsTab":
+    def place(cls, setting: SettingsHandlers, shelving: LibraryHandlers) -> "SettingsTab":
         """Put the tab on the page that is being built."""
         words = setting.words
         with gr.Row(elem_classes="halves"):
@@ -56,10 +56,10 @@ class SettingsTab:
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
-        setting, parts = self.setting, self.parts
+        setting, parts = self.handlers, self.parts
         tab.select(self._fill, None, list(parts.values()), **QUIET)
         for name, says in (("certainty", setting.certainty), ("presence", setting.presence)):
-            explain = partial(_explained, says)
+            explain = partial(_explain, says)
             parts[name].change(explain, parts[name], parts[f"{name}_says"], trigger_mode="always_last", **QUIET)
         parts["model"].input(_fields, parts["model"], self._of("url", "name", "sees", "key", "try"), **QUIET)
         parts["encoder"].input(_checkpoint, parts["encoder"], parts["checkpoint"], **QUIET)
@@ -78,21 +78,21 @@ class SettingsTab:
 
     def fill(self, caller: Caller) -> dict[Any, Any]:
         """Updates for a tab that shows everything as it stands."""
-        words = self.setting.words
+        words = self.handlers.words
         try:
-            look = self.setting.look(caller)
-            terms = facts(self.setting.assistant, look.file, words)
-            told = _terms(terms) + copier(report(self.setting.assistant), words.set_copy, words.copied)
+            look = self.handlers.look(caller)
+            terms = facts(self.handlers.assistant, look.file, words)
+            told = _terms(terms) + copier(report(self.handlers.assistant), words.set_copy, words.copied)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return {self.parts["said"]: line(Said(text=edges.sentence(error, words), wrong=True))}
+            return {self.parts["said"]: line(ActionResult(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
         login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if not caller.local else ""
         updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>{login}'
         return {self.parts[name]: update for name, update in updates.items()}
 
-    def _answers(self, look: Look) -> dict[str, Any]:
+    def _answers(self, look: SettingsState) -> dict[str, Any]:
         """Updates of what holds from the next question on."""
-        words, values = self.setting.words, look.values
+        words, values = self.handlers.words, look.values
         infos = {
             "regions": words.set_regions_info,
             "certainty": words.set_certainty_info,
@@ -106,11 +106,11 @@ class SettingsTab:
         }
         why = look.fixed.get("lm.phrasing")
         updates["phrasing"] = gr.Radio(value=values["lm.phrasing"], interactive=not why, info=why)
-        updates["certainty_says"] = hint(self.setting.certainty(values["rag.min_certainty"]))
-        updates["presence_says"] = hint(self.setting.presence(values["rag.min_presence"]))
+        updates["certainty_says"] = hint(self.handlers.certainty(values["rag.min_certainty"]))
+        updates["presence_says"] = hint(self.handlers.presence(values["rag.min_presence"]))
         return updates
 
-    def _models(self, look: Look) -> dict[str, Any]:
+    def _models(self, look: SettingsState) -> dict[str, Any]:
         """Updates of what the next start opens."""
         values, fixed = look.values, look.fixed
         why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees", "lm.vlm") if name in fixed), None)
@@ -119,19 +119,21 @@ class SettingsTab:
         locked = fixed.get("encoder.name")
         return {
             "model": gr.Radio(value=look.model, interactive=not why, info=why),
-            "url": gr.Textbox(value=shown(values["lm.url"]), interactive=not why, visible=look.model == "server"),
+            "url": gr.Textbox(
+                value=hide_credentials(values["lm.url"]), interactive=not why, visible=look.model == "server"
+            ),
             "name": gr.Textbox(value=values["lm.vlm"] or named, interactive=not why, visible=look.model in NAMED),
             "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
-            "key": gr.HTML(hint(self.setting.key), visible=look.model == "server"),
+            "key": gr.HTML(hint(self.handlers.key), visible=look.model == "server"),
             "try": gr.Button(visible=look.model == "server" and not why),
             "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
             "dial": gr.Radio(
-                self.setting.steps(),
+                self.handlers.steps(),
                 value=values["runtime.dial"],
                 interactive="runtime.dial" not in fixed,
-                info=fixed.get("runtime.dial", self.setting.words.dial_hint),
+                info=fixed.get("runtime.dial", self.handlers.words.dial_hint),
             ),
             "next": gr.HTML(hint(look.next), visible=bool(look.next)),
             "save_models": gr.Button(interactive=not (why and locked)),
@@ -140,39 +142,39 @@ class SettingsTab:
     @needs_right("settings")
     def _save(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
         caller = caller_of(request)
-        return self._told(caller, "said", self.setting.save_answers(caller, *values))
+        return self._report(caller, "said", self.handlers.save_answers(caller, *values))
 
     @needs_right("settings")
     def _reset(self, request: gr.Request) -> dict[Any, Any]:
         caller = caller_of(request)
-        return self._told(caller, "said", self.setting.defaults(caller))
+        return self._report(caller, "said", self.handlers.defaults(caller))
 
     @needs_right("settings")
     def _save_models(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
         """Keep what the next start opens; see MODELS for the values."""
         caller, (kind, url, name, sees, encoder, own) = caller_of(request), values
         checkpoint = own.strip() or " ''" if encoder == "own" else ""
-        said = self.setting.save_models(caller, str(kind), (url, name, bool(sees)), checkpoint)
-        return self._told(caller, "said_models", said)
+        said = self.handlers.save_models(caller, str(kind), (url, name, bool(sees)), checkpoint)
+        return self._report(caller, "said_models", said)
 
     @needs_right("settings")
     def _save_dial(self, request: gr.Request, step: object) -> dict[Any, Any]:
         caller = caller_of(request)
-        return self._told(caller, "said_dial", self.setting.save_dial(caller, step))
+        return self._report(caller, "said_dial", self.handlers.save_dial(caller, step))
 
-    def _told(self, caller: Caller, where: str, said: Said) -> dict[Any, Any]:
+    def _report(self, caller: Caller, where: str, said: ActionResult) -> dict[Any, Any]:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
         others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
         return {**others, **({} if said.wrong else self.fill(caller)), self.parts[where]: line(said)}
 
     @needs_right("settings")
     def _try(self, request: gr.Request, url: str, name: str) -> Iterator[Any]:
-        yield line(Said(text=self.setting.words.set_trying))
-        yield line(self.setting.try_it(caller_of(request), url, name))
+        yield line(ActionResult(text=self.handlers.words.set_trying))
+        yield line(self.handlers.try_it(caller_of(request), url, name))
 
     @needs_right("settings")
     def _empty(self, request: gr.Request, typed: str) -> dict[Any, Any]:
-        said = self.shelving.empty(caller_of(request), typed)
+        said = self.library_handlers.empty(caller_of(request), typed)
         word = {} if said.wrong else {self.parts["word"]: ""}
         return {**word, self.parts["ended"]: line(said), self.parts["emptied"]: not said.wrong}
 
@@ -180,7 +182,7 @@ class SettingsTab:
         return [self.parts[name] for name in names]
 
 
-def line(said: Said | None) -> Any:
+def line(said: ActionResult | None) -> Any:
     """What was said, as an alert or a quiet line; nothing takes it away."""
     if said is None:
         return gr.HTML("", visible=False)
@@ -188,7 +190,7 @@ def line(said: Said | None) -> Any:
 
 
 @needs_right("settings")
-def _explained(says: Callable[[object], str], value: object) -> str:
+def _explain(says: Callable[[object], str], value: object) -> str:
     """The sentence under a slider."""
     try:
         return hint(says(value))
@@ -242,11 +244,11 @@ def _place_answers(words: Words) -> dict[str, Any]:
     return parts | {"said": piece(listens="", visible=False)}
 
 
-def _place_dial(setting: Setting) -> dict[str, Any]:
+def _place_dial(handlers: SettingsHandlers) -> dict[str, Any]:
     """Speed against quality."""
-    words = setting.words
+    words = handlers.words
     piece(heading(words.dial), listens="")
-    dial = gr.Radio(setting.steps(), value="balanced", label=words.dial_label, info=words.dial_hint)
+    dial = gr.Radio(handlers.steps(), value="balanced", label=words.dial_label, info=words.dial_hint)
     return {"dial": dial, "said_dial": piece(listens="", visible=False)}
 
 

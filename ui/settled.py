@@ -10,13 +10,13 @@ from deepseek_mm import Answer, Verdict
 from ui.draw import THUMB_PX
 from ui.exhibits import is_drawn
 from ui.html import button, hint
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.words import Words
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
 
 
-def settled(answer: Answer, pictures: Pictures, words: Words) -> str:
+def render_verdict(answer: Answer, pictures: PagePictures, words: Words) -> str:
     """The whole piece; nothing for an answer that was not settled so."""
     verdict = answer.verdict
     if verdict is None:
@@ -29,7 +29,7 @@ def settled(answer: Answer, pictures: Pictures, words: Words) -> str:
     rows = "".join(f"<li>{escape(line)}</li>" for line in [*(else_ if verdict.runner_up else ()), *lines])
     return (
         f'<section class="settled {verdict.outcome}"><h3>{escape(words.settled)}</h3>{bar(verdict, words)}'
-        f"<ul>{rows}</ul>{looked(answer, verdict, pictures, words)}</section>"
+        f"<ul>{rows}</ul>{render_heat(answer, verdict, pictures, words)}</section>"
     )
 
 
@@ -69,7 +69,7 @@ def bar(verdict: Verdict, words: Words) -> str:
     )
 
 
-def looked(answer: Answer, verdict: Verdict, pictures: Pictures, words: Words) -> str:
+def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: Words) -> str:
     """The photo under its veil."""
     region = next((c.region for c in answer.citations if is_drawn(c.region)), None)
     if region is None or not verdict.heat:

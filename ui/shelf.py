@@ -11,8 +11,8 @@ from index import Region
 from ui.ask import QUIET
 from ui.browse import browse
 from ui.gateway.rights import needs_right
-from ui.listing import Lister, Listing, exhibits, picked
-from ui.pictures import Pictures
+from ui.listing import LibraryLister, LibraryListing, exhibits, select_regions
+from ui.pictures import PagePictures
 from ui.piece import piece
 from ui.viewer import Viewer
 from ui.words import Words
@@ -29,11 +29,11 @@ SHOWING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class LibraryGrid:
     """Where things are in the list."""
 
-    lister: Lister
-    pictures: Pictures
+    lister: LibraryLister
+    pictures: PagePictures
     viewer: Viewer
     offer: bool  # whether an empty library can be filled with the bundled photos
     fields: dict[str, Any]  # kind, order and folder
@@ -41,14 +41,14 @@ class Shelf:
     listing: gr.State
 
     @classmethod
-    def place(cls, lister: Lister, pictures: Pictures, viewer: Viewer, *, offer: bool) -> "Shelf":
+    def place(cls, lister: LibraryLister, pictures: PagePictures, viewer: Viewer, *, offer: bool) -> "LibraryGrid":
         """Put it on the page that is being built."""
         with gr.Row(elem_classes="above-list"):
             fields = _place_fields(lister.words)
         html = piece(listens="grid", elem_classes="results shelf")
         return cls(
             lister=lister, pictures=pictures, viewer=viewer, offer=offer, fields=fields, html=html,
-            listing=gr.State(Listing()),
+            listing=gr.State(LibraryListing()),
         )  # fmt: skip
 
     @property
@@ -60,26 +60,26 @@ class Shelf:
         """Connect the filters; whatever grid is drawn last is that of the last choice."""
 
         @needs_right("ask")
-        def chosen(listing: Listing, kind: str, order: str, folder: str) -> Updates:
+        def filter_list(listing: LibraryListing, kind: str, order: str, folder: str) -> Updates:
             filters = replace(listing.filters, kind=kind or "", folder=(folder or "").strip())
             return self.render(self.lister.first(filters, order))
 
         inputs = [self.listing, *self.fields.values()]
         for name, field in self.fields.items():
             event = field.submit if name == "folder" else field.input
-            event(chosen, inputs, self.parts, trigger_mode="always_last", **QUIET)
+            event(filter_list, inputs, self.parts, trigger_mode="always_last", **QUIET)
 
-    def render(self, listing: Listing) -> Updates:
+    def render(self, listing: LibraryListing) -> Updates:
         """A list as updates of components."""
         html = browse(listing, self.pictures, self.lister.words, offer=self.offer)
         return {self.html: html, self.listing: listing}
 
-    def renewed(self, before: Listing) -> Updates:
+    def renew(self, before: LibraryListing) -> Updates:
         """Updates for what has changed since this list was made, if anything."""
         now = self.lister.renew(before)
         return {} if now == before and before.total else self.render(now)
 
-    def press(self, caller: Caller, act: str, what: object, listing: Listing) -> Updates:
+    def press(self, caller: Caller, act: str, what: object, listing: LibraryListing) -> Updates:
         """Updates for a press that asks to be shown something; what it says comes from the browser."""
         if act == "open":
             return self.viewer.open(caller, exhibits(listing.regions), what)
@@ -93,9 +93,9 @@ class Shelf:
         emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
         return {**self.render(self.lister.first(SearchFilter(), listing.order)), **emptied}
 
-    def picked(self, what: object, listing: Listing) -> Sequence[Region]:
+    def select(self, what: object, listing: LibraryListing) -> Sequence[Region]:
         """The files that were chosen."""
-        return picked(listing.regions, what)
+        return select_regions(listing.regions, what)
 
 
 def _place_fields(words: Words) -> dict[str, Any]:

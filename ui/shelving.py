@@ -11,11 +11,11 @@ from deepseek_mm import Assistant, Caller, Job, Services
 from index import LIBRARY
 from ui import edges, work
 from ui.looking import WATCH
-from ui.words import Words, counted
+from ui.words import Words, count_noun
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
+class ActionResult:
     """What the tab answers to a press."""
 
     text: str
@@ -24,7 +24,7 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelving:
+class LibraryHandlers:
     """What happens when something is pressed in the Library tab."""
 
     services: Services
@@ -40,101 +40,103 @@ class Shelving:
         active = self.services.library.list_jobs(caller, states=("running", "waiting"))
         return any(job.kind != WATCH for job in active)
 
-    def add(self, caller: Caller, files: Sequence[str] | None, path: str, collection: str = "") -> Said:
+    def add(self, caller: Caller, files: Sequence[str] | None, path: str, collection: str = "") -> ActionResult:
         """Index files that were dropped, and a file or folder of this machine; into one collection if it is named."""
 
         def begin() -> str:
-            paths = [_typed(path, caller)] if path.strip() else []
+            paths = [_parse_path(path, caller)] if path.strip() else []
             job = self.services.library.add(caller, paths, uploads=files or (), collection=collection)
             return self._begun(job, self.words.added)
 
         return self.say(begin if files or path.strip() else str, otherwise=self.words.add_nothing)
 
-    def add_bundled(self, caller: Caller) -> Said:
+    def add_bundled(self, caller: Caller) -> ActionResult:
         """Index the bundled photos: something to begin with."""
         return self.say(lambda: self._begun(self.services.library.add_examples(caller), self.words.added))
 
-    def watch(self, caller: Caller, path: str) -> Said:
+    def watch(self, caller: Caller, path: str) -> ActionResult:
         """Index a folder now, and whenever something changes in it."""
 
         def begin() -> str:
-            folder = _typed(path, caller)
+            folder = _parse_path(path, caller)
             self.services.library.watch(caller, folder)
             return self.words.watching.format(folder=folder)
 
         return self.say(begin if path.strip() else str, otherwise=self.words.watch_which)
 
-    def act(self, caller: Caller, act: object, what: object) -> Said:
+    def act(self, caller: Caller, act: object, what: object) -> ActionResult:
         """A button in a list was pressed; both words come from the browser, and may be anything."""
         acts = {"cancel": self._cancel, "retry": self._retry, "unwatch": self._unwatch, "undo": self._put_back}
         return self.say(lambda: acts[str(act)](caller, str(what)) if str(act) in acts else "", otherwise=self.words.bug)
 
-    def take_out(self, caller: Caller, path: str) -> Said:
+    def take_out(self, caller: Caller, path: str) -> ActionResult:
         """Forget a file or what lies below a folder; it can be put back for a while."""
-        typed = _typed(path, caller)
+        typed = _parse_path(path, caller)
         return self.take_out_all(caller, [typed] if path.strip() else [], otherwise=self.words.take_out_which)
 
-    def take_out_all(self, caller: Caller, paths: Sequence[str], *, otherwise: str) -> Said:
+    def take_out_all(self, caller: Caller, paths: Sequence[str], *, otherwise: str) -> ActionResult:
         """Forget what lies at these paths; `otherwise` is said when there are none."""
 
         def take() -> str:
             count = self.services.library.take_out(caller, paths).num_sources
             if not count:
                 raise edges.BadPath(self.words.taken_out_none.format(path=paths[0]))
-            return counted(self.words.taken_out, count)
+            return count_noun(self.words.taken_out, count)
 
         said = self.say(take if paths else str, otherwise=otherwise)
         return replace(said, shown=said.wrong)
 
-    def collect(self, caller: Caller, paths: Sequence[str], name: str) -> Said:
+    def collect(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Put files into a collection of this name, which may be a new one."""
 
         def put() -> str:
             self.services.library.assign(caller, paths, name)
-            return self.words.collection_has.format(files=counted(self.words.files, len(paths)), name=_named(name))
+            return self.words.collection_has.format(
+                files=count_noun(self.words.files, len(paths)), name=_parse_collection(name)
+            )
 
         return self.say(put if name.strip() else str, otherwise=self.words.collection_which)
 
-    def release(self, caller: Caller, paths: Sequence[str], name: str) -> Said:
+    def release(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Take files out of their collection; they stay in the library."""
 
         def leave() -> str:
             self.services.library.assign(caller, paths, LIBRARY)
-            return self.words.collection_left.format(files=counted(self.words.files, len(paths)), name=name)
+            return self.words.collection_left.format(files=count_noun(self.words.files, len(paths)), name=name)
 
         return self.say(leave)
 
-    def rename(self, caller: Caller, old: str, new: str) -> Said:
+    def rename(self, caller: Caller, old: str, new: str) -> ActionResult:
         """Give a collection another name."""
 
         def rename() -> str:
             self.services.library.rename_collection(caller, old, new)
-            return self.words.collection_renamed.format(name=_named(new))
+            return self.words.collection_renamed.format(name=_parse_collection(new))
 
         return self.say(rename if new.strip() else str, otherwise=self.words.collection_which)
 
-    def verify(self, caller: Caller) -> Said:
+    def verify(self, caller: Caller) -> ActionResult:
         """Compare store, cache and disk."""
         return self.say(lambda: self._begun(self.services.library.verify(caller)))
 
-    def repair(self, caller: Caller, forget: bool) -> Said:
+    def repair(self, caller: Caller, forget: bool) -> ActionResult:
         """Mend what a check finds."""
         return self.say(lambda: self._begun(self.services.library.repair(caller, forget=forget)))
 
-    def backup(self, caller: Caller, path: str) -> Said:
+    def backup(self, caller: Caller, path: str) -> ActionResult:
         """Back up to this file, or to one with the time in its name."""
-        typed = _typed(path, caller) if path.strip() else ""
+        typed = _parse_path(path, caller) if path.strip() else ""
         return self.say(lambda: self._begun(self.services.library.backup(caller, typed)))
 
-    def restore(self, caller: Caller, path: str) -> Said:
+    def restore(self, caller: Caller, path: str) -> ActionResult:
         """Everything as it was when this backup was made."""
 
         def begin() -> str:
-            return self._begun(self.services.library.restore(caller, _typed(path, caller)))
+            return self._begun(self.services.library.restore(caller, _parse_path(path, caller)))
 
         return self.say(begin if path.strip() else str, otherwise=self.words.restore_which)
 
-    def empty(self, caller: Caller, typed: str) -> Said:
+    def empty(self, caller: Caller, typed: str) -> ActionResult:
         """Delete everything, if the right words were typed."""
         word = self.words.empty_word
 
@@ -145,13 +147,13 @@ class Shelving:
         right = " ".join(typed.lower().split()) == word
         return self.say(delete if right else str, otherwise=self.words.empty_wrong.format(word=word))
 
-    def say(self, act: Callable[[], str], *, otherwise: str = "") -> Said:
+    def say(self, act: Callable[[], str], *, otherwise: str = "") -> ActionResult:
         """What it says; an error becomes a sentence. `otherwise` is what is wrong when it says nothing."""
         try:
             said = act()
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return Said(text=edges.sentence(error, self.words), wrong=True)
-        return Said(text=said) if said else Said(text=otherwise, wrong=True)
+            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
+        return ActionResult(text=said) if said else ActionResult(text=otherwise, wrong=True)
 
     def _begun(self, job: Job, text: str = "") -> str:
         return (text or self.words.begun).format(title=work.title(job, self.words))
@@ -165,19 +167,19 @@ class Shelving:
         return self.words.retried
 
     def _put_back(self, caller: Caller, token: str) -> str:
-        return counted(self.words.put_back, self.services.library.put_back(caller, token))
+        return count_noun(self.words.put_back, self.services.library.put_back(caller, token))
 
     def _unwatch(self, caller: Caller, folder: str) -> str:
         self.services.library.unwatch(caller, folder)
         return self.words.unwatched.format(folder=folder)
 
 
-def _typed(path: str, caller: Caller) -> str:
+def _parse_path(path: str, caller: Caller) -> str:
     """A path as typed or pasted, quotes included; "~" is the home of this machine's people only."""
     bare = path.strip().strip("\"'")
     return os.path.abspath(os.path.expanduser(bare)) if caller.local else bare
 
 
-def _named(collection: str) -> str:
+def _parse_collection(collection: str) -> str:
     """As it is kept."""
     return " ".join(collection.split())

@@ -17,11 +17,11 @@ from ui import assets
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
 from ui.gateway.visitor import PageOwners
-from ui.heats import heats_of
-from ui.layout import Means, build_ui
-from ui.pictures import Pictures
+from ui.heats import make_heat_maps
+from ui.layout import PageContext, build_ui
+from ui.pictures import PagePictures
 from ui.theme import calm
-from ui.whole_news import send_whole_news
+from ui.whole_news import patch_streams
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
@@ -32,14 +32,14 @@ AT_ONCE = 8  # events of one kind that are handled at the same time
 def add_page(app: FastAPI, services: Services) -> None:
     """Serve the page from `app`, acting through `services`; its copies of files lie in DATA/page."""
     assistant = services.library.assistant
-    send_whole_news()
+    patch_streams()
     cache = assistant.config.data.absolute() / "page"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
-    pictures = Pictures(cache / "pictures", assistant.picture)
-    pictures.heats = heats_of(assistant)
+    pictures = PagePictures(cache / "pictures", assistant.picture)
+    pictures.heats = make_heat_maps(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
-    means = Means(assistant=assistant, services=services, pictures=pictures)
+    means = PageContext(assistant=assistant, services=services, pictures=pictures)
     for language in LANGUAGES:
         page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
@@ -75,11 +75,11 @@ def chosen(cookie: str, accepts: str) -> Language:
     for language in LANGUAGES:
         if cookie == language:
             return language
-    wanted = sorted(_weighted(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
+    wanted = sorted(_parse_languages(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
     return next((language for _, tag in wanted for language in LANGUAGES if tag.split("-")[0] == language), "en")
 
 
-def _weighted(accepts: str) -> list[tuple[float, str]]:
+def _parse_languages(accepts: str) -> list[tuple[float, str]]:
     """Language tags with their weights: "zh-CN,en;q=0.8" gives (1.0, "zh-cn") and (0.8, "en")."""
     found = re.findall(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?", accepts)
     return [(float(weight or 1), tag.lower()) for tag, weight in found if not weight or float(weight)]

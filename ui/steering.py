@@ -24,7 +24,7 @@ Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steering:
+class SearchControls:
     """Where the chips and the controls are."""
 
     words: Words
@@ -35,7 +35,7 @@ class Steering:
     shown: gr.State  # the parts of the box that chips and controls show
 
     @classmethod
-    def place(cls, words: Words) -> "Steering":
+    def place(cls, words: Words) -> "SearchControls":
         """Put the chips, and below them the controls, on the page that is being built."""
         kinds = [
             (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"),
@@ -89,7 +89,7 @@ def key_of(text: str) -> str:
     return " ".join(part.text for part in search_parts(text))
 
 
-def written(text: str, name: str, value: object) -> str:
+def write_operator(text: str, name: str, value: object) -> str:
     """The box after a control was set: to a choice, or to something typed; empty takes the operator out."""
     said = " ".join(str(value or "").replace('"', " ").split())
     if name != "is":
@@ -101,7 +101,7 @@ def written(text: str, name: str, value: object) -> str:
     return bare
 
 
-def pressed(text: str, act: str, what: str) -> str:
+def press(text: str, act: str, what: str) -> str:
     """The box after a press on a chip or a swatch; as it was after one that makes no sense."""
     if act == "drop":
         return search_without(text, what)
@@ -117,7 +117,7 @@ def bounds_in(text: str) -> str:
     return " ".join(part.text for part in search_parts(text) if part.name not in (AWAY, EXACT))
 
 
-def unbounded(text: str) -> str:
+def without_operators(text: str) -> str:
     """The box without its operators."""
     for part in search_parts(bounds_in(text)):
         text = search_without(text, part.text)
@@ -142,11 +142,11 @@ def box_of(text: str, filters: Mapping[str, str]) -> str:
     """A box for words and filters as they were saved before filters stood in the box. BadDate for a bad date."""
     old = SearchFilter.of(filters)
     where = old.where()
-    text = written(text, "is", old.kind) if where.source_kinds else text
+    text = write_operator(text, "is", old.kind) if where.source_kinds else text
     until = where.taken_before  # a filter has its last day, an operator the first one that is too late
     said = {"label": old.label, "type": old.format, "in": old.collection, "after": old.since, "path": old.folder}
     for name, value in (said | {"before": f"{until:%Y-%m-%d}" if until else ""}).items():
-        text = written(text, name, value) if value else text
+        text = write_operator(text, name, value) if value else text
     return text
 
 

@@ -16,7 +16,7 @@ class Upload:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exchange:
+class ChatExchange:
     """One question and its answer, as far as it has come."""
 
     question: str
@@ -31,22 +31,22 @@ class Talk:
     """The newest exchanges of one conversation, oldest first."""
 
     conversation: int | None = None  # None until its first answer is in the history
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[ChatExchange, ...] = ()
     earlier: int = 0  # how many came before these
     about: About = "photos"
     editing: int = 0  # the turn whose question is in the box to be asked otherwise; 0 if none is
 
-    def answered(self, answer: Answer) -> "Talk":
+    def with_answer(self, answer: Answer) -> "Talk":
         """The same talk, its last exchange answered so far by `answer`."""
         *before, last = self.exchanges
         number = answer.conversation or self.conversation
         return replace(self, conversation=number, exchanges=(*before, replace(last, answer=answer)))
 
-    def asked(self, exchange: Exchange) -> "Talk":
+    def with_exchange(self, exchange: ChatExchange) -> "Talk":
         """The same talk with one more exchange."""
         return replace(self, exchanges=(*self.exchanges, exchange))
 
-    def find(self, turn: int) -> Exchange | None:
+    def find(self, turn: int) -> ChatExchange | None:
         """The exchange with this id in the history."""
         return next((each for each in self.exchanges if turn and each.answer.turn == turn), None)
 
@@ -55,7 +55,7 @@ class Talk:
         kept = tuple(each for each in self.exchanges if each.answer.turn < turn)
         return replace(self, exchanges=kept, editing=0)
 
-    def changed(self, turn: int, **changes: object) -> "Talk":
+    def with_changes(self, turn: int, **changes: object) -> "Talk":
         """The same talk, the exchange of this turn changed."""
         done = (
             replace(each, **changes) if each.answer.turn == turn else each  # type: ignore[arg-type]
@@ -64,11 +64,13 @@ class Talk:
         return replace(self, exchanges=tuple(done))
 
 
-def exchange_of(turn: Turn) -> Exchange:
+def exchange_of(turn: Turn) -> ChatExchange:
     """A turn out of the history."""
     first = [(turn.image_name, turn.image_path)] if turn.image_name or turn.image_path else []
     uploads = tuple(Upload(name=name or Path(path).name, path=path) for name, path in (*first, *turn.more))
-    return Exchange(question=turn.question, answer=turn.answer, uploads=uploads, rating=turn.rating, right=turn.right)
+    return ChatExchange(
+        question=turn.question, answer=turn.answer, uploads=uploads, rating=turn.rating, right=turn.right
+    )
 
 
 def talk_of(turns: Sequence[Turn], earlier: int = 0) -> Talk:

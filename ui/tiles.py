@@ -10,7 +10,7 @@ from index import Region
 from ui.exhibits import is_drawn
 from ui.html import button
 from ui.marks import Mark, shot, sides_of
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.taking import MOST
 from ui.words import Words
 
@@ -30,7 +30,7 @@ class Tile:
     marks: tuple[Mark, ...] = ()
 
 
-def tile(each: Tile, pictures: Pictures, words: Words) -> str:
+def tile(each: Tile, pictures: PagePictures, words: Words) -> str:
     """A photo or a card that opens, a box to choose it, its caption and a quiet line."""
     region, name = each.region, escape(each.name)
     return (
@@ -49,7 +49,7 @@ def _pick(each: Tile, words: Words) -> str:
     return box if each.number else ""
 
 
-def ratio(region: Region, pictures: Pictures) -> float:
+def ratio(region: Region, pictures: PagePictures) -> float:
     """Width over height of its tile."""
     width, height = sides_of(pictures, region) if is_drawn(region) else (0, 0)
     return min(WIDEST, max(NARROWEST, width / height)) if width and height else SHEET

@@ -13,9 +13,9 @@ from index import Region, Source
 from ui.browse import facts
 from ui.draw import THUMB_PX
 from ui.html import button, hint
-from ui.pictures import Pictures
-from ui.shelving import Said, Shelving
-from ui.words import Words, counted
+from ui.pictures import PagePictures
+from ui.shelving import ActionResult, LibraryHandlers
+from ui.words import Words, count_noun
 from ui.work import in_bytes, title
 
 SHOWN = 20  # groups at a time
@@ -24,35 +24,35 @@ KEEPS: tuple[Keep, ...] = ("largest", "oldest", "newest")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparing:
+class DuplicateHandlers:
     """What happens in the review of near duplicates."""
 
-    shelving: Shelving
+    library_handlers: LibraryHandlers
 
     @property
     def assistant(self) -> Assistant:
         """Whose library it is."""
-        return self.shelving.assistant
+        return self.library_handlers.assistant
 
     @property
     def services(self) -> Services:
         """What acts on it."""
-        return self.shelving.services
+        return self.library_handlers.services
 
-    def look(self, caller: Caller) -> Said:
+    def look(self, caller: Caller) -> ActionResult:
         """Begin to look."""
-        words, library = self.shelving.words, self.services.library
-        return self.shelving.say(
+        words, library = self.library_handlers.words, self.services.library
+        return self.library_handlers.say(
             lambda: words.begun.format(title=title(library.find_duplicates(caller), words)), otherwise=words.bug
         )
 
     def groups(self, caller: Caller, keep: object) -> list[Twins]:
         """What the last look found and is still there."""
-        return self.services.library.list_duplicates(caller, kept(keep))
+        return self.services.library.list_duplicates(caller, parse_keep(keep))
 
-    def act(self, caller: Caller, act: str, what: object, keep: object) -> Said:
+    def act(self, caller: Caller, act: str, what: object, keep: object) -> ActionResult:
         """A press: keep one and take the rest of its group out, tell a group apart, or keep all that are suggested."""
-        words = self.shelving.words
+        words = self.library_handlers.words
         ids = [int(each) for each in str(what).split(",") if each.isdecimal() and len(each) < 18]
         if act == "keep_all":
             ids = [source.id for group in self.groups(caller, keep) for source in group.sources[1:]]
@@ -60,25 +60,25 @@ class Comparing:
         if act == "keep" and len(ids) > 1:
             return self._take_out(caller, ids[1:])
         if act == "apart":
-            return self.shelving.say(lambda: self._apart(caller, ids), otherwise=words.bug)
-        return Said(text=words.bug, wrong=True)
+            return self.library_handlers.say(lambda: self._apart(caller, ids), otherwise=words.bug)
+        return ActionResult(text=words.bug, wrong=True)
 
     def _apart(self, caller: Caller, ids: Sequence[int]) -> str:
         self.services.library.tell_apart(caller, ids)
-        return self.shelving.words.twins_apart_kept
+        return self.library_handlers.words.twins_apart_kept
 
-    def _take_out(self, caller: Caller, ids: Sequence[int]) -> Said:
+    def _take_out(self, caller: Caller, ids: Sequence[int]) -> ActionResult:
         places = self.assistant.store.places_of(ids)
         paths = [path for each in ids for path in places[each]]
-        return self.shelving.take_out_all(caller, paths, otherwise=self.shelving.words.list_gone)
+        return self.library_handlers.take_out_all(caller, paths, otherwise=self.library_handlers.words.list_gone)
 
 
-def kept(keep: object) -> Keep:
+def parse_keep(keep: object) -> Keep:
     """Which of a group is to stay, as the browser says it."""
     return next((each for each in KEEPS if each == keep), KEEPS[0])
 
 
-def review(groups: Sequence[Twins], pictures: Pictures, words: Words, *, looked: bool) -> str:
+def review(groups: Sequence[Twins], pictures: PagePictures, words: Words, *, looked: bool) -> str:
     """All groups that are shown at once, each with its photos side by side."""
     if not groups:
         return hint(words.twins_none if looked else words.twins_unknown)
@@ -86,11 +86,11 @@ def review(groups: Sequence[Twins], pictures: Pictures, words: Words, *, looked:
     shown = "".join(_group(n, group, pictures, words) for n, group in enumerate(groups[:SHOWN], start=1))
     more = hint(words.twins_more.format(count=f"{len(groups) - SHOWN:,}")) if len(groups) > SHOWN else ""
     every = button("keep_all", "", words.twins_all) if len(groups) > 1 else ""
-    told = words.twins_found.format(groups=counted(words.twins_groups, len(groups)), size=spare)
+    told = words.twins_found.format(groups=count_noun(words.twins_groups, len(groups)), size=spare)
     return f'<div class="above"><span class="hint" role="status">{escape(told)}</span>{every}</div>{shown}{more}'
 
 
-def _group(number: int, group: Twins, pictures: Pictures, words: Words) -> str:
+def _group(number: int, group: Twins, pictures: PagePictures, words: Words) -> str:
     name = escape(words.twins_group.format(number=number, count=len(group.sources)))
     photos = "".join(_photo(n, group.sources, pictures, words) for n in range(len(group.sources)))
     ids = ",".join(str(source.id) for source in group.sources)
@@ -98,7 +98,7 @@ def _group(number: int, group: Twins, pictures: Pictures, words: Words) -> str:
     return f'<section class="twins" aria-label="{name}"><ul>{photos}</ul>{apart}</section>'
 
 
-def _photo(index: int, sources: Sequence[Source], pictures: Pictures, words: Words) -> str:
+def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: Words) -> str:
     """One photo: how large, when, where; and a button that keeps it and takes the others out."""
     source = sources[index]
     ids = [source.id, *(other.id for other in sources if other.id != source.id)]

@@ -15,33 +15,33 @@ import gradio as gr
 from deepseek_mm import Caller
 from index import Region, Source
 from index.region import UPLOADS
-from ui.exhibits import Exhibit, chosen, details, evidence, is_drawn
+from ui.exhibits import EvidenceItem, chosen, details, evidence, is_drawn
 from ui.html import button
 from ui.lines import Opened, is_listed, listing
 from ui.marks import marks_of, shot
-from ui.pictures import Pictures
+from ui.pictures import PagePictures
 from ui.piece import piece
 from ui.results import Results
-from ui.why import Why, heat, highlighted, section
+from ui.why import MatchReason, heat, mark_hits, section
 from ui.words import Words
 
 Described = Callable[[Caller, Source], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Viewed:
+class ViewerState:
     """What the dialog shows, and what it can turn to."""
 
-    exhibits: tuple[Exhibit, ...] = ()
+    exhibits: tuple[EvidenceItem, ...] = ()
     index: int = 0
     turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
     said: str = ""  # one line above the photo
-    why: Why | None = None  # what was looked for, and how sure the search was; None where nothing was
+    why: MatchReason | None = None  # what was looked for, and how sure the search was; None where nothing was
     sought: Results | None = None  # what was found for the picture, if it came with a search
     showing: int = field(default=0, compare=False)  # the page shows a number once, and may be told it twice
 
     @property
-    def at(self) -> Exhibit | None:
+    def at(self) -> EvidenceItem | None:
         """The one in view."""
         return self.exhibits[self.index] if self.index < len(self.exhibits) else None
 
@@ -50,7 +50,7 @@ class Viewed:
 class Viewer:
     """The component, and the state behind it."""
 
-    pictures: Pictures
+    pictures: PagePictures
     words: Words
     html: gr.HTML
     viewed: gr.State
@@ -59,11 +59,18 @@ class Viewer:
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def place(cls, pictures: Pictures, words: Words, described: Described, opened: Opened | None = None) -> "Viewer":
+    def place(
+        cls, pictures: PagePictures, words: Words, described: Described, opened: Opened | None = None
+    ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
         return cls(
-            pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()), described=described, opened=opened
+            pictures=pictures,
+            words=words,
+            html=html,
+            viewed=gr.State(ViewerState()),
+            described=described,
+            opened=opened,
         )
 
     @property
@@ -71,7 +78,7 @@ class Viewer:
         """Every component that `show` updates."""
         return [self.html, self.viewed]
 
-    def show(self, caller: Caller, viewed: Viewed) -> dict[Any, Any]:
+    def show(self, caller: Caller, viewed: ViewerState) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
         region, lines = viewed.at.citation.region if viewed.at else None, ""
@@ -80,22 +87,28 @@ class Viewer:
         html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
         return {self.html: html, self.viewed: viewed}
 
-    def bring(self, caller: Caller, each: Exhibit, sought: Results) -> dict[Any, Any]:
+    def bring(self, caller: Caller, each: EvidenceItem, sought: Results) -> dict[Any, Any]:
         """Updates that open the picture that came with a search."""
-        return self.show(caller, Viewed(exhibits=(each,), sought=sought))
+        return self.show(caller, ViewerState(exhibits=(each,), sought=sought))
 
     def open(
-        self, caller: Caller, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
+        self,
+        caller: Caller,
+        exhibits: Sequence[EvidenceItem],
+        what: object,
+        *,
+        turn: int = 0,
+        why: MatchReason | None = None,
     ) -> dict[Any, Any]:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
         index = chosen(exhibits, what)
         if index is None:
             return {self.html: gr.skip()}
-        return self.show(caller, Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
+        return self.show(caller, ViewerState(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
 def content(
-    viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str], *, lines: str = ""
+    viewed: ViewerState, pictures: PagePictures, words: Words, described: Callable[[Source], str], *, lines: str = ""
 ) -> str:
     """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
@@ -103,7 +116,7 @@ def content(
         return ""
     citations = [other.citation for other in viewed.exhibits]
     region, why = each.citation.region, viewed.why
-    known = details(each, words, partial(highlighted, why=why), listed=lines)
+    known = details(each, words, partial(mark_hits, why=why), listed=lines)
     over = heat(why, region, pictures)
     photo = shot(pictures, region, marks_of(citations, viewed.index), words, large=True, over=over)
     said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
@@ -118,7 +131,7 @@ def content(
     )
 
 
-def _buttons(viewed: Viewed, words: Words) -> str:
+def _buttons(viewed: ViewerState, words: Words) -> str:
     parts = []
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
@@ -138,7 +151,7 @@ def is_brought(region: Region) -> bool:
     return region.source.collection == UPLOADS and not region.id
 
 
-def _description(each: Exhibit, words: Words, described: Callable[[Source], str]) -> str:
+def _description(each: EvidenceItem, words: Words, described: Callable[[Source], str]) -> str:
     """The sentence that describes a photo of the library, to be read and to be changed."""
     source = each.citation.region.source
     if source.kind != "photo" or not source.id or source.collection == UPLOADS:
@@ -157,7 +170,7 @@ def _cutting(words: Words) -> str:
     )
 
 
-def _correction(each: Exhibit, words: Words) -> str:
+def _correction(each: EvidenceItem, words: Words) -> str:
     """What appears when "the box is wrong" is pressed."""
     name = escape(each.citation.region.label)
     return (

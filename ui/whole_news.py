@@ -13,7 +13,7 @@ import gradio as gr
 import gradio.utils
 
 
-def send_whole_news() -> None:
+def patch_streams() -> None:
     """From now on Gradio sends changed values whole; a text that grew is still sent by its new end."""
     gradio.utils.diff = edits
 
@@ -27,7 +27,7 @@ def edits(old: object, new: object) -> list[list[object]]:
     return [["replace", [], new]]
 
 
-def told_once(views: Iterable[dict[Any, Any]], part: Any) -> Iterator[dict[Any, Any]]:
+def end_unchanged(views: Iterable[dict[Any, Any]], part: Any) -> Iterator[dict[Any, Any]]:
     """The views, and one that changes nothing, not even `part`: Gradio tells an event's last view twice, and the second
     time would undo what somebody typed meanwhile.
     """

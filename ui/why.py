@@ -8,14 +8,14 @@ from html import escape
 
 from deepseek_mm import Assistant, Query, hit_spans
 from index import Region
-from ui.exhibits import WRITTEN, Exhibit
-from ui.pictures import Pictures
+from ui.exhibits import WRITTEN, EvidenceItem
+from ui.pictures import PagePictures
 from ui.results import Results, verdict
 from ui.words import Words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Why:
+class MatchReason:
     """What is the same for every result of a search."""
 
     query: Query
@@ -25,7 +25,7 @@ class Why:
     needed: float = 0.0
 
 
-def why_of(results: Results, assistant: Assistant, words: Words) -> Why | None:
+def why_of(results: Results, assistant: Assistant, words: Words) -> MatchReason | None:
     """Of a search; None before the first one."""
     if results.query is None:
         return None
@@ -34,12 +34,12 @@ def why_of(results: Results, assistant: Assistant, words: Words) -> Why | None:
     if measured is not None:
         claimed, missed = measured.false_answers(found.threshold), measured.false_refusals(found.threshold)
         means = words.threshold_means.format(needed=100 * found.threshold, claimed=claimed, missed=missed)
-    return Why(
+    return MatchReason(
         query=results.query, verdict=verdict(found, words), means=means, sure=found.certainty, needed=found.threshold
     )
 
 
-def heat(why: Why | None, region: Region, pictures: Pictures) -> str:
+def heat(why: MatchReason | None, region: Region, pictures: PagePictures) -> str:
     """The heat map to be laid over the photo; nothing for a text, or where nothing was looked for."""
     if why is None or pictures.heats is None or not is_hot(region):
         return ""
@@ -51,7 +51,7 @@ def is_hot(region: Region) -> bool:
     return region.source.kind == "photo" and region.kind not in WRITTEN
 
 
-def section(why: Why | None, each: Exhibit, words: Words) -> str:
+def section(why: MatchReason | None, each: EvidenceItem, words: Words) -> str:
     """What stands below the photo: the reasons, the meter, and the heat map's legend with its switch."""
     if why is None:
         return ""
@@ -69,7 +69,7 @@ def meter(sure: float, needed: float) -> str:
     return f'<span class="meter" style="--sure:{sure:.2f};--needed:{needed:.2f}" aria-hidden="true"></span>'
 
 
-def highlighted(text: str, why: Why | None) -> str:
+def mark_hits(text: str, why: MatchReason | None) -> str:
     """The text as HTML, the words that were looked for marked."""
     if why is None:
         return escape(text)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from deepseek_mm import Failed, Job, Taken
 from ui.html import button, for_ears
-from ui.words import Words, counted
+from ui.words import Words, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
+class LibraryFacts:
     """How much the library holds, and where."""
 
     photos: int
@@ -33,25 +33,25 @@ class Facts:
 
 def holding(sources: int, regions: int, words: Words) -> str:
     """How much the library holds: "1 file, 12 regions"."""
-    return words.counts.format(files=counted(words.files, sources), regions=counted(words.in_regions, regions))
+    return words.counts.format(files=count_noun(words.files, sources), regions=count_noun(words.in_regions, regions))
 
 
-def running(jobs: Sequence[Job], words: Words) -> str:
+def render_running(jobs: Sequence[Job], words: Words) -> str:
     """What is being done and what waits, the oldest first."""
-    cards = "".join(_running(job, words) for job in jobs)
+    cards = "".join(_render_running(job, words) for job in jobs)
     return cards or f'<p class="hint">{escape(words.work_none)}</p>'
 
 
-def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Words) -> str:
+def render_ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Words) -> str:
     """What was done, the newest first, each with what it could not do."""
-    cards = "".join(_ended(job, failed.get(job.id, ()), words) for job in jobs)
+    cards = "".join(_render_ended(job, failed.get(job.id, ()), words) for job in jobs)
     if not cards:
         return f'<p class="hint">{escape(words.ended_none)}</p>'
     return f'<div class="ended" tabindex="0" role="group" aria-label="{escape(words.ended)}">{cards}</div>'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
+class WatchedFolder:
     """A folder that is watched."""
 
     folder: str
@@ -60,21 +60,21 @@ class Watched:
     last_at: datetime | None  # when something below it was taken in last, as far as the jobs know
 
 
-def watched(folders: Sequence[Watched], words: Words) -> str:
+def render_watched(folders: Sequence[WatchedFolder], words: Words) -> str:
     """The watched folders, each with what is known of it and a button to stop."""
-    rows = "".join(_watched(each, words) for each in sorted(folders, key=lambda each: each.folder))
+    rows = "".join(_render_watched(each, words) for each in sorted(folders, key=lambda each: each.folder))
     return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
 
 
-def _watched(each: Watched, words: Words) -> str:
+def _render_watched(each: WatchedFolder, words: Words) -> str:
     parts = []
     if each.num_files is not None:
-        parts.append(words.watched_files.format(files=counted(words.files, each.num_files)))
+        parts.append(words.watched_files.format(files=count_noun(words.files, each.num_files)))
     if each.last_at is not None:
         parts.append(words.watched_last.format(when=local(each.last_at)))
     known = f'<p class="hint">{escape(" - ".join(parts))}</p>' if parts else ""
     usual = each.how in ("", f"Watching {each.folder}.")
-    how = "" if usual else f'<p class="hint">{said(each.how)}</p>'
+    how = "" if usual else f'<p class="hint">{mark_english(each.how)}</p>'
     stop = button("unwatch", each.folder, words.unwatch, label=f"{words.unwatch}: {each.folder}")
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
 
@@ -94,7 +94,7 @@ def title(job: Job, words: Words) -> str:
     return names[job.kind].format(what=what) if job.kind in names else job.title
 
 
-def said(message: str) -> str:
+def mark_english(message: str) -> str:
     """What a job says, marked as English and as text that runs from left to right."""
     return f'<span lang="en" dir="ltr">{escape(message)}</span>'
 
@@ -110,12 +110,12 @@ def news(jobs: Sequence[Job], words: Words) -> str:
     return for_ears(line)
 
 
-def taken(takings: Sequence[Taken], words: Words) -> str:
+def render_taken(takings: Sequence[Taken], words: Words) -> str:
     """What was taken out last and can be put back; then what was taken out before it has its turn."""
     if not takings:
         return ""
-    what = counted(words.taken_out, takings[0].num_sources)
-    before = counted(words.taken_before, len(takings) - 1) if takings[1:] else ""
+    what = count_noun(words.taken_out, takings[0].num_sources)
+    before = count_noun(words.taken_before, len(takings) - 1) if takings[1:] else ""
     undo = button("undo", takings[0].token, words.undo, label=words.undo_taking.format(what=what))
     return f'<div class="undo"><p class="hint">{escape(f"{what} {before}".strip())}</p>{undo}</div>'
 
@@ -130,7 +130,7 @@ def backups(files: Sequence[Path], words: Words) -> str:
     return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
 
 
-def facts(state: Facts, words: Words) -> str:
+def facts(state: LibraryFacts, words: Words) -> str:
     """What the library holds, as a list of terms."""
     rows = (
         (words.photos, f"{state.photos:,}"),
@@ -143,7 +143,7 @@ def facts(state: Facts, words: Words) -> str:
     return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
 
 
-def left(seconds: float, words: Words) -> str:
+def remaining_time(seconds: float, words: Words) -> str:
     """The remaining time, as a person would say it."""
     if seconds < 45:
         return words.seconds_left
@@ -161,7 +161,7 @@ def in_bytes(count: int) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
 
 
-def _running(job: Job, words: Words) -> str:
+def _render_running(job: Job, words: Words) -> str:
     waits, name = job.state == "waiting", title(job, words)
     label = f'aria-label="{escape(name)}"'
     known = "" if job.total is None else f' value="{job.done}" max="{max(1, job.total)}"'
@@ -188,7 +188,7 @@ def far(job: Job, words: Words) -> str:
     if job.per_second:
         parts.append(words.pace.format(speed=job.per_second))
     if job.seconds_left is not None:
-        parts.append(left(job.seconds_left, words))
+        parts.append(remaining_time(job.seconds_left, words))
     if job.num_failed:
         parts.append(words.num_failed.format(count=f"{job.num_failed:,}"))
     if job.cancelling:
@@ -200,12 +200,12 @@ def _ending(job: Job, words: Words) -> str:
     return {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
 
 
-def _ended(job: Job, failed: Sequence[Failed], words: Words) -> str:
+def _render_ended(job: Job, failed: Sequence[Failed], words: Words) -> str:
     when = local(job.ended_at) if job.ended_at else ""
     return (
         f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
         f'<span class="hint">{escape(_ending(job, words))} {when}</span></header>'
-        f"<p>{said(job.message)}</p>{_failures(job, failed, words)}</article>"
+        f"<p>{mark_english(job.message)}</p>{_failures(job, failed, words)}</article>"
     )
 
 
@@ -213,7 +213,9 @@ def _failures(job: Job, failed: Sequence[Failed], words: Words) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
-    rows = "".join(f"<li>{said(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed)
+    rows = "".join(
+        f"<li>{mark_english(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed
+    )
     more = job.num_failed - len(failed)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))

@@ -14,9 +14,19 @@ from ui.words.page import PageWords
 from ui.words.rules import RulesWords
 from ui.words.search import SearchWords
 from ui.words.settings import SettingsWords
-from ui.words.word import LANGUAGES, Language, Word, counted
+from ui.words.word import LANGUAGES, Language, Translation, count_noun
 
-__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "WordsOfCode", "counted", "in_language"]
+__all__ = [
+    "CHINESE",
+    "ENGLISH",
+    "LANGUAGES",
+    "Language",
+    "Translation",
+    "Words",
+    "WordsOfCode",
+    "count_noun",
+    "in_language",
+]
 
 
 class Words(

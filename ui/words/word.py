@@ -17,7 +17,7 @@ class InOneLanguage(Protocol):
     language: Language
 
 
-class Word(Generic[Text]):
+class Translation(Generic[Text]):
     """A text in English and in Chinese. Texts with {braces} are filled by `str.format` where they are shown."""
 
     def __init__(self, en: Text, zh: Text) -> None:
@@ -27,6 +27,6 @@ class Word(Generic[Text]):
         return self.in_language[words.language]
 
 
-def counted(forms: tuple[str, ...], count: int) -> str:
+def count_noun(forms: tuple[str, ...], count: int) -> str:
     """The number with its noun, for one or for any other number: "1 file", "2,000 files"."""
     return forms[count != 1].format(count=f"{count:,}")
