@@ -39,7 +39,7 @@ def visitor_here(caller: Caller = LOCAL, root: Path | None = None) -> Visitor:
 def request_of(caller: Caller = LOCAL, visitor: Visitor | None = None) -> gr.Request:
     """A request that this caller's browser sends."""
     scope = {VISITOR: visitor or visitor_here(caller)}
-    return gr.GenerationRequest(request=SimpleNamespace(scope=scope))  # type: ignore[arg-type]  # all that is asked of it
+    return gr.Request(request=SimpleNamespace(scope=scope))  # type: ignore[arg-type]  # all that is asked of it
 
 
 def services_of(assistant: Assistant, **more: Any) -> Services:

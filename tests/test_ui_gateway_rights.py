@@ -23,7 +23,7 @@ from ui.words import CHINESE, ENGLISH
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 SETS = [frozenset(some) for some in chain.from_iterable(combinations(RIGHTS, n) for n in range(len(RIGHTS) + 1))]
-COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.known"}  # show nothing of anybody's
+COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.identify"}  # show nothing of anybody's
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_the_page_on_security_prints_the_table_of_events(pages):
     [
         (
             "library",
-            "Index|Watch|Verify|Repair|Back up|Take out|Measure|Look for them|LibraryTab._listed",
+            "Index|Watch|Verify|Repair|Back up|Take out|Measure|Look for them|LibraryTab._act",
         ),
         ("ask+library", "take_out|assign|leave|rename|bundled|describe"),
         ("settings", "Restore|Delete everything|Try it|Save|Back to the defaults|Learn now|_save_dial|LearningTab"),
@@ -159,8 +159,8 @@ def test_a_request_that_names_nobody_has_nothing_happen(pages, happened):
 
     for request in (
         None,
-        gr.GenerationRequest(),
-        gr.GenerationRequest(request=request_of().request.__class__(scope={})),
+        gr.Request(),
+        gr.Request(request=request_of().request.__class__(scope={})),
     ):
         asyncio.run(knock(request))
     assert happened == []

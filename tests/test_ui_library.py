@@ -157,7 +157,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
     assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
     assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
     (taken,) = tab.handlers.assistant.library.taken()
-    back = tab._listed(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
+    back = tab._act(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
     assert len(back[tab.shelf.listing].regions) == 2
     assert back[tab.parts["taken"]] == ""
 

@@ -27,8 +27,8 @@ def last(house: RuleHandlers, text: str = TEXT, collection: str = ""):
 def test_every_rule_is_counted_and_its_photos_are_shown_in_order(house):
     found = last(house)
     assert (found.counts, found.done, found.total, found.ended) == ((1, 3), 4, 4, True)
-    assert [case.photo.source.name for case in found.shown] == ["desk.png", "bare.png", "dog.png", "cups.png"]
-    assert [len(case.held.regions) for case in found.shown] == [2, 0, 0, 0]
+    assert [case.photo.source.name for case in found.all_cases] == ["desk.png", "bare.png", "dog.png", "cups.png"]
+    assert [len(case.held.regions) for case in found.all_cases] == [2, 0, 0, 0]
     assert found.trouble == ""
 
 
@@ -64,7 +64,7 @@ def test_a_collection_alone_is_checked(house):
 def test_what_cannot_be_checked_is_a_sentence(house, text, collection, trouble):
     (found,) = house.check(text, collection)
     assert trouble in found.trouble
-    assert (found.rules, found.shown) == ((), ())
+    assert (found.rules, found.all_cases) == ((), ())
 
 
 def test_what_was_understood_is_kept_and_a_mistake_does_not_replace_it(house):

@@ -138,7 +138,7 @@ def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found
     older = tab.run(newest, lambda: pytest.fail("searched in vain"), 10.25)
     next(older)
     assert next(newer)[tab.results] is found
-    assert next(older) == {tab.said: tab._said(found)}
+    assert next(older) == {tab.said: tab._describe(found)}
     assert list(older) == list(newer) == []
 
 

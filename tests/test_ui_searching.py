@@ -59,11 +59,11 @@ def endless(size: int, **more: int) -> SearchHandlers:
 
 
 def names(results) -> list[str]:
-    return [each.citation.region.source.name for each in results.shown]
+    return [each.citation.region.source.name for each in results.visible]
 
 
 def numbers(results) -> list[int]:
-    return [each.citation.number for each in results.shown]
+    return [each.citation.number for each in results.visible]
 
 
 def test_words_find_regions_that_are_numbered_from_one(searching):
@@ -86,7 +86,7 @@ def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
 
 def test_finding_nothing_at_all_is_said(searching):
     results = searching.search({"text": "purple"})
-    assert (results.shown, describe_results(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
+    assert (results.visible, describe_results(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
 
 
 @pytest.mark.parametrize("entry", [None, {"text": "  ", "files": []}])
@@ -122,11 +122,11 @@ def test_what_cannot_be_understood_leaves_the_results_where_they_are(earnest):
     before = earnest.search({"text": "red"})
     after = earnest.steer({"text": "red after:soon", "files": []}, before)
     assert "soon is no date" in after.notice
-    assert (after.shown, after.token) == (before.shown, before.token)
+    assert (after.visible, after.token) == (before.visible, before.token)
 
 
 def test_of_more_like_a_result_the_box_bounds_where_alone(earnest):
-    like = earnest.like(earnest.search({"text": "red"}).shown[0])
+    like = earnest.like(earnest.search({"text": "red"}).visible[0])
     bounded = earnest.steer({"text": "red kite - grass is:document", "files": []}, like)
     assert (bounded.query.text, bounded.query.like, names(bounded)) == ("is:document", like.query.like, [])
     free = earnest.steer({"text": "red kite", "files": []}, bounded)
@@ -136,14 +136,14 @@ def test_of_more_like_a_result_the_box_bounds_where_alone(earnest):
 
 
 def test_more_like_one_result_leaves_out_that_one(earnest):
-    first = earnest.search({"text": "red"}).shown[0]
+    first = earnest.search({"text": "red"}).visible[0]
     results = earnest.like(first)
     assert first.citation.region.source.name not in names(results)
     assert describe_results(results, ENGLISH).startswith(f"Like {first.caption.splitlines()[0]}.")
 
 
 def test_more_like_what_was_removed_meanwhile_becomes_a_sentence(earnest):
-    first = earnest.search({"text": "red"}).shown[0]
+    first = earnest.search({"text": "red"}).visible[0]
     earnest.assistant.store.remove([first.citation.region.source.id])
     results = earnest.like(first)
     assert results.notice

@@ -66,11 +66,11 @@ class AskTab:
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side")
         return cls(
-            asking=handlers,
+            handlers=handlers,
             words=words,
-            chatting=chatting,
+            chat_html=chatting,
             viewer=viewer,
-            visit=fields,
+            fields=fields,
             talk=gr.State(Talk()),
             shown=gr.State(None),
             parts_by_name=parts,

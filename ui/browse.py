@@ -24,8 +24,9 @@ def browse(listing: LibraryListing, pictures: PagePictures, words: Words, *, off
         chips = collections(listing, words) if listing.filters != SearchFilter() else ""
         return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
     items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
+    count = escape(_describe_count(listing, words))
     return (
-        f'{collections(listing, words)}<div class="above"><span class="hint">{escape(_describe_count(listing, words))}</span>'
+        f'{collections(listing, words)}<div class="above"><span class="hint">{count}</span>'
         f"{button('all', '', words.select_all)}</div>"
         f'<p class="hint keys" id="list-keys">{escape(words.results_keys)}</p>'
         f'<ul class="grid" data-search="{listing.token}" aria-label="{escape(words.state)}" '

@@ -43,7 +43,7 @@ class CodeTab(AskTab):
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side code-side")
         return cls(
-            asking=handlers, words=words, chatting=chatting, viewer=viewer, visit=fields, talk=gr.State(Talk()),
+            handlers=handlers, words=words, chat_html=chatting, viewer=viewer, fields=fields, talk=gr.State(Talk()),
             shown=gr.State(None), parts_by_name=parts,
         )  # fmt: skip
 

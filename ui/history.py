@@ -61,7 +61,7 @@ class HistoryTab:
                 pieces["chat"] = piece(listens="acts reading", visible=False, elem_classes="chat")
                 pieces["file"] = piece(listens="download", elem_classes="past-file")
         return cls(
-            remembering=handlers, chatting=chatting, viewer=viewer, past=gr.State(HistoryState()), limit=gr.State(PAGE),
+            handlers=handlers, chat_html=chatting, viewer=viewer, past=gr.State(HistoryState()), limit=gr.State(PAGE),
             find=find, take=take, pieces=pieces,
         )  # fmt: skip
 

@@ -47,7 +47,7 @@ class LearningTab:
         said = piece(listens="", visible=False)
         versions = piece(elem_classes="lessons")
         return cls(
-            lessons=lessons, said=said, state=state, learn=learn, back=back, versions=versions, insisted=gr.State(0),
+            handlers=lessons, said=said, state=state, learn=learn, back=back, versions=versions, insisted=gr.State(0),
             timer=gr.Timer(LOOK_S, active=False),
         )  # fmt: skip
 

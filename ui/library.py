@@ -86,7 +86,7 @@ class LibraryTab:
                 lister = LibraryLister(assistant=handlers.assistant, words=words)
                 shelf = LibraryGrid.place(lister, pictures, viewer, offer=handlers.services.library.photos is not None)
         return cls(
-            shelving=handlers, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
+            handlers=handlers, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
             timer=gr.Timer(LATER_S, active=False), seen=gr.State(LibraryState()), opened=gr.State(False),
         )  # fmt: skip
 

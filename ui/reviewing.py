@@ -49,7 +49,7 @@ class TwinsPart:
                 keep = gr.Dropdown(keeps, value=KEEPS[0], label=words.twins_keep_which, min_width=150)
             html = piece(elem_classes="twins-review")
         return cls(
-            comparing=comparing, pictures=pictures, fold=fold, keep=keep, look=look, html=html, shown=gr.State(-1)
+            handlers=comparing, pictures=pictures, fold=fold, keep=keep, look=look, html=html, shown=gr.State(-1)
         )
 
     def join(self, answer: Answer, seen: list[Any], outputs: list[Any]) -> None:

@@ -55,7 +55,7 @@ class RulesPart:
                 stop = gr.Button(words.stop, size="sm", min_width=120)
             html = piece(listens="grid", elem_classes="results ruled")
         return cls(
-            ruling=ruling, pictures=pictures, viewer=viewer, text=text, check=check, stop=stop, html=html,
+            handlers=ruling, pictures=pictures, viewer=viewer, text=text, check=check, stop=stop, html=html,
             found=gr.State(RuleResults()),
         )  # fmt: skip
 

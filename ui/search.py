@@ -84,11 +84,11 @@ class SearchTab:
                 min_width=170, elem_classes="sort",
             )  # fmt: skip
         tab = cls(
-            searching=searching,
+            handlers=searching,
             pictures=pictures,
             viewer=viewer,
             box=box,
-            steering=steering,
+            controls=steering,
             notice=piece(listens="", visible=False),
             said=said,
             order=order,

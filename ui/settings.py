@@ -52,7 +52,7 @@ class SettingsTab:
                 piece(heading(words.set_about), listens="")
                 parts["facts"] = piece(listens="", elem_classes="facts-of-it")
                 parts |= _place_end(words)
-        return cls(setting=setting, shelving=shelving, parts=parts)
+        return cls(handlers=setting, library_handlers=shelving, parts=parts)
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
