@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from ui.draw import INKS, blank, ink, shrink
+from ui.pictures import INKS, blank, ink, shrink
 
 
 def contrast_with_white(colour: str) -> float:

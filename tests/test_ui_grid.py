@@ -8,10 +8,9 @@ from PIL import Image
 
 from deepseek_mm.records import Found, Match, Query
 from index import Label, Region, Source
-from ui.grid import grid, idle, select_items
 from ui.pictures import PagePictures
-from ui.results import REACH, SORTED, STEP, Results, grown
-from ui.tiles import NARROWEST, SHEET, WIDEST
+from ui.region_html import NARROWEST, SHEET, WIDEST
+from ui.search.search_results import REACH, SORTED, STEP, Results, grid, grown, idle, select_items
 from ui.words import CHINESE, ENGLISH
 
 

@@ -9,7 +9,7 @@ from deepseek_mm.library.health import Found, Health, Kept
 from deepseek_mm.services.library_service import LibraryService
 from index.check import StoreProblem
 from index.health import DeletedTraces, StoreHealth
-from ui.health import health, look
+from ui.library.library_maintenance import health, look
 from ui.words import CHINESE, ENGLISH
 
 WELL = Health(

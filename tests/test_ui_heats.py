@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Query
 from index import Region, Source
-from ui.heats import KEPT, HeatMaps, make_heat_maps
+from ui.pictures import KEPT, HeatMaps, make_heat_maps
 
 REGION = Region(source=Source(path="/a/kite.jpg"), box_px=(0, 0, 9, 9))
 

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from page_caller import services_of
 
 from deepseek_mm.config import Config
-from ui.guard import POLICY, SecurityHeaders
 from ui.layout import PageContext, build_ui, head, status
 from ui.pictures import PagePictures
+from ui.site import POLICY, SecurityHeaders
 from ui.words import CHINESE, ENGLISH, Words, in_language
 
 

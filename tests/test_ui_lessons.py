@@ -8,10 +8,9 @@ from page_caller import ActingAs
 from deepseek_mm import Answer, Score, Version
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.services.learning_service import LearningService
-from ui.chat import Chat
-from ui.lessons import LearningHandlers
+from ui.ask.chat import Chat, ChatExchange, Talk
+from ui.learning.learning_tab import LearningHandlers
 from ui.pictures import PagePictures
-from ui.talk import ChatExchange, Talk
 from ui.words import CHINESE, ENGLISH
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from deepseek_mm.records import Citation
 from index import Label, Region, Source
-from ui.marks import Mark, box, card, crop, marks_of, shot
 from ui.pictures import PagePictures
+from ui.region_html import Mark, box, card, crop, marks_of, shot
 from ui.words import ENGLISH
 
 

@@ -16,8 +16,8 @@ from deepseek_mm.records import Citation
 from deepseek_mm.sharing.chosen import OLD_S, clean, told
 from index import Label, Region, Source
 from ui.edges import BadPath
-from ui.exhibits import EvidenceItem
-from ui.packing import pack
+from ui.region_html import EvidenceItem
+from ui.search.search_handlers import pack
 from ui.words import ENGLISH
 
 

@@ -10,8 +10,7 @@ from PIL import Image
 
 from deepseek_mm.errors import NothingThere
 from index import Source
-from ui.draw import LARGE_PX, THUMB_PX
-from ui.pictures import PATH, TINY_PX, PagePictures, shares
+from ui.pictures import LARGE_PX, PATH, THUMB_PX, TINY_PX, PagePictures, shares
 
 RED = Source(path="/photos/red.jpg", digest="abc", width_px=4000, height_px=3000)
 

@@ -8,9 +8,8 @@ from PIL import Image
 from deepseek_mm.logic.watch import rules_of
 from deepseek_mm.rag.checking import Held
 from index import Label, Region, Source
+from ui.library.rules import MOST, RuleCase, RuleResults, exhibits, render_rules
 from ui.pictures import PagePictures
-from ui.ruled import exhibits, render_rules
-from ui.ruling import MOST, RuleCase, RuleResults
 from ui.words import CHINESE, ENGLISH
 
 WARN, NOTE = rules_of(['near(cup, laptop) -> warn "a <b>"', 'not exist(dog) -> note "no dog"'])

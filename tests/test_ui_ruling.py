@@ -5,8 +5,8 @@ from page_caller import ActingAs, services_of
 from rag_house import build
 from rules_help import fill, put_photo
 
-from ui import ruling
-from ui.ruling import MOST, RuleHandlers
+from ui.library import rules
+from ui.library.rules import MOST, RuleHandlers
 from ui.words import CHINESE, ENGLISH
 
 TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no laptop"'
@@ -40,7 +40,7 @@ def test_of_a_rule_that_holds_everywhere_only_the_first_photos_are_shown(house, 
 
 
 def test_a_check_that_takes_long_is_told_on_the_way_and_keeps_its_token(house, monkeypatch):
-    monkeypatch.setattr(ruling, "EVERY_S", -1.0)
+    monkeypatch.setattr(rules, "EVERY_S", -1.0)
     views = list(house.check(TEXT, ""))
     assert [(view.done, view.ended) for view in views] == [(1, False), (2, False), (3, False), (4, False), (4, True)]
     assert [view.counts for view in views[:2]] == [(1, 0), (1, 1)]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from deepseek_mm.history import Turn
 from deepseek_mm.records import Answer
-from ui.talk import ChatExchange, Talk, Upload, exchange_of, talk_of
+from ui.ask.chat import ChatExchange, Talk, Upload, exchange_of, talk_of
 
 
 def turn(number: int, question: str, **more) -> Turn:

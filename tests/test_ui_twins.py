@@ -10,9 +10,9 @@ from PIL import Image
 from deepseek_mm import Twins
 from deepseek_mm.services.library_service import LibraryService
 from index import Source
+from ui.library.duplicates import SHOWN, DuplicateHandlers, parse_keep, review
+from ui.library.library_handlers import LibraryHandlers
 from ui.pictures import PagePictures
-from ui.shelving import LibraryHandlers
-from ui.twins import SHOWN, DuplicateHandlers, parse_keep, review
 from ui.words import CHINESE, ENGLISH
 
 

@@ -11,10 +11,9 @@ from PIL import Image
 from deepseek_mm.records import Citation, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
-from ui.exhibits import exhibit
 from ui.pictures import PagePictures
-from ui.viewer import Viewer, ViewerState, content
-from ui.why import MatchReason
+from ui.region_html import exhibit
+from ui.viewer import MatchReason, Viewer, ViewerState, content
 from ui.words import ENGLISH
 
 

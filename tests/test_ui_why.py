@@ -8,11 +8,10 @@ from PIL import Image
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Citation, Found, Match, Query
 from index import Region, Source
-from ui.exhibits import EvidenceItem
-from ui.heats import HeatMaps
-from ui.pictures import PagePictures
-from ui.results import Results, exhibit
-from ui.why import MatchReason, heat, mark_hits, section, why_of
+from ui.pictures import HeatMaps, PagePictures
+from ui.region_html import EvidenceItem
+from ui.search.search_results import Results, exhibit
+from ui.viewer import MatchReason, heat, mark_hits, section, why_of
 from ui.words import CHINESE, ENGLISH
 
 PHOTO = Region(source=Source(path="/a/kite.jpg", width_px=40, height_px=20), kind="whole", box_px=(0, 0, 40, 20))

@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 
 from ui.words import CHINESE, ENGLISH, LANGUAGES, Translation, Words, WordsOfCode, in_language
-from ui.words.code import OfCode
+from ui.words.ask import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
 TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}

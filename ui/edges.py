@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,12 @@ def read_upload(path: Path, *, max_pixels: int) -> Picture:
     except DeepSeekMMError as error:
         raise type(error)(str(error).replace(str(path), path.name)) from error
     return Picture(image=photo.image, name=path.name, path=str(path), source=photo.source)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionResult:
+    """What the tab answers to a press."""
+
+    text: str
+    wrong: bool = False
+    shown: bool = True  # False: it stands elsewhere on the tab, and is only read out

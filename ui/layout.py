@@ -1,4 +1,4 @@
-"""Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
+"""Where things are on the page. Each tab joins its own handlers, and `tab_navigation` joins the tabs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,30 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
-from ui.ask import QUIET, AskTab, PageFields
-from ui.ask_handlers import AskHandlers
-from ui.code import CodeTab
+from ui.ask.ask_handlers import AskHandlers
+from ui.ask.ask_tab import QUIET, AskTab, PageFields
+from ui.assets import piece
+from ui.code.code_html import Opened
+from ui.code.code_tab import CodeTab
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
-from ui.history import HistoryTab
+from ui.history.history_handlers import HistoryHandlers
+from ui.history.history_tab import HistoryTab
 from ui.html import choices, notice
-from ui.learning import LearningTab
-from ui.lessons import LearningHandlers
-from ui.library import LibraryTab
-from ui.lines import Opened
-from ui.passing import TabNavigation
+from ui.learning.learning_tab import LearningHandlers, LearningTab
+from ui.library.library_handlers import LibraryHandlers
+from ui.library.library_report import holding
+from ui.library.library_tab import LibraryTab
 from ui.pictures import PagePictures
-from ui.piece import piece
-from ui.remembering import HistoryHandlers
-from ui.saved import SavedPart
-from ui.search import SearchTab
-from ui.searching import SearchHandlers
-from ui.setting import SettingsHandlers
-from ui.settings import SettingsTab
-from ui.shelving import LibraryHandlers
+from ui.search.saved_searches import SavedPart
+from ui.search.search_handlers import SearchHandlers
+from ui.search.search_tab import SearchTab
+from ui.settings.settings_handlers import SettingsHandlers
+from ui.settings.settings_tab import SettingsTab
+from ui.tab_navigation import TabNavigation
 from ui.viewer import Viewer
 from ui.words import Words, WordsOfCode
-from ui.work import holding
 
 AROUND = 1_000  # lines before and behind those that are cited
 

@@ -10,8 +10,7 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 
 from deepseek_mm import DeepSeekMMError, Right
-from ui.gateway.file_data import register_files, resolve_files
-from ui.gateway.files import NoSuchFile
+from ui.gateway.files import NoSuchFile, register_files, resolve_files
 from ui.gateway.rights import needed_rights
 from ui.gateway.visitor import Visitor, visitor_of
 from ui.words import Words

@@ -3,18 +3,13 @@
 What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
 """
 
-from ui.words.ask import AskWords
-from ui.words.care import CareWords
-from ui.words.code import CodeWords, OfCode
-from ui.words.health import HealthWords
+from ui.words.ask import AskWords, CodeWords, OfCode
 from ui.words.history import HistoryWords
-from ui.words.learning import LearningWords
-from ui.words.library import LibraryWords
+from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.page import PageWords
-from ui.words.rules import RulesWords
 from ui.words.search import SearchWords
-from ui.words.settings import SettingsWords
-from ui.words.word import LANGUAGES, Language, Translation, count_noun
+from ui.words.settings import LearningWords, SettingsWords
+from ui.words.translation import LANGUAGES, Language, Translation, count_noun
 
 __all__ = [
     "CHINESE",

@@ -1,6 +1,6 @@
 """Words of the History tab."""
 
-from ui.words.word import Translation
+from ui.words.translation import Translation
 
 
 class HistoryWords:

@@ -1,6 +1,6 @@
-"""Words of the Library tab."""
+"""Texts of the Library tab, its rules, its maintenance and its health."""
 
-from ui.words.word import Translation
+from ui.words.translation import Translation
 
 
 class LibraryWords:
@@ -145,3 +145,113 @@ class LibraryWords:
         "Nothing was deleted. To delete everything, type: {word}", "没有删除任何内容。要全部删除,请输入:{word}"
     )
     emptied = Translation("The library is empty.", "图库已清空。")
+
+
+class CareWords:
+    """The review of near duplicates."""
+
+    job_duplicates = Translation("Look for near duplicates", "查找近似重复")
+    twins_title = Translation("Near duplicates", "近似重复")
+    twins_hint = Translation(
+        "Photos that show the same: smaller, brighter, cut a little, or saved once more. What is taken out leaves the "
+        "library, with an undo; the files stay where they are.",
+        "显示同一画面的照片:更小、更亮、略有裁剪或另存过。移出的照片只离开图库,可以撤销;文件本身不动。",
+    )
+    twins_look = Translation("Look for them", "开始查找")
+    twins_keep_which = Translation("Suggest to keep", "建议保留")
+    twins_largest = Translation("the largest", "最大的")
+    twins_oldest = Translation("the oldest", "最早的")
+    twins_newest = Translation("the newest", "最新的")
+    twins_unknown = Translation("Nobody has looked yet.", "尚未查找过。")
+    twins_none = Translation("None, as far as the last look goes.", "上次查找没有发现。")
+    twins_groups = Translation(("{count} group", "{count} groups"), ("{count} 组", "{count} 组"))
+    twins_found = Translation("{groups}; all but one of each take {size}.", "{groups};每组除一张外共占 {size}。")
+    twins_group = Translation("Group {number}, {count} photos", "第 {number} 组,{count} 张")
+    twins_more = Translation("{count} more groups come when these are settled.", "处理完这些后还有 {count} 组。")
+    twins_keep = Translation("Keep this one", "保留这张")
+    twins_keep_label = Translation("Keep {name} and take the others of its group out", "保留 {name},移出同组其余照片")
+    twins_all = Translation("Keep the suggested of every group", "每组都保留建议的一张")
+    twins_apart = Translation("Not duplicates", "不是重复")
+    twins_apart_kept = Translation("These are no duplicates; that is remembered.", "已记住:它们不是重复。")
+
+
+class RulesWords:
+    """Writing rules, and what they found. A rule itself is written in English whatever the page speaks."""
+
+    rules = Translation("Rules", "规则")
+    rules_label = Translation("Rules, one a line", "规则,每行一条")
+    rules_hint = Translation(
+        "Conditions: exist(cup), count(cup) > 2, near(cup, laptop) and the like, joined by and; not denies one. "
+        "Checked are the photos of the collection that is chosen below, or all. The rules stay in {file}.",
+        "条件:exist(cup)、count(cup) > 2、near(cup, laptop) 等,用 and 连接;not 表示否定。名称用英文。"
+        "检查的是下面所选合集中的照片,或全部照片。规则保存在 {file}。",
+    )
+    rules_example = Translation(
+        'near(person, camera) -> warn "somebody is near a camera"\n'
+        'count(person) > 1 -> warn "more than one person"\n'
+        'exist(shirt) and not exist(person) -> note "a shirt that nobody wears"',
+        'near(person, camera) -> warn "有人在相机旁"\n'
+        'count(person) > 1 -> warn "不止一个人"\n'
+        'exist(shirt) and not exist(person) -> note "没有人穿的衬衫"',
+    )
+    rules_check = Translation("Check the photos", "检查照片")
+    rules_photos = Translation(("{count} photo", "{count} photos"), ("{count} 张照片", "{count} 张照片"))
+    rules_done = Translation("{photos} checked.", "已检查 {photos}。")
+    rules_done_in = Translation("{photos} of {collection} checked.", "已检查“{collection}”中的 {photos}。")
+    rules_far = Translation("{done} of {photos} checked.", "已检查 {done} / {photos}。")
+    rules_none = Translation("No rule holds, as far as boxes tell.", "仅就方框而言,没有规则成立。")
+    rules_warn = Translation("warning", "警告")
+    rules_note = Translation("note", "提示")
+    rules_boxes = Translation("as far as boxes tell", "仅就方框而言")
+    rules_caveat = Translation(
+        "As far as boxes tell: a rule knows a photo by its boxes, and what has no box may be there all the same.",
+        "仅就方框而言:规则只根据方框判断,没有方框的东西仍可能在照片里。",
+    )
+    rules_first = Translation(
+        "The first {most} are shown; on the command line, rules names all.",
+        "只显示前 {most} 张;命令行的 rules 会列出全部。",
+    )
+
+
+class HealthWords:
+    """What was measured, and what it should be."""
+
+    health = Translation("Index health", "索引健康")
+    health_measure = Translation("Measure", "测量")
+    health_gone_text = Translation("Prove that this is gone", "证明此内容已删除")
+    health_gone_hint = Translation("a path or a sentence that was deleted", "已删除的路径或句子")
+    is_well = Translation("as it should be", "正常")
+    is_not_well = Translation("not as it should be", "异常")
+    health_recall = Translation(
+        "A search finds {share} % of the ten nearest, beside comparing everything ({sampled} searches).",
+        "与逐一比较相比,搜索能找到最近十项中的 {share} %(共 {sampled} 次搜索)。",
+    )
+    health_orphans = Translation("Things that belong to nothing: {count}.", "无归属的条目:{count}。")
+    health_gone = Translation("Known files that are not there any more: {count}.", "已知但已不存在的文件:{count}。")
+    health_failed = Translation("Files that could not be read: {count}.", "无法读取的文件:{count}。")
+    health_clean = Translation(
+        "What was deleted has left nothing: {free} free pages are all zeros, vectors and words are those of what is "
+        "there.",
+        "已删除的内容没有残留:{free} 个空闲页全为零,向量与词语只属于现存内容。",
+    )
+    health_traces = Translation(
+        "Deleted things have left traces: {dirty} of {free} free pages, {cached} vectors, words of {words} regions. "
+        "Repair mends that.",
+        "已删除的内容有残留:{free} 个空闲页中有 {dirty} 个,{cached} 个向量,{words} 个区域的词语。修复可清除。",
+    )
+    health_trash = Translation(
+        "Takings that can still be put back: {count}; they are kept until then.",
+        "仍可撤销的移出:{count};在此之前会保留。",
+    )
+    health_listed = Translation("What does not fit, and what failed", "不一致与失败的条目")
+    health_is_gone = Translation("No file of the library holds {text!r}.", "图库的任何文件中都没有 {text!r}。")
+    health_still = Translation("{text!r} still stands in:", "{text!r} 仍存在于:")
+    part_index = Translation("index", "索引")
+    part_vectors = Translation("vectors", "向量")
+    part_log = Translation("log", "日志")
+    part_history = Translation("history", "历史")
+    part_uploads = Translation("uploads", "上传")
+    part_trash = Translation("undo", "撤销区")
+    part_backups = Translation("backups", "备份")
+    part_page = Translation("small copies", "缩略图")
+    part_other = Translation("other", "其他")

@@ -1,6 +1,6 @@
 """Words of the page around the tabs, and those that more than one tab uses."""
 
-from ui.words.word import Translation
+from ui.words.translation import Translation
 
 
 class PageWords:

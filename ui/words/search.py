@@ -1,6 +1,6 @@
 """Words of the Search tab."""
 
-from ui.words.word import Translation
+from ui.words.translation import Translation
 
 
 class SearchWords:
