@@ -11,7 +11,7 @@ from deepseek_mm import LOCAL
 from deepseek_mm.errors import LibraryError
 from ui.edges import ActionResult
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_listing import LibraryListing
+from ui.library.library_list import LibraryListing
 from ui.library.library_state import LibraryState
 from ui.library.library_tab import LATER_S, LISTS, SOON_S, LibraryTab
 from ui.pictures import PagePictures

@@ -22,7 +22,7 @@ from ui.gateway.visitor import caller_of
 from ui.html import button, hint
 from ui.library.library_grid import facts
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_listing import LibraryListing
+from ui.library.library_list import LibraryListing
 from ui.library.library_report import in_bytes, title
 from ui.library.library_state import LibraryState
 from ui.pictures import THUMB_PX, PagePictures

@@ -17,7 +17,7 @@ from ui.ask.ask_tab import QUIET
 from ui.assets import piece
 from ui.gateway.rights import needs_right
 from ui.html import button, copier, hint, notice
-from ui.library.library_listing import MOST, LibraryLister, LibraryListing, exhibits, select_regions
+from ui.library.library_list import MOST, LibraryLister, LibraryListing, exhibits, select_regions
 from ui.library.library_report import in_bytes
 from ui.pictures import PagePictures
 from ui.region_html import Tile, bar, tile

@@ -82,13 +82,13 @@ class LibraryHandlers:
     def collect(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Put files into a collection of this name, which may be a new one."""
 
-        def put() -> str:
+        def assign() -> str:
             self.services.library.assign(caller, paths, name)
             return self.words.collection_has.format(
                 files=count_noun(self.words.files, len(paths)), name=_parse_collection(name)
             )
 
-        return self.say(put if name.strip() else str, otherwise=self.words.collection_which)
+        return self.say(assign if name.strip() else str, otherwise=self.words.collection_which)
 
     def release(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Take files out of their collection; they stay in the library."""

@@ -26,7 +26,7 @@ from ui.library import library_maintenance
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
 from ui.library.library_grid import SHOWING, LibraryGrid, Updates
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_listing import LibraryLister, LibraryListing
+from ui.library.library_list import LibraryLister, LibraryListing
 from ui.library.library_maintenance import place_add, place_care, place_state
 from ui.library.library_state import LibraryState, look
 from ui.library.rules import RuleHandlers, RulesPart

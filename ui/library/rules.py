@@ -22,7 +22,7 @@ from ui.assets import piece
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import hint
-from ui.library.library_listing import LibraryListing
+from ui.library.library_list import LibraryListing
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, Tile, caption, chosen, sure, tile
 from ui.viewer import Viewer
