@@ -23,7 +23,7 @@ from ui.history.history_tab import HistoryTab
 from ui.pictures import PagePictures
 from ui.tab_navigation import TabNavigation, question_about
 from ui.viewer import Viewer
-from ui.words import ENGLISH, WordsOfCode
+from ui.words import ENGLISH, TextsOfCode
 
 ME = "m" * 43
 SOURCE = Source(path="/repo/shop/orders.py", kind="code", format="python")
@@ -45,7 +45,7 @@ def assistant(tmp_path):
 @pytest.fixture
 def tab(assistant, tmp_path):
     services = services_of(assistant)
-    asking = AskHandlers(assistant=assistant, services=services, words=WordsOfCode("en"), about="code")
+    asking = AskHandlers(assistant=assistant, services=services, words=TextsOfCode("en"), about="code")
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         visit = PageFields(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())

@@ -6,11 +6,11 @@ from string import Formatter
 
 import pytest
 
-from ui.words import CHINESE, ENGLISH, LANGUAGES, Translation, Words, WordsOfCode, in_language
+from ui.words import CHINESE, ENGLISH, LANGUAGES, Texts, TextsOfCode, Translation, in_language
 from ui.words.ask import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
-TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
+TABLE = {name: word for table in Texts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
 TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Translation)}
 # Asked of the model, or the same everywhere:
 ALIKE = {
@@ -52,7 +52,7 @@ def test_a_chinese_word_is_chinese_and_an_english_one_is_not(name):
 
 
 def test_no_word_stands_in_two_tables():
-    names = [name for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)]
+    names = [name for table in Texts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)]
     assert sorted(names) == sorted(set(names))
 
 
@@ -70,8 +70,8 @@ def test_every_word_is_used_somewhere_on_the_page():
 
 def test_what_is_said_otherwise_of_code_is_said_of_photos_too():
     assert {name.removesuffix(" of code") for name in TABLE if name.endswith(" of code")} <= set(TABLE)
-    assert WordsOfCode("en").welcome_title != ENGLISH.welcome_title
-    assert WordsOfCode("zh").stop == CHINESE.stop
+    assert TextsOfCode("en").welcome_title != ENGLISH.welcome_title
+    assert TextsOfCode("zh").stop == CHINESE.stop
 
 
 def test_a_table_speaks_its_own_language():

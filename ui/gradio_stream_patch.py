@@ -1,4 +1,4 @@
-"""What a stream of views tells the browser about a part that changed: the whole new value.
+"""A patch of Gradio: a stream of updates sends the whole new value of a part that changed, not a difference.
 
 Gradio 6.31 sends the difference between two views of one event, and its page writes that difference into the value of
 the earlier view itself. Where several views arrive before the page has shown the first (the answer to the request that

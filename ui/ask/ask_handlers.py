@@ -1,4 +1,4 @@
-"""What happens when something is pressed in the Ask tab: plain generators and functions, tested without a browser."""
+"""Handlers of the Ask tab: plain generators and functions, tested without a browser."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from deepseek_mm import (
 )
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
-from ui.words import Words
+from ui.words import Texts
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
 QUIET_S = 10.0  # how long a new conversation waits for the old one's answer to stop
@@ -55,11 +55,11 @@ class PreparedQuestion:
 
 @dataclass(frozen=True, kw_only=True)
 class AskHandlers:
-    """What happens when something is pressed in the Ask tab. `page` is the name of one open page."""
+    """Handlers of the Ask tab. `page` is the name of one open page."""
 
     assistant: Assistant
     services: Services
-    words: Words
+    words: Texts
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
 
@@ -302,7 +302,7 @@ def _as_failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
 
 
-def require_exchange(exchange: ChatExchange | None, words: Words) -> ChatExchange:
+def require_exchange(exchange: ChatExchange | None, words: Texts) -> ChatExchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange

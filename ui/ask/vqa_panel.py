@@ -1,5 +1,4 @@
-"""How a closed question about a photo was settled, as HTML: how sure, what else it could be, who said what, and where
-the reader looked.
+"""The verdict on a closed question about a photo as HTML: its probability, its witnesses, and where the model looked.
 
 The map of looks lies over the photo cell by cell; the more a cell was looked at, the less of a veil covers it.
 """
@@ -10,13 +9,13 @@ from deepseek_mm import Answer, Verdict
 from ui.html import button, hint
 from ui.pictures import THUMB_PX, PagePictures
 from ui.region_html import is_drawn
-from ui.words import Words
+from ui.words import Texts
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
 
 
-def render_verdict(answer: Answer, pictures: PagePictures, words: Words) -> str:
-    """The whole piece; nothing for an answer that was not settled so."""
+def render_verdict(answer: Answer, pictures: PagePictures, words: Texts) -> str:
+    """The verdict on a closed question as HTML; empty for an answer without one."""
     verdict = answer.verdict
     if verdict is None:
         return ""
@@ -32,7 +31,7 @@ def render_verdict(answer: Answer, pictures: PagePictures, words: Words) -> str:
     )
 
 
-def program(answer: Answer, words: Words, *, trouble: str = "") -> str:
+def program(answer: Answer, words: Texts, *, trouble: str = "") -> str:
     """The question as a program, to be read, changed and run again; what it gave, and whether that agrees.
 
     `trouble` says what is wrong with what was written.
@@ -58,7 +57,7 @@ def program(answer: Answer, words: Words, *, trouble: str = "") -> str:
     )
 
 
-def bar(verdict: Verdict, words: Words) -> str:
+def bar(verdict: Verdict, words: Texts) -> str:
     """The answer with its probability, in words and as a bar."""
     outcome = getattr(words, f"is_{verdict.outcome}")
     said = f"{verdict.answer}: {outcome} ({100 * verdict.chance:.0f} %)"
@@ -68,7 +67,7 @@ def bar(verdict: Verdict, words: Words) -> str:
     )
 
 
-def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: Words) -> str:
+def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: Texts) -> str:
     """The photo under its veil."""
     region = next((c.region for c in answer.citations if is_drawn(c.region)), None)
     if region is None or not verdict.heat:

@@ -1,4 +1,4 @@
-"""What happens in the History tab: plain functions over plain values, tested without a browser.
+"""Handlers of the History tab: plain functions over plain values, tested without a browser.
 
 What is pressed arrives as two words, and both come from the browser: `act` looks up what is meant, and whatever goes
 wrong there ends as a sentence.
@@ -16,7 +16,7 @@ from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, View
 from ui.ask.chat import Talk
-from ui.words import Words
+from ui.words import Texts
 
 PAGE = 30  # conversations shown at first, and added by "older"
 UNDO_S = 600.0  # how long the history lets a deletion be undone
@@ -58,11 +58,11 @@ class HistoryState:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryHandlers:
-    """What happens in the History tab."""
+    """Handlers of the History tab."""
 
     services: Services
     ask_handlers: AskHandlers
-    words: Words
+    words: Texts
     clock: Callable[[], float] = time.monotonic
 
     def listing(self, caller: Caller, text: str, limit: int, kept: object) -> ConversationList:
@@ -187,7 +187,7 @@ class TooLate(DeepSeekMMError):
     """A deletion that cannot be undone any more."""
 
 
-def here(past: HistoryState, words: Words) -> Conversation:
+def here(past: HistoryState, words: Texts) -> Conversation:
     """The conversation that is open. NotOpen if none is."""
     if past.about is None:
         raise NotOpen(words.history_idle)

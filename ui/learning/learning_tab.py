@@ -19,7 +19,7 @@ from ui.edges import ActionResult
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import button, heading, hint, notice
-from ui.words import Words, count_noun
+from ui.words import Texts, count_noun
 
 BUSY = ("waiting", "running")
 
@@ -38,7 +38,7 @@ class LearningHandlers:
     """Learns, accepts and goes back."""
 
     services: Services
-    words: Words
+    words: Texts
 
     def look(self, caller: Caller) -> LearningView:
         """What is new, what answers, what the last training came to, and all versions."""
@@ -147,7 +147,7 @@ Updates = dict[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class LearningTab:
-    """Where things are in the tab."""
+    """Components of the tab and their events."""
 
     handlers: LearningHandlers
     said: gr.HTML

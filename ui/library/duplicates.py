@@ -26,7 +26,7 @@ from ui.library.library_list import LibraryListing
 from ui.library.library_report import in_bytes, title
 from ui.library.library_state import LibraryState
 from ui.pictures import THUMB_PX, PagePictures
-from ui.words import Words, count_noun
+from ui.words import Texts, count_noun
 
 SHOWN = 20  # groups at a time
 Keep = Literal["largest", "oldest", "newest"]  # which of a group is to stay
@@ -35,7 +35,7 @@ KEEPS: tuple[Keep, ...] = ("largest", "oldest", "newest")
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateHandlers:
-    """What happens in the review of near duplicates."""
+    """Handlers of the review of near duplicates."""
 
     library_handlers: LibraryHandlers
 
@@ -88,7 +88,7 @@ def parse_keep(keep: object) -> Keep:
     return next((each for each in KEEPS if each == keep), KEEPS[0])
 
 
-def review(groups: Sequence[Twins], pictures: PagePictures, words: Words, *, looked: bool) -> str:
+def review(groups: Sequence[Twins], pictures: PagePictures, words: Texts, *, looked: bool) -> str:
     """All groups that are shown at once, each with its photos side by side."""
     if not groups:
         return hint(words.twins_none if looked else words.twins_unknown)
@@ -100,7 +100,7 @@ def review(groups: Sequence[Twins], pictures: PagePictures, words: Words, *, loo
     return f'<div class="above"><span class="hint" role="status">{escape(told)}</span>{every}</div>{shown}{more}'
 
 
-def _group(number: int, group: Twins, pictures: PagePictures, words: Words) -> str:
+def _group(number: int, group: Twins, pictures: PagePictures, words: Texts) -> str:
     name = escape(words.twins_group.format(number=number, count=len(group.sources)))
     photos = "".join(_photo(n, group.sources, pictures, words) for n in range(len(group.sources)))
     ids = ",".join(str(source.id) for source in group.sources)
@@ -108,7 +108,7 @@ def _group(number: int, group: Twins, pictures: PagePictures, words: Words) -> s
     return f'<section class="twins" aria-label="{name}"><ul>{photos}</ul>{apart}</section>'
 
 
-def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: Words) -> str:
+def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: Texts) -> str:
     """One photo: how large, when, where; and a button that keeps it and takes the others out."""
     source = sources[index]
     ids = [source.id, *(other.id for other in sources if other.id != source.id)]
@@ -132,7 +132,7 @@ Answer = Callable[[Caller, ActionResult, LibraryState, LibraryListing], Updates]
 
 @dataclass(frozen=True, kw_only=True)
 class TwinsPart:
-    """Where things are in it."""
+    """Components of this part and their events."""
 
     handlers: DuplicateHandlers
     pictures: PagePictures

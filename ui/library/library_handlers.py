@@ -1,4 +1,4 @@
-"""What happens in the Library tab: plain functions, tested without a browser. Each says in a sentence what it did.
+"""Handlers of the Library tab: plain functions, tested without a browser. Each says in a sentence what it did.
 
 Long work is only begun here: it is a job, which `looking` shows as it goes on.
 """
@@ -13,15 +13,15 @@ from ui import edges
 from ui.edges import ActionResult
 from ui.library import library_report
 from ui.library.library_state import WATCH
-from ui.words import Words, count_noun
+from ui.words import Texts, count_noun
 
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryHandlers:
-    """What happens when something is pressed in the Library tab."""
+    """Handlers of the Library tab."""
 
     services: Services
-    words: Words
+    words: Texts
 
     @property
     def assistant(self) -> Assistant:
@@ -174,5 +174,5 @@ def _parse_path(path: str, caller: Caller) -> str:
 
 
 def _parse_collection(collection: str) -> str:
-    """As it is kept."""
+    """A collection name with single spaces, as it is stored."""
     return " ".join(collection.split())

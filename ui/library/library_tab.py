@@ -44,7 +44,7 @@ SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs and the ta
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryTab:
-    """Where things are in the tab."""
+    """Components of the tab and their events."""
 
     handlers: LibraryHandlers
     shelf: LibraryGrid

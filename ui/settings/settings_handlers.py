@@ -1,4 +1,4 @@
-"""What happens in the Settings tab: plain functions, tested without a browser.
+"""Handlers of the Settings tab: plain functions, tested without a browser.
 
 What can change at once (`AT_ONCE`) holds from the next question on, what is opened at the start (`AT_START`) from the
 next start. Who may change what is said by the services; what a flag or the environment fixes is left out here.
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
 from ui import edges
 from ui.edges import ActionResult
-from ui.words import Words
+from ui.words import Texts
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
 AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
@@ -43,10 +43,10 @@ class SettingsState:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsHandlers:
-    """What happens when something is pressed in the Settings tab."""
+    """Handlers of the Settings tab."""
 
     services: Services
-    words: Words
+    words: Texts
 
     @property
     def assistant(self) -> Assistant:

@@ -17,14 +17,14 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Translation",
-    "Words",
-    "WordsOfCode",
+    "Texts",
+    "TextsOfCode",
     "count_noun",
     "in_language",
 ]
 
 
-class Words(
+class Texts(
     PageWords,
     AskWords,
     CodeWords,
@@ -43,13 +43,13 @@ class Words(
         self.language = language
 
 
-class WordsOfCode(OfCode, Words):
+class TextsOfCode(OfCode, Texts):
     """The same where it is about code."""
 
 
-ENGLISH, CHINESE = Words("en"), Words("zh")
+ENGLISH, CHINESE = Texts("en"), Texts("zh")
 
 
-def in_language(language: Language) -> Words:
+def in_language(language: Language) -> Texts:
     """The table in this language."""
     return CHINESE if language == "zh" else ENGLISH

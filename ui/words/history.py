@@ -1,4 +1,4 @@
-"""Words of the History tab."""
+"""Texts of the History tab."""
 
 from ui.words.translation import Translation
 

@@ -1,4 +1,4 @@
-"""Words of the page around the tabs, and those that more than one tab uses."""
+"""Texts of the page around the tabs, and those that more than one tab uses."""
 
 from ui.words.translation import Translation
 

@@ -1,4 +1,4 @@
-"""Words of the Search tab."""
+"""Texts of the Search tab."""
 
 from ui.words.translation import Translation
 
