@@ -163,7 +163,7 @@ def test_an_upload_reaches_the_event_whatever_else_is_said_of_it(house, mine, ev
 
 def test_what_the_server_puts_into_a_box_comes_back_as_a_file_of_the_same_browser(house, mine):
     """A photo from the camera is put into the box; the box is then sent as the browser holds it."""
-    photographed = next(each for each in events_with_files(house.page()) if each.name == "_photographed")
+    photographed = next(each for each in events_with_files(house.page()) if each.name == "_add_photo")
     ended = mine.trigger(photographed, {0: named(mine.upload("photo.png", png())), 1: {"text": "what?", "files": []}})
     (file,) = next(value for value in ended.data if isinstance(value, dict) and "files" in value)["files"]
     assert (len(file["path"]), file["url"].endswith(f"/gradio_api/file={file['path']}")) == (32, True)
