@@ -6,9 +6,9 @@ import pytest
 from deepseek_mm.rag.query.operators import COLOUR_NAMES
 from ui.search.search_controls import (
     SearchControls,
+    apply_press,
     bounds_in,
     chips_of,
-    press,
     swatches,
     values_in,
     without_operators,
@@ -31,15 +31,15 @@ def test_each_part_of_the_box_is_a_button_that_takes_it_out():
 
 
 def test_a_press_on_a_chip_takes_that_part_out_and_nothing_else():
-    assert press(BOX, "drop", "- grass") == 'red kite type:pdf "no <entry>" in:"my trip" colour:red'
+    assert apply_press(BOX, "drop", "- grass") == 'red kite type:pdf "no <entry>" in:"my trip" colour:red'
     for act, what in (("drop", "type:png"), ("drop", ""), ("colour", "tartan"), ("else", "type:pdf")):
-        assert press(BOX, act, what) == BOX
+        assert apply_press(BOX, act, what) == BOX
 
 
 def test_a_press_on_a_colour_adds_it_and_another_one_takes_it_out():
-    both = press("a kite colour:red", "colour", "blue")
+    both = apply_press("a kite colour:red", "colour", "blue")
     assert both == "a kite colour:red colour:blue"
-    assert press(both, "colour", "red") == "a kite colour:blue"
+    assert apply_press(both, "colour", "red") == "a kite colour:blue"
     html = swatches(both, CHINESE)
     assert html.count('aria-pressed="true"') == 2
     assert 'aria-label="红色"' in html

@@ -101,7 +101,7 @@ def write_operator(text: str, name: str, value: object) -> str:
     return bare
 
 
-def press(text: str, act: str, what: str) -> str:
+def apply_press(text: str, act: str, what: str) -> str:
     """The box after a press on a chip or a swatch; as it was after one that makes no sense."""
     if act == "drop":
         return search_without(text, what)

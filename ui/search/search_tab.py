@@ -27,7 +27,7 @@ from ui.html import button, hint, link, notice
 from ui.pictures import TINY_PX, PagePictures
 from ui.region_html import EvidenceItem, exhibit
 from ui.search import search_results as grid
-from ui.search.search_controls import TYPED, SearchControls, Updates, without_operators, write_operator
+from ui.search.search_controls import TYPED, SearchControls, Updates, apply_press, without_operators, write_operator
 from ui.search.search_handlers import SearchHandlers, SearchSequence, pack
 from ui.search.search_results import Results, describe_results
 from ui.viewer import Viewer, meter, why_of
@@ -228,7 +228,7 @@ class SearchTab:
             sent: float | None, newest: SearchSequence, results: Results, entry: Entry, event: gr.EventData
         ) -> Iterator[Updates]:
             said, what = (str(getattr(event, each, "")) for each in ("act", "what"))
-            change = without_operators if said == "unfilter" else lambda text: press(text, said, what)
+            change = without_operators if said == "unfilter" else lambda text: apply_press(text, said, what)
             yield from self.run_with_controls(newest, results, entry, change, sent)
 
         @needs_right("ask")
