@@ -14,7 +14,7 @@ from deepseek_mm.config import Config
 from ui.layout import PageContext, build_ui, head, status
 from ui.pictures import PagePictures
 from ui.site import POLICY, SecurityHeaders
-from ui.words import CHINESE, ENGLISH, Texts, in_language
+from ui.words import CHINESE, ENGLISH, UiTexts, in_language
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def assistant(tmp_path):
     assistant.close()
 
 
-def build(assistant, tmp_path, words: Texts = ENGLISH) -> gr.Blocks:
+def build(assistant, tmp_path, words: UiTexts = ENGLISH) -> gr.Blocks:
     pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
     return build_ui(PageContext(assistant=assistant, services=services, pictures=pictures), words)

@@ -6,11 +6,11 @@ from string import Formatter
 
 import pytest
 
-from ui.words import CHINESE, ENGLISH, LANGUAGES, Texts, TextsOfCode, Translation, in_language
+from ui.words import CHINESE, ENGLISH, LANGUAGES, TextsOfCode, Translation, UiTexts, in_language
 from ui.words.ask import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
-TABLE = {name: word for table in Texts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
+TABLE = {name: word for table in UiTexts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
 TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Translation)}
 # Asked of the model, or the same everywhere:
 ALIKE = {
@@ -52,7 +52,7 @@ def test_a_chinese_word_is_chinese_and_an_english_one_is_not(name):
 
 
 def test_no_word_stands_in_two_tables():
-    names = [name for table in Texts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)]
+    names = [name for table in UiTexts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)]
     assert sorted(names) == sorted(set(names))
 
 

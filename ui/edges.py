@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_mm import BadDate, Caller, DeepSeekMMError, Picture, StorageFull, read_photo
 from index import IndexProblem
-from ui.words import Texts
+from ui.words import UiTexts
 
 log = logging.getLogger(__name__)
 SESSION = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
@@ -36,7 +36,7 @@ class BadPath(DeepSeekMMError, OSError):
     """A path that was typed leads nowhere, or files cannot be kept."""
 
 
-def sentence(error: Exception, words: Texts) -> str:
+def sentence(error: Exception, words: UiTexts) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
     if isinstance(error, BadDate):
         return words.bad_date.format(text=error.text)
@@ -58,14 +58,14 @@ def session_of(kept: object) -> str | None:
     return kept if isinstance(kept, str) and SESSION.fullmatch(kept) else None
 
 
-def require_session(kept: object, words: Texts) -> str:
+def require_session(kept: object, words: UiTexts) -> str:
     """The browser's secret; without one there is nobody to answer."""
     if (session := session_of(kept)) is None:
         raise NoSession(words.no_session)
     return session
 
 
-def owner(caller: Caller, kept: object, words: Texts) -> Caller:
+def owner(caller: Caller, kept: object, words: UiTexts) -> Caller:
     """The caller as the owner of this browser's conversations. NoSession if the browser has no secret."""
     return caller.with_session(require_session(kept, words))
 

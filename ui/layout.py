@@ -33,7 +33,7 @@ from ui.settings.settings_handlers import SettingsHandlers
 from ui.settings.settings_tab import SettingsTab
 from ui.tab_navigation import TabNavigation
 from ui.viewer import Viewer
-from ui.words import Texts, TextsOfCode
+from ui.words import TextsOfCode, UiTexts
 
 AROUND = 1_000  # lines before and behind those that are cited
 
@@ -47,7 +47,7 @@ class PageContext:
     services: Services
 
 
-def build_ui(means: PageContext, words: Texts) -> GuardedBlocks:
+def build_ui(means: PageContext, words: UiTexts) -> GuardedBlocks:
     """The whole page in one language."""
     assistant, pictures = means.assistant, means.pictures
     asks = partial(AskHandlers, assistant=assistant, services=means.services)
@@ -95,7 +95,7 @@ def build_ui(means: PageContext, words: Texts) -> GuardedBlocks:
     return page
 
 
-def visits(words: Texts) -> tuple[PageFields, PageFields]:
+def visits(words: UiTexts) -> tuple[PageFields, PageFields]:
     """The hidden fields, for questions about photos and about code: one browser, one page, two conversations."""
     kept, page, at, code_at = (
         gr.Textbox(visible="hidden", label=label) for label in (words.browser, words.this_page, words.at, words.at)
@@ -129,7 +129,7 @@ def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library
         shown.then(restorer(ask), [kept, ask.fields.at], ask.parts, **QUIET)
 
 
-def counter(assistant: Assistant, words: Texts) -> Callable[[gr.Request], str]:
+def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]:
     """What counts again what is in the library, for the top of the page."""
 
     @needs_right("ask")
@@ -156,13 +156,13 @@ def opener(assistant: Assistant) -> Opened:
     return partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
 
 
-def status(assistant: Assistant, words: Texts) -> str:
+def status(assistant: Assistant, words: UiTexts) -> str:
     """How much there is to ask about."""
     counts = assistant.store.counts()
     return holding(counts.sources, counts.regions, words)
 
 
-def head_for(words: Texts, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
+def head_for(words: UiTexts, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
     """The head of the page for this caller: it says too, in one sentence, what the caller's key may not do."""
     told = {"ask": words.may_ask, "library": words.may_library, "settings": words.may_settings}
     lacks = [text for right, text in told.items() if right not in caller.rights]
@@ -171,7 +171,7 @@ def head_for(words: Texts, caller: Caller, state: str, *, notices: Sequence[Noti
     return head(" ".join(filter(None, (state, said))), words, seen)
 
 
-def head(state: str, words: Texts, notices: Sequence[Notice] = ()) -> str:
+def head(state: str, words: UiTexts, notices: Sequence[Notice] = ()) -> str:
     """Title, one sentence, the state of the library, what cannot be done; and the choice of theme and language."""
     ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (

@@ -17,7 +17,7 @@ from index import Box, Label, Region
 from index.region import at_lines
 from ui.html import button
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
-from ui.words import Texts
+from ui.words import UiTexts
 
 QUOTED = 40  # letters of a text in a caption
 PASSAGE = 4000  # letters of a text that is shown
@@ -34,18 +34,18 @@ class EvidenceItem:
     twins: tuple[Region, ...] = ()  # near duplicates that it stands for
 
 
-def exhibit(citation: Citation, words: Texts) -> EvidenceItem:
+def exhibit(citation: Citation, words: UiTexts) -> EvidenceItem:
     """What an answer cites."""
     return EvidenceItem(citation=citation, caption=caption(citation, words))
 
 
-def caption(citation: Citation, words: Texts) -> str:
+def caption(citation: Citation, words: UiTexts) -> str:
     """What stands under a thumbnail: "[1] dog - beach.jpg", or "[2] "Total due" - bill.pdf, page 2"."""
     what = _what(citation.region, words)
     return f"[{citation.number}] {what + ' - ' if what else ''}{name_region(citation.region, words)}"
 
 
-def name_region(region: Region, words: Texts) -> str:
+def name_region(region: Region, words: UiTexts) -> str:
     """The file, and where in it: "bill.pdf, page 2", of code as editors write it: "app.py:3-9"."""
     if region.kind == "code" and region.lines[0]:
         return at_lines(region.source.name, region.lines)
@@ -62,7 +62,7 @@ def is_drawn(region: Region) -> bool:
     return region.kind not in WRITTEN or region.page > 0 or region.source.kind == "photo"
 
 
-def evidence(each: EvidenceItem, words: Texts) -> str:
+def evidence(each: EvidenceItem, words: UiTexts) -> str:
     """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 and 1 are no scores."""
     region = each.citation.region
     score = words.score.format(score=each.citation.score) if 0 < abs(each.citation.score) < 1 else ""
@@ -76,7 +76,7 @@ def sure(label: Label) -> str:
     return f"{label.name} {label.score:.0%}".replace("%", " %")
 
 
-def details(each: EvidenceItem, words: Texts, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
+def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
     """HTML: what is written there, what should be known of the file, and which others are much like it.
 
     `marked` makes the text HTML: it may mark words that were looked for. `listed`: what is shown in its place.
@@ -104,7 +104,7 @@ def chosen(shown: Sequence[object], what: object) -> int | None:
     return index if 0 <= index < len(shown) else None
 
 
-def _what(region: Region, words: Texts) -> str:
+def _what(region: Region, words: UiTexts) -> str:
     if region.kind == "code" and region.symbol:
         return region.symbol.path
     if region.kind in WRITTEN and region.text:
@@ -128,7 +128,13 @@ class Mark:
 
 
 def shot(
-    pictures: PagePictures, region: Region, marks: Sequence[Mark], words: Texts, *, large: bool = False, over: str = ""
+    pictures: PagePictures,
+    region: Region,
+    marks: Sequence[Mark],
+    words: UiTexts,
+    *,
+    large: bool = False,
+    over: str = "",
 ) -> str:
     """The photo or page with its boxes, and HTML `over` it; or a card with the text, where there is no picture."""
     if not is_drawn(region):
@@ -217,7 +223,7 @@ class Tile:
     marks: tuple[Mark, ...] = ()
 
 
-def tile(each: Tile, pictures: PagePictures, words: Texts) -> str:
+def tile(each: Tile, pictures: PagePictures, words: UiTexts) -> str:
     """A photo or a card that opens, a box to choose it, its caption and a quiet line."""
     region, name = each.region, escape(each.name)
     return (
@@ -229,7 +235,7 @@ def tile(each: Tile, pictures: PagePictures, words: Texts) -> str:
     )
 
 
-def _pick(each: Tile, words: Texts) -> str:
+def _pick(each: Tile, words: UiTexts) -> str:
     """The box that chooses it, where it can be chosen."""
     name = escape(words.select.format(name=each.name))
     box = f'<input type="checkbox" class="pick" tabindex="-1" data-number="{each.number}" aria-label="{name}">'
@@ -242,7 +248,7 @@ def ratio(region: Region, pictures: PagePictures) -> float:
     return min(WIDEST, max(NARROWEST, width / height)) if width and height else SHEET
 
 
-def bar(words: Texts, *pieces: str) -> str:
+def bar(words: UiTexts, *pieces: str) -> str:
     """Count, "ask about these" and further pieces; hidden until something is chosen, the script fills the count in."""
     ask, over = escape(words.ask_selected), escape(words.ask_at_most.format(most=MOST))
     return (

@@ -28,7 +28,7 @@ from ui.search.search_results import Results
 from ui.search.search_tab import ALL_OF_THEM, SearchTab
 from ui.settings.settings_tab import SettingsTab
 from ui.viewer import Viewer, ViewerState
-from ui.words import Texts
+from ui.words import UiTexts
 
 
 def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -> Entry:
@@ -200,7 +200,7 @@ class TabNavigation:
         )
 
 
-def box_of(shares: object, size: tuple[int, int], words: Texts) -> Box:
+def box_of(shares: object, size: tuple[int, int], words: UiTexts) -> Box:
     """A box in pixels from shares of a picture's sides. BadBox if it is none, or too small to be one."""
     if not (isinstance(shares, list) and [type(share) in (int, float) for share in shares] == [True] * 4):
         raise edges.BadBox(words.box_none)

@@ -23,7 +23,7 @@ from ui.html import button
 from ui.pictures import PagePictures
 from ui.region_html import WRITTEN, EvidenceItem, chosen, details, evidence, is_drawn, marks_of, shot
 from ui.search.search_results import Results, verdict
-from ui.words import Texts
+from ui.words import UiTexts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class MatchReason:
     needed: float = 0.0
 
 
-def why_of(results: Results, assistant: Assistant, words: Texts) -> MatchReason | None:
+def why_of(results: Results, assistant: Assistant, words: UiTexts) -> MatchReason | None:
     """Of a search; None before the first one."""
     if results.query is None:
         return None
@@ -63,7 +63,7 @@ def is_hot(region: Region) -> bool:
     return region.source.kind == "photo" and region.kind not in WRITTEN
 
 
-def section(why: MatchReason | None, each: EvidenceItem, words: Texts) -> str:
+def section(why: MatchReason | None, each: EvidenceItem, words: UiTexts) -> str:
     """What stands below the photo: the reasons, the meter, and the heat map's legend with its switch."""
     if why is None:
         return ""
@@ -92,7 +92,7 @@ def mark_hits(text: str, why: MatchReason | None) -> str:
     return "".join([*parts, escape(text[at:])])
 
 
-def _legend(words: Texts) -> str:
+def _legend(words: UiTexts) -> str:
     return (
         f'<p class="legend"><button type="button" class="small" data-heat aria-pressed="true">{escape(words.heat)}'
         f'</button><span>{escape(words.heat_cold)}</span><i aria-hidden="true"></i>'
@@ -126,7 +126,7 @@ class Viewer:
     """The component, and the state behind it."""
 
     pictures: PagePictures
-    words: Texts
+    words: UiTexts
     html: gr.HTML
     viewed: gr.State
     described: Described  # what was said of a photo of the library
@@ -135,7 +135,7 @@ class Viewer:
 
     @classmethod
     def place(
-        cls, pictures: PagePictures, words: Texts, described: Described, opened: Opened | None = None
+        cls, pictures: PagePictures, words: UiTexts, described: Described, opened: Opened | None = None
     ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
@@ -183,7 +183,7 @@ class Viewer:
 
 
 def content(
-    viewed: ViewerState, pictures: PagePictures, words: Texts, described: Callable[[Source], str], *, lines: str = ""
+    viewed: ViewerState, pictures: PagePictures, words: UiTexts, described: Callable[[Source], str], *, lines: str = ""
 ) -> str:
     """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
@@ -206,7 +206,7 @@ def content(
     )
 
 
-def _buttons(viewed: ViewerState, words: Texts) -> str:
+def _buttons(viewed: ViewerState, words: UiTexts) -> str:
     parts = []
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
@@ -226,7 +226,7 @@ def is_brought(region: Region) -> bool:
     return region.source.collection == UPLOADS and not region.id
 
 
-def _description(each: EvidenceItem, words: Texts, described: Callable[[Source], str]) -> str:
+def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], str]) -> str:
     """The sentence that describes a photo of the library, to be read and to be changed."""
     source = each.citation.region.source
     if source.kind != "photo" or not source.id or source.collection == UPLOADS:
@@ -237,7 +237,7 @@ def _description(each: EvidenceItem, words: Texts, described: Callable[[Source],
     )
 
 
-def _cutting(words: Texts) -> str:
+def _cutting(words: UiTexts) -> str:
     """What appears when a part shall be looked for."""
     return (
         f'<div class="correct" data-for="cut" hidden><p class="hint">{escape(words.part_draw)}</p>'
@@ -245,7 +245,7 @@ def _cutting(words: Texts) -> str:
     )
 
 
-def _correction(each: EvidenceItem, words: Texts) -> str:
+def _correction(each: EvidenceItem, words: UiTexts) -> str:
     """What appears when "the box is wrong" is pressed."""
     name = escape(each.citation.region.label)
     return (

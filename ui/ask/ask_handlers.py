@@ -20,7 +20,7 @@ from deepseek_mm import (
 )
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
-from ui.words import Texts
+from ui.words import UiTexts
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
 QUIET_S = 10.0  # how long a new conversation waits for the old one's answer to stop
@@ -59,7 +59,7 @@ class AskHandlers:
 
     assistant: Assistant
     services: Services
-    words: Texts
+    words: UiTexts
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
 
@@ -302,7 +302,7 @@ def _as_failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
 
 
-def require_exchange(exchange: ChatExchange | None, words: Texts) -> ChatExchange:
+def require_exchange(exchange: ChatExchange | None, words: UiTexts) -> ChatExchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange

@@ -22,7 +22,7 @@ from ui.gradio_stream_patch import end_unchanged
 from ui.html import button, hint, notice
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
-from ui.words import Texts
+from ui.words import UiTexts
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
 
@@ -41,7 +41,7 @@ class AskTab:
     """Components of the tab, and the handler that each one calls."""
 
     handlers: AskHandlers
-    words: Texts
+    words: UiTexts
     chat_html: Chat
     viewer: Viewer
     fields: PageFields
@@ -251,7 +251,7 @@ def _add_photo(photo: str | None, entry: Entry | None) -> Any:
     return {"text": entry["text"], "files": files}, None
 
 
-def place_chat(html: str, words: Texts, *, listens: str = "chat", look: str = "box") -> dict[str, Any]:
+def place_chat(html: str, words: UiTexts, *, listens: str = "chat", look: str = "box") -> dict[str, Any]:
     """The left half: the chat, what went wrong, the box, two buttons."""
     parts: dict[str, Any] = {
         "chat": piece(html, listens=listens, elem_classes="chat"),
@@ -269,7 +269,7 @@ def place_chat(html: str, words: Texts, *, listens: str = "chat", look: str = "b
     return parts
 
 
-def _place_camera(words: Texts) -> gr.Image:
+def _place_camera(words: UiTexts) -> gr.Image:
     with gr.Accordion(words.webcam, open=False):
         return gr.Image(
             label=words.webcam_label,

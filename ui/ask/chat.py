@@ -17,7 +17,7 @@ from ui.code.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_w
 from ui.html import button, copier
 from ui.pictures import PagePictures
 from ui.region_html import caption, crop
-from ui.words import Texts
+from ui.words import UiTexts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +106,7 @@ class Chat:
     """
 
     pictures: PagePictures
-    words: Texts
+    words: UiTexts
     acts: bool = True
     code: bool = False
     runs: bool = False
@@ -269,12 +269,12 @@ def wrap_mark(html: str, what: str) -> str:
     return f'<span class="held">{html}</span>' if what.startswith("[") else html
 
 
-def name_example(text: str, words: Texts) -> str:
+def name_example(text: str, words: UiTexts) -> str:
     """A question as its button says it: one of several lines is a traceback."""
     return words.code_crash if "\n" in text else text.replace("`", "")
 
 
-def about(answer: Answer, words: Texts) -> Sequence[str]:
+def about(answer: Answer, words: UiTexts) -> Sequence[str]:
     """How long it took, who phrased it, how sure it is."""
     line = [getattr(words, answer.state).format(seconds=answer.seconds)]
     if answer.model:

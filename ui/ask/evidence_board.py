@@ -8,17 +8,17 @@ from ui.code.code_html import is_listed
 from ui.html import hint
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, evidence, exhibit, shot
-from ui.words import Texts
+from ui.words import UiTexts
 
 BUSIEST = 3  # experts that are named
 
 
-def exhibits(answer: Answer, words: Texts) -> tuple[EvidenceItem, ...]:
+def exhibits(answer: Answer, words: UiTexts) -> tuple[EvidenceItem, ...]:
     """What the answer cites, in the order in which it is cited."""
     return tuple(exhibit(citation, words) for citation in answer.citations)
 
 
-def board(answer: Answer | None, pictures: PagePictures, words: Texts, *, trouble: str = "") -> str:
+def board(answer: Answer | None, pictures: PagePictures, words: UiTexts, *, trouble: str = "") -> str:
     """The panel for an answer, or what will be there; `trouble` is what is wrong with a program of the reader's."""
     if answer is None:
         return f'<section class="evidence"><h2>{escape(words.evidence)}</h2>{hint(words.evidence_idle)}</section>'
@@ -33,12 +33,12 @@ def board(answer: Answer | None, pictures: PagePictures, words: Texts, *, troubl
     )
 
 
-def under(answer: Answer, pictures: PagePictures, words: Texts, trouble: str) -> str:
+def under(answer: Answer, pictures: PagePictures, words: UiTexts, trouble: str) -> str:
     """How it came about."""
     return render_verdict(answer, pictures, words) + program(answer, words, trouble=trouble) + why(answer, words)
 
 
-def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Texts) -> str:
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts) -> str:
     citation = each.citation
     photo = shot(pictures, citation.region, [Mark(number=citation.number, box_px=citation.region.box_px)], words)
     return (
@@ -48,7 +48,7 @@ def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Texts) 
     )
 
 
-def _describe_source(each: EvidenceItem, words: Texts) -> str:
+def _describe_source(each: EvidenceItem, words: UiTexts) -> str:
     """What speaks for it; of code where its file lies."""
     region = each.citation.region
     if is_listed(region):
@@ -56,7 +56,7 @@ def _describe_source(each: EvidenceItem, words: Texts) -> str:
     return f'<p class="hint">{escape(evidence(each, words))}</p>'
 
 
-def why(answer: Answer, words: Texts) -> str:
+def why(answer: Answer, words: UiTexts) -> str:
     """A table of the answer's claims, what became of them, and why, behind one line.
 
     Below it: what of the conversation was not read, and which experts of the model worked most.
@@ -76,7 +76,7 @@ def why(answer: Answer, words: Texts) -> str:
     return f'<details class="why"><summary>{escape(words.why)}</summary>{body}</details>'
 
 
-def _row(check: Check, words: Texts) -> str:
+def _row(check: Check, words: UiTexts) -> str:
     verdict, style = (words.kept, "kept") if check.kept else (words.dropped, "dropped")
     cells = "".join(f"<td>{escape(text)}</td>" for text in (check.claim, verdict, check.reason))
     return f'<tr class="{style}">{cells}</tr>'

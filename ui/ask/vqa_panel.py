@@ -9,12 +9,12 @@ from deepseek_mm import Answer, Verdict
 from ui.html import button, hint
 from ui.pictures import THUMB_PX, PagePictures
 from ui.region_html import is_drawn
-from ui.words import Texts
+from ui.words import UiTexts
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
 
 
-def render_verdict(answer: Answer, pictures: PagePictures, words: Texts) -> str:
+def render_verdict(answer: Answer, pictures: PagePictures, words: UiTexts) -> str:
     """The verdict on a closed question as HTML; empty for an answer without one."""
     verdict = answer.verdict
     if verdict is None:
@@ -31,7 +31,7 @@ def render_verdict(answer: Answer, pictures: PagePictures, words: Texts) -> str:
     )
 
 
-def program(answer: Answer, words: Texts, *, trouble: str = "") -> str:
+def program(answer: Answer, words: UiTexts, *, trouble: str = "") -> str:
     """The question as a program, to be read, changed and run again; what it gave, and whether that agrees.
 
     `trouble` says what is wrong with what was written.
@@ -57,7 +57,7 @@ def program(answer: Answer, words: Texts, *, trouble: str = "") -> str:
     )
 
 
-def bar(verdict: Verdict, words: Texts) -> str:
+def bar(verdict: Verdict, words: UiTexts) -> str:
     """The answer with its probability, in words and as a bar."""
     outcome = getattr(words, f"is_{verdict.outcome}")
     said = f"{verdict.answer}: {outcome} ({100 * verdict.chance:.0f} %)"
@@ -67,7 +67,7 @@ def bar(verdict: Verdict, words: Texts) -> str:
     )
 
 
-def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: Texts) -> str:
+def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: UiTexts) -> str:
     """The photo under its veil."""
     region = next((c.region for c in answer.citations if is_drawn(c.region)), None)
     if region is None or not verdict.heat:

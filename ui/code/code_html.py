@@ -20,7 +20,7 @@ from pygments.util import ClassNotFound
 from deepseek_mm import Listing
 from index import Region
 from ui.html import copier, hint
-from ui.words import Texts
+from ui.words import UiTexts
 
 KINDS: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
@@ -95,7 +95,7 @@ def sentences(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in SENTENCE.finditer(plain)]
 
 
-def block(each: CodeBlock, key: str, words: Texts, *, runs: bool) -> str:
+def block(each: CodeBlock, key: str, words: UiTexts, *, runs: bool) -> str:
     """A block with its buttons, and room for what it prints; `key` tells it from all others of the page."""
     language = RUNNABLE.get(each.language, "") if runs else ""
     code = "\n".join(highlight_code(each.code, each.language))
@@ -109,7 +109,7 @@ def block(each: CodeBlock, key: str, words: Texts, *, runs: bool) -> str:
     )
 
 
-def run_words(words: Texts) -> str:
+def run_words(words: UiTexts) -> str:
     """What `code.js` says of a program that runs, as JSON."""
     told = {
         "run": words.run,
@@ -138,7 +138,7 @@ def is_listed(region: Region) -> bool:
     return region.kind == "code" and region.lines[0] > 0 and not region.page
 
 
-def listing(region: Region, opened: Listing, words: Texts) -> str:
+def listing(region: Region, opened: Listing, words: UiTexts) -> str:
     """The lines; above them what is to be known of them. `viewer.js` scrolls to those that are marked."""
     first, last = opened.cited
     shown = [line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} ..." for line in opened.lines]

@@ -21,7 +21,7 @@ from ui.gateway.visitor import caller_of
 from ui.html import hint
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
-from ui.words import Texts
+from ui.words import UiTexts
 
 COMMAND = "python -m deepseek_mm index FOLDER"
 
@@ -73,7 +73,7 @@ class CodeTab(AskTab):
         return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])
 
 
-def lacks(words: Texts) -> str:
+def lacks(words: UiTexts) -> str:
     """What is said where there is no code: how some comes in, by the page and by the command."""
     add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
     return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'

@@ -16,7 +16,7 @@ from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, View
 from ui.ask.chat import Talk
-from ui.words import Texts
+from ui.words import UiTexts
 
 PAGE = 30  # conversations shown at first, and added by "older"
 UNDO_S = 600.0  # how long the history lets a deletion be undone
@@ -62,7 +62,7 @@ class HistoryHandlers:
 
     services: Services
     ask_handlers: AskHandlers
-    words: Texts
+    words: UiTexts
     clock: Callable[[], float] = time.monotonic
 
     def listing(self, caller: Caller, text: str, limit: int, kept: object) -> ConversationList:
@@ -187,7 +187,7 @@ class TooLate(DeepSeekMMError):
     """A deletion that cannot be undone any more."""
 
 
-def here(past: HistoryState, words: Texts) -> Conversation:
+def here(past: HistoryState, words: UiTexts) -> Conversation:
     """The conversation that is open. NotOpen if none is."""
     if past.about is None:
         raise NotOpen(words.history_idle)

@@ -32,14 +32,14 @@ from ui.history.history_handlers import (
 from ui.html import button, hint, link, notice
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 NAMES = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}  # of kinds of files: the same in every language
 PIN = "M5 1h6l-1 1v4l3 3v1H9v5l-1 1-1-1v-5H3V9l3-3V2z"
 BRANCH = "M4 3a1.5 1.5 0 1 1 1 0v4c1-1 5-.5 5.5-3a1.5 1.5 0 1 1 1 0C11 8 6 7 5 9.5V11a1.5 1.5 0 1 1-1 0z"
 
 
-def rows(listing: ConversationList, chosen: int, words: Texts, now: datetime) -> str:
+def rows(listing: ConversationList, chosen: int, words: UiTexts, now: datetime) -> str:
     """The list under its dates, `chosen` marked; or what to do where there is nothing to list."""
     if not listing.rows:
         return _nothing(listing, words)
@@ -52,7 +52,7 @@ def rows(listing: ConversationList, chosen: int, words: Texts, now: datetime) ->
     return "".join((*parts, more, "</nav>"))
 
 
-def above(listing: ConversationList, past: HistoryState, words: Texts) -> str:
+def above(listing: ConversationList, past: HistoryState, words: UiTexts) -> str:
     """What stands above the list: how many there are, what has just happened, and the way back from a deletion."""
     parts = []
     if listing.total:
@@ -65,7 +65,7 @@ def above(listing: ConversationList, past: HistoryState, words: Texts) -> str:
     return "".join((*parts, notice(past.notice or listing.notice)))
 
 
-def heading(past: HistoryState, words: Texts) -> str:
+def heading(past: HistoryState, words: UiTexts) -> str:
     """Title of the open conversation and what can be done with it; one quiet line where none is open."""
     about = past.about
     if about is None:
@@ -78,7 +78,7 @@ def heading(past: HistoryState, words: Texts) -> str:
     )
 
 
-def group_of(each: Conversation, now: datetime, words: Texts) -> str:
+def group_of(each: Conversation, now: datetime, words: UiTexts) -> str:
     """Under which heading of the list it stands; `now` and the answer are in this machine's time."""
     if each.pinned:
         return words.past_pinned
@@ -92,12 +92,12 @@ def group_of(each: Conversation, now: datetime, words: Texts) -> str:
     return words.past_in_month.format(month=words.past_months[day.month - 1], year=day.year)
 
 
-def title_of(about: Conversation, words: Texts) -> str:
+def title_of(about: Conversation, words: UiTexts) -> str:
     """Its title, or that it has none."""
     return about.title or words.past_untitled
 
 
-def _row(each: Conversation, chosen: int, focus: int, now: datetime, words: Texts) -> str:
+def _row(each: Conversation, chosen: int, focus: int, now: datetime, words: UiTexts) -> str:
     at = each.last_at.astimezone()
     near = at.date() == now.date() or (not each.pinned and at.date() == now.date() - timedelta(days=1))
     current = ' aria-current="true"' if each.id == chosen else ""
@@ -108,7 +108,7 @@ def _row(each: Conversation, chosen: int, focus: int, now: datetime, words: Text
     )
 
 
-def _facts(each: Conversation, words: Texts, when: str) -> str:
+def _facts(each: Conversation, words: UiTexts, when: str) -> str:
     """When, how many questions, pinned or not, a branch or not."""
     pin = _sign(PIN, words.past_pinned) if each.pinned else ""
     branch = _sign(BRANCH, words.past_branch) if each.parent else ""
@@ -123,7 +123,7 @@ def _sign(path: str, name: str) -> str:
     )
 
 
-def _title(past: HistoryState, about: Conversation, words: Texts) -> str:
+def _title(past: HistoryState, about: Conversation, words: UiTexts) -> str:
     if not past.renaming:
         return f"<h2>{escape(title_of(about, words))}</h2>"
     return (
@@ -133,7 +133,7 @@ def _title(past: HistoryState, about: Conversation, words: Texts) -> str:
     )
 
 
-def _acts(past: HistoryState, about: Conversation, words: Texts) -> str:
+def _acts(past: HistoryState, about: Conversation, words: UiTexts) -> str:
     resume = words.code_resume if past.talk.about == "code" else words.past_resume
     files = "".join(button(kind, "", NAMES[kind], label=f"{words.past_export} {NAMES[kind]}") for kind in KINDS)
     return (
@@ -146,7 +146,7 @@ def _acts(past: HistoryState, about: Conversation, words: Texts) -> str:
     )
 
 
-def _nothing(listing: ConversationList, words: Texts) -> str:
+def _nothing(listing: ConversationList, words: UiTexts) -> str:
     if listing.notice:
         return ""
     if listing.text:
@@ -270,7 +270,7 @@ class HistoryTab:
         return {**self.render(visitor, after, text, limit, kept), self.take: None}
 
     @property
-    def _words(self) -> Texts:
+    def _words(self) -> UiTexts:
         return self.handlers.words
 
     def _list(self, caller: Caller, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:

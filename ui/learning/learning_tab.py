@@ -19,7 +19,7 @@ from ui.edges import ActionResult
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import button, heading, hint, notice
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 BUSY = ("waiting", "running")
 
@@ -38,7 +38,7 @@ class LearningHandlers:
     """Learns, accepts and goes back."""
 
     services: Services
-    words: Texts
+    words: UiTexts
 
     def look(self, caller: Caller) -> LearningView:
         """What is new, what answers, what the last training came to, and all versions."""

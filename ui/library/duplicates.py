@@ -26,7 +26,7 @@ from ui.library.library_list import LibraryListing
 from ui.library.library_report import in_bytes, title
 from ui.library.library_state import LibraryState
 from ui.pictures import THUMB_PX, PagePictures
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 SHOWN = 20  # groups at a time
 Keep = Literal["largest", "oldest", "newest"]  # which of a group is to stay
@@ -88,7 +88,7 @@ def parse_keep(keep: object) -> Keep:
     return next((each for each in KEEPS if each == keep), KEEPS[0])
 
 
-def review(groups: Sequence[Twins], pictures: PagePictures, words: Texts, *, looked: bool) -> str:
+def review(groups: Sequence[Twins], pictures: PagePictures, words: UiTexts, *, looked: bool) -> str:
     """All groups that are shown at once, each with its photos side by side."""
     if not groups:
         return hint(words.twins_none if looked else words.twins_unknown)
@@ -100,7 +100,7 @@ def review(groups: Sequence[Twins], pictures: PagePictures, words: Texts, *, loo
     return f'<div class="above"><span class="hint" role="status">{escape(told)}</span>{every}</div>{shown}{more}'
 
 
-def _group(number: int, group: Twins, pictures: PagePictures, words: Texts) -> str:
+def _group(number: int, group: Twins, pictures: PagePictures, words: UiTexts) -> str:
     name = escape(words.twins_group.format(number=number, count=len(group.sources)))
     photos = "".join(_photo(n, group.sources, pictures, words) for n in range(len(group.sources)))
     ids = ",".join(str(source.id) for source in group.sources)
@@ -108,7 +108,7 @@ def _group(number: int, group: Twins, pictures: PagePictures, words: Texts) -> s
     return f'<section class="twins" aria-label="{name}"><ul>{photos}</ul>{apart}</section>'
 
 
-def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: Texts) -> str:
+def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: UiTexts) -> str:
     """One photo: how large, when, where; and a button that keeps it and takes the others out."""
     source = sources[index]
     ids = [source.id, *(other.id for other in sources if other.id != source.id)]

@@ -22,10 +22,10 @@ from ui.library.library_report import in_bytes
 from ui.pictures import PagePictures
 from ui.region_html import Tile, bar, tile
 from ui.viewer import Viewer
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 
-def browse(listing: LibraryListing, pictures: PagePictures, words: Texts, *, offer: bool) -> str:
+def browse(listing: LibraryListing, pictures: PagePictures, words: UiTexts, *, offer: bool) -> str:
     """The list as HTML; `offer` puts a button into an empty library that adds the bundled photos."""
     if listing.notice:
         return notice(listing.notice)
@@ -43,7 +43,7 @@ def browse(listing: LibraryListing, pictures: PagePictures, words: Texts, *, off
     )
 
 
-def collections(listing: LibraryListing, words: Texts) -> str:
+def collections(listing: LibraryListing, words: UiTexts) -> str:
     """A button for each, with its number of files; the one that is shown can be renamed."""
     if not listing.collections:
         return ""
@@ -59,7 +59,7 @@ def collections(listing: LibraryListing, words: Texts) -> str:
     )
 
 
-def _renaming(name: str, words: Texts) -> str:
+def _renaming(name: str, words: UiTexts) -> str:
     """A field that holds the name; another name, another field, so that what was typed does not stay."""
     label = escape(words.collection_name)
     return (
@@ -68,14 +68,14 @@ def _renaming(name: str, words: Texts) -> str:
     )
 
 
-def _nothing(listing: LibraryListing, words: Texts, *, offer: bool) -> str:
+def _nothing(listing: LibraryListing, words: UiTexts, *, offer: bool) -> str:
     if listing.filters != SearchFilter():
         return hint(words.list_none) + button("unfilter", "", words.filters_clear)
     first = button("bundled", "", words.add_bundled, look="small go") if offer else ""
     return hint(words.list_empty) + first
 
 
-def _describe_count(listing: LibraryListing, words: Texts) -> str:
+def _describe_count(listing: LibraryListing, words: UiTexts) -> str:
     """How many there are; and where the list stands, once it does not hold them all."""
     files = count_noun(words.files, listing.total)
     if not listing.start and listing.total <= MOST:
@@ -83,7 +83,7 @@ def _describe_count(listing: LibraryListing, words: Texts) -> str:
     return words.list_part.format(first=f"{listing.start + 1:,}", last=f"{listing.end:,}", files=files)
 
 
-def _item(index: int, region: Region, pictures: PagePictures, words: Texts) -> str:
+def _item(index: int, region: Region, pictures: PagePictures, words: UiTexts) -> str:
     source = region.source
     shown = Tile(index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region))
     return tile(shown, pictures, words)
@@ -103,7 +103,7 @@ def facts(region: Region) -> str:
     return " · ".join(parts)
 
 
-def _end(listing: LibraryListing, words: Texts) -> str:
+def _end(listing: LibraryListing, words: UiTexts) -> str:
     """More of them; or, where the list is as long as it gets, what comes before and after it."""
     if listing.is_growing:
         return button("more", len(listing.regions), words.results_more, look="small more")
@@ -113,7 +113,7 @@ def _end(listing: LibraryListing, words: Texts) -> str:
     return " ".join(buttons)
 
 
-def _bar(listing: LibraryListing, words: Texts) -> str:
+def _bar(listing: LibraryListing, words: UiTexts) -> str:
     names = "".join(f'<option value="{escape(name)}"></option>' for name, _ in listing.collections)
     label = escape(words.collection_into)
     into = (
@@ -207,7 +207,7 @@ class LibraryGrid:
         return select_regions(listing.regions, what)
 
 
-def _place_fields(words: Texts) -> dict[str, Any]:
+def _place_fields(words: UiTexts) -> dict[str, Any]:
     kinds = [
         (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"), (words.kind_code, "code"),
     ]  # fmt: skip

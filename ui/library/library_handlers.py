@@ -13,7 +13,7 @@ from ui import edges
 from ui.edges import ActionResult
 from ui.library import library_report
 from ui.library.library_state import WATCH
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class LibraryHandlers:
     """Handlers of the Library tab."""
 
     services: Services
-    words: Texts
+    words: UiTexts
 
     @property
     def assistant(self) -> Assistant:

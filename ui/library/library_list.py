@@ -14,7 +14,7 @@ from index.region import Order
 from ui import edges
 from ui.library import library_report
 from ui.region_html import EvidenceItem
-from ui.words import Texts
+from ui.words import UiTexts
 
 PAGE = 48  # files that are shown at first, and each time more
 MOST = 10 * PAGE  # files that are shown at once
@@ -57,7 +57,7 @@ class LibraryLister:
     """Makes lists. Every error becomes a sentence in place of the list."""
 
     assistant: Assistant
-    words: Texts
+    words: UiTexts
 
     def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> LibraryListing:
         """The first page of what the filters allows."""

@@ -11,10 +11,10 @@ from ui import edges
 from ui.assets import piece
 from ui.html import heading, hint, notice
 from ui.library.library_report import in_bytes, mark_english
-from ui.words import Texts
+from ui.words import UiTexts
 
 
-def place_add(words: Texts) -> dict[str, Any]:
+def place_add(words: UiTexts) -> dict[str, Any]:
     """Where files come in."""
     piece(heading(words.add), listens="")
     parts: dict[str, Any] = {
@@ -28,7 +28,7 @@ def place_add(words: Texts) -> dict[str, Any]:
     return parts
 
 
-def place_state(words: Texts) -> dict[str, Any]:
+def place_state(words: UiTexts) -> dict[str, Any]:
     """What is being done, which folders are watched, and how much there is."""
     piece(heading(words.work), listens="")
     parts = {"running": piece(elem_classes="listing"), "news": piece(listens="")}
@@ -40,7 +40,7 @@ def place_state(words: Texts) -> dict[str, Any]:
     return parts | {"facts": piece(listens="")}
 
 
-def place_care(words: Texts) -> dict[str, Any]:
+def place_care(words: UiTexts) -> dict[str, Any]:
     """What can be done to the library as a whole."""
     piece(heading(words.look_after), listens="")
     parts: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def place_care(words: Texts) -> dict[str, Any]:
 LEAST_RECALL = 0.99  # below it a search misses one of a hundred
 
 
-def look(services: Services, caller: Caller, gone: str, words: Texts) -> str:
+def look(services: Services, caller: Caller, gone: str, words: UiTexts) -> str:
     """Measure, and look for a text that should be gone; whatever goes wrong ends as a sentence."""
     try:
         panel = health(services.library.measure_health(caller), words)
@@ -77,7 +77,7 @@ def look(services: Services, caller: Caller, gone: str, words: Texts) -> str:
         return notice(edges.sentence(error, words))
 
 
-def health(told: Health, words: Texts) -> str:
+def health(told: Health, words: UiTexts) -> str:
     """The list, with what does not fit and what failed below it."""
     rows = "".join(_row(good, text, words) for good, text in lines(told, words))
     sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
@@ -88,12 +88,12 @@ def health(told: Health, words: Texts) -> str:
     return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
 
 
-def _row(good: bool, text: str, words: Texts) -> str:
+def _row(good: bool, text: str, words: UiTexts) -> str:
     look, sign, name = ("good", "&#10003;", words.is_well) if good else ("bad", "&#10007;", words.is_not_well)
     return f'<li class="{look}"><span role="img" aria-label="{escape(name)}">{sign}</span> {escape(text)}</li>'
 
 
-def lines(told: Health, words: Texts) -> Iterator[tuple[bool, str]]:
+def lines(told: Health, words: UiTexts) -> Iterator[tuple[bool, str]]:
     """Whether it is as it should be, and what it is."""
     left = told.store.traces
     share, sampled = f"{100 * told.store.recall:.1f}", told.store.sampled
@@ -108,7 +108,7 @@ def lines(told: Health, words: Texts) -> Iterator[tuple[bool, str]]:
         yield True, words.health_trash.format(count=told.in_trash)
 
 
-def traces(services: Services, caller: Caller, gone: str, words: Texts) -> str:
+def traces(services: Services, caller: Caller, gone: str, words: UiTexts) -> str:
     """Where the text still stands, or that it stands nowhere."""
     found = services.library.find_traces(caller, gone)
     if not found:

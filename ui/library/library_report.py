@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deepseek_mm import Failed, Job, Taken
 from ui.html import button, for_ears
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
 
@@ -31,18 +31,18 @@ class LibraryFacts:
     place: str
 
 
-def holding(sources: int, regions: int, words: Texts) -> str:
+def holding(sources: int, regions: int, words: UiTexts) -> str:
     """How much the library holds: "1 file, 12 regions"."""
     return words.counts.format(files=count_noun(words.files, sources), regions=count_noun(words.in_regions, regions))
 
 
-def render_running(jobs: Sequence[Job], words: Texts) -> str:
+def render_running(jobs: Sequence[Job], words: UiTexts) -> str:
     """What is being done and what waits, the oldest first."""
     cards = "".join(_render_running(job, words) for job in jobs)
     return cards or f'<p class="hint">{escape(words.work_none)}</p>'
 
 
-def render_ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Texts) -> str:
+def render_ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: UiTexts) -> str:
     """What was done, the newest first, each with what it could not do."""
     cards = "".join(_render_ended(job, failed.get(job.id, ()), words) for job in jobs)
     if not cards:
@@ -60,13 +60,13 @@ class WatchedFolder:
     last_at: datetime | None  # when something below it was taken in last, as far as the jobs know
 
 
-def render_watched(folders: Sequence[WatchedFolder], words: Texts) -> str:
+def render_watched(folders: Sequence[WatchedFolder], words: UiTexts) -> str:
     """The watched folders, each with what is known of it and a button to stop."""
     rows = "".join(_render_watched(each, words) for each in sorted(folders, key=lambda each: each.folder))
     return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
 
 
-def _render_watched(each: WatchedFolder, words: Texts) -> str:
+def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
     parts = []
     if each.num_files is not None:
         parts.append(words.watched_files.format(files=count_noun(words.files, each.num_files)))
@@ -79,7 +79,7 @@ def _render_watched(each: WatchedFolder, words: Texts) -> str:
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
 
 
-def title(job: Job, words: Texts) -> str:
+def title(job: Job, words: UiTexts) -> str:
     """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
     payload = job.payload
     names = {
@@ -104,13 +104,13 @@ def local(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
-def news(jobs: Sequence[Job], words: Texts) -> str:
+def news(jobs: Sequence[Job], words: UiTexts) -> str:
     """One line for ears about the job that ended last, which comes first; it changes only when another one ends."""
     line = f"{title(jobs[0], words)} - {_ending(jobs[0], words)}" if jobs else ""
     return for_ears(line)
 
 
-def render_taken(takings: Sequence[Taken], words: Texts) -> str:
+def render_taken(takings: Sequence[Taken], words: UiTexts) -> str:
     """What was taken out last and can be put back; then what was taken out before it has its turn."""
     if not takings:
         return ""
@@ -120,7 +120,7 @@ def render_taken(takings: Sequence[Taken], words: Texts) -> str:
     return f'<div class="undo"><p class="hint">{escape(f"{what} {before}".strip())}</p>{undo}</div>'
 
 
-def backups(files: Sequence[Path], words: Texts) -> str:
+def backups(files: Sequence[Path], words: UiTexts) -> str:
     """Backups that lie in the library's folder, each with a button that names it in the field below."""
     rows = "".join(
         f'<li><span class="path">{escape(file.name)}</span>'
@@ -130,7 +130,7 @@ def backups(files: Sequence[Path], words: Texts) -> str:
     return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
 
 
-def facts(state: LibraryFacts, words: Texts) -> str:
+def facts(state: LibraryFacts, words: UiTexts) -> str:
     """What the library holds, as a list of terms."""
     rows = (
         (words.photos, f"{state.photos:,}"),
@@ -143,7 +143,7 @@ def facts(state: LibraryFacts, words: Texts) -> str:
     return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
 
 
-def remaining_time(seconds: float, words: Texts) -> str:
+def remaining_time(seconds: float, words: UiTexts) -> str:
     """The remaining time, as a person would say it."""
     if seconds < 45:
         return words.seconds_left
@@ -161,7 +161,7 @@ def in_bytes(count: int) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
 
 
-def _render_running(job: Job, words: Texts) -> str:
+def _render_running(job: Job, words: UiTexts) -> str:
     waits, name = job.state == "waiting", title(job, words)
     label = f'aria-label="{escape(name)}"'
     known = "" if job.total is None else f' value="{job.done}" max="{max(1, job.total)}"'
@@ -179,7 +179,7 @@ def _render_running(job: Job, words: Texts) -> str:
     )
 
 
-def far(job: Job, words: Texts) -> str:
+def far(job: Job, words: UiTexts) -> str:
     """How far a job has come, how fast it goes, and how long it still takes."""
     if not job.done and job.total is None:
         parts = [words.looking_at]
@@ -196,11 +196,11 @@ def far(job: Job, words: Texts) -> str:
     return " - ".join(parts)
 
 
-def _ending(job: Job, words: Texts) -> str:
+def _ending(job: Job, words: UiTexts) -> str:
     return {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
 
 
-def _render_ended(job: Job, failed: Sequence[Failed], words: Texts) -> str:
+def _render_ended(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     when = local(job.ended_at) if job.ended_at else ""
     return (
         f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
@@ -209,7 +209,7 @@ def _render_ended(job: Job, failed: Sequence[Failed], words: Texts) -> str:
     )
 
 
-def _failures(job: Job, failed: Sequence[Failed], words: Texts) -> str:
+def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""

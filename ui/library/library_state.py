@@ -9,7 +9,7 @@ from typing import Literal
 from deepseek_mm import Assistant, Caller, Job, Services, size_of
 from index import Filter
 from ui.library import library_report
-from ui.words import Texts
+from ui.words import UiTexts
 
 WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
 ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled", "failed")
@@ -56,7 +56,7 @@ class LibraryState:
 NOTHING = LibraryState()
 
 
-def look(services: Services, caller: Caller, words: Texts, seen: LibraryState = NOTHING) -> LibraryState:
+def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState = NOTHING) -> LibraryState:
     """Everything as it stands now, but for what is counted: while something runs, that is done now and then only.
 
     What only callers see who may change the library is left out for others. IndexProblem or LibraryError if it cannot
@@ -90,7 +90,7 @@ def look(services: Services, caller: Caller, words: Texts, seen: LibraryState = 
     )
 
 
-def count(assistant: Assistant, words: Texts, folders: Sequence[str]) -> LibraryCounts:
+def count(assistant: Assistant, words: UiTexts, folders: Sequence[str]) -> LibraryCounts:
     """How much there is, and how much of it below these folders."""
     store, data = assistant.store, assistant.config.data
     kinds, whole = store.kinds(), store.counts()

@@ -26,7 +26,7 @@ from ui.library.library_list import LibraryListing
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, Tile, caption, chosen, sure, tile
 from ui.viewer import Viewer
-from ui.words import Texts, count_noun
+from ui.words import UiTexts, count_noun
 
 MOST = 24  # photos that are shown of each rule
 EVERY_S = 0.5  # between two views of a check that takes long
@@ -66,7 +66,7 @@ class RuleHandlers:
 
     assistant: Assistant
     services: Services
-    words: Texts
+    words: UiTexts
 
     def text(self, caller: Caller) -> str:
         """The rules that were checked last; where there are none, some that hold on the bundled photos."""
@@ -113,7 +113,7 @@ def grown(found: RuleResults, checked: Checked) -> RuleResults:
     )
 
 
-def render_rules(found: RuleResults, pictures: PagePictures, words: Texts) -> str:
+def render_rules(found: RuleResults, pictures: PagePictures, words: UiTexts) -> str:
     """The results of all rules as HTML; empty before the first check."""
     if found.trouble:
         return f'<pre class="notice wrong" role="alert">{escape(found.trouble)}</pre>'
@@ -127,7 +127,7 @@ def render_rules(found: RuleResults, pictures: PagePictures, words: Texts) -> st
     return "".join(parts) if found.rules else ""
 
 
-def exhibits(case: RuleCase, words: Texts) -> tuple[EvidenceItem, ...]:
+def exhibits(case: RuleCase, words: UiTexts) -> tuple[EvidenceItem, ...]:
     """The boxes that a rule rests on, for the large view; where it rests on none, the photo."""
     rule = _name_rule(case.held.rule, words)
     if not case.held.regions:
@@ -141,7 +141,7 @@ def _cite(number: int, region: Region) -> Citation:
     return Citation(number=number, region=region, score=0.0)
 
 
-def _describe_check(found: RuleResults, words: Texts) -> str:
+def _describe_check(found: RuleResults, words: UiTexts) -> str:
     """How far it is, or how many were checked; then whether anything holds, and what that is worth."""
     total = count_noun(words.rules_photos, found.total)
     if not found.ended:
@@ -156,7 +156,7 @@ def _describe_check(found: RuleResults, words: Texts) -> str:
     return " ".join(parts)
 
 
-def _title(rule: Rule, count: int, words: Texts) -> str:
+def _title(rule: Rule, count: int, words: UiTexts) -> str:
     parts = [count_noun(words.rules_photos, count), *([words.rules_boxes] if rule.by_absence else [])]
     kind = words.rules_warn if rule.kind == "warn" else words.rules_note
     return (
@@ -165,12 +165,12 @@ def _title(rule: Rule, count: int, words: Texts) -> str:
     )
 
 
-def _name_rule(rule: Rule, words: Texts) -> str:
+def _name_rule(rule: Rule, words: UiTexts) -> str:
     """A rule's words, and what they are worth: for the title of the large view."""
     return f"{rule.text} ({words.rules_boxes})" if rule.by_absence else rule.text
 
 
-def _tile(index: int, case: RuleCase, pictures: PagePictures, words: Texts) -> str:
+def _tile(index: int, case: RuleCase, pictures: PagePictures, words: UiTexts) -> str:
     regions, name = case.held.regions, case.photo.source.name
     marks = tuple(Mark(number=number, box_px=region.box_px) for number, region in enumerate(regions, start=1))
     labels = ", ".join(sure(region.labels[0]) for region in regions if region.labels)

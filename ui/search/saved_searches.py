@@ -20,7 +20,7 @@ from ui.search.search_controls import Updates, box_of
 from ui.search.search_handlers import SearchSequence
 from ui.search.search_results import Results
 from ui.search.search_tab import ALL_OF_THEM, SearchTab
-from ui.words import Texts
+from ui.words import UiTexts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def text_of(saved: Saved) -> str:
     return box_of(saved.text, dict(saved.filters))
 
 
-def list_searches(saved: list[Saved], results: Results, words: Texts) -> str:
+def list_searches(saved: list[Saved], results: Results, words: UiTexts) -> str:
     """A button for each, one that deletes it beside it, and the field where there is something to save."""
     chips = "".join(
         f'<span class="kept">{button("again", each.id, each.name)}'
@@ -115,7 +115,7 @@ def is_new(results: Results, known: set[str]) -> bool:
     return bool(text) and text not in known
 
 
-def _field(words: Texts) -> str:
+def _field(words: UiTexts) -> str:
     name = escape(words.saved_name)
     return (
         f'<span class="typed"><input type="text" maxlength="80" placeholder="{name}" aria-label="{name}">'

@@ -14,7 +14,7 @@ import gradio as gr
 from deepseek_mm import SearchFilter, search_parts, search_with, search_without
 from ui.assets import piece
 from ui.html import button
-from ui.words import ENGLISH, Texts
+from ui.words import ENGLISH, UiTexts
 
 AWAY, EXACT, COLOUR = "away", "exact", "colour"  # parts by their names
 TYPED = ("after", "before", "path")  # controls that count when Enter is pressed
@@ -27,7 +27,7 @@ Updates = dict[Any, Any]
 class SearchControls:
     """Where the chips and the controls are."""
 
-    words: Texts
+    words: UiTexts
     chips: gr.HTML
     colours: gr.HTML
     fields: dict[str, Any]  # by the operator that each writes; "is" writes kind: as well
@@ -35,7 +35,7 @@ class SearchControls:
     shown: gr.State  # the parts of the box that chips and controls show
 
     @classmethod
-    def place(cls, words: Texts) -> "SearchControls":
+    def place(cls, words: UiTexts) -> "SearchControls":
         """Put the chips, and below them the controls, on the page that is being built."""
         kinds = [
             (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"),
@@ -150,13 +150,13 @@ def box_of(text: str, filters: Mapping[str, str]) -> str:
     return text
 
 
-def chips_of(text: str, words: Texts) -> str:
+def chips_of(text: str, words: UiTexts) -> str:
     """A button for each part of the box, which takes it out; nothing where there is none."""
     chips = "".join(f"<li>{_chip(part.name, part.value, part.text, words)}</li>" for part in search_parts(text))
     return f'<ul class="chips" aria-label="{escape(words.parts)}">{chips}</ul>' if chips else ""
 
 
-def swatches(text: str, words: Texts) -> str:
+def swatches(text: str, words: UiTexts) -> str:
     """A button for each colour, pressed where the box asks for it."""
     shown = colours_in(text)
     buttons = "".join(
@@ -168,12 +168,12 @@ def swatches(text: str, words: Texts) -> str:
     return f'<div class="swatches" role="group" aria-label="{name}"><span>{name}</span>{buttons}</div>'
 
 
-def _chip(name: str, value: str, text: str, words: Texts) -> str:
+def _chip(name: str, value: str, text: str, words: UiTexts) -> str:
     shown = words.part_away.format(what=value) if name == AWAY else text
     return button("drop", text, f"{shown} \u00d7", label=words.part_out.format(part=text), look="small chip")
 
 
-def _list(name: str, words: Texts) -> gr.Dropdown:
+def _list(name: str, words: UiTexts) -> gr.Dropdown:
     return gr.Dropdown([(words.any, "")], value="", label=name, allow_custom_value=True, min_width=150)
 
 

@@ -23,7 +23,7 @@ from ui.region_html import EvidenceItem
 from ui.search.search_controls import bounds_in
 from ui.search.search_results import ORDERS, STEP, Results, grown, new_token
 from ui.viewer import is_brought
-from ui.words import Texts
+from ui.words import UiTexts
 
 LABELS = 200  # the commonest, to choose from
 ANEW: dict[str, Any] = {"exhibits": (), "reach": 0, "is_all": False, "notice": ""}  # before the same is looked for anew
@@ -70,7 +70,7 @@ class SearchHandlers:
     """Handlers of the Search tab. Every error becomes a sentence."""
 
     assistant: Assistant
-    words: Texts
+    words: UiTexts
 
     def search(self, entry: Entry | None, order: str = "", weight: float = 1.0) -> Results:
         """What is nearest to what is in the box; a picture counts `weight` times as much as the words."""
@@ -176,7 +176,7 @@ class SearchHandlers:
         return replace(results, num=min(results.num, len(results.exhibits)))
 
 
-def pack(chosen: Sequence[EvidenceItem], folder: Path, *, picture: Picture, words: Texts) -> Iterator[Packed]:
+def pack(chosen: Sequence[EvidenceItem], folder: Path, *, picture: Picture, words: UiTexts) -> Iterator[Packed]:
     """Write them into a new file below `folder`, one after the other. BadPath if the disk does not take it."""
     try:
         cited = [each.citation for each in chosen]

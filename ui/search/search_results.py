@@ -12,7 +12,7 @@ from ui.html import button, copier
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, Tile, bar, caption, name_region, sure, tile
 from ui.search.search_controls import bounds_in
-from ui.words import Texts
+from ui.words import UiTexts
 
 STEP = 24  # photos and documents that are shown at first, and each time more
 REACH = (STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other: at first what is shown
@@ -77,7 +77,7 @@ def new_token() -> str:
     return secrets.token_hex(4)
 
 
-def grown(before: tuple[EvidenceItem, ...], matches: Sequence[Match], words: Texts) -> tuple[EvidenceItem, ...]:
+def grown(before: tuple[EvidenceItem, ...], matches: Sequence[Match], words: UiTexts) -> tuple[EvidenceItem, ...]:
     """What was there, and after it those matches that are new; numbers go on."""
     there = {twin.source.path for each in before for twin in (each.citation.region, *each.twins)}
     fresh = [match for match in matches if match.region.source.path not in there]
@@ -104,7 +104,7 @@ def when(each: EvidenceItem) -> datetime | None:
     return datetime.fromtimestamp(source.modified_ns / 1e9)
 
 
-def describe_results(results: Results, words: Texts) -> str:
+def describe_results(results: Results, words: UiTexts) -> str:
     """One line above the grid: like what, how much, how sure, and whether filters are at work."""
     if results.query is None:
         return ""
@@ -113,7 +113,7 @@ def describe_results(results: Results, words: Texts) -> str:
     return _sentences(words, (like, verdict(results.found, words, _describe_order(results, words)), filtered))
 
 
-def verdict(found: Found, words: Texts, many: str = "") -> str:
+def verdict(found: Found, words: UiTexts, many: str = "") -> str:
     """How much was found, and how sure that is; a rounded number never seems to reach what it does not."""
     if not found.matches:
         return words.results_none
@@ -124,7 +124,7 @@ def verdict(found: Found, words: Texts, many: str = "") -> str:
     return _sentences(words, (count, words.results_sure.format(sure=sure, needed=min(sure, needed))))
 
 
-def exhibit(number: int, match: Match, words: Texts) -> EvidenceItem:
+def exhibit(number: int, match: Match, words: UiTexts) -> EvidenceItem:
     """A match on the board: what and where it is, and under it why it is there."""
     citation = Citation(number=number, region=match.region, score=match.score)
     reasons = [words.likeness.format(score=match.score)]
@@ -135,7 +135,7 @@ def exhibit(number: int, match: Match, words: Texts) -> EvidenceItem:
     return EvidenceItem(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
 
 
-def _describe_order(results: Results, words: Texts) -> str:
+def _describe_order(results: Results, words: UiTexts) -> str:
     names = {"newest": words.sort_newest, "oldest": words.sort_oldest, "name": words.sort_name}
     if results.order not in names:
         return ""
@@ -143,12 +143,12 @@ def _describe_order(results: Results, words: Texts) -> str:
     return words.results_sorted.format(count=count, order=names[results.order].lower())
 
 
-def _sentences(words: Texts, sentences: Sequence[str]) -> str:
+def _sentences(words: UiTexts, sentences: Sequence[str]) -> str:
     """One after the other, as the language sets them."""
     return ("" if words.language == "zh" else " ").join(filter(None, sentences))
 
 
-def grid(results: Results, pictures: PagePictures, words: Texts) -> str:
+def grid(results: Results, pictures: PagePictures, words: UiTexts) -> str:
     """All that is shown, paler if it is only the nearest; then more of it, or the end; then the bar."""
     shown = results.visible
     if not shown:
@@ -162,7 +162,7 @@ def grid(results: Results, pictures: PagePictures, words: Texts) -> str:
     )
 
 
-def idle(words: Texts, *, empty: bool) -> str:
+def idle(words: UiTexts, *, empty: bool) -> str:
     """What stands in the grid's place before the first search: examples that one click tries."""
     if empty:
         return ""
@@ -176,7 +176,7 @@ def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[Evidenc
     return [each for each in exhibits if str(each.citation.number) in numbers]
 
 
-def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Texts) -> str:
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts) -> str:
     region, number = each.citation.region, each.citation.number
     title, *reasons = each.caption.splitlines()
     label = sure(region.labels[0]) if region.labels else ""
@@ -192,7 +192,7 @@ def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: Texts) 
     return tile(shown, pictures, words)
 
 
-def _end(results: Results, num: int, words: Texts) -> str:
+def _end(results: Results, num: int, words: UiTexts) -> str:
     if not results.is_end:
         return button("more", num, words.results_more, look="small more")
     enough = len(results.exhibits) >= SORTED if results.order else not results.is_all
@@ -200,6 +200,6 @@ def _end(results: Results, num: int, words: Texts) -> str:
     return f'<p class="hint">{escape(text.format(count=num))}</p>'
 
 
-def _bar(words: Texts) -> str:
+def _bar(words: UiTexts) -> str:
     paths = copier("", words.copy_paths, words.copied_paths)
     return bar(words, button("export", "", words.export), paths, button("all", "", words.select_all))

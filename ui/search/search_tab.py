@@ -31,7 +31,7 @@ from ui.search.search_controls import TYPED, SearchControls, Updates, apply_pres
 from ui.search.search_handlers import SearchHandlers, SearchSequence, pack
 from ui.search.search_results import Results, describe_results
 from ui.viewer import Viewer, meter, why_of
-from ui.words import Texts
+from ui.words import UiTexts
 
 SENT_MS = "(_, ...all) => [performance.now(), ...all]"  # the browser fills in the first input: when it sends
 LATEST: dict[str, Any] = {"trigger_mode": "always_last", **QUIET}  # of what is typed
@@ -361,14 +361,14 @@ class SearchTab:
         return {self.notice: gr.HTML(notice(text), visible=bool(text))}
 
 
-def _ready(packed: Packed, words: Texts) -> str:
+def _ready(packed: Packed, words: UiTexts) -> str:
     assert packed.file is not None
     size = f"{packed.file.stat().st_size / 1e6:.1f} MB"
     text = words.exported_without if packed.gone else words.exported
     return text.format(count=packed.done - packed.gone, size=size, gone=packed.gone)
 
 
-def _orders(words: Texts) -> list[tuple[str, str]]:
+def _orders(words: UiTexts) -> list[tuple[str, str]]:
     return [
         (words.sort_best, ""), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"), (words.sort_name, "name"),
     ]  # fmt: skip

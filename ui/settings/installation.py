@@ -7,12 +7,12 @@ from pathlib import Path
 
 from deepseek_mm import Assistant, size_of
 from ui.library.library_report import in_bytes
-from ui.words import Texts
+from ui.words import UiTexts
 
 PACKAGES = ("torch", "gradio", "faiss-cpu")
 
 
-def facts(assistant: Assistant, settings_file: Path, words: Texts) -> list[tuple[str, str]]:
+def facts(assistant: Assistant, settings_file: Path, words: UiTexts) -> list[tuple[str, str]]:
     """Terms and what they are, places included."""
     about, data = assistant.about(), assistant.config.data
     return [
@@ -73,7 +73,7 @@ def _plan(assistant: Assistant) -> str:
     return " ".join([f"{planned.plan.short}.", planned.plan.reason]) if planned else ""
 
 
-def _threads(assistant: Assistant, words: Texts) -> str:
+def _threads(assistant: Assistant, words: UiTexts) -> str:
     config = assistant.config
     encoder, lm = (str(count or words.set_all) for count in (config.encoder.threads, config.lm.threads))
     return words.set_threads_are.format(encoder=encoder, lm=lm)

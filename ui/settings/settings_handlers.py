@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
 from ui import edges
 from ui.edges import ActionResult
-from ui.words import Texts
+from ui.words import UiTexts
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
 AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
@@ -46,7 +46,7 @@ class SettingsHandlers:
     """Handlers of the Settings tab."""
 
     services: Services
-    words: Texts
+    words: UiTexts
 
     @property
     def assistant(self) -> Assistant:

@@ -28,7 +28,7 @@ from ui.settings.settings_handlers import (
     SettingsState,
     hide_credentials,
 )
-from ui.words import Texts
+from ui.words import UiTexts
 
 SLIDERS = {"regions": "rag.num_regions", "certainty": "rag.min_certainty", "presence": "rag.min_presence"}
 ANSWERS = (*SLIDERS, "phrasing")
@@ -224,7 +224,7 @@ def _checkpoint(kind: str) -> Any:
     return gr.Textbox(visible=kind == "own")
 
 
-def _place_answers(words: Texts) -> dict[str, Any]:
+def _place_answers(words: UiTexts) -> dict[str, Any]:
     """What holds from the next question on."""
     piece(heading(words.set_answers), listens="")
     slider = partial(gr.Slider, buttons=[])  # its own reset knows nothing of what is saved
@@ -259,7 +259,7 @@ def _place_dial(handlers: SettingsHandlers) -> dict[str, Any]:
     return {"dial": dial, "said_dial": piece(listens="", visible=False)}
 
 
-def _place_models(words: Texts) -> dict[str, Any]:
+def _place_models(words: UiTexts) -> dict[str, Any]:
     """What is opened at the start."""
     piece(heading(words.set_models) + hint(words.set_models_hint), listens="")
     models = {
@@ -289,7 +289,7 @@ def _place_models(words: Texts) -> dict[str, Any]:
     return parts | {"next": piece(listens="", visible=False)}
 
 
-def _place_end(words: Texts) -> dict[str, Any]:
+def _place_end(words: UiTexts) -> dict[str, Any]:
     """Where everything can be deleted."""
     parts: dict[str, Any] = {"emptied": gr.State(False)}
     with gr.Accordion(words.empty_all, open=False):

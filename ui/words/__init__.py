@@ -17,14 +17,14 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Translation",
-    "Texts",
+    "UiTexts",
     "TextsOfCode",
     "count_noun",
     "in_language",
 ]
 
 
-class Texts(
+class UiTexts(
     PageWords,
     AskWords,
     CodeWords,
@@ -43,13 +43,13 @@ class Texts(
         self.language = language
 
 
-class TextsOfCode(OfCode, Texts):
+class TextsOfCode(OfCode, UiTexts):
     """The same where it is about code."""
 
 
-ENGLISH, CHINESE = Texts("en"), Texts("zh")
+ENGLISH, CHINESE = UiTexts("en"), UiTexts("zh")
 
 
-def in_language(language: Language) -> Texts:
+def in_language(language: Language) -> UiTexts:
     """The table in this language."""
     return CHINESE if language == "zh" else ENGLISH
