@@ -158,10 +158,12 @@ def build_app(assistant: "Assistant", *, file: SettingsFile | None = None) -> "A
 
 def put_page(api: "Api") -> None:
     """Add the page to an API, which may already answer: what it answers through is made anew."""
-    from ui import Guard, add_page  # brings Gradio, seconds of imports
+    from ui import SecurityHeaders, add_page  # brings Gradio, seconds of imports
 
     add_page(api.app, api.services)
-    api.app.user_middleware.insert(0, Middleware(Guard))  # as `add_middleware`, which refuses once a request has come
+    api.app.user_middleware.insert(
+        0, Middleware(SecurityHeaders)
+    )  # as `add_middleware`, which refuses once a request has come
     api.app.middleware_stack = None  # made anew at the next request
 
 

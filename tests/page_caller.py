@@ -17,11 +17,11 @@ from ui.gateway.visitor import VISITOR, PageOwners, Visitor
 class ActingAs:
     """Handlers of the page, and those within them: their methods get this caller, or a request of his, first."""
 
-    def __init__(self, handlers: Any, caller: Caller = LOCAL) -> None:
-        self.handlers, self.caller = handlers, caller
+    def __init__(self, wrapped: Any, caller: Caller = LOCAL) -> None:
+        self.wrapped, self.caller = wrapped, caller
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self.handlers, name)
+        found = getattr(self.wrapped, name)
         if not callable(found):
             ours = type(found).__module__.startswith("ui.") and not isinstance(found, gr.components.Component)
             return ActingAs(found, self.caller) if ours and hasattr(found, "words") else found

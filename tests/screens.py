@@ -17,7 +17,7 @@ from browsing import Visitor, chromium_of
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from ui.words import LANGUAGES, Words, in_language
+from ui.words import LANGUAGES, UiTexts, in_language
 
 TABS = ("ask", "code_tab", "search", "library", "learning", "history", "settings")
 SIZES = ((1280, 860), (390, 860))  # wide, narrow
@@ -25,7 +25,7 @@ SCALE = 0.5
 GAP_PX = 12
 
 
-def shots(browser: Browser, url: str, words: Words, theme: str, size: tuple[int, int]) -> list[Image.Image]:
+def shots(browser: Browser, url: str, words: UiTexts, theme: str, size: tuple[int, int]) -> list[Image.Image]:
     """One window a tab, each showing something."""
     visitor = Visitor(
         browser, f"{url}/{words.language}/", width=size[0], height=size[1], photos=None, color_scheme=theme

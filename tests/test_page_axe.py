@@ -5,13 +5,13 @@ from axe import grave
 from browsing import Visitor
 from playwright.sync_api import Browser, expect
 
-from ui.words import Words, in_language
+from ui.words import UiTexts, in_language
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TABS = ("ask", "code_tab", "search", "library", "history", "settings")
 
 
-def filled(chromium: Browser, url: str, language: str, scheme: str, width: int) -> tuple[Visitor, Words]:
+def filled(chromium: Browser, url: str, language: str, scheme: str, width: int) -> tuple[Visitor, UiTexts]:
     """A page on which everything shows something."""
     words = in_language(language)
     visitor = Visitor(chromium, f"{url}/{language}/", color_scheme=scheme, width=width, bypass_csp=True)

@@ -9,7 +9,7 @@ from browsing import Visitor
 from playwright.sync_api import expect
 from serving import ROOT, Served, serving
 
-from ui.words import ENGLISH, Words, in_language
+from ui.words import ENGLISH, UiTexts, in_language
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 BARE = 200
@@ -26,11 +26,11 @@ def served(tmp_path_factory) -> Iterator[Served]:
 class Inspector(Visitor):
     """Somebody who checks rules."""
 
-    def check(self, rules: str, words: Words = ENGLISH) -> None:
+    def check(self, rules: str, words: UiTexts = ENGLISH) -> None:
         self.page.get_by_role("textbox", name=words.rules_label).fill(rules)
         self.press(words.rules_check)
 
-    def unfold(self, words: Words = ENGLISH) -> None:
+    def unfold(self, words: UiTexts = ENGLISH) -> None:
         self.tab(words.library)
         self.page.locator(".rules .label-wrap").click()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ui import assets
-from ui.theme import calm
+from ui.assets import calm
 
 SCRIPTS = sorted(path.stem for path in (Path(assets.__file__).parent / "scripts").glob("*.js"))
 

@@ -140,8 +140,8 @@ def in_list(act: str, *, what: object = None, text: str = "") -> Callable:
     """The same in the list of files, once it is shown."""
 
     def pressed(browser: PageClient, stage: Stage) -> Outcome:
-        browser.trigger(event_of(browser.page, "Shelf.join.chosen"))
-        return press("LibraryTab.join_ask.pressed", act, ids if what is None else what, text)(browser, stage)
+        browser.trigger(event_of(browser.page, "LibraryGrid.join.filter_list"))
+        return press("LibraryTab.join_ask.press", act, ids if what is None else what, text)(browser, stage)
 
     return pressed
 
@@ -154,7 +154,7 @@ def describing(browser: PageClient, stage: Stage) -> Outcome:
     shown = stage.house.assistant.store.sources(order="added", limit=99)  # which was added last is not certain
     place = next(n for n, source in enumerate(shown) if source.kind == "photo")
     in_list("open", what=str(place))(browser, stage)
-    return press("Passing._pressed", "describe", text="a kite on a beach")(browser, stage)
+    return press("TabNavigation._press", "describe", text="a kite on a beach")(browser, stage)
 
 
 def chosen_models(browser: PageClient, stage: Stage) -> Outcome:
@@ -169,8 +169,8 @@ ACTIONS: dict[str, Callable[[PageClient, Stage], Outcome]] = {
     "index a path": push("add_index", add_path=lambda _, stage: str(stage.outside)),
     "index an upload": push("add_index", add_files=uploaded),
     "watch a folder": push("add_watch", add_path=lambda _, stage: str(stage.outside)),
-    "watch no longer": press("_listed", "unwatch", lambda _, stage: str(stage.roots)),
-    "put back": press("_listed", "undo", taken),
+    "watch no longer": press("LibraryTab._act", "unwatch", lambda _, stage: str(stage.roots)),
+    "put back": press("LibraryTab._act", "undo", taken),
     "verify": push("verify"),
     "repair": push("repair"),
     "back up": push("backup", backup_path=lambda _, stage: str(stage.outside / "new.deepseek-mm")),
@@ -193,7 +193,7 @@ TOLD = {  # these change nothing in the library, and tell what others may not kn
     "try a server": push("set_try", set_url=lambda _, stage: stage.server),
     "measure, and find traces": push("health_measure", health_gone_text="secret"),
     "learn": push("learn_now"),
-    "accept": press("LearningTab._pressed", "accept", "1"),
+    "accept": press("LearningTab._press", "accept", "1"),
     "see the settings": press("SettingsTab._fill", ""),
 }
 
@@ -211,7 +211,7 @@ def test_a_key_without_the_right_changes_nothing_and_is_told_so(stage, rights):
 
 
 def test_page_alone_opens_the_page_and_says_in_one_line_what_the_key_may_not_do(stage):
-    known = event_of(stage.house.page(), "_load.known")
+    known = event_of(stage.house.page(), "_load.identify")
     told = str(stage.house.browser(("page",)).trigger(known).data)
     assert "This key may not ask or search or change the library or see or change settings." in told
     assert ENGLISH.rules_example not in told

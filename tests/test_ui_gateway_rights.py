@@ -18,22 +18,22 @@ from deepseek_mm import LOCAL, RIGHTS, Caller
 from deepseek_mm.config import Config
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import NoRightDeclared, needed_rights, needs_right
-from ui.layout import Means, build_ui
-from ui.pictures import Pictures
+from ui.layout import PageContext, build_ui
+from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 SETS = [frozenset(some) for some in chain.from_iterable(combinations(RIGHTS, n) for n in range(len(RIGHTS) + 1))]
-COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.known"}  # show nothing of anybody's
+COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.identify"}  # show nothing of anybody's
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     place = tmp_path_factory.mktemp("page")
     assistant = paper(Config(data=place / "library"))
-    means = Means(
+    means = PageContext(
         assistant=assistant, services=services_of(assistant),
-        pictures=Pictures(place / "pictures", assistant.picture),
+        pictures=PagePictures(place / "pictures", assistant.picture),
     )  # fmt: skip
     yield {words.language: build_ui(means, words) for words in (ENGLISH, CHINESE)}
     assistant.close()
@@ -110,7 +110,7 @@ def test_the_page_on_security_prints_the_table_of_events(pages):
     [
         (
             "library",
-            "Index|Watch|Verify|Repair|Back up|Take out|Measure|Look for them|LibraryTab._listed",
+            "Index|Watch|Verify|Repair|Back up|Take out|Measure|Look for them|LibraryTab._act",
         ),
         ("ask+library", "take_out|assign|leave|rename|bundled|describe"),
         ("settings", "Restore|Delete everything|Try it|Save|Back to the defaults|Learn now|_save_dial|LearningTab"),

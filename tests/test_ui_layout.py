@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from page_caller import services_of
 
 from deepseek_mm.config import Config
-from ui.guard import POLICY, Guard
-from ui.layout import Means, build_ui, head, status
-from ui.pictures import Pictures
-from ui.words import CHINESE, ENGLISH, Words, in_language
+from ui.layout import PageContext, build_ui, head, status
+from ui.pictures import PagePictures
+from ui.site import POLICY, SecurityHeaders
+from ui.words import CHINESE, ENGLISH, UiTexts, in_language
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def assistant(tmp_path):
     assistant.close()
 
 
-def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
-    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+def build(assistant, tmp_path, words: UiTexts = ENGLISH) -> gr.Blocks:
+    pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    return build_ui(Means(assistant=assistant, services=services, pictures=pictures), words)
+    return build_ui(PageContext(assistant=assistant, services=services, pictures=pictures), words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:
@@ -78,7 +78,7 @@ def test_the_head_is_ready_once_it_counts_and_names_the_language_it_speaks(langu
 
 def test_every_response_tells_the_browser_to_stay_here():
     app = FastAPI()
-    app.add_middleware(Guard)
+    app.add_middleware(SecurityHeaders)
     app.get("/")(lambda: PlainTextResponse("hi"))
     with TestClient(app) as client:
         here, nowhere = client.get("/"), client.get("/nope")

@@ -10,8 +10,7 @@ from PIL import Image
 
 from deepseek_mm.errors import NothingThere
 from index import Source
-from ui.draw import LARGE_PX, THUMB_PX
-from ui.pictures import PATH, TINY_PX, Pictures, shares
+from ui.pictures import LARGE_PX, PATH, THUMB_PX, TINY_PX, PagePictures, shares
 
 RED = Source(path="/photos/red.jpg", digest="abc", width_px=4000, height_px=3000)
 
@@ -37,8 +36,8 @@ def camera() -> Camera:
 
 
 @pytest.fixture
-def pictures(tmp_path, camera) -> Pictures:
-    return Pictures(tmp_path / "pictures", camera)
+def pictures(tmp_path, camera) -> PagePictures:
+    return PagePictures(tmp_path / "pictures", camera)
 
 
 def token(address: str) -> str:
@@ -63,7 +62,7 @@ def test_a_part_is_cut_where_the_box_lies_on_the_original(pictures):
 def test_a_copy_is_made_once_and_survives_a_restart(pictures, camera, tmp_path):
     address = pictures.address(RED)
     first = pictures.file(token(address))
-    again = Pictures(tmp_path / "pictures", camera)
+    again = PagePictures(tmp_path / "pictures", camera)
     assert again.address(RED) == address  # the key was kept
     assert again.file(token(address)) == first
     assert len(camera.asked) == 1
@@ -78,7 +77,7 @@ def test_an_address_that_is_not_ours_shows_nothing(pictures, camera, tmp_path, s
     good = token(pictures.address(RED))
     body, signature = good.split(".")
     forged = base64.urlsafe_b64encode(b'["/etc/passwd","",0,512,null]').rstrip(b"=").decode()
-    other = token(Pictures(tmp_path / "other", camera).address(RED))
+    other = token(PagePictures(tmp_path / "other", camera).address(RED))
     bad = {"flip": f"{body}.{signature[::-1]}", "body": f"{forged}.{signature}", "empty": "", "text": "a.b.c",
            "other key": other}[spoil]  # fmt: skip
     assert pictures.file(bad) is None
@@ -95,7 +94,7 @@ def test_many_pages_that_sign_at_once_agree_on_one_key(tmp_path, camera):
     start = threading.Barrier(8)
 
     def sign() -> None:
-        one = Pictures(tmp_path / "pictures", camera)
+        one = PagePictures(tmp_path / "pictures", camera)
         start.wait()
         made.append(one.address(RED))
 

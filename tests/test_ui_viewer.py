@@ -11,16 +11,15 @@ from PIL import Image
 from deepseek_mm.records import Citation, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
-from ui.exhibits import exhibit
-from ui.pictures import Pictures
-from ui.viewer import Viewed, Viewer, content
-from ui.why import Why
+from ui.pictures import PagePictures
+from ui.region_html import exhibit
+from ui.viewer import MatchReason, Viewer, ViewerState, content
 from ui.words import ENGLISH
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Pictures:
-    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+def pictures(tmp_path) -> PagePictures:
+    return PagePictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
 def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", label: str = "kite"):
@@ -29,23 +28,23 @@ def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", la
     return exhibit(Citation(number=number, region=region, score=0.5), ENGLISH)
 
 
-def drawn(viewed: Viewed, pictures: Pictures, words=ENGLISH, described: str = "") -> str:
+def drawn(viewed: ViewerState, pictures: PagePictures, words=ENGLISH, described: str = "") -> str:
     return content(viewed, pictures, words, lambda source: described)
 
 
-def acts(viewed: Viewed, pictures: Pictures) -> list[str]:
+def acts(viewed: ViewerState, pictures: PagePictures) -> list[str]:
     return re.findall(r'data-act="(\w+)"', drawn(viewed, pictures, ENGLISH))
 
 
 def test_the_dialog_offers_to_turn_only_where_there_is_something_to_turn_to(pictures):
-    assert acts(Viewed(exhibits=(shown(),)), pictures) == ["close", "part", "like", "cut", "ask"]
+    assert acts(ViewerState(exhibits=(shown(),)), pictures) == ["close", "part", "like", "cut", "ask"]
     both = ["close", "part", "back", "on", "like", "cut", "ask"]
-    assert acts(Viewed(exhibits=(shown(1), shown(2))), pictures) == both
+    assert acts(ViewerState(exhibits=(shown(1), shown(2))), pictures) == both
 
 
 def test_a_part_can_be_looked_for_in_what_is_drawn_and_only_there(pictures):
-    assert "cut" not in acts(Viewed(exhibits=(shown(kind="text", source_kind="document"),)), pictures)
-    html = drawn(Viewed(exhibits=(shown(),)), pictures)
+    assert "cut" not in acts(ViewerState(exhibits=(shown(kind="text", source_kind="document"),)), pictures)
+    html = drawn(ViewerState(exhibits=(shown(),)), pictures)
     assert '<div class="correct" data-for="cut" hidden>' in html
 
 
@@ -54,36 +53,36 @@ def test_a_picture_that_came_with_a_search_is_like_nothing_stored(pictures):
     brought = exhibit(
         Citation(number=1, region=Region(source=source, kind="whole", box_px=(0, 0, 400, 200)), score=0.0), ENGLISH
     )
-    assert acts(Viewed(exhibits=(brought,)), pictures) == ["close", "part", "cut", "ask"]
+    assert acts(ViewerState(exhibits=(brought,)), pictures) == ["close", "part", "cut", "ask"]
 
 
 def test_a_result_of_a_search_says_why_it_matched_and_marks_the_words(pictures):
-    why = Why(query=Query(text="hi there"), verdict="87 % sure", sure=0.87, needed=0.5)
-    html = drawn(Viewed(exhibits=(shown(kind="text", source_kind="document"),), why=why), pictures)
+    why = MatchReason(query=Query(text="hi there"), verdict="87 % sure", sure=0.87, needed=0.5)
+    html = drawn(ViewerState(exhibits=(shown(kind="text", source_kind="document"),), why=why), pictures)
     assert "Why it matched" in html
     assert "<mark>hi</mark>" in html
-    assert "Why it matched" not in drawn(Viewed(exhibits=(shown(),)), pictures)
+    assert "Why it matched" not in drawn(ViewerState(exhibits=(shown(),)), pictures)
 
 
 def test_a_box_can_be_called_wrong_where_an_answer_cites_it_and_nowhere_else(pictures):
-    assert "wrong" in acts(Viewed(exhibits=(shown(),), turn=3), pictures)
-    assert "wrong" not in acts(Viewed(exhibits=(shown(),)), pictures)
+    assert "wrong" in acts(ViewerState(exhibits=(shown(),), turn=3), pictures)
+    assert "wrong" not in acts(ViewerState(exhibits=(shown(),)), pictures)
     for kind in ("text", "page", "code"):
-        assert "wrong" not in acts(Viewed(exhibits=(shown(kind=kind),), turn=3), pictures)
+        assert "wrong" not in acts(ViewerState(exhibits=(shown(kind=kind),), turn=3), pictures)
 
 
 def test_the_chosen_box_is_strong_and_the_others_on_the_photo_are_thin(pictures):
-    html = drawn(Viewed(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
+    html = drawn(ViewerState(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
     assert re.findall(r'class="(box[^"]*)" data-number="(\d)"', html) == [("box faint", "1"), ("box", "2")]
 
 
 def test_nothing_to_show_closes_the_dialog(pictures):
-    assert drawn(Viewed(), pictures, ENGLISH) == ""
-    assert drawn(Viewed(exhibits=(shown(),), index=5), pictures, ENGLISH) == ""
+    assert drawn(ViewerState(), pictures, ENGLISH) == ""
+    assert drawn(ViewerState(exhibits=(shown(),), index=5), pictures, ENGLISH) == ""
 
 
 def test_a_label_from_outside_stays_text_in_the_field_where_it_is_corrected(pictures):
-    html = drawn(Viewed(exhibits=(shown(label='"><b>x'),), turn=3), pictures, ENGLISH)
+    html = drawn(ViewerState(exhibits=(shown(label='"><b>x'),), turn=3), pictures, ENGLISH)
     assert 'value="&quot;&gt;&lt;b&gt;x"' in html
     assert "<b>x" not in html
 
@@ -92,7 +91,7 @@ def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictur
     with gr.Blocks():
         viewer = ActingAs(Viewer.place(pictures, ENGLISH, undescribed))
     opened = viewer.open((shown(1), shown(2)), "1", turn=4)
-    assert opened[viewer.viewed] == Viewed(exhibits=(shown(1), shown(2)), index=1, turn=4)
+    assert opened[viewer.viewed] == ViewerState(exhibits=(shown(1), shown(2)), index=1, turn=4)
     assert "[2] kite" in opened[viewer.html]
     assert viewer.open((shown(1),), "7") == {viewer.html: gr.skip()}
     assert set(opened) == set(viewer.parts)
@@ -101,7 +100,7 @@ def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictur
 def test_what_is_shown_is_numbered_so_that_it_is_shown_once(pictures):
     with gr.Blocks():
         viewer = ActingAs(Viewer.place(pictures, ENGLISH, undescribed))
-    viewed = Viewed(exhibits=(shown(),))
+    viewed = ViewerState(exhibits=(shown(),))
     first, second = (viewer.show(viewed)[viewer.html] for _ in range(2))
     assert [re.findall(r'data-showing="(\d+)"', html) for html in (first, second)] == [["1"], ["2"]]
 
@@ -110,9 +109,11 @@ def test_a_photo_of_the_library_is_described_in_a_field_of_its_own_and_an_upload
     source = Source(id=4, path="/a/kite.jpg", width_px=400, height_px=200)
     region = Region(source=source, box_px=(0, 0, 50, 50))
     each = exhibit(Citation(number=1, region=region, score=0.5), ENGLISH)
-    html = drawn(Viewed(exhibits=(each,)), pictures, described='A "red" kite')
+    html = drawn(ViewerState(exhibits=(each,)), pictures, described='A "red" kite')
     assert 'value="A &quot;red&quot; kite"' in html
     assert 'data-act="describe"' in html
     upload = replace(region, source=replace(source, collection=UPLOADS))
-    html = drawn(Viewed(exhibits=(replace(each, citation=Citation(number=1, region=upload, score=0.5)),)), pictures)
+    html = drawn(
+        ViewerState(exhibits=(replace(each, citation=Citation(number=1, region=upload, score=0.5)),)), pictures
+    )
     assert 'data-act="describe"' not in html

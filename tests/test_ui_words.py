@@ -6,12 +6,12 @@ from string import Formatter
 
 import pytest
 
-from ui.words import CHINESE, ENGLISH, LANGUAGES, Word, Words, WordsOfCode, in_language
-from ui.words.code import OfCode
+from ui.words import CHINESE, ENGLISH, LANGUAGES, TextsOfCode, Translation, UiTexts, in_language
+from ui.words.ask import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
-TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)}
-TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Word)}
+TABLE = {name: word for table in UiTexts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
+TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Translation)}
 # Asked of the model, or the same everywhere:
 ALIKE = {
     "picture_alone of code",
@@ -25,7 +25,7 @@ ALIKE = {
 }
 
 
-def texts(word: Word) -> dict:
+def texts(word: Translation) -> dict:
     return {
         language: "\n".join(text) if isinstance(text, tuple) else text for language, text in word.in_language.items()
     }
@@ -52,7 +52,7 @@ def test_a_chinese_word_is_chinese_and_an_english_one_is_not(name):
 
 
 def test_no_word_stands_in_two_tables():
-    names = [name for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)]
+    names = [name for table in UiTexts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)]
     assert sorted(names) == sorted(set(names))
 
 
@@ -70,8 +70,8 @@ def test_every_word_is_used_somewhere_on_the_page():
 
 def test_what_is_said_otherwise_of_code_is_said_of_photos_too():
     assert {name.removesuffix(" of code") for name in TABLE if name.endswith(" of code")} <= set(TABLE)
-    assert WordsOfCode("en").welcome_title != ENGLISH.welcome_title
-    assert WordsOfCode("zh").stop == CHINESE.stop
+    assert TextsOfCode("en").welcome_title != ENGLISH.welcome_title
+    assert TextsOfCode("zh").stop == CHINESE.stop
 
 
 def test_a_table_speaks_its_own_language():

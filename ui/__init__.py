@@ -1,13 +1,11 @@
-"""The page: ask, search, library, history, settings. Layout places, handlers act, what becomes HTML is escaped.
+"""The page, built with Gradio: a folder a tab, and the pieces that several tabs share at the top.
 
-`site` serves the page in each language; `layout` joins its tabs `ask` (handlers: `ask_handlers`), `search`
-(`searching`, `grid`, `tiles`), `library` (`shelving`, `browse`, `work`), `history` and `settings`, and `passing` joins
-them. `chat`, `board` and `viewer` show answers, `exhibits`, `marks` and `pictures` what they cite; `talk` is a
-conversation as plain values, `whole_news` sends their views whole; `edges` and `guard` face the outside. Looks and
-texts are `theme`, `styles`, `scripts` (read by `assets`) and `words`.
+`site` serves the page in each language, `layout` places the tabs, `tab_navigation` joins them. In each tab's folder
+`*_tab` places components and `*_handlers` act, tested without a browser. `region_html`, `pictures` and `viewer` show
+evidence, `edges` turns what comes from outside into values and errors into sentences, `gateway` checks rights and
+files, `words` holds every text in both languages, `assets` reads `styles` and `scripts`.
 """
 
-from ui.guard import Guard
-from ui.site import add_page
+from ui.site import SecurityHeaders, add_page
 
-__all__ = ["Guard", "add_page"]
+__all__ = ["SecurityHeaders", "add_page"]

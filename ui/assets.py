@@ -1,7 +1,13 @@
-"""The page's own style sheets and scripts, read from `styles` and `scripts`. Nothing is fetched from elsewhere."""
+"""The page's own style sheets, scripts and theme, and HTML components that listen with these scripts.
+
+Nothing here is fetched from elsewhere: no web font, no style sheet of others.
+"""
 
 import json
 from pathlib import Path
+from typing import Any
+
+import gradio as gr
 
 from ui.words import LANGUAGES, Language
 
@@ -30,3 +36,44 @@ def head(language: Language) -> str:
     page = json.dumps({"language": language, "languages": LANGUAGES})
     scripts = "\n".join(map(script, ("stream", "page", "complete")))
     return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'
+
+
+SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def calm() -> gr.themes.Base:
+    """The theme, light and dark."""
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.gray,
+        radius_size=gr.themes.sizes.radius_md,
+        font=SANS,
+        font_mono=MONO,
+    )
+    theme.set(
+        body_background_fill="*neutral_50",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="#b0b7c3",  # 5 to 1 on a dark box
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_text_color="white",
+    )
+    return theme
+
+
+def piece(value: str = "", *, listens: str = "acts", **options: Any) -> gr.HTML:
+    """HTML whose buttons (see `html.button`) trigger its click event with `act` and `what`; `listens` names scripts.
+
+    The value must be escaped by whoever makes it.
+    """
+    return gr.HTML(
+        value, js_on_load="\n".join(map(script, listens.split())) or None, padding=False, apply_default_css=False,
+        **options,
+    )  # fmt: skip

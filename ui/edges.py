@@ -8,12 +8,13 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepseek_mm import BadDate, Caller, DeepSeekMMError, Picture, StorageFull, read_photo
 from index import IndexProblem
-from ui.words import Words
+from ui.words import UiTexts
 
 log = logging.getLogger(__name__)
 SESSION = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
@@ -35,7 +36,7 @@ class BadPath(DeepSeekMMError, OSError):
     """A path that was typed leads nowhere, or files cannot be kept."""
 
 
-def sentence(error: Exception, words: Words) -> str:
+def sentence(error: Exception, words: UiTexts) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
     if isinstance(error, BadDate):
         return words.bad_date.format(text=error.text)
@@ -57,14 +58,14 @@ def session_of(kept: object) -> str | None:
     return kept if isinstance(kept, str) and SESSION.fullmatch(kept) else None
 
 
-def require_session(kept: object, words: Words) -> str:
+def require_session(kept: object, words: UiTexts) -> str:
     """The browser's secret; without one there is nobody to answer."""
     if (session := session_of(kept)) is None:
         raise NoSession(words.no_session)
     return session
 
 
-def owner(caller: Caller, kept: object, words: Words) -> Caller:
+def owner(caller: Caller, kept: object, words: UiTexts) -> Caller:
     """The caller as the owner of this browser's conversations. NoSession if the browser has no secret."""
     return caller.with_session(require_session(kept, words))
 
@@ -87,3 +88,12 @@ def read_upload(path: Path, *, max_pixels: int) -> Picture:
     except DeepSeekMMError as error:
         raise type(error)(str(error).replace(str(path), path.name)) from error
     return Picture(image=photo.image, name=path.name, path=str(path), source=photo.source)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionResult:
+    """What the tab answers to a press."""
+
+    text: str
+    wrong: bool = False
+    shown: bool = True  # False: it stands elsewhere on the tab, and is only read out

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ui.words import LANGUAGES, Words, in_language
+from ui.words import LANGUAGES, UiTexts, in_language
 
 THEMES = ("system", "light", "dark")
 
@@ -44,7 +44,7 @@ def link(number: str, name: str) -> str:
     return f'<a href="gradio_api/file={escape(number)}" download="{escape(name)}">{escape(name)}</a>'
 
 
-def choices(words: Words) -> str:
+def choices(words: UiTexts) -> str:
     """Buttons that choose theme and language, which `page.js` acts on."""
     names = {"system": words.theme_system, "light": words.theme_light, "dark": words.theme_dark}
     themes = "".join(_choice("theme", theme, names[theme], theme == "system") for theme in THEMES)

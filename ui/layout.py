@@ -1,4 +1,4 @@
-"""Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
+"""The layout of the page. Each tab joins its own handlers, and `tab_navigation` joins the tabs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,50 +10,49 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
-from ui.ask import QUIET, AskTab, Visit
-from ui.ask_handlers import AskHandlers
-from ui.code import CodeTab
+from ui.ask.ask_handlers import AskHandlers
+from ui.ask.ask_tab import QUIET, AskTab, PageFields
+from ui.assets import piece
+from ui.code.code_html import Opened
+from ui.code.code_tab import CodeTab
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
-from ui.history import HistoryTab
+from ui.history.history_handlers import HistoryHandlers
+from ui.history.history_tab import HistoryTab
 from ui.html import choices, notice
-from ui.learning import LearningTab
-from ui.lessons import Lessons
-from ui.library import LibraryTab
-from ui.lines import Opened
-from ui.passing import Passing
-from ui.pictures import Pictures
-from ui.piece import piece
-from ui.remembering import Remembering
-from ui.saved import SavedPart
-from ui.search import SearchTab
-from ui.searching import Searching
-from ui.setting import Setting
-from ui.settings import SettingsTab
-from ui.shelving import Shelving
+from ui.learning.learning_tab import LearningHandlers, LearningTab
+from ui.library.library_handlers import LibraryHandlers
+from ui.library.library_report import holding
+from ui.library.library_tab import LibraryTab
+from ui.pictures import PagePictures
+from ui.search.saved_searches import SavedPart
+from ui.search.search_handlers import SearchHandlers
+from ui.search.search_tab import SearchTab
+from ui.settings.settings_handlers import SettingsHandlers
+from ui.settings.settings_tab import SettingsTab
+from ui.tab_navigation import TabNavigation
 from ui.viewer import Viewer
-from ui.words import Words, WordsOfCode
-from ui.work import holding
+from ui.words import TextsOfCode, UiTexts
 
 AROUND = 1_000  # lines before and behind those that are cited
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class PageContext:
     """What a page is built from, in whichever language."""
 
     assistant: Assistant
-    pictures: Pictures
+    pictures: PagePictures
     services: Services
 
 
-def build_ui(means: Means, words: Words) -> GuardedBlocks:
+def build_ui(means: PageContext, words: UiTexts) -> GuardedBlocks:
     """The whole page in one language."""
     assistant, pictures = means.assistant, means.pictures
     asks = partial(AskHandlers, assistant=assistant, services=means.services)
     asking = asks(words=words)
-    shelving = Shelving(services=means.services, words=words)
+    shelving = LibraryHandlers(services=means.services, words=words)
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
@@ -65,19 +64,19 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
                 ask = AskTab.place(asking, pictures, viewer, visit)
             with gr.Tab(words.code_tab, id="code") as code_tab:
                 code = CodeTab.place(
-                    asks(words=WordsOfCode(words.language), about="code"), pictures, viewer, code_visit
+                    asks(words=TextsOfCode(words.language), about="code"), pictures, viewer, code_visit
                 )
             with gr.Tab(words.search, id="search") as search_tab:
-                search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
+                search = SearchTab.place(SearchHandlers(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
-                remembering = Remembering(services=means.services, asking=asking, words=words)
+                remembering = HistoryHandlers(services=means.services, ask_handlers=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.learning, id="learning") as learning_tab:
-                learning = LearningTab.place(Lessons(services=means.services, words=words))
+                learning = LearningTab.place(LearningHandlers(services=means.services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(Setting(services=means.services, words=words), shelving)
+                settings = SettingsTab.place(SettingsHandlers(services=means.services, words=words), shelving)
         ask.join()
         code.join(code_tab)
         search.offer(search_tab)
@@ -87,7 +86,7 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(counter(assistant, words), None, top, **QUIET)
-        passing = Passing(
+        passing = TabNavigation(
             assistant=assistant, services=means.services, tabs=tabs, ask=ask, code=code, search=search,
             library=library, viewer=viewer,
         )  # fmt: skip
@@ -96,41 +95,41 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
     return page
 
 
-def visits(words: Words) -> tuple[Visit, Visit]:
+def visits(words: UiTexts) -> tuple[PageFields, PageFields]:
     """The hidden fields, for questions about photos and about code: one browser, one page, two conversations."""
     kept, page, at, code_at = (
         gr.Textbox(visible="hidden", label=label) for label in (words.browser, words.this_page, words.at, words.at)
     )
-    return Visit(kept=kept, page=page, at=at), Visit(kept=kept, page=page, at=code_at)
+    return PageFields(kept=kept, page=page, at=at), PageFields(kept=kept, page=page, at=code_at)
 
 
 def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library: LibraryTab) -> None:
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
-    words = library.rules.ruling.words
+    words = library.rules.handlers.words
 
     @needs_right("page")
     def pass_on(*sent: Any) -> tuple[Any, ...]:
         return sent
 
     @needs_right("page")
-    def known(request: gr.Request, secret: object) -> tuple[Any, ...]:
+    def identify(request: gr.Request, secret: object) -> tuple[Any, ...]:
         caller = caller_of(request)
         session = edges.session_of(secret) or edges.new_session()
         if "ask" not in caller.rights:
             return session, head_for(words, caller, ""), gr.skip(), gr.skip()
         state = head_for(words, caller, status(assistant, words), notices=assistant.notices)
-        return session, state, library.wake(caller), library.rules.ruling.text(caller)
+        return session, state, library.wake(caller), library.rules.handlers.text(caller)
 
-    kept = asks[0].visit.kept
-    who = [kept, asks[0].visit.page, *(ask.visit.at for ask in asks)]
+    kept = asks[0].fields.kept
+    who = [kept, asks[0].fields.page, *(ask.fields.at for ask in asks)]
     shown = page.load(pass_on, who, who, js="() => arrive()", **QUIET).then(
-        known, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
+        identify, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
     )
     for ask in asks:
-        shown.then(restorer(ask), [kept, ask.visit.at], ask.parts, **QUIET)
+        shown.then(restorer(ask), [kept, ask.fields.at], ask.parts, **QUIET)
 
 
-def counter(assistant: Assistant, words: Words) -> Callable[[gr.Request], str]:
+def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]:
     """What counts again what is in the library, for the top of the page."""
 
     @needs_right("ask")
@@ -146,7 +145,7 @@ def restorer(ask: AskTab) -> Callable[..., Iterator[dict[Any, Any]]]:
     @needs_right("ask")
     def restore(request: gr.Request, secret: object, at: str) -> Iterator[dict[Any, Any]]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
-        for view in ask.asking.restore(caller_of(request), at, secret):
+        for view in ask.handlers.restore(caller_of(request), at, secret):
             yield ask.render(view)
 
     return restore
@@ -157,13 +156,13 @@ def opener(assistant: Assistant) -> Opened:
     return partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
 
 
-def status(assistant: Assistant, words: Words) -> str:
+def status(assistant: Assistant, words: UiTexts) -> str:
     """How much there is to ask about."""
     counts = assistant.store.counts()
     return holding(counts.sources, counts.regions, words)
 
 
-def head_for(words: Words, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
+def head_for(words: UiTexts, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
     """The head of the page for this caller: it says too, in one sentence, what the caller's key may not do."""
     told = {"ask": words.may_ask, "library": words.may_library, "settings": words.may_settings}
     lacks = [text for right, text in told.items() if right not in caller.rights]
@@ -172,7 +171,7 @@ def head_for(words: Words, caller: Caller, state: str, *, notices: Sequence[Noti
     return head(" ".join(filter(None, (state, said))), words, seen)
 
 
-def head(state: str, words: Words, notices: Sequence[Notice] = ()) -> str:
+def head(state: str, words: UiTexts, notices: Sequence[Notice] = ()) -> str:
     """Title, one sentence, the state of the library, what cannot be done; and the choice of theme and language."""
     ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (

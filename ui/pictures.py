@@ -1,4 +1,7 @@
-"""Copies of pictures for the page: a signed address for each, made when it is first asked for, kept as JPEG on disk.
+"""Copies of pictures and heat maps for the page, each made when it is first asked for.
+
+An address is a random name for a search and a photo; the newest are remembered. So the dialog opens at once, and the
+heat comes after it. What cannot be drawn any more is a clear picture: a photo without its heat is still a photo.
 
 A page may show thousands of photos, so it names them only; the browser fetches what comes into view. An address cannot
 be made up: it carries what to show and a signature, so whoever was never shown a picture cannot fetch it.
@@ -17,18 +20,100 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
-from PIL.Image import Image
+from cachetools import LRUCache
+from PIL import Image, ImageDraw, ImageFont
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from deepseek_mm import DeepSeekMMError
-from index import Box, Source
-from ui.draw import LARGE_PX, THUMB_PX, blank, shrink
-from ui.heats import Heats
+from deepseek_mm import Assistant, DeepSeekMMError, Query, heat_map
+from index import Box, IndexProblem, Region, Source
 
-Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
+THUMB_PX = 512  # longest side of a thumbnail
+LARGE_PX = 1600  # longest side of a photo that is looked at
+INKS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#0e7c86", "#57606a")  # all carry white text
+PAPER = "#eef0f2"
+
+
+def ink(number: int) -> str:
+    """The colour of a number; numbers beyond the table start over."""
+    return INKS[(number - 1) % len(INKS)]
+
+
+def shrink(image: Image.Image, longest_px: int) -> Image.Image:
+    """An RGB copy whose longer side is at most `longest_px`; a smaller one keeps its size."""
+    scale = min(1.0, longest_px / max(image.size))
+    if scale == 1:
+        return image.convert("RGB").copy()
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def blank(text: str, *, size: tuple[int, int] = (384, 288)) -> Image.Image:
+    """A quiet plate in place of a photo that cannot be shown."""
+    plate = Image.new("RGB", size, PAPER)
+    font = ImageFont.load_default(18)  # Pillow's own, so that no machine lacks it
+    ImageDraw.Draw(plate).text((size[0] / 2, size[1] / 2), text, fill="#57606a", font=font, anchor="mm")
+    return plate
+
+
+HEAT_PATH = "/heat"
+KEPT = 64  # addresses that are remembered: some of their searches hold a picture
+Make = Callable[[Query, Region], Image.Image]  # the heat of a photo for a search, RGBA
+HEADERS = {"Cache-Control": "private, max-age=3600"}
+
+
+class HeatMaps:
+    """Remembers what addresses stand for, and draws it."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._known: LRUCache[str, tuple[Query, Region]] = LRUCache(KEPT)
+        self._turn = Lock()
+
+    def address(self, query: Query, region: Region) -> str:
+        """Where the browser finds the heat of the region's photo or page."""
+        token = secrets.token_urlsafe(12)
+        with self._turn:
+            self._known[token] = query, region
+        return f"{HEAT_PATH}/{token}"
+
+    def png(self, token: str) -> bytes:
+        """The drawn heat; a clear dot where it is forgotten, or the photo is gone."""
+        with self._turn:
+            known = self._known.get(token)
+        try:
+            image = Image.new("RGBA", (1, 1)) if known is None else self._make(*known)
+        except (DeepSeekMMError, IndexProblem, OSError):
+            image = Image.new("RGBA", (1, 1))
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        return out.getvalue()
+
+    def route(self) -> Route:
+        """What the server answers at an address."""
+
+        def answer(request: Request) -> Response:
+            return Response(self.png(request.path_params["token"]), media_type="image/png", headers=HEADERS)
+
+        return Route(HEAT_PATH + "/{token}", answer)
+
+
+def make_heat_maps(assistant: Assistant) -> HeatMaps:
+    """Over the photos of a library."""
+
+    def make(query: Query, region: Region) -> Image.Image:
+        image = assistant.picture(region.source, region.page)
+        return heat_map(assistant.retriever.search, query, image).drawn(image.size)
+
+    return HeatMaps(make)
+
+
+Picture = Callable[
+    [Source, int], Image.Image
+]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
 TINY_PX = 96  # in the text of an answer
 SIZES = (TINY_PX, THUMB_PX, LARGE_PX)  # longest sides that are made
 PATH = "/picture"
@@ -39,7 +124,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SignedAddress:
     """What an address stands for."""
 
     path: str
@@ -49,13 +134,13 @@ class Wanted:
     part: tuple[float, float, float, float] | None  # left, top, right, bottom as shares of the sides; None is all
 
 
-class Pictures:
+class PagePictures:
     """Makes addresses, and the JPEG behind each."""
 
     def __init__(self, folder: Path, picture: Picture) -> None:
         """Copies lie in `folder`, beside the key that signs addresses; `picture` opens a source's picture."""
         self._folder, self._picture = folder, picture
-        self.heats: Heats | None = None  # heat maps to lay over them, where somebody draws some
+        self.heats: HeatMaps | None = None  # heat maps to lay over them, where somebody draws some
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)
@@ -102,7 +187,7 @@ class Pictures:
 
         return Route(PATH + "/{token}", answer)
 
-    def _make(self, wanted: Wanted, path: Path) -> Path | None:
+    def _make(self, wanted: SignedAddress, path: Path) -> Path | None:
         try:
             image = self._picture(Source(path=wanted.path, digest=wanted.digest), wanted.page)
         except (DeepSeekMMError, OSError):  # as above
@@ -114,7 +199,7 @@ class Pictures:
         os.replace(beside, path)
         return path
 
-    def _read(self, token: str) -> Wanted | None:
+    def _read(self, token: str) -> SignedAddress | None:
         body, _, signature = token.partition(".")
         try:
             text = _bytes(body).decode("utf-8", "surrogateescape")
@@ -123,7 +208,7 @@ class Pictures:
             path, digest, page, px, part = json.loads(text)
         except (ValueError, binascii.Error):
             return None
-        return Wanted(path, digest, page, px, tuple(part) if part else None)
+        return SignedAddress(path, digest, page, px, tuple(part) if part else None)
 
     def _sign(self, body: str) -> bytes:
         data = body.encode("utf-8", "surrogateescape")
@@ -154,7 +239,7 @@ def shares(box: Box, size: tuple[int, int]) -> tuple[float, float, float, float]
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _part(image: Image, part: tuple[float, float, float, float] | None) -> Image:
+def _part(image: Image.Image, part: tuple[float, float, float, float] | None) -> Image.Image:
     """The picture, or a part of it."""
     if part is None:
         return image

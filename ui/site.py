@@ -1,4 +1,8 @@
-"""The page in each language at /en/ and /zh/; / leads to the one that was chosen, or that the browser asks for."""
+"""The page in each language at /en/ and /zh/, and the headers that keep the browser on this server.
+
+A Content-Security-Policy goes out with every answer. Whatever a text on the page says, the browser then loads pictures,
+scripts, fonts and data from this server only.
+"""
 
 import os
 import re
@@ -7,21 +11,21 @@ from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm import Services
 from ui import assets
+from ui.assets import calm
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
 from ui.gateway.visitor import PageOwners
-from ui.heats import heats_of
-from ui.layout import Means, build_ui
-from ui.pictures import Pictures
-from ui.theme import calm
-from ui.whole_news import send_whole_news
+from ui.gradio_stream_patch import patch_streams
+from ui.layout import PageContext, build_ui
+from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
@@ -32,14 +36,14 @@ AT_ONCE = 8  # events of one kind that are handled at the same time
 def add_page(app: FastAPI, services: Services) -> None:
     """Serve the page from `app`, acting through `services`; its copies of files lie in DATA/page."""
     assistant = services.library.assistant
-    send_whole_news()
+    patch_streams()
     cache = assistant.config.data.absolute() / "page"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
-    pictures = Pictures(cache / "pictures", assistant.picture)
-    pictures.heats = heats_of(assistant)
+    pictures = PagePictures(cache / "pictures", assistant.picture)
+    pictures.heats = make_heat_maps(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
-    means = Means(assistant=assistant, services=services, pictures=pictures)
+    means = PageContext(assistant=assistant, services=services, pictures=pictures)
     for language in LANGUAGES:
         page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
@@ -75,11 +79,51 @@ def chosen(cookie: str, accepts: str) -> Language:
     for language in LANGUAGES:
         if cookie == language:
             return language
-    wanted = sorted(_weighted(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
+    wanted = sorted(_parse_languages(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
     return next((language for _, tag in wanted for language in LANGUAGES if tag.split("-")[0] == language), "en")
 
 
-def _weighted(accepts: str) -> list[tuple[float, str]]:
+def _parse_languages(accepts: str) -> list[tuple[float, str]]:
     """Language tags with their weights: "zh-CN,en;q=0.8" gives (1.0, "zh-cn") and (0.8, "en")."""
     found = re.findall(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?", accepts)
     return [(float(weight or 1), tag.lower()) for tag, weight in found if not weight or float(weight)]
+
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio's page is built with inline scripts
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds the headers to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; add the headers when a response starts."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

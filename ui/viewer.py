@@ -1,4 +1,6 @@
-"""The dialog that shows a photo, a page or a text large: its boxes, what is known of it, and what can be done with it.
+"""The dialog that shows a photo, a page or a text large: its boxes, why it matched, and what can be done with it.
+
+Values and HTML only, no Gradio; what comes from files or visitors is escaped here.
 
 One for the whole page: every tab hands it what it shows, and which of it was chosen.
 """
@@ -12,36 +14,109 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Caller
+from deepseek_mm import Assistant, Caller, Query, hit_spans
 from index import Region, Source
 from index.region import UPLOADS
-from ui.exhibits import Exhibit, chosen, details, evidence, is_drawn
+from ui.assets import piece
+from ui.code.code_html import Opened, is_listed, listing
 from ui.html import button
-from ui.lines import Opened, is_listed, listing
-from ui.marks import marks_of, shot
-from ui.pictures import Pictures
-from ui.piece import piece
-from ui.results import Results
-from ui.why import Why, heat, highlighted, section
-from ui.words import Words
+from ui.pictures import PagePictures
+from ui.region_html import WRITTEN, EvidenceItem, chosen, details, evidence, is_drawn, marks_of, shot
+from ui.search.search_results import Results, verdict
+from ui.words import UiTexts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchReason:
+    """What is the same for every result of a search."""
+
+    query: Query
+    verdict: str  # how sure the search is, against what it needs
+    means: str = ""  # how often that is wrong, where it was measured
+    sure: float = 0.0  # certainty and threshold, 0 to 1
+    needed: float = 0.0
+
+
+def why_of(results: Results, assistant: Assistant, words: UiTexts) -> MatchReason | None:
+    """Of a search; None before the first one."""
+    if results.query is None:
+        return None
+    found, means = results.found, ""
+    measured = assistant.retriever.search.measured if results.query.text else None
+    if measured is not None:
+        claimed, missed = measured.false_answers(found.threshold), measured.false_refusals(found.threshold)
+        means = words.threshold_means.format(needed=100 * found.threshold, claimed=claimed, missed=missed)
+    return MatchReason(
+        query=results.query, verdict=verdict(found, words), means=means, sure=found.certainty, needed=found.threshold
+    )
+
+
+def heat(why: MatchReason | None, region: Region, pictures: PagePictures) -> str:
+    """The heat map to be laid over the photo; nothing for a text, or where nothing was looked for."""
+    if why is None or pictures.heats is None or not is_hot(region):
+        return ""
+    return f'<img class="heat" src="{pictures.heats.address(why.query, region)}" alt="">'
+
+
+def is_hot(region: Region) -> bool:
+    """Whether a heat map says something about it: a photo, but not words that were read in one."""
+    return region.source.kind == "photo" and region.kind not in WRITTEN
+
+
+def section(why: MatchReason | None, each: EvidenceItem, words: UiTexts) -> str:
+    """What stands below the photo: the reasons, the meter, and the heat map's legend with its switch."""
+    if why is None:
+        return ""
+    reasons = " - ".join(each.caption.splitlines()[1:])
+    legend = _legend(words) if is_hot(each.citation.region) else ""
+    return (
+        f'<section class="why-matched" aria-label="{escape(words.why_matched)}"><h3>{escape(words.why_matched)}</h3>'
+        f'{legend}<p class="hint">{escape(reasons)}</p><p class="hint">{meter(why.sure, why.needed)}'
+        f"{escape(' '.join(filter(None, (why.verdict, why.means))))}</p></section>"
+    )
+
+
+def meter(sure: float, needed: float) -> str:
+    """A small bar with a mark where it is enough; the words beside it say the same."""
+    return f'<span class="meter" style="--sure:{sure:.2f};--needed:{needed:.2f}" aria-hidden="true"></span>'
+
+
+def mark_hits(text: str, why: MatchReason | None) -> str:
+    """The text as HTML, the words that were looked for marked."""
+    if why is None:
+        return escape(text)
+    parts, at = [], 0
+    for first, end in hit_spans(text, why.query.text):
+        parts += [escape(text[at:first]), "<mark>", escape(text[first:end]), "</mark>"]
+        at = end
+    return "".join([*parts, escape(text[at:])])
+
+
+def _legend(words: UiTexts) -> str:
+    return (
+        f'<p class="legend"><button type="button" class="small" data-heat aria-pressed="true">{escape(words.heat)}'
+        f'</button><span>{escape(words.heat_cold)}</span><i aria-hidden="true"></i>'
+        f"<span>{escape(words.heat_hot)}</span></p>"
+    )
+
 
 Described = Callable[[Caller, Source], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Viewed:
+class ViewerState:
     """What the dialog shows, and what it can turn to."""
 
-    exhibits: tuple[Exhibit, ...] = ()
+    exhibits: tuple[EvidenceItem, ...] = ()
     index: int = 0
     turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
     said: str = ""  # one line above the photo
-    why: Why | None = None  # what was looked for, and how sure the search was; None where nothing was
+    why: MatchReason | None = None  # what was looked for, and how sure the search was; None where nothing was
     sought: Results | None = None  # what was found for the picture, if it came with a search
     showing: int = field(default=0, compare=False)  # the page shows a number once, and may be told it twice
 
     @property
-    def at(self) -> Exhibit | None:
+    def at(self) -> EvidenceItem | None:
         """The one in view."""
         return self.exhibits[self.index] if self.index < len(self.exhibits) else None
 
@@ -50,8 +125,8 @@ class Viewed:
 class Viewer:
     """The component, and the state behind it."""
 
-    pictures: Pictures
-    words: Words
+    pictures: PagePictures
+    words: UiTexts
     html: gr.HTML
     viewed: gr.State
     described: Described  # what was said of a photo of the library
@@ -59,11 +134,18 @@ class Viewer:
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def place(cls, pictures: Pictures, words: Words, described: Described, opened: Opened | None = None) -> "Viewer":
+    def place(
+        cls, pictures: PagePictures, words: UiTexts, described: Described, opened: Opened | None = None
+    ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
         return cls(
-            pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()), described=described, opened=opened
+            pictures=pictures,
+            words=words,
+            html=html,
+            viewed=gr.State(ViewerState()),
+            described=described,
+            opened=opened,
         )
 
     @property
@@ -71,7 +153,7 @@ class Viewer:
         """Every component that `show` updates."""
         return [self.html, self.viewed]
 
-    def show(self, caller: Caller, viewed: Viewed) -> dict[Any, Any]:
+    def show(self, caller: Caller, viewed: ViewerState) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
         region, lines = viewed.at.citation.region if viewed.at else None, ""
@@ -80,22 +162,28 @@ class Viewer:
         html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
         return {self.html: html, self.viewed: viewed}
 
-    def bring(self, caller: Caller, each: Exhibit, sought: Results) -> dict[Any, Any]:
+    def bring(self, caller: Caller, each: EvidenceItem, sought: Results) -> dict[Any, Any]:
         """Updates that open the picture that came with a search."""
-        return self.show(caller, Viewed(exhibits=(each,), sought=sought))
+        return self.show(caller, ViewerState(exhibits=(each,), sought=sought))
 
     def open(
-        self, caller: Caller, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
+        self,
+        caller: Caller,
+        exhibits: Sequence[EvidenceItem],
+        what: object,
+        *,
+        turn: int = 0,
+        why: MatchReason | None = None,
     ) -> dict[Any, Any]:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
         index = chosen(exhibits, what)
         if index is None:
             return {self.html: gr.skip()}
-        return self.show(caller, Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
+        return self.show(caller, ViewerState(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
 def content(
-    viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str], *, lines: str = ""
+    viewed: ViewerState, pictures: PagePictures, words: UiTexts, described: Callable[[Source], str], *, lines: str = ""
 ) -> str:
     """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
@@ -103,7 +191,7 @@ def content(
         return ""
     citations = [other.citation for other in viewed.exhibits]
     region, why = each.citation.region, viewed.why
-    known = details(each, words, partial(highlighted, why=why), listed=lines)
+    known = details(each, words, partial(mark_hits, why=why), listed=lines)
     over = heat(why, region, pictures)
     photo = shot(pictures, region, marks_of(citations, viewed.index), words, large=True, over=over)
     said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
@@ -118,7 +206,7 @@ def content(
     )
 
 
-def _buttons(viewed: Viewed, words: Words) -> str:
+def _buttons(viewed: ViewerState, words: UiTexts) -> str:
     parts = []
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
@@ -138,7 +226,7 @@ def is_brought(region: Region) -> bool:
     return region.source.collection == UPLOADS and not region.id
 
 
-def _description(each: Exhibit, words: Words, described: Callable[[Source], str]) -> str:
+def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], str]) -> str:
     """The sentence that describes a photo of the library, to be read and to be changed."""
     source = each.citation.region.source
     if source.kind != "photo" or not source.id or source.collection == UPLOADS:
@@ -149,7 +237,7 @@ def _description(each: Exhibit, words: Words, described: Callable[[Source], str]
     )
 
 
-def _cutting(words: Words) -> str:
+def _cutting(words: UiTexts) -> str:
     """What appears when a part shall be looked for."""
     return (
         f'<div class="correct" data-for="cut" hidden><p class="hint">{escape(words.part_draw)}</p>'
@@ -157,7 +245,7 @@ def _cutting(words: Words) -> str:
     )
 
 
-def _correction(each: Exhibit, words: Words) -> str:
+def _correction(each: EvidenceItem, words: UiTexts) -> str:
     """What appears when "the box is wrong" is pressed."""
     name = escape(each.citation.region.label)
     return (

@@ -10,11 +10,10 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 
 from deepseek_mm import DeepSeekMMError, Right
-from ui.gateway.file_data import register_files, resolve_files
-from ui.gateway.files import NoSuchFile
+from ui.gateway.files import NoSuchFile, register_files, resolve_files
 from ui.gateway.rights import needed_rights
 from ui.gateway.visitor import Visitor, visitor_of
-from ui.words import Words
+from ui.words import UiTexts
 
 UNASKED = frozenset(("load", "tick", "select", "change", "then", "success"))  # triggers that nobody presses
 
@@ -26,7 +25,7 @@ class NotAllowed(DeepSeekMMError, PermissionError):
 class GuardedBlocks(gr.Blocks):
     """A page whose events are refused unless they declare a right and the visitor has it."""
 
-    def __init__(self, *, words: Words, **options: Any) -> None:
+    def __init__(self, *, words: UiTexts, **options: Any) -> None:
         super().__init__(**options)
         self.words = words
         self.has_launched = True  # so Gradio checks paths, too: ours is not the only check

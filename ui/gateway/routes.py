@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deepseek_mm import DeepSeekMMError, caller_in
 from ui.gateway.files import FileRegistry, NoSuchFile
 from ui.gateway.visitor import VISITOR, PageOwners, Visitor
-from ui.words import Words
+from ui.words import UiTexts
 
 COOKIE = "deepseek_mm_page"  # tells one browser's files from another's
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
@@ -48,7 +48,7 @@ class Gateway:
     app: ASGIApp
     files: FileRegistry
     owners: PageOwners
-    words: Words
+    words: UiTexts
     max_file_bytes: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,23 +3,28 @@
 What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
 """
 
-from ui.words.ask import AskWords
-from ui.words.care import CareWords
-from ui.words.code import CodeWords, OfCode
-from ui.words.health import HealthWords
+from ui.words.ask import AskWords, CodeWords, OfCode
 from ui.words.history import HistoryWords
-from ui.words.learning import LearningWords
-from ui.words.library import LibraryWords
+from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.page import PageWords
-from ui.words.rules import RulesWords
 from ui.words.search import SearchWords
-from ui.words.settings import SettingsWords
-from ui.words.word import LANGUAGES, Language, Word, counted
+from ui.words.settings import LearningWords, SettingsWords
+from ui.words.translation import LANGUAGES, Language, Translation, count_noun
 
-__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "WordsOfCode", "counted", "in_language"]
+__all__ = [
+    "CHINESE",
+    "ENGLISH",
+    "LANGUAGES",
+    "Language",
+    "Translation",
+    "UiTexts",
+    "TextsOfCode",
+    "count_noun",
+    "in_language",
+]
 
 
-class Words(
+class UiTexts(
     PageWords,
     AskWords,
     CodeWords,
@@ -38,13 +43,13 @@ class Words(
         self.language = language
 
 
-class WordsOfCode(OfCode, Words):
+class TextsOfCode(OfCode, UiTexts):
     """The same where it is about code."""
 
 
-ENGLISH, CHINESE = Words("en"), Words("zh")
+ENGLISH, CHINESE = UiTexts("en"), UiTexts("zh")
 
 
-def in_language(language: Language) -> Words:
+def in_language(language: Language) -> UiTexts:
     """The table in this language."""
     return CHINESE if language == "zh" else ENGLISH

@@ -1,6 +1,6 @@
-"""Words of the Ask tab."""
+"""Texts of the Ask and Code tabs."""
 
-from ui.words.word import Word
+from ui.words.translation import Translation
 
 TRIED = ("Is there a cat?", "Which photos show flowers?", "How many photos show dogs?", "Show me something red.")
 
@@ -8,10 +8,10 @@ TRIED = ("Is there a cat?", "Which photos show flowers?", "How many photos show 
 class AskWords:
     """The chat, and the evidence beside it."""
 
-    ask = Word("Ask", "提问")
-    conversation = Word("Conversation", "对话")
-    welcome_title = Word("Ask your photos", "向你的照片提问")
-    welcome = Word(
+    ask = Translation("Ask", "提问")
+    conversation = Translation("Conversation", "对话")
+    welcome_title = Translation("Ask your photos", "向你的照片提问")
+    welcome = Translation(
         (
             "Ask about all photos, pages and texts in the library, or add pictures here and ask about those.",
             "Every claim of an answer carries a small picture of its evidence: click it to see the place on the photo.",
@@ -23,112 +23,186 @@ class AskWords:
             "在“图库”页放入自己的文件;一切只留在本机。",
         ),
     )
-    welcome_try = Word(
+    welcome_try = Translation(
         "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
         "点一下,用自带的照片试试(模型目前只懂英文,请用英文提问)。最后一个展示了局限:数量太多,它数不清。",
     )
-    examples = Word(  # about the bundled photos; the space was trained on English, so these stay English
+    examples = Translation(  # about the bundled photos; the space was trained on English, so these stay English
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
     )
-    question = Word("Your question", "你的问题")
-    earlier = Word("Show earlier ones ({count})", "显示更早的({count})")
-    edit = Word("Edit", "修改")
-    editing = Word(
+    question = Translation("Your question", "你的问题")
+    earlier = Translation("Show earlier ones ({count})", "显示更早的({count})")
+    edit = Translation("Edit", "修改")
+    editing = Translation(
         "You are editing an earlier question. Sending it begins a branch; what was said stays in the history.",
         "你正在修改之前的问题。发送后会另起分支;原来的内容留在历史里。",
     )
-    edit_end = Word("Stop editing", "取消修改")
-    ask_again = Word("Ask again", "重新回答")
-    branch = Word("Branch off here", "从这里分支")
-    branched = Word(
+    edit_end = Translation("Stop editing", "取消修改")
+    ask_again = Translation("Ask again", "重新回答")
+    branch = Translation("Branch off here", "从这里分支")
+    branched = Translation(
         "This is a branch: go on here. The conversation that it comes from stays in the history.",
         "这是一个分支,请在此继续。原来的对话留在历史里。",
     )
-    show_evidence = Word("Evidence", "依据")
-    good = Word("Good", "好")
-    bad = Word("Bad", "不好")
-    webcam = Word("Take a photo", "拍照")
-    webcam_label = Word("Camera", "相机")
-    gone = Word("That answer is not here any more. Reload the page.", "那个回答已不在这里,请重新加载页面。")
-    left_out = Word("Left out: {reasons}", "已略去:{reasons}")
-    question_hint = Word(
+    show_evidence = Translation("Evidence", "依据")
+    good = Translation("Good", "好")
+    bad = Translation("Bad", "不好")
+    webcam = Translation("Take a photo", "拍照")
+    webcam_label = Translation("Camera", "相机")
+    gone = Translation("That answer is not here any more. Reload the page.", "那个回答已不在这里,请重新加载页面。")
+    left_out = Translation("Left out: {reasons}", "已略去:{reasons}")
+    question_hint = Translation(
         "Ask a question. You can paste, drop or add a picture.", "请用英文提问。可以粘贴、拖入或添加图片。"
     )
-    picture_alone = Word("What is in this picture?", "What is in this picture?")  # asked, so in the model's language
-    stop = Word("Stop", "停止")
-    new = Word("New conversation", "新对话")
-    looking = Word("Looking through the photos ...", "正在查看照片……")
+    picture_alone = Translation(
+        "What is in this picture?", "What is in this picture?"
+    )  # asked, so in the model's language
+    stop = Translation("Stop", "停止")
+    new = Translation("New conversation", "新对话")
+    looking = Translation("Looking through the photos ...", "正在查看照片……")
 
-    cut_stopped = Word("(stopped)", "(已停止)")
-    cut_failed = Word("(not finished)", "(未完成)")
-    silent = Word("(no words)", "(没有内容)")
+    cut_stopped = Translation("(stopped)", "(已停止)")
+    cut_failed = Translation("(not finished)", "(未完成)")
+    silent = Translation("(no words)", "(没有内容)")
 
-    evidence = Word("What the answer rests on", "回答的依据")
-    evidence_hint = Word("Click one to see it large.", "点击任意一项可放大查看。")
-    evidence_none = Word(
+    evidence = Translation("What the answer rests on", "回答的依据")
+    evidence_hint = Translation("Click one to see it large.", "点击任意一项可放大查看。")
+    evidence_none = Translation(
         "Nothing in the library matches well enough to be shown.", "图库里没有足够匹配的内容可以显示。"
     )
-    evidence_idle = Word("The photos behind an answer appear here.", "回答所依据的照片会显示在这里。")
-    score = Word("score {score:.2f}", "得分 {score:.2f}")
-    previous = Word("Previous", "上一个")
-    following = Word("Next", "下一个")
-    ask_about = Word("Ask about this", "就此提问")
-    box_wrong = Word("The box is wrong", "框画错了")
-    box_draw = Word(
+    evidence_idle = Translation("The photos behind an answer appear here.", "回答所依据的照片会显示在这里。")
+    score = Translation("score {score:.2f}", "得分 {score:.2f}")
+    previous = Translation("Previous", "上一个")
+    following = Translation("Next", "下一个")
+    ask_about = Translation("Ask about this", "就此提问")
+    box_wrong = Translation("The box is wrong", "框画错了")
+    box_draw = Translation(
         "Drag over the photo where it really is, or move the box with the arrow keys (with Shift: change its size).",
         "在照片上拖出正确的位置,或用方向键移动框(按住 Shift 改变大小)。",
     )
-    box_label = Word("What is it? (if the name is wrong too)", "它是什么?(若名称也不对)")
-    box_save = Word("Save the box", "保存框")
-    box_none = Word(
+    box_label = Translation("What is it? (if the name is wrong too)", "它是什么?(若名称也不对)")
+    box_save = Translation("Save the box", "保存框")
+    box_none = Translation(
         "That is no box. Drag over the photo from corner to corner, then save.",
         "这不是一个框。请在照片上从一角拖到对角,然后保存。",
     )
-    box_saved = Word("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
-    description = Word("Description", "描述")
-    description_save = Word("Save the description", "保存描述")
-    description_saved = Word("The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。")
-    why = Word("Why this answer", "为何这样回答")
-    why_none = Word("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
-    claim = Word("Claim", "断言")
-    verdict = Word("Shown?", "采用?")
-    reason = Word("Reason", "理由")
-    kept = Word("yes", "是")
-    dropped = Word("left out", "略去")
-    settled = Word("How it was settled", "如何得出结论")
-    is_sure = Word("sure", "确定")
-    is_unsure = Word("not certain", "不确定")
-    is_unknown = Word("too uncertain to say", "无法判断")
-    else_ = Word("or else: {answer} ({percent:.0f} %)", "其次:{answer}({percent:.0f} %)")
-    witness = Word("{by} says {answer} ({percent:.0f} %)", "{by}认为:{answer}({percent:.0f} %)")
-    by_reader = Word("the reader of the picture", "图像阅读器")
-    by_likeness = Word("likeness to the words", "与词语的相似度")
-    by_labels = Word("the picture's labels", "图片标签")
-    by_notice = Word("what is noticed", "所注意到的")
-    by_glance = Word("the language model's glance", "语言模型的一瞥")
-    by_colours = Word("the colours where it was looked", "所看之处的颜色")
-    by_program = Word("the program", "程序")
-    by_network = Word("a network without a program", "不用程序的神经网络")
-    by_model = Word("the language model, which looked", "看图的语言模型")
-    program = Word("The question as a program", "问题的程序形式")
-    program_by_model = Word("The question as a program, by the language model", "问题的程序形式(由语言模型编写)")
-    run = Word("Run it", "运行")
-    steps = Word("Steps", "步骤")
-    gave = Word("It gives: {answer}.", "结果:{answer}。")
-    agrees = Word("That agrees with the answer.", "与回答一致。")
-    contradicts = Word("That contradicts the answer.", "与回答矛盾。")
-    not_covered = Word("The boxes do not cover this.", "图中方框不足以判断。")
-    disputed = Word("The witnesses contradict each other.", "各方结论相互矛盾。")
-    looked = Word("Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处,其余部分被遮暗。")
-    unread = Word(
+    box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
+    description = Translation("Description", "描述")
+    description_save = Translation("Save the description", "保存描述")
+    description_saved = Translation(
+        "The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。"
+    )
+    why = Translation("Why this answer", "为何这样回答")
+    why_none = Translation("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
+    claim = Translation("Claim", "断言")
+    verdict = Translation("Shown?", "采用?")
+    reason = Translation("Reason", "理由")
+    kept = Translation("yes", "是")
+    dropped = Translation("left out", "略去")
+    settled = Translation("How it was settled", "如何得出结论")
+    is_sure = Translation("sure", "确定")
+    is_unsure = Translation("not certain", "不确定")
+    is_unknown = Translation("too uncertain to say", "无法判断")
+    else_ = Translation("or else: {answer} ({percent:.0f} %)", "其次:{answer}({percent:.0f} %)")
+    witness = Translation("{by} says {answer} ({percent:.0f} %)", "{by}认为:{answer}({percent:.0f} %)")
+    by_reader = Translation("the reader of the picture", "图像阅读器")
+    by_likeness = Translation("likeness to the words", "与词语的相似度")
+    by_labels = Translation("the picture's labels", "图片标签")
+    by_notice = Translation("what is noticed", "所注意到的")
+    by_glance = Translation("the language model's glance", "语言模型的一瞥")
+    by_colours = Translation("the colours where it was looked", "所看之处的颜色")
+    by_program = Translation("the program", "程序")
+    by_network = Translation("a network without a program", "不用程序的神经网络")
+    by_model = Translation("the language model, which looked", "看图的语言模型")
+    program = Translation("The question as a program", "问题的程序形式")
+    program_by_model = Translation("The question as a program, by the language model", "问题的程序形式(由语言模型编写)")
+    run = Translation("Run it", "运行")
+    steps = Translation("Steps", "步骤")
+    gave = Translation("It gives: {answer}.", "结果:{answer}。")
+    agrees = Translation("That agrees with the answer.", "与回答一致。")
+    contradicts = Translation("That contradicts the answer.", "与回答矛盾。")
+    not_covered = Translation("The boxes do not cover this.", "图中方框不足以判断。")
+    disputed = Translation("The witnesses contradict each other.", "各方结论相互矛盾。")
+    looked = Translation(
+        "Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处,其余部分被遮暗。"
+    )
+    unread = Translation(
         "Not read with this question, for they are too long ago: the first {count} of this conversation.",
         "本次对话最早的 {count} 个问题相隔已久,未与此问题一起读取。",
     )
-    experts = Word("The model's experts that worked most on it: {shares}", "参与最多的模型专家:{shares}")
-    done = Word("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
-    stopped = Word("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")
-    failed = Word("Not finished: it failed after {seconds:.1f} s", "未完成:{seconds:.1f} 秒后失败")
-    running = Word("Answering ...", "正在回答……")
-    phrased = Word("phrased by {model}", "由 {model} 措辞")
-    sure = Word("{percent:.0f} % sure", "把握 {percent:.0f} %")
+    experts = Translation("The model's experts that worked most on it: {shares}", "参与最多的模型专家:{shares}")
+    done = Translation("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
+    stopped = Translation("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")
+    failed = Translation("Not finished: it failed after {seconds:.1f} s", "未完成:{seconds:.1f} 秒后失败")
+    running = Translation("Answering ...", "正在回答……")
+    phrased = Translation("phrased by {model}", "由 {model} 措辞")
+    sure = Translation("{percent:.0f} % sure", "把握 {percent:.0f} %")
+
+
+class CodeWords:
+    """Files of code, and programs that are run."""
+
+    code_tab = Translation("Code", "代码")
+    code_none = Translation(
+        "There is no code in this library yet. Add a folder with some on the Library tab, or in a terminal:",
+        "图库里还没有代码。请在“图库”页添加含有代码的文件夹,或在终端中运行:",
+    )
+    code_add = Translation("Add a folder", "添加文件夹")
+    code_crash = Translation("A traceback", "一段错误回溯")
+    code_resume = Translation("Continue in Code", "在代码页继续")
+    code_try = Translation("Try it in the sandbox", "在沙箱中试运行")
+    code_changed = Translation(
+        "The file has changed since it was read: lines may have moved. Adding its folder again reads it anew.",
+        "文件在读取之后有改动,行号可能已经移动。重新添加其文件夹即可再次读取。",
+    )
+    code_gone = Translation(
+        "The file is not there any more. These are the lines as they were read.", "文件已不存在。以下是读取时的内容。"
+    )
+    code_shown = Translation("Lines {first} to {last} of {total}.", "第 {first} 至 {last} 行,共 {total} 行。")
+    run_again = Translation("Run again", "再次运行")
+    run_stop = Translation("Stop it", "停止运行")
+    run_under_way = Translation("Running behind walls ...", "正在隔离环境中运行……")
+    run_exit = Translation("exit {code} after {seconds} s", "{seconds} 秒后以 {code} 退出")
+    run_ended = Translation("ended by the limit of {limit} after {seconds} s", "{seconds} 秒后因{limit}限制而终止")
+    run_limits = Translation(
+        ("time", "memory", "disk", "processes", "output"), ("时间", "内存", "磁盘", "进程数", "输出量")
+    )  # in the order of blocks.LIMITS
+    run_stopped = Translation("stopped after {seconds} s", "{seconds} 秒后停止")
+    run_silent = Translation("It printed nothing.", "没有输出。")
+    run_walls = Translation("What keeps it in: {held} of {all} hold here", "隔离措施:此处 {all} 项中有 {held} 项有效")
+    run_holds = Translation("holds", "有效")
+    run_lacks = Translation("does not hold", "无效")
+    run_lost = Translation(
+        "The server did not answer. Look whether it is running, then press Run again.",
+        "服务器没有响应。请确认它正在运行,然后再次按“运行”。",
+    )
+
+
+class OfCode:
+    """What the tab of code says where the tab of photos says something else."""
+
+    welcome_title = Translation("Ask your code", "向你的代码提问")
+    welcome = Translation(
+        (
+            "Ask who calls something, where it is defined, what it does; or paste a traceback, or a picture of one.",
+            "@ completes names and files. Every answer says path and lines: click them to open the file there.",
+            "Answers come from the syntax of the files; nothing leaves this machine.",
+        ),
+        (
+            "可以问谁调用了某个函数、它在哪里定义、它做什么;也可以粘贴错误回溯或它的截图。",
+            "输入 @ 可补全名称和文件。每个回答都标明文件和行号:点击即可打开。",
+            "回答来自文件的语法结构;一切只留在本机。",
+        ),
+    )
+    welcome_try = Translation("One click puts a question into the box:", "点一下,把问题放入输入框(请用英文提问):")
+    question = Translation("Your question about the code", "你对代码的问题")
+    question_hint = Translation(
+        "Who calls load? @ completes names. Or paste a traceback, or a picture.",
+        "请用英文提问,@ 补全名称;也可粘贴错误回溯或图片。",
+    )
+    picture_alone = Translation("Which code shows or makes this?", "Which code shows or makes this?")  # as rag asks it
+    looking = Translation("Looking through the code ...", "正在查看代码……")
+    evidence_hint = Translation("Click one to open the file there.", "点击任意一项可打开文件。")
+    evidence_none = Translation("This answer cites no place in the code.", "这个回答没有引用代码中的位置。")
+    evidence_idle = Translation("The places behind an answer appear here.", "回答所依据的代码会显示在这里。")

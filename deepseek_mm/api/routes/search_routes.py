@@ -16,8 +16,7 @@ from deepseek_mm.api.schemas import Number, Text, Typed
 from deepseek_mm.api.task_schemas import SearchIn
 from deepseek_mm.api.tasks import query_of
 from deepseek_mm.history import Saved
-from deepseek_mm.history.queries import TEXT_CHARS
-from deepseek_mm.history.queries import NAME_CHARS
+from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
 from deepseek_mm.rag.askable import asked as checked
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.coding import mentions, questions_to_try

@@ -1,0 +1,91 @@
+"""What stands beside a region."""
+
+import pytest
+
+from deepseek_mm.records import Citation
+from index import Label, Region, Source, Symbol
+from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, is_drawn
+from ui.words import CHINESE, ENGLISH
+
+ASK = Symbol(name="ask", parent="Assistant", kind="method")
+PDF = {"source_kind": "document", "path": "/docs/bill.pdf", "page": 2}
+NOTES = {"source_kind": "document", "path": "/docs/notes.md", "kind": "text", "box_px": (0, 0, 0, 0), "label": ""}
+
+
+def citation(
+    number: int = 1, path: str = "/photos/beach.jpg", *, label: str = "dog", source_kind: str = "photo", **region
+) -> Citation:
+    source = Source(path=path, kind=source_kind, width_px=400, height_px=300, note=region.pop("note", ""))
+    labels = (Label(name=label, score=0.9),) if label else ()
+    box = region.pop("box_px", (10, 10, 200, 200))
+    return Citation(number=number, region=Region(source=source, box_px=box, labels=labels, **region), score=0.314)
+
+
+@pytest.mark.parametrize(
+    ("cited", "said"),
+    [
+        (citation(), "[1] dog - beach.jpg"),
+        (citation(2, label=""), "[2] beach.jpg"),
+        (citation(3, label="", kind="whole"), "[3] whole photo - beach.jpg"),
+        (citation(label="", kind="page", **PDF), "[1] bill.pdf, page 2"),
+        (citation(label="", kind="text", text="Total\n due", **PDF), '[1] "Total due" - bill.pdf, page 2'),
+        (citation(kind="text", text="x" * 99), f'[1] "{"x" * 40}..." - beach.jpg'),
+        (
+            citation(text="x = 1", lines=(3, 9), kind="code", path="/a/app.py", source_kind="code"),
+            '[1] "x = 1" - app.py:3-9',
+        ),
+        (
+            citation(text="def", lines=(3, 9), kind="code", path="/a/app.py", symbol=ASK),
+            "[1] Assistant.ask - app.py:3-9",
+        ),
+        (citation(text="Hello", lines=(3, 9), **NOTES), '[1] "Hello" - notes.md, lines 3-9'),
+    ],
+)
+def test_a_caption_has_number_what_file_and_place(cited, said):
+    assert caption(cited, ENGLISH) == said
+
+
+def test_a_caption_speaks_the_language_of_the_page():
+    assert caption(citation(label="", kind="page", **PDF), CHINESE) == "[1] bill.pdf, 第 2 页"
+
+
+@pytest.mark.parametrize(
+    ("cited", "drawn"),
+    [
+        (citation(), True),
+        (citation(kind="text"), True),  # text read in a photo
+        (citation(kind="page", **PDF), True),
+        (citation(kind="text", **PDF), True),
+        (citation(text="x", **NOTES), False),
+        (citation(kind="code", source_kind="code"), False),
+    ],
+)
+def test_only_what_lies_in_a_picture_is_drawn(cited, drawn):
+    assert is_drawn(cited.region) is drawn
+
+
+def test_evidence_is_score_labels_and_colours():
+    cited = citation(colours=("red", "blue"))
+    assert evidence(exhibit(cited, ENGLISH), ENGLISH) == "score 0.31 - dog 90 % - red, blue"
+    assert evidence(exhibit(citation(label=""), ENGLISH), ENGLISH) == "score 0.31"
+
+
+def test_details_escape_text_note_and_paths_and_cut_a_long_text():
+    cited = citation(path="/a/<b>.jpg", text="<script>" + "x" * 5000, note='a "note" & more')
+    twin = Region(source=Source(path="/a/<twin>.jpg"), box_px=(0, 0, 1, 1))
+    html = details(EvidenceItem(citation=cited, caption="c", twins=(twin,)), ENGLISH)
+    for raw in ("<script>", "<b>", "<twin>"):
+        assert raw not in html
+    assert "&lt;script&gt;" in html
+    assert "a &quot;note&quot; &amp; more" in html
+    assert " ...</pre>" in html
+    assert len(html) < 5000
+
+
+@pytest.mark.parametrize(
+    ("what", "index"),
+    [("0", 0), ("1", 1), ("2", None), ("-1", None), ("x", None), ("9" * 40, None), (None, None), ("", None)],
+)
+def test_a_press_means_an_exhibit_that_is_there_or_none(what, index):
+    shown = [exhibit(citation(n), ENGLISH) for n in (1, 2)]
+    assert chosen(shown, what) == index

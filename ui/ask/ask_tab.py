@@ -1,0 +1,282 @@
+"""The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
+
+It places the components, and turns the views that its handlers (`ask_handlers`) yield into updates. `code` is this tab
+again, for questions about code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from deepseek_mm import Answer, Caller
+from ui import edges
+from ui.ask.ask_handlers import AskHandlers, Entry, View
+from ui.ask.chat import Chat, Talk
+from ui.ask.evidence_board import board, exhibits
+from ui.assets import piece
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
+from ui.gradio_stream_patch import end_unchanged
+from ui.html import button, hint, notice
+from ui.pictures import PagePictures
+from ui.viewer import Viewer
+from ui.words import UiTexts
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageFields:
+    """Hidden fields that say who looks at which page; `page.js` fills them when the page loads."""
+
+    kept: gr.Textbox  # the browser's secret
+    page: gr.Textbox  # the name of this open page
+    at: gr.Textbox  # the conversation that it shows, or showed before it was loaded anew
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskTab:
+    """Components of the tab, and the handler that each one calls."""
+
+    handlers: AskHandlers
+    words: UiTexts
+    chat_html: Chat
+    viewer: Viewer
+    fields: PageFields
+    talk: gr.State
+    shown: gr.State  # the answer whose evidence is on the board
+    parts_by_name: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Of the tab."""
+        return "code" if self.handlers.about == "code" else "ask"
+
+    @classmethod
+    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> "AskTab":
+        """Put the tab on the page that is being built."""
+        words = handlers.words
+        chatting = Chat(pictures=pictures, words=words)
+        with gr.Row(elem_classes="halves"):
+            with gr.Column(scale=3, min_width=300):
+                parts = place_chat(chatting.html(Talk()), words) | {"camera": _place_camera(words)}
+            with gr.Column(scale=2, min_width=300):
+                parts["board"] = piece(board(None, pictures, words), elem_classes="side")
+        return cls(
+            handlers=handlers,
+            words=words,
+            chat_html=chatting,
+            viewer=viewer,
+            fields=fields,
+            talk=gr.State(Talk()),
+            shown=gr.State(None),
+            parts_by_name=parts,
+        )
+
+    def render(self, view: View) -> dict[Any, Any]:
+        """A View as updates of components."""
+        named, words = self.parts_by_name, self.words
+        editing = bool(view.talk.editing)
+        updates: dict[Any, Any] = {
+            self.talk: view.talk,
+            self.fields.at: str(view.talk.conversation or ""),
+            named["chat"]: self.chat(view.talk),
+            named["notice"]: gr.HTML(
+                notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
+            ),
+            named["stop"]: gr.Button(visible=view.busy),
+            named["editing"]: gr.HTML(
+                hint(words.editing) + button("unedit", "", words.edit_end) if editing else "", visible=editing
+            ),
+        }
+        if view.entry is not None:
+            updates[named["box"]] = dict(view.entry)
+        if view.shown is not None:
+            updates |= self.evidence(view.shown)
+        return updates
+
+    def chat(self, talk: Talk) -> str:
+        """The conversation as HTML."""
+        return self.chat_html.html(talk)
+
+    def evidence(self, answer: Answer | None) -> dict[Any, Any]:
+        """Updates that put an answer's evidence on the board."""
+        return {
+            self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words),
+            self.shown: answer,
+        }
+
+    @property
+    def box(self) -> Any:
+        """Where a question is typed."""
+        return self.parts_by_name["box"]
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` may update."""
+        named = self.parts_by_name
+        names = ("chat", "notice", "editing", "box", "stop", "board")
+        return [self.talk, self.fields.at, self.shown, *(named[name] for name in names)]
+
+    def join(self) -> None:
+        """Connect the components with the handlers."""
+        named, asking, visit = self.parts_by_name, self.handlers, self.fields
+        who = [self.talk, visit.kept, visit.page, visit.at]
+
+        @needs_right("ask")
+        def ask(
+            request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str
+        ) -> Iterator[dict[Any, Any]]:
+            caller = caller_of(request)
+            for view in asking.ask(caller, entry, asking.recover_talk(caller, talk, at, kept, page), kept, page):
+                yield self.render(view)
+
+        @needs_right("ask")
+        def clear(page: str) -> dict[Any, Any]:
+            return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
+
+        @needs_right("ask")
+        def open_(request: gr.Request, answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
+            if answer is None:
+                return {self.viewer.html: gr.skip()}
+            if getattr(event, "act", "") == "work":
+                return self._render_program(caller_of(request), answer, str(getattr(event, "text", "")))
+            what = getattr(event, "what", "")
+            return self.viewer.open(caller_of(request), exhibits(answer, self.words), what, turn=answer.turn)
+
+        @needs_right("ask")
+        def unedit(talk: Talk) -> dict[Any, Any]:
+            return self.render(View(talk=talk.before(10**18), entry={"text": "", "files": []}))
+
+        sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
+        # what is sent too early is asked next
+        named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
+        named["chat"].click(self._press, who, [*self.parts, *self.viewer.parts], **QUIET,
+                            concurrency_limit=8)  # fmt: skip
+        named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
+        named["editing"].click(unedit, self.talk, self.parts, **QUIET)
+        named["stop"].click(self._stop, visit.page, None, queue=False, **QUIET)
+        named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(
+            clear, visit.page, self.parts, **QUIET
+        )
+        if "camera" in named:
+            both = [named["camera"], named["box"]]
+            named["camera"].change(_add_photo, both, both[::-1], **QUIET)
+
+    @needs_right("ask")
+    def _stop(self, request: gr.Request, page: str) -> None:
+        self.handlers.stop(caller_of(request), page)
+
+    @needs_right("ask")
+    def _begin_anew(self, request: gr.Request, page: str) -> None:
+        self.handlers.begin_anew(caller_of(request), page)
+
+    def _render_program(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
+        """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
+        again, trouble = self.handlers.work_out(caller, answer, program)
+        shown = board(again, self.chat_html.pictures, self.words, trouble=trouble)
+        return {self.parts_by_name["board"]: shown, self.shown: again}
+
+    def clear(self) -> dict[Any, Any]:
+        """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
+        return {**self.render(View(talk=Talk())), **self.evidence(None)}
+
+    @needs_right("ask", {"try": "run"})
+    def _press(
+        self, request: gr.Request, talk: Talk, kept: object, page: str, at: str, event: gr.EventData
+    ) -> Iterator[dict[Any, Any]]:
+        """A button in the conversation; both words come from the browser, and may be anything."""
+        caller = caller_of(request)
+        talk = self.handlers.recover_talk(caller, talk, at, kept, page)
+        act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
+        turn = edges.number(what)
+        if act == "cite":
+            yield self._show_citation(caller, what, talk)
+        elif act == "evidence":
+            exchange = talk.find(turn)
+            yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
+        else:
+            yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
+            views = self._views(caller, act, turn, talk, kept, page)
+            if act == "right":
+                views = iter([self.handlers.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
+            if act == "try":
+                views = self.handlers.try_test(caller, turn, talk, kept, page)
+            shown = map(self.render, views)
+            yield from end_unchanged(shown, self.talk) if act in ("edit", "branch") else shown
+
+    def _views(self, caller: Caller, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        asking = self.handlers
+        if act == "example":
+            return self._try_example(caller, turn, talk, kept, page)
+        if act == "retry":
+            return asking.again(caller, turn, talk, kept, page)
+        one = {
+            "edit": lambda: asking.edit(turn, talk),
+            "branch": lambda: asking.branch(caller, turn, talk, kept),
+            "up": lambda: asking.rate(caller, turn, "up", talk, kept),
+            "down": lambda: asking.rate(caller, turn, "down", talk, kept),
+            "earlier": lambda: asking.earlier(caller, talk, kept),
+        }.get(act)
+        return iter([one()] if one else [])
+
+    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """A question to begin with is asked."""
+        examples = self.words.examples
+        if number >= len(examples):
+            return iter(())
+        return self.handlers.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
+
+    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
+        """A citation in the text: its photo large, and its answer's evidence on the board."""
+        turn, _, number = what.partition(":")
+        exchange = talk.find(edges.number(turn))
+        if exchange is None:
+            return {self.talk: gr.skip()}
+        answer = exchange.answer
+        index = next((n for n, each in enumerate(answer.citations) if str(each.number) == number), -1)
+        return {
+            **self.viewer.open(caller, exhibits(answer, self.words), index, turn=answer.turn),
+            **self.evidence(answer),
+        }
+
+
+@needs_right("ask")
+def _add_photo(photo: str | None, entry: Entry | None) -> Any:
+    """A photo from the camera goes into the box, beside what is there."""
+    entry = entry or {"text": "", "files": []}
+    files = [*entry["files"], *([photo] if photo else [])]
+    return {"text": entry["text"], "files": files}, None
+
+
+def place_chat(html: str, words: UiTexts, *, listens: str = "chat", look: str = "box") -> dict[str, Any]:
+    """The left half: the chat, what went wrong, the box, two buttons."""
+    parts: dict[str, Any] = {
+        "chat": piece(html, listens=listens, elem_classes="chat"),
+        "notice": piece(listens="", visible=False),
+        "editing": piece(visible=False, elem_classes="editing"),
+        "box": gr.MultimodalTextbox(
+            label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
+            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes=look,
+            autofocus=look == "box",
+        ),
+    }  # fmt: skip
+    with gr.Row(elem_classes="under-box"):
+        parts["stop"] = gr.Button(words.stop, variant="stop", size="sm", visible=False, elem_classes="stop-answer")
+        parts["new"] = gr.Button(words.new, variant="secondary", size="sm")
+    return parts
+
+
+def _place_camera(words: UiTexts) -> gr.Image:
+    with gr.Accordion(words.webcam, open=False):
+        return gr.Image(
+            label=words.webcam_label,
+            sources=["webcam"],
+            type="filepath",
+            format="jpeg",
+            image_mode=None,
+            buttons=[],
+            height=260,
+        )

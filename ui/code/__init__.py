@@ -1,0 +1,1 @@
+"""The Code tab, and code as HTML."""

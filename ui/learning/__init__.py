@@ -1,0 +1,1 @@
+"""The Learning tab: training from corrections, and versions."""

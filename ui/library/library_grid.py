@@ -1,0 +1,222 @@
+"""The list of what is in the library: its filters, its grid, its collections, and what is chosen there.
+
+The tiles are those of the search, so they are used alike. Everything from outside is escaped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from deepseek_mm import Caller, SearchFilter
+from index import LIBRARY, Region
+from ui.ask.ask_tab import QUIET
+from ui.assets import piece
+from ui.gateway.rights import needs_right
+from ui.html import button, copier, hint, notice
+from ui.library.library_list import MOST, LibraryLister, LibraryListing, exhibits, select_regions
+from ui.library.library_report import in_bytes
+from ui.pictures import PagePictures
+from ui.region_html import Tile, bar, tile
+from ui.viewer import Viewer
+from ui.words import UiTexts, count_noun
+
+
+def browse(listing: LibraryListing, pictures: PagePictures, words: UiTexts, *, offer: bool) -> str:
+    """The list as HTML; `offer` puts a button into an empty library that adds the bundled photos."""
+    if listing.notice:
+        return notice(listing.notice)
+    if not listing.total:
+        chips = collections(listing, words) if listing.filters != SearchFilter() else ""
+        return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
+    items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
+    count = escape(_describe_count(listing, words))
+    return (
+        f'{collections(listing, words)}<div class="above"><span class="hint">{count}</span>'
+        f"{button('all', '', words.select_all)}</div>"
+        f'<p class="hint keys" id="list-keys">{escape(words.results_keys)}</p>'
+        f'<ul class="grid" data-search="{listing.token}" aria-label="{escape(words.state)}" '
+        f'aria-describedby="list-keys">{items}</ul><div class="end">{_end(listing, words)}</div>{_bar(listing, words)}'
+    )
+
+
+def collections(listing: LibraryListing, words: UiTexts) -> str:
+    """A button for each, with its number of files; the one that is shown can be renamed."""
+    if not listing.collections:
+        return ""
+    chosen = listing.filters.collection
+    buttons = [button("collection", "", words.list_all, pressed=not chosen)]
+    buttons += [
+        button("collection", name, f"{name} ({count:,})", pressed=name == chosen) for name, count in listing.collections
+    ]
+    there = any(name == chosen for name, _ in listing.collections)
+    return (
+        f'<div class="chips" role="group" aria-label="{escape(words.collections)}">{"".join(buttons)}</div>'
+        f"{_renaming(chosen, words) if there else ''}"
+    )
+
+
+def _renaming(name: str, words: UiTexts) -> str:
+    """A field that holds the name; another name, another field, so that what was typed does not stay."""
+    label = escape(words.collection_name)
+    return (
+        f'<div class="typed" data-of="{escape(name)}"><input type="text" maxlength="120" value="{escape(name)}" '
+        f'aria-label="{label}">{button("rename", name, words.collection_rename)}</div>'
+    )
+
+
+def _nothing(listing: LibraryListing, words: UiTexts, *, offer: bool) -> str:
+    if listing.filters != SearchFilter():
+        return hint(words.list_none) + button("unfilter", "", words.filters_clear)
+    first = button("bundled", "", words.add_bundled, look="small go") if offer else ""
+    return hint(words.list_empty) + first
+
+
+def _describe_count(listing: LibraryListing, words: UiTexts) -> str:
+    """How many there are; and where the list stands, once it does not hold them all."""
+    files = count_noun(words.files, listing.total)
+    if not listing.start and listing.total <= MOST:
+        return files
+    return words.list_part.format(first=f"{listing.start + 1:,}", last=f"{listing.end:,}", files=files)
+
+
+def _item(index: int, region: Region, pictures: PagePictures, words: UiTexts) -> str:
+    source = region.source
+    shown = Tile(index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region))
+    return tile(shown, pictures, words)
+
+
+def facts(region: Region) -> str:
+    """When, how large, and in which collection: "2024-05-31 · 3.2 MB · Holidays"."""
+    source, parts = region.source, []
+    if source.taken_at is not None:
+        parts.append(f"{source.taken_at:%Y-%m-%d}")
+    elif source.modified_ns:
+        parts.append(f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}")
+    if source.size_bytes:
+        parts.append(in_bytes(source.size_bytes).replace(" ", "\u00a0"))
+    if source.collection != LIBRARY:
+        parts.append(source.collection)
+    return " · ".join(parts)
+
+
+def _end(listing: LibraryListing, words: UiTexts) -> str:
+    """More of them; or, where the list is as long as it gets, what comes before and after it."""
+    if listing.is_growing:
+        return button("more", len(listing.regions), words.results_more, look="small more")
+    buttons = [button("earlier", "", words.list_earlier.format(count=MOST))] if listing.start else []
+    if left := listing.total - listing.end:
+        buttons.append(button("later", "", words.list_later.format(count=min(MOST, left))))
+    return " ".join(buttons)
+
+
+def _bar(listing: LibraryListing, words: UiTexts) -> str:
+    names = "".join(f'<option value="{escape(name)}"></option>' for name, _ in listing.collections)
+    label = escape(words.collection_into)
+    into = (
+        f'<span class="typed"><input type="text" maxlength="120" list="collection-names" placeholder="{label}" '
+        f'aria-label="{label}"><datalist id="collection-names">{names}</datalist>'
+        f"{button('assign', '', words.collection_put)}</span>"
+    )
+    leave = button("leave", "", words.collection_leave) if listing.filters.collection else ""
+    out = button("take_out", "", words.take_out_selected)
+    return bar(words, out, into, leave, copier("", words.copy_paths, words.copied_paths))
+
+
+Updates = dict[Any, Any]
+WAYS = {"earlier": -1, "later": 1}  # of turning to other files
+SHOWING = (
+    "open",
+    "more",
+    "collection",
+    "unfilter",
+    *WAYS,
+)  # what a press can ask for that changes nothing in the library
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryGrid:
+    """Components of the list and their events."""
+
+    lister: LibraryLister
+    pictures: PagePictures
+    viewer: Viewer
+    offer: bool  # whether an empty library can be filled with the bundled photos
+    fields: dict[str, Any]  # kind, order and folder
+    html: gr.HTML
+    listing: gr.State
+
+    @classmethod
+    def place(cls, lister: LibraryLister, pictures: PagePictures, viewer: Viewer, *, offer: bool) -> "LibraryGrid":
+        """Put it on the page that is being built."""
+        with gr.Row(elem_classes="above-list"):
+            fields = _place_fields(lister.words)
+        html = piece(listens="grid", elem_classes="results shelf")
+        return cls(
+            lister=lister, pictures=pictures, viewer=viewer, offer=offer, fields=fields, html=html,
+            listing=gr.State(LibraryListing()),
+        )  # fmt: skip
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` may update."""
+        return [self.html, self.listing]
+
+    def join(self) -> None:
+        """Connect the filters; whatever grid is drawn last is that of the last choice."""
+
+        @needs_right("ask")
+        def filter_list(listing: LibraryListing, kind: str, order: str, folder: str) -> Updates:
+            filters = replace(listing.filters, kind=kind or "", folder=(folder or "").strip())
+            return self.render(self.lister.first(filters, order))
+
+        inputs = [self.listing, *self.fields.values()]
+        for name, field in self.fields.items():
+            event = field.submit if name == "folder" else field.input
+            event(filter_list, inputs, self.parts, trigger_mode="always_last", **QUIET)
+
+    def render(self, listing: LibraryListing) -> Updates:
+        """A list as updates of components."""
+        html = browse(listing, self.pictures, self.lister.words, offer=self.offer)
+        return {self.html: html, self.listing: listing}
+
+    def renew(self, before: LibraryListing) -> Updates:
+        """Updates for what has changed since this list was made, if anything."""
+        now = self.lister.renew(before)
+        return {} if now == before and before.total else self.render(now)
+
+    def press(self, caller: Caller, act: str, what: object, listing: LibraryListing) -> Updates:
+        """Updates for a press that asks to be shown something; what it says comes from the browser."""
+        if act == "open":
+            return self.viewer.open(caller, exhibits(listing.regions), what)
+        if act == "more":
+            more = self.lister.more(listing, what)
+            return {self.html: gr.skip()} if more is listing else self.render(more)
+        if act in WAYS:
+            return self.render(self.lister.turn(listing, WAYS[act]))
+        if act == "collection":
+            return self.render(self.lister.first(replace(listing.filters, collection=str(what)), listing.order))
+        emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
+        return {**self.render(self.lister.first(SearchFilter(), listing.order)), **emptied}
+
+    def select(self, what: object, listing: LibraryListing) -> Sequence[Region]:
+        """The files that were chosen."""
+        return select_regions(listing.regions, what)
+
+
+def _place_fields(words: UiTexts) -> dict[str, Any]:
+    kinds = [
+        (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"), (words.kind_code, "code"),
+    ]  # fmt: skip
+    orders = [
+        (words.sort_added, "added"), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"),
+        (words.sort_name, "name"), (words.sort_size, "size"),
+    ]  # fmt: skip
+    return {
+        "kind": gr.Dropdown(kinds, value="", label=words.kind, min_width=130),
+        "order": gr.Dropdown(orders, value="added", label=words.sort, min_width=130),
+        "folder": gr.Textbox(label=words.folder, placeholder=words.folder_hint, max_lines=1, min_width=160, scale=2),
+    }

@@ -1,0 +1,229 @@
+"""Jobs, watched folders and the state of the library as HTML: values only, every name from outside escaped.
+
+What a job is called follows the page's language; what it says comes from below, in English, and is marked so.
+
+A button in this HTML carries what it does and for what, so a press means the very job whose card was
+seen, however the list has moved on since.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+from deepseek_mm import Failed, Job, Taken
+from ui.html import button, for_ears
+from ui.words import UiTexts, count_noun
+
+MOST_FAILED = 100  # failed items listed with a job
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryFacts:
+    """How much the library holds, and where."""
+
+    photos: int
+    documents: int
+    code: int
+    regions: int
+    size_bytes: int
+    place: str
+
+
+def holding(sources: int, regions: int, words: UiTexts) -> str:
+    """How much the library holds: "1 file, 12 regions"."""
+    return words.counts.format(files=count_noun(words.files, sources), regions=count_noun(words.in_regions, regions))
+
+
+def render_running(jobs: Sequence[Job], words: UiTexts) -> str:
+    """What is being done and what waits, the oldest first."""
+    cards = "".join(_render_running(job, words) for job in jobs)
+    return cards or f'<p class="hint">{escape(words.work_none)}</p>'
+
+
+def render_ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: UiTexts) -> str:
+    """What was done, the newest first, each with what it could not do."""
+    cards = "".join(_render_ended(job, failed.get(job.id, ()), words) for job in jobs)
+    if not cards:
+        return f'<p class="hint">{escape(words.ended_none)}</p>'
+    return f'<div class="ended" tabindex="0" role="group" aria-label="{escape(words.ended)}">{cards}</div>'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchedFolder:
+    """A folder that is watched."""
+
+    folder: str
+    how: str  # how it is watched, or why it cannot be now
+    num_files: int | None  # that are known below it; None while nobody has counted
+    last_at: datetime | None  # when something below it was taken in last, as far as the jobs know
+
+
+def render_watched(folders: Sequence[WatchedFolder], words: UiTexts) -> str:
+    """The watched folders, each with what is known of it and a button to stop."""
+    rows = "".join(_render_watched(each, words) for each in sorted(folders, key=lambda each: each.folder))
+    return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
+
+
+def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
+    parts = []
+    if each.num_files is not None:
+        parts.append(words.watched_files.format(files=count_noun(words.files, each.num_files)))
+    if each.last_at is not None:
+        parts.append(words.watched_last.format(when=local(each.last_at)))
+    known = f'<p class="hint">{escape(" - ".join(parts))}</p>' if parts else ""
+    usual = each.how in ("", f"Watching {each.folder}.")
+    how = "" if usual else f'<p class="hint">{mark_english(each.how)}</p>'
+    stop = button("unwatch", each.folder, words.unwatch, label=f"{words.unwatch}: {each.folder}")
+    return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
+
+
+def title(job: Job, words: UiTexts) -> str:
+    """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
+    payload = job.payload
+    names = {
+        "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
+        "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
+        "duplicates": words.job_duplicates, "learn": words.job_learn,
+        "renew code": words.job_renew,
+    }  # fmt: skip
+    paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]
+    more = len(paths) - 1
+    what = words.job_paths[more > 0].format(first=paths[0], more=more)
+    return names[job.kind].format(what=what) if job.kind in names else job.title
+
+
+def mark_english(message: str) -> str:
+    """What a job says, marked as English and as text that runs from left to right."""
+    return f'<span lang="en" dir="ltr">{escape(message)}</span>'
+
+
+def local(at: datetime) -> str:
+    """Date and time on this machine's clock."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def news(jobs: Sequence[Job], words: UiTexts) -> str:
+    """One line for ears about the job that ended last, which comes first; it changes only when another one ends."""
+    line = f"{title(jobs[0], words)} - {_ending(jobs[0], words)}" if jobs else ""
+    return for_ears(line)
+
+
+def render_taken(takings: Sequence[Taken], words: UiTexts) -> str:
+    """What was taken out last and can be put back; then what was taken out before it has its turn."""
+    if not takings:
+        return ""
+    what = count_noun(words.taken_out, takings[0].num_sources)
+    before = count_noun(words.taken_before, len(takings) - 1) if takings[1:] else ""
+    undo = button("undo", takings[0].token, words.undo, label=words.undo_taking.format(what=what))
+    return f'<div class="undo"><p class="hint">{escape(f"{what} {before}".strip())}</p>{undo}</div>'
+
+
+def backups(files: Sequence[Path], words: UiTexts) -> str:
+    """Backups that lie in the library's folder, each with a button that names it in the field below."""
+    rows = "".join(
+        f'<li><span class="path">{escape(file.name)}</span>'
+        f"{button('choose', file, words.backup_choose, label=f'{words.backup_choose}: {file.name}')}</li>"
+        for file in files
+    )
+    return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
+
+
+def facts(state: LibraryFacts, words: UiTexts) -> str:
+    """What the library holds, as a list of terms."""
+    rows = (
+        (words.photos, f"{state.photos:,}"),
+        (words.documents, f"{state.documents:,}"),
+        (words.code, f"{state.code:,}"),
+        (words.regions, f"{state.regions:,}"),
+        (words.size, in_bytes(state.size_bytes)),
+        (words.lies, state.place),
+    )
+    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
+
+
+def remaining_time(seconds: float, words: UiTexts) -> str:
+    """The remaining time, as a person would say it."""
+    if seconds < 45:
+        return words.seconds_left
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return words.minute_left
+    return words.minutes_left.format(minutes=minutes) if minutes < 90 else words.hours_left.format(hours=minutes / 60)
+
+
+def in_bytes(count: int) -> str:
+    """ "1.5 MB": three digits at most before the unit."""
+    size, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
+
+
+def _render_running(job: Job, words: UiTexts) -> str:
+    waits, name = job.state == "waiting", title(job, words)
+    label = f'aria-label="{escape(name)}"'
+    known = "" if job.total is None else f' value="{job.done}" max="{max(1, job.total)}"'
+    bar = "" if waits else f"<progress {label}{known}></progress>"
+    line = words.waiting if waits else far(job, words)
+    at = (
+        f'<p class="hint at"><bdi lang="en" dir="ltr">{escape(job.message)}</bdi></p>'
+        if job.message and not waits
+        else ""
+    )
+    stop = "" if job.cancelling else button("cancel", job.id, words.cancel, label=f"{words.cancel}: {name}")
+    return (
+        f'<article class="job"><header><b>{escape(name)}</b>{stop}</header>{bar}'
+        f'<p class="hint">{escape(line)}</p>{at}</article>'
+    )
+
+
+def far(job: Job, words: UiTexts) -> str:
+    """How far a job has come, how fast it goes, and how long it still takes."""
+    if not job.done and job.total is None:
+        parts = [words.looking_at]
+    else:
+        parts = [f"{job.done:,}" if job.total is None else f"{job.done:,} / {job.total:,}"]
+    if job.per_second:
+        parts.append(words.pace.format(speed=job.per_second))
+    if job.seconds_left is not None:
+        parts.append(remaining_time(job.seconds_left, words))
+    if job.num_failed:
+        parts.append(words.num_failed.format(count=f"{job.num_failed:,}"))
+    if job.cancelling:
+        parts.append(words.ending)
+    return " - ".join(parts)
+
+
+def _ending(job: Job, words: UiTexts) -> str:
+    return {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
+
+
+def _render_ended(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
+    when = local(job.ended_at) if job.ended_at else ""
+    return (
+        f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
+        f'<span class="hint">{escape(_ending(job, words))} {when}</span></header>'
+        f"<p>{mark_english(job.message)}</p>{_failures(job, failed, words)}</article>"
+    )
+
+
+def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
+    """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
+    if not job.num_failed:
+        return ""
+    rows = "".join(
+        f"<li>{mark_english(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed
+    )
+    more = job.num_failed - len(failed)
+    rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
+    summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
+    return (
+        f"<details><summary>{summary}</summary><ul>{rows}{rest}</ul></details>"
+        f"{button('retry', job.id, words.retry, label=f'{words.retry}: {title(job, words)}')}"
+    )
+
+
+def _both(each: Failed) -> str:
+    return f"{each.item}: {each.reason}"

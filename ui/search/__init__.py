@@ -1,0 +1,1 @@
+"""The Search tab: searching, its results, its controls and saved searches."""

@@ -1,0 +1,1 @@
+"""The Settings tab: what can be chosen, and what is installed."""

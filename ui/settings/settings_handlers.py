@@ -1,0 +1,276 @@
+"""Handlers of the Settings tab: plain functions, tested without a browser.
+
+What can change at once (`AT_ONCE`) holds from the next question on, what is opened at the start (`AT_START`) from the
+next start. Who may change what is said by the services; what a flag or the environment fixes is left out here.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
+from ui import edges
+from ui.edges import ActionResult
+from ui.words import UiTexts
+
+AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
+AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
+PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", Config().encoder.name
+PACKAGED_SPACES = (PACKAGED_SPACE, "default", "edge")
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+MOST_NAMES = 6  # models of a server that are named
+Value = bool | int | float | str
+
+
+class BadChoice(DeepSeekMMError, ValueError):
+    """Something was chosen that cannot be opened."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingsState:
+    """What the tab shows of the settings: those of the next start."""
+
+    values: Mapping[str, Any]  # by dotted name; min_certainty as it works, not 0 for "as fitted"
+    fixed: Mapping[str, str]  # dotted name -> why it cannot be chosen here
+    model: str  # "packaged", "none", "server", "own" or "sees"
+    file: Path  # that keeps them
+    next: str = ""  # what the next start will do otherwise, in sentences
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsHandlers:
+    """Handlers of the Settings tab."""
+
+    services: Services
+    words: UiTexts
+
+    @property
+    def assistant(self) -> Assistant:
+        """Whose settings they are."""
+        return self.services.settings.assistant
+
+    def look(self, caller: Caller) -> SettingsState:
+        """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
+        settings = self.services.settings.read(caller)
+        values = {name: value_of(settings.config, name) for name in (*AT_ONCE, *AT_START)}
+        values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted_certainty, 2)
+        fixed = {name: self._explain_fixed(caller, settings.origin.get(name, ""), name) for name in values}
+        return SettingsState(
+            values=values,
+            fixed={name: why for name, why in fixed.items() if why},
+            model=kind_of(settings.config.lm),
+            file=settings.file,
+            next=self._next(settings.config, settings.file),
+        )
+
+    @property
+    def fitted_certainty(self) -> float:
+        """The certainty that a search needs where nobody chose another."""
+        return self.assistant.retriever.search.fitted
+
+    def certainty(self, value: object) -> str:
+        """What a threshold of searches means, as far as that was measured."""
+        words, threshold = self.words, _number(value)
+        is_fitted = threshold == round(self.fitted_certainty, 2)
+        measured = self.assistant.retriever.search.measured
+        if measured is None:
+            said = words.set_unmeasured.format(value=f"{threshold:.2f}")
+        else:
+            at = round(self.fitted_certainty, 4) if is_fitted else threshold
+            said = words.set_measured.format(
+                value=f"{threshold:.2f}",
+                claimed=measured.false_answers(at),
+                missed=measured.false_refusals(at),
+                absent=len(measured.absent),
+                there=len(measured.there),
+            )
+        return f"{said} {words.set_fitted}" if is_fitted else said
+
+    def presence(self, value: object) -> str:
+        """What a threshold of answers means."""
+        least, sure = _number(value), self.assistant.config.rag.sure
+        says = self.words.set_presence_says if least < sure else self.words.set_presence_sure
+        return says.format(value=f"{least:.2f}", sure=f"{sure:.2f}")
+
+    def save_answers(
+        self, caller: Caller, num_regions: object, certainty: object, presence: object, phrasing: object
+    ) -> ActionResult:
+        """Keep what holds from the next question on."""
+
+        def save() -> str:
+            needed = _number(certainty)
+            values: dict[str, Value] = {
+                "rag.num_regions": round(_number(num_regions)),
+                "rag.min_certainty": 0.0 if needed == round(self.fitted_certainty, 2) else needed,
+                "rag.min_presence": _number(presence),
+                "lm.phrasing": str(phrasing),
+            }
+            return self._write(caller, values, self.words.set_saved)
+
+        return self._say(save)
+
+    def defaults(self, caller: Caller) -> ActionResult:
+        """The defaults of what `save_answers` keeps."""
+        return self._say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
+
+    def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> ActionResult:
+        """Keep what the next start opens: of the language model address, name and whether it sees, and the space.
+
+        An empty `checkpoint` is the packaged space. No path is looked at for callers who may not choose one.
+        """
+
+        def save() -> str:
+            require_local(caller, "choose models")
+            url, model, sees = lm
+            values = self._model(caller, kind, url.strip(), model.strip())
+            values["lm.sees"] = sees and kind == "server"
+            values["encoder.name"] = self._parse_checkpoint(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
+            return self._write(caller, values, self.words.set_kept)
+
+        return self._say(save)
+
+    def save_dial(self, caller: Caller, step: object) -> ActionResult:
+        """Keep the step of the dial that the next start works at."""
+        return self._say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
+
+    def steps(self) -> list[tuple[str, str]]:
+        """What each step of the dial costs and is worth on this machine, and its name."""
+        planned, words = self.assistant.planned, self.words
+        measured = {step.name: step for step in planned.presets() if step.seconds} if planned else {}
+        told = []
+        for name, says in self._step_names().items():
+            step = measured.get(name)
+            numbers = words.dial_measured.format(**asdict(step)) if step else words.dial_unmeasured
+            told.append((f"{says}: {numbers}", name))
+        return told
+
+    def _step_names(self) -> dict[str, str]:
+        words = self.words
+        return {"fast": words.dial_fast, "balanced": words.dial_balanced, "best": words.dial_best}
+
+    def try_it(self, caller: Caller, url: str, model: str) -> ActionResult:
+        """Ask a server which models it offers."""
+
+        def ask() -> str:
+            if not url.strip():
+                raise BadChoice(self.words.set_no_url)
+            names = self.services.models.list_models(caller, url.strip())
+            told = ", ".join(names[:MOST_NAMES])
+            if len(names) > MOST_NAMES:
+                told = self.words.set_more.format(names=told, count=len(names) - MOST_NAMES)
+            if model.strip() and model.strip() not in names:
+                raise BadChoice(self.words.set_offers_not.format(name=model.strip(), names=told))
+            return self.words.set_offers.format(names=told)
+
+        return self._say(ask)
+
+    @property
+    def key(self) -> str:
+        """Where a server's key comes from, and whether it is there."""
+        name = self.assistant.config.lm.api_key_env
+        state = self.words.set_key_there if os.environ.get(name) else self.words.set_key_missing
+        return self.words.set_key.format(name=name, state=state)
+
+    def _model(self, caller: Caller, kind: str, url: str, model: str) -> dict[str, Value]:
+        """The settings of one way to have a language model; an error says why it cannot be had."""
+        empty: dict[str, Value] = {"lm.name": PACKAGED, "lm.url": "", "lm.sees": False, "lm.vlm": ""}
+        if kind == "server":
+            if not url:
+                raise BadChoice(self.words.set_no_url)
+            return empty | {"lm.name": model or PACKAGED, "lm.url": self.services.models.check_address(caller, url)}
+        if kind == "sees":
+            return empty | {"lm.vlm": self._parse_checkpoint(model)}
+        names = {"packaged": PACKAGED, "none": NO_MODEL}
+        return empty | {"lm.name": names.get(kind) or self._parse_checkpoint(model)}
+
+    def _parse_checkpoint(self, name: str) -> str:
+        """A checkpoint's folder, or its hub name. BadChoice if it is neither."""
+        name = name.strip().strip("\"'")
+        path = Path(name).expanduser()
+        if name.startswith(("/", "~", ".")):
+            if not path.is_dir():
+                raise BadChoice(self.words.set_no_folder.format(path=path))
+            return str(path.absolute())
+        if not HUB_NAME.fullmatch(name):
+            raise BadChoice(self.words.set_no_name.format(name=name or "''"))
+        return name
+
+    def _write(self, caller: Caller, values: Mapping[str, Value | None], saved: str) -> str:
+        """Keep what is changed, if anything is."""
+        if not (changes := self._changes(caller, values)):
+            return self.words.set_unchanged
+        self.services.settings.change(caller, changes)
+        return saved
+
+    def _changes(self, caller: Caller, values: Mapping[str, Value | None]) -> dict[str, Value | None]:
+        """Those that differ from what the next start would read, but for what this start fixes."""
+        settings, changes = self.services.settings.read(caller), {}
+        for name, value in values.items():
+            kept = name in settings.origin
+            differs = kept if value is None else value != value_of(settings.config, name)
+            if differs and not self._fixed_by_start(settings.origin.get(name, "")):
+                changes[name] = value
+        return changes
+
+    def _explain_fixed(self, caller: Caller, origin: str, name: str) -> str:
+        """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
+        open_ = "" if caller.local or name in AT_ONCE else self.words.set_fixed_open
+        return self._fixed_by_start(origin) or open_
+
+    def _fixed_by_start(self, origin: str) -> str:
+        kind, _, told = origin.partition(" ")
+        said = {"environment": self.words.set_fixed_environment, "flag": self.words.set_fixed_flag}.get(kind, "")
+        return said.format(name=told)
+
+    def _next(self, then: Config, file: Path) -> str:
+        """What the next start opens that is not open now."""
+        words, now, told = self.words, self.assistant.config, []
+        if any(value_of(then, name) != value_of(now, name) for name in AT_START if name.startswith("lm.")):
+            by_url = words.set_next_server.format(url=hide_credentials(then.lm.url))
+            told.append(by_url if then.lm.url else words.set_next_lm.format(name=then.lm.vlm or then.lm.name))
+            needs = {"own": words.set_next_own, "sees": words.set_next_sees}
+            told += [needs[kind]] if (kind := kind_of(then.lm)) in needs else []
+        if then.encoder.name != now.encoder.name:
+            told.append(words.set_next_encoder.format(name=then.encoder.name))
+        if then.runtime.dial != now.runtime.dial:
+            told.append(words.set_next_dial.format(step=self._step_names()[then.runtime.dial]))
+        return (
+            " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
+            if told
+            else ""
+        )
+
+    def _say(self, act: Callable[[], str]) -> ActionResult:
+        """What it says; an error becomes a sentence."""
+        try:
+            return ActionResult(text=act())
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
+
+
+def kind_of(lm: LMConfig) -> str:
+    """Which way to have a language model this is."""
+    if lm.vlm:
+        return "sees"
+    if lm.name == NO_MODEL:
+        return "none"
+    if lm.url:
+        return "server"
+    return "packaged" if lm.name == PACKAGED else "own"
+
+
+def hide_credentials(url: str) -> str:
+    """An address without a name or password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _number(value: object) -> float:
+    """A number out of the browser; BadChoice if it is none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise BadChoice(f"{value!r} is no number. Move the slider, then save")
