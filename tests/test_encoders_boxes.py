@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.boxes import MOST, BoxHead, boxes_of, coincide, load_box_head, things
+from deepseek_mm.encoders.boxes import MOST_BOXES, BoxHead, boxes_of, coincide, load_box_head, things
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
@@ -43,7 +43,7 @@ def test_doubtful_boxes_are_not_told_and_never_more_than_the_most():
     assert found((0.55, (0, 0, 0.4, 1)), (0.55, (0.5, 0, 1, 1))) == [0.55]  # a second person must be surer
     assert found((0.9, (0, 0, 0.4, 1)), (0.65, (0.5, 0, 1, 1))) == [0.9, 0.65]
     apart = [(0.9, (n / 40, 0.0, (n + 1) / 40, 1.0)) for n in range(40)]
-    assert len(found(*apart)) == MOST
+    assert len(found(*apart)) == MOST_BOXES
 
 
 def test_the_head_gives_a_logit_and_a_proper_box_for_every_cell():

@@ -89,7 +89,7 @@ def test_onnx_files_on_one_thread_see_and_read_as_the_space_does(model, pictures
     names = ("input_ids", "attention_mask")
     with torch.inference_mode():
         vector_BD, grid_BPD = model.looks(model.maps(squares))
-        text_ND = model.told(model.text_tower.pooled(*(tokens[name] for name in names)))
+        text_ND = model.read_pooled(model.text_tower.pool_tokens(*(tokens[name] for name in names)))
     got_BD, got_BPD, _ = sees.run(None, {"pixels": to_pixels(squares).contiguous().numpy()})
     (got_ND,) = reads.run(None, {name: tokens[name].numpy() for name in names})
     for right, got in ((vector_BD, got_BD), (grid_BPD, got_BPD), (text_ND, got_ND)):

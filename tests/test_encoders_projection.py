@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepseek_mm.encoders.projection import MAIN_SHARE, ImageHead, LayersHead, Side, TextHead, join
+from deepseek_mm.encoders.projection import MAIN_SHARE, ImageHead, LayersHead, SideHead, TextHead, join
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_narrowed_main_vector_has_its_full_weight_again():
 
 def test_side_heads_see_every_layer_of_a_text_and_bring_pictures_to_the_same_width():
     torch.manual_seed(0)
-    side = Side(channels=16, layers=3, dim=8).eval()
+    side = SideHead(channels=16, layers=3, dim=8).eval()
     head = LayersHead(3, 8, width=4).eval()
     assert side.image(torch.randn(2, 81, 16)).shape == (2, 8)
     pooled = torch.randn(2, 3, 4)

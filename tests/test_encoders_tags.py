@@ -10,7 +10,7 @@ from timm.data import ImageNetInfo
 from torch import nn
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.tags import Group, ImageNetTagger, read_groups
+from deepseek_mm.encoders.tags import ImageNetTagger, LabelGroup, read_groups
 from deepseek_mm.errors import ConfigError
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
@@ -40,7 +40,7 @@ def test_a_line_of_another_shape_is_refused_with_its_number(tmp_path):
     with pytest.raises(ConfigError, match=r"line 3: 'cat: tabby' is not `name: 1, 5-7`"):
         read_groups(file)
     file.write_text("# animals\ndog: 1-3, 7\n\n")
-    assert read_groups(file) == (Group("dog", (1, 2, 3, 7)),)
+    assert read_groups(file) == (LabelGroup("dog", (1, 2, 3, 7)),)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def namer() -> ImageNetTagger:
     classifier = nn.Linear(2, 4, bias=False)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]) * 20)
-    groups = (Group("pet", (0, 1, 2)), Group("dog", (0, 1)), Group("fish", (2,)))
+    groups = (LabelGroup("pet", (0, 1, 2)), LabelGroup("dog", (0, 1)), LabelGroup("fish", (2,)))
     return ImageNetTagger(classifier, groups)
 
 

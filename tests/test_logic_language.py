@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.errors import BadProgram
 from deepseek_mm.logic.calls import CALLS, check, is_program
-from deepseek_mm.logic.language import MAX_CHARS, Call, Number, Word, calls_of, read
+from deepseek_mm.logic.language import MAX_CHARS, CallNode, NumberNode, WordNode, calls_of, read
 
 CUPS = 'count(both(filter(all(), "cup", "red"), relate("left of", the(filter(all(), "laptop")))))'
 
@@ -12,7 +12,9 @@ CUPS = 'count(both(filter(all(), "cup", "red"), relate("left of", the(filter(all
 def test_a_program_reads_back_as_it_was_written():
     assert str(read(CUPS)) == CUPS
     assert str(read(f"\n {CUPS.replace(', ', ',')} ")) == CUPS
-    assert read("more(count(all()), 3)") == Call("more", (Call("count", (Call("all", (), 11),), 5), Number(3, 19)), 0)
+    assert read("more(count(all()), 3)") == CallNode(
+        "more", (CallNode("count", (CallNode("all", (), 11),), 5), NumberNode(3, 19)), 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_what_does_not_fit_together_is_pointed_at(text, place, why):
 
 def test_a_filter_takes_any_number_of_words():
     assert check(read('filter(all(), "a", "b", "c")')) == "things"
-    assert not is_program(Word("red"))
+    assert not is_program(WordNode("red"))
 
 
 def test_inner_calls_come_first():

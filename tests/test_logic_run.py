@@ -5,12 +5,12 @@ import pytest
 from deepseek_mm.logic.calls import CALLS
 from deepseek_mm.logic.language import read
 from deepseek_mm.logic.run import DONE, run
-from deepseek_mm.logic.scene import Item, Scene
+from deepseek_mm.logic.scene import Scene, SceneItem
 from deepseek_mm.rag.program.words import names_the_same
 
 
 def item(number, name, box, chance=1.0, **traits):
-    return Item(number=number, names=(name,), traits=traits, box=box, chance=chance)
+    return SceneItem(number=number, names=(name,), traits=traits, box=box, chance=chance)
 
 
 CUBE = item(1, "cube", (0.1, 0.1, 0.3, 0.3), colour="red", size="small")

@@ -3,12 +3,12 @@
 import pytest
 
 from deepseek_mm.errors import BadProgram, NothingThere
-from deepseek_mm.logic.scene import Item, Scene
+from deepseek_mm.logic.scene import Scene, SceneItem
 from deepseek_mm.logic.watch import MAX_CHARS, MAX_RULES, read_rules, rules_of, watch
 
 
 def item(number, name, box, chance=1.0):
-    return Item(number=number, names=(name,), box=box, chance=chance)
+    return SceneItem(number=number, names=(name,), box=box, chance=chance)
 
 
 DESK = Scene(

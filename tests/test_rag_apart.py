@@ -4,7 +4,7 @@ import pytest
 from fakes import picture
 from rag_house import build, paint, put
 
-from deepseek_mm.rag.apart import apart
+from deepseek_mm.rag.apart import split_questions
 from deepseek_mm.records import Question
 
 
@@ -25,11 +25,11 @@ from deepseek_mm.records import Question
     ],
 )
 def test_questions_are_told_apart_where_each_is_one(text, parts):
-    assert apart(text) == parts
+    assert split_questions(text) == parts
 
 
 def test_no_more_than_four_are_answered_each_by_itself():
-    assert len(apart("Is it red? " * 9)) == 4
+    assert len(split_questions("Is it red? " * 9)) == 4
 
 
 def test_both_questions_about_a_picture_are_answered_and_cite_one_evidence(tmp_path):

@@ -10,7 +10,7 @@ from rag_house import build, paint, put
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.rag.at_hand import last_shown
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Exchange, Picture, Question
 
@@ -111,7 +111,7 @@ def test_what_went_before_may_be_told_by_the_asker_and_means_the_same_as_if_it_w
 
 def test_of_the_pictures_that_are_told_only_the_last_ones_are_kept(house):
     before = (Exchange(question="What is this?", pictures=(SEA, SUN)), Exchange(question="And this?", pictures=(KITE,)))
-    assert [turn.image_name for turn in house.at_hand.told(before)] == ["", "kite up.png"]
+    assert [turn.image_name for turn in house.at_hand.turns_of(before)] == ["", "kite up.png"]
     assert [path.name for path in (house.config.data / "uploads").rglob("*.png")] == ["kite up.png"]
 
 
@@ -145,7 +145,7 @@ def test_the_library_is_searched_by_the_mean_of_the_pictures(house):
     assert names_of(answer)[:2] in (["rose.png", "plum.png"], ["plum.png", "rose.png"])
     uploads = house.shelf.place_many([asked("", red, purple)])[0]
     program, sources = replace(parse("find similar photos"), library=True), tuple(each.source for each in uploads)
-    case = Case(question=Question(text=""), program=program, pictures=sources, analyses=uploads)
+    case = QuestionContext(question=Question(text=""), program=program, pictures=sources, analyses=uploads)
     mean_D = house.retriever.looked_for(case, np.zeros(32, np.float32))
     one_D, other_D = house.retriever.space.embed_images([red.image, purple.image])
     np.testing.assert_allclose(mean_D, (one_D + other_D) / np.linalg.norm(one_D + other_D), atol=1e-5)

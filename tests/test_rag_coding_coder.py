@@ -10,7 +10,7 @@ from rag_house import build
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
 from deepseek_mm.rag.coding.coder import Coder, alike, no_code
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Query, Question
 from index import Filter
@@ -177,11 +177,11 @@ def test_a_name_in_the_question_is_looked_up_beside_the_picture(house, monkeypat
 def test_a_picture_that_comes_as_a_file_is_read_within_the_limits_that_the_user_set(house, monkeypatch, tmp_path):
     shot(house, monkeypatch, "def checked(amount):", '"""Refuse what is negative."""').save(tmp_path / "shot.png")
     question = Question(text="which code?", image_path=str(tmp_path / "shot.png"), about="code")
-    case = Case(question=question, program=parse(question.text))
+    case = QuestionContext(question=question, program=parse(question.text))
     small = Coder(house.store, house.find, house.library.lines_in, limits=ParseConfig(max_pixels=9))
     with pytest.raises(BadPicture, match="allows 9"):
-        small.looked_up(case)
-    seen = Coder(house.store, house.find, house.library.lines_in).looked_up(case)
+        small.look_up(case)
+    seen = Coder(house.store, house.find, house.library.lines_in).look_up(case)
     assert seen.evidence[0].region.source.path == f"{REPO}/shop/money.py"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
+from deepseek_mm.rag.coding.crash import Crash, TracebackFrame, crash_of
 
 PYTHON = """It broke again:
 Traceback (most recent call last):
@@ -42,30 +42,33 @@ COMPILER = """money.c:14:9: error: expected ';' before 'return'
     [
         (
             PYTHON,
-            (Frame("/home/me/app/shop/money.py", 7, "rounded"), Frame("/home/me/app/main.py", 12, "<module>")),
+            (
+                TracebackFrame("/home/me/app/shop/money.py", 7, "rounded"),
+                TracebackFrame("/home/me/app/main.py", 12, "<module>"),
+            ),
             "shop.errors.PriceError: -3 is negative",
         ),
         (
             JAVASCRIPT,
             (
-                Frame("/srv/app/sum.js", 4, "add"),
-                Frame("/srv/app/server.ts", 88, "Server.handle"),
-                Frame("/srv/app/index.js", 2),
+                TracebackFrame("/srv/app/sum.js", 4, "add"),
+                TracebackFrame("/srv/app/server.ts", 88, "Server.handle"),
+                TracebackFrame("/srv/app/index.js", 2),
             ),
             "Uncaught TypeError: x is undefined",
         ),
         (
             JAVA,
-            (Frame("Orders.java", 31, "shop.Orders.total"), Frame("Main.java", 9, "shop.Main.main")),
+            (TracebackFrame("Orders.java", 31, "shop.Orders.total"), TracebackFrame("Main.java", 9, "shop.Main.main")),
             'Exception in thread "main" java.lang.IllegalStateException: no order',
         ),
         (
             GO,
-            (Frame("/srv/shop/money.go", 14), Frame("/srv/shop/main.go", 9)),
+            (TracebackFrame("/srv/shop/money.go", 14), TracebackFrame("/srv/shop/main.go", 9)),
             "panic: runtime error: index out of range",
         ),
-        (RUST, (Frame("src/money.rs", 7),), "panicked at src/money.rs:7:5"),
-        (COMPILER, (Frame("money.c", 14),), "error: expected ';' before 'return'"),
+        (RUST, (TracebackFrame("src/money.rs", 7),), "panicked at src/money.rs:7:5"),
+        (COMPILER, (TracebackFrame("money.c", 14),), "error: expected ';' before 'return'"),
     ],
 )
 def test_the_innermost_call_comes_first_whatever_the_language(text, frames, said):
@@ -86,7 +89,7 @@ ValueError: closed already
     )
     crash = crash_of(again)
     assert crash.said == "ValueError: closed already"
-    assert crash.frames[0] == Frame("b.py", 3, "close")
+    assert crash.frames[0] == TracebackFrame("b.py", 3, "close")
 
 
 @pytest.mark.parametrize("text", ["", "Where is the parser?", "it is at line 3 of main.py", "ValueError: no frames"])
@@ -95,4 +98,4 @@ def test_a_text_without_a_place_is_no_traceback(text):
 
 
 def test_a_python_traceback_that_was_cut_off_has_its_frames_and_no_error():
-    assert crash_of('  File "a.py", line 3, in f') == Crash((Frame("a.py", 3, "f"),), "")
+    assert crash_of('  File "a.py", line 3, in f') == Crash((TracebackFrame("a.py", 3, "f"),), "")

@@ -10,13 +10,13 @@ from deepseek_mm.rag.coding.probes import (
     file_of,
     imports,
     one_test,
-    packed,
-    printed,
+    pack_files,
     probe,
     prove,
+    read_result,
     seen_of,
 )
-from deepseek_mm.rag.coding.trials import Target, Trial
+from deepseek_mm.rag.coding.trials import CallTarget, Trial
 
 FILES = {
     "shop/money.py": """import time, datetime
@@ -32,15 +32,15 @@ def half(x):
     return x / 2
 """
 }
-TARGET = Target("half")
+TARGET = CallTarget("half")
 
 
 def run(folder, program, **told):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.py").write_text(program)
-    (folder / "input.txt").write_text(packed(FILES, **{"module": "shop.money", "name": "half"} | told))
+    (folder / "input.txt").write_text(pack_files(FILES, **{"module": "shop.money", "name": "half"} | told))
     done = subprocess.run([sys.executable, "main.py"], cwd=folder, capture_output=True, text=True, check=False)
-    return printed(done.stdout) or done.stderr
+    return read_result(done.stdout) or done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,6 @@ def test_a_draft_asserts_only_what_docstrings_say():
 
 
 def test_a_program_that_says_nothing_or_nonsense_told_nothing():
-    assert printed("hello") is None
-    assert printed("deepseek-mm-seen:{") is None
-    assert printed("deepseek-mm-seen:[1]") is None
+    assert read_result("hello") is None
+    assert read_result("deepseek-mm-seen:{") is None
+    assert read_result("deepseek-mm-seen:[1]") is None

@@ -10,7 +10,7 @@ from deepseek_mm.config import Config, IndexConfig, SandboxConfig
 from deepseek_mm.errors import Busy
 from deepseek_mm.parse.code.read import module_name, split
 from deepseek_mm.rag.coding import proving
-from deepseek_mm.rag.coding.proving import Prover, Written, root_of, try_out, with_reason
+from deepseek_mm.rag.coding.proving import Prover, WrittenTests, root_of, try_out, with_reason
 from deepseek_mm.sandbox.nouns import Ran
 from index import Region, Source
 from index.store import RegionStore
@@ -156,7 +156,7 @@ def test_imports_start_above_the_packages_or_the_folder_that_is_imported_from(st
 )
 def test_a_run_that_broke_off_says_by_what(ended, errors, why):
     ran = Ran(stdout="", stderr=errors, exit=1, seconds=1.0, ended_by=ended, peak_mb=1.0, protections=())
-    assert with_reason(Written(text="x", verified=False), ran, "").why_not == why
+    assert with_reason(WrittenTests(text="x", verified=False), ran, "").why_not == why
 
 
 def test_for_a_draft_only_the_functions_own_file_is_read(store, monkeypatch):

@@ -9,11 +9,11 @@ from deepseek_mm.config import IndexConfig
 from deepseek_mm.rag.coding.shown import (
     as_printed,
     cuts,
-    framed,
-    located,
+    locate_files,
     mended_lines,
     mended_word,
     names_in,
+    regions_of_frames,
     variants,
 )
 from index import Region, Source
@@ -35,28 +35,28 @@ def nothing(words):
 
 
 def files(store, lines, **more):
-    return [place.region.source.path for place in located(store, lines, more.get("meant", nothing), k=5)]
+    return [place.region.source.path for place in locate_files(store, lines, more.get("meant", nothing), k=5)]
 
 
 def test_an_editors_lines_lead_to_their_file_and_the_piece_they_show(store):
-    first, *others = located(store, EDITOR, nothing, k=5)
+    first, *others = locate_files(store, EDITOR, nothing, k=5)
     assert (first.region.source.path, first.region.symbol.path) == ("/repo/shop/orders.py", "Order.total")
     assert first.share == 1.0
     assert all(place.share < 1 for place in others)
 
 
 def test_a_picture_without_words_leads_to_nothing(store):
-    assert located(store, ["0.5", "1.0", ""], nothing, k=5) == []
-    assert located(store, [], nothing, k=5) == []
+    assert locate_files(store, ["0.5", "1.0", ""], nothing, k=5) == []
+    assert locate_files(store, [], nothing, k=5) == []
 
 
 def test_one_letter_that_stands_in_a_file_proves_little(store):
-    (first, *_) = located(store, ["amount", "0.5"], nothing, k=5)
+    (first, *_) = locate_files(store, ["amount", "0.5"], nothing, k=5)
     assert first.share == pytest.approx(0.2)
 
 
 def test_words_that_are_nowhere_here_lead_to_nothing(store):
-    assert located(store, ["zebra crossing", "kangaroo"], nothing, k=5) == []
+    assert locate_files(store, ["zebra crossing", "kangaroo"], nothing, k=5) == []
 
 
 def test_a_name_that_is_defined_once_leads_to_its_definition(store):
@@ -77,7 +77,7 @@ def test_the_frames_of_a_traceback_lead_the_innermost_first_and_only_into_their_
         'File "/x/elsewhere/money.py", line 4, in rounded',
         "ValueError: -3 is negative",
     ]
-    assert [region.symbol.path for region in framed(store, lines)] == ["checked", "Order.total"]
+    assert [region.symbol.path for region in regions_of_frames(store, lines)] == ["checked", "Order.total"]
     assert files(store, lines)[:2] == ["/repo/shop/money.py", "/repo/shop/orders.py"]
 
 

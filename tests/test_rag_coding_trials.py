@@ -64,7 +64,7 @@ def test_calls_with_literals_alone_are_taken_as_a_test_would_make_them():
     [("cut", "cut"), ("Order.total", "Order().total"), ("Order.tax", "Order.tax"), ("Order.of", "Order.of")],
 )
 def test_methods_are_called_on_an_object_or_their_class(path, called):
-    assert target(path).called == called
+    assert target(path).call_name == called
 
 
 def test_what_a_test_cannot_call_is_no_target():

@@ -11,7 +11,7 @@ from rag_house import build, paint, put
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.rag.decider import MODEL_SURE, Decider, by_labels, sorted_by
-from deepseek_mm.rag.decider import put as heard
+from deepseek_mm.rag.decider import close_question as heard
 from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.program.words import with_article

@@ -7,7 +7,7 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts import nothing, run
+from deepseek_mm.rag.facts import build_claims, nothing
 from deepseek_mm.rag.facts.shots import shots_of
 from deepseek_mm.rag.facts.spot import at, lies, overlap, position
 from deepseek_mm.rag.program import parse
@@ -22,7 +22,7 @@ LAPTOP = ("laptop", RIGHT, "grey", 0.95)
 def answers(question, evidence, *, library=False):
     """The claims as sentences."""
     program = replace(parse(question), library=library)
-    return [claim.sentence for claim in run(program, evidence, Config())]
+    return [claim.sentence for claim in build_claims(program, evidence, Config())]
 
 
 def test_a_thing_with_a_box_is_confirmed_at_that_box():
@@ -37,7 +37,7 @@ def test_a_thing_that_is_only_likely_is_said_to_be_probable():
 
 def test_a_thing_that_nothing_shows_is_denied_for_the_whole_photo():
     evidence = photo_of(CUP, presence=[("dog", 0.1)])
-    (claim,) = run(parse("is there a dog?"), evidence, Config())
+    (claim,) = build_claims(parse("is there a dog?"), evidence, Config())
     assert claim.sentence == "No, I see no dog in this photo [1]."
     assert claim.certainty == pytest.approx(0.9)
 
@@ -221,9 +221,9 @@ def test_a_file_name_cannot_forge_a_citation():
 
 def test_every_shape_of_a_claim_has_examples_for_the_model():
     asked = ("is there a dog?", "is there a cow?", "what colour is the dog?", "where is the dog?", "what is in it?")
-    claims = [c for q in asked for c in run(parse(q), photo_of(DOG, CUP), Config())]
-    claims += run(parse("is the cup left of the dog?"), photo_of(DOG, CUP), Config())
-    claims += run(replace(parse("photos of dogs"), library=True), photo_of(DOG), Config())
+    claims = [c for q in asked for c in build_claims(parse(q), photo_of(DOG, CUP), Config())]
+    claims += build_claims(parse("is the cup left of the dog?"), photo_of(DOG, CUP), Config())
+    claims += build_claims(replace(parse("photos of dogs"), library=True), photo_of(DOG), Config())
     assert {claim.shape for claim in claims} == set(SHAPES)
 
 

@@ -7,7 +7,7 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts import nothing, run
+from deepseek_mm.rag.facts import build_claims, nothing
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.records import Evidence
 from index import Region, Source
@@ -31,7 +31,7 @@ def answers(question, evidence):
     sources = {entry.region.source.path: entry.region.source for entry in evidence}
     program = parse_several(question, [source.name for source in sources.values()]).program
     program = replace(program, places=tuple(range(1, len(sources) + 1)))
-    return [claim.sentence for claim in run(program, evidence, Config())]
+    return [claim.sentence for claim in build_claims(program, evidence, Config())]
 
 
 DOG_CAT_CUP = row_of([DOG], [CAT], [("cup", RIGHT, "red", 0.9)])  # wholes 1 2 3; dog 4, cat 5, cup 6
@@ -50,7 +50,9 @@ def test_every_picture_that_shows_it_is_named_after_one_yes():
 
 
 def test_what_no_picture_shows_is_denied_once_of_all_of_them():
-    (claim,) = run(replace(parse_several("is there a zebra?", "abc").program, places=(1, 2, 3)), DOG_CAT_CUP, Config())
+    (claim,) = build_claims(
+        replace(parse_several("is there a zebra?", "abc").program, places=(1, 2, 3)), DOG_CAT_CUP, Config()
+    )
     assert claim.sentence == "No, none of these 3 pictures shows a zebra [1][2][3]."
     assert answers("which one shows a zebra?", DOG_CAT_CUP) == ["None of these 3 pictures shows a zebra [1][2][3]."]
     assert answers("is there grass?", row_of([DOG], [CAT])) == ["No, neither of these pictures shows grass [1][2]."]
@@ -59,7 +61,7 @@ def test_what_no_picture_shows_is_denied_once_of_all_of_them():
 def test_a_denial_is_as_sure_as_the_picture_that_comes_nearest():
     pictures = [photo_of(name=f"{p}.jpg", presence=[("dog", p)], start=n)[0] for n, p in ((1, 0.1), (2, 0.4))]
     program = replace(parse_several("is there a dog?", ["0.1.jpg", "0.4.jpg"]).program, places=(1, 2))
-    (claim,) = run(program, pictures, Config())
+    (claim,) = build_claims(program, pictures, Config())
     assert claim.certainty == pytest.approx(0.6)
 
 
@@ -218,7 +220,7 @@ def test_sizes_and_names_are_told_of_each_file():
 
 def test_sizes_are_told_of_every_file_even_where_a_thing_was_spoken_of_before():
     program = parse_several("how big are they?", ["a.jpg", "b.jpg", "c.jpg"], earlier=["is there a dog?"]).program
-    claims = run(replace(program, places=(1, 2, 3)), DOG_CAT_CUP, Config())
+    claims = build_claims(replace(program, places=(1, 2, 3)), DOG_CAT_CUP, Config())
     assert [claim.numbers for claim in claims] == [(1,), (2,), (3,)]
 
 
@@ -257,7 +259,7 @@ def test_pictures_that_are_called_alike_are_called_by_their_places():
 
 def test_nothing_left_and_a_picture_that_did_not_come_are_said_as_such():
     program = parse_several("what is in the fifth picture?", ["a.jpg", "b.jpg"]).program
-    assert run(program, [], Config()) == ()
+    assert build_claims(program, [], Config()) == ()
     assert nothing(program, empty=True) == "There is no picture 5: I have 2 pictures here. Ask about one of them."
     gone = parse_several("is there a dog?", ["a.jpg", "b.jpg"]).program
     assert "no longer here" in nothing(gone, empty=True)

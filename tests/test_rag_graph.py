@@ -7,7 +7,7 @@ from rag_house import photo_of
 
 from deepseek_mm.errors import BadProgram
 from deepseek_mm.logic.drawn import FLAT, SCENE
-from deepseek_mm.rag.graph import scene_of, worked_again, worked_out
+from deepseek_mm.rag.graph import rerun_program, run_question, scene_of
 from deepseek_mm.records import Answer, Citation, Verdict
 from index import Label
 
@@ -43,23 +43,23 @@ def test_boxes_are_things_in_shares_of_the_photo():
     ],
 )
 def test_a_program_agrees_contradicts_or_does_not_cover(question, answer, agrees):
-    worked = worked_out(question, regions(DOG, CUP, OTHER), answer, least=LEAST)
+    worked = run_question(question, regions(DOG, CUP, OTHER), answer, least=LEAST)
     assert worked is not None
     assert worked.agrees == agrees
     assert worked.program
 
 
 def test_a_question_without_a_program_has_none():
-    assert worked_out("Why is the dog sad?", regions(DOG), "", least=LEAST) is None
+    assert run_question("Why is the dog sad?", regions(DOG), "", least=LEAST) is None
 
 
 def test_a_program_of_one_s_own_is_run_and_a_wrong_one_is_pointed_at():
-    worked = worked_again('count(filter(all(), "cup", "red"))', ONE, regions(CUP, OTHER), least=LEAST)
+    worked = rerun_program('count(filter(all(), "cup", "red"))', ONE, regions(CUP, OTHER), least=LEAST)
     assert (worked.answer, worked.agrees) == ("1", "agrees")
     with pytest.raises(BadProgram, match=r"\^"):
-        worked_again('count(filtr(all(), "cup"))', ONE, regions(CUP), least=LEAST)
+        rerun_program('count(filtr(all(), "cup"))', ONE, regions(CUP), least=LEAST)
     with pytest.raises(BadProgram):
-        worked_again("(", ONE, regions(CUP), least=LEAST)
+        rerun_program("(", ONE, regions(CUP), least=LEAST)
 
 
 def test_a_drawn_scene_is_known_completely_and_its_solids_have_traits():
@@ -71,9 +71,9 @@ def test_a_drawn_scene_is_known_completely_and_its_solids_have_traits():
     scene = scene_of(drawn, least=LEAST)
     assert scene.complete
     assert [dict(item.traits)["size"] for item in scene.items] == ["big", "small"]
-    told = worked_out("Is there a green cube?", drawn, "no", least=LEAST)
+    told = run_question("Is there a green cube?", drawn, "no", least=LEAST)
     assert (told.answer, told.agrees) == ("no", "agrees")
-    told = worked_out("What size is the ball?", drawn, "big", least=LEAST)
+    told = run_question("What size is the ball?", drawn, "big", least=LEAST)
     assert (told.answer, told.agrees) == ("small", "contradicts")
     assert not scene_of([replace(whole, kind="whole"), *parts], least=LEAST).complete
 
@@ -84,11 +84,11 @@ def test_a_flat_drawing_is_known_completely_too_and_a_square_is_a_rectangle():
     drawn = [replace(whole, kind="whole", labels=(Label(name=FLAT, score=1.0),)), *parts]
     asked = {"Is there a square?": "yes", "Is no teal shape present?": "no", "What colour is the circle?": "teal"}
     for question, right in asked.items():
-        assert worked_out(question, drawn, right, least=LEAST).agrees == "agrees"
+        assert run_question(question, drawn, right, least=LEAST).agrees == "agrees"
 
 
 def test_a_program_runs_over_what_an_answer_points_at_too():
     *_, closer = regions(OTHER)
     told = replace(ONE, citations=(Citation(number=1, region=closer, score=0.9),))
-    assert worked_again('count(filter(all(), "cup"))', told, regions(CUP), least=LEAST).answer == "2"
-    assert worked_again('count(filter(all(), "cup"))', told, regions(CUP, OTHER), least=LEAST).answer == "2"
+    assert rerun_program('count(filter(all(), "cup"))', told, regions(CUP), least=LEAST).answer == "2"
+    assert rerun_program('count(filter(all(), "cup"))', told, regions(CUP, OTHER), least=LEAST).answer == "2"

@@ -11,10 +11,10 @@ from test_rag_decider import decider
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Share
-from deepseek_mm.rag.context import Case
-from deepseek_mm.rag.facts import run
+from deepseek_mm.rag.context import QuestionContext
+from deepseek_mm.rag.facts import build_claims
 from deepseek_mm.rag.pointing import Grounder
-from deepseek_mm.rag.program import Thing, parse
+from deepseek_mm.rag.program import ThingPhrase, parse
 from deepseek_mm.records import Evidence, Question, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis
 
@@ -29,11 +29,11 @@ class Hand:
     def __init__(self, place: Share | None) -> None:
         self.place, self.asked, self.offered = place, list[str](), list[Share]()
 
-    def point_many(self, image: Image.Image, things: Sequence[Thing]) -> list[Share | None]:
+    def point_many(self, image: Image.Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
         self.asked += [thing.phrase for thing in things]
         return [self.place for _ in things]
 
-    def choose(self, image: Image.Image, thing: Thing, places: Sequence[Share]) -> Share:
+    def choose(self, image: Image.Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
         self.offered = list(places)
         return places[-1]
 
@@ -48,12 +48,12 @@ def pointed(
 ) -> tuple[list[Evidence], Hand]:
     asks, hand = decider(script), Hand(place)
     asks.eyes.pointer = hand
-    case = Case(question=Question(text=text), program=parse(text), verdict=verdict)
+    case = QuestionContext(question=Question(text=text), program=parse(text), verdict=verdict)
     return Grounder(asks.eyes, asks, Config()).point(case, ImageAnalysis(IMAGE), evidence), hand
 
 
 def told(text: str, evidence: list[Evidence]) -> str:
-    return run(parse(text), evidence, Config())[0].sentence
+    return build_claims(parse(text), evidence, Config())[0].sentence
 
 
 def test_a_thing_that_no_part_is_called_is_looked_for_and_cited():

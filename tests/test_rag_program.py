@@ -2,18 +2,18 @@
 
 import pytest
 
-from deepseek_mm.rag.program import Thing, parse
+from deepseek_mm.rag.program import ThingPhrase, parse
 from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import things_in
 from deepseek_mm.rag.program.words import (
     clean,
     content,
     heads_of,
-    hedged,
+    is_hedged,
+    is_negated,
+    join_words,
     lead,
-    listed,
     names_the_same,
-    negated,
     plural,
     printable,
     singular,
@@ -103,7 +103,7 @@ QUESTIONS = [  # question, kind, things as the eyes are asked for them
 @pytest.mark.parametrize(("question", "kind", "things"), QUESTIONS)
 def test_a_question_is_read_as_a_person_means_it(question, kind, things):
     program = parse(question)
-    assert (program.kind, program.wanted) == (kind, things)
+    assert (program.kind, program.thing_phrases) == (kind, things)
 
 
 def test_the_table_of_questions_holds_sixty_shapes_of_every_kind():
@@ -127,11 +127,11 @@ def test_the_table_of_questions_holds_sixty_shapes_of_every_kind():
 )
 def test_a_follow_up_takes_the_thing_of_the_question_before(before, question, kind, things):
     program = parse(question, earlier=[before])
-    assert (program.kind, program.wanted) == (kind, things)
+    assert (program.kind, program.thing_phrases) == (kind, things)
 
 
 def test_a_thing_is_carried_through_two_follow_ups():
-    assert parse("and where is it?", earlier=["is there a kite?", "what colour is it?"]).wanted == ("kite",)
+    assert parse("and where is it?", earlier=["is there a kite?", "what colour is it?"]).thing_phrases == ("kite",)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_words_for_all_photos_ask_the_library(question, library):
 
 def test_a_named_file_is_looked_at_instead_of_the_library():
     program = parse("Is there a dog in IMG_2041.JPG?")
-    assert (program.file, program.kind, program.wanted) == ("IMG_2041.JPG", "exist", ("dog",))
+    assert (program.file, program.kind, program.thing_phrases) == ("IMG_2041.JPG", "exist", ("dog",))
 
 
 def test_either_of_two_things_is_told_from_both():
@@ -175,11 +175,11 @@ def test_a_search_uses_the_whole_phrase_and_a_question_its_things():
 
 def test_things_lose_their_plural_and_keep_their_colour():
     assert things_in("two large red kites over the beach") == (
-        Thing("large red kite", "kite", "red"),
-        Thing("beach", "beach"),
+        ThingPhrase("large red kite", "kite", "red"),
+        ThingPhrase("beach", "beach"),
     )
-    assert things_in("a group of people") == (Thing("person", "person"),)
-    assert things_in("a brick building") == (Thing("brick building", "brick building"),)
+    assert things_in("a group of people") == (ThingPhrase("person", "person"),)
+    assert things_in("a brick building") == (ThingPhrase("brick building", "brick building"),)
 
 
 @pytest.mark.parametrize(
@@ -235,16 +235,16 @@ def test_only_labels_that_end_in_the_right_word_can_name_a_thing():
 
 def test_a_leading_no_is_an_answer_and_not_a_denial():
     assert lead("No, the cup is on the right") == "no"
-    assert not negated("No, the cup is on the right")
-    assert negated("No, I see no cup")
-    assert negated("There isn't a cup")
+    assert not is_negated("No, the cup is on the right")
+    assert is_negated("No, I see no cup")
+    assert is_negated("There isn't a cup")
     assert lead("No dogs here") == ""
 
 
 def test_words_that_claim_nothing_are_left_out_of_the_content():
     assert content("This photo shows two grey Dogs at the center of the picture") == ["2", "grey", "dog", "centre"]
-    assert hedged("There is probably a dog")
-    assert not hedged("It was taken on 3 May 2019")
+    assert is_hedged("There is probably a dog")
+    assert not is_hedged("It was taken on 3 May 2019")
 
 
 def test_text_from_outside_stays_one_line_without_brackets():
@@ -255,8 +255,8 @@ def test_text_from_outside_stays_one_line_without_brackets():
 
 
 def test_lists_read_as_english():
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert join_words(["a"]) == "a"
+    assert join_words(["a", "b", "c"]) == "a, b and c"
 
 
 def test_what_a_thing_is_for_is_no_thing():

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import Asked, in_words, joined, read_box
+from deepseek_mm.rag.query import ParsedQuery, in_words, merge_filters, read_box
 from deepseek_mm.records import Query, Term
 from index import Filter
 
@@ -30,7 +30,7 @@ def terms(text: str) -> list[tuple[str, float]]:
     ],
 )
 def test_a_text_without_signs_and_operators_means_itself(text):
-    assert read_box(text) == Asked(text=text)
+    assert read_box(text) == ParsedQuery(text=text)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_the_words_to_look_for_are_those_that_are_not_taken_away():
 
 def test_exact_words_bound_the_search_and_count_as_words_besides():
     asked = read_box('a sign "no  entry" here')
-    assert asked == Asked(text="a sign no entry here", where=Filter(phrases=("no entry",)))
+    assert asked == ParsedQuery(text="a sign no entry here", where=Filter(phrases=("no entry",)))
 
 
 def test_every_operator_becomes_a_part_of_the_filter():
     text = "horse type:pdf before:2020 after:2019-05 in:horses kind:page colour:red label:Dog path:src/ is:documents"
-    assert read_box(text) == Asked(
+    assert read_box(text) == ParsedQuery(
         text="horse",
         where=Filter(
             formats=("pdf",),
@@ -86,7 +86,7 @@ def test_several_types_allow_any_of_them_and_several_colours_ask_for_all():
 
 
 def test_operators_alone_are_a_search_without_words():
-    assert read_box("type:pdf") == Asked(text="", where=Filter(formats=("pdf",)))
+    assert read_box("type:pdf") == ParsedQuery(text="", where=Filter(formats=("pdf",)))
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_a_query_in_words_keeps_its_picture_and_what_was_understood_before():
 def test_the_narrower_of_two_filters_counts_and_contradictions_are_named():
     page = Filter(formats=("jpeg", "png"), taken_after=datetime(2020, 1, 1), label="dog")
     box = Filter(formats=("png",), taken_after=datetime(2021, 1, 1), colours=("red",), phrases=("a",))
-    assert joined(page, box) == Filter(
+    assert merge_filters(page, box) == Filter(
         formats=("png",), taken_after=datetime(2021, 1, 1), label="dog", colours=("red",), phrases=("a",)
     )
     with pytest.raises(BadQuestion, match="nothing can be both jpeg, png and pdf"):
-        joined(page, Filter(formats=("pdf",)))
+        merge_filters(page, Filter(formats=("pdf",)))
 
 
 def test_a_term_knows_its_words_and_that_it_counts_once():

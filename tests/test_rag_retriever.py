@@ -6,7 +6,7 @@ from fakes import picture
 from rag_house import build, paint, put
 
 from deepseek_mm.chance import expected
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.retriever import best_worded
 from deepseek_mm.records import Evidence, Query, Question
@@ -30,7 +30,7 @@ def house(tmp_path):
 def case(text, **changes):
     from dataclasses import replace
 
-    return Case(question=Question(text=text), program=replace(parse(text), library=True), **changes)
+    return QuestionContext(question=Question(text=text), program=replace(parse(text), library=True), **changes)
 
 
 def test_a_library_question_finds_the_boxes_of_its_thing_first(house):
@@ -61,7 +61,7 @@ def test_one_photo_fills_at_most_two_places_of_the_evidence(house):
 def test_a_photo_at_hand_gives_its_whole_first_and_its_parts_by_score(house):
     source = house.retriever.named("kite.png")
     (found,) = house.retriever.retrieve_many(
-        [Case(question=Question(text=""), program=parse("a kite"), source=source)], k=6
+        [QuestionContext(question=Question(text=""), program=parse("a kite"), source=source)], k=6
     )
     assert [entry.region.kind for entry in found] == ["whole", *["part"] * (len(found) - 1)]
     scores = [entry.score for entry in found[1:]]

@@ -9,8 +9,8 @@ from deepseek_mm.rag.search.certainty import (
     RIVALS,
     Certainty,
     Commons,
-    Curve,
-    Trace,
+    LogisticCurve,
+    PresenceTrace,
     read_certainty,
     rivals,
     save_certainty,
@@ -32,8 +32,8 @@ def certainty(**changes):
         "commons": commons(),
         "words_WD": AXES[-RIVALS:],
         "photos_PD": np.repeat(AXES[1:2], 5, axis=0),
-        "things": Curve(weights=(1.0, 2.0, 3.0, 4.0, 5.0), offset=0.0, threshold=0.5),
-        "pictures": Curve(weights=(10.0,), offset=-5.0, threshold=0.5),
+        "things": LogisticCurve(weights=(1.0, 2.0, 3.0, 4.0, 5.0), offset=0.0, threshold=0.5),
+        "pictures": LogisticCurve(weights=(10.0,), offset=-5.0, threshold=0.5),
     }
     given |= changes
     return Certainty(given.pop("commons"), **given)
@@ -41,7 +41,7 @@ def certainty(**changes):
 
 def trace(**changes):
     given = {"phrase": "dog", "vector_D": AXES[0], "nearest_kD": AXES[:1], "named": 0, "num_photos": 10}
-    return Trace(**(given | changes))
+    return PresenceTrace(**(given | changes))
 
 
 def test_a_word_is_as_common_as_captions_say_it_whatever_its_number():
@@ -87,13 +87,13 @@ def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing
 
 
 def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
-    few = Curve(weights=(0.1, 0.2, 0.3, 0.4, 0.5), offset=-2.0, threshold=0.5)
+    few = LogisticCurve(weights=(0.1, 0.2, 0.3, 0.4, 0.5), offset=-2.0, threshold=0.5)
     total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.4 * 0.0 + 0.5 * math.log(10) - 2
     assert certainty(things=few).of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
 
 
 def test_a_scene_is_expected_as_often_as_its_rarest_thing_and_judged_by_its_own_pictures():
-    heard = certainty(things=Curve(weights=(1.0, 0.0, 0.0, 9.0, 0.0), offset=0.0, threshold=0.5))
+    heard = certainty(things=LogisticCurve(weights=(1.0, 0.0, 0.0, 9.0, 0.0), offset=0.0, threshold=0.5))
     dog, red = trace(num_photos=2), trace(phrase="red", num_photos=2)
     scene = trace(phrase="a red dog", named=5, num_photos=2)
     rarest = math.log(0.2 * 2)

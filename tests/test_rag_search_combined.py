@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.rag.search import combined as module
-from deepseek_mm.rag.search.combined import Texts, combined
+from deepseek_mm.rag.search.combined import Texts, combine_terms
 from deepseek_mm.records import Query, Term
 
 
@@ -23,19 +23,23 @@ class Axes:
 
 def test_what_is_taken_away_pushes_by_three_tenths_of_its_vector():
     whole, away = np.eye(2, dtype=np.float32)
-    assert combined(whole, [1, -1], [whole, away]) == pytest.approx(np.array([1, -0.3]) / np.hypot(1, 0.3), rel=1e-6)
-    assert combined(whole, [1, -2], [whole, away]) == pytest.approx(np.array([1, -0.6]) / np.hypot(1, 0.6), rel=1e-6)
+    assert combine_terms(whole, [1, -1], [whole, away]) == pytest.approx(
+        np.array([1, -0.3]) / np.hypot(1, 0.3), rel=1e-6
+    )
+    assert combine_terms(whole, [1, -2], [whole, away]) == pytest.approx(
+        np.array([1, -0.6]) / np.hypot(1, 0.6), rel=1e-6
+    )
 
 
 def test_a_term_that_counts_twice_pulls_once_more_and_one_that_counts_half_pulls_back():
     whole, term = np.eye(2, dtype=np.float32)
-    assert combined(whole, [2], [term]) == pytest.approx(np.array([1, 1]) / np.sqrt(2), rel=1e-6)
-    assert combined(whole, [0.5], [term]) == pytest.approx(np.array([1, -0.5]) / np.hypot(1, 0.5), rel=1e-6)
+    assert combine_terms(whole, [2], [term]) == pytest.approx(np.array([1, 1]) / np.sqrt(2), rel=1e-6)
+    assert combine_terms(whole, [0.5], [term]) == pytest.approx(np.array([1, -0.5]) / np.hypot(1, 0.5), rel=1e-6)
 
 
 def test_words_without_terms_are_their_text_and_nothing_else():
     whole = np.array([0.6, 0.8], np.float32)
-    assert combined(whole, [], []) is whole
+    assert combine_terms(whole, [], []) is whole
 
 
 def test_queries_are_read_in_one_pass_and_known_texts_not_again():

@@ -8,8 +8,8 @@ from rag_house import build, paint, put
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.rag.search import Search
-from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
-from deepseek_mm.rag.search.meant import Meant
+from deepseek_mm.rag.search.certainty import Certainty, Commons, LogisticCurve
+from deepseek_mm.rag.search.meant import QueryVectors
 from deepseek_mm.rag.search.scales import TEXTS, Scales, group_of
 from deepseek_mm.records import Query
 from index import Filter, Hit, Label, Region, Source
@@ -46,8 +46,8 @@ def certain(*, threshold, weights=(0.0, 0.0, 0.0, 0.0, 0.0)):
     dim = ColourSpace.dim
     commons = Commons(counts={}, num_photos=1, direction_D=np.zeros(dim, np.float32), offset=0.0)
     some = np.eye(dim, dtype=np.float32)
-    things = Curve(weights=weights, offset=0.0, threshold=threshold)
-    pictures = Curve(weights=(10.0,), offset=-5.0, threshold=threshold)
+    things = LogisticCurve(weights=weights, offset=0.0, threshold=threshold)
+    pictures = LogisticCurve(weights=(10.0,), offset=-5.0, threshold=threshold)
     return Certainty(commons, words_WD=some, photos_PD=some, things=things, pictures=pictures)
 
 
@@ -216,7 +216,7 @@ def test_a_cosine_is_told_in_deviations_from_what_is_usual_for_its_kind(tmp_path
         vector = empty.retriever.space.embed_texts(["red"])[0]
         usual = scales.background(TEXTS) @ vector
         hits = [Hit(region=piece, score=float(usual.mean() + n * usual.std())) for n in (0, 2)]
-        assert scales.deviations(hits, Meant(shown_D=vector)) == pytest.approx([0.0, 2.0], abs=1e-4)
+        assert scales.deviations(hits, QueryVectors(shown_D=vector)) == pytest.approx([0.0, 2.0], abs=1e-4)
 
 
 def test_every_kind_of_region_has_a_scale():

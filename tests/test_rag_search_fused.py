@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.search.fused import fused, points, reordered
+from deepseek_mm.rag.search.fused import points, reciprocal_rank_fusion, reorder_worth
 
 
 def test_points_are_the_sum_of_reciprocal_ranks_as_worked_out_by_hand():
@@ -10,26 +10,26 @@ def test_points_are_the_sum_of_reciprocal_ranks_as_worked_out_by_hand():
 
 
 def test_what_two_rankings_know_comes_before_what_only_one_puts_first():
-    assert fused([[1, 2, 3], [4, 2, 5]]) == [2, 1, 4, 3, 5]
+    assert reciprocal_rank_fusion([[1, 2, 3], [4, 2, 5]]) == [2, 1, 4, 3, 5]
 
 
 def test_a_heavier_ranking_decides_and_a_ranking_without_entries_changes_nothing():
-    assert fused([[1, 2], [2, 1], []], [1.0, 3.0, 1.0]) == [2, 1]
-    assert fused([[1, 2], []]) == [1, 2]
-    assert fused([]) == []
+    assert reciprocal_rank_fusion([[1, 2], [2, 1], []], [1.0, 3.0, 1.0]) == [2, 1]
+    assert reciprocal_rank_fusion([[1, 2], []]) == [1, 2]
+    assert reciprocal_rank_fusion([]) == []
 
 
 def test_among_equals_the_one_that_was_named_first_comes_first():
-    assert fused([[1, 2], [2, 1]]) == [1, 2]
-    assert fused([[2, 1], [1, 2]]) == [2, 1]
+    assert reciprocal_rank_fusion([[1, 2], [2, 1]]) == [1, 2]
+    assert reciprocal_rank_fusion([[2, 1], [1, 2]]) == [2, 1]
 
 
 def test_rankings_and_weights_must_be_as_many():
     with pytest.raises(ValueError, match="zip"):
-        fused([[1]], [1.0, 2.0])
+        reciprocal_rank_fusion([[1]], [1.0, 2.0])
 
 
 def test_worths_are_dealt_out_in_the_new_order_and_stay_the_same_ones():
-    assert reordered({1: 0.5, 2: 3.0, 3: 1.0}, [3, 1, 2]) == pytest.approx({3: 3.0, 1: 1.0, 2: 0.5})
-    equals = reordered({1: 2.0, 2: 2.0}, [2, 1])
+    assert reorder_worth({1: 0.5, 2: 3.0, 3: 1.0}, [3, 1, 2]) == pytest.approx({3: 3.0, 1: 1.0, 2: 0.5})
+    equals = reorder_worth({1: 2.0, 2: 2.0}, [2, 1])
     assert equals[2] > equals[1]

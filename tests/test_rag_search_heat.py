@@ -6,7 +6,7 @@ from fakes import ColourSpace, picture
 from rag_house import build
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.search.heat import INKS, LEAST_SPAN, MOST_OPAQUE, Heat, coloured, heat_map, heat_of
+from deepseek_mm.rag.search.heat import INKS, LEAST_SPAN, MOST_OPAQUE, Heat, colour_heat, heat_map, heat_of
 from deepseek_mm.records import Query
 
 CELLS = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.6, 0.8]]], np.float32)  # 2 x 2 cells, 2 wide
@@ -47,7 +47,7 @@ def test_operators_and_what_is_taken_away_are_no_words_of_a_heat_map(tmp_path):
 
 
 def test_cold_is_clear_and_hot_is_the_lightest_ink_yet_the_photo_shows_through():
-    cold, hot = coloured(np.array([[0.0, 1.0]], np.float32))[0].tolist()
+    cold, hot = colour_heat(np.array([[0.0, 1.0]], np.float32))[0].tolist()
     assert cold == [*INKS[0], 0]
     assert hot == [*INKS[-1], round(255 * MOST_OPAQUE)]
     assert MOST_OPAQUE < 0.9
@@ -56,7 +56,7 @@ def test_cold_is_clear_and_hot_is_the_lightest_ink_yet_the_photo_shows_through()
 @pytest.mark.parametrize(("size", "drawn"), [((4000, 2000), (288, 144)), ((10, 20), (144, 288)), ((3000, 1), (288, 1))])
 def test_the_drawn_heat_has_the_proportions_of_its_photo(size, drawn):
     heat = Heat(cells_HW=((0.0, 1.0), (0.0, 0.0)), low=0.1, high=0.4)
-    image = heat.drawn(size)
+    image = heat.to_image(size)
     assert (image.size, image.mode) == (drawn, "RGBA")
     if min(drawn) > 1:
         assert image.getpixel((drawn[0] - 1, 0))[3] > 150 > 40 > image.getpixel((0, drawn[1] - 1))[3]

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from deepseek_mm.rag.program.phrases import things_in
-from deepseek_mm.rag.search.matches import TWIN, all_written, best_of_each, grouped, hit_spans, reasons, written
+from deepseek_mm.rag.search.matches import (
+    TWIN,
+    all_written,
+    best_of_each,
+    group_duplicates,
+    hit_spans,
+    reasons,
+    words_written,
+)
 from deepseek_mm.records import Match
 from index import Hit, Label, Region, Source
 
@@ -35,7 +43,7 @@ def test_words_that_are_written_there_are_reasons_as_the_query_spells_them():
 
 
 def test_small_words_are_no_reason():
-    assert written(
+    assert words_written(
         [region(1, 1, kind="text", text="to the sea and a boat for it")], "is there a boat to go on the sea for?"
     ) == [
         "boat",
@@ -54,18 +62,18 @@ def test_takes_of_one_moment_stand_behind_the_best_of_them():
     matches = [Match(region=region(n, n), score=1 - n / 10) for n in (1, 2, 3)]
     take = np.array([TWIN + 0.01, np.sqrt(1 - (TWIN + 0.01) ** 2)], np.float32)
     wholes = {1: np.array([1, 0], np.float32), 2: np.array([0, 1], np.float32), 3: take}
-    first, second = grouped(matches, wholes)
+    first, second = group_duplicates(matches, wholes)
     assert ([twin.id for twin in first.twins], second.twins) == ([3], ())
 
 
 def test_photos_that_are_merely_alike_stay_apart():
     matches = [Match(region=region(n, n), score=0.5) for n in (1, 2)]
     close = np.array([TWIN - 0.01, np.sqrt(1 - (TWIN - 0.01) ** 2)], np.float32)
-    assert len(grouped(matches, {1: np.array([1, 0], np.float32), 2: close})) == 2
+    assert len(group_duplicates(matches, {1: np.array([1, 0], np.float32), 2: close})) == 2
 
 
 def test_documents_without_a_whole_picture_are_never_grouped():
-    assert len(grouped([Match(region=region(n, n, kind="text"), score=0.5) for n in (1, 2)], {})) == 2
+    assert len(group_duplicates([Match(region=region(n, n, kind="text"), score=0.5) for n in (1, 2)], {})) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from fakes import ColourSpace
 
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.rag.search.meant import Meant, meant, nearest
+from deepseek_mm.rag.search.meant import QueryVectors, embed_queries, nearest
 from index import Filter, Region, Source
 from index.store import RegionStore
 
@@ -44,7 +44,7 @@ def test_code_is_found_by_its_own_vector_and_the_rest_by_the_other(store, space)
     red = space.embed_texts(["red"])
     put(store, "text", red[0])
     put(store, "code", red[0, ::-1])
-    queries = meant(["red"], red, space=space, store=store)
+    queries = embed_queries(["red"], red, space=space, store=store)
     (hits,) = nearest(store, queries, k=9, where=Filter())
     assert {hit.region.kind: round(hit.score, 4) for hit in hits} == {"text": 1.0, "code": 1.0}
     (only,) = nearest(store, queries, k=9, where=Filter(kinds=("text",)))
@@ -57,23 +57,23 @@ def test_the_best_of_both_come_first_and_no_more_than_were_wanted(store, space):
     red = space.embed_texts(["red"])
     put(store, "text", 0.5 * red[0] + 0.5 * space.embed_texts(["blue"])[0])
     put(store, "code", red[0, ::-1])
-    (hits,) = nearest(store, meant(["red"], red, space=space, store=store), k=1, where=Filter())
+    (hits,) = nearest(store, embed_queries(["red"], red, space=space, store=store), k=1, where=Filter())
     assert [hit.region.kind for hit in hits] == ["code"]
 
 
 def test_without_code_or_without_words_nothing_opens_the_code_tower(store, space):
     red = space.embed_texts(["red"])
     put(store, "text", red[0])
-    assert meant(["red"], red, space=space, store=store)[0].code_D is None
+    assert embed_queries(["red"], red, space=space, store=store)[0].code_D is None
     put(store, "code", red[0])
-    assert meant([""], red, space=space, store=store)[0].code_D is None
+    assert embed_queries([""], red, space=space, store=store)[0].code_D is None
     assert space.opened == 0
-    assert meant(["", "red"], np.concatenate([red, red]), space=space, store=store)[1].code_D is not None
+    assert embed_queries(["", "red"], np.concatenate([red, red]), space=space, store=store)[1].code_D is not None
     assert space.opened == 1
 
 
 def test_scores_are_told_by_the_vector_of_each_kind():
-    query = Meant(shown_D=np.float32([1, 0]), code_D=np.float32([0, 1]))
+    query = QueryVectors(shown_D=np.float32([1, 0]), code_D=np.float32([0, 1]))
     assert query.scores(["text", "code"], np.float32([[0.6, 0.8], [0.6, 0.8]])) == pytest.approx([0.6, 0.8])
-    assert Meant(shown_D=np.float32([1, 0])).of("code").tolist() == [1, 0]
+    assert QueryVectors(shown_D=np.float32([1, 0])).of("code").tolist() == [1, 0]
     assert nearest(None, [], k=1, where=Filter()) == []

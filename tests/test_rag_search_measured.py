@@ -6,9 +6,9 @@ import pytest
 from safetensors import safe_open
 
 from deepseek_mm.rag.search.certainty import FILE as WEIGHTS
-from deepseek_mm.rag.search.measured import Measured, read_measured, save_measured
+from deepseek_mm.rag.search.measured import MeasuredErrors, read_measured, save_measured
 
-BY_HAND = Measured(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
+BY_HAND = MeasuredErrors(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
 
 
 @pytest.mark.parametrize(

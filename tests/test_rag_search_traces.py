@@ -19,7 +19,7 @@ LABELS = {"dog": 5, "Guide Dogs": 2, "puppy": 1, "cat": 4, "tennis ball": 3, "cu
 )
 def test_a_census_counts_every_label_that_names_the_thing(thing):
     one_by_one = sum(n for label, n in LABELS.items() if names_the_same(label, thing))
-    assert Census(9, LABELS).named(thing) == one_by_one
+    assert Census(9, LABELS).count_named(thing) == one_by_one
 
 
 def test_pictures_are_looked_for_where_the_filter_lets_any_through():
@@ -57,9 +57,9 @@ def test_a_census_that_takes_long_is_good_for_a_while_and_a_quick_one_is_taken_w
 
     monkeypatch.setattr(traces, "time", SimpleNamespace(monotonic=monotonic))
     quick = Traces(Shelves())
-    assert [quick._count(Filter()).named("dog") for _ in range(3)] == [1, 2, 3]
+    assert [quick._count(Filter()).count_named("dog") for _ in range(3)] == [1, 2, 3]
     clock.took = 4 * traces.LONG_S
     slow = Traces(Shelves())
-    assert [slow._count(Filter()).named("dog") for _ in range(3)] == [1, 1, 1]
+    assert [slow._count(Filter()).count_named("dog") for _ in range(3)] == [1, 1, 1]
     clock.now += traces.PATIENCE * clock.took
-    assert slow._count(Filter()).named("dog") == 2
+    assert slow._count(Filter()).count_named("dog") == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.search.worded import Worded, joined, names_in
+from deepseek_mm.rag.search.worded import WordHits, names_in, rerank_by_words
 from index import Hit, Region, Source
 
 SOURCE = Source(path="/a.py")
@@ -32,17 +32,17 @@ def test_a_text_found_by_words_and_vector_overtakes_one_found_by_vector_alone():
     """By hand: 2 has 2/5 + 1/4 points, 1 has 2/4; their worths 5 and 3 are exchanged."""
     hits = [hit(1, "text"), hit(2, "text"), hit(7, "whole")]
     worth = {1: 5.0, 2: 3.0, 7: 4.0}
-    assert joined(hits, worth, Worded(by_words=(hits[1],))) == pytest.approx({1: 3.0, 2: 5.0, 7: 4.0})
+    assert rerank_by_words(hits, worth, WordHits(by_words=(hits[1],))) == pytest.approx({1: 3.0, 2: 5.0, 7: 4.0})
 
 
 def test_an_exact_name_leads_its_kind_and_other_kinds_keep_their_order():
     hits = [hit(1, "code"), hit(2, "code"), hit(3, "code"), hit(8, "caption"), hit(9, "caption")]
     worth = {1: 5.0, 2: 4.0, 3: 1.0, 8: 2.0, 9: 1.5}
-    found = Worded(by_words=(hits[0], hits[1]), by_name=(hits[2],))
-    assert joined(hits, worth, found) == pytest.approx({3: 5.0, 1: 4.0, 2: 1.0, 8: 2.0, 9: 1.5})
+    found = WordHits(by_words=(hits[0], hits[1]), by_name=(hits[2],))
+    assert rerank_by_words(hits, worth, found) == pytest.approx({3: 5.0, 1: 4.0, 2: 1.0, 8: 2.0, 9: 1.5})
 
 
 def test_what_was_found_and_is_no_hit_any_more_does_not_count():
-    assert joined([hit(1, "text")], {1: 2.0}, Worded(by_words=(hit(5, "text"),))) == {1: 2.0}
-    assert joined([], {}, Worded()) == {}
-    assert [each.region.id for each in Worded(by_words=(hit(1, "text"),), by_name=(hit(1, "text"),)).hits] == [1]
+    assert rerank_by_words([hit(1, "text")], {1: 2.0}, WordHits(by_words=(hit(5, "text"),))) == {1: 2.0}
+    assert rerank_by_words([], {}, WordHits()) == {}
+    assert [each.region.id for each in WordHits(by_words=(hit(1, "text"),), by_name=(hit(1, "text"),)).hits] == [1]

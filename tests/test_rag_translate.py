@@ -8,8 +8,8 @@ from rag_house import photo_of
 
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.rag.graph import worked_out
-from deepseek_mm.rag.translate import MOST_TOKENS, SHOWN, translated
+from deepseek_mm.rag.graph import run_question
+from deepseek_mm.rag.translate import MOST_TOKENS, SHOWN, translate_question
 
 ASKED = "Tell me the number of cups that stand left of the lamp, please"
 RIGHT = 'count(both(filter(all(), "cup"), relate("left of", the(filter(all(), "lamp")))))'
@@ -33,7 +33,7 @@ def test_the_grammar_knows_what_is_shown_and_not_what_is_asked():
 
 def test_a_program_that_says_what_is_asked_is_taken():
     model = Listening(f"{RIGHT}\nuser: more")
-    assert str(translated(ASKED, model, Event())) == RIGHT
+    assert str(translate_question(ASKED, model, Event())) == RIGHT
     assert model.most == MOST_TOKENS
     (told,) = model.heard
     assert told[-1].text == ASKED
@@ -54,25 +54,28 @@ def test_a_program_that_says_what_is_asked_is_taken():
     ],
 )
 def test_what_does_not_hold_together_or_says_something_else_is_left_out(said):
-    assert translated(ASKED, Parrot(said)) is None
+    assert translate_question(ASKED, Parrot(said)) is None
 
 
 def test_a_filter_that_was_forgotten_is_put_back_and_nothing_is_read_behind_the_first_call():
     said = 'count(all(), "cup"), count(all(), "cup"), count('
-    assert str(translated("I wonder how many cups there are", Parrot(said))) == 'count(filter(all(), "cup"))'
+    assert str(translate_question("I wonder how many cups there are", Parrot(said))) == 'count(filter(all(), "cup"))'
 
 
 def test_words_that_hold_each_by_itself_are_told_apart():
     said = 'count(filter(all(), "red cup"))'
-    assert str(translated("I wonder how many red cups there are", Parrot(said))) == 'count(filter(all(), "red", "cup"))'
+    assert (
+        str(translate_question("I wonder how many red cups there are", Parrot(said)))
+        == 'count(filter(all(), "red", "cup"))'
+    )
 
 
 def test_a_program_that_leaves_out_what_is_asked_for_is_left_out():
-    assert translated("I wonder how many red cups there are", Parrot('count(filter(all(), "red"))')) is None
+    assert translate_question("I wonder how many red cups there are", Parrot('count(filter(all(), "red"))')) is None
 
 
 def test_a_model_that_breaks_has_no_program():
-    assert translated(ASKED, Broken("")) is None
+    assert translate_question(ASKED, Broken("")) is None
 
 
 def test_it_is_asked_only_where_the_grammar_knows_none_and_is_named():
@@ -81,10 +84,10 @@ def test_it_is_asked_only_where_the_grammar_knows_none_and_is_named():
 
     def translate(question):
         asked.append(question)
-        return translated(question, Parrot(RIGHT))
+        return translate_question(question, Parrot(RIGHT))
 
-    worked = worked_out(ASKED, regions, "1", least=0.3, translate=translate)
+    worked = run_question(ASKED, regions, "1", least=0.3, translate=translate)
     assert (worked.answer, worked.agrees, worked.by_model) == ("1", "agrees", True)
-    worked = worked_out("How many cups are there?", regions, "1", least=0.3, translate=translate)
+    worked = run_question("How many cups are there?", regions, "1", least=0.3, translate=translate)
     assert (worked.answer, worked.by_model) == ("1", False)
     assert asked == [ASKED]

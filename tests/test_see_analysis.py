@@ -116,7 +116,7 @@ def test_an_analysis_that_was_made_elsewhere_is_the_file_s_and_the_oldest_goes_f
     for path in paths:
         picture("red").save(path)
     made = ImageAnalysis(picture("red"), source(paths[0]))
-    assert cache.put(made) is made
+    assert cache.add(made) is made
     cache.get(source(paths[1]))
     assert cache.get(source(paths[0])) is made  # used again: the other one is older now
     cache.get(source(paths[2]))

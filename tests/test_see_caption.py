@@ -11,7 +11,7 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.caption.alike import most_alike
 from deepseek_mm.see.caption.captioner import Captioner, read_captioner, write_captioner
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet, rows_of
-from deepseek_mm.see.caption.search import BeamConfig, agreed_sentences, allowed, best_sentences
+from deepseek_mm.see.caption.search import BeamConfig, agreed_sentences, best_sentences, mask_words
 
 NOWHERE = SimpleNamespace(model=None, fingerprint="here")  # a space that is never looked at
 SMALL = CaptionConfig(channels=8, cells=6, width=24, heads=2, layers=2, feed=32, most=7)
@@ -56,7 +56,7 @@ def best_by_hand(net, cells_BPC, config):
         for words, worth in sentences:
             log_1V = net(torch.tensor([words]), cells)[:, -1].log_softmax(-1)
             last_1, ended_1 = torch.tensor([words[-1]]), torch.tensor([False])
-            ok_V = allowed(log_1V, last_1, ended_1, early=length < config.fewest)[0]
+            ok_V = mask_words(log_1V, last_1, ended_1, early=length < config.fewest)[0]
             grown += [((*words, n), worth + float(ok_V[n])) for n in range(len(WORDS)) if ok_V[n] > -1e8]
         done += [pair for pair in grown if pair[0][-1] == END]
         sentences = [pair for pair in grown if pair[0][-1] != END]

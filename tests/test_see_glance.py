@@ -12,7 +12,7 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.see.glance.glance import VisualPrompt, read_glance
-from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, covered, squares
+from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, cover_shares, squares
 from deepseek_mm.see.glance.script import PLACE, Script, lay, read
 
 SMALL = GlanceConfig(features=32, side=2)
@@ -49,7 +49,7 @@ def parts():
 
 def test_a_box_is_the_mean_of_the_cells_that_it_covers():
     half, dot = [0.0, 0.0, 1.0, 5 / 9], [0.5, 0.5, 0.5, 0.5]
-    share_1RP = covered(torch.tensor([[[0.0, 0.0, 1.0, 1.0], half, dot, [1.0, 1.0, 1.0, 1.0]]]))
+    share_1RP = cover_shares(torch.tensor([[[0.0, 0.0, 1.0, 1.0], half, dot, [1.0, 1.0, 1.0, 1.0]]]))
     assert torch.allclose(share_1RP.sum(-1), torch.ones(1, 4))
     assert torch.allclose(share_1RP[0, 0], torch.full((CELLS,), 1 / CELLS))
     assert torch.allclose(share_1RP[0, 1, :45], torch.full((45,), 1 / 45), atol=1e-5)

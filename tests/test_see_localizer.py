@@ -11,7 +11,7 @@ from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.evaluation.pointing_game import ALL
 from deepseek_mm.evaluation.regions import is_inside
-from deepseek_mm.rag.program import Thing
+from deepseek_mm.rag.program import ThingPhrase
 from deepseek_mm.see.learned import read_learned
 from deepseek_mm.see.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
 from deepseek_mm.see.vocabulary import Vocabulary
@@ -32,8 +32,8 @@ def photo(name: str) -> Image.Image:
         return image.convert("RGB")
 
 
-def thing(name: str, colour: str = "") -> Thing:
-    return Thing(f"{colour} {name}".strip(), name, colour)
+def thing(name: str, colour: str = "") -> ThingPhrase:
+    return ThingPhrase(f"{colour} {name}".strip(), name, colour)
 
 
 def middle(box: tuple[float, float, float, float]) -> tuple[float, float]:

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.notice.notice import Kept, MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer, write_noticer
+from deepseek_mm.see.notice.notice import (
+    MultiLabelTagger,
+    NoticeConfig,
+    NoticeNet,
+    TaggerHeader,
+    read_noticer,
+    write_noticer,
+)
 
 SMALL = NoticeConfig(channels=8, cells=4, space=6, width=16, heads=2, feed=16, dropout=0.0)
 SPACE = SimpleNamespace(fingerprint="f" * 64)
@@ -20,7 +27,7 @@ def pictures(count, seed=0):
 
 def test_the_file_gives_back_what_was_written(tmp_path):
     net, file = NoticeNet(2, SMALL), tmp_path / "notice.safetensors"
-    told = Kept(names=["cup", "dog"], usual=USUAL, curve=CURVE, config=SMALL, fingerprint=SPACE.fingerprint)
+    told = TaggerHeader(names=["cup", "dog"], usual=USUAL, curve=CURVE, config=SMALL, fingerprint=SPACE.fingerprint)
     write_noticer(file, [net.state_dict()], told)
     before = MultiLabelTagger([net], ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
     after = read_noticer(SPACE, file).notice(*pictures(3))
@@ -31,7 +38,7 @@ def test_the_file_gives_back_what_was_written(tmp_path):
 
 def test_weights_of_another_space_are_refused(tmp_path):
     file = tmp_path / "notice.safetensors"
-    told = Kept(names=["cup"], usual=[0.0], curve=CURVE, config=SMALL, fingerprint="another")
+    told = TaggerHeader(names=["cup"], usual=[0.0], curve=CURVE, config=SMALL, fingerprint="another")
     write_noticer(file, [NoticeNet(1, SMALL).state_dict()], told)
     for missing in (file, tmp_path / "nothing"):
         with pytest.raises(MissingWeights):

@@ -6,9 +6,9 @@ from fakes import picture
 
 from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
 from deepseek_mm.see.places import (
-    Place,
+    LabelledBox,
     ScoredWord,
-    covered,
+    covered_share,
     merge_places,
     narrower,
     people_in,
@@ -38,8 +38,8 @@ def somebody(*box: float, score: float = 0.9) -> DetectedObject:
     return DetectedObject(name="person", score=score, box=(left, top, right, bottom))
 
 
-def place(name: str, box: tuple[int, int, int, int], score: float = 0.9) -> Place:
-    return Place((Label(name=name, score=score),), box, (0.0, 0.0, 1.0, 1.0))
+def place(name: str, box: tuple[int, int, int, int], score: float = 0.9) -> LabelledBox:
+    return LabelledBox((Label(name=name, score=score),), box, (0.0, 0.0, 1.0, 1.0))
 
 
 def test_a_word_is_boxed_where_it_is_hot_and_its_colour_ends():
@@ -94,7 +94,7 @@ def test_a_box_is_never_empty_even_in_a_picture_of_one_pixel():
 
 def test_a_cell_counts_as_far_as_the_box_covers_it():
     expected = [[0.5, 1.0, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]]
-    np.testing.assert_allclose(covered((0.125, 0.0, 0.5, 0.75), 2, 4), expected)
+    np.testing.assert_allclose(covered_share((0.125, 0.0, 0.5, 0.75), 2, 4), expected)
 
 
 def test_the_vector_of_a_place_is_the_mean_of_its_cells_and_the_whole_comes_first():

@@ -52,7 +52,7 @@ def test_a_question_is_answered_alike_alone_and_in_company():
 
 def test_looks_sum_to_one_and_change_no_answer():
     net, pictures, questions = ReaderNet(len(ANSWERS), SMALL).eval(), shown(2), asked(2)
-    read, looked = net.looked(pictures, torch.tensor([0, 1]), questions)
+    read, looked = net.read_with_attention(pictures, torch.tensor([0, 1]), questions)
     assert torch.allclose(looked.sum(dim=-1), torch.ones(2), atol=1e-5)
     assert torch.allclose(net.out(read), net(pictures, torch.tensor([0, 1]), questions), atol=1e-5)
 

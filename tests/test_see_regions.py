@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.see.extent import area, connected, overlap
+from deepseek_mm.see.extent import area, connected_cells, overlap
 
 
 def test_cells_that_hang_together_with_the_seed_are_reached_round_corners():
     hot = np.array([[1, 1, 0, 1], [0, 1, 0, 1], [0, 1, 1, 0]], bool)
-    assert connected(hot, (0, 0)).astype(int).tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0]]
+    assert connected_cells(hot, (0, 0)).astype(int).tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0]]
 
 
 def test_cells_that_touch_at_a_corner_only_are_not_connected():
     hot = np.array([[True, False], [False, True]])
-    assert connected(hot, (0, 0)).tolist() == [[True, False], [False, False]]
+    assert connected_cells(hot, (0, 0)).tolist() == [[True, False], [False, False]]
 
 
 def test_a_seed_that_is_not_hot_itself_is_kept_alone_or_with_its_neighbours():
-    assert connected(np.zeros((2, 2), bool), (1, 1)).tolist() == [[False, False], [False, True]]
+    assert connected_cells(np.zeros((2, 2), bool), (1, 1)).tolist() == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize(

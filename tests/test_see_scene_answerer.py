@@ -10,7 +10,7 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.logic.drawn import ANSWERS
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer, solids_tensor, words_tensor
 from deepseek_mm.see.scene.finder import NUM_VALUES, FinderNet, Solids
-from deepseek_mm.see.scene.weights import Kept, read_paper, read_scene_weights, write_scene_weights
+from deepseek_mm.see.scene.weights import SceneWeightsHeader, read_paper, read_scene_weights, write_scene_weights
 
 WORDS = ("ball", "is", "left", "red", "the", "what")
 SMALL = AnswererConfig(width=32, layers=2, heads=4)
@@ -65,7 +65,7 @@ def test_unknown_words_are_left_out_and_a_picture_without_solids_is_answered(net
 
 def test_weights_come_back_as_they_went(net, tmp_path):
     file, finder = tmp_path / "scenes.safetensors", FinderNet()
-    told = Kept(vocabulary=WORDS, config=SMALL, fingerprint="f" * 64)
+    told = SceneWeightsHeader(vocabulary=WORDS, config=SMALL, fingerprint="f" * 64)
     looks = np.linspace(-1, 1, 512, dtype=np.float32), -3.0
     write_scene_weights(file, finder.state_dict(), net.state_dict(), told=told, looks=looks)
     _, answerer = read_scene_weights(file)
@@ -77,7 +77,7 @@ def test_weights_come_back_as_they_went(net, tmp_path):
 def test_only_the_space_that_looked_tells_scenes_from_photos(net, tmp_path):
     file, direction_D = tmp_path / "scenes.safetensors", np.zeros(512, np.float32)
     direction_D[7] = 20.0
-    told = Kept(vocabulary=WORDS, config=SMALL, fingerprint="f" * 64)
+    told = SceneWeightsHeader(vocabulary=WORDS, config=SMALL, fingerprint="f" * 64)
     write_scene_weights(file, FinderNet().state_dict(), net.state_dict(), told=told, looks=(direction_D, -10.0))
     paper, vector_D = read_paper(SimpleNamespace(fingerprint="f" * 64), file), np.zeros(512, np.float32)
     assert not paper.is_scene(vector_D)

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from deepseek_mm.see.vocabulary import (
     Calibration,
-    Curve,
+    NamingCurve,
     Vocabulary,
     against,
     read_calibration,
@@ -24,7 +24,7 @@ NAMES = ("kite", "grass", "sky", "sun", "teapot", "violin", "barcode", "harbour"
 
 
 def test_a_curve_turns_deviations_into_a_probability_and_a_word_may_shift_it():
-    curve = Curve(slope=2.0, offset=-1.0, word_offsets={"dog": 3.0})
+    curve = NamingCurve(slope=2.0, offset=-1.0, word_offsets={"dog": 3.0})
     expected = [[1 / (1 + np.exp(1.0)), 1 / (1 + np.exp(-2.0))]]
     np.testing.assert_allclose(curve.probability(np.zeros((1, 2), np.float32), ("cat", "dog")), expected, rtol=1e-6)
 
@@ -95,7 +95,7 @@ def test_the_shipped_names_are_many_and_each_stands_once():
 
 def calibrated(space: ColourSpace) -> Calibration:
     backdrop = space.embed_images([picture("green"), picture("blue"), picture("white"), picture("black")])
-    return Calibration(photos_MD=backdrop, cells_QD=backdrop, curve=Curve(slope=3.0, offset=-3.0))
+    return Calibration(photos_MD=backdrop, cells_QD=backdrop, curve=NamingCurve(slope=3.0, offset=-3.0))
 
 
 def test_a_calibrated_vocabulary_asks_how_unusual_the_picture_is_for_the_word():
@@ -149,7 +149,7 @@ def curves_file(tmp_path):
 
 def test_a_calibration_is_read_back_as_it_was_written(curves_file):
     calibration = read_calibration(ColourSpace(), curves_file)
-    assert calibration.curve == Curve(slope=1.0, offset=-1.0, word_offsets={"dog": 0.5})
+    assert calibration.curve == NamingCurve(slope=1.0, offset=-1.0, word_offsets={"dog": 0.5})
     assert (calibration.photos_MD.shape, calibration.cells_QD.dtype) == ((2, 32), np.float32)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
+from deepseek_mm.encoders.projection import ImageHead, SideHead, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.aligner import AlignConfig, Aligner, align, group_of, schedule
@@ -51,7 +51,7 @@ class ToyModel(nn.Module):
         self.image_tower, self.text_tower = ToyTower(), ToyTexts()
         self.packaged_upper = nn.Conv2d(120, 16, 1)
         self.image_head, self.text_head = ImageHead(), TextHead()
-        self.side = Side(channels=16, layers=1)
+        self.side = SideHead(channels=16, layers=1)
         self.narrow = nn.Parameter(torch.eye(512, 256), requires_grad=False)
 
     def map_of(self, middle):

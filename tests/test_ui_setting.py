@@ -13,7 +13,7 @@ from rag_house import build
 from deepseek_mm import Config, SettingsFile, build_services
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.rag.search import Measured
+from deepseek_mm.rag.search import MeasuredErrors
 from deepseek_mm.terminal import Desk
 from ui.setting import AT_START, Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH
@@ -113,7 +113,7 @@ def test_what_a_flag_or_the_environment_fixes_is_shown_and_not_changed(setting, 
 
 def test_a_threshold_is_told_in_measured_numbers_only(setting, house, monkeypatch):
     assert setting.certainty(0.5) == ENGLISH.set_unmeasured.format(value="0.50")
-    measured = Measured(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
+    measured = MeasuredErrors(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
     monkeypatch.setattr(type(house.retriever.search), "measured", measured)
     assert setting.certainty(0.5).startswith(
         "At 0.50: 40.0 % of 5 things that no photo shows were called found, and 25"

@@ -65,6 +65,6 @@ def heats_of(assistant: Assistant) -> Heats:
 
     def make(query: Query, region: Region) -> Image.Image:
         image = assistant.picture(region.source, region.page)
-        return heat_map(assistant.retriever.search, query, image).drawn(image.size)
+        return heat_map(assistant.retriever.search, query, image).to_image(image.size)
 
     return Heats(make)

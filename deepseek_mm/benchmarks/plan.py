@@ -42,7 +42,7 @@ from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.rag.program.answers import normalize_answer
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
@@ -122,7 +122,7 @@ def open_eager(setting: BenchSetting) -> Iterator[Assistant]:
             assistant.lm = open_own(checkpoint, threads=config.lm.threads, dtype=torch.float32)
         reader = assistant.eyes.reader
         late = reader.glance if isinstance(reader, VqaModel) else None
-        if isinstance(late, LateVisualPrompt) and (glance := late.opened()):
+        if isinstance(late, LateVisualPrompt) and (glance := late.open()):
             glance.decoder.float()
         yield assistant
 
@@ -294,5 +294,5 @@ def _time_questions(assistant: Assistant, rows: Sequence[PointRow], photos: Path
     for asked in (one for one in make_placement_questions(rows) if one.kind == "count"):
         answer = assistant.ask(Question(text=asked.text, image=pictures[asked.image]))
         said = program_answer(answer) or (answer.verdict.answer if answer.verdict else "")
-        told.append((answer.seconds, normal(said) == normal(asked.right)))
+        told.append((answer.seconds, normalize_answer(said) == normalize_answer(asked.right)))
     return told

@@ -24,9 +24,9 @@ from deepseek_mm.encoders.space import DetectedObject, Share
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "regions.safetensors"
 NAME = "person"  # what the boxes are called
-MIN_SCORE = 0.5  # probability below which a box is not worth telling
+MIN_BOX_SCORE = 0.5  # probability below which a box is not worth telling
 FURTHER_SCORE = 0.6  # the same for a second person and more: pieces of the first look like others
-MOST = 12  # boxes of one picture
+MOST_BOXES = 12  # boxes of one picture
 SAME = 0.3  # boxes that overlap more show the same person
 WITHIN = 0.4  # so do boxes of which that share of the smaller lies in the larger one
 WIDTH, LAYERS = 64, 2
@@ -82,7 +82,7 @@ def things(score_N: NDArray[np.float32], box_N4: NDArray[np.float32]) -> tuple[D
     """The boxes that are sure enough and show somebody else than a surer one does; surest first."""
     kept: list[DetectedObject] = []
     for n in np.argsort(-score_N, kind="stable"):
-        if score_N[n] < (FURTHER_SCORE if kept else MIN_SCORE) or len(kept) == MOST:
+        if score_N[n] < (FURTHER_SCORE if kept else MIN_BOX_SCORE) or len(kept) == MOST_BOXES:
             break
         left, top, right, bottom = box_N4[n].tolist()
         if not any(coincide((left, top, right, bottom), other.box) for other in kept):

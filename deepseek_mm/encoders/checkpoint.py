@@ -46,10 +46,10 @@ def model_type(folder: Path, known: Collection[str]) -> str:
     try:
         config = read_json(folder / "config.json")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder} holds no readable config.json ({error}). {_wanted(known)}") from error
+        raise ConfigError(f"{folder} holds no readable config.json ({error}). {_types_hint(known)}") from error
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind not in known:
-        raise ConfigError(f"the model in {folder} is of type {kind!r}. {_wanted(known)}")
+        raise ConfigError(f"the model in {folder} is of type {kind!r}. {_types_hint(known)}")
     return str(kind)
 
 
@@ -109,5 +109,5 @@ def _names(file: Path) -> list[str]:
         return list(tensors.keys())
 
 
-def _wanted(known: Collection[str]) -> str:
+def _types_hint(known: Collection[str]) -> str:
     return f"Name a folder or hub name of one of these types: {', '.join(known)}"

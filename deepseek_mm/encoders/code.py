@@ -108,14 +108,14 @@ class CodeReader:
         """(N, D): questions, or code."""
         if not texts:
             return np.zeros((0, SPACE_DIM), np.float32)
-        side = self._opened()
+        side = self._open()
         ordered, back_N = in_order_of_length(texts)
         with autocast_bf16():
             parts = [side(ordered[n : n + BATCH], asks=asks) for n in range(0, len(ordered), BATCH)]
         vectors_ND: Floats = torch.cat(parts)[back_N].numpy()
         return vectors_ND
 
-    def _opened(self) -> CodeSide:
+    def _open(self) -> CodeSide:
         with self._lock:
             if self._side is None:
                 self._side = load_code_side(self.weights)

@@ -40,7 +40,7 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
+from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, SideHead, TextHead, join
 from deepseek_mm.encoders.space import DetectedObject, Floats, ImageEmbedding, Tag
 from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import (
@@ -70,9 +70,9 @@ class TextSide(nn.Module):
 
     def read(self, texts: Sequence[str]) -> Tensor:
         """(N, D): texts through the main head and the side head."""
-        return self.told(self.text_tower(texts))
+        return self.read_pooled(self.text_tower(texts))
 
-    def told(self, pooled_NLW: Tensor) -> Tensor:
+    def read_pooled(self, pooled_NLW: Tensor) -> Tensor:
         """The same of what the tower made of them."""
         return join(self.text_head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)  # type: ignore[operator]
 
@@ -80,7 +80,7 @@ class TextSide(nn.Module):
 class SpaceModel(TextSide):
     """Towers and heads side by side, as training and inference both use them."""
 
-    side: Side
+    side: SideHead
 
     def __init__(self, *, for_engines: bool = False) -> None:
         """With `for_engines` the towers are left out: engines that were made before take their places."""
@@ -91,7 +91,7 @@ class SpaceModel(TextSide):
         self.text_tower = (load_engine_text_tower if for_engines else load_text_tower)(text_tower_folder())
         self.image_head = ImageHead()
         self.text_head = TextHead()
-        self.side = Side(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
+        self.side = SideHead(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
         self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
 
     @property
@@ -108,29 +108,29 @@ class SpaceModel(TextSide):
         shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
         return positions(torch.cat([packaged_BCGG.float(), shrunk_BCGG], dim=1))
 
-    def maps(self, squares: Sequence[NDArray[np.uint8]]) -> "Maps":
+    def maps(self, squares: Sequence[NDArray[np.uint8]]) -> "FeatureMaps":
         """All that the towers make of squeezed pictures."""
         middle_BCMM = self.image_tower.lower(to_pixels(squares))
         packaged_BCGG = self.packaged_upper(middle_BCMM)
         side_BPC = self.side_map_of(middle_BCMM, packaged_BCGG)
-        return Maps(middle_BCMM, packaged_BCGG, self.map_of(middle_BCMM), side_BPC)
+        return FeatureMaps(middle_BCMM, packaged_BCGG, self.map_of(middle_BCMM), side_BPC)
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(N, M): the main vectors alone, which is what alignment trains."""
         vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
         return vector_NM
 
-    def looks(self, maps: "Maps") -> tuple[Tensor, Tensor]:
+    def looks(self, maps: "FeatureMaps") -> tuple[Tensor, Tensor]:
         """`look_at` of all that the towers made, for reading; the two heads see few pictures at the same time."""
         side_soon = beside(keep_dtype(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC))
         with side_soon as side:
-            return self._joined(self.image_head.both(maps.main_BPC), side())
+            return self._join(self.image_head.both(maps.main_BPC), side())
 
     def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
-        return self._joined(self.image_head.both(main_BPC), self.side.image.both(side_BPC))
+        return self._join(self.image_head.both(main_BPC), self.side.image.both(side_BPC))
 
-    def _joined(self, main: tuple[Tensor, Tensor], side: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _join(self, main: tuple[Tensor, Tensor], side: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return join(main[0], side[0], self.narrow), join(main[1], side[1], self.narrow)
 
 
@@ -141,7 +141,7 @@ def _seen_by(head: ImageHead, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
         return head.both(map_BPC)
 
 
-class Maps(NamedTuple):
+class FeatureMaps(NamedTuple):
     """What the towers make of pictures, before any head looks at it."""
 
     middle_BCMM: Tensor
@@ -248,7 +248,7 @@ class SeeingSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
         with autocast_bf16():
             maps = self.model.maps(squares)
-        named_soon = beside(keep_dtype(partial(self._named, maps)), rows=len(squares))
+        named_soon = beside(keep_dtype(partial(self._tags_and_people, maps)), rows=len(squares))
         with named_soon as named, alone_with(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B, things_B = named()
@@ -259,7 +259,9 @@ class SeeingSpace(PackagedSpace):
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
+    def _tags_and_people(
+        self, maps: Any
+    ) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
         """What the packaged tower names in each picture, and the people there."""
         num = len(maps.packaged_BCGG)
         with alone_with(num), autocast_bf16():

@@ -132,7 +132,7 @@ class EdgeSight(nn.Module):
         self.neck, self.image_head = Neck(neck), ImageHead(neck, SPACE_DIM, hidden=neck)
 
 
-class TextsOnly(nn.Module):
+class EdgeTextHead(nn.Module):
     """The half of the side heads that reads."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class EdgeModel(TextSide):
         super().__init__()
         self.image_tower, self.text_tower = image_tower, text_tower
         self.sight = EdgeSight(config.neck)
-        self.text_head, self.side = TextHead(), TextsOnly()
+        self.text_head, self.side = TextHead(), EdgeTextHead()
         self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
 
     @property

@@ -30,7 +30,7 @@ def lacking(size: int, kernel: int, stride: int) -> int:
     return max(0, (-(-size // stride) - 1) * stride + kernel - size)
 
 
-class Conv(nn.Conv2d):
+class SameConv(nn.Conv2d):
     """Without a bias, and padded as TensorFlow does ("same"): what is odd goes to the right and below."""
 
     def __init__(self, before: int, after: int, kernel: int, *, stride: int = 1, each: bool = False) -> None:
@@ -63,23 +63,23 @@ class First(nn.Module):
 
     def __init__(self, before: int, after: int, kernel: int) -> None:
         super().__init__()
-        self.conv_dw, self.bn1 = Conv(before, before, kernel, each=True), Norm(before)
-        self.conv_pw, self.bn2 = Conv(before, after, 1), Norm(after, act=False)
+        self.conv_dw, self.bn1 = SameConv(before, before, kernel, each=True), Norm(before)
+        self.conv_pw, self.bn2 = SameConv(before, after, 1), Norm(after, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.bn2(self.conv_pw(self.bn1(self.conv_dw(x))))
         return out
 
 
-class Block(nn.Module):
+class InvertedResidual(nn.Module):
     """More channels, each by itself, then few again (an inverted residual)."""
 
     def __init__(self, before: int, after: int, kernel: int, *, stride: int, times: int) -> None:
         super().__init__()
         inside = times * before
-        self.conv_pw, self.bn1 = Conv(before, inside, 1), Norm(inside)
-        self.conv_dw, self.bn2 = Conv(inside, inside, kernel, stride=stride, each=True), Norm(inside)
-        self.conv_pwl, self.bn3 = Conv(inside, after, 1), Norm(after, act=False)
+        self.conv_pw, self.bn1 = SameConv(before, inside, 1), Norm(inside)
+        self.conv_dw, self.bn2 = SameConv(inside, inside, kernel, stride=stride, each=True), Norm(inside)
+        self.conv_pwl, self.bn3 = SameConv(inside, after, 1), Norm(after, act=False)
         self.adds = stride == 1 and before == after
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,9 +93,9 @@ class Lite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_stem, self.bn1 = Conv(3, STEM, 3, stride=2), Norm(STEM)
+        self.conv_stem, self.bn1 = SameConv(3, STEM, 3, stride=2), Norm(STEM)
         self.blocks = nn.Sequential(*stages())
-        self.conv_head, self.bn2 = Conv(STAGES[-1][-1], HEAD, 1), Norm(HEAD)
+        self.conv_head, self.bn2 = SameConv(STAGES[-1][-1], HEAD, 1), Norm(HEAD)
         self.classifier = nn.Linear(HEAD, CLASSES)
 
 
@@ -108,7 +108,7 @@ def stages() -> Iterator[nn.Module]:
             if times == 1:
                 blocks.append(First(before, after, kernel))
             else:
-                blocks.append(Block(before, after, kernel, stride=1 if n else stride, times=times))
+                blocks.append(InvertedResidual(before, after, kernel, stride=1 if n else stride, times=times))
             before = after
         yield nn.Sequential(*blocks)
 
@@ -120,7 +120,7 @@ def fold_norms(net: nn.Module) -> None:
     """
     before, place = net, ""
     for name, part in list(net.named_children()):
-        if isinstance(before, Conv) and isinstance(part, Norm):
+        if isinstance(before, SameConv) and isinstance(part, Norm):
             setattr(net, place, fuse_conv_bn_eval(before, part))
             setattr(net, name, nn.ReLU6(inplace=True) if part.act else nn.Identity())
         else:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-WIDTH, HEADS, INSIDE = 384, 12, 1536
+STATE_WIDTH, HEADS, INSIDE = 384, 12, 1536
 PIECES, PLACES, KINDS = 30_522, 512, 2  # word pieces, positions, kinds of tokens (all are of the first)
 EPS = 1e-12  # of norms
 LONG = 1 << 30  # tokens: nothing is cut
@@ -34,15 +34,15 @@ class States:
         return self.hidden_states[-1]
 
 
-class Embeddings(nn.Module):
+class TokenEmbeddings(nn.Module):
     """Pieces and their places to vectors."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(PIECES, WIDTH)
-        self.position_embeddings = nn.Embedding(PLACES, WIDTH)
-        self.token_type_embeddings = nn.Embedding(KINDS, WIDTH)
-        self.LayerNorm = nn.LayerNorm(WIDTH, eps=EPS)
+        self.word_embeddings = nn.Embedding(PIECES, STATE_WIDTH)
+        self.position_embeddings = nn.Embedding(PLACES, STATE_WIDTH)
+        self.token_type_embeddings = nn.Embedding(KINDS, STATE_WIDTH)
+        self.LayerNorm = nn.LayerNorm(STATE_WIDTH, eps=EPS)
 
     def forward(self, ids_NT: Tensor) -> Tensor:
         """(N, T, W)."""
@@ -56,7 +56,7 @@ class Ending(nn.Module):
 
     def __init__(self, inside: int) -> None:
         super().__init__()
-        self.dense, self.LayerNorm = nn.Linear(inside, WIDTH), nn.LayerNorm(WIDTH, eps=EPS)
+        self.dense, self.LayerNorm = nn.Linear(inside, STATE_WIDTH), nn.LayerNorm(STATE_WIDTH, eps=EPS)
 
     def forward(self, x: Tensor, before_NTW: Tensor) -> Tensor:
         normed_NTW: Tensor = self.LayerNorm(self.dense(x) + before_NTW)
@@ -68,7 +68,7 @@ class Looks(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.query, self.key, self.value = (nn.Linear(STATE_WIDTH, STATE_WIDTH) for _ in range(3))
 
     def forward(self, x_NTW: Tensor, there_N11T: Tensor) -> Tensor:
         """(N, T, W): what each takes of those that are there."""
@@ -78,13 +78,13 @@ class Looks(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=there_N11T).transpose(1, 2).flatten(2)
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Tokens look at each other, then think."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.attention = nn.ModuleDict({"self": Looks(), "output": Ending(WIDTH)})
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(WIDTH, INSIDE)})
+        self.attention = nn.ModuleDict({"self": Looks(), "output": Ending(STATE_WIDTH)})
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(STATE_WIDTH, INSIDE)})
         self.output = Ending(INSIDE)
 
     def forward(self, x_NTW: Tensor, there_N11T: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class Layers(nn.Module):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer() for _ in range(count))
+        self.layer = nn.ModuleList(TransformerLayer() for _ in range(count))
 
     def forward(self, x_NTW: Tensor, there_N11T: Tensor) -> tuple[Tensor, ...]:
         """What went in, and what comes out of each."""
@@ -113,7 +113,7 @@ class MiniLM(nn.Module):
 
     def __init__(self, layers: int) -> None:
         super().__init__()
-        self.embeddings, self.encoder = Embeddings(), Layers(layers)
+        self.embeddings, self.encoder = TokenEmbeddings(), Layers(layers)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: object) -> States:
         """The states after every layer, whether they are asked for or not; token types are all the same here."""
@@ -136,11 +136,11 @@ class Pieces:
         rows = [ids if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]] for ids in rows]
         there = [[1] * len(ids) for ids in rows]
         if return_tensors:
-            return {"input_ids": padded(rows), "attention_mask": padded(there)}
+            return {"input_ids": pad_rows(rows), "attention_mask": pad_rows(there)}
         return {"input_ids": rows, "attention_mask": there}
 
 
-def padded(rows: Sequence[Sequence[int]]) -> Tensor:
+def pad_rows(rows: Sequence[Sequence[int]]) -> Tensor:
     """(N, T), the shorter ones filled up with 0."""
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])

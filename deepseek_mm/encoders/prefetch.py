@@ -40,13 +40,13 @@ def _draw(
 ) -> None:
     try:
         while not left.is_set() and (batch := list(islice(items, size))):
-            _put(batch, waiting, left)
-        _put(None, waiting, left)
+            _enqueue(batch, waiting, left)
+        _enqueue(None, waiting, left)
     except BaseException as error:  # noqa: BLE001  it belongs to the consumer, who re-raises it
-        _put(error, waiting, left)
+        _enqueue(error, waiting, left)
 
 
-def _put(
+def _enqueue(
     batch: list[Item] | BaseException | None, waiting: "Queue[list[Item] | BaseException | None]", left: threading.Event
 ) -> None:
     while not left.is_set():

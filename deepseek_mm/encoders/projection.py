@@ -56,7 +56,7 @@ class ImageHead(nn.Module):
 
     def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:
         """(B, D): one vector a picture. `cover_BP` (0 to 1) says how much of each cell a box covers; None is all."""
-        return self._finish(self._pooled(*self._values(map_BPC), cover_BP))
+        return self._finish(self._pool(*self._values(map_BPC), cover_BP))
 
     def cells(self, map_BPC: Tensor) -> Tensor:
         """(B, P, D): each cell on its own."""
@@ -65,11 +65,11 @@ class ImageHead(nn.Module):
     def both(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """The picture and its cells, in one go: one row more takes next to nothing, a pass of its own takes a third."""
         value_BPD, logit_BPH = self._values(map_BPC)
-        all_BQD = torch.cat([self._pooled(value_BPD, logit_BPH)[:, None], value_BPD], dim=1)
+        all_BQD = torch.cat([self._pool(value_BPD, logit_BPH)[:, None], value_BPD], dim=1)
         vector_BQD = self._finish(all_BQD)
         return vector_BQD[:, 0], vector_BQD[:, 1:]
 
-    def _pooled(self, value_BPD: Tensor, logit_BPH: Tensor, cover_BP: Tensor | None = None) -> Tensor:
+    def _pool(self, value_BPD: Tensor, logit_BPH: Tensor, cover_BP: Tensor | None = None) -> Tensor:
         if cover_BP is not None:
             logit_BPH = logit_BPH + cover_BP.clamp_min(1e-6).log()[..., None]
         share_BPH = logit_BPH.softmax(dim=1)
@@ -111,7 +111,7 @@ class LayersHead(nn.Module):
         return F.normalize(self.out(self.edge(x_BH)).float(), dim=-1)
 
 
-class Side(nn.Module):
+class SideHead(nn.Module):
     """The side heads: one for pictures, one for texts, into the same few dimensions."""
 
     def __init__(self, channels: int, layers: int, dim: int = SPACE_DIM - MAIN_DIM) -> None:

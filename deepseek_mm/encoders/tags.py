@@ -25,21 +25,21 @@ MOST = 5  # names of one picture
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LabelGroup:
     """An everyday name and the classes that mean it."""
 
     name: str
     classes: tuple[int, ...]
 
 
-def read_groups(file: Path = NAMES_FILE) -> tuple[Group, ...]:
+def read_groups(file: Path = NAMES_FILE) -> tuple[LabelGroup, ...]:
     """Lines `name: 1, 5-7`; ConfigError names a line of another shape."""
     groups = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip() and not line.startswith("#"):
             name, _, ranges = line.partition(": ")
             try:
-                groups.append(Group(name, tuple(n for part in ranges.split(", ") for n in _range(part))))
+                groups.append(LabelGroup(name, tuple(n for part in ranges.split(", ") for n in _range(part))))
             except ValueError as error:
                 raise ConfigError(f"{file}, line {number}: {line!r} is not `name: 1, 5-7`. Mend it") from error
     return tuple(groups)
@@ -53,7 +53,7 @@ def _range(part: str) -> range:
 class ImageNetTagger(nn.Module):
     """ImageNet's classifier over the map of the tower as packaged."""
 
-    def __init__(self, classifier: nn.Linear, groups: Sequence[Group]) -> None:
+    def __init__(self, classifier: nn.Linear, groups: Sequence[LabelGroup]) -> None:
         super().__init__()
         self.classifier, self.groups = classifier, tuple(groups)
         self.rows_KC = classifier.weight.detach().float()
@@ -87,7 +87,7 @@ class ImageNetTagger(nn.Module):
             for score, group in likely[:MOST]
         )
 
-    def _heat(self, chances: NDArray[np.float64], map_CGG: Tensor, group: Group) -> np.ndarray:
+    def _heat(self, chances: NDArray[np.float64], map_CGG: Tensor, group: LabelGroup) -> np.ndarray:
         best = max(group.classes, key=lambda k: float(chances[k]))
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
         heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()

@@ -30,9 +30,9 @@ class TextTower(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        return self.pooled(tokens["input_ids"], tokens["attention_mask"])
+        return self.pool_tokens(tokens["input_ids"], tokens["attention_mask"])
 
-    def pooled(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
+    def pool_tokens(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
         """The same of token numbers, and of where there are any."""
         return self.pool(self.states(ids_NT, mask_NT), mask_NT)
 

@@ -27,7 +27,7 @@ from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.search import Measured
+from deepseek_mm.rag.search import MeasuredErrors
 from deepseek_mm.records import Query
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
@@ -72,10 +72,10 @@ class AbstainReport:
         return percent_of([not outcome.found for outcome in self.outcomes if outcome.thing.there])
 
     @property
-    def certainties(self) -> Measured:
+    def certainties(self) -> MeasuredErrors:
         """How certain the search was of each kind of thing."""
         there, absent = (sorted(o.certainty for o in self.outcomes if o.thing.there is kind) for kind in (True, False))
-        return Measured(there=tuple(there), absent=tuple(absent))
+        return MeasuredErrors(there=tuple(there), absent=tuple(absent))
 
     def table(self) -> str:
         """For people: both rates, the refusals by band, and the things that went wrong."""

@@ -20,8 +20,8 @@ from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm import Generator
 from deepseek_mm.rag.decide import OWN_WORDS
 from deepseek_mm.rag.facts import nothing
-from deepseek_mm.rag.phrasing import grow
-from deepseek_mm.rag.program.words import content, lead, negated
+from deepseek_mm.rag.phrasing import stream_answer
+from deepseek_mm.rag.program.words import content, is_negated, lead
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.rag.rules import CITED, check, sentences
 from deepseek_mm.records import Check
@@ -55,7 +55,7 @@ class ScoredAnswer:
     def is_refusal(self) -> bool:
         """Does its first sentence that says anything deny?"""
         first = next((s for s in sentences([self.text]) if s.strip(" .")), "")
-        return negated(first) or (lead(first) == "no" and not content(CITED.sub(" ", first)))
+        return is_negated(first) or (lead(first) == "no" and not content(CITED.sub(" ", first)))
 
     @property
     def is_right(self) -> bool:
@@ -172,7 +172,7 @@ def answer_as_product(lm: Generator, asked: EvidenceQuestion, config: Config) ->
     case = asked.case
     if not case.claims:
         return replace(weigh_answer(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)
-    given = list(grow(lm, case, config, Event()))[-1]
+    given = list(stream_answer(lm, case, config, Event()))[-1]
     kept = tuple(entry.kept for entry in given.checks if entry.kept)
     phrased = any(entry.kept and entry.reason != OWN_WORDS for entry in given.checks)
     return replace(weigh_answer(given.text, asked, config), kept=kept, own=phrased)

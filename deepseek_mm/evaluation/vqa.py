@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture, read_rows
-from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.rag.program.answers import normalize_answer
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
@@ -31,7 +31,7 @@ ENOUGH = 3  # people of ten whose answer counts in full
 
 def score_answer(said: str, right: Sequence[str]) -> float:
     """0 to 1: how right an answer is, where these answers are known."""
-    same = sum(normal(said) == normal(answer) for answer in right)
+    same = sum(normalize_answer(said) == normalize_answer(answer) for answer in right)
     if len(right) == PEOPLE_ASKED:
         return min(1.0, same / ENOUGH)
     return float(same > 0)
@@ -208,7 +208,7 @@ def majority_accuracy(rows: Sequence[QuestionRow]) -> float:
     right = 0.0
     for kind in {row.kind for row in rows}:
         own = [row for row in rows if row.kind == kind]
-        (best, _), *_ = Counter(normal(answer) for row in own for answer in row.answers).most_common(1)
+        (best, _), *_ = Counter(normalize_answer(answer) for row in own for answer in row.answers).most_common(1)
         right += sum(score_answer(best, row.answers) for row in own)
     return round(100 * right / len(rows), 2)
 

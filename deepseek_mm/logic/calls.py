@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.language import Call, Node, Number, Word, wrong
+from deepseek_mm.logic.language import CallNode, Node, NumberNode, WordNode, wrong
 from deepseek_mm.logic.scene import RELATIONS, TRAITS
 
 Type = Literal["things", "thing", "number", "word", "yes or no"]
@@ -55,9 +55,9 @@ def check(node: Node, text: str = "") -> Type:
     `text` is what the program was read from.
     """
     text = text or str(node)
-    if isinstance(node, Word):
+    if isinstance(node, WordNode):
         return "word"
-    if isinstance(node, Number):
+    if isinstance(node, NumberNode):
         return "number"
     if node.name not in CALLS:
         raise wrong(text, node.at, f"there is no call {node.name!r}. There are {', '.join(CALLS)}")
@@ -72,7 +72,7 @@ def check(node: Node, text: str = "") -> Type:
         found = check(given, text)
         if found != wanted:
             raise wrong(text, given.at, f"{node.name} takes {wanted} here, and this gives {found}")
-        if isinstance(given, Word) and signature.words and given.text not in signature.words:
+        if isinstance(given, WordNode) and signature.words and given.text not in signature.words:
             raise wrong(text, given.at, f"{node.name} knows {', '.join(signature.words)}, not {given}")
     return signature.gives
 
@@ -83,4 +83,4 @@ def is_program(node: Node) -> bool:
         check(node)
     except BadProgram:
         return False
-    return isinstance(node, Call)
+    return isinstance(node, CallNode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from deepseek_mm.logic.scene import Item, Share
+from deepseek_mm.logic.scene import SceneItem, Share
 
 VALUES: Mapping[str, tuple[str, ...]] = {  # in the order in which they are said: a big red metal cube
     "size": ("small", "big"),
@@ -24,13 +24,13 @@ ANSWERS = (*("yes", "no"), *map(str, range(11)), *(value for values in VALUES.va
 
 def solid(
     traits: Mapping[str, str], box: Share, *, number: int, chance: float = 1.0, names: Sequence[str] = ()
-) -> Item:
+) -> SceneItem:
     """One of them as programs see it, or a flat shape; `names` are what else it is called, such as square."""
     known = (traits["shape"], CALLED.get(traits["shape"]), *names)
-    return Item(number=number, names=tuple(name for name in known if name), traits=traits, box=box, chance=chance)
+    return SceneItem(number=number, names=tuple(name for name in known if name), traits=traits, box=box, chance=chance)
 
 
-def drawn_item(names: Sequence[str], box: Share, *, number: int, chance: float) -> Item | None:
+def drawn_item(names: Sequence[str], box: Share, *, number: int, chance: float) -> SceneItem | None:
     """A solid or a shape by its labels, such as cone, metal, red, small; None where these are no such thing's."""
     for values in (VALUES, FLAT_VALUES):
         traits = {trait: name for trait, known in values.items() for name in names if name in known}

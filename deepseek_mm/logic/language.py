@@ -16,7 +16,7 @@ MAX_CHARS, MAX_DEPTH = 2_000, 30
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WordNode:
     """A word in quotes: a name, a colour, a relation."""
 
     text: str
@@ -27,7 +27,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberNode:
     """A whole number."""
 
     value: int
@@ -38,7 +38,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallNode:
     """A call and what it is given."""
 
     name: str
@@ -49,7 +49,7 @@ class Call:
         return f"{self.name}({', '.join(map(str, self.given))})"
 
 
-Node = Call | Word | Number
+Node = CallNode | WordNode | NumberNode
 
 
 def read(text: str) -> Node:
@@ -62,9 +62,9 @@ def read(text: str) -> Node:
     return node
 
 
-def calls_of(node: Node) -> Iterator[Call]:
+def calls_of(node: Node) -> Iterator[CallNode]:
     """Every call of a tree, the inner ones first."""
-    if isinstance(node, Call):
+    if isinstance(node, CallNode):
         for each in node.given:
             yield from calls_of(each)
         yield node
@@ -79,14 +79,14 @@ class _Reader:
             raise wrong(self.text, self.place, f"more than {MAX_DEPTH} calls lie in each other. Leave some out")
         kind, token, at = self._take()
         if kind == "word":
-            return Word(token[1:-1], at)
+            return WordNode(token[1:-1], at)
         if kind == "number":
-            return Number(int(token), at)
+            return NumberNode(int(token), at)
         if kind != "name":
             raise wrong(self.text, at, f'a call such as count(...), a "word" or a number belongs here, not {token!r}')
-        return Call(token, self._given(token, depth), at)
+        return CallNode(token, self._arguments(token, depth), at)
 
-    def _given(self, name: str, depth: int) -> tuple[Node, ...]:
+    def _arguments(self, name: str, depth: int) -> tuple[Node, ...]:
         self._mark("(", f"after {name}")
         if self._peek() == ")":
             self._take()

@@ -7,11 +7,11 @@ not apply, and says why. Among several things that would do, a picture that is n
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deepseek_mm.logic.language import Call, Node, Number, Word
-from deepseek_mm.logic.scene import RELATIONS, Item, Scene, is_called, trait_of
+from deepseek_mm.logic.language import CallNode, Node, NumberNode, WordNode
+from deepseek_mm.logic.scene import RELATIONS, Scene, SceneItem, is_called, trait_of
 
-Things = tuple[Item, ...]
-Value = Things | Item | int | str | bool
+Things = tuple[SceneItem, ...]
+Value = Things | SceneItem | int | str | bool
 
 
 class NotCoveredError(Exception):
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class ProgramRun:
     """What came of a program."""
 
     answer: str  # yes, no, a number or a word; nothing where the program does not apply
@@ -37,45 +37,45 @@ class Outcome:
     missing: str = ""  # why it does not apply
 
 
-def run(program: Node, scene: Scene) -> Outcome:
+def run(program: Node, scene: Scene) -> ProgramRun:
     """The program must hold together (`calls.check`)."""
     machine = _Machine(scene)
     try:
         value = machine.value(program)
     except NotCoveredError as error:
-        return Outcome(answer="", steps=tuple(machine.steps), missing=str(error))
+        return ProgramRun(answer="", steps=tuple(machine.steps), missing=str(error))
     used = tuple(dict.fromkeys(machine.used))
-    return Outcome(
-        answer=said(value),
+    return ProgramRun(
+        answer=to_words(value),
         steps=tuple(machine.steps),
         numbers=tuple(dict.fromkeys(item.number for item in used)),
         chance=min((item.chance for item in used), default=1.0),
     )
 
 
-def said(value: Value) -> str:
+def to_words(value: Value) -> str:
     """A value in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(map(said, value)) or "nothing"
-    if isinstance(value, Item):
+        return ", ".join(map(to_words, value)) or "nothing"
+    if isinstance(value, SceneItem):
         return f"{trait_of(value, 'name')} [{value.number}]"
     return str(value)
 
 
 class _Machine:
     def __init__(self, scene: Scene) -> None:
-        self.scene, self.steps, self.used = scene, list[Step](), list[Item]()
+        self.scene, self.steps, self.used = scene, list[Step](), list[SceneItem]()
 
     def value(self, node: Node) -> Value:
-        if isinstance(node, Word):
+        if isinstance(node, WordNode):
             return node.text
-        if isinstance(node, Number):
+        if isinstance(node, NumberNode):
             return node.value
         given = [self.value(each) for each in node.given]
         value = DONE[node.name](self, *given)
-        self.steps.append(Step(shortly(node), said(value)))
+        self.steps.append(Step(shortly(node), to_words(value)))
         return value
 
     def all(self) -> Things:
@@ -84,7 +84,7 @@ class _Machine:
     def filter(self, things: Things, *words: str) -> Things:
         return tuple(item for item in things if all(is_called(item, word, self.scene) for word in words))
 
-    def the(self, things: Things) -> Item:
+    def the(self, things: Things) -> SceneItem:
         if not things:
             raise NotCoveredError("there is no such thing in the picture")
         if len(things) > 1 and self.scene.complete:
@@ -93,11 +93,11 @@ class _Machine:
         self.used.append(best)
         return best
 
-    def relate(self, relation: str, item: Item) -> Things:
+    def relate(self, relation: str, item: SceneItem) -> Things:
         stands = RELATIONS[relation]
         return tuple(other for other in self.all() if other is not item and stands(other, item))
 
-    def same(self, trait: str, item: Item) -> Things:
+    def same(self, trait: str, item: SceneItem) -> Things:
         its = self.query(trait, item)
         return tuple(other for other in self.all() if other is not item and trait_of(other, trait) == its)
 
@@ -109,9 +109,9 @@ class _Machine:
         self.used += things[:1]
         return bool(things)
 
-    def query(self, trait: str, item: Item) -> str:
+    def query(self, trait: str, item: SceneItem) -> str:
         if not (known := trait_of(item, trait)):
-            raise NotCoveredError(f"the {trait} of {said(item)} is not known")
+            raise NotCoveredError(f"the {trait} of {to_words(item)} is not known")
         return known
 
 
@@ -129,7 +129,7 @@ DONE: dict[str, Callable[..., Value]] = {
 }
 
 
-def shortly(call: Call) -> str:
+def shortly(call: CallNode) -> str:
     """A call with its words, the calls inside it left out."""
-    words = [str(given) if not isinstance(given, Call) else "..." for given in call.given]
+    words = [str(given) if not isinstance(given, CallNode) else "..." for given in call.given]
     return f"{call.name}({', '.join(words)})"

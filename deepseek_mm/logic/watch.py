@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.language import wrong
-from deepseek_mm.logic.scene import RELATIONS, Item, Scene, is_called
+from deepseek_mm.logic.scene import RELATIONS, Scene, SceneItem, is_called
 from deepseek_mm.storage.files import read_lines
 
 RULE = re.compile(r'(?P<conditions>.+?)->\s*(?P<kind>warn|note)\s+"(?P<text>[^"]+)"\s*')
@@ -149,7 +149,7 @@ def watch(rules: Sequence[Rule], scene: Scene) -> list[Warned]:
     return warned
 
 
-def holds(condition: Condition, scene: Scene) -> tuple[Item, ...] | None:
+def holds(condition: Condition, scene: Scene) -> tuple[SceneItem, ...] | None:
     """The things by which a condition holds, none of them where it holds because something is not there; else None."""
     found = witnesses(condition, scene)
     if condition.denied:
@@ -157,18 +157,18 @@ def holds(condition: Condition, scene: Scene) -> tuple[Item, ...] | None:
     return found
 
 
-def witnesses(condition: Condition, scene: Scene) -> tuple[Item, ...] | None:
+def witnesses(condition: Condition, scene: Scene) -> tuple[SceneItem, ...] | None:
     """The same, as if nothing were denied."""
-    ones = called(condition.one, scene)
+    ones = things_named(condition.one, scene)
     if condition.call == "count":
         return ones if SIGNS[condition.sign](len(ones), condition.number) else None
     if condition.call == "exist":
         return ones[:1] or None
     stands = RELATIONS[BETWEEN[condition.call]]
-    others = called(condition.other, scene)
+    others = things_named(condition.other, scene)
     return next(((one, other) for one in ones for other in others if one is not other and stands(one, other)), None)
 
 
-def called(name: str, scene: Scene) -> tuple[Item, ...]:
+def things_named(name: str, scene: Scene) -> tuple[SceneItem, ...]:
     """Things of that name that are likely enough."""
     return tuple(item for item in scene.items if item.chance >= scene.least and is_called(item, name, scene))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.program import Claim
 from index import Region
 
@@ -15,7 +15,7 @@ ADDED = re.compile(rf",?\s+and\s+(?=(?:{ASKS})\b)", re.IGNORECASE)
 BEGUN = re.compile(rf"(?:{ASKS}|is|are|was|were|do|does|did|can|could|has|have)\b", re.IGNORECASE)
 
 
-def apart(text: str) -> tuple[str, ...]:
+def split_questions(text: str) -> tuple[str, ...]:
     """The questions of a text, in order: "Is there a dog? What colour is it?", "Is there a dog, and where is it?".
 
     A text that is one question, or whose parts are none, is left whole.
@@ -29,7 +29,7 @@ def apart(text: str) -> tuple[str, ...]:
     return (text,) if whole else tuple(part if part[-1] in "?\uff1f" else f"{part}?" for part in parts)
 
 
-def together(cases: Sequence[Case]) -> Case:
+def merge_answers(cases: Sequence[QuestionContext]) -> QuestionContext:
     """The first case with the evidence and the claims of all; evidence that several rest on has one number."""
     first, *others = cases
     evidence, claims = list(first.evidence), list(first.claims)
@@ -41,7 +41,9 @@ def together(cases: Sequence[Case]) -> Case:
                 known[place] = len(evidence) + 1
                 evidence.append(replace(entry, number=known[place]))
             number_of[entry.number] = known[place]
-        claims += [renumbered(claim, number_of) for claim in case.claims if claim.text not in {c.text for c in claims}]
+        claims += [
+            renumber_claim(claim, number_of) for claim in case.claims if claim.text not in {c.text for c in claims}
+        ]
     return replace(first, evidence=tuple(evidence), claims=tuple(claims), also=())
 
 
@@ -50,7 +52,7 @@ def place_of(region: Region) -> tuple[object, ...]:
     return region.source.path, region.kind, region.box_px, region.page, region.text
 
 
-def renumbered(claim: Claim, number_of: dict[int, int]) -> Claim:
+def renumber_claim(claim: Claim, number_of: dict[int, int]) -> Claim:
     """Resting on the same evidence by its new numbers; a small model's draft has the old ones, and is left out."""
     numbers = tuple(dict.fromkeys(number_of.get(number, number) for number in claim.numbers))
     return claim if numbers == claim.numbers else replace(claim, numbers=numbers, shape="", draft="")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.program.words import printable
-from deepseek_mm.rag.query import check_collection, joined, read_box
+from deepseek_mm.rag.query import check_collection, merge_filters, read_box
 from deepseek_mm.records import Check, Picture, Query, Question
 from index import Filter
 from index.region import UPLOADS
@@ -15,7 +15,7 @@ PHOTO_ASKED, CODE_ASKED = "What is in this photo?", "Which code shows or makes t
 MOST_WEIGHT = 10.0  # of a picture beside words: beyond it the words say nothing any more
 
 
-def askable(question: Question, config: RagConfig) -> Question:
+def validate_question(question: Question, config: RagConfig) -> Question:
     """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
     name = "max_code_chars" if question.about == "code" else "max_question_chars"
     if len(question.text) > (most := getattr(config, name)):
@@ -44,7 +44,7 @@ def askable(question: Question, config: RagConfig) -> Question:
     )
 
 
-def asked(query: Query) -> Query:
+def validate_query(query: Query) -> Query:
     """The query in printable letters. BadQuestion for a query of nothing."""
     clean = replace(query, text=printable(query.text))
     if not 0 <= query.image_weight <= MOST_WEIGHT:  # NaN is not
@@ -59,19 +59,19 @@ def asked(query: Query) -> Query:
     return clean
 
 
-def boxed(query: Query, where: Filter, collections: Collection[str]) -> tuple[Query, Filter]:
+def parse_query_box(query: Query, where: Filter, collections: Collection[str]) -> tuple[Query, Filter]:
     """The query as the search box's language means it, and what it may find besides what `where` bounds it to.
 
     BadQuestion for a query of nothing, one that contradicts itself or `where`, a collection that there is not, and
     what the language does not know.
     """
-    clean = asked(query)
+    clean = validate_query(query)
     if where.collection != UPLOADS:
         check_collection(where, collections)
     box = read_box(clean.text, collections=collections)
-    return replace(clean, text=box.text, terms=box.terms), joined(where, box.where)
+    return replace(clean, text=box.text, terms=box.terms), merge_filters(where, box.where)
 
 
-def failed(error: BaseException) -> Check:
+def failure_check(error: BaseException) -> Check:
     """Why there is no answer, where the answer would be."""
     return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)

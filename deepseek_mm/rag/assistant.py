@@ -22,21 +22,21 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import close_workers
-from deepseek_mm.rag.apart import apart, together
-from deepseek_mm.rag.askable import askable, boxed, failed
-from deepseek_mm.rag.at_hand import AtHand, last_shown
+from deepseek_mm.rag.apart import merge_answers, split_questions
+from deepseek_mm.rag.askable import failure_check, parse_query_box, validate_question
+from deepseek_mm.rag.at_hand import ReferenceResolver, last_shown
 from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.coding import Coder, Prover, no_code
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decider import SETTLED, Decider
-from deepseek_mm.rag.facts import nothing, run
-from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
-from deepseek_mm.rag.phrasing import grow, grow_text
+from deepseek_mm.rag.facts import build_claims, nothing
+from deepseek_mm.rag.graph import is_drawn, rerun_program, run_question
+from deepseek_mm.rag.phrasing import stream_answer, stream_text
 from deepseek_mm.rag.pointing import Grounder
-from deepseek_mm.rag.program import Program
+from deepseek_mm.rag.program import Act
 from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.translate import translated
+from deepseek_mm.rag.translate import translate_question
 from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.runtime.dial import BY_NAME
@@ -72,7 +72,7 @@ class Assistant:
         self.finger, self.prover = Grounder(eyes, self.decider, config), Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
-        self.at_hand = AtHand(self.shelf, retriever)
+        self.at_hand = ReferenceResolver(self.shelf, retriever)
         self._changing, self._placing = Lock(), Lock()
         self.planned = cast(Planned | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
@@ -110,7 +110,7 @@ class Assistant:
         """Run a program over the photo that an answer cites first, and compare. BadProgram points at what is wrong."""
         source = answer.citations[0].region.source.id
         regions = self.store.regions_of([source]).get(source, ())
-        return worked_again(program, answer, regions, least=self.config.see.min_tag)
+        return rerun_program(program, answer, regions, least=self.config.see.min_tag)
 
     def check_rules(self, rules: Sequence[Rule], *, collection: str = LIBRARY) -> Iterator[Checked]:
         """Every photo of a collection, or of all, in the order in which they came, with the rules that hold in it.
@@ -121,9 +121,9 @@ class Assistant:
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
         """At most k files, best first, and whether the library has what the box (`rag.query`) asks for. BadQuestion."""
-        wanted, bounds = boxed(query, where, self.store.collections())
+        wanted, bounds = parse_query_box(query, where, self.store.collections())
         if wanted.image is not None and bounds.source_kinds == ("code",):
-            return Coder(self.store, self.find, self.library.lines_in).found(wanted, k=k, where=bounds)
+            return Coder(self.store, self.find, self.library.lines_in).find_pictured(wanted, k=k, where=bounds)
         return self.retriever.find_many([wanted], k=k, where=bounds)[0]
 
     def picture(self, source: Source, page: int = 0) -> Image:
@@ -141,8 +141,8 @@ class Assistant:
         with self._changing:
             lm = replace(self.config.lm, phrasing=BY_NAME[self.config.runtime.dial].worded(config.lm.phrasing))
             self.config = replace(self.config, rag=config.rag, lm=lm)
-            self.retriever = self.retriever.reconfigured(self.config)
-            self.at_hand = AtHand(self.shelf, self.retriever)
+            self.retriever = self.retriever.with_config(self.config)
+            self.at_hand = ReferenceResolver(self.shelf, self.retriever)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -185,9 +185,9 @@ class Assistant:
         with self._changing:
             return copy(self)
 
-    def _understand(self, questions: Sequence[Question]) -> list[Case]:
+    def _understand(self, questions: Sequence[Question]) -> list[QuestionContext]:
         """Each question with its program and its photo, written into the history before it is answered."""
-        clear = [askable(question, self.config.rag) for question in questions]
+        clear = [validate_question(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
         with self._placing:  # of two that bring the same new picture at once, one looks at it
             uploads = self.shelf.place_many(clear)
@@ -196,15 +196,15 @@ class Assistant:
     def _earlier(self, question: Question) -> list[Turn]:
         """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
         if question.conversation is None:
-            return self.at_hand.told(question.told[-REMEMBERED:]) if self.config.rag.history_turns else []
+            return self.at_hand.turns_of(question.told[-REMEMBERED:]) if self.config.rag.history_turns else []
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
-    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[ImageAnalysis]) -> Case:
+    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[ImageAnalysis]) -> QuestionContext:
         shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
-        meant = self._meant(question, [turn.question for turn in recent], shown, uploads)
+        meant = self._understand_parts(question, [turn.question for turn in recent], shown, uploads)
         program = meant.program
         counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
         total = self.store.counts().sources if counts_all and program.library else 0
@@ -226,52 +226,56 @@ class Assistant:
             began_s=time.monotonic(),
         )
 
-    def _meant(
+    def _understand_parts(
         self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
-    ) -> Case:
+    ) -> QuestionContext:
         """What is asked for, of which pictures; one question of the text after the other."""
         if question.about == "code":
-            return Case(question=question, program=Program(kind="other", text=question.text, library=True))
-        parts = apart(question.text)
+            return QuestionContext(question=question, program=Act(kind="other", text=question.text, library=True))
+        parts = split_questions(question.text)
         told = [replace(question, text=part) for part in parts]
-        cases = [self.at_hand.meant(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
+        cases = [self.at_hand.resolve(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
         return replace(cases[0], question=question, also=tuple(cases[1:]))
 
-    def _retrieve(self, cases: Sequence[Case]) -> list[Case]:
+    def _retrieve(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """What was found for all questions of each case, and what is certain about it."""
         every = [one for case in cases for one in (case, *case.also)]
         try:
-            told = iter(self._looked_up(every))
+            told = iter(self._look_up(every))
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
-                self.history.finish(case.turn, Answer(text="", found=False, state="failed", checks=(failed(error),)))
+                self.history.finish(
+                    case.turn, Answer(text="", found=False, state="failed", checks=(failure_check(error),))
+                )
             raise
-        return [together([next(told) for _ in (case, *case.also)]) for case in cases]
+        return [merge_answers([next(told) for _ in (case, *case.also)]) for case in cases]
 
-    def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
+    def _look_up(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """One question each; those about code ask the index, which knows it by its syntax."""
         coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
-        photos = iter(self._looked_at_photos([case for case in cases if case.question.about == "photos"]))
-        return [next(photos) if case.question.about == "photos" else coder.looked_up(case) for case in cases]
+        photos = iter(self._look_up_photos([case for case in cases if case.question.about == "photos"]))
+        return [next(photos) if case.question.about == "photos" else coder.look_up(case) for case in cases]
 
-    def _looked_at_photos(self, cases: Sequence[Case]) -> list[Case]:
+    def _look_up_photos(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         for case in cases:
             self._read(case)
         found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-        found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
+        found = [self._judge_pictures(case, entries) for case, entries in zip(cases, found, strict=True)]
         pairs = enumerate(zip(cases, found, strict=True))
         looked = {n: picture for n, (c, entries) in pairs if (picture := self._looked_at(c, entries)) is not None}
-        cases = self._settled(cases, found, looked)
+        cases = self._decide_closed(cases, found, looked)
         pointed = [*found]
         for n, picture in looked.items():
             pointed[n] = self.finger.point(cases[n], picture, found[n])
-        claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)]
+        claims = [
+            build_claims(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)
+        ]
         full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
-        return [self._worked(case, entries) for case, entries in zip(full, found, strict=True)]
+        return [self._run_as_program(case, entries) for case, entries in zip(full, found, strict=True)]
 
-    def _settled(
-        self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
-    ) -> list[Case]:
+    def _decide_closed(
+        self, cases: Sequence[QuestionContext], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
+    ) -> list[QuestionContext]:
         """With a verdict for each closed question about one photo whose file is still there."""
         if self.eyes.reader is None:
             return list(cases)
@@ -280,21 +284,21 @@ class Assistant:
         verdict_of = dict(zip(asked, verdicts, strict=True))
         return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
 
-    def _judged(self, case: Case, entries: Sequence[Evidence]) -> list[Evidence]:
+    def _judge_pictures(self, case: QuestionContext, entries: Sequence[Evidence]) -> list[Evidence]:
         """With how probable each thing is in each of several pictures at hand, as it would be settled of one."""
         things = [thing.phrase for thing in case.program.things]
         if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
-        opened = {path_of(picture): picture for picture in case.analyses if self._opened(picture) is not None}
+        opened = {path_of(picture): picture for picture in case.analyses if self._open_image(picture) is not None}
         return self.decider.judge_presence(entries, things, opened)
 
-    def _opened(self, picture: ImageAnalysis) -> Image | None:
+    def _open_image(self, picture: ImageAnalysis) -> Image | None:
         """The pixels, if the file can be read."""
         with suppress(NothingThere, BadFile):  # it went, or it is code
             return picture.image
         return None
 
-    def _worked(self, case: Case, evidence: Sequence[Evidence]) -> Case:
+    def _run_as_program(self, case: QuestionContext, evidence: Sequence[Evidence]) -> QuestionContext:
         """With the question as a program, where it is about one photo and can be one; `evidence` has only what was
         known before it was asked: things are counted there, since a closer look points at one of a kind.
         """
@@ -303,15 +307,15 @@ class Assistant:
         answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
         regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
         least, text = self.config.see.min_tag, case.program.text
-        translate = partial(translated, lm=self.lm) if case.program.kind in WORKED else None
-        return replace(case, worked=worked_out(text, regions, answer, least=least, translate=translate))
+        translate = partial(translate_question, lm=self.lm) if case.program.kind in WORKED else None
+        return replace(case, worked=run_question(text, regions, answer, least=least, translate=translate))
 
-    def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:
+    def _is_closed(self, case: QuestionContext, evidence: Sequence[Evidence]) -> bool:
         """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
         drawn = bool(evidence) and is_drawn(evidence[0].siblings)
         return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
 
-    def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> ImageAnalysis | None:
+    def _looked_at(self, case: QuestionContext, evidence: Sequence[Evidence]) -> ImageAnalysis | None:
         """The photo that a closed question is about, or one that asks where a thing is."""
         if case.source is None or case.program.library or case.source.kind != "photo":
             return None
@@ -319,15 +323,15 @@ class Assistant:
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
         (picture,) = case.analyses
-        return None if measured or self._opened(picture) is None else picture
+        return None if measured or self._open_image(picture) is None else picture
 
-    def _read(self, case: Case) -> None:
+    def _read(self, case: QuestionContext) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""
         if case.program.kind == "read" and not case.program.library:
             for source in case.pictures or [source for source in [case.source] if source]:
                 self.library.read_text(source)
 
-    def _compose(self, case: Case, stop: Event) -> Iterator[Answer]:
+    def _compose(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
         written, state = time.monotonic(), "stopped"
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
@@ -348,18 +352,18 @@ class Assistant:
             self.history.finish(case.turn, answer)
         yield replace(answer, verdict=case.verdict, worked=case.worked)
 
-    def _grow(self, case: Case, stop: Event) -> Iterator[Answer]:
+    def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """From the claims; without one, the honest sentence that nothing was found."""
         if case.claims:
-            return grow(self.lm, case, self.config, stop, self._pictures(case))
+            return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
         code = case.question.about == "code"
         lost = no_code(self.store, case.question) if code else nothing(case.program, empty=not case.evidence)
-        return grow_text(lost, case)
+        return stream_text(lost, case)
 
-    def _pictures(self, case: Case) -> list[Image]:
+    def _pictures(self, case: QuestionContext) -> list[Image]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
         sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
         shown = list(sources.values())[:most] if self.lm.sees else []
         pictures = [self.analyses.get(source) for source in shown]
-        return [image for picture in pictures if (image := self._opened(picture)) is not None]
+        return [image for picture in pictures if (image := self._open_image(picture)) is not None]

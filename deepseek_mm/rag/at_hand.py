@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Turn
-from deepseek_mm.rag.context import Case
-from deepseek_mm.rag.program import Program, parse
+from deepseek_mm.rag.context import QuestionContext
+from deepseek_mm.rag.program import Act, parse
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import UploadStore, path_of
@@ -15,15 +15,15 @@ from deepseek_mm.records import Answer, Exchange, Picture, Question
 from deepseek_mm.see.analysis import ImageAnalysis
 
 
-class AtHand:
+class ReferenceResolver:
     """Decides what a question is about; knows the pictures that were kept and the names of the library's files."""
 
     def __init__(self, shelf: UploadStore, retriever: Retriever) -> None:
         self.shelf, self.retriever = shelf, retriever
 
-    def meant(
+    def resolve(
         self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
-    ) -> Case:
+    ) -> QuestionContext:
         """The question with its program, and the one photo or the pictures at hand.
 
         `earlier` are the conversation's questions, oldest first, `shown` the paths of the pictures it spoke of last;
@@ -35,7 +35,7 @@ class AtHand:
         upload = uploads[0] if uploads else None
         program = parse(question.text, earlier=earlier)
         picture = None if upload and program.library else upload or self._talked_about(program, paths)
-        return Case(
+        return QuestionContext(
             question=question,
             program=replace(program, library=picture is None and not program.file),
             source=picture.source if picture else None,
@@ -43,7 +43,7 @@ class AtHand:
             example=upload if program.library else None,
         )
 
-    def told(self, exchanges: Sequence[Exchange]) -> list[Turn]:
+    def turns_of(self, exchanges: Sequence[Exchange]) -> list[Turn]:
         """What went before as turns, though the history has none of it. Of all pictures only the last ones are kept:
         no other can be meant. BadPicture or NothingThere if one cannot be read.
         """
@@ -76,26 +76,26 @@ class AtHand:
 
     def _of_several(
         self, question: Question, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[ImageAnalysis]
-    ) -> Case:
+    ) -> QuestionContext:
         """These pictures, or the ones among them that the question names; or the library, searched with them."""
         meant = parse_several(question.text, [Path(path).name for path in paths], earlier=earlier)
         if meant.program.library and not (uploads or meant.alike):
-            return Case(question=question, program=meant.program)
+            return QuestionContext(question=question, program=meant.program)
         known = {path_of(upload): upload for upload in uploads}
         kept = {n: each for n in meant.picks if (each := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
         analyses = tuple(kept.values())
         sources = tuple(picture.source for picture in analyses if picture.source)
         if meant.program.library or meant.program.absent or len(sources) > 1:
             program = replace(meant.program, places=tuple(kept))
-            return Case(question=question, program=program, pictures=sources, analyses=analyses)
+            return QuestionContext(question=question, program=program, pictures=sources, analyses=analyses)
         source = sources[0] if sources else None  # one is meant, or the files of the others are gone
         program = replace(meant.program, given=0, library=source is None)
-        return Case(question=question, program=program, source=source, analyses=analyses)
+        return QuestionContext(question=question, program=program, source=source, analyses=analyses)
 
-    def _talked_about(self, program: Program, shown: Sequence[str]) -> ImageAnalysis | None:
+    def _talked_about(self, program: Act, shown: Sequence[str]) -> ImageAnalysis | None:
         """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
         if program.file:
-            source = self.retriever.named(program.file)
+            source = self.retriever.find_named(program.file)
             return self.shelf.analyses.get(source) if source else None
         if program.kind == "which" or program.library:
             return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.watch import FORM, Rule, Warned, watch_many
-from deepseek_mm.rag.graph import numbered, scene_of
+from deepseek_mm.rag.graph import parts_by_number, scene_of
 from deepseek_mm.storage.files import atomic_write, read_lines
 from index import LIBRARY, Filter, Region
 from index.region import UPLOADS
@@ -45,7 +45,7 @@ def check(rules: Sequence[Rule], store: "RegionStore", *, collection: str, least
         raise BadProgram(f"there is no rule to check. Write one a line, such as: {FORM}")
     if collection == UPLOADS or not store.counts(where=photos_of(collection)).sources:
         raise NothingThere(why_none(store, collection))
-    return walked(rules, store, photos_of(collection), least)
+    return walk_photos(rules, store, photos_of(collection), least)
 
 
 def photos_of(collection: str) -> Filter:
@@ -63,7 +63,7 @@ def why_none(store: "RegionStore", collection: str) -> str:
     return f"no photo is in the collection {collection!r}. Name another, or none for the whole library"
 
 
-def walked(rules: Sequence[Rule], store: "RegionStore", where: Filter, least: float) -> Iterator[Checked]:
+def walk_photos(rules: Sequence[Rule], store: "RegionStore", where: Filter, least: float) -> Iterator[Checked]:
     """Batch by batch; a photo that goes meanwhile is left out."""
     after = 0
     while sources := store.walk(where, limit=BATCH, after=after):
@@ -71,12 +71,12 @@ def walked(rules: Sequence[Rule], store: "RegionStore", where: Filter, least: fl
         found = store.regions_of([source.id for source in sources])
         photos = [regions for regions in found.values() if regions]
         warned = watch_many(rules, [scene_of(regions, least=least) for regions in photos])
-        yield from map(checked, photos, warned)
+        yield from map(build_checked, photos, warned)
 
 
-def checked(regions: Sequence[Region], warned: Sequence[Warned]) -> Checked:
+def build_checked(regions: Sequence[Region], warned: Sequence[Warned]) -> Checked:
     """With the boxes in place of their numbers."""
-    parts = numbered(regions)
+    parts = parts_by_number(regions)
     held = (Held(rule=each.rule, regions=tuple(parts[number] for number in each.numbers)) for each in warned)
     return Checked(photo=regions[0], held=tuple(held))
 

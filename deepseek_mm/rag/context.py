@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deepseek_mm.rag.program import Claim, Program
+from deepseek_mm.rag.program import Act, Claim
 from deepseek_mm.records import Evidence, Question, Verdict, Worked
 from deepseek_mm.see.analysis import ImageAnalysis
 from index import Source
@@ -15,11 +15,11 @@ def nobody(name: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class QuestionContext:
     """Grows from left to right in the diagram; every step returns a fuller one."""
 
     question: Question
-    program: Program  # `library` is decided: True searches, False looks at `source`
+    program: Act  # `library` is decided: True searches, False looks at `source`
     source: Source | None = None  # the photo at hand
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
@@ -33,5 +33,5 @@ class Case:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
-    also: tuple["Case", ...] = ()  # of more questions in the same text
+    also: tuple["QuestionContext", ...] = ()  # of more questions in the same text
     knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name

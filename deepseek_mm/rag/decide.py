@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import content, hedged, lead, negated
+from deepseek_mm.rag.program.words import content, is_hedged, is_negated, lead
 from deepseek_mm.records import Answer, Check, Citation, Evidence
 
 OWN_WORDS = "the program's own words"
@@ -26,8 +26,8 @@ def covers(said: Check, claim: Claim) -> bool:
         and set(claim.numbers) <= set(said.numbers)
         and set(content(claim.text)) <= set(content(said.claim))
         and lead(claim.text) in ("", lead(said.claim))
-        and negated(claim.text) == negated(said.claim)
-        and hedged(claim.text) <= hedged(said.claim)
+        and is_negated(claim.text) == is_negated(said.claim)
+        and is_hedged(claim.text) <= is_hedged(said.claim)
     )
 
 

@@ -20,10 +20,10 @@ from PIL.Image import Image
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.rag.facts.shots import same_kind
-from deepseek_mm.rag.judge import CLOSED, EVEN, NO, blended, log_odds, outcome_of, settle
+from deepseek_mm.rag.judge import CLOSED, EVEN, NO, blend_glance, combine, log_odds, outcome_of
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
-from deepseek_mm.rag.program.parse import Program, parse
+from deepseek_mm.rag.program.parse import Act, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
@@ -71,9 +71,9 @@ class ClosedQuestion:
         return VqaQuestion(self.text, self.things)
 
 
-def put(program: Program) -> ClosedQuestion:
+def close_question(program: Act) -> ClosedQuestion:
     """In full: a question that leans on the one before names its thing instead of "it", or is asked as that one was."""
-    things, text, kind = program.wanted, program.text, program.kind
+    things, text, kind = program.thing_phrases, program.text, program.kind
     if things and NEXT.match(text.lower()) and kind in IN_FULL:
         text = IN_FULL[kind].format(one=things[0], a=with_article(things[0]), many=plural(things[0]))
     elif things and program.things[0].name not in text.lower():
@@ -100,9 +100,9 @@ class Decider:
         """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
         self.eyes, self.reader, self.model = eyes, eyes.reader, model
 
-    def decide_many(self, asked: Sequence[tuple[Program, ImageAnalysis]]) -> list[Verdict]:
+    def decide_many(self, asked: Sequence[tuple[Act, ImageAnalysis]]) -> list[Verdict]:
         """One for each question and its picture."""
-        return self._decide([(put(program), picture) for program, picture in asked])
+        return self._decide([(close_question(program), picture) for program, picture in asked])
 
     def presence(self, things: Sequence[str], picture: ImageAnalysis) -> list[Verdict]:
         """Whether the picture shows each of the things: yes or no."""
@@ -150,7 +150,7 @@ class Decider:
             [one.thing or one.premise for one, _ in asked], [picture for _, picture in asked], readings
         )
         verdicts = [
-            self._settle(one, reading, there | self._seen(one, picture) if one.thing else {}, picture)
+            self._settle(one, reading, there | self._ask_model(one, picture) if one.thing else {}, picture)
             for (one, picture), reading, there in zip(asked, readings, others, strict=False)
         ]
         for n, reading in zip(premises, readings[len(asked) :], strict=True):
@@ -180,7 +180,7 @@ class Decider:
                 told[n]["notice"] = reading.noticed[thing]
         return told
 
-    def _seen(self, one: ClosedQuestion, picture: ImageAnalysis) -> dict[str, float]:
+    def _ask_model(self, one: ClosedQuestion, picture: ImageAnalysis) -> dict[str, float]:
         """What the language model sees, if it looks at pictures and says yes or no. One that fails keeps silent here:
         it is asked again for the words of the answer, and named there.
         """
@@ -197,13 +197,13 @@ class Decider:
             chances = {answer: chance for answer, chance in chances.items() if answer in CLOSED}
         glanced = reading.glanced if reading and not one.thing else {}
         if one.sort and reading:
-            chances = sorted_by(self.eyes.labels(picture), one.sort, blended(chances, glanced))
+            chances = sorted_by(self.eyes.labels(picture), one.sort, blend_glance(chances, glanced))
             glanced = {}
         colours = colours_looked_at(picture.image, reading.heat_GG) if reading and reading.family == COLOUR else {}
         weights = self.reader.weights_for(one.thing, named=one.named) if self.reader else EVEN
-        verdict = settle(chances, there, weights=weights, why=one.thing, glanced=glanced, colours=colours)
+        verdict = combine(chances, there, weights=weights, why=one.thing, glanced=glanced, colours=colours)
         heat = tuple(tuple(map(float, row)) for row in reading.heat_GG) if reading else ()
-        verdict = doubted(verdict) if one.thing in PEOPLE else verdict
+        verdict = discount_gender(verdict) if one.thing in PEOPLE else verdict
         return replace(verdict, heat=heat)
 
 
@@ -212,7 +212,7 @@ def digest_of(image: Image) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.mode} {image.size}".encode()).digest()
 
 
-def doubted(verdict: Verdict) -> Verdict:
+def discount_gender(verdict: Verdict) -> Verdict:
     """Whether a person is a man or a woman, a boy or a girl, is confused more often than witnesses think."""
     if not verdict.chance:
         return verdict

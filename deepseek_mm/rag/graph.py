@@ -10,9 +10,9 @@ from dataclasses import replace
 from deepseek_mm.logic.calls import check
 from deepseek_mm.logic.drawn import FLAT, SCENE, drawn_item
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.language import Call, Node, read
+from deepseek_mm.logic.language import CallNode, Node, read
 from deepseek_mm.logic.run import run
-from deepseek_mm.logic.scene import Item, Scene
+from deepseek_mm.logic.scene import Scene, SceneItem
 from deepseek_mm.rag.program.words import lead, names_the_same
 from deepseek_mm.records import Agreement, Answer, Worked
 from index import Region
@@ -26,7 +26,7 @@ def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
     Of a drawing everything is known.
     """
     drawn = is_drawn(regions)
-    labelled = {number: region for number, region in numbered(regions).items() if region.labels}
+    labelled = {number: region for number, region in parts_by_number(regions).items() if region.labels}
     items = tuple(item_of(region, number, drawn=drawn) for number, region in labelled.items())
     return Scene(items=items, fits=names_the_same, complete=drawn, least=least)
 
@@ -36,12 +36,12 @@ def is_drawn(regions: Sequence[Region]) -> bool:
     return any(label.name in (SCENE, FLAT) for region in regions if region.kind == "whole" for label in region.labels)
 
 
-def numbered(regions: Sequence[Region]) -> dict[int, Region]:
+def parts_by_number(regions: Sequence[Region]) -> dict[int, Region]:
     """The parts of one photo by the numbers that they have in its scene."""
     return dict(enumerate((region for region in regions if region.kind == "part"), start=1))
 
 
-def item_of(region: Region, number: int, *, drawn: bool) -> Item:
+def item_of(region: Region, number: int, *, drawn: bool) -> SceneItem:
     """A box as a thing."""
     wide, high = max(1, region.source.width_px), max(1, region.source.height_px)
     left, top, right, bottom = region.box_px
@@ -50,7 +50,7 @@ def item_of(region: Region, number: int, *, drawn: bool) -> Item:
     chance = max(label.score for label in region.labels)
     if drawn and (item := drawn_item(names, box, number=number, chance=chance)):
         return item
-    return Item(
+    return SceneItem(
         number=number,
         names=names,
         traits={"colour": region.colours[0]} if region.colours else {},
@@ -60,13 +60,13 @@ def item_of(region: Region, number: int, *, drawn: bool) -> Item:
     )
 
 
-def worked_out(
+def run_question(
     question: str,
     regions: Sequence[Region],
     answer: str,
     *,
     least: float,
-    translate: Callable[[str], Call | None] | None = None,
+    translate: Callable[[str], CallNode | None] | None = None,
 ) -> Worked | None:
     """The question's program and what it gives; None where there is none.
 
@@ -77,10 +77,10 @@ def worked_out(
     program = translate(question) if program is None and translate else program
     if program is None:
         return None
-    return replace(carried_out(program, regions, answer, least=least), by_model=by_model)
+    return replace(run_and_compare(program, regions, answer, least=least), by_model=by_model)
 
 
-def worked_again(text: str, told: Answer, regions: Sequence[Region], *, least: float) -> Worked:
+def rerun_program(text: str, told: Answer, regions: Sequence[Region], *, least: float) -> Worked:
     """The same for a program that somebody wrote, with parts that the answer points at and the store does not keep.
 
     BadProgram points at the place where it is wrong.
@@ -90,10 +90,10 @@ def worked_again(text: str, told: Answer, regions: Sequence[Region], *, least: f
     closer = [citation.region for citation in told.citations if citation.region.kind == "part"]
     kept = {region.box_px for region in regions}
     answer = told.verdict.answer if told.verdict else lead(told.text)
-    return carried_out(program, [*regions, *(r for r in closer if r.box_px not in kept)], answer, least=least)
+    return run_and_compare(program, [*regions, *(r for r in closer if r.box_px not in kept)], answer, least=least)
 
 
-def carried_out(program: Node, regions: Sequence[Region], answer: str, *, least: float) -> Worked:
+def run_and_compare(program: Node, regions: Sequence[Region], answer: str, *, least: float) -> Worked:
     """What it gives over the photo, beside the answer that was given."""
     scene = scene_of(regions, least=least)
     outcome = run(program, scene)

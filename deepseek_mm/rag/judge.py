@@ -33,7 +33,7 @@ FAINT = 0.03  # share of a colour that may be there unmeasured
 UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
-def settle(
+def combine(
     chances: Mapping[str, float],
     there: Mapping[str, float],
     *,
@@ -50,12 +50,16 @@ def settle(
     """
     closed = bool(there) or set(chances) <= {YES, NO}
     glanced, colours = glanced or {}, colours or {}
-    said = [*spoken("reader", chances), *spoken("glance", glanced), *spoken("colours", colours)]
-    chances = tinted(blended(chances, glanced), colours)
+    said = [
+        *likeliest_answer("reader", chances),
+        *likeliest_answer("glance", glanced),
+        *likeliest_answer("colours", colours),
+    ]
+    chances = blend_colours(blend_glance(chances, glanced), colours)
     if there:
-        said += [one for by, p in there.items() for one in spoken(by, {YES: p, NO: 1 - p}, why=why)]
+        said += [one for by, p in there.items() for one in likeliest_answer(by, {YES: p, NO: 1 - p}, why=why)]
         read = chances.get(YES, 1 - chances[NO] if NO in chances else None)
-        p_yes = joined({"reader": read, **there}, weights)
+        p_yes = add_log_odds({"reader": read, **there}, weights)
         chances = {YES: p_yes, NO: 1 - p_yes}
     if not chances:
         return Verdict(answer="", chance=0.0, outcome="unknown")
@@ -68,11 +72,11 @@ def settle(
         runner_up=runner_up,
         runner_chance=runner_chance,
         said=tuple(said),
-        disputed=disputed(said),
+        disputed=is_disputed(said),
     )
 
 
-def blended(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[str, float]:
+def blend_glance(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[str, float]:
     """The reader's answers with what a glance makes of them; together they stay as probable as they were."""
     if not chances or not all(glanced.get(answer) for answer in chances):
         return dict(chances)
@@ -80,7 +84,7 @@ def blended(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[
     return as_probable(both, chances)
 
 
-def tinted(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[str, float]:
+def blend_colours(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[str, float]:
     """Answers of colours, with what is measured; together they stay as probable as they were."""
     if not chances or not colours:
         return dict(chances)
@@ -94,7 +98,7 @@ def as_probable(both: Mapping[str, float], chances: Mapping[str, float]) -> dict
     return {answer: scale * each for answer, each in both.items()}
 
 
-def spoken(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said]:
+def likeliest_answer(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said]:
     """The likeliest answer of a witness; nothing from one that is silent."""
     if not chances:
         return []
@@ -102,7 +106,7 @@ def spoken(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said
     return [Said(by=by, answer=answer, chance=chance, why=why)]
 
 
-def joined(p_yes: Mapping[str, float | None], weights: Weights) -> float:
+def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:
     """Probability of yes from several; one alone counts as it is."""
     there = {by: p for by, p in p_yes.items() if p is not None}
     if len(there) == 1:
@@ -124,6 +128,6 @@ def outcome_of(chance: float, *, closed: bool) -> Outcome:
     return "unsure" if chance >= (TOLD_CLOSED if closed else TOLD_OPEN) else "unknown"
 
 
-def disputed(said: Sequence[Said]) -> bool:
+def is_disputed(said: Sequence[Said]) -> bool:
     """Are two witnesses sure of different answers?"""
     return len({one.answer for one in said if one.chance >= DISPUTE}) > 1

@@ -8,7 +8,7 @@ question takes something for granted that is not there, the network's answer is 
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import Scene
-from deepseek_mm.rag.judge import CLOSED, disputed, outcome_of
+from deepseek_mm.rag.judge import CLOSED, is_disputed, outcome_of
 from deepseek_mm.records import Said, Verdict
 
 
@@ -33,6 +33,6 @@ def settled_on_paper(question: str, scene: Scene, guess: tuple[str, float]) -> V
         runner_up=other.answer if other else "",
         runner_chance=min(other.chance, 1 - first.chance) if other else 0.0,
         said=tuple(said),
-        disputed=disputed(said),
+        disputed=is_disputed(said),
         missing=missing,
     )

@@ -17,7 +17,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.generator import TracingGenerator
 from deepseek_mm.rag.code_talk import check_code, code_prompt
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.program.words import lead
@@ -30,7 +30,7 @@ MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened
 TOKENS_A_CLAIM = 48
 
 
-class Speaks(Protocol):
+class TextGenerator(Protocol):
     """What is needed from a language model."""
 
     @property
@@ -41,10 +41,10 @@ class Speaks(Protocol):
         """Pieces of text."""
 
 
-class Ear:
+class RecordingGenerator:
     """Listens to a language model, and keeps which of its experts worked, if it can tell."""
 
-    def __init__(self, lm: Speaks) -> None:
+    def __init__(self, lm: TextGenerator) -> None:
         self.name, self.traces, self._lm = lm.name, list[Trace](), lm
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
@@ -54,7 +54,9 @@ class Ear:
         return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
 
 
-def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Check]:
+def stream_checks(
+    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+) -> Iterator[Check]:
     """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
     said: list[Check] = []
     code, how = case.question.about == "code", config.lm.phrasing_now
@@ -63,7 +65,7 @@ def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence
     elif how == "claims":
         checks = phrase_claims(lm, case.claims, case.evidence, config, stop)
     else:
-        prompt, weigh = asked_freely(case, config)
+        prompt, weigh = free_prompt(case, config)
         checks = speak_freely(lm, with_images(prompt, images), case.claims, weigh, config, stop)
     try:
         for check_made in checks:
@@ -74,7 +76,7 @@ def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence
         yield from (own(claim) for claim in missing(said, case.claims))
 
 
-def asked_freely(case: Case, config: Config) -> tuple[tuple[Message, ...], Callable[[str], Check]]:
+def free_prompt(case: QuestionContext, config: Config) -> tuple[tuple[Message, ...], Callable[[str], Check]]:
     """What a larger model is asked, and how its sentences are weighed."""
     about, shown, claims = case.question, case.evidence, case.claims
     if about.about == "code":
@@ -84,12 +86,14 @@ def asked_freely(case: Case, config: Config) -> tuple[tuple[Message, ...], Calla
     return prompt, lambda sentence: check(sentence, shown, claims, config)
 
 
-def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Answer]:
+def stream_answer(
+    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+) -> Iterator[Answer]:
     """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
     said: list[Check] = []
     ids = {"state": "running", "conversation": case.conversation, "turn": case.turn}
-    ear = Ear(lm)
-    for made in spoken(ear, case, config, stop, images):
+    ear = RecordingGenerator(lm)
+    for made in stream_checks(ear, case, config, stop, images):
         before_it = text_of(said)
         said.append(made)
         told = decide(said, case.claims, case.evidence, model=lm.name)
@@ -101,7 +105,7 @@ def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[I
             yield replace(whole, text=whole.text[:end])
 
 
-def grow_text(text: str, case: Case) -> Iterator[Answer]:
+def stream_text(text: str, case: QuestionContext) -> Iterator[Answer]:
     """The honest sentence that nothing was found, word by word."""
     whole = Answer(text=text, found=False, state="running", conversation=case.conversation, turn=case.turn)
     return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
@@ -118,12 +122,12 @@ def with_images(messages: Sequence[Message], images: Sequence[Image]) -> tuple[M
 
 
 def phrase_claims(
-    lm: Speaks, claims: Sequence[Claim], evidence: Sequence[Evidence], config: Config, stop: Event
+    lm: TextGenerator, claims: Sequence[Claim], evidence: Sequence[Evidence], config: Config, stop: Event
 ) -> Iterator[Check]:
     """Claim by claim: a dropped attempt is reported too, and the program's own words follow it."""
     for n, claim in enumerate(claims):
         if claim.shape and n < MAX_PHRASED and not stop.is_set():
-            spoken = phrased(lm, claim, evidence, config, stop)
+            spoken = phrase_claim(lm, claim, evidence, config, stop)
             yield spoken
             if spoken.kept:
                 continue
@@ -132,19 +136,19 @@ def phrase_claims(
         yield own(claim)
 
 
-def phrased(lm: Speaks, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
+def phrase_claim(lm: TextGenerator, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
     """One claim in the model's words, kept only if they say all of it and nothing else."""
     heard = sentences(
         lm.stream(draft_prompt(claim, examples=not config.lm.trained_here), max_tokens=TOKENS_A_CLAIM, stop=stop)
     )
     first = next((sentence for sentence in heard if sentence.strip()), "")
-    spoken = check(named_again(first, claim, evidence), evidence, [claim], config)
+    spoken = check(restore_names(first, claim, evidence), evidence, [claim], config)
     if spoken.kept and not covers(spoken, claim):
         return Check(claim=spoken.claim, numbers=spoken.numbers, kept=False, reason="it leaves out a part of the draft")
     return spoken
 
 
-def named_again(sentence: str, claim: Claim, evidence: Sequence[Evidence]) -> str:
+def restore_names(sentence: str, claim: Claim, evidence: Sequence[Evidence]) -> str:
     """ "I found a dog in [1]." -> "Yes, I found a dog in beach.jpg [1].": what the draft hid from a small model."""
     if not claim.draft:
         return sentence
@@ -162,7 +166,7 @@ def file_words(claim: Claim) -> str:
 
 
 def speak_freely(
-    lm: Speaks,
+    lm: TextGenerator,
     messages: Sequence[Message],
     claims: Sequence[Claim],
     weigh: Callable[[str], Check],

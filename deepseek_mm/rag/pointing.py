@@ -14,12 +14,12 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Share
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decider import Decider
-from deepseek_mm.rag.facts.shots import Shot, score_of
+from deepseek_mm.rag.facts.shots import PhotoEvidence, score_of
 from deepseek_mm.rag.graph import is_drawn
 from deepseek_mm.rag.judge import SURE, TOLD_CLOSED
-from deepseek_mm.rag.program import Thing
+from deepseek_mm.rag.program import ThingPhrase
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis
@@ -45,24 +45,26 @@ class Grounder:
     def __init__(self, eyes: VisionPipeline, decider: Decider, config: Config) -> None:
         self.eyes, self.decider, self.least = eyes, decider, config.see.min_tag
 
-    def point(self, case: Case, picture: ImageAnalysis, evidence: Sequence[Evidence]) -> list[Evidence]:
+    def point(self, case: QuestionContext, picture: ImageAnalysis, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The evidence, with a part for each thing that may be there; and how probable that is."""
         if self.eyes.pointer is None or (evidence and is_drawn(evidence[0].siblings)):
             return list(evidence)  # of a drawing every part is known
-        shot = Shot(tuple(evidence), self.least)
+        shot = PhotoEvidence(tuple(evidence), self.least)
         things = [thing for thing in case.program.things if not is_person(thing, shot)] if evidence else []
         verdicts = self._verdicts(case, things, picture)
         if not verdicts or verdicts[0].blank:
             return list(evidence)
-        told = {thing: max(v.chance_of_yes, named(thing, shot)) for thing, v in zip(things, verdicts, strict=True)}
+        told = {
+            thing: max(v.chance_of_yes, score_by_name(thing, shot)) for thing, v in zip(things, verdicts, strict=True)
+        }
         likely = [thing for thing in things if told[thing] >= LEAST[case.program.kind]]
         found = [
             (thing, self._part(shot, picture.image, thing, place, told[thing]))
             for thing, place in self._places(shot, picture.image, likely)
         ]
-        return joined(evidence, {thing: part for thing, part in found if not is_whole(part)}, told)
+        return add_parts(evidence, {thing: part for thing, part in found if not is_whole(part)}, told)
 
-    def _verdicts(self, case: Case, things: Sequence[Thing], picture: ImageAnalysis) -> list[Verdict]:
+    def _verdicts(self, case: QuestionContext, things: Sequence[ThingPhrase], picture: ImageAnalysis) -> list[Verdict]:
         """Whether each thing is there, as the witnesses settle it."""
         if case.program.kind not in LEAST:
             return []
@@ -70,17 +72,19 @@ class Grounder:
             return [case.verdict for _ in things]
         return self.decider.presence([thing.phrase for thing in things], picture)
 
-    def _places(self, shot: Shot, image: Image, things: Sequence[Thing]) -> list[tuple[Thing, Share]]:
+    def _places(
+        self, shot: PhotoEvidence, image: Image, things: Sequence[ThingPhrase]
+    ) -> list[tuple[ThingPhrase, Share]]:
         """Each thing that has a place."""
         assert self.eyes.pointer is not None, "somebody who points"
-        seen = [share_of(region) for region in shot.parts(Thing(PERSON, PERSON))]
+        seen = [share_of(region) for region in shot.parts(ThingPhrase(PERSON, PERSON))]
         people = [thing for thing in things if seen and thing.name in PEOPLE and not thing.colour]
         found = [(thing, self.eyes.pointer.choose(image, thing, seen)) for thing in people]
         others = [thing for thing in things if thing not in people]
         shares = self.eyes.pointer.point_many(image, others) if others else []
         return found + [(thing, share) for thing, share in zip(others, shares, strict=True) if share]
 
-    def _part(self, shot: Shot, image: Image, thing: Thing, share: Share, chance: float) -> Region:
+    def _part(self, shot: PhotoEvidence, image: Image, thing: ThingPhrase, share: Share, chance: float) -> Region:
         """A place as a part of the photo. It has no vector: what is like it is what is like the photo."""
         whole = shot.regions[0]
         label = Label(name=thing.name, score=max(chance, self.least))
@@ -101,17 +105,19 @@ def is_whole(part: Region) -> bool:
     return area(part.box_px) > WHOLE * part.source.width_px * part.source.height_px
 
 
-def is_person(thing: Thing, shot: Shot) -> bool:
+def is_person(thing: ThingPhrase, shot: PhotoEvidence) -> bool:
     """Is it somebody whom a part shows already?"""
-    return thing.name in PEOPLE and bool(shot.coloured(thing))
+    return thing.name in PEOPLE and bool(shot.parts_with_colour(thing))
 
 
-def named(thing: Thing, shot: Shot) -> float:
+def score_by_name(thing: ThingPhrase, shot: PhotoEvidence) -> float:
     """How sure a part's own name for it is; 0 where none is called so."""
-    return max((score_of(part, thing) for part in shot.coloured(thing)), default=0.0)
+    return max((score_of(part, thing) for part in shot.parts_with_colour(thing)), default=0.0)
 
 
-def joined(evidence: Sequence[Evidence], parts: Mapping[Thing, Region], told: Mapping[Thing, float]) -> list[Evidence]:
+def add_parts(
+    evidence: Sequence[Evidence], parts: Mapping[ThingPhrase, Region], told: Mapping[ThingPhrase, float]
+) -> list[Evidence]:
     """With these parts at the end, known to every entry as its photo's, and with what is told of the things.
 
     Other parts are not called by these things' names any more.
@@ -127,7 +133,7 @@ def joined(evidence: Sequence[Evidence], parts: Mapping[Thing, Region], told: Ma
     return [replace(entry, siblings=siblings, presence=presence) for entry in (*kept, *added)]
 
 
-def without(region: Region, parts: Mapping[Thing, Region]) -> Region:
+def without(region: Region, parts: Mapping[ThingPhrase, Region]) -> Region:
     """A part without the names of these things, of which a colour was not asked for."""
     if region.kind != "part":
         return region

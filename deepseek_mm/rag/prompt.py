@@ -7,8 +7,8 @@ parentheses, so that none of them can pass for another entry or a citation.
 from collections.abc import Sequence
 
 from deepseek_mm.rag.facts.shots import MAX_NAME, spot
-from deepseek_mm.rag.program import Claim, Program
-from deepseek_mm.rag.program.words import clean, titled
+from deepseek_mm.rag.program import Act, Claim
+from deepseek_mm.rag.program.words import clean, quote_title
 from deepseek_mm.records import Evidence, Message, Question
 
 RULES = (
@@ -67,7 +67,7 @@ MAX_EARLIER = 200  # characters of an earlier answer
 
 def build_prompt(
     question: Question,
-    program: Program,
+    program: Act,
     evidence: Sequence[Evidence],
     claims: Sequence[Claim],
     earlier: Sequence[tuple[str, str]] = (),
@@ -128,4 +128,4 @@ def entry_line(entry: Evidence) -> str:
     taken = region.source.taken_at
     date = f"taken {taken.day} {taken:%B %Y}" if taken else ""
     details = "; ".join(part for part in (labels, colours, place, date) if part)
-    return f"[{entry.number}] {titled(region.source.name, MAX_NAME)}: {details}"
+    return f"[{entry.number}] {quote_title(region.source.name, MAX_NAME)}: {details}"

@@ -13,7 +13,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.rag.facts.shots import MAX_NAME, spot
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.program.lexicon import COLOURS, IS_A, PLACES, SAME
-from deepseek_mm.rag.program.words import content, hedged, lead, negated, singular, titled
+from deepseek_mm.rag.program.words import content, is_hedged, is_negated, lead, quote_title, singular
 from deepseek_mm.records import Check, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
@@ -89,7 +89,7 @@ def objection(line: str, evidence: Sequence[Evidence], claims: Sequence[Claim], 
 
 def without_names(text: str, evidence: Sequence[Evidence]) -> str:
     """The text without the names of the evidence's files: a name may be said, and says nothing of what a file shows."""
-    names = {titled(entry.region.source.name, MAX_NAME) for entry in evidence}
+    names = {quote_title(entry.region.source.name, MAX_NAME) for entry in evidence}
     for name in sorted(names | {name.strip('"') for name in names}, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", text, flags=re.IGNORECASE)
     return text
@@ -124,7 +124,7 @@ def grounds_of(evidence: Sequence[Evidence], claims: Sequence[Claim], config: Co
     grounds = []
     for claim in claims:
         text = without_names(claim.text, evidence)
-        grounds.append(Ground(tuple(content(text)), frozenset(claim.numbers), text, hedged(text)))
+        grounds.append(Ground(tuple(content(text)), frozenset(claim.numbers), text, is_hedged(text)))
     for entry in evidence:
         for least, most, doubtful in ((config.rag.sure, 1.01, False), (config.see.min_tag, config.rag.sure, True)):
             labels = [label.name for label in entry.region.labels if least <= label.score < most]
@@ -154,11 +154,11 @@ def carries(ground: Ground, clause: str, line: str) -> bool:
         return False
     if lead(line) and lead(line) != lead(ground.text):
         return False
-    if (not ground.text or not negated(ground.text)) and negated(clause):
+    if (not ground.text or not is_negated(ground.text)) and is_negated(clause):
         return False
-    if ground.text and negated(ground.text) and not negated(line):
+    if ground.text and is_negated(ground.text) and not is_negated(line):
         return False
-    return not ground.doubtful or hedged(line)
+    return not ground.doubtful or is_hedged(line)
 
 
 def in_order(words: Sequence[str], whole: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from deepseek_mm.errors import BadProgram, DeepSeekMMError
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.calls import check
 from deepseek_mm.logic.english import ANYTHING, ENDS, RELATION_PHRASES, SPELLINGS, program_of, spelt
-from deepseek_mm.logic.language import Call, Node, Word, read
+from deepseek_mm.logic.language import CallNode, Node, WordNode, read
 from deepseek_mm.logic.scene import TRAITS
 from deepseek_mm.rag.program.words import singular
 from deepseek_mm.records import Message
@@ -33,7 +33,7 @@ SHOWN = (  # questions that the grammar knows; their programs come from it
 )
 
 
-def translated(question: str, lm: Generator, stop: Event | None = None) -> Call | None:
+def translate_question(question: str, lm: Generator, stop: Event | None = None) -> CallNode | None:
     """The program; None where the model has none, or one that cannot be trusted."""
     shots = [
         message
@@ -42,12 +42,12 @@ def translated(question: str, lm: Generator, stop: Event | None = None) -> Call 
     ]
     asked = [Message(role="system", text=SYSTEM), *shots, Message(role="user", text=question)]
     try:
-        line = tidied(first_call(lm.stream(asked, max_tokens=MOST_TOKENS, stop=stop or Event())))
+        line = tidy_program(first_call(lm.stream(asked, max_tokens=MOST_TOKENS, stop=stop or Event())))
         program = read(line)
         check(program, line)
     except (BadProgram, DeepSeekMMError):
         return None
-    return program if isinstance(program, Call) and is_said(program, question) else None
+    return program if isinstance(program, CallNode) and is_said(program, question) else None
 
 
 def first_call(pieces: Iterable[str]) -> str:
@@ -61,13 +61,13 @@ def first_call(pieces: Iterable[str]) -> str:
     return text.strip()
 
 
-def tidied(line: str) -> str:
+def tidy_program(line: str) -> str:
     """With the filter that a small model forgets, and words of which each holds by itself apart: "small ball"."""
     line = LOOSE.sub(r"\1(filter(all(), \2))", line)
     return PAIRED.sub(lambda m: f'"{m[1]}", "{m[2]}"' if m[1] in SPELLINGS else m[0], line)
 
 
-def is_said(program: Call, question: str) -> bool:
+def is_said(program: CallNode, question: str) -> bool:
     """Does the question name every thing and relation of the program, and the program every thing of the question?"""
     line = re.sub(r"\W+", " ", question.lower())
     named = {form for word in line.split() for form in (word, singular(word), spelt(word))}
@@ -75,10 +75,10 @@ def is_said(program: Call, question: str) -> bool:
     words = list(words_of(program))
     things = {singular(part) for call, word in words if call == "filter" for part in word.split()}
     said = (word in meant if call == "relate" else word in TRAITS or set(word.split()) <= named for call, word in words)
-    return bool(things) and described(line) <= things and all(said)
+    return bool(things) and described_words(line) <= things and all(said)
 
 
-def described(line: str) -> set[str]:
+def described_words(line: str) -> set[str]:
     """What a question says that things are like, and what it calls them so: red, and cube, of "the red cubes"."""
     words = line.split()
     likes = {spelt(word) for word in words if word in SPELLINGS}
@@ -88,7 +88,7 @@ def described(line: str) -> set[str]:
 
 def words_of(node: Node) -> Iterator[tuple[str, str]]:
     """Every word of a program, with the call that it is given to."""
-    for given in node.given if isinstance(node, Call) else ():
-        if isinstance(given, Word) and isinstance(node, Call):
+    for given in node.given if isinstance(node, CallNode) else ():
+        if isinstance(given, WordNode) and isinstance(node, CallNode):
             yield node.name, given.text
         yield from words_of(given)

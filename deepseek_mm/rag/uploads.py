@@ -35,7 +35,7 @@ MAX_NAME = 80  # characters of a kept file's name
 DIGEST_CHARS = 16
 
 
-class Sees(Protocol):
+class PictureAnalyzer(Protocol):
     """What is needed from the eyes."""
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
@@ -46,7 +46,13 @@ class UploadStore:
     """Where pictures of questions lie: files below DATA/uploads, and their regions in the store."""
 
     def __init__(
-        self, config: Config, *, eyes: Sees, store: RegionStore, analyses: AnalysisCache, ages: Ages | None = None
+        self,
+        config: Config,
+        *,
+        eyes: PictureAnalyzer,
+        store: RegionStore,
+        analyses: AnalysisCache,
+        ages: Ages | None = None,
     ) -> None:
         self.config, self.eyes, self.store, self.analyses = config, eyes, store, analyses
         self._ages = ages or Ages()
@@ -121,12 +127,12 @@ class UploadStore:
             stored = self.store.source_at(path)
             if picture.source is not None and stored is not None and stored.digest == picture.source.digest:
                 picture.source = stored
-                known[path] = self.analyses.put(picture)
+                known[path] = self.analyses.add(picture)
             else:
                 new[path] = picture
         for path, picture in zip(new, self.eyes.see_many(new.values()), strict=True):
             picture.source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
-            known[path] = self.analyses.put(picture)
+            known[path] = self.analyses.add(picture)
         return known
 
     def _is_old(self, path: Path, older_s: float) -> bool:

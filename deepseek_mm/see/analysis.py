@@ -95,14 +95,14 @@ def add_features(space: EmbeddingModel, pictures: Iterable[ImageAnalysis]) -> It
     """
     waiting = deque[tuple[ImageAnalysis, bool]]()  # and whether the tower gets it
 
-    def drawn() -> Iterator[Image]:
+    def images_without_features() -> Iterator[Image]:
         for picture in pictures:
             lacks = picture.features is None
             waiting.append((picture, lacks))
             if lacks:
                 yield picture.image
 
-    for features in features_of(space, drawn()):
+    for features in features_of(space, images_without_features()):
         while not waiting[0][1]:
             yield waiting.popleft()[0]
         picture, _ = waiting.popleft()
@@ -135,9 +135,9 @@ class AnalysisCache:
 
     def get(self, source: Source) -> ImageAnalysis:
         """The analysis of a photo as its file is now; a new one is decoded when its pixels are first wanted."""
-        return self.put(ImageAnalysis(lambda: self._read_page(source.path, 0), source))
+        return self.add(ImageAnalysis(lambda: self._read_page(source.path, 0), source))
 
-    def put(self, analysis: ImageAnalysis) -> ImageAnalysis:
+    def add(self, analysis: ImageAnalysis) -> ImageAnalysis:
         """The analysis that is known of this file, or else this one, which is kept where the file is there."""
         assert analysis.source is not None, "an analysis of a file"
         status = stat_file(analysis.source.path)

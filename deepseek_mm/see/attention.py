@@ -34,7 +34,7 @@ class Attention(nn.Module):
         self.heads, self.dropout = heads, dropout
         self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
 
-    def seen(self, x_NSD: Tensor) -> Seen:
+    def keys_values(self, x_NSD: Tensor) -> Seen:
         """Keys and values of what is looked at."""
         k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x_NSD).chunk(2, dim=-1))
         return k, v
@@ -47,7 +47,7 @@ class Attention(nn.Module):
         out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
         return out
 
-    def looked(self, x_NTD: Tensor, seen: Seen, *, added: Tensor | None = None) -> Tensor:
+    def attention_shares(self, x_NTD: Tensor, seen: Seen, *, added: Tensor | None = None) -> Tensor:
         """(N, T, S): how much each query looked at each key, the mean of the heads; sums to 1."""
         scores_NHTS = self._queries(x_NTD) @ seen[0].transpose(-1, -2) * seen[0].shape[-1] ** -0.5
         if added is not None:

@@ -81,7 +81,7 @@ def lab(rgb_P3: NDArray[np.uint8]) -> Floats:
     return lab_P3
 
 
-def squeezed(rgb_P3: NDArray[np.uint8]) -> Floats:
+def to_squeezed_lab(rgb_P3: NDArray[np.uint8]) -> Floats:
     """Lab with its lightness axis shortened, so that a shadow moves a colour less than another hue does."""
     short_P3: Floats = lab(rgb_P3) * np.array([LIGHTNESS_WEIGHT, 1, 1])
     return short_P3
@@ -92,13 +92,13 @@ def anchor_table() -> tuple[Floats, NDArray[np.intp]]:
     """Anchors as squeezed Lab (A, 3), and the number of each one's name (A,)."""
     rows = [(bytes.fromhex(code), number) for number, codes in enumerate(ANCHORS.values()) for code in codes.split()]
     rgb_A3 = np.array([list(rgb) for rgb, _ in rows], dtype=np.uint8)
-    return squeezed(rgb_A3), np.array([number for _, number in rows])
+    return to_squeezed_lab(rgb_A3), np.array([number for _, number in rows])
 
 
 def name_of(rgb_P3: NDArray[np.uint8]) -> NDArray[np.intp]:
     """(P,): for each pixel the place of its colour's name in NAMES."""
     anchors_A3, numbers_A = anchor_table()
-    pixels_P3 = squeezed(rgb_P3)
+    pixels_P3 = to_squeezed_lab(rgb_P3)
     distance_PA = (anchors_A3**2).sum(axis=1) - 2 * pixels_P3 @ anchors_A3.T  # squared, less the pixel's own length
     names_P: NDArray[np.intp] = numbers_A[distance_PA.argmin(axis=1)]
     return names_P
@@ -145,7 +145,7 @@ def colours_looked_at(image: Image, heat_GG: NDArray[np.float32]) -> dict[str, f
     return dict(zip(NAMES, votes(pixels_P3, exposure_gain(pixels_P3), weights_P).tolist(), strict=True))
 
 
-def lifted(pixels_P3: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+def brighten(pixels_P3: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """Brightened."""
     lifted_P3: NDArray[np.uint8] = np.minimum(pixels_P3 * gain, 255).astype(np.uint8)
     return lifted_P3
@@ -153,7 +153,7 @@ def lifted(pixels_P3: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
 
 def votes(pixels_P3: NDArray[np.uint8], gain: float, weights_P: Floats) -> Floats:
     """(K,): the share of each name."""
-    lifted_P3 = lifted(pixels_P3, gain)
+    lifted_P3 = brighten(pixels_P3, gain)
     names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
     votes_K: Floats = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
     return votes_K
@@ -177,9 +177,9 @@ class Palette:
         return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
 
 
-def coloured(image: Image, colour: str, side: int) -> Floats:
+def colour_mask(image: Image, colour: str, side: int) -> Floats:
     """(side, side): 1 where a picture made so small has this colour, and 0 elsewhere."""
     pixels_P3 = shrunk(image, (0, 0, *image.size), side)
-    return np.asarray(name_of(lifted(pixels_P3, exposure_gain(pixels_P3))) == NAMES.index(colour), np.float64).reshape(
-        side, side
-    )
+    return np.asarray(
+        name_of(brighten(pixels_P3, exposure_gain(pixels_P3))) == NAMES.index(colour), np.float64
+    ).reshape(side, side)

@@ -21,7 +21,7 @@ from deepseek_mm.see.colours import lab
 from index import Box
 
 
-def connected(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
+def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
     """The hot cells that can be reached from `seed` in steps up, down, left and right."""
     reached = np.zeros_like(hot_HW)
     reached[seed] = True
@@ -105,7 +105,7 @@ class Canvas:
             belongs_SS = 1 / (1 + np.exp(-sum_SS))
         within_SS = belongs_SS > 0.5
         seed = np.unravel_index(int((heat_SS * (within_SS + 0.01)).argmax()), heat_SS.shape)
-        return connected(within_SS, (int(seed[0]), int(seed[1])))
+        return connected_cells(within_SS, (int(seed[0]), int(seed[1])))
 
     def _told_by_colour(self, belongs_P: NDArray[np.float64]) -> NDArray[np.float64]:
         """(P,): how much more common each point's colour is in the thing than beside it, as a logit."""

@@ -20,11 +20,11 @@ from PIL.Image import Image
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, Share
-from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.see.colours import coloured
+from deepseek_mm.rag.program.phrases import ThingPhrase
+from deepseek_mm.see.colours import colour_mask
 from deepseek_mm.see.extent import FINE, SIDE, Canvas, blur, trim_extent
 from deepseek_mm.see.learned import Learned
-from deepseek_mm.see.places import covered
+from deepseek_mm.see.places import covered_share
 from deepseek_mm.see.vocabulary import Vocabulary, word_vectors
 from index import Box
 
@@ -54,7 +54,7 @@ class Localizer:
         vectors |= zip(others, word_vectors(self.space, others), strict=True) if others else ()
         return np.stack([vectors[name] for name in names])
 
-    def point_many(self, image: Image, things: Sequence[Thing]) -> list[Share | None]:
+    def point_many(self, image: Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
         """The likeliest place of each thing, were it there; None where nothing has the colour that is asked for."""
         canvas, heats = Canvas.of(image), self.heats(image, [thing.name for thing in things])
         found: list[Share | None] = []
@@ -65,12 +65,12 @@ class Localizer:
             found.append(shares(trim_extent(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
         return found
 
-    def choose(self, image: Image, thing: Thing, places: Sequence[Share]) -> Share:
+    def choose(self, image: Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
         """The one of these places, at least one, that speaks most for the thing."""
         if len(places) == 1:
             return places[0]
         (heat_SS,) = self.heats(image, [thing.name])
-        return max(places, key=lambda place: float((heat_SS * covered(place, SIDE, SIDE)).sum() / area(place)))
+        return max(places, key=lambda place: float((heat_SS * covered_share(place, SIDE, SIDE)).sum() / area(place)))
 
     def heats(self, image: Image, names: Sequence[str]) -> list[Floats]:
         """(S, S) for each name: how much each point of the picture speaks for it."""
@@ -139,7 +139,7 @@ def overlay_views(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Float
 
 def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
     """(S, S): how much of that colour there is around each point, 0 to 1; 0 everywhere if it is hardly there at all."""
-    here_SS = coloured(image, colour, SIDE)
+    here_SS = colour_mask(image, colour, SIDE)
     return np.asarray(blur(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
 
 

@@ -66,7 +66,7 @@ def paragraphs(lines: Sequence[TextBlock]) -> list[TextBlock]:
             groups.append([line])
         else:
             home.append(line)
-    return [_joined(group) for group in groups]
+    return [_join_lines(group) for group in groups]
 
 
 def follows(above: Box, below: Box) -> bool:
@@ -79,7 +79,7 @@ def follows(above: Box, below: Box) -> bool:
     return alike and -0.5 * high <= gap <= GAP * high and shared >= SHARED * narrower
 
 
-def _joined(lines: Sequence[TextBlock]) -> TextBlock:
+def _join_lines(lines: Sequence[TextBlock]) -> TextBlock:
     corners = list(zip(*(line.box_px for line in lines), strict=True))
     return TextBlock(
         text=" ".join(line.text for line in lines),

@@ -24,7 +24,7 @@ from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.localizer import read_pointer
 from deepseek_mm.see.people import PEOPLE, may_be_said
-from deepseek_mm.see.places import Place, ScoredWord, merge_places, people_in, places, vectors_of
+from deepseek_mm.see.places import LabelledBox, ScoredWord, merge_places, people_in, places, vectors_of
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.scene.paper import Drawing
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
@@ -61,7 +61,7 @@ class ClosedVqa(Protocol):
 class DrawingReader(Protocol):
     """Knows drawings, and what stands in them."""
 
-    def drawn(self, vector_D: Floats, image: Image) -> Drawing | None:
+    def read_drawing(self, vector_D: Floats, image: Image) -> Drawing | None:
         """What a drawing shows; None of other pictures. The vector is the picture's."""
 
     def answer(self, question: str, drawn: Drawing) -> tuple[str, float]:
@@ -114,17 +114,17 @@ class VisionPipeline:
 
     def labels_of(self, look: ImageEmbedding) -> tuple[Label, ...]:
         """The same of what the tower sees in it."""
-        return tuple(word.label for word in self._named(look))
+        return tuple(word.label for word in self._name_words(look))
 
     def drawing(self, picture: ImageAnalysis) -> Drawing | None:
         """What it shows, if it is a drawing and somebody here knows drawings."""
-        return picture.drawing(self.paper.drawn) if self.paper else None
+        return picture.drawing(self.paper.read_drawing) if self.paper else None
 
     def _add_regions(self, picture: ImageAnalysis) -> None:
         source, image, look = picture.source, picture.image, picture.look
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
-        named = [ScoredWord(Label(name=drawn.name, score=1.0), None)] if drawn else self._named(look)
+        named = [ScoredWord(Label(name=drawn.name, score=1.0), None)] if drawn else self._name_words(look)
         if not drawn:
             picture.labels = tuple(word.label for word in named)
         parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
@@ -143,14 +143,16 @@ class VisionPipeline:
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
-    def _parts(self, source: Source, image: Image, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[Place]:
+    def _parts(
+        self, source: Source, image: Image, look: ImageEmbedding, named: Sequence[ScoredWord]
+    ) -> list[LabelledBox]:
         if not self.config.max_parts:
             return []
         people = people_in(source, look, named)
         others = [word for word in named if look.things is None or word.label.name not in PEOPLE]
         return merge_places([*people, *places(source, image, others)])[: self.config.max_parts]
 
-    def _named(self, look: ImageEmbedding) -> list[ScoredWord]:
+    def _name_words(self, look: ImageEmbedding) -> list[ScoredWord]:
         """Words that hold for the picture, best first; a word that several name counts by the surest."""
         found = [
             ScoredWord(Label(name=tag.name, score=tag.score), tag.heat_HW)

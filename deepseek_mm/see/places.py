@@ -28,7 +28,7 @@ class ScoredWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LabelledBox:
     """A part of the picture and the words that hold there, the most telling first: apple before fruit."""
 
     labels: tuple[Label, ...]
@@ -41,7 +41,7 @@ class Place:
         return max(label.score for label in self.labels)
 
 
-def places(source: Source, image: Image, named: Sequence[ScoredWord]) -> list[Place]:
+def places(source: Source, image: Image, named: Sequence[ScoredWord]) -> list[LabelledBox]:
     """Where each word holds, if that is less than the whole picture; a wide word joins its narrowest (fruit: apple)."""
     found = []
     canvas = Canvas.of(image) if named else None
@@ -66,7 +66,7 @@ def narrower(word: ScoredWord, named: Sequence[ScoredWord]) -> list[ScoredWord]:
     ]
 
 
-def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[Place]:
+def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[LabelledBox]:
     """Everybody that the tower's finder sees. Who is alone takes the words for kinds of people, likeliest first."""
     things = look.things or ()
     kinds = [word.label for word in named if word.label.name in PEOPLE and word.label.name != PERSON]
@@ -74,17 +74,17 @@ def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord])
     return [place_of(thing.box, source, (*alone, Label(name=thing.name, score=thing.score))) for thing in things]
 
 
-def place_of(share: Share, source: Source, labels: tuple[Label, ...]) -> Place:
+def place_of(share: Share, source: Source, labels: tuple[Label, ...]) -> LabelledBox:
     """A place from shares of the picture; its box in pixels of the original is never empty."""
     left, top = int(share[0] * source.width_px), int(share[1] * source.height_px)
     right, bottom = int(share[2] * source.width_px), int(share[3] * source.height_px)
     left, top = min(left, source.width_px - 1), min(top, source.height_px - 1)
-    return Place(labels, (left, top, max(left + 1, right), max(top + 1, bottom)), share)
+    return LabelledBox(labels, (left, top, max(left + 1, right), max(top + 1, bottom)), share)
 
 
-def merge_places(places: Sequence[Place]) -> list[Place]:
+def merge_places(places: Sequence[LabelledBox]) -> list[LabelledBox]:
     """Places that nearly coincide as one, under the box of the surest; surest first."""
-    groups: list[list[Place]] = []
+    groups: list[list[LabelledBox]] = []
     for place in sorted(places, key=lambda place: -place.score):
         home = next((group for group in groups if overlap(group[0].box_px, place.box_px) > SAME_PLACE), None)
         if home is None:
@@ -92,19 +92,19 @@ def merge_places(places: Sequence[Place]) -> list[Place]:
         else:
             home.append(place)
     return [
-        Place(tuple(label for place in group for label in place.labels), group[0].box_px, group[0].share)
+        LabelledBox(tuple(label for place in group for label in place.labels), group[0].box_px, group[0].share)
         for group in groups
     ]
 
 
-def vectors_of(look: ImageEmbedding, places: Sequence[Place]) -> Floats:
+def vectors_of(look: ImageEmbedding, places: Sequence[LabelledBox]) -> Floats:
     """(1 + N, D): the whole picture, then for each place the mean over its cells, each as far as it is covered."""
     height, width, _ = look.grid_HWD.shape
-    rows = [np.einsum("hw,hwd->d", covered(place.share, height, width), look.grid_HWD) for place in places]
+    rows = [np.einsum("hw,hwd->d", covered_share(place.share, height, width), look.grid_HWD) for place in places]
     return unit(np.stack([look.vector_D, *rows]))
 
 
-def covered(share: Share, height: int, width: int) -> Floats:
+def covered_share(share: Share, height: int, width: int) -> Floats:
     """(H, W): how much of each cell lies in a box, 0 to 1."""
     down_H, across_W = (
         np.clip(np.minimum(np.arange(1, n + 1), high * n) - np.maximum(np.arange(n), low * n), 0, 1)

@@ -30,7 +30,7 @@ FLAT = 0.01  # a deviation below it says that no word stands out, not that the s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Curve:
+class NamingCurve:
     """Probability = sigmoid(slope * z + offset + offset of the word)."""
 
     slope: float
@@ -49,10 +49,12 @@ class Calibration:
 
     photos_MD: Floats
     cells_QD: Floats
-    curve: Curve
+    curve: NamingCurve
 
 
-STANDING_OUT = Curve(slope=1.5, offset=-2.5)  # without a background: four deviations above the other words name a thing
+STANDING_OUT = NamingCurve(
+    slope=1.5, offset=-2.5
+)  # without a background: four deviations above the other words name a thing
 
 
 class Vocabulary:
@@ -146,5 +148,5 @@ def read_calibration(space: EmbeddingModel, file: Path = CURVES_FILE) -> Calibra
     return Calibration(
         photos_MD=arrays["photos"].astype(np.float32),
         cells_QD=arrays["cells"].astype(np.float32),
-        curve=Curve(**told["curve"]),
+        curve=NamingCurve(**told["curve"]),
     )

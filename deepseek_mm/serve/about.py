@@ -48,5 +48,5 @@ def about(assistant: Assistant) -> AboutOut:
         size_bytes=size_of(config.data),
         revisions=dict(Revisions(config.data).all()),
         notices=[notice.short for notice in assistant.notices],
-        certainty=config.rag.min_certainty or assistant.retriever.search.fitted,
+        certainty=config.rag.min_certainty or assistant.retriever.search.fitted_certainty,
     )

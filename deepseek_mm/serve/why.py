@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.rag.askable import asked as checked
+from deepseek_mm.rag.askable import validate_query as checked
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import Heat, heat_map, hit_spans
 from deepseek_mm.serve.pictures import Pictures
@@ -68,7 +68,7 @@ def why_routes(services: Services, assistant: Assistant, pictures: Pictures) -> 
         """The same as a clear PNG in the picture's proportions, to be laid over it."""
         found, size = _heat(assistant, asked, open_source(caller, asked), pictures)
         out = io.BytesIO()
-        found.drawn(size).save(out, "PNG")
+        found.to_image(size).save(out, "PNG")
         return Response(out.getvalue(), media_type="image/png", headers=SAFE)
 
     return router

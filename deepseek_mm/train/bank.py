@@ -24,7 +24,7 @@ from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
-from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.rag.program.answers import normalize_answer
 from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied
@@ -103,7 +103,9 @@ def album_of(name: str, images: Path, rows: Sequence[QuestionRow]) -> Album:
     pairs: dict[str, list[Pair]] = {}
     for row in rows:
         own = pairs.setdefault(row.image, [])
-        own += [Pair(row.question.lower(), normal(answer), f"{name} {row.kind}".strip()) for answer in row.answers]
+        own += [
+            Pair(row.question.lower(), normalize_answer(answer), f"{name} {row.kind}".strip()) for answer in row.answers
+        ]
     return Album(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 

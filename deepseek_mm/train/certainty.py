@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.program.words import singular, tokens
-from deepseek_mm.rag.search.certainty import Curve
+from deepseek_mm.rag.search.certainty import LogisticCurve
 
 Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones
@@ -68,18 +68,18 @@ def fit_direction(vectors_TD: Floats, counts_T: NDArray[np.int64], num_photos: i
     return direction_D, float(rate_T.mean() - centre_D @ direction_D)
 
 
-def fit_curve(heard: Sequence[Heard], judged: Sequence[Heard]) -> Curve:
+def fit_curve(heard: Sequence[Heard], judged: Sequence[Heard]) -> LogisticCurve:
     """The curve of all galleries, with the threshold at which both errors on the judged ones are equal."""
     x_TW = np.concatenate([part.witnesses_TW for part in heard]).astype(np.float64)
     there_T = np.concatenate([part.num_photos_T > 0 for part in heard])
     louder = [LOUDER if part.withheld_T.any() else 1.0 for part in heard]
     weight_T = np.concatenate([fair_weights(part) * times for part, times in zip(heard, louder, strict=True)]) * 100
     weights_W, offset = logistic(x_TW, there_T, weight_T)
-    curve = Curve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
+    curve = LogisticCurve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])
     fair = np.concatenate([fair_weights(part) for part in judged])
     there = np.concatenate([part.num_photos_T > 0 for part in judged])
-    return Curve(weights=curve.weights, offset=curve.offset, threshold=even_threshold(chances, there, fair))
+    return LogisticCurve(weights=curve.weights, offset=curve.offset, threshold=even_threshold(chances, there, fair))
 
 
 def fair_weights(heard: Heard) -> NDArray[np.float64]:

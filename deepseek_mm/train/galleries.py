@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.search import Search
-from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
+from deepseek_mm.rag.search.certainty import Certainty, Commons, LogisticCurve
 from deepseek_mm.train.certainty import Bools, Heard, fit_curve, fit_direction, logistic, word_counts
 from index import Filter
 
@@ -25,8 +25,8 @@ ASKED = 300  # things of each kind, present and absent, asked for in one gallery
 FOLDS = 5  # a thing's own count is kept out of the direction that guesses its rate
 WORDS, PHOTOS = 300, 300  # of the background that is kept; photos of each set
 COMPOUND = 0.06  # photos that say a phrase, for each that says its rarest word: typical of 275 names of two words
-UNFITTED = Curve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
-LIKELY = Curve(weights=(1.0,), offset=0.0, threshold=0.5)
+UNFITTED = LogisticCurve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
+LIKELY = LogisticCurve(weights=(1.0,), offset=0.0, threshold=0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,10 +140,10 @@ class Galleries:
             compound=COMPOUND,
         )
 
-    def _certainty(self, commons: Commons, things: Curve, pictures: Curve) -> Certainty:
+    def _certainty(self, commons: Commons, things: LogisticCurve, pictures: LogisticCurve) -> Certainty:
         return Certainty(commons, words_WD=self.words_WD, photos_PD=self.photos_PD, things=things, pictures=pictures)
 
-    def _fit_pictures(self) -> Curve:
+    def _fit_pictures(self) -> LogisticCurve:
         """Does the picture nearest to another show what is said most of that one? From photos set aside."""
         told, aside = self.sets[0], self.aside[0]
         others = np.setdiff1d(np.arange(len(told.ids)), aside)
@@ -152,7 +152,7 @@ class Galleries:
         main = [self._main_thing(told.texts[n]) for n in aside]
         same = np.array([t >= 0 and bool(told.named_NT[n, t]) for t, n in zip(main, nearest, strict=True)])
         weights, offset = logistic(cosine.max(axis=1)[:, None].astype(np.float64), same, np.ones(len(same)))
-        return Curve(weights=(round(float(weights[0]), 4),), offset=round(offset, 4), threshold=0.5)
+        return LogisticCurve(weights=(round(float(weights[0]), 4),), offset=round(offset, 4), threshold=0.5)
 
     def _main_thing(self, text: str) -> int:
         """The thing that the text names most often; -1 if it names none."""

@@ -47,7 +47,7 @@ def spoken_of(pairs: Sequence[Pair]) -> frozenset[str]:
     for pair in pairs:
         if pair.answer in CLOSED or pair.answer in NOTHING:
             continue
-        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
+        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).thing_phrases}
         names.add(canonical_noun(pair.answer.split()[-1]) if pair.answer else "")
     return frozenset(names - {""})
 

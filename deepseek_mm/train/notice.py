@@ -28,7 +28,14 @@ from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_wo
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
+from deepseek_mm.see.notice.notice import (
+    WEIGHTS,
+    MultiLabelTagger,
+    NoticeConfig,
+    NoticeNet,
+    TaggerHeader,
+    write_noticer,
+)
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
@@ -131,7 +138,7 @@ def told_of(album: Album) -> list[dict[str, bool]]:
     for pairs in album.pairs:
         own: dict[str, bool] = {}
         for pair in pairs:
-            wanted = parse(pair.question).wanted if pair.kind == PRESENCE else ()
+            wanted = parse(pair.question).thing_phrases if pair.kind == PRESENCE else ()
             if len(wanted) == 1:
                 own[canonical_noun(wanted[0])] = pair.answer == YES
         told.append(own)
@@ -196,7 +203,7 @@ def pack(file: Path, noticer: MultiLabelTagger, held: Shelf, fingerprint: str) -
     )
     right_NL = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
     share = float((right_NL * weight_NL).sum() / weight_NL.sum())
-    kept = Kept(
+    kept = TaggerHeader(
         names=noticer.names,
         usual=noticer.usual_L.tolist(),
         curve=(float(slope_1[0]), float(offset)),

@@ -106,7 +106,7 @@ class Hearing:
 
 def noun_of(pair: Pair, nouns: Collection[str]) -> str:
     """The thing that a presence question asks for; empty where it is not one of these."""
-    wanted = parse(pair.question).wanted
+    wanted = parse(pair.question).thing_phrases
     return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
 
 

@@ -26,7 +26,7 @@ from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
+from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
 from deepseek_mm.see.weight_file import read_any_weights
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
@@ -132,7 +132,9 @@ def pack(args: argparse.Namespace) -> int:
     finder, answerer = (learned(args.out / stage) for stage in ("find", "answer"))
     space = DefaultSpace()
     looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
-    told = Kept(vocabulary=VOCABULARY, config=chosen(AnswererConfig(), args), fingerprint=space.fingerprint)
+    told = SceneWeightsHeader(
+        vocabulary=VOCABULARY, config=chosen(AnswererConfig(), args), fingerprint=space.fingerprint
+    )
     write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0

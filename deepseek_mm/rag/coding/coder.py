@@ -14,13 +14,13 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
-from deepseek_mm.rag.coding.proving import PROBES, Prover, Written
-from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
+from deepseek_mm.rag.coding.crash import Crash, TracebackFrame, crash_of
+from deepseek_mm.rag.coding.proving import PROBES, Prover, WrittenTests
+from deepseek_mm.rag.coding.shown import WHERE, as_printed, locate_files
 from deepseek_mm.rag.coding.wish import CODE, Wish, wish_of
-from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import clean, content, listed, singular
+from deepseek_mm.rag.program.words import clean, content, join_words, singular
 from deepseek_mm.records import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region
 from index.region import at_lines
@@ -42,7 +42,7 @@ LIMITS = ParseConfig()  # of pictures, where nobody chose others
 MUCH = 0.5  # of a picture's lines, that stand in a file which is said to have them
 
 
-class Find(Protocol):
+class CodeSearch(Protocol):
     """Searches by words and meaning."""
 
     def __call__(self, query: Query, *, k: int, where: Filter) -> Found:
@@ -55,7 +55,7 @@ class Coder:
     def __init__(
         self,
         store: RegionStore,
-        find: Find,
+        find: CodeSearch,
         read: Callable[[Image], Sequence[str]] = lambda image: (),
         prover: Prover | None = None,
         limits: ParseConfig = LIMITS,
@@ -63,27 +63,29 @@ class Coder:
         """`read` gives the lines that are written in a picture; `prover` writes tests; pictures keep to `limits`."""
         self._store, self._find, self._read, self._prover, self._limits = store, find, read, prover, limits
 
-    def looked_up(self, case: Case) -> Case:
+    def look_up(self, case: QuestionContext) -> QuestionContext:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
         wish = wish_of(case.question.text, [asked for asked, _ in case.earlier])
-        tell = Telling()
+        tell = ClaimWriter()
         pictures = case.question.pictures
         if pictures:
-            self._shown([line for picture in pictures for line in self._read(self._opened(picture))], tell)
+            self._tell_pictured(
+                [line for picture in pictures for line in self._read(self._open_picture(picture))], tell
+            )
         if wish.crash:
             self._crash(wish.crash, tell)
         elif wish.kind == "test":
             self._test(wish, tell, run=case.question.run)
         elif wish.kind == "callers":
-            self._callers(self._defined(wish), tell)
+            self._callers(self._find_definitions(wish), tell)
         else:
-            for region in self._defined(wish)[:MOST]:
-                self._named(wish, region, tell)
+            for region in self._find_definitions(wish)[:MOST]:
+                self._tell_definition(wish, region, tell)
         if not tell.claims and not pictures:
             self._near(wish, tell)
         return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims), knows=self._knows)
 
-    def _opened(self, picture: Picture) -> Image:
+    def _open_picture(self, picture: Picture) -> Image:
         if picture.image is not None:
             return picture.image
         return read_photo(Path(picture.path), max_pixels=self._limits.max_pixels).image
@@ -91,7 +93,7 @@ class Coder:
     def _knows(self, name: str) -> bool:
         return bool(self._store.symbols(name, where=CODE) or self._store.callers(name, where=CODE))
 
-    def _defined(self, wish: Wish) -> list[Region]:
+    def _find_definitions(self, wish: Wish) -> list[Region]:
         """What the names of the question mean, in the files that it is bounded to; of a file alone its module."""
         if wish.files and not wish.names:
             names = [file.rstrip("/").rsplit("/", 1)[-1] for file in wish.files]
@@ -100,7 +102,7 @@ class Coder:
         found = [region for name in wish.names for region in self._store.symbols(name, where=CODE)]
         return within(found, wish.files) or (found if wish.files and wish.named else [])
 
-    def _named(self, wish: Wish, region: Region, tell: "Telling") -> None:
+    def _tell_definition(self, wish: Wish, region: Region, tell: "ClaimWriter") -> None:
         tell.say(f"{what(region)} is defined in {spot(region)}", region)
         symbol = region.symbol
         if symbol is None or wish.kind == "where":
@@ -115,21 +117,21 @@ class Coder:
             tell.say("It calls nothing that is defined here", region)
         return self._callers([region], tell) if wish.kind == "explain" and symbol.kind != "module" else None
 
-    def _test(self, wish: Wish, tell: "Telling", *, run: bool) -> None:
+    def _test(self, wish: Wish, tell: "ClaimWriter", *, run: bool) -> None:
         """A test file for the first of what is named that can be tried; a draft where nothing may run."""
         assert self._prover is not None, "what writes tests"
-        defined = self._defined(wish)
+        defined = self._find_definitions(wish)
         region = next((one for one in defined if one.symbol and one.symbol.kind in TRIED), next(iter(defined), None))
         if region is None:
             return
-        made = self._prover.written(region, self._store, run=run)
+        made = self._prover.write_tests(region, self._store, run=run)
         tell.say(told_of(made, f"{what(region)} in {spot(region)}"), region, block=made.text)
         if made.verified and made.dropped:
             tell.say(f"{made.dropped} more calls are left out: they took long, or gave what no test can say", region)
         if len(defined) > 1:
             tell.say(f"{len(defined)} places define that name. Bound the question to a file with @ for another", region)
 
-    def _callers(self, defined: Sequence[Region], tell: "Telling") -> None:
+    def _callers(self, defined: Sequence[Region], tell: "ClaimWriter") -> None:
         """Who calls them, told once for all of one name: a call does not say which of them it means."""
         by_name: dict[str, list[Region]] = {}
         for region in defined:
@@ -144,9 +146,9 @@ class Coder:
             places = [f"{what(one)} in {spot(one)}" for one in callers[:MOST]]
             if len(callers) > MOST:
                 places.append(f"{len(callers) - MOST} more")
-            tell.say(f"{called} is called by {listed(places)}", *callers[:MOST])
+            tell.say(f"{called} is called by {join_words(places)}", *callers[:MOST])
 
-    def _crash(self, crash: Crash, tell: "Telling") -> None:
+    def _crash(self, crash: Crash, tell: "ClaimWriter") -> None:
         """Frame by frame, the innermost first; those of other projects are counted."""
         places = [(frame, self._at(frame)) for frame in crash.frames]
         known = [(frame, region) for frame, region in places if region is not None]
@@ -159,38 +161,40 @@ class Coder:
             noun = "call of the traceback is" if outside == 1 else "calls of the traceback are"
             tell.say(f"{outside} {noun} of files that are not here", known[0][1])
 
-    def _at(self, frame: Frame) -> Region | None:
+    def _at(self, frame: TracebackFrame) -> Region | None:
         """The shortest piece of code that has this line, of the file whose path ends most alike."""
         name = frame.path.replace("\\", "/").rsplit("/", 1)[-1]
         regions = self._store.at_line(name, frame.line, where=CODE)
         return max(regions, key=lambda one: alike(one.source.path, frame.path), default=None)
 
-    def found(self, query: Query, *, k: int, where: Filter) -> Found:
+    def find_pictured(self, query: Query, *, k: int, where: Filter) -> Found:
         """At most k files of code that a picture shows, or that make what it shows; as sure as they have its lines."""
         assert query.image is not None, "a picture"
         bounds = replace(where, kinds=WHERE.kinds, source_kinds=("code", "document"))  # pages' sources are among these
-        places = located(self._store, [*self._read(query.image), query.text], self._meant, k=k, where=bounds)
+        places = locate_files(
+            self._store, [*self._read(query.image), query.text], self._find_by_meaning, k=k, where=bounds
+        )
         sure = max((place.share for place in places), default=0.0)
         matches = tuple(Match(region=place.region, score=place.share) for place in places)
         return Found(matches=matches, found=sure >= MUCH, certainty=round(sure, 4), threshold=MUCH)
 
-    def _shown(self, lines: Sequence[str], tell: "Telling") -> None:
+    def _tell_pictured(self, lines: Sequence[str], tell: "ClaimWriter") -> None:
         """What a picture shows or what makes it, by the words in it; a traceback in it is followed first."""
         if crash := crash_of(as_printed(lines)):
             self._crash(crash, tell)
-        places = located(self._store, lines, self._meant, k=MOST, where=WHERE)
+        places = locate_files(self._store, lines, self._find_by_meaning, k=MOST, where=WHERE)
         for n, place in enumerate(places):
             much = "" if place.share >= MUCH else ", though little of it stands there,"
             lead = f"Nearest to what is written in the picture{much} is" if n == 0 else "Then"
             tell.say(f"{lead} {what(place.region)} in {spot(place.region)}", place.region, certainty=LIKELY)
 
-    def _meant(self, words: str) -> list[Region]:
+    def _find_by_meaning(self, words: str) -> list[Region]:
         return [match.region for match in self._find(Query(text=words), k=MOST, where=CODE).matches]
 
-    def _near(self, wish: Wish, tell: "Telling") -> None:
+    def _near(self, wish: Wish, tell: "ClaimWriter") -> None:
         """What is nearest by words and by meaning, as far as it has enough of the question's own words."""
         worded = [hit.region for hit in self._store.search_words(wish.text, k=READ, where=CODE)]
-        meant = self._meant(wish.text)
+        meant = self._find_by_meaning(wish.text)
         regions = within(list({region.id: region for region in (*meant, *worded)}.values()), wish.files)
         asked = turned_on(wish.text)
         shares = {r.id: share_of(asked, f"{r.text} {names_and_doc(r)} {r.source.path}") for r in regions}
@@ -213,7 +217,7 @@ def no_code(store: RegionStore, question: Question) -> str:
     return "There is no code in this library. Add a folder with it on the Library tab, and ask again"
 
 
-class Telling:
+class ClaimWriter:
     """Claims and the evidence that they number."""
 
     def __init__(self) -> None:
@@ -233,7 +237,7 @@ class Telling:
         return len(self.evidence)
 
 
-def told_of(made: Written, named: str) -> str:
+def told_of(made: WrittenTests, named: str) -> str:
     """How a test file came about."""
     why = clean(made.why_not, MAX_DOC).rstrip(".").replace("`", "'")
     if made.verified:
@@ -272,7 +276,7 @@ def spot(region: Region) -> str:
 def names_of(names: Sequence[str]) -> str:
     """`a`, `b` and 3 more"""
     told = [f"`{clean(name, MAX_NAME)}`" for name in names[:MOST_NAMES]]
-    return listed(told) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    return join_words(told) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
 
 
 def turned_on(text: str) -> frozenset[str]:

@@ -25,7 +25,7 @@ SAID = re.compile(
 )
 
 
-class Frame(NamedTuple):
+class TracebackFrame(NamedTuple):
     """One call that was under way."""
 
     path: str  # as it was printed: perhaps of another machine
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 class Crash:
     """What a traceback tells."""
 
-    frames: tuple[Frame, ...]  # the innermost first
+    frames: tuple[TracebackFrame, ...]  # the innermost first
     said: str = ""  # the error's own words: "KeyError: 'name'"
 
 
@@ -54,7 +54,7 @@ def crash_of(text: str) -> Crash | None:
     return Crash(tuple(frame(match) for match in matches), heard[0].strip(" :") if heard else "")
 
 
-def frame(match: re.Match[str]) -> Frame:
+def frame(match: re.Match[str]) -> TracebackFrame:
     """What one line of a traceback says."""
     told = match.groupdict()
-    return Frame(told["path"], int(told["line"]), (told.get("name") or "").strip())
+    return TracebackFrame(told["path"], int(told["line"]), (told.get("name") or "").strip())

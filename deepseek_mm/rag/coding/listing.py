@@ -32,11 +32,11 @@ def listing_of(region: Region, store: RegionStore, config: ParseConfig, *, aroun
     region's own text. Where the file was read again since, what has the region's name there is meant.
     """
     known = store.source_at(region.source.path)
-    if known is None or (read := opened(known, config)) is None:
+    if known is None or (read := read_source_lines(known, config)) is None:
         kept = tuple(region.text.split("\n"))
         return Listing(lines=kept, cited=region.lines, first=region.lines[0] or 1, total=len(kept), state="gone")
     digest, lines = read
-    now = region if known.digest == region.source.digest else moved(region, known, store)
+    now = region if known.digest == region.source.digest else find_moved(region, known, store)
     state: State = "" if now and digest == known.digest else "changed"
     first, last = (now or region).lines
     start = max(0, min(first, len(lines)) - 1 - around)
@@ -44,7 +44,7 @@ def listing_of(region: Region, store: RegionStore, config: ParseConfig, *, aroun
     return Listing(lines=shown, cited=(first, last), first=start + 1, total=len(lines), state=state)
 
 
-def opened(source: Source, config: ParseConfig) -> tuple[str, list[str]] | None:
+def read_source_lines(source: Source, config: ParseConfig) -> tuple[str, list[str]] | None:
     """Its digest and its lines; None where it is gone or cannot be read any more."""
     try:
         file = open_file(source.path, config)
@@ -53,7 +53,7 @@ def opened(source: Source, config: ParseConfig) -> tuple[str, list[str]] | None:
         return None
 
 
-def moved(region: Region, now: Source, store: RegionStore) -> Region | None:
+def find_moved(region: Region, now: Source, store: RegionStore) -> Region | None:
     """The piece of this name in the file as it was read last; None where there is none, or several are."""
     if region.symbol is None:
         return None

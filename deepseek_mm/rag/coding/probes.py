@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.rag.coding.trials import Target, Trial
+from deepseek_mm.rag.coding.trials import CallTarget, Trial
 from deepseek_mm.storage.files import parse_json
 
 MARK = "deepseek-mm-seen:"
@@ -102,7 +102,7 @@ FROM = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class CallResult:
     """What a call gave."""
 
     trial: Trial
@@ -142,12 +142,12 @@ def prove() -> str:
     return UNPACK + PROVE
 
 
-def packed(files: Mapping[str, str], **more: object) -> str:
+def pack_files(files: Mapping[str, str], **more: object) -> str:
     """What these programs find beside them."""
     return json.dumps({"files": dict(files), "mark": MARK, "seconds": CALL_S, **more})
 
 
-def printed(stdout: str) -> dict[str, object] | None:
+def read_result(stdout: str) -> dict[str, object] | None:
     """What a program told; None where it did not come so far."""
     lines = [line for line in stdout.splitlines() if line.startswith(MARK)]
     try:
@@ -157,29 +157,28 @@ def printed(stdout: str) -> dict[str, object] | None:
     return told if isinstance(told, dict) else None
 
 
-def seen_of(told: Mapping[str, object], trials: Sequence[Trial]) -> list[Seen]:
+def seen_of(told: Mapping[str, object], trials: Sequence[Trial]) -> list[CallResult]:
     """What each call gave, in order."""
     rows = told.get("seen")
     made = []
     for trial, row in zip(trials, rows if isinstance(rows, list) else [], strict=False):
         words = {name: str(row.get(name, "")) for name in ("call", "kind", "words", "error", "module")}
-        made.append(Seen(trial=trial, literal=bool(row.get("literal")), is_float=bool(row.get("float")), **words))
+        made.append(CallResult(trial=trial, literal=bool(row.get("literal")), is_float=bool(row.get("float")), **words))
     return made
 
 
-def file_of(target: Target, module: str, seen: Sequence[Seen], place: str) -> str:
+def file_of(target: CallTarget, module: str, seen: Sequence[CallResult], place: str) -> str:
     """A test file that says what was seen."""
-    head = (
-        f'"""What `{target.called}` does now ({place}). Seen in a sandbox; whether it is right, no assertion says."""'
-    )
+    seen_in = "Seen in a sandbox; whether it is right, no assertion says."
+    head = f'"""What `{target.call_name}` does now ({place}). {seen_in}"""'
     tests = [one_test(target, n, one) for n, one in enumerate(seen, start=1)]
     body = "\n\n\n".join(tests)
     return "\n".join([head, "", *imports(target, module, seen), "", "", body])
 
 
-def imports(target: Target, module: str, seen: Sequence[Seen]) -> list[str]:
+def imports(target: CallTarget, module: str, seen: Sequence[CallResult]) -> list[str]:
     """The lines that bring in what the tests use."""
-    ours = {(module, target.imported)}
+    ours = {(module, target.import_name)}
     ours |= {(one.module, one.error) for one in seen if one.kind == "raises" and one.module != "builtins"}
     pytest = any(one.kind == "raises" or one.is_float for one in seen)
     lines = ["import re", "", "import pytest", ""] if any(one.kind == "raises" and one.words for one in seen) else []
@@ -187,7 +186,7 @@ def imports(target: Target, module: str, seen: Sequence[Seen]) -> list[str]:
     return [*lines, *(f"from {where} import {name}" for where, name in sorted(ours))]
 
 
-def one_test(target: Target, number: int, seen: Seen) -> str:
+def one_test(target: CallTarget, number: int, seen: CallResult) -> str:
     """One test."""
     name = f"def test_{target.name.strip('_').lower()}_{number}():  # {FROM[seen.trial.source]}"
     if seen.trial.wanted and seen.words != seen.trial.wanted:
@@ -203,12 +202,12 @@ def one_test(target: Target, number: int, seen: Seen) -> str:
     return f"{name}\n    assert {told}"
 
 
-def draft_file(target: Target, module: str, trials: Sequence[Trial], place: str) -> str:
+def draft_file(target: CallTarget, module: str, trials: Sequence[Trial], place: str) -> str:
     """The same before anything ran: only what docstrings say is asserted."""
-    head = f'"""A draft for `{target.called}` ({place}). Nothing of it was run."""'
+    head = f'"""A draft for `{target.call_name}` ({place}). Nothing of it was run."""'
     tests = [
         f"def test_{target.name.strip('_').lower()}_{n}():  # {FROM[trial.source]}\n    "
         + (f"assert {trial.call} == {trial.wanted}" if trial.wanted else f"{trial.call}  # gives what? A run tells")
         for n, trial in enumerate(trials, start=1)
     ]
-    return "\n".join([head, "", f"from {module} import {target.imported}", "", "", "\n\n\n".join(tests)])
+    return "\n".join([head, "", f"from {module} import {target.import_name}", "", "", "\n\n\n".join(tests)])

@@ -21,8 +21,17 @@ from deepseek_mm.lm.generator import Generator, TextCompleter
 from deepseek_mm.lm.infilling import Gap, LineSampling, fill
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import read_letters
-from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
-from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
+from deepseek_mm.rag.coding.probes import (
+    CallResult,
+    draft_file,
+    file_of,
+    pack_files,
+    probe,
+    prove,
+    read_result,
+    seen_of,
+)
+from deepseek_mm.rag.coding.trials import CallTarget, Trial, target_of, trials
 from deepseek_mm.rag.coding.wish import CODE
 from deepseek_mm.sandbox.nouns import Ran
 from deepseek_mm.sandbox.run import open_sandbox
@@ -38,7 +47,7 @@ DRAWS = LineSampling(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of call
 INIT = "__init__.py"
 
 
-class Runs(Protocol):
+class SandboxRunner(Protocol):
     """The sandbox."""
 
     def __call__(self, code: str, *, text: str) -> Ran:
@@ -46,7 +55,7 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class WrittenTests:
     """A test file, and how it came about."""
 
     text: str  # of the file; empty where there is nothing to try
@@ -57,7 +66,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Package:
+class CodePackage:
     """The files that a function needs of its own project."""
 
     module: str  # as it is imported: "shop.money"
@@ -71,21 +80,21 @@ class Prover:
     def __init__(self, config: Config, lm: Generator) -> None:
         self._config, self._lm, self._sandbox = config.sandbox, lm, open_sandbox(config)
 
-    def written(self, region: Region, store: RegionStore, *, run: bool) -> Written:
+    def write_tests(self, region: Region, store: RegionStore, *, run: bool) -> WrittenTests:
         """Tests of what a region defines: tried in the sandbox where that was asked for, else a draft."""
         draft = try_out(region, store, None, lambda region: ())
         if not run or draft.why_not:
             return draft
         try:
             check_allowed(self._config, local=True, granted=True)  # of others the edges see to it
-            return try_out(region, store, self._run, self._proposed)
+            return try_out(region, store, self._run, self._propose_calls)
         except DeepSeekMMError as error:  # a wall is missing, or others run
             return replace(draft, why_not=str(error))
 
     def _run(self, code: str, *, text: str) -> Ran:
         return self._sandbox.run(code, text=text)
 
-    def _proposed(self, region: Region) -> list[str]:
+    def _propose_calls(self, region: Region) -> list[str]:
         """Calls that the language model writes behind the code; none by one that does not go on from a text."""
         if not isinstance(self._lm, TextCompleter) or region.symbol is None:
             return []
@@ -97,26 +106,30 @@ class Prover:
 def try_out(
     region: Region,
     store: RegionStore,
-    runs: Runs | None,
+    runs: SandboxRunner | None,
     propose: Callable[[Region], Sequence[str]],
-) -> Written:
+) -> WrittenTests:
     """A test file for the function that a region defines; without `runs` a draft. `propose` gives calls."""
     assert region.symbol is not None, "a definition"
     try:
         source = text_of(region.source.path)
     except (DeepSeekMMError, OSError) as error:
-        return Written(text="", verified=False, why_not=f"its file cannot be read now: {error}")
+        return WrittenTests(text="", verified=False, why_not=f"its file cannot be read now: {error}")
     found = target_of(source, region.symbol.path)
     if found is None or not region.source.path.endswith(".py"):
-        return Written(text="", verified=False, why_not="it is no function or method of Python that a test could call")
+        return WrittenTests(
+            text="", verified=False, why_not="it is no function or method of Python that a test could call"
+        )
     target, node = found
     if isinstance(node, ast.AsyncFunctionDef):
-        return Written(text="", verified=False, why_not="it is asynchronous, and tests of such are not written yet")
+        return WrittenTests(
+            text="", verified=False, why_not="it is asynchronous, and tests of such are not written yet"
+        )
     callers = [one.text for one in store.callers(target.name, where=CODE)]
     tried = trials(target, region.symbol.doc or ast.get_docstring(node) or "", callers, propose(region))
     place = at_lines(region.source.name, region.lines)
     package = package_of(region.source.path, source, store)
-    draft = Written(
+    draft = WrittenTests(
         text=draft_file(target, package.module, tried[:MOST_TESTS], place), verified=False, count=len(tried)
     )
     if runs is None:
@@ -126,14 +139,20 @@ def try_out(
 
 
 def seen_twice(
-    target: Target, package: Package, tried: Sequence[Trial], place: str, *, runs: Runs, draft: Written
-) -> Written:
+    target: CallTarget,
+    package: CodePackage,
+    tried: Sequence[Trial],
+    place: str,
+    *,
+    runs: SandboxRunner,
+    draft: WrittenTests,
+) -> WrittenTests:
     """Two probes, then the file itself; the draft with the reason where that fails."""
-    told = {"calls": [trial.call for trial in tried], "module": package.module, "name": target.imported}
-    outcomes: list[list[Seen]] = []
+    told = {"calls": [trial.call for trial in tried], "module": package.module, "name": target.import_name}
+    outcomes: list[list[CallResult]] = []
     for elsewhere in PROBES:
-        ran = runs(probe(elsewhere), text=packed(package.files, **told))
-        heard = printed(ran.stdout)
+        ran = runs(probe(elsewhere), text=pack_files(package.files, **told))
+        heard = read_result(ran.stdout)
         if heard is None or heard.get("trouble"):
             return with_reason(draft, ran, str((heard or {}).get("trouble", "")))
         outcomes.append(seen_of(heard, tried))
@@ -143,19 +162,19 @@ def seen_twice(
     chosen = steady[:MOST_TESTS]
     while chosen:
         text = file_of(target, package.module, chosen, place)
-        ran = runs(prove(), text=packed(package.files, test=text))
-        heard = printed(ran.stdout)
+        ran = runs(prove(), text=pack_files(package.files, test=text))
+        heard = read_result(ran.stdout)
         failed = heard.get("failed") if heard else None
         if not isinstance(failed, list):
             return with_reason(draft, ran, "")
         if not failed:
-            return Written(text=text, verified=True, count=len(chosen), dropped=len(tried) - len(steady))
+            return WrittenTests(text=text, verified=True, count=len(chosen), dropped=len(tried) - len(steady))
         bad = {int(str(name).rpartition("_")[2]) for name in failed}
         chosen = [one for n, one in enumerate(chosen, start=1) if n not in bad]
     return with_reason(draft, None, none_stands(outcomes[0]))
 
 
-def none_stands(seen: Sequence[Seen]) -> str:
+def none_stands(seen: Sequence[CallResult]) -> str:
     """Why no call became a test: nobody wrote one, and guesses were of the wrong types; or all of them vary."""
     if seen and all(one.guessed_wrong for one in seen):
         return (
@@ -164,7 +183,7 @@ def none_stands(seen: Sequence[Seen]) -> str:
     return "no call of it gave the same each time that a test could say"
 
 
-def with_reason(draft: Written, ran: Ran | None, trouble: str) -> Written:
+def with_reason(draft: WrittenTests, ran: Ran | None, trouble: str) -> WrittenTests:
     """The draft, and why it is no more than that."""
     if trouble or ran is None:
         why = trouble
@@ -172,7 +191,7 @@ def with_reason(draft: Written, ran: Ran | None, trouble: str) -> Written:
         why = f"the run was ended by its limit of {ran.ended_by}"
     else:
         why = (ran.stderr.strip().splitlines() or ["the program ended without a word"])[-1]
-    return Written(text=draft.text, verified=False, count=draft.count, why_not=why)
+    return WrittenTests(text=draft.text, verified=False, count=draft.count, why_not=why)
 
 
 def text_of(path: str) -> str:
@@ -180,16 +199,16 @@ def text_of(path: str) -> str:
     return read_letters(open_file(path, ParseConfig()), ParseConfig())
 
 
-def package_of(path: str, source: str, store: RegionStore) -> Package:
+def package_of(path: str, source: str, store: RegionStore) -> CodePackage:
     """Where a file belongs."""
     file, installed = PurePosixPath(path), PurePosixPath(sysconfig.get_paths()["purelib"])
     if file.is_relative_to(installed):
-        return Package(module=module_of(file, installed), root=None)
+        return CodePackage(module=module_of(file, installed), root=None)
     root = root_of(file, source, store)
-    return Package(module=module_of(file, root), root=root)
+    return CodePackage(module=module_of(file, root), root=root)
 
 
-def files_of(package: Package, path: str, source: str, store: RegionStore) -> dict[str, str]:
+def files_of(package: CodePackage, path: str, source: str, store: RegionStore) -> dict[str, str]:
     """The file with its package, as far as the library knows it: those with many or large files stay incomplete."""
     file, root = PurePosixPath(path), package.root
     if root is None:
@@ -224,7 +243,7 @@ def root_of(file: PurePosixPath, source: str, store: RegionStore) -> PurePosixPa
         folder = folder.parent
     if folder != file.parent:
         return folder
-    named = {name.partition(".")[0] for node in ast.walk(ast.parse(source)) for name in imported(node)}
+    named = {name.partition(".")[0] for node in ast.walk(ast.parse(source)) for name in imported_modules(node)}
     for parent in file.parents[:MOST_DEEP]:
         words = " ".join(file.relative_to(parent.parent).with_suffix("").parts)
         by_others = store.count_phrase(f"from {words} import") + store.count_phrase(f"import {words}")
@@ -233,7 +252,7 @@ def root_of(file: PurePosixPath, source: str, store: RegionStore) -> PurePosixPa
     return folder
 
 
-def imported(node: ast.AST) -> list[str]:
+def imported_modules(node: ast.AST) -> list[str]:
     """Modules that a statement imports by their whole names."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]

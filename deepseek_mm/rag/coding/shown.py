@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, combinations, islice
 
 from deepseek_mm.rag.coding.crash import crash_of
-from deepseek_mm.rag.search.fused import fused
+from deepseek_mm.rag.search.fused import reciprocal_rank_fusion
 from index import Filter, Region
 from index.store import RegionStore
 from index.words import split_words
@@ -39,7 +39,7 @@ OUGHT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileMatch:
     """A file that a picture may be of, by its best piece."""
 
     region: Region
@@ -69,9 +69,9 @@ class Ballot:
         return sorted(self.points, key=lambda source: -self.points[source])
 
 
-def located(
+def locate_files(
     store: RegionStore, lines: Sequence[str], meant: Callable[[str], Sequence[Region]], *, k: int, where: Filter = WHERE
-) -> list[Place]:
+) -> list[FileMatch]:
     """At most k files, best first; `meant` finds pieces by what words mean. None where the picture has no words."""
     asked = [words for line in mended_lines(store, lines)[:MOST_LINES] if (words := " ".join(WORD.findall(line)))]
     if not asked:
@@ -88,16 +88,22 @@ def located(
         defined = store.symbols(name, where=where)
         if 0 < len({region.source.id for region in defined}) <= FEW:
             by_name.vote(defined[:1], 1.0 / len(defined))
-    for n, region in enumerate(framed(store, lines), start=1):
+    for n, region in enumerate(regions_of_frames(store, lines), start=1):
         by_frame.vote([region], 1 / n)
     by_meaning.vote([region for region in meant(everything) if is_code(region)], 1.0)
     ballots = (by_line, at_once, by_name, by_frame, by_meaning)
     rankings = [ballot.order for ballot in ballots]
     wanted = telling([set(split_words(line)) for line in asked])
-    shares = {source: share_of(wanted, source, store) for source in fused(rankings, WEIGHTS)[: k + AHEAD]}
+    shares = {
+        source: share_of(wanted, source, store) for source in reciprocal_rank_fusion(rankings, WEIGHTS)[: k + AHEAD]
+    }
     by_share = sorted(filter(shares.get, shares), key=lambda source: -shares[source])
-    order = [source for source in fused([*rankings, by_share], (*WEIGHTS, SHARED), depth=DEPTH) if source in shares]
-    return [Place(best_piece(source, ballots), shares[source]) for source in order[:k]]
+    order = [
+        source
+        for source in reciprocal_rank_fusion([*rankings, by_share], (*WEIGHTS, SHARED), depth=DEPTH)
+        if source in shares
+    ]
+    return [FileMatch(best_piece(source, ballots), shares[source]) for source in order[:k]]
 
 
 def is_code(region: Region) -> bool:
@@ -136,7 +142,7 @@ def names_in(lines: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(words))[:MOST_NAMES]
 
 
-def framed(store: RegionStore, lines: Sequence[str]) -> Iterator[Region]:
+def regions_of_frames(store: RegionStore, lines: Sequence[str]) -> Iterator[Region]:
     """For each frame of a traceback, the innermost first, the shortest piece of code that has its line, if it is here.
 
     A file counts whose folder is the one that was printed too: many are called `utils.py`.

@@ -41,7 +41,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CallTarget:
     """The function that is called."""
 
     name: str  # its own
@@ -51,17 +51,17 @@ class Target:
     made: bool = False  # an object of the class has to be made
 
     @property
-    def imported(self) -> str:
+    def import_name(self) -> str:
         """What a test imports."""
         return self.holder or self.name
 
     @property
-    def called(self) -> str:
+    def call_name(self) -> str:
         """What stands before the brackets."""
         return f"{self.holder}{'()' if self.made else ''}.{self.name}" if self.holder else self.name
 
 
-def target_of(source: str, path: str) -> tuple[Target, ast.FunctionDef | ast.AsyncFunctionDef] | None:
+def target_of(source: str, path: str) -> tuple[CallTarget, ast.FunctionDef | ast.AsyncFunctionDef] | None:
     """The function at a dotted path in a file; None for a class, a function within another, or what does not parse."""
     *holders, name = path.split(".")
     try:
@@ -77,10 +77,10 @@ def target_of(source: str, path: str) -> tuple[Target, ast.FunctionDef | ast.Asy
     static, of_class = "staticmethod" in marks, "classmethod" in marks
     holder = holders[0] if holders else ""
     bound, made = bool(holder) and not static, bool(holder) and not (static or of_class)
-    return Target(name, holder, found.args, bound, made), found
+    return CallTarget(name, holder, found.args, bound, made), found
 
 
-def trials(target: Target, doc: str, texts: Iterable[str], proposed: Iterable[str] = ()) -> list[Trial]:
+def trials(target: CallTarget, doc: str, texts: Iterable[str], proposed: Iterable[str] = ()) -> list[Trial]:
     """Every call once, those first that somebody wrote. `texts`: code that calls it; `proposed`: a model's words."""
     found = [
         *some_of(from_docstring(target, doc)),
@@ -104,7 +104,7 @@ def some_of(found: Iterator[Trial]) -> list[Trial]:
     return list(kept.values())
 
 
-def from_docstring(target: Target, doc: str) -> Iterator[Trial]:
+def from_docstring(target: CallTarget, doc: str) -> Iterator[Trial]:
     """Examples that are one call, with what they are said to give where that is a literal."""
     try:
         examples = doctest.DocTestParser().get_examples(doc)
@@ -121,16 +121,16 @@ def is_alone(source: str, call: str) -> bool:
     return len(ast.parse(source).body) == 1 and len(ast.unparse(ast.parse(source))) <= len(call)
 
 
-def calls_in(text: str, target: Target) -> Iterator[str]:
+def calls_in(text: str, target: CallTarget) -> Iterator[str]:
     """Calls of the function in some code, as a test would make them: with literals alone."""
-    for node in ast.walk(parsed(text)):
+    for node in ast.walk(parse_fragment(text)):
         if isinstance(node, ast.Call) and name_of(node.func) == target.name and is_plain(node):
-            again = ast.unparse(ast.Call(ast.Name(target.called, ast.Load()), node.args, node.keywords))
+            again = ast.unparse(ast.Call(ast.Name(target.call_name, ast.Load()), node.args, node.keywords))
             if len(again) <= MOST_CHARS and "\n" not in again:
                 yield again
 
 
-def parsed(text: str) -> ast.AST:
+def parse_fragment(text: str) -> ast.AST:
     """Code as a tree, also of a method cut out of its class; an empty one where it is none."""
     for told in (text, dedent(text), f"class Cut:\n{text}"):
         try:
@@ -160,7 +160,7 @@ def is_literal(text: str) -> bool:
     return True
 
 
-def guesses(target: Target) -> Iterator[str]:
+def guesses(target: CallTarget) -> Iterator[str]:
     """Calls with simple values of the types that are told, or that defaults have; the n-th call takes n-th values."""
     assert target.arguments is not None, "a function"
     given = target.arguments
@@ -175,7 +175,7 @@ def guesses(target: Target) -> Iterator[str]:
     for n in range(max(map(len, [*choices, *(values for _, values in keywords)]), default=1)):
         told = [values[n % len(values)] for values in choices]
         told += [f"{name}={values[n % len(values)]}" for name, values in keywords]
-        yield f"{target.called}({', '.join(told)})"
+        yield f"{target.call_name}({', '.join(told)})"
 
 
 def values_of(arg: ast.arg, default: ast.expr | None) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def alone(text: str) -> Wish:
     rest = " ".join(QUOTED.sub(" it ", MENTION.sub(lambda m: " " if is_file(m[1]) else " it ", text)).split())
     names += [name.removesuffix("()") for name in NAME.findall(rest)]
     rest = NAME.sub(" it ", rest)
-    kind, plain = asked(" ".join(rest.split()))
+    kind, plain = classify_wish(" ".join(rest.split()))
     named = bool(names)
     if not names and plain.lower() not in EARLIER:
         names = [plain] if plain else []
@@ -92,7 +92,7 @@ def is_file(name: str) -> bool:
     return "/" in name or named_format(name) is not None
 
 
-def asked(text: str) -> tuple[Kind, str]:
+def classify_wish(text: str) -> tuple[Kind, str]:
     """The kind, and the plain word that stands where a name would."""
     for kind, shape in ASKED:
         if match := shape.search(text):

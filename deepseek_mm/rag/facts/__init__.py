@@ -6,6 +6,6 @@ pictures answers and `row` its turns of phrase, `written` is about what is to be
 is asked for, and `tell` is how it is put.
 """
 
-from deepseek_mm.rag.facts.run import nothing, run
+from deepseek_mm.rag.facts.run import build_claims, nothing
 
-__all__ = ["nothing", "run"]
+__all__ = ["nothing", "build_claims"]

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts.photo import KINDS, MAX_NAMED, count, shown
-from deepseek_mm.rag.facts.settled import settled
+from deepseek_mm.rag.facts.photo import KINDS, MAX_NAMED, count, tell_shown
+from deepseek_mm.rag.facts.settled import tell_verdict
 from deepseek_mm.rag.facts.several import among, none_left
-from deepseek_mm.rag.facts.shots import Shot, shots_of, shows
+from deepseek_mm.rag.facts.shots import PhotoEvidence, shots_of, shows
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.facts.written import is_told, is_written, quoted, unread
-from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.rag.program.words import listed, with_article
+from deepseek_mm.rag.facts.written import is_told, is_written, quote_passages, unread
+from deepseek_mm.rag.program.parse import Act, Claim
+from deepseek_mm.rag.program.words import join_words, with_article
 from deepseek_mm.records import Evidence, Verdict
 
 MAX_PHOTOS = 4  # photos that a library answer speaks about one by one
 
 
-def run(
-    program: Program, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+def build_claims(
+    program: Act, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
 ) -> tuple[Claim, ...]:
     """The claims, the direct answer first; none when nothing relevant was found. A `verdict` on the one photo at hand
     is the answer.
@@ -32,21 +32,21 @@ def run(
     told = [entry for entry in evidence if is_written(entry)]
     looked_at = [entry for entry in evidence if not is_written(entry)]
     if told and (program.kind == "read" or not looked_at):
-        return quoted(told, named=not program.library, question=program.text, whole=program.kind == "read")
+        return quote_passages(told, named=not program.library, question=program.text, whole=program.kind == "read")
     if program.kind == "read":
         return () if program.library else tuple(unread(entry.number) for entry in looked_at[:1])
-    claims = seen(program, looked_at, config, verdict)
+    claims = claims_of_photos(program, looked_at, config, verdict)
     wanted = told and (not claims or program.kind == "other" or is_told(program, told[0]))
-    return quoted(told, named=False, question=program.text) if wanted else claims
+    return quote_passages(told, named=False, question=program.text) if wanted else claims
 
 
-def seen(
-    program: Program, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+def claims_of_photos(
+    program: Act, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
 ) -> tuple[Claim, ...]:
     """What the photos of the evidence show, as far as they answer."""
     shots = relevant(program, shots_of(evidence, config.see.min_tag), config)
     if verdict is not None and shots:
-        return tuple(settled(program, verdict, shots[0], Teller(program, config)))
+        return tuple(tell_verdict(program, verdict, shots[0], Teller(program, config)))
     if not program.library:
         return tuple(
             claim for shot in shots[:1] for claim in KINDS[program.kind](program, shot, Teller(program, config))
@@ -57,26 +57,26 @@ def seen(
     return tuple(claim for shot in spoken for claim in KINDS[program.kind](program, shot, Teller(program, config)))
 
 
-def relevant(program: Program, shots: Sequence[Shot], config: Config) -> list[Shot]:
+def relevant(program: Act, shots: Sequence[PhotoEvidence], config: Config) -> list[PhotoEvidence]:
     """The photos that may answer: the one at hand, or those that show the things, or those that match well enough."""
     if not program.library or program.total:
         return list(shots)
     if program.things and program.kind != "sort":
-        named = any(shot.named(program.things, any_of=program.any_of) for shot in shots)
-        return [shot for shot in shots if believed(program, shot, config, named=named)]
+        named = any(shot.has_names(program.things, any_of=program.any_of) for shot in shots)
+        return [shot for shot in shots if is_believed(program, shot, config, named=named)]
     return [shot for shot in shots if max(entry.score for entry in shot.evidence) >= config.rag.min_score]
 
 
-def believed(program: Program, shot: Shot, config: Config, *, named: bool) -> bool:
+def is_believed(program: Act, shot: PhotoEvidence, config: Config, *, named: bool) -> bool:
     """A photo that shows the things likely enough; where labels name them somewhere, a bare likeness must be sure."""
-    if shot.named(program.things, any_of=program.any_of):
+    if shot.has_names(program.things, any_of=program.any_of):
         least = config.see.min_tag
     else:
         least = config.rag.sure if named else config.rag.min_presence
     return shows(shot, program.things, any_of=program.any_of) >= least
 
 
-def nothing(program: Program, *, empty: bool) -> str:
+def nothing(program: Act, *, empty: bool) -> str:
     """What to say when there is no claim: what was looked for, and what to do next."""
     if program.given:
         return none_left(program)
@@ -84,7 +84,7 @@ def nothing(program: Program, *, empty: bool) -> str:
         return f"I know no photo called {program.file}. Add its folder with: python -m deepseek_mm index FOLDER"
     if empty:
         return "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
-    wanted = listed([with_article(phrase) for phrase in program.wanted])
+    wanted = join_words([with_article(phrase) for phrase in program.thing_phrases])
     if program.any_of:
         wanted = wanted.replace(" and ", " or ")
     if wanted and program.kind != "other":
@@ -92,7 +92,7 @@ def nothing(program: Program, *, empty: bool) -> str:
     return "I found no photo that fits this question. Ask about something that a photo can show, or add more photos."
 
 
-def gallery(program: Program, shots: Sequence[Shot], tell: Teller) -> list[Claim]:
+def gallery(program: Act, shots: Sequence[PhotoEvidence], tell: Teller) -> list[Claim]:
     """Which photos show it, one claim a photo, after a yes or a number where the question wants one."""
     if program.total and shots:
         numbers = tuple(shot.whole for shot in shots[:MAX_PHOTOS])
@@ -100,7 +100,7 @@ def gallery(program: Program, shots: Sequence[Shot], tell: Teller) -> list[Claim
     if not program.things:
         return [matches(shot, tell) for shot in shots[:MAX_PHOTOS]]
     listed_shots = list(shots if program.attribute == "how many" else shots[:MAX_PHOTOS])
-    claims = [shown(program, shot, tell) for shot in listed_shots]
+    claims = [tell_shown(program, shot, tell) for shot in listed_shots]
     if claims and program.kind == "exist":
         claims[0] = replace(claims[0], text=f"Yes, {claims[0].text}")
     if claims and program.kind == "count":
@@ -110,7 +110,7 @@ def gallery(program: Program, shots: Sequence[Shot], tell: Teller) -> list[Claim
     return claims
 
 
-def matches(shot: Shot, tell: Teller) -> Claim:
+def matches(shot: PhotoEvidence, tell: Teller) -> Claim:
     """A photo that fits words without a thing, or another picture."""
     entry = max(shot.evidence, key=lambda entry: entry.score)
     names = [label.name for label, _ in shot.labels()[:MAX_NAMED]]
@@ -118,13 +118,13 @@ def matches(shot: Shot, tell: Teller) -> Claim:
     return Claim(f"{shot.name} is among the closest{what}", (entry.number,), max(0.0, min(1.0, entry.score)))
 
 
-def total(program: Program, shots: Sequence[Shot], claims: Sequence[Claim]) -> Claim:
+def total(program: Act, shots: Sequence[PhotoEvidence], claims: Sequence[Claim]) -> Claim:
     """At least 3 photos show a dog."""
-    names = listed([with_article(thing.phrase) for thing in program.things])
+    names = join_words([with_article(thing.phrase) for thing in program.things])
     many = f"{len(shots)} photos show" if len(shots) > 1 else "1 photo shows"
     numbers = tuple(dict.fromkeys(claim.numbers[0] for claim in claims))
     return Claim(f"At least {many} {names}", numbers, min(claim.certainty for claim in claims))
 
 
-def counted_each(program: Program, shots: Sequence[Shot], tell: Teller) -> list[Claim]:
+def counted_each(program: Act, shots: Sequence[PhotoEvidence], tell: Teller) -> list[Claim]:
     return [claim for shot in shots for claim in count(program, shot, tell)]

@@ -2,9 +2,9 @@
 
 from deepseek_mm.rag.facts.details import missing
 from deepseek_mm.rag.facts.photo import describe, yes_there
-from deepseek_mm.rag.facts.shots import Shot
+from deepseek_mm.rag.facts.shots import PhotoEvidence
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.program.parse import Claim, Program
+from deepseek_mm.rag.program.parse import Act, Claim
 from deepseek_mm.rag.program.words import plural, with_article
 from deepseek_mm.records import Verdict
 
@@ -12,18 +12,18 @@ OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing el
 HELP = "a sharper picture, or one that shows it larger, would help"
 
 
-def settled(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> list[Claim]:
+def tell_verdict(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """The answer, its doubt and its runner-up; and who said otherwise."""
-    claims = [answered(program, verdict, shot, tell)]
+    claims = [tell_answer(program, verdict, shot, tell)]
     if verdict.outcome == "unknown" and program.kind == "other" and not verdict.blank:
-        claims += describe(Program(kind="describe", text=program.text), shot, tell)
+        claims += describe(Act(kind="describe", text=program.text), shot, tell)
     if verdict.disputed:
         told = " but ".join(f"{one.by} says {one.answer} ({one.chance:.0%})" for one in verdict.said)
         claims.append(Claim(f"My witnesses disagree: {told}", (shot.whole,), 1.0))
     return claims
 
 
-def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
+def tell_answer(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
     """One sentence that begins with the answer."""
     inside, numbers = tell.inside(shot), tell.numbers(shot, program.things) or (shot.whole,)
     if verdict.blank:
@@ -34,10 +34,10 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
             return Claim(f"I cannot tell that {inside}: {verdict.missing}{guess}", (shot.whole,), 1.0)
         return Claim(f"I cannot tell that {inside}{guess}; {HELP}", numbers, 1.0)
     if any(one.by in OF_DRAWINGS for one in verdict.said):
-        return drawn(verdict, shot, tell)
+        return tell_drawing_answer(verdict, shot, tell)
     doubt = verdict.outcome == "unsure"
     if verdict.answer in ("yes", "no"):
-        return closed(program, verdict, shot, tell)
+        return tell_yes_no(program, verdict, shot, tell)
     if verdict.answer.startswith("no "):
         return Claim(f"I see {verdict.answer} {inside}", (shot.whole,), verdict.chance)
     or_else = f", or else {verdict.runner_up}" if doubt and verdict.runner_up else ""
@@ -54,7 +54,7 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
     return Claim(text, numbers, verdict.chance)
 
 
-def drawn(verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
+def tell_drawing_answer(verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
     """About a drawing, whose questions are of many forms: the answer alone."""
     probably = "" if verdict.outcome == "sure" else "probably "
     if verdict.answer in ("yes", "no"):
@@ -67,7 +67,7 @@ def drawn(verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
     return Claim(text, (shot.whole,), verdict.chance)
 
 
-def closed(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
+def tell_yes_no(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
     """Yes or no."""
     yes, hedge = verdict.answer == "yes", "" if verdict.outcome == "sure" else "probably "
     if program.kind == "exist" and len(program.things) == 1:
@@ -80,6 +80,6 @@ def closed(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Clai
     return Claim(text, tell.numbers(shot, program.things) or (shot.whole,), verdict.chance)
 
 
-def of(shot: Shot, tell: Teller) -> str:
+def of(shot: PhotoEvidence, tell: Teller) -> str:
     """This photo."""
-    return shot.name if tell.named else "this photo"
+    return shot.name if tell.needs_name else "this photo"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from deepseek_mm.rag.facts.spot import overlap, position
-from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.rag.program.words import names_the_same, titled
+from deepseek_mm.rag.program.phrases import ThingPhrase
+from deepseek_mm.rag.program.words import names_the_same, quote_title
 from deepseek_mm.records import Evidence
 from index import Label, Region, Source
 
@@ -21,7 +21,7 @@ NARROWER = 0.8  # of the wider name's probability that a narrower one needs to b
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class PhotoEvidence:
     """One photo's evidence."""
 
     evidence: tuple[Evidence, ...]  # of one source, at least one
@@ -35,7 +35,7 @@ class Shot:
     @property
     def name(self) -> str:
         """What a sentence calls it: the file's name."""
-        return self.title or titled(self.source.name, MAX_NAME)
+        return self.title or quote_title(self.source.name, MAX_NAME)
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -52,7 +52,7 @@ class Shot:
         same = (e.number for e in self.evidence if (e.region.kind, e.region.box_px) == (region.kind, region.box_px))
         return next(same, self.whole)
 
-    def parts(self, thing: Thing) -> list[Region]:
+    def parts(self, thing: ThingPhrase) -> list[Region]:
         """The boxes that are labelled as this thing, best first; boxes that overlap much count once."""
         scored = [(score_of(region, thing), region) for region in self.regions if region.kind == "part"]
         kept: list[Region] = []
@@ -61,21 +61,23 @@ class Shot:
                 kept.append(region)
         return kept
 
-    def coloured(self, thing: Thing) -> list[Region]:
+    def parts_with_colour(self, thing: ThingPhrase) -> list[Region]:
         """Of these boxes, those in which the colour that was asked for is measured."""
         return [region for region in self.parts(thing) if not thing.colour or thing.colour in region.colours]
 
-    def chance(self, thing: Thing) -> float:
+    def chance(self, thing: ThingPhrase) -> float:
         """Probability that this photo shows the thing, in its colour if one was asked for."""
-        if (judged := self.judged(thing)) is not None:
+        if (judged := self.judged_chance(thing)) is not None:
             return judged
         seen = max((p for phrase, p in self.evidence[0].presence if phrase == thing.phrase), default=0.0)
-        if thing.colour and self.parts(thing) and not self.coloured(thing):
+        if thing.colour and self.parts(thing) and not self.parts_with_colour(thing):
             return seen if seen >= COLOUR_SEEN else 0.0
-        named = [score_of(region, thing) for region in (self.coloured(thing) if thing.colour else self.regions)]
+        named = [
+            score_of(region, thing) for region in (self.parts_with_colour(thing) if thing.colour else self.regions)
+        ]
         return max([seen, *(score for score in named if score >= self.min_label)])
 
-    def judged(self, thing: Thing) -> float | None:
+    def judged_chance(self, thing: ThingPhrase) -> float | None:
         """The same as witnesses that look settled it, where they were asked."""
         return next((p for phrase, p in self.evidence[0].judged if phrase == thing.phrase), None)
 
@@ -98,7 +100,7 @@ class Shot:
                 kept[twin] = (label, region)
         return kept
 
-    def named(self, things: Sequence[Thing], *, any_of: bool) -> bool:
+    def has_names(self, things: Sequence[ThingPhrase], *, any_of: bool) -> bool:
         """Do labels name all of the things, or with `any_of` one of them?"""
         found = [any(score_of(region, thing) >= self.min_label for region in self.regions) for thing in things]
         return any(found) if any_of else bool(found) and all(found)
@@ -109,7 +111,7 @@ def same_kind(one: str, other: str) -> bool:
     return names_the_same(one, other) or names_the_same(other, one)
 
 
-def score_of(region: Region, thing: Thing) -> float:
+def score_of(region: Region, thing: ThingPhrase) -> float:
     """The best score of a label that names the thing; 0 without one."""
     return max((label.score for label in region.labels if names_the_same(label.name, thing.name)), default=0.0)
 
@@ -119,7 +121,7 @@ def spot(region: Region) -> str:
     return position(region.box_px, region.source.width_px, region.source.height_px)
 
 
-def shots_of(evidence: Iterable[Evidence], min_label: float) -> list[Shot]:
+def shots_of(evidence: Iterable[Evidence], min_label: float) -> list[PhotoEvidence]:
     """Photo by photo, in the order of their first entries."""
     first: dict[str, int] = {}
     entries = list(evidence)
@@ -127,9 +129,9 @@ def shots_of(evidence: Iterable[Evidence], min_label: float) -> list[Shot]:
         first.setdefault(entry.region.source.path, entry.number)
     ordered = sorted(entries, key=lambda e: (first[e.region.source.path], e.number))
     grouped = groupby(ordered, key=lambda e: e.region.source.path)
-    return [Shot(tuple(group), min_label) for _, group in grouped]
+    return [PhotoEvidence(tuple(group), min_label) for _, group in grouped]
 
 
-def shows(shot: Shot, things: Sequence[Thing], *, any_of: bool) -> float:
+def shows(shot: PhotoEvidence, things: Sequence[ThingPhrase], *, any_of: bool) -> float:
     """Probability that a photo shows all of the things (its weakest), or with `any_of` one of them (its strongest)."""
     return (max if any_of else min)(shot.chance(thing) for thing in things)

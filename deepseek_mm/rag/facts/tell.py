@@ -4,32 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts.shots import Shot
-from deepseek_mm.rag.program.parse import Program
-from deepseek_mm.rag.program.phrases import Thing
+from deepseek_mm.rag.facts.shots import PhotoEvidence
+from deepseek_mm.rag.program.parse import Act
+from deepseek_mm.rag.program.phrases import ThingPhrase
 
 
 @dataclass(frozen=True, slots=True)
 class Teller:
     """Turns of phrase for one question."""
 
-    program: Program
+    program: Act
     config: Config
 
     @property
-    def named(self) -> bool:
+    def needs_name(self) -> bool:
         """Must a sentence say which photo it means?"""
         return self.program.library or bool(self.program.file) or bool(self.program.given)
 
-    def inside(self, shot: Shot) -> str:
-        return f"in {shot.name}" if self.named else "in this photo"
+    def inside(self, shot: PhotoEvidence) -> str:
+        return f"in {shot.name}" if self.needs_name else "in this photo"
 
-    def subject(self, shot: Shot) -> str:
-        return shot.name if self.named else "This photo"
+    def subject(self, shot: PhotoEvidence) -> str:
+        return shot.name if self.needs_name else "This photo"
 
-    def there(self, shot: Shot, thing: Thing) -> bool:
+    def there(self, shot: PhotoEvidence, thing: ThingPhrase) -> bool:
         """Is it likely enough to speak of? A label may be less sure than a bare likeness."""
-        labelled = shot.named([thing], any_of=True)
+        labelled = shot.has_names([thing], any_of=True)
         return shot.chance(thing) >= (self.config.see.min_tag if labelled else self.config.rag.min_presence)
 
     def probably(self, chance: float) -> str:
@@ -38,9 +38,9 @@ class Teller:
 
     def shape(self, name: str, chance: float) -> str:
         """A claim keeps its shape, so that a model may phrase it, if it names no file and has no doubt."""
-        return "" if self.named or chance < self.config.rag.sure else name
+        return "" if self.needs_name or chance < self.config.rag.sure else name
 
-    def numbers(self, shot: Shot, things: Sequence[Thing]) -> tuple[int, ...]:
+    def numbers(self, shot: PhotoEvidence, things: Sequence[ThingPhrase]) -> tuple[int, ...]:
         """Of the boxes that show the things, or of the photo where none does."""
-        boxes = [(shot.coloured(thing) or shot.parts(thing))[:1] for thing in things]
+        boxes = [(shot.parts_with_colour(thing) or shot.parts(thing))[:1] for thing in things]
         return tuple(dict.fromkeys(shot.number(box[0]) if box else shot.whole for box in boxes))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from deepseek_mm.rag.facts.shots import MAX_NAME
 from deepseek_mm.rag.facts.wording import answers, excerpt
-from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.rag.program.words import clean, titled
+from deepseek_mm.rag.program.parse import Act, Claim
+from deepseek_mm.rag.program.words import clean, quote_title
 from deepseek_mm.records import Evidence
 from index import Region
 
@@ -20,7 +20,9 @@ def is_written(entry: Evidence) -> bool:
     return entry.region.kind in WRITTEN
 
 
-def quoted(entries: Sequence[Evidence], *, named: bool, question: str = "", whole: bool = False) -> tuple[Claim, ...]:
+def quote_passages(
+    entries: Sequence[Evidence], *, named: bool, question: str = "", whole: bool = False
+) -> tuple[Claim, ...]:
     """One claim a passage, in the order given: where it stands, unless the question has `named` that, and its words.
 
     Those that the question asks for; all of them where it wants to read the `whole`, as far as that is short enough.
@@ -35,7 +37,7 @@ def quoted(entries: Sequence[Evidence], *, named: bool, question: str = "", whol
     )
 
 
-def is_told(program: Program, entry: Evidence) -> bool:
+def is_told(program: Act, entry: Evidence) -> bool:
     """Does this passage answer the question in one sentence, so that no photo needs to be looked at?"""
     return program.kind not in SEEN and answers(entry.region, program.text)
 
@@ -44,7 +46,7 @@ def place(region: Region, *, named: bool) -> str:
     """notes.md, lines 3 to 9; report.pdf, page 2; in a photo that is at hand just "It"."""
     if named and not region.page and region.source.kind == "photo":
         return "It"
-    name = titled(region.source.name, MAX_NAME)
+    name = quote_title(region.source.name, MAX_NAME)
     if region.page:
         return f"{name}, page {region.page},"
     first, last = region.lines

@@ -4,7 +4,7 @@
 `lexicon` holds word tables, `words` compares words and `answers` answers.
 """
 
-from deepseek_mm.rag.program.parse import Claim, Program, parse
-from deepseek_mm.rag.program.phrases import Thing
+from deepseek_mm.rag.program.parse import Act, Claim, parse
+from deepseek_mm.rag.program.phrases import ThingPhrase
 
-__all__ = ["Claim", "Program", "Thing", "parse"]
+__all__ = ["Claim", "Act", "ThingPhrase", "parse"]

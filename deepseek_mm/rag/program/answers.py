@@ -11,7 +11,7 @@ ARTICLES = frozenset(["a", "an", "the"])
 SPELLINGS = {"gray": "grey", "colour": "color", "television": "tv", "none": "0", "zero": "0"}
 
 
-def normal(answer: str) -> str:
+def normalize_answer(answer: str) -> str:
     """One spelling of an answer: "The Two dogs." -> "2 dogs"."""
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", answer.lower().replace("\u2019", "'"))
     words = re.findall(r"\d+(?:\.\d+)?|[^\W_]+(?:'[^\W_]+)?", text)

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 
 from deepseek_mm.rag.program.grammar import ALL_PHOTOS, FILE, NEXT, PIC, PICS, PLACE_TAIL, POLITE, RULES, SHOW, Kind
 from deepseek_mm.rag.program.lexicon import COLOURS, PLACES, PRONOUNS, RELATIONS
-from deepseek_mm.rag.program.phrases import Thing, things_in
+from deepseek_mm.rag.program.phrases import ThingPhrase, things_in
 from deepseek_mm.rag.program.words import clean
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Program:
+class Act:
     """A question, understood."""
 
     kind: Kind
     text: str  # the question on one line
-    things: tuple[Thing, ...] = ()
+    things: tuple[ThingPhrase, ...] = ()
     attribute: str = ""  # the colour, position or relation asked about; "how many" for a count of photos
     any_of: bool = False  # "cats or dogs": one of them is enough
     library: bool = False  # the words ask for all photos, even when one photo is at hand
@@ -32,7 +32,7 @@ class Program:
     absent: int = 0  # the number of a picture that the question names, where there are not so many
 
     @property
-    def wanted(self) -> tuple[str, ...]:
+    def thing_phrases(self) -> tuple[str, ...]:
         """The things as the eyes are asked for them."""
         return tuple(thing.phrase for thing in self.things)
 
@@ -67,7 +67,7 @@ SUBJECT_ENDS = re.compile(
 )
 
 
-def parse(text: str, *, earlier: Sequence[str] = ()) -> Program:
+def parse(text: str, *, earlier: Sequence[str] = ()) -> Act:
     """The program of a question; `earlier` are the conversation's questions, oldest first."""
     line = clean(text, len(text) + 1)
     follow = NEXT.fullmatch(re.sub(r"\s+", " ", line.lower()).strip(" ?!.")) if earlier else None
@@ -75,7 +75,7 @@ def parse(text: str, *, earlier: Sequence[str] = ()) -> Program:
         before = parse(earlier[-1], earlier=earlier[:-1])
         things = things_in(follow["t"] or follow["u"] or "")
         return replace(before, text=line, things=things, attribute="", subject=subject_of(things, ""))
-    program = fitted(plainly(line), line)
+    program = match_pattern(plainly(line), line)
     return borrow(program, plainly(line), earlier) if earlier else program
 
 
@@ -88,7 +88,7 @@ def plainly(line: str) -> str:
     return re.sub(r"[,\s]+please$", "", POLITE.sub("", IS.sub(r"\1 is ", plain)))
 
 
-def fitted(plain: str, line: str) -> Program:
+def match_pattern(plain: str, line: str) -> Act:
     """The first pattern that fits."""
     named = FILE.search(line)
     if named:
@@ -99,7 +99,7 @@ def fitted(plain: str, line: str) -> Program:
     things = things_of(kind, plain, asked)
     if (kind == "exist" and not things) or (kind == "which" and not things and not ALL_PHOTOS.search(plain)):
         kind = "describe" if kind == "which" else "other"
-    return Program(
+    return Act(
         kind=kind,
         text=line,
         things=things,
@@ -120,10 +120,10 @@ def first_match(plain: str) -> tuple[Kind, re.Match[str] | None]:
     return "which" if is_phrase else "other", None
 
 
-def things_of(kind: Kind, plain: str, asked: Sequence[str]) -> tuple[Thing, ...]:
+def things_of(kind: Kind, plain: str, asked: Sequence[str]) -> tuple[ThingPhrase, ...]:
     """The things in the pieces of a question that name some."""
     if plain.startswith("who "):
-        return (Thing("person", "person"),)
+        return (ThingPhrase("person", "person"),)
     if kind == "count":  # "how many cups are on the table" counts cups
         asked = [re.split(r"\b(?:is|are|do|does|did|can|in|on|at|with)\b", value)[0] for value in asked]
     return tuple(dict.fromkeys(thing for value in asked for thing in things_in(value)))
@@ -134,14 +134,14 @@ def one_spelling(word: str) -> str:
     return COLOURS.get(word) or RELATIONS.get(word) or PLACES.get(word) or word
 
 
-def subject_of(things: Sequence[Thing], phrase: str) -> str:
+def subject_of(things: Sequence[ThingPhrase], phrase: str) -> str:
     """What to search with: the whole phrase where the question is one ("a dog on a beach"), else the things."""
     phrase = re.sub(rf"\b{PICS} {SHOW}\b", " ", PLACE_TAIL.sub(" ", phrase))
     phrase = SUBJECT_ENDS.sub("", re.sub(r"\s+", " ", phrase).strip()).strip()
     return phrase if phrase and things else " and ".join(thing.phrase for thing in things)
 
 
-def borrow(program: Program, plain: str, earlier: Sequence[str]) -> Program:
+def borrow(program: Act, plain: str, earlier: Sequence[str]) -> Act:
     """A question without a thing of its own, or with "it", takes the thing of the question before."""
     words = set(plain.split())
     if program.kind not in LEANS or (program.things and (program.kind != "compare" or len(program.things) > 1)):

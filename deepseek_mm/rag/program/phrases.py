@@ -19,7 +19,7 @@ TO_DO = re.compile(r"\bto (wear|eat|drink|sit on|ride|drive|play|read|use|do|see
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class ThingPhrase:
     """What a question asks for, singular: "two red kites" is the thing "kite", red."""
 
     phrase: str  # with its adjectives, as the eyes are asked for it: "red kite"
@@ -27,7 +27,7 @@ class Thing:
     colour: str = ""  # the colour that was asked for, in one spelling
 
 
-def things_in(text: str) -> tuple[Thing, ...]:
+def things_in(text: str) -> tuple[ThingPhrase, ...]:
     """Every thing that a piece of lower-case text names, in order, each once."""
     text = TO_DO.sub(" ", OF_PARTS.sub(" ", PLACE_TAIL.sub(" , ", text)))
     chunks: list[list[str]] = [[]]
@@ -45,11 +45,11 @@ def is_action(word: str) -> bool:
     return len(word) > 4 and word.endswith("ing") and word not in ING_NOUNS
 
 
-def thing_of(words: list[str]) -> Thing:
+def thing_of(words: list[str]) -> ThingPhrase:
     """The thing that these words name; a colour alone asks for anything of that colour."""
     if words[-1] in COLOURS and words[-1] != "orange":  # "the sky blue" is a blue sky, and "red" anything red
         words = [words[-1], *(words[:-1] or [ANYTHING])]
     words = [*words[:-1], singular(words[-1])]
     colours = [COLOURS[word] for word in words[:-1] if word in COLOURS]
     name = [word for word in words[:-1] if word not in COLOURS and word not in SIZES] + words[-1:]
-    return Thing(" ".join(words), " ".join(name), colours[0] if colours else "")
+    return ThingPhrase(" ".join(words), " ".join(name), colours[0] if colours else "")

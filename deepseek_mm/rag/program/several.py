@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from deepseek_mm.rag.program.grammar import PIC
 from deepseek_mm.rag.program.lexicon import COLOURS, UNCOUNTED
-from deepseek_mm.rag.program.parse import Program, parse
+from deepseek_mm.rag.program.parse import Act, parse
 
 ORDINALS = {
     **{"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8},
@@ -75,15 +75,15 @@ SEARCHES = ("which", "exist", "count")  # kinds in which "my photos" are the lib
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class PictureSelection:
     """What a question asks of several pictures."""
 
-    program: Program
+    program: Act
     picks: tuple[int, ...]  # the pictures it speaks of, counted from 1, in order
     alike: bool  # it asks for photos of the library that look like them
 
 
-def parse_several(text: str, names: Sequence[str], *, earlier: Sequence[str] = ()) -> Meant:
+def parse_several(text: str, names: Sequence[str], *, earlier: Sequence[str] = ()) -> PictureSelection:
     """The program of a question over pictures with these names; `earlier` are the conversation's questions."""
     picked, line = picked_in(text, len(names))
     before = [plain_words(picked_in(question, len(names))[1]) for question in earlier]
@@ -99,7 +99,7 @@ def parse_several(text: str, names: Sequence[str], *, earlier: Sequence[str] = (
     picks = () if absent else tuple(sorted(set(picked))) or tuple(range(1, len(names) + 1))
     given = len(names) if absent or (len(picks) > 1 and not elsewhere) else 0
     known = replace(program, text=text, library=elsewhere, file="", given=given, absent=absent)
-    return Meant(known, picks, alike)
+    return PictureSelection(known, picks, alike)
 
 
 def picked_in(text: str, count: int) -> tuple[list[int], str]:

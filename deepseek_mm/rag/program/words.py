@@ -127,17 +127,17 @@ def lead(text: str) -> str:
     return match[1] if match else ""
 
 
-def negated(text: str) -> bool:
+def is_negated(text: str) -> bool:
     """Does this text deny something? The "No," of an answer is none: what follows may be affirmed."""
     return not NEGATIONS.isdisjoint(tokens(text)[1:] if lead(text) else tokens(text))
 
 
-def hedged(text: str) -> bool:
+def is_hedged(text: str) -> bool:
     """Does this text say that it is not certain?"""
     return not HEDGES.isdisjoint(tokens(text))
 
 
-def listed(words: list[str]) -> str:
+def join_words(words: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -147,7 +147,7 @@ def printable(text: str) -> str:
     return UNSEEN.sub(" ", text.encode("utf-8", "ignore").decode()).strip()
 
 
-def titled(name: str, limit: int) -> str:
+def quote_title(name: str, limit: int) -> str:
     """A file's name as a sentence has it: in quotation marks where it could pass for words of the sentence."""
     name = clean(name, limit).replace('"', "'")
     return name if re.fullmatch(r"[\w.()+~@#&-]+", name) else f'"{name}"'

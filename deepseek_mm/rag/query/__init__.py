@@ -2,9 +2,9 @@
 `parts` takes it apart and puts it together."""
 
 from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
-from deepseek_mm.rag.query.operators import joined
-from deepseek_mm.rag.query.parts import AWAY, Part, search_parts, search_with, search_without
-from deepseek_mm.rag.query.read import Asked, check_collection, in_words, read_box
+from deepseek_mm.rag.query.operators import merge_filters
+from deepseek_mm.rag.query.parts import AWAY, QueryPart, search_parts, search_with, search_without
+from deepseek_mm.rag.query.read import ParsedQuery, check_collection, in_words, read_box
 from deepseek_mm.rag.query.search_filter import BadDate, FileKind, SearchFilter, check_searchable
 
 SEARCH_HELP = HELP  # by this name the page has it
@@ -13,16 +13,16 @@ __all__ = [
     "AWAY",
     "HELP",
     "SEARCH_HELP",
-    "Asked",
+    "ParsedQuery",
     "BadDate",
     "FileKind",
-    "Part",
+    "QueryPart",
     "SearchFilter",
     "Suggestion",
     "check_collection",
     "check_searchable",
     "in_words",
-    "joined",
+    "merge_filters",
     "read_box",
     "search_parts",
     "search_with",

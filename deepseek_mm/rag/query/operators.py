@@ -147,7 +147,7 @@ def narrowed_by(name: str, value: str) -> dict[str, Any]:
         raise BadQuestion(f"{name}:{value} cannot be: {value} {error}. For example: {row.example}") from error
 
 
-def joined(first: Filter, second: Filter) -> Filter:
+def merge_filters(first: Filter, second: Filter) -> Filter:
     """What both allow. BadQuestion if they contradict each other."""
     bare = Filter()
     values: dict[str, Any] = {}

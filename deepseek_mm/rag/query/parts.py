@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.rag.query.operators import BY_NAME
-from deepseek_mm.rag.query.read import TOKEN, quoted
+from deepseek_mm.rag.query.read import TOKEN, quote_value
 
 EXACT, AWAY = "exact", "away"  # parts that are no operators
 
@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class QueryPart:
     """One of them."""
 
     name: str  # of the operator, whichever of its names was written; or EXACT, AWAY
@@ -26,9 +26,9 @@ class Part:
     spans: tuple[Span, ...]  # where: first letter and end of each piece
 
 
-def search_parts(text: str) -> list[Part]:
+def search_parts(text: str) -> list[QueryPart]:
     """In the order of the box; what is wrong with one is for `read_box` to say."""
-    found: list[Part] = []
+    found: list[QueryPart] = []
     away: list[re.Match[str]] = []  # a minus sign, and the words behind it
     for token in TOKEN.finditer(text):
         kind = token.lastgroup if token["no"] is None else "phrase"
@@ -36,7 +36,7 @@ def search_parts(text: str) -> list[Part]:
             away.append(token)
             continue
         if kind in ("sign", "without"):
-            found += _taken(away)
+            found += _excluded_parts(away)
             away = [token] if token["sign"] == "-" else []
         if kind == "without":
             found.append(_part(AWAY, str(token["without"]), [token]))
@@ -45,7 +45,7 @@ def search_parts(text: str) -> list[Part]:
         elif token["operator"]:
             row = BY_NAME.get(token["operator"].lower())
             found.append(_part(row.name if row else token["operator"], str(token["value"]).strip('"'), [token]))
-    return sorted([*found, *_taken(away)], key=lambda part: part.spans)
+    return sorted([*found, *_excluded_parts(away)], key=lambda part: part.spans)
 
 
 def search_without(text: str, part: str) -> str:
@@ -57,17 +57,17 @@ def search_without(text: str, part: str) -> str:
 def search_with(text: str, name: str, values: Sequence[str]) -> str:
     """The box with these values of an operator, and no others of it; without any the operator goes."""
     spans = [span for part in search_parts(text) if part.name == name for span in part.spans]
-    return " ".join(filter(None, [_cut(text, spans), *(f"{name}:{quoted(value)}" for value in values)]))
+    return " ".join(filter(None, [_cut(text, spans), *(f"{name}:{quote_value(value)}" for value in values)]))
 
 
-def _taken(away: Sequence[re.Match[str]]) -> list[Part]:
+def _excluded_parts(away: Sequence[re.Match[str]]) -> list[QueryPart]:
     """What a minus sign takes away, if any word is behind it."""
     return [_part(AWAY, " ".join(token[0] for token in away[1:]), away)] if len(away) > 1 else []
 
 
-def _part(name: str, value: str, tokens: Sequence[re.Match[str]]) -> Part:
+def _part(name: str, value: str, tokens: Sequence[re.Match[str]]) -> QueryPart:
     spans = tuple(token.span() for token in tokens)
-    return Part(name=name, value=value, text=" ".join(token[0] for token in tokens), spans=spans)
+    return QueryPart(name=name, value=value, text=" ".join(token[0] for token in tokens), spans=spans)
 
 
 def _cut(text: str, spans: Sequence[Span]) -> str:

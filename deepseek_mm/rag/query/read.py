@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query.operators import ANY_OF, joined, narrowed_by
+from deepseek_mm.rag.query.operators import ANY_OF, merge_filters, narrowed_by
 from deepseek_mm.records import Query, Term
 from index import Filter
 
@@ -26,7 +26,7 @@ MOST_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class ParsedQuery:
     """What a box asks for."""
 
     text: str  # the words that are looked for, without signs, weights and operators
@@ -43,23 +43,23 @@ class Draft:
     narrowed: list[Filter] = field(default_factory=list)
 
 
-def read_box(text: str, *, collections: Collection[str] | None = None) -> Asked:
+def read_box(text: str, *, collections: Collection[str] | None = None) -> ParsedQuery:
     """Understand the text; with `collections`, others are refused. BadQuestion says what is wrong and what to write."""
     if text.count('"') % 2:
         raise BadQuestion(f"a quotation mark is not closed in: {text}. Put one behind the exact words, or take it out")
     draft = Draft()
     for token in TOKEN.finditer(text):
         _take(token, draft)
-    where = _joined(draft, collections)
+    where = _merge_where(draft, collections)
     terms = [term for sign, words in draft.terms if words and (term := _term(sign, " ".join(words)))]
     if terms and all(term.weight < 0 for term in terms):
         away = terms[0].text
         raise BadQuestion(f"only what to take away is said: - {away}. Say what to look for as well: field - {away}")
     plain = len(terms) < 2 and all(term.weight == 1 for term in terms)
     if plain and where == Filter():
-        return Asked(text=text)
+        return ParsedQuery(text=text)
     shown = " ".join(term.text for term in terms if term.weight > 0)
-    return Asked(text=shown, terms=() if plain else tuple(terms), where=where)
+    return ParsedQuery(text=shown, terms=() if plain else tuple(terms), where=where)
 
 
 def in_words(query: Query) -> Query:
@@ -103,10 +103,10 @@ def _take_phrase(phrase: str, draft: Draft, *, is_away: bool) -> None:
     draft.terms[-1][1].append(draft.phrases[-1])
 
 
-def _joined(draft: Draft, collections: Collection[str] | None) -> Filter:
+def _merge_where(draft: Draft, collections: Collection[str] | None) -> Filter:
     where = Filter(phrases=tuple(draft.phrases))
     for each in draft.narrowed:
-        where = joined(where, each)
+        where = merge_filters(where, each)
     if collections is not None:
         check_collection(where, collections)
     return where
@@ -117,11 +117,11 @@ def check_collection(where: Filter, collections: Collection[str]) -> None:
     named = where.collection
     if named is not None and named != Filter().collection and named not in collections:
         close = get_close_matches(named, list(collections), n=1, cutoff=0.4)
-        hint = f"Did you mean in:{quoted(close[0])}?" if close else "The Library tab lists them."
+        hint = f"Did you mean in:{quote_value(close[0])}?" if close else "The Library tab lists them."
         raise BadQuestion(f"there is no collection {named}. {hint}")
 
 
-def quoted(value: str) -> str:
+def quote_value(value: str) -> str:
     """As it must be written behind an operator."""
     return f'"{value}"' if re.search(r"\s", value) else value
 

@@ -6,12 +6,12 @@ from deepseek_mm.rag.search.certainty import read_certainty
 from deepseek_mm.rag.search.find import Presence, Search
 from deepseek_mm.rag.search.heat import Heat, heat_map
 from deepseek_mm.rag.search.matches import hit_spans
-from deepseek_mm.rag.search.measured import Measured, read_measured, save_measured
+from deepseek_mm.rag.search.measured import MeasuredErrors, read_measured, save_measured
 from deepseek_mm.rag.search.part import cut
 
 __all__ = [
     "Heat",
-    "Measured",
+    "MeasuredErrors",
     "Presence",
     "Search",
     "cut",

@@ -45,7 +45,7 @@ SMOOTH = 0.5  # of a thing's rate, what its neighbours in the space add to its o
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trace:
+class PresenceTrace:
     """What a collection says about one thing."""
 
     phrase: str  # singular, in lower case: "traffic light"
@@ -74,7 +74,7 @@ class Commons:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Curve:
+class LogisticCurve:
     """Probability = sigmoid of a weighted sum."""
 
     weights: tuple[float, ...]  # one for each witness, in their order
@@ -91,13 +91,13 @@ class Certainty:
     """Hears the witnesses."""
 
     def __init__(
-        self, commons: Commons, *, words_WD: Floats, photos_PD: Floats, things: Curve, pictures: Curve
+        self, commons: Commons, *, words_WD: Floats, photos_PD: Floats, things: LogisticCurve, pictures: LogisticCurve
     ) -> None:
         self.commons, self.words_WD, self.photos_PD = commons, words_WD, photos_PD
         self.things, self.pictures = things, pictures
         self._elsewhere = photos_PD, rivals(photos_PD, words_WD)
 
-    def witnesses(self, trace: Trace) -> tuple[float, ...]:
+    def witnesses(self, trace: PresenceTrace) -> tuple[float, ...]:
         """Expected, more, trusted, named, size; for a collection that has a picture."""
         here = standing_out(trace.vector_D, trace.nearest_kD, rivals(trace.nearest_kD, self.words_WD))
         elsewhere = standing_out(trace.vector_D, *self._elsewhere)
@@ -111,11 +111,11 @@ class Certainty:
             size,
         )
 
-    def of_thing(self, trace: Trace) -> float:
+    def of_thing(self, trace: PresenceTrace) -> float:
         """Probability that the collection shows the thing; 0 where there is no picture."""
         return self.things.probability(self.witnesses(trace)) if len(trace.nearest_kD) else 0.0
 
-    def of_scene(self, whole: Trace, things: Sequence[Trace]) -> float:
+    def of_scene(self, whole: PresenceTrace, things: Sequence[PresenceTrace]) -> float:
         """Probability that it shows the things together: expected as often as the rarest, and named by no label."""
         if not len(whole.nearest_kD):
             return 0.0
@@ -187,6 +187,6 @@ def photos_of_nobody(file: Path = FILE) -> Floats:
     return np.asarray(load_file(file)["photos"], np.float32)
 
 
-def curve_of(told: Mapping[str, Any]) -> Curve:
+def curve_of(told: Mapping[str, Any]) -> LogisticCurve:
     """A curve that was written as JSON."""
-    return Curve(weights=tuple(told["weights"]), offset=told["offset"], threshold=told["threshold"])
+    return LogisticCurve(weights=tuple(told["weights"]), offset=told["offset"], threshold=told["threshold"])

@@ -31,10 +31,10 @@ class Texts(VectorCache):
         vectors = iter(self.vectors([text for texts in said for text in texts]))
         rows = [[next(vectors) for _ in texts] for texts in said]
         weights = [[term.weight for term in query.terms] for query in queries]
-        return np.array([combined(whole, w, terms) for (whole, *terms), w in zip(rows, weights, strict=True)])
+        return np.array([combine_terms(whole, w, terms) for (whole, *terms), w in zip(rows, weights, strict=True)])
 
 
-def combined(whole_D: Floats, weights: Sequence[float], terms: Sequence[Floats]) -> Floats:
+def combine_terms(whole_D: Floats, weights: Sequence[float], terms: Sequence[Floats]) -> Floats:
     """(D,): the text of all that is looked for, its terms as far as they do not count alike, and what is taken away."""
     sum_D = whole_D.copy()
     for weight, term_D in zip(weights, terms, strict=True):

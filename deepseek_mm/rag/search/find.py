@@ -20,17 +20,17 @@ from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
-from deepseek_mm.rag.program.phrases import Thing, things_in
+from deepseek_mm.rag.program.phrases import ThingPhrase, things_in
 from deepseek_mm.rag.program.words import names_the_same
-from deepseek_mm.rag.search.certainty import Certainty, Trace
+from deepseek_mm.rag.search.certainty import Certainty, PresenceTrace
 from deepseek_mm.rag.search.combined import Texts
 from deepseek_mm.rag.search.language import language_of
-from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
-from deepseek_mm.rag.search.meant import Meant, meant, nearest_each
-from deepseek_mm.rag.search.measured import Measured, read_measured
+from deepseek_mm.rag.search.matches import all_written, best_of_each, group_duplicates, reasons
+from deepseek_mm.rag.search.meant import QueryVectors, embed_queries, nearest_each
+from deepseek_mm.rag.search.measured import MeasuredErrors, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
 from deepseek_mm.rag.search.traces import Traces
-from deepseek_mm.rag.search.worded import joined, worded
+from deepseek_mm.rag.search.worded import rerank_by_words, search_by_words
 from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.threads import alone
 from index import EVERYTHING, Filter, Hit, Region
@@ -52,7 +52,7 @@ class Presence(Protocol):
         """(N, T): probability that each picture shows each thing."""
 
 
-class Verdict(NamedTuple):
+class PresenceVerdict(NamedTuple):
     """How sure it is, and how sure it must be."""
 
     certainty: float
@@ -64,10 +64,10 @@ class Sought:
     """A query with all that it asks for."""
 
     query: Query
-    meant: Meant
+    meant: QueryVectors
     k: int
     where: Filter
-    things: tuple[Thing, ...] = ()
+    things: tuple[ThingPhrase, ...] = ()
     asked: tuple[str, ...] = ()  # things, each asked after in the whole collection, and the text as a whole
     vectors_TD: Floats  # of these
 
@@ -94,7 +94,7 @@ class Search:
         with alone():
             self._read_ahead(queries)
         with self.store.snapshot():
-            meant = self.meant(queries, self.embed(queries))
+            meant = self.query_vectors(queries, self.embed(queries))
             with alone():
                 found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
@@ -103,9 +103,9 @@ class Search:
         """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
         return language_of(text) if self.space.name in ENGLISH_ONLY else ""
 
-    def meant(self, queries: Sequence[Query], vectors_QD: Floats) -> list[Meant]:
+    def query_vectors(self, queries: Sequence[Query], vectors_QD: Floats) -> list[QueryVectors]:
         """The vectors of `embed`, and beside each the one that code is compared with."""
-        return meant([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
+        return embed_queries([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
 
     def _read_ahead(self, queries: Sequence[Query]) -> None:
         """Every text that will be asked for, in one pass."""
@@ -137,27 +137,27 @@ class Search:
         return unit(sums_QD)
 
     @property
-    def fitted(self) -> float:
+    def fitted_certainty(self) -> float:
         """The certainty that words need where nobody chose another."""
         return self.config.min_presence if self.certainty is None else self.certainty.things.threshold
 
     @property
-    def needed(self) -> float:
+    def needed_certainty(self) -> float:
         """The certainty from which a search for words counts as found."""
-        return self.config.min_certainty or self.fitted
+        return self.config.min_certainty or self.fitted_certainty
 
     @property
-    def measured(self) -> Measured | None:
+    def measured_errors(self) -> MeasuredErrors | None:
         """What thresholds mean in this space, if that was measured."""
         return None if self.certainty is None else read_measured()
 
-    def reconfigured(self, config: RagConfig) -> "Search":
+    def with_config(self, config: RagConfig) -> "Search":
         """The same search with other numbers; what was counted of the store is shared."""
         other = copy(self)
         other.config = config
         return other
 
-    def traces(self, things: Sequence[str], vectors_TD: Floats, *, where: Filter = EVERYTHING) -> list[Trace]:
+    def traces(self, things: Sequence[str], vectors_TD: Floats, *, where: Filter = EVERYTHING) -> list[PresenceTrace]:
         """What the pictures of the collection say about each thing."""
         if not things:
             return []
@@ -165,7 +165,7 @@ class Search:
             near = self.store.near_each(self._traces.looked_for(vectors_TD, where))
             return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
 
-    def _sought(self, query: Query, meant: Meant, k: int, where: Filter) -> Sought:
+    def _sought(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Sought:
         asked = (*names_of(query), query.text.lower()) if query.text else ()
         return Sought(
             query=query,
@@ -177,12 +177,12 @@ class Search:
             vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
         )
 
-    def _find(self, query: Query, meant: Meant, k: int, where: Filter) -> Found:
+    def _find(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Found:
         if not query.text and query.image is None and not query.like:
-            return self._listed(k, where)
+            return self._list_newest(k, where)
         sought = self._sought(query, meant, k, where)
         for spread in SPREADS:
-            hits, near = self._ranked(sought, spread)
+            hits, near = self._rank_hits(sought, spread)
             matches = self._matches(sought, hits)
             if len(matches) >= k or len(hits) < spread * k:
                 break
@@ -191,14 +191,16 @@ class Search:
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
 
-    def _listed(self, k: int, where: Filter) -> Found:
+    def _list_newest(self, k: int, where: Filter) -> Found:
         """Everything that the filter allows, the newest first: nothing else was asked for."""
         sources = self.store.sources(where, order="newest", limit=k)
         leading = self.store.leading([source.id for source in sources])
         matches = tuple(Match(region=leading[source.id], score=0.0) for source in sources if source.id in leading)
-        return Found(matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed)
+        return Found(
+            matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed_certainty
+        )
 
-    def _ranked(self, sought: Sought, spread: int) -> tuple[list[Hit], list[Near]]:
+    def _rank_hits(self, sought: Sought, spread: int) -> tuple[list[Hit], list[Near]]:
         """Regions of every kind, each once: those that labels name first, then by deviation from what is usual.
 
         Among texts, code and captions words count as well as vectors. Beside them what each thing asked for is near to.
@@ -211,12 +213,12 @@ class Search:
         found, near = nearest_each(self.store, [sought.meant], [*kinds, *labels], beside=looks)
         hits = [hit for (some,) in found for hit in some]
         times = Counter(hit.region.id for (some,) in found[len(kinds) :] for hit in some)
-        written = worded(self.store, query.text, sought.meant, k=AHEAD * k, where=where)
+        written = search_by_words(self.store, query.text, sought.meant, k=AHEAD * k, where=where)
         own = {query.besides, self._source_of(query.like) if query.like else 0}
         each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
         hits = list(each.values())
         worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, sought.meant), strict=True)}
-        worth = joined(hits, worth, written)
+        worth = rerank_by_words(hits, worth, written)
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
 
     def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
@@ -237,9 +239,9 @@ class Search:
             matches.append(Match(region=hit.region, score=hit.score, why=why))
         wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
         vectors_ND = self.store.vectors_of(list(wholes.values()))
-        return grouped(matches, dict(zip(wholes, vectors_ND, strict=True)))
+        return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))
 
-    def _verdict(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> Verdict:
+    def _verdict(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
         """The witness that is least sure, measured by what it needs."""
         verdicts = []
         if sought.query.text:
@@ -249,7 +251,7 @@ class Search:
             verdicts.append(self._of_picture(nearest))
         return min(verdicts, key=lambda verdict: verdict.certainty - verdict.threshold)
 
-    def _of_text(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> Verdict:
+    def _of_text(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
         """Shown, every thing or the scene as a whole; or written, in those words or in others."""
         text, ids = sought.query.text, ids_of(near, len(sought.asked))
         *traces, whole = self._traces.of(sought.asked, sought.vectors_TD, ids, where=sought.where)
@@ -259,26 +261,28 @@ class Search:
         told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
         reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], text) else 0.0
-        return Verdict(max(shown, reworded, spelled, self._labelled(sought.things, hits)), self.needed)
+        return PresenceVerdict(
+            max(shown, reworded, spelled, self._score_labels(sought.things, hits)), self.needed_certainty
+        )
 
-    def _labelled(self, things: Sequence[Thing], hits: Sequence[Hit]) -> float:
+    def _score_labels(self, things: Sequence[ThingPhrase], hits: Sequence[Hit]) -> float:
         """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""
         labels = [label for hit in hits for label in hit.region.labels]
         best = [max((x.score for x in labels if names_the_same(x.name, thing.name)), default=0.0) for thing in things]
         sure = min(best, default=0.0)
         return sure if sure >= self.config.sure else 0.0
 
-    def _of_thing(self, trace: Trace) -> float:
+    def _of_thing(self, trace: PresenceTrace) -> float:
         if self.certainty is not None:
             return self.certainty.of_thing(trace)
         if not len(trace.nearest_kD):
             return 0.0
         return float(self.eyes.presence([trace.phrase], trace.nearest_kD).max())
 
-    def _of_picture(self, cosine: float) -> Verdict:
+    def _of_picture(self, cosine: float) -> PresenceVerdict:
         if self.certainty is None:
-            return Verdict(max(0.0, cosine), SAME_PICTURE)
-        return Verdict(self.certainty.of_picture(cosine), self.certainty.pictures.threshold)
+            return PresenceVerdict(max(0.0, cosine), SAME_PICTURE)
+        return PresenceVerdict(self.certainty.of_picture(cosine), self.certainty.pictures.threshold)
 
     def _vectors(self, region_ids: Sequence[int]) -> Floats:
         try:
@@ -300,7 +304,7 @@ def by_kind(where: Filter) -> Iterator[Filter]:
             yield replace(where, kinds=allowed)
 
 
-def asked_for(thing: Thing) -> str:
+def asked_for(thing: ThingPhrase) -> str:
     """The thing without its colour and size, which the space hardly tells; "red" alone asks for anything red."""
     return thing.phrase if thing.name == ANYTHING else thing.name
 

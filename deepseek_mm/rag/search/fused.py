@@ -8,11 +8,11 @@ vectors, BM25 and names that are exactly so can be joined.
 from collections.abc import Mapping, Sequence
 
 HAIR = 1e-9
-DEPTH = 60  # of the paper: how little the first places differ
+FUSION_DEPTH = 60  # of the paper: how little the first places differ
 
 
 def points(
-    rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None, *, depth: float = DEPTH
+    rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None, *, depth: float = FUSION_DEPTH
 ) -> dict[int, float]:
     """Id -> its points; each ranking has an id once, the best first."""
     total: dict[int, float] = {}
@@ -22,15 +22,15 @@ def points(
     return total
 
 
-def fused(
-    rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None, *, depth: float = DEPTH
+def reciprocal_rank_fusion(
+    rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None, *, depth: float = FUSION_DEPTH
 ) -> list[int]:
     """All ids, best first; among equals the one that was named first."""
     total = points(rankings, weights, depth=depth)
     return sorted(total, key=lambda each: -total[each])
 
 
-def reordered(worth: Mapping[int, float], order: Sequence[int]) -> dict[int, float]:
+def reorder_worth(worth: Mapping[int, float], order: Sequence[int]) -> dict[int, float]:
     """The same worths, dealt out in this order, the highest to the first: so what is ranked anew keeps its scale.
 
     Equal ones differ by a hair afterwards, so that the order holds among them too.

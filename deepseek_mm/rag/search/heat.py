@@ -32,12 +32,12 @@ class Heat:
     low: float  # the cosine that is 0
     high: float  # the cosine that is 1
 
-    def drawn(self, size: tuple[int, int]) -> Image.Image:
+    def to_image(self, size: tuple[int, int]) -> Image.Image:
         """An RGBA picture of these proportions, clear where it is cold, to be laid over the photo."""
         scale = SIDE_PX / max(1, *size)
         width, height = (max(1, round(side * scale)) for side in size)
         heat = Image.fromarray(np.array(self.cells_HW, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-        return Image.fromarray(coloured(np.clip(np.asarray(heat), 0, 1)))
+        return Image.fromarray(colour_heat(np.clip(np.asarray(heat), 0, 1)))
 
 
 def heat_map(search: Search, query: Query, image: Image.Image) -> Heat:
@@ -57,7 +57,7 @@ def heat_of(grid_HWD: Floats, vector_D: Floats) -> Heat:
     return Heat(cells_HW=rows, low=round(low, 4), high=round(high, 4))
 
 
-def coloured(heat_HW: Floats) -> NDArray[np.uint8]:
+def colour_heat(heat_HW: Floats) -> NDArray[np.uint8]:
     """(H, W, 4): dark and clear where it is 0, light and nearly opaque where it is 1."""
     stops = np.linspace(0, 1, len(INKS))
     channels = [np.interp(heat_HW, stops, ink) for ink in zip(*INKS, strict=True)]

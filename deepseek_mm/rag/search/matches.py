@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
-from deepseek_mm.rag.program.phrases import Thing
+from deepseek_mm.rag.program.phrases import ThingPhrase
 from deepseek_mm.rag.program.words import WORD, content, names_the_same, normal, tokens
 from deepseek_mm.rag.query import read_box
 from deepseek_mm.records import Match
@@ -27,16 +27,16 @@ def best_of_each(hits: Sequence[Hit]) -> list[Hit]:
     return list(first.values())
 
 
-def reasons(regions: Sequence[Region], things: Sequence[Thing], text: str) -> tuple[str, ...]:
+def reasons(regions: Sequence[Region], things: Sequence[ThingPhrase], text: str) -> tuple[str, ...]:
     """Labels that name a thing of the query, then words of it that are written there; each once."""
     labels = [label for region in regions for label in region.labels]
     labels.sort(key=lambda label: -label.score)
     asked = [thing.name for thing in things if thing.name != ANYTHING]
     names = [label.name for label in labels if any(names_the_same(label.name, name) for name in asked)]
-    return tuple(dict.fromkeys([*names, *written(regions, text)]))
+    return tuple(dict.fromkeys([*names, *words_written(regions, text)]))
 
 
-def written(regions: Sequence[Region], text: str) -> list[str]:
+def words_written(regions: Sequence[Region], text: str) -> list[str]:
     """Words of the query that are written in one of the regions, as the query spells them."""
     there = {normal(word) for region in regions for word in tokens(region.text)}
     skipped = FILLERS | DETERMINERS | CUTS
@@ -59,7 +59,7 @@ def all_written(regions: Sequence[Region], text: str) -> bool:
     return bool(wanted) and any(wanted <= set(content(region.text)) for region in regions if region.text)
 
 
-def grouped(matches: Sequence[Match], wholes: Mapping[int, Floats]) -> list[Match]:
+def group_duplicates(matches: Sequence[Match], wholes: Mapping[int, Floats]) -> list[Match]:
     """Matches without their near duplicates, which stand behind the first of them; `wholes` is by id of the source."""
     kept: list[Match] = []
     for match in matches:

@@ -19,7 +19,7 @@ OTHERS = ("whole", "part", "page", "text", "caption")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Meant:
+class QueryVectors:
     """A query's vectors."""
 
     shown_D: Floats
@@ -34,22 +34,30 @@ class Meant:
         return [float(vector_D @ self.of(kind)) for kind, vector_D in zip(kinds, vectors_ND, strict=True)]
 
 
-def meant(texts: Sequence[str], shown_QD: Floats, *, space: EmbeddingModel, store: RegionStore) -> list[Meant]:
+def embed_queries(
+    texts: Sequence[str], shown_QD: Floats, *, space: EmbeddingModel, store: RegionStore
+) -> list[QueryVectors]:
     """For queries with these words, or none, and these vectors. A library without code does not open the code tower."""
     asked = [text for text in texts if text]
     if not asked or not store.counts(where=OF_CODE).regions:
-        return [Meant(shown_D=shown_D) for shown_D in shown_QD]
+        return [QueryVectors(shown_D=shown_D) for shown_D in shown_QD]
     code = iter(space.embed_code_questions(asked))
-    return [Meant(shown_D=d, code_D=next(code) if text else None) for text, d in zip(texts, shown_QD, strict=True)]
+    return [
+        QueryVectors(shown_D=d, code_D=next(code) if text else None) for text, d in zip(texts, shown_QD, strict=True)
+    ]
 
 
-def nearest(store: RegionStore, queries: Sequence[Meant], *, k: int, where: Filter) -> list[list[Hit]]:
+def nearest(store: RegionStore, queries: Sequence[QueryVectors], *, k: int, where: Filter) -> list[list[Hit]]:
     """The k nearest regions of each query, best first; code is looked for apart, by its own vector."""
     return nearest_each(store, queries, [(k, where)])[0][0] if queries else []
 
 
 def nearest_each(
-    store: RegionStore, queries: Sequence[Meant], asked: Sequence[tuple[int, Filter]], *, beside: Sequence[Sought] = ()
+    store: RegionStore,
+    queries: Sequence[QueryVectors],
+    asked: Sequence[tuple[int, Filter]],
+    *,
+    beside: Sequence[Sought] = (),
 ) -> tuple[list[list[list[Hit]]], list[Near]]:
     """The same for several k and filters at once; and in numbers alone what other searches find, `beside` these."""
     parts = [_parts(queries, k, where) for k, where in asked]
@@ -61,7 +69,7 @@ def nearest_each(
     return hits, near[len(flat) :]
 
 
-def _parts(queries: Sequence[Meant], k: int, where: Filter) -> list[Sought]:
+def _parts(queries: Sequence[QueryVectors], k: int, where: Filter) -> list[Sought]:
     """One search, or two where code has a vector of its own."""
     shown_QD = np.stack([query.shown_D for query in queries])
     if all(query.code_D is None for query in queries) or not (where.kinds == () or CODE in where.kinds):

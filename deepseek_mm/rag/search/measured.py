@@ -12,11 +12,11 @@ from pathlib import Path
 
 from deepseek_mm.rag.search.certainty import FILE as WEIGHTS
 
-FILE = WEIGHTS.with_suffix(".json")
+MEASURED_FILE = WEIGHTS.with_suffix(".json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class MeasuredErrors:
     """Certainties, 0 to 1, in rising order."""
 
     there: tuple[float, ...]  # of the things that are in some photo
@@ -31,17 +31,17 @@ class Measured:
         return 100 * bisect_left(self.there, threshold) / len(self.there)
 
 
-def read_measured(file: Path = FILE, *, weights: Path = WEIGHTS) -> Measured | None:
+def read_measured(file: Path = MEASURED_FILE, *, weights: Path = WEIGHTS) -> MeasuredErrors | None:
     """What was measured with these weights, or None."""
     if not (file.is_file() and weights.is_file()):
         return None
     told = json.loads(file.read_text(encoding="utf-8"))
     if told["weights"] != digest(weights):
         return None
-    return Measured(there=tuple(told["there"]), absent=tuple(told["absent"]))
+    return MeasuredErrors(there=tuple(told["there"]), absent=tuple(told["absent"]))
 
 
-def save_measured(file: Path, measured: Measured, *, weights: Path = WEIGHTS) -> None:
+def save_measured(file: Path, measured: MeasuredErrors, *, weights: Path = WEIGHTS) -> None:
     """Write what `read_measured` reads, beside the file and then in its place."""
     told = {"weights": digest(weights), "there": measured.there, "absent": measured.absent}
     draft = file.with_suffix(".draft")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
-from deepseek_mm.rag.search.meant import Meant
+from deepseek_mm.rag.search.meant import QueryVectors
 from index import Filter, Hit
 from index.store import RegionStore
 
@@ -56,7 +56,7 @@ class Scales:
         self._nobody: dict[Kinds, Floats] = {}
         self._known: dict[Kinds, tuple[int, Floats]] = {}
 
-    def deviations(self, hits: Sequence[Hit], meant: Meant) -> list[float]:
+    def deviations(self, hits: Sequence[Hit], meant: QueryVectors) -> list[float]:
         """By how many deviations each cosine lies above the usual one of its kind."""
         groups = [group_of(hit.region.kind) for hit in hits]
         usual = {kinds: self.usual(kinds, meant.of(kinds[0])) for kinds in set(groups)}

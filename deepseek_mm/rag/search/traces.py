@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.program.words import heads_of, names_the_same, singular
-from deepseek_mm.rag.search.certainty import NEAREST, Trace
+from deepseek_mm.rag.search.certainty import NEAREST, PresenceTrace
 from index import Filter
 from index.finder import Sought
 from index.store import RegionStore
@@ -32,7 +32,7 @@ class Census:
         for label in labels:
             self._by_head.setdefault(singular(label.lower()).split(" ")[-1], []).append(label)
 
-    def named(self, thing: str) -> int:
+    def count_named(self, thing: str) -> int:
         """How many photos carry a label that names it; some twice, by two labels."""
         heads = heads_of(thing)
         likely = self._labels if heads is None else [x for head in heads for x in self._by_head.get(head, ())]
@@ -40,7 +40,7 @@ class Census:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class CachedCensus:
     """A census, and when it has to be looked after."""
 
     census: Census
@@ -53,7 +53,7 @@ class Traces:
 
     def __init__(self, store: RegionStore) -> None:
         self.store = store
-        self._census: dict[Filter, Counted] = {}
+        self._census: dict[Filter, CachedCensus] = {}
 
     def looked_for(self, vectors_TD: Floats, where: Filter) -> list[Sought]:
         """The one search that has to be made, if there are pictures among what is allowed."""
@@ -62,17 +62,17 @@ class Traces:
 
     def of(
         self, things: Sequence[str], vectors_TD: Floats, ids: Sequence[Sequence[int]], *, where: Filter
-    ) -> list[Trace]:
+    ) -> list[PresenceTrace]:
         """One for each thing; `ids` are those of its nearest pictures, best first."""
         census = self._count(where)
         flat_ND = self.store.vectors_of([each for some in ids for each in some])
         nearest = np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
         return [
-            Trace(
+            PresenceTrace(
                 phrase=thing,
                 vector_D=vector_D,
                 nearest_kD=nearest_kD,
-                named=census.named(thing),
+                named=census.count_named(thing),
                 num_photos=census.num_photos,
             )
             for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
@@ -87,14 +87,14 @@ class Traces:
         if known is not None and start < known.good_until:
             return known.census
         now = (self.store.counts(where=where), self.store.latest(where=where))
-        census = known.census if known is not None and known.state == now else self._counted(where)
+        census = known.census if known is not None and known.state == now else self._count_labels(where)
         took = time.monotonic() - start
-        counted = Counted(census=census, state=now, good_until=start + (PATIENCE * took if took > LONG_S else 0))
+        counted = CachedCensus(census=census, state=now, good_until=start + (PATIENCE * took if took > LONG_S else 0))
         kept = list(self._census.items())[-MOST_COUNTED:]
         self._census = dict(kept) | {where: counted}
         return census
 
-    def _counted(self, where: Filter) -> Census:
+    def _count_labels(self, where: Filter) -> Census:
         labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
         photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
         return Census(photos, labels)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deepseek_mm.rag.search.fused import fused, reordered
-from deepseek_mm.rag.search.meant import Meant
+from deepseek_mm.rag.search.fused import reciprocal_rank_fusion, reorder_worth
+from deepseek_mm.rag.search.meant import QueryVectors
 from deepseek_mm.rag.search.scales import CAPTIONS, CODES, TEXTS
 from index import Filter, Hit
 from index.errors import NotStored
@@ -24,7 +24,7 @@ MOST_NAMES = 4  # of one query
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Worded:
+class WordHits:
     """Regions that say something of the query, best first; scores are cosines, as those of other hits."""
 
     by_words: tuple[Hit, ...] = ()
@@ -36,11 +36,11 @@ class Worded:
         return tuple({hit.region.id: hit for hit in (*self.by_words, *self.by_name)}.values())
 
 
-def worded(store: RegionStore, text: str, meant: Meant, *, k: int, where: Filter) -> Worded:
+def search_by_words(store: RegionStore, text: str, meant: QueryVectors, *, k: int, where: Filter) -> WordHits:
     """At most k regions by the words of the text, and the definitions of the names in it."""
     kinds = tuple(kind for group in WORDED for kind in group if not where.kinds or kind in where.kinds)
     if not text or not kinds:
-        return Worded()
+        return WordHits()
     bounds = replace(where, kinds=kinds)
     by_words = [hit.region for hit in store.search_words(text, k=k, where=bounds)]
     by_name = [region for name in names_in(text) for region in store.symbols(name, where=bounds)][:k]
@@ -48,10 +48,10 @@ def worded(store: RegionStore, text: str, meant: Meant, *, k: int, where: Filter
     try:
         vectors_ND = store.vectors_of([region.id for region in regions])
     except NotStored:  # removed a moment ago
-        return Worded()
+        return WordHits()
     cosines = meant.scores([region.kind for region in regions], vectors_ND)
     hits = [Hit(region=region, score=score) for region, score in zip(regions, cosines, strict=True)]
-    return Worded(by_words=tuple(hits[: len(by_words)]), by_name=tuple(hits[len(by_words) :]))
+    return WordHits(by_words=tuple(hits[: len(by_words)]), by_name=tuple(hits[len(by_words) :]))
 
 
 def names_in(text: str) -> list[str]:
@@ -66,7 +66,7 @@ def is_name(word: str, text: str) -> bool:
     return word == text.strip() or "_" in word or "." in inner or word.endswith("()") or inner != inner.lower()
 
 
-def joined(hits: Sequence[Hit], worth: Mapping[int, float], found: Worded) -> dict[int, float]:
+def rerank_by_words(hits: Sequence[Hit], worth: Mapping[int, float], found: WordHits) -> dict[int, float]:
     """The worth of each hit; among texts, code and captions dealt out anew. Only hits count of what was found."""
     new = dict(worth)
     for group in WORDED:
@@ -74,8 +74,8 @@ def joined(hits: Sequence[Hit], worth: Mapping[int, float], found: Worded) -> di
         by_vector = sorted((region.id for region in of_group), key=lambda each: -worth[each])
         by_words, by_name = (ids_of(some, group, worth) for some in (found.by_words, found.by_name))
         if by_words or by_name:
-            order = fused([by_vector, by_words, by_name], [BY_VECTOR, BY_WORDS, BY_NAME], depth=DEPTH)
-            new |= reordered(worth, order)
+            order = reciprocal_rank_fusion([by_vector, by_words, by_name], [BY_VECTOR, BY_WORDS, BY_NAME], depth=DEPTH)
+            new |= reorder_worth(worth, order)
     return new
 
 

@@ -49,7 +49,7 @@ class Reads(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """As the space's model does."""
-        return self.model.told(self.model.text_tower.pooled(input_ids, attention_mask))
+        return self.model.read_pooled(self.model.text_tower.pool_tokens(input_ids, attention_mask))
 
 
 def export_edge(model: EdgeModel, folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ def runs_of(words: Sequence[Hashable]) -> Runs:
     )
 
 
-def counted(runs: Runs, weight: Callable[[Run], float] = lambda run: 1.0) -> BySize:
+def count_weighted(runs: Runs, weight: Callable[[Run], float] = lambda run: 1.0) -> BySize:
     """By size, each run's count times its weight."""
     found: list[dict[Run, float]] = [{} for _ in range(LONGEST)]
     for run, count in runs.items():
@@ -45,7 +45,7 @@ def cosine(mine: Mapping[Run, float], theirs: Mapping[Run, float]) -> float:
 
 def most_alike(sentences: Sequence[Sequence[Hashable]]) -> int:
     """The number of the sentence that all are most like: what most of them say, nearly as they say it."""
-    told = [counted(runs_of(words)) for words in sentences]
+    told = [count_weighted(runs_of(words)) for words in sentences]
     totals = [
         sum(alike(mine, theirs, longer=len(words) - len(other)) for theirs, other in zip(told, sentences, strict=True))
         for mine, words in zip(told, sentences, strict=True)

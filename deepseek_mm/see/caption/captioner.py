@@ -53,9 +53,9 @@ class Captioner:
         for some in prefetch_batches(maps, size=self.batch):
             with autocast_bf16():
                 found = agreed_sentences(self.nets, torch.stack(some).float(), self.beam)
-            yield from map(self._described, found)
+            yield from map(self._to_caption, found)
 
-    def _described(self, sentence: Sentence) -> Caption:
+    def _to_caption(self, sentence: Sentence) -> Caption:
         text = " ".join(self.words[number] for number in sentence.words)
         mean = sentence.log_probability / (len(sentence.words) + 1)
         return Caption(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))

@@ -38,7 +38,7 @@ class CaptionConfig:
         between("dropout", self.dropout, 0, 0.99)
 
 
-class Looker(nn.Module):
+class CellProjector(nn.Module):
     """Cells of the maps (B, P, C) as the words see them (B, P, D)."""
 
     def __init__(self, config: CaptionConfig) -> None:
@@ -53,7 +53,7 @@ class Looker(nn.Module):
     def forward(self, cells_BPC: Tensor) -> Tensor:
         x_BPD = self.drop(self.bring(cells_BPC) + self.place)
         normed_BPD = self.norm(x_BPD)
-        x_BPD = x_BPD + self.drop(self.attention(normed_BPD, self.attention.seen(normed_BPD)))
+        x_BPD = x_BPD + self.drop(self.attention(normed_BPD, self.attention.keys_values(normed_BPD)))
         x_BPD = x_BPD + self.drop(self.feed(x_BPD))
         out: Tensor = self.close(x_BPD)
         return out
@@ -72,7 +72,7 @@ class WordLayer(nn.Module):
     def forward(self, x_NTD: Tensor, cells: Seen, past: Seen | None = None) -> tuple[Tensor, Seen]:
         """The words after it, and what later words look back at."""
         normed_NTD = self.norm_back(x_NTD)
-        words = self.back.seen(normed_NTD)
+        words = self.back.keys_values(normed_NTD)
         if past is not None:
             words = (torch.cat([past[0], words[0]], dim=2), torch.cat([past[1], words[1]], dim=2))
         x_NTD = x_NTD + self.drop(self.back(normed_NTD, words, causal=past is None))
@@ -86,7 +86,7 @@ class CaptionNet(nn.Module):
     def __init__(self, num_words: int, config: CaptionConfig) -> None:
         super().__init__()
         self.config = config
-        self.looker = Looker(config)
+        self.looker = CellProjector(config)
         self.word = nn.Embedding(num_words, config.width, padding_idx=PAD)
         nn.init.normal_(self.word.weight, std=config.width**-0.5)
         self.position = nn.Parameter(torch.randn(config.most + 1, config.width) * 0.02)

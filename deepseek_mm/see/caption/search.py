@@ -62,7 +62,7 @@ def best_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamCo
     for length in range(most):
         told = [net.step(words_MT[:, -1:], c, p) for net, c, p in zip(nets, cells, pasts, strict=True)]
         chance_MV = torch.stack([scores_M1V[:, -1].float().softmax(-1) for scores_M1V, _ in told]).mean(0)
-        gain_MV = allowed(chance_MV.clamp_min(1e-12).log(), words_MT[:, -1], ended_M, early=length < config.fewest)
+        gain_MV = mask_words(chance_MV.clamp_min(1e-12).log(), words_MT[:, -1], ended_M, early=length < config.fewest)
         worth_MV = worth_M[:, None] + gain_MV
         lengths_M1 = (~ended_M).float()[:, None] + (words_MT != PAD).sum(dim=1, keepdim=True) - 1
         ranked = worth_MV / lengths_M1.clamp_min(1) ** config.length_power
@@ -80,7 +80,7 @@ def best_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamCo
     return [[one for one in own if one.log_probability > NEVER / 2] for own in by_photo]
 
 
-def allowed(gain_MV: Tensor, last_M: Tensor, ended_M: Tensor, *, early: bool) -> Tensor:
+def mask_words(gain_MV: Tensor, last_M: Tensor, ended_M: Tensor, *, early: bool) -> Tensor:
     """Log-probabilities of the next word: sentences that have ended stay as they are, and some words are not said."""
     gain_MV = gain_MV.clone()
     gain_MV[:, [PAD, START, UNKNOWN]] = NEVER

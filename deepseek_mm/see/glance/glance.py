@@ -45,10 +45,10 @@ class VisualPrompt:
         """
         firsts = [[ids[0] for ids in self.tokenizer.encode_many([f" {each}" for each in some])] for some in options]
         found: list[Mapping[str, float]] = []
-        vectors_BRD = self._seen(cells_BPC)
+        vectors_BRD = self._encode_cells(cells_BPC)
         for start in range(0, len(questions), AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            scripts = [self._asked(question, vectors_BRD.shape[1]) for question in questions[some]]
+            scripts = [self._build_script(question, vectors_BRD.shape[1]) for question in questions[some]]
             scores_QV = self._next(scripts, vectors_BRD[photo_Q[some]])
             for scores_V, ids, names in zip(scores_QV, firsts[some], options[some], strict=True):
                 shares = scores_V[ids].softmax(-1).tolist() if ids else []
@@ -58,8 +58,8 @@ class VisualPrompt:
     @torch.inference_mode()
     def say(self, question: str, cells_PC: Tensor, *, most: int = MOST) -> str:
         """The likeliest answer, word by word."""
-        vectors_BRD = self._seen(cells_PC[None])
-        script = self._asked(question, vectors_BRD.shape[1])
+        vectors_BRD = self._encode_cells(cells_PC[None])
+        script = self._build_script(question, vectors_BRD.shape[1])
         said: list[int] = []
         while len(said) < most:
             token = int(self._next([script], vectors_BRD)[0].argmax())
@@ -70,10 +70,10 @@ class VisualPrompt:
             script.counts.append(0.0)
         return self.tokenizer.decode(said).strip()
 
-    def _asked(self, question: str, places: int) -> Script:
+    def _build_script(self, question: str, places: int) -> Script:
         return Script(self.tokenizer.encode_many).show(places).ask(question.lower())
 
-    def _seen(self, cells_BPC: Tensor) -> Tensor:
+    def _encode_cells(self, cells_BPC: Tensor) -> Tensor:
         with autocast_bf16():
             return self.net.whole(cells_BPC.float())
 
@@ -106,12 +106,12 @@ class LateVisualPrompt:
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
     ) -> list[Mapping[str, float]]:
         """As `VisualPrompt.weigh`; waits until it is open. Nothing of each question where it cannot be opened."""
-        glance = self.opened()
+        glance = self.open()
         if glance is None:
             return [{} for _ in questions]
         return glance.weigh(questions, photo_Q, cells_BPC, options)
 
-    def opened(self) -> VisualPrompt | None:
+    def open(self) -> VisualPrompt | None:
         """Itself, when it is open; None where it cannot be."""
         self.start().join()
         return self._glance

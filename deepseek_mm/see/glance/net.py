@@ -51,7 +51,7 @@ class GlanceNet(nn.Module):
     def forward(self, cells_BPC: Tensor, boxes_BR4: Tensor) -> Tensor:
         """(B, R, D) of boxes [left, top, right, bottom] in shares of their picture."""
         brought_BPF = self.bring(cells_BPC)
-        inside_BRF = covered(boxes_BR4).to(brought_BPF.dtype) @ brought_BPF
+        inside_BRF = cover_shares(boxes_BR4).to(brought_BPF.dtype) @ brought_BPF
         seen_BRF = F.gelu(self.norm(inside_BRF + self.place(waves(boxes_BR4))))
         vectors_BRD: Tensor = self.length(self.out(seen_BRF).float())
         return vectors_BRD
@@ -69,7 +69,7 @@ def squares(side: int) -> Tensor:
     return torch.stack([left, top, left + 1 / side, top + 1 / side], dim=-1).flatten(0, 1)
 
 
-def covered(boxes_BR4: Tensor) -> Tensor:
+def cover_shares(boxes_BR4: Tensor) -> Tensor:
     """(B, R, P): each cell's share of what a box covers; sums to 1. A box without an area takes the cell it lies in."""
     edges = torch.arange(GRID + 1) / GRID
     low_BR2, high_BR2 = boxes_BR4[..., :2], boxes_BR4[..., 2:]

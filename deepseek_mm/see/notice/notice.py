@@ -68,11 +68,11 @@ class NoticeNet(nn.Module):
         cells_BPW = self.bring(self.drop_in(cells_BPC)) + self.place
         x_BSW = torch.cat([self.whole(vectors_BD * SHARP)[:, None], cells_BPW], dim=1)
         normed_BSW = self.norm_each(x_BSW)
-        x_BSW = x_BSW + self.drop(self.each(normed_BSW, self.each.seen(normed_BSW)))
+        x_BSW = x_BSW + self.drop(self.each(normed_BSW, self.each.keys_values(normed_BSW)))
         x_BSW = self.norm_seen(x_BSW + self.drop(self.feed(x_BSW)))
         things_LW = self.things + self.by_text(self.texts * SHARP)
         things_BLW = things_LW.expand(len(x_BSW), -1, -1)
-        found_BLW = self.think(self.look(things_BLW, self.look.seen(x_BSW)))
+        found_BLW = self.think(self.look(things_BLW, self.look.keys_values(x_BSW)))
         alike_BL = self.alike * (vectors_BD.float() @ self.texts.float().T)
         scores_BL: Tensor = (found_BLW * self.weight).float().sum(-1) + self.bias + alike_BL
         return scores_BL
@@ -112,7 +112,7 @@ MAKE = "python -m deepseek_mm train notice --help"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class TaggerHeader:
     """What stands beside the weights."""
 
     names: Sequence[str]
@@ -122,7 +122,7 @@ class Kept:
     fingerprint: str  # of the space whose maps it was trained on
 
 
-def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: Kept) -> None:
+def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: TaggerHeader) -> None:
     """Weights of every net as int8 with a scale a row."""
     beside = {
         "names": list(told.names),

@@ -36,7 +36,7 @@ class VqaQuestion:
     @classmethod
     def of(cls, text: str) -> "VqaQuestion":
         """A question as people type it."""
-        return cls(text, parse(text).wanted)
+        return cls(text, parse(text).thing_phrases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Vect
         mask_BT = told["attention_mask"]
         with autocast_bf16():
             states = tower.states(told["input_ids"], mask_BT)
-            own_QD[own] = space.model.told(tower.pool(states, mask_BT)).float()
+            own_QD[own] = space.model.read_pooled(tower.pool(states, mask_BT)).float()
         length = mask_BT.shape[1]
         words_QTW[own, :length], there_QT[own, :length] = states[-1].bfloat16(), mask_BT.bool()
     if cut := torch.nonzero(there_QT.all(dim=1)).flatten().tolist():  # perhaps: a vector is of all of a question

@@ -64,7 +64,7 @@ class ReaderLayer(nn.Module):
 
     def forward(self, x_QNW: Tensor, cells: Seen, hidden_Q11N: Tensor, alike_QPA: Tensor) -> Tensor:
         normed_QNW = self.norm_each(x_QNW)
-        x_QNW = x_QNW + self.drop(self.each(normed_QNW, self.each.seen(normed_QNW), added=hidden_Q11N))
+        x_QNW = x_QNW + self.drop(self.each(normed_QNW, self.each.keys_values(normed_QNW), added=hidden_Q11N))
         x_QNW = x_QNW + self.drop(self.look(self.norm_look(x_QNW), cells, added=self.easier(alike_QPA)))
         out: Tensor = x_QNW + self.drop(self.feed(x_QNW))
         return out
@@ -106,14 +106,14 @@ class ReaderNet(nn.Module):
         read_QW: Tensor = self.norm(x_QNW[:, 0])
         return read_QW
 
-    def looked(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> tuple[Tensor, Tensor]:
+    def read_with_attention(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> tuple[Tensor, Tensor]:
         """What `read` gives, and how much the answer looked at each cell in all layers (Q, P); sums to 1."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         looks = []
         for layer, seen in zip(self.layers, cells, strict=True):
             middle_Q1W = layer.norm_look(x_QNW[:, :1])  # type: ignore[operator]
             easier_QH1P = layer.easier(alike_QPA)  # type: ignore[operator]
-            looks.append(layer.look.looked(middle_Q1W, seen, added=easier_QH1P)[:, 0])  # type: ignore[union-attr, operator]
+            looks.append(layer.look.attention_shares(middle_Q1W, seen, added=easier_QH1P)[:, 0])  # type: ignore[union-attr, operator]
             x_QNW = layer(x_QNW, seen, hidden_Q11N, alike_QPA)
         return self.norm(x_QNW[:, 0]), torch.stack(looks).mean(dim=0)
 

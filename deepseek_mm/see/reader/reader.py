@@ -113,7 +113,7 @@ class VqaModel:
         """(Q, W) float32: of each question and its picture what the last layer makes its scores of."""
         found: dict[int, Tensor] = {}
         for rows, photo_Q, pictures in self._by_picture([picture for _, picture in asked]):
-            shown, whole = self._prepared([asked[row][0] for row in rows], pictures)
+            shown, whole = self._prepare([asked[row][0] for row in rows], pictures)
             with autocast_bf16():
                 read_QW = self.net.read(shown, photo_Q, whole).float()
             found |= dict(zip(rows, read_QW, strict=True))
@@ -129,7 +129,7 @@ class VqaModel:
             rows = [row for picture in some for row in rows_of[picture]]
             yield rows, torch.tensor([n for n, picture in enumerate(some) for _ in rows_of[picture]]), some
 
-    def _prepared(
+    def _prepare(
         self, questions: Sequence[VqaQuestion], pictures: Sequence[ImageAnalysis]
     ) -> tuple[PictureBatch, QuestionBatch]:
         """Pictures and questions as the net takes them."""
@@ -149,9 +149,9 @@ class VqaModel:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
         texts = [question.text for question in questions]
         with alone_with(len(questions)):
-            shown, whole = self._prepared(questions, pictures)
+            shown, whole = self._prepare(questions, pictures)
             with autocast_bf16():
-                read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)
+                read_QW, looked_QP = self.net.read_with_attention(shown, photo_Q, whole)
                 scores_QV = head.out(read_QW)
             self._add_noticed(pictures)
         told = zip(texts, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
@@ -162,7 +162,7 @@ class VqaModel:
             )
             for text, scores_V, looked_P, n in told
         ]
-        return self._glanced(texts, photo_Q, cells_of(pictures), readings)
+        return self._add_glances(texts, photo_Q, cells_of(pictures), readings)
 
     def _add_noticed(self, pictures: Sequence[ImageAnalysis]) -> None:
         """See that each picture has what the noticer makes of it."""
@@ -173,7 +173,7 @@ class VqaModel:
         for picture, noticed in zip(new, self.noticer.notice(cells_of(new).float(), vectors_BD), strict=True):
             picture.noticed = noticed
 
-    def _glanced(
+    def _add_glances(
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[VqaPrediction]
     ) -> list[VqaPrediction]:
         """With a glance at the answers of each, but whether a thing is there: others know that better."""

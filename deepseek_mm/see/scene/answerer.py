@@ -32,7 +32,7 @@ class AnswererConfig:
     heads: int = 8
 
 
-class Layer(nn.Module):
+class BiasedLayer(nn.Module):
     """Attention with what is added to its scores, and a feed-forward."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -42,7 +42,7 @@ class Layer(nn.Module):
 
     def forward(self, x_BTD: Tensor, added_BHTT: Tensor) -> Tensor:
         normed_BTD = self.norm(x_BTD)
-        seen = self.attention.seen(normed_BTD)
+        seen = self.attention.keys_values(normed_BTD)
         x_BTD = x_BTD + self.attention(normed_BTD, seen, added=added_BHTT.to(seen[0].dtype))
         out: Tensor = x_BTD + self.feed(x_BTD)
         return out
@@ -59,7 +59,7 @@ class AnswerNet(nn.Module):
         self.position = nn.Parameter(torch.randn(MOST_WORDS, width) * 0.02)
         self.solid = nn.Sequential(nn.Linear(PLACE + NUM_VALUES, width), nn.GELU(), nn.Linear(width, width))
         self.between = nn.Sequential(nn.Linear(4, 32), nn.GELU(), nn.Linear(32, config.layers * heads))
-        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(config.layers))
+        self.layers = nn.ModuleList(BiasedLayer(width, heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.gate, self.share = nn.Linear(2 * width, width), nn.Linear(width, width)
         self.out = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, len(ANSWERS)))
@@ -70,7 +70,7 @@ class AnswerNet(nn.Module):
         words_BWD = self.word(words_BW) + self.position[:num_words]
         x_BTD = torch.cat([start_B1D, words_BWD, self.solid(solids_BNF)], dim=1)
         there_BT = torch.cat([there_BN.new_ones(batch, 1), words_BW != 0, there_BN], dim=1)
-        added = self.added(solids_BNF, there_BT, num_words)
+        added = self.relation_bias(solids_BNF, there_BT, num_words)
         for layer, added_BHTT in zip(self.layers, added, strict=True):
             x_BTD = layer(x_BTD, added_BHTT)
         x_BTD = self.norm(x_BTD)
@@ -81,7 +81,7 @@ class AnswerNet(nn.Module):
         scores_BA: Tensor = self.out(torch.cat([first_BD, total_BD], dim=-1))
         return scores_BA.float()
 
-    def added(self, solids_BNF: Tensor, there_BT: Tensor, num_words: int) -> list[Tensor]:
+    def relation_bias(self, solids_BNF: Tensor, there_BT: Tensor, num_words: int) -> list[Tensor]:
         """(B, H, T, T) for each layer: how solids stand to each other, and nothing from where there is none."""
         off_BNN2 = solids_BNF[:, None, :, :2] - solids_BNF[:, :, None, :2]
         told_BNN = self.between(torch.cat([off_BNN2, torch.tanh(40 * off_BNN2)], dim=-1)).permute(0, 3, 1, 2)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.logic.drawn import VALUES, solid
-from deepseek_mm.logic.scene import Item, Scene
+from deepseek_mm.logic.scene import Scene, SceneItem
 
 SIDE_PX, GRID = 192, 24
 WIDTH, BLOCKS = 96, 4
@@ -55,7 +55,7 @@ class Solids:
         """As programs see it."""
         return Scene(items=tuple(self._item(n) for n in range(len(self))), complete=True)
 
-    def _item(self, n: int) -> Item:
+    def _item(self, n: int) -> SceneItem:
         traits, chance = {}, float(self.chances_N[n])
         for trait, values in VALUES.items():
             own_V = self.traits_NV[n, SPANS[trait]]
@@ -65,7 +65,7 @@ class Solids:
         return solid(traits, (x - half, foot - 2 * half, x + half, foot), number=n + 1, chance=chance)
 
 
-class Block(nn.Module):
+class ConvNextBlock(nn.Module):
     """Look around, then think about each cell (Liu et al. 2022, arXiv 2201.03545)."""
 
     def __init__(self, width: int) -> None:
@@ -91,7 +91,7 @@ class FinderNet(nn.Module):
             nn.GELU(),
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
         )
-        self.blocks = nn.Sequential(*(Block(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ConvNextBlock(width) for _ in range(blocks)))
         self.norm = nn.GroupNorm(1, width)
         self.out = nn.Conv2d(width, OUT, 1)
         nn.init.constant_(self.out.bias[:1], RARE)  # type: ignore[index]

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.logic.drawn import solid
-from deepseek_mm.logic.scene import Item
+from deepseek_mm.logic.scene import SceneItem
 from deepseek_mm.see.colours import lab
 
 SIDE_PX = 256  # the longer side that drawings are brought to
 GROUND = 0.3  # of the drawing, at least
 EVEN = 12  # steps of 255 by which one colour may differ from itself
 INK = 36  # steps of 255 from which a pixel is not of the ground
-LOOKS = 48  # a side, at which a picture is glanced at first
+GLANCE_PX = 48  # a side, at which a picture is glanced at first
 NO_GROUND = 0.8  # of `GROUND` that a glance must find
 BETWEEN = 0.03  # of the drawing may be neither ground nor ink: the soft edges of shapes
 SMALLEST = 40  # pixels of a shape
@@ -30,7 +30,7 @@ MOST = 12  # shapes
 NEAR = 30  # steps of 255 by which a soft edge may lie beside the line between two colours
 PURE = 0.97  # of a shape's pixels lie between its colour and the ground
 FULL = 0.3  # of them have its colour
-SURE = 0.99  # chance that a shape is what it is called
+SHAPE_SURE = 0.99  # chance that a shape is what it is called
 TINTS = {  # names as CSS Color Module Level 4 defines them, section 6.1, and lime, which people call green
     **{"black": "000000 202020", "grey": "808080 a9a9a9 696969", "white": "ffffff", "red": "ff0000 dc143c"},
     **{"green": "00ff00 008000 32cd32 006400 90ee90", "blue": "0000ff 0000a0 1e90ff 4169e1 87ceeb"},
@@ -41,7 +41,7 @@ TINTS = {  # names as CSS Color Module Level 4 defines them, section 6.1, and li
 Pixels = NDArray[np.uint8]
 
 
-def shapes_in(image: Image.Image) -> tuple[Item, ...]:
+def shapes_in(image: Image.Image) -> tuple[SceneItem, ...]:
     """The shapes of a flat drawing, from left to right; none where it is no such drawing."""
     if not may_be_flat(image):
         return ()
@@ -51,7 +51,7 @@ def shapes_in(image: Image.Image) -> tuple[Item, ...]:
     ink_HW = (off_HW > INK).astype(np.uint8)
     if (off_HW <= EVEN).mean() < GROUND or ((off_HW > EVEN) & (off_HW <= INK)).mean() > BETWEEN:
         return ()
-    found: list[Item] = []
+    found: list[SceneItem] = []
     for part_HW in parts_of(ink_HW):
         one = shape_of(part_HW, pixels_HW3, ground_3) if len(found) < MOST else None
         if one is None:
@@ -59,7 +59,7 @@ def shapes_in(image: Image.Image) -> tuple[Item, ...]:
         found.append(one)
     found.sort(key=lambda item: item.box[0])
     return tuple(
-        solid(item.traits, item.box, number=n, chance=SURE, names=item.names[1:])
+        solid(item.traits, item.box, number=n, chance=SHAPE_SURE, names=item.names[1:])
         for n, item in enumerate(found, start=1)
     )
 
@@ -68,7 +68,7 @@ def may_be_flat(image: Image.Image) -> bool:
     """Is there a ground at a glance? Most photos have none, and cost no more than this."""
     if image.has_transparency_data:
         return True
-    looks_HW3 = np.asarray(image.resize((LOOKS, LOOKS), Image.Resampling.NEAREST).convert("RGB"))
+    looks_HW3 = np.asarray(image.resize((GLANCE_PX, GLANCE_PX), Image.Resampling.NEAREST).convert("RGB"))
     return bool((away(looks_HW3, most_frequent(looks_HW3)) <= EVEN).mean() >= NO_GROUND * GROUND)
 
 
@@ -108,7 +108,7 @@ def parts_of(ink_HW: Pixels) -> Iterator[Pixels]:
             yield part_HW
 
 
-def shape_of(part_HW: Pixels, pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -> Item | None:
+def shape_of(part_HW: Pixels, pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -> SceneItem | None:
     """What it is; None where it is of several colours, or of no shape that has a name here."""
     own_P3 = pixels_HW3[part_HW.astype(bool)].astype(np.float64)
     far_P = np.abs(own_P3 - ground_3).max(axis=-1)
@@ -127,7 +127,7 @@ def shape_of(part_HW: Pixels, pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -
     height, width = part_HW.shape
     box = (left / width, top / height, (left + wide) / width, (top + high) / height)
     traits = {"colour": tint(colour_3.astype(np.uint8)), "shape": names[0]}
-    return solid(traits, box, number=0, chance=SURE, names=names[1:])
+    return solid(traits, box, number=0, chance=SHAPE_SURE, names=names[1:])
 
 
 def names_of(part_HW: Pixels) -> tuple[str, ...]:

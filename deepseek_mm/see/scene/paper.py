@@ -13,8 +13,8 @@ from PIL.Image import Image
 
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.logic.drawn import FLAT, SCENE, VALUES
-from deepseek_mm.logic.scene import Item, Scene, Share
-from deepseek_mm.see.places import Place, place_of
+from deepseek_mm.logic.scene import Scene, SceneItem, Share
+from deepseek_mm.see.places import LabelledBox, place_of
 from deepseek_mm.see.scene.answerer import SceneAnswerer
 from deepseek_mm.see.scene.finder import SceneFinder, Solids
 from deepseek_mm.see.scene.flat import shapes_in
@@ -31,9 +31,9 @@ class Drawing:
     scene: Scene
     solids: Solids | None = None  # with their doubts, where it is a scene of solids
 
-    def parts(self, source: Source) -> list[Place]:
+    def parts(self, source: Source) -> list[LabelledBox]:
         """The things as parts of the picture, in their order; each is called by its traits, the shape first."""
-        return [place_of(inside(item.box), source, called(item)) for item in self.scene.items]
+        return [place_of(inside(item.box), source, labels_of_item(item)) for item in self.scene.items]
 
 
 class DrawingFinder:
@@ -51,7 +51,7 @@ class DrawingFinder:
         """Is it taken for one?"""
         return self.chance(vector_D) >= SURE
 
-    def drawn(self, vector_D: Floats, image: Image) -> Drawing | None:
+    def read_drawing(self, vector_D: Floats, image: Image) -> Drawing | None:
         """What a drawing shows; None of other pictures. The vector is the picture's."""
         if self.is_scene(vector_D):
             solids = next(self.finder.find_many([image]))
@@ -66,7 +66,7 @@ class DrawingFinder:
         return self.answerer.answer_many([question], [drawn.solids])[0]
 
 
-def called(item: Item) -> tuple[Label, ...]:
+def labels_of_item(item: SceneItem) -> tuple[Label, ...]:
     """Shape, its other names, material, colour and size as labels, as sure as the thing is."""
     traits = [item.traits[trait] for trait in reversed(tuple(VALUES)) if trait in item.traits]
     names = [traits[0], *(name for name in item.names[1:] if item.traits.keys() != VALUES.keys()), *traits[1:]]

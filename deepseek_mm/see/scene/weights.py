@@ -22,7 +22,7 @@ FINDER, ANSWERER, LOOKS = "finder.", "answerer.", "looks"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class SceneWeightsHeader:
     """What stands beside the weights."""
 
     vocabulary: Sequence[str]
@@ -35,7 +35,7 @@ def write_scene_weights(
     finder: Mapping[str, Tensor],
     answerer: Mapping[str, Tensor],
     *,
-    told: Kept,
+    told: SceneWeightsHeader,
     looks: tuple[Floats, float],
 ) -> None:
     """Weights as int8 with a scale a row. `looks`: the direction (D,) that tells scenes from other pictures, and what

@@ -80,7 +80,7 @@ def answer_of(asked: EvidenceQuestion, config: Config, draw: Random) -> str:
     """Every claim in turn, or the honest sentence that nothing shows it."""
     case = asked.case
     if not case.claims:
-        return refuse(case.program.wanted, asked.truth, case.evidence, config, draw)
+        return refuse(case.program.thing_phrases, asked.truth, case.evidence, config, draw)
     return " ".join(put(claim, case.evidence, config, draw) for claim in case.claims)
 
 

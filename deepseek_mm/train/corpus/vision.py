@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, read_names
-from deepseek_mm.rag.program.words import listed, with_article
+from deepseek_mm.rag.program.words import join_words, with_article
 from deepseek_mm.rag.prompt import facts
 from deepseek_mm.records import Evidence
 from deepseek_mm.train.corpus.evidence import photos_of, source_of
@@ -53,7 +53,9 @@ def named(photo: PaperPhoto, names: frozenset[str], draw: Random) -> Item:
     """From words to things."""
     caption = draw.choice(photo.captions)
     things = list(collect_mentions([caption], names))
-    answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
+    answer = (
+        f"It names {join_words([with_article(thing) for thing in things])}." if things else "It names no thing I know."
+    )
     return chat(source_of(photo), f'"{tidy(caption)}."\n{draw.choice(NAMES)}', answer, system=SYSTEM)
 
 

@@ -10,9 +10,9 @@ from random import Random
 
 from deepseek_mm.config import Config
 from deepseek_mm.rag.decide import covers
-from deepseek_mm.rag.phrasing import named_again
+from deepseek_mm.rag.phrasing import restore_names
 from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import listed
+from deepseek_mm.rag.program.words import join_words
 from deepseek_mm.rag.rules import check
 from deepseek_mm.records import Check, Evidence
 
@@ -183,7 +183,7 @@ def rephrase(claim: Claim, evidence: Sequence[Evidence], config: Config, draw: R
     thing = found["t"][0].lower() + found["t"][1:]
     for words in shuffled(FOUND_WORDS, draw):
         sentence = words.format(t=thing, n=found["n"])
-        if says(named_again(sentence, claim, evidence), claim, evidence, config):
+        if says(restore_names(sentence, claim, evidence), claim, evidence, config):
             return sentence
     return ""
 
@@ -194,9 +194,9 @@ def refuse(
     """An honest sentence about what no entry shows, which names every entry that was looked at."""
     thing = " or ".join(wanted)
     numbers = [f"[{entry.number}]" for entry in evidence]
-    either = listed(numbers).replace(" and ", " or ")
+    either = join_words(numbers).replace(" and ", " or ")
     for words in shuffled(REFUSALS, draw):
-        sentence = words.format(t=thing, a=f"any {thing}", n=either, m=listed(numbers), c="".join(numbers))
+        sentence = words.format(t=thing, a=f"any {thing}", n=either, m=join_words(numbers), c="".join(numbers))
         if passes(check(sentence, evidence, claims, config), sentence):
             return sentence
     return f"I see no {thing} in these photos {''.join(numbers)}."

@@ -12,7 +12,7 @@ from deepseek_mm.encoders.text import LAYERS
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.quantize.student import write_student
 from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
-from deepseek_mm.see.notice.notice import Kept, write_noticer
+from deepseek_mm.see.notice.notice import TaggerHeader, write_noticer
 from deepseek_mm.see.reader.reader import WEIGHTS as READS
 from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.train.distill.house import House
@@ -60,7 +60,7 @@ def pack_small(house: House, student: Student, folder: Path) -> None:
         fingerprint=edge.fingerprint,
     )
     (taught,) = noticer.nets
-    kept = Kept(
+    kept = TaggerHeader(
         names=noticer.names,
         usual=noticer.usual_L.tolist(),
         curve=(noticer.slope, noticer.offset),

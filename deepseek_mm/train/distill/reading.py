@@ -104,10 +104,10 @@ class ReadingLessons:
         shown, photo_Q, asked, right_Q = self.own.batch(Random(name))
         torch.manual_seed(Random(name).randrange(2**31))  # of what is dropped
         with autocast_bf16():
-            read_QW, looked_QP = self.student.looked(shown, photo_Q, asked)
+            read_QW, looked_QP = self.student.read_with_attention(shown, photo_Q, asked)
             scores_QV = self.student.out(read_QW)
             with torch.no_grad():
-                its_QW, told_QP = self.teacher.looked(self.its.batch(Random(name))[0], photo_Q, asked)
+                its_QW, told_QP = self.teacher.read_with_attention(self.its.batch(Random(name))[0], photo_Q, asked)
                 told_QV = self.teacher.out(its_QW)
         parts = self._parts(scores_QV.float(), looked_QP, told_QV.float(), told_QP)
         parts["right"] = F.cross_entropy(scores_QV.float(), right_Q, label_smoothing=0.05)
