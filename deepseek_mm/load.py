@@ -21,10 +21,10 @@ from deepseek_mm.config import (
     LMConfig,
     cache_folder,
 )
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.autocast import round_linears
-from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.autocast import round_linears
+from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.fallback import Fallback
 from deepseek_mm.history import History
@@ -44,18 +44,18 @@ from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
-from deepseek_mm.see.caption.captioner import read_captioner
-from deepseek_mm.see.glance.glance import WEIGHTS as GLANCE
-from deepseek_mm.see.glance.glance import LateVisualPrompt, read_glance
-from deepseek_mm.see.notice.notice import read_noticer
-from deepseek_mm.see.ocr import TextReader
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.reader import read_reader
-from deepseek_mm.see.scene.weights import read_paper
-from deepseek_mm.see.vocabulary import names_in
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
+from deepseek_mm.vision.captioner import read_captioner
+from deepseek_mm.vision.drawings import read_paper
+from deepseek_mm.vision.ocr import TextReader
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.tagger import read_noticer
+from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
+from deepseek_mm.vision.vocabulary import names_in
+from deepseek_mm.vision.vqa import read_reader
 from index.errors import SpaceMismatch
 from index.store import RegionStore
 

@@ -18,8 +18,8 @@ from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.records import Evidence, Message
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Label, Region, Source
 from index.store import RegionStore
 

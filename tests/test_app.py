@@ -151,7 +151,7 @@ class Shelves:
         from deepseek_mm.jobs import Jobs
         from deepseek_mm.library import Library
         from deepseek_mm.load import open_store
-        from deepseek_mm.see.pipeline import VisionPipeline
+        from deepseek_mm.vision.pipeline import VisionPipeline
 
         self.config = Config(data=data)
         space = ColourSpace()

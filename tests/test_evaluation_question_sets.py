@@ -11,7 +11,7 @@ from deepseek_mm.evaluation.question_sets import find_easy_images, find_nouns, m
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.rag.program.answers import normalize_answer
-from deepseek_mm.see.scene.flat import shapes_in
+from deepseek_mm.vision.drawings import shapes_in
 
 
 def test_the_splits_are_those_of_its_card_and_their_drawings_are_there():

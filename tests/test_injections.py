@@ -17,7 +17,7 @@ from deepseek_mm.jobs import follow
 from deepseek_mm.load import load
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.see.extent import overlap
+from deepseek_mm.vision.regions import overlap
 
 ALL = tuple(name for name in ORDERS if name not in ("chinese", "hidden"))  # no font at hand has these letters
 ASKED = (  # photo, what is asked, what the answer must be, and the orders that are painted

@@ -35,11 +35,11 @@ FLOORS = (
         "deepseek_mm.rag.translate",
         "deepseek_mm.runtime",
     ),
-    ("deepseek_mm.see",),
+    ("deepseek_mm.vision",),
     ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
     ("deepseek_mm.rag.query", "deepseek_mm.fallback"),
     (
-        "deepseek_mm.encoders",
+        "deepseek_mm.embeddings",
         "deepseek_mm.lm",
         "deepseek_mm.parse",
         "deepseek_mm.rag.prompt",

@@ -17,8 +17,8 @@ from deepseek_mm.learning.builtin import Builtin, read_builtin
 from deepseek_mm.learning.memory import Asked, Remembered, nothing_asked
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, rightly, study, widened
-from deepseek_mm.see.reader.reader import MAKE, WEIGHTS, AnswerHead
-from deepseek_mm.see.weight_file import read_any_weights
+from deepseek_mm.vision.vqa import MAKE, WEIGHTS, AnswerHead
+from deepseek_mm.vision.weight_file import read_any_weights
 
 CONFIG = LearningConfig()
 

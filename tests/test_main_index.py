@@ -26,8 +26,8 @@ from deepseek_mm.lm.generator import Silent
 from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.terminal import Desk, Meter, sentence
+from deepseek_mm.vision.pipeline import VisionPipeline
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("red", "green", "blue", "yellow")

@@ -16,9 +16,9 @@ from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.program.words import with_article
 from deepseek_mm.records import Question
-from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.asked import VqaQuestion
+from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Label
 
 

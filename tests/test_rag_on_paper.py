@@ -5,7 +5,7 @@ import pytest
 
 from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.rag.on_paper import settled_on_paper
-from deepseek_mm.see.scene.finder import NUM_VALUES, SPANS, Solids
+from deepseek_mm.vision.scene_models import NUM_VALUES, SPANS, Solids
 
 
 def solids(*told):

@@ -10,13 +10,13 @@ from rag_house import photo_of
 from test_rag_decider import decider
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Share
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.facts import build_claims
 from deepseek_mm.rag.pointing import Grounder
 from deepseek_mm.rag.program import ThingPhrase, parse
 from deepseek_mm.records import Evidence, Question, Verdict
-from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.vision.analysis import ImageAnalysis
 
 IMAGE = picture("blue", patch="red")
 WHOLE = (0, 0, 300, 300)

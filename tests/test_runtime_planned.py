@@ -7,8 +7,8 @@ import pytest
 from towers_help import TinySpace
 
 from deepseek_mm.config import EDGE_LM, Config, EncoderConfig, LMConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.runtime import planned as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.planned import encoder_here, given_here, plan_here

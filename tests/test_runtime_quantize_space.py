@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import squeeze, to_pixels
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantize.aware import make_aware

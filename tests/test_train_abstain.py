@@ -11,11 +11,11 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import read_certainty
-from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.train import abstain, galleries
 from deepseek_mm.train.abstain import Looker, agreed, known_things
 from deepseek_mm.train.certainty import word_counts
 from deepseek_mm.train.galleries import Galleries
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 PAIRS = [(one, two) for one in COLOURS for two in COLOURS if one != two]

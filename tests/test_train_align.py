@@ -9,9 +9,9 @@ import torch
 from fakes import COLOURS, picture
 from safetensors.torch import load_file
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import load_image_tower, squeeze, to_pixels
-from deepseek_mm.encoders.packaged import image_tower_file
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.image import load_image_tower, squeeze, to_pixels
+from deepseek_mm.embeddings.package_files import image_tower_file
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.train.align import add_arguments, run
 from deepseek_mm.train.captions import prepare

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.encoders.projection import ImageHead, SideHead, TextHead
+from deepseek_mm.embeddings.projection import ImageHead, SideHead, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.aligner import AlignConfig, Aligner, align, group_of, schedule

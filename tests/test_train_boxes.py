@@ -7,8 +7,8 @@ import pytest
 from fakes import COLOURS, picture
 from safetensors import safe_open
 
-from deepseek_mm.encoders.boxes import load_box_head
-from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
+from deepseek_mm.embeddings.detection import load_box_head
+from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
 from deepseek_mm.train.boxes import add_arguments, run
 
 pytestmark = pytest.mark.slow

@@ -10,12 +10,11 @@ from PIL import Image
 
 from deepseek_mm.evaluation.captions import cider, evaluate_captions
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.caption.captioner import Caption
-from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.train import caption as trainer
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
 from deepseek_mm.train.journal import Journal, recorded
 from deepseek_mm.train.maps import Maps
+from deepseek_mm.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Caption, CaptionConfig, CaptionNet
 
 ROWS = [
     CaptionRow(image="a.jpg", captions=("A dog runs .", "The dog runs fast .")),

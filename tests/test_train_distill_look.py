@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.encoders.projection import ImageHead
+from deepseek_mm.embeddings.projection import ImageHead
 from deepseek_mm.train.captions import bits_of
 from deepseek_mm.train.distill import look
 from deepseek_mm.train.distill.look import keep, shares_of

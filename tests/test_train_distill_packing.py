@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepseek_mm.encoders.edge import EdgeSpace, files_of_edge
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.notice.notice import read_noticer
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import read_reader
+from deepseek_mm.embeddings.edge import EdgeSpace, files_of_edge
 from deepseek_mm.train.distill import house as houses
 from deepseek_mm.train.distill.house import House, owners
 from deepseek_mm.train.distill.packing import pack_stage
 from deepseek_mm.train.distill.stages import opened_student
 from deepseek_mm.train.journal import Journal
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.tagger import read_noticer
+from deepseek_mm.vision.vqa import read_reader
+from deepseek_mm.vision.vqa_net import VqaQuestion
 
 
 class Reads:

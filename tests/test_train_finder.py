@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.encoders.boxes import BoxHead
+from deepseek_mm.embeddings.detection import BoxHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.train.finder import (
     BoxConfig,

@@ -6,8 +6,8 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.vocabulary import Vocabulary, read_calibration
 from deepseek_mm.train.labels import ENOUGH, background, fit_curve, fit_labels, mentions, save_labels
+from deepseek_mm.vision.vocabulary import Vocabulary, read_calibration
 
 
 def row(*captions: str) -> CaptionRow:

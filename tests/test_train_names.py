@@ -8,7 +8,6 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.learned import read_learned
 from deepseek_mm.train.names import (
     SHELVED,
     UNASKED,
@@ -24,6 +23,7 @@ from deepseek_mm.train.names import (
     vectors_of,
 )
 from deepseek_mm.train.shelves import Shelf
+from deepseek_mm.vision.vocabulary import read_learned
 
 NAMES = ("dog", "man", "kite")
 

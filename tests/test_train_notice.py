@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.encoders.maps import CELLS, CHANNELS
-from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.notice.notice import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
+from deepseek_mm.embeddings.default import CELLS, CHANNELS
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.train import notice as trained
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, Album, Bank
@@ -27,6 +26,7 @@ from deepseek_mm.train.notice import (
     usual_of,
 )
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.tagger import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
 
 SMALL = NoticeConfig(width=16, heads=2, feed=16)
 NAMES = ("dog", "ball", "moose")

@@ -4,13 +4,12 @@ from types import SimpleNamespace
 
 import torch
 
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import write_reader
-from deepseek_mm.see.reader.sure import AnswerCalibration
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album
 from deepseek_mm.train.reader import begun
 from deepseek_mm.train.reader_pack import told_by_people
+from deepseek_mm.vision.vqa import AnswerCalibration, write_reader
+from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
 
 SMALL = ReaderConfig(channels=8, cells=4, space=6, width=16, heads=2, layers=1, feed=16)
 SPACE = SimpleNamespace(fingerprint="f" * 64)

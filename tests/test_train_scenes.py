@@ -14,11 +14,11 @@ from deepseek_mm.evaluation.scene_questions import evaluate_scenes
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
-from deepseek_mm.see.scene.finder import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 from deepseek_mm.train import scenes as trainer
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss, paint, target_of
 from deepseek_mm.train.scene_questions import NUMBERS, Questions, gather
+from deepseek_mm.vision.scene_models import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 
 WORDS = {number: word for word, number in NUMBERS.items()}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.shelves import CLOTHES, GROCERIES, KIND_OF, STORE, shelf_of_clothes, shelf_of_grocery
+from deepseek_mm.vision.vocabulary import read_names
 
 
 @pytest.mark.parametrize(

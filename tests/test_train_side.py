@@ -3,7 +3,7 @@
 import torch
 from test_train_aligner import ToyModel, data  # noqa: F401  a fixture
 
-from deepseek_mm.encoders.autocast import autocast_bf16
+from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.train.frozen import main_vectors, pooled
 from deepseek_mm.train.side import SideConfig, strongest, train_side
 

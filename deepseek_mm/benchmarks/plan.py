@@ -24,8 +24,8 @@ from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, 
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import OUR_LM, Config, cache_folder
-from deepseek_mm.encoders.autocast import autocast_to
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_to
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import (
     PointRow,
@@ -47,9 +47,9 @@ from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.runtime.dial import DIALS, DialRow, Setting
-from deepseek_mm.see.glance.glance import LateVisualPrompt
-from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.threads import num_cores
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt
+from deepseek_mm.vision.vqa import VqaModel
 
 BAR = 0.60  # of the time, saved
 PROMPT, CONTEXT, WRITTEN = 256, 256, 24  # tokens

@@ -29,7 +29,7 @@ from deepseek_mm.benchmarks.synthetic_data import SESSION, Floats, PhotoLikeVect
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
 from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.rag.search.certainty import photos_of_nobody
-from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.vision.vocabulary import read_names
 from index.queries import STORED
 
 if TYPE_CHECKING:

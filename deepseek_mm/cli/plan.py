@@ -11,7 +11,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.encoders.default import PackagedSpace
+    from deepseek_mm.embeddings.default import PackagedSpace
     from deepseek_mm.rag.assistant import Assistant
     from deepseek_mm.runtime.dial import Setting
     from deepseek_mm.runtime.engines import Timing
@@ -45,7 +45,7 @@ def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
 
 def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     """That of the library. ConfigError for one that is not packaged: its towers are whole."""
-    from deepseek_mm.encoders.default import PackagedSpace
+    from deepseek_mm.embeddings.default import PackagedSpace
     from deepseek_mm.runtime.planned import encoder_here
 
     space = desk.open_space(encoder_here(config))

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
 from deepseek_mm.parse.photo import read_photo
@@ -29,8 +29,8 @@ from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.search import MeasuredErrors
 from deepseek_mm.records import Query
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 THINGS_FILE = Path(__file__).parent / "things.jsonl"

@@ -26,11 +26,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.code_text import code_text
-from deepseek_mm.encoders.packaged import text_tower_folder
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
-from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.code_text import code_text
+from deepseek_mm.embeddings.package_files import text_tower_folder
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.parse.packages import Package, read_source
 from deepseek_mm.rag.search.fused import reciprocal_rank_fusion

@@ -54,7 +54,7 @@ def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
     from deepseek_mm.evaluation.regions import draw_sheet, evaluate_regions, read_box_rows
-    from deepseek_mm.see.pipeline import VisionPipeline
+    from deepseek_mm.vision.pipeline import VisionPipeline
 
     config = config_of(args, desk)
     if args.sheet:
@@ -116,9 +116,9 @@ def score_answers(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:
     """BLEU-4 and CIDEr of the sentences that are said of photos."""
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.captions import evaluate_captions
-    from deepseek_mm.see.caption.captioner import WEIGHTS, read_captioner
+    from deepseek_mm.vision.captioner import WEIGHTS, read_captioner
 
     rows, images, files = read_captions(args), images_of(args), args.captioner or [WEIGHTS]
     desk.note(f"describing {len(rows)} photos")
@@ -168,7 +168,7 @@ def score_calibration(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_scenes(args: Namespace, desk: Desk) -> EvaluationReport:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluation.scene_questions import evaluate_scenes
-    from deepseek_mm.see.scene.weights import read_scene_weights
+    from deepseek_mm.vision.drawings import read_scene_weights
 
     seed = args.seed if args.seed is not None else secrets.randbelow(10**9)
     desk.note(f"drawing {args.scenes} scenes, seed {seed}")

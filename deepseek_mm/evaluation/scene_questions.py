@@ -22,7 +22,7 @@ from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import SceneItem
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.words import plural, with_article
-from deepseek_mm.see.scene.finder import SceneFinder, Solids
+from deepseek_mm.vision.scene_models import SceneFinder, Solids
 
 SAID = {  # other words for the same, of which one is drawn
     **{"big": ("big", "large"), "small": ("small", "little"), "sphere": ("sphere", "ball")},

@@ -18,10 +18,9 @@ from deepseek_mm.learning.memory import Asked, nothing_asked
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.learning.study import widened
 from deepseek_mm.parse.document import read_page
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import LIKELIEST, VqaModel
-from deepseek_mm.see.reader.sure import THERE
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.vqa import LIKELIEST, THERE, VqaModel
+from deepseek_mm.vision.vqa_net import VqaQuestion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,8 +23,8 @@ from deepseek_mm.learning.gather import Looked, looked_at
 from deepseek_mm.learning.memory import Remembered
 from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, study, widened
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vqa import VqaModel
 
 LEARN = "learn"  # kind of job
 SHIPPED = "as shipped"

@@ -33,7 +33,7 @@ from deepseek_mm.learning.outcome import (
     surprise,
 )
 from deepseek_mm.learning.rows import joined
-from deepseek_mm.see.reader.reader import AnswerHead
+from deepseek_mm.vision.vqa import AnswerHead
 
 NEVER = -1e9
 

@@ -41,8 +41,8 @@ from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
-from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked

@@ -12,7 +12,7 @@ from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Exchange, Picture, Question
-from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.vision.analysis import ImageAnalysis
 
 
 class ReferenceResolver:

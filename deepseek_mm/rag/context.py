@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deepseek_mm.rag.program import Act, Claim
 from deepseek_mm.records import Evidence, Question, Verdict, Worked
-from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.vision.analysis import ImageAnalysis
 from index import Source
 
 

@@ -26,13 +26,12 @@ from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Act, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
-from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
-from deepseek_mm.see.colours import colours_looked_at
-from deepseek_mm.see.people import PEOPLE
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import AT_ONCE
-from deepseek_mm.see.reader.sure import COLOUR
+from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
+from deepseek_mm.vision.colours import colours_looked_at
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.regions import PEOPLE
+from deepseek_mm.vision.vqa import AT_ONCE, COLOUR
+from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered

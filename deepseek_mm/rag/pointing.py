@@ -13,7 +13,7 @@ from dataclasses import replace
 from PIL.Image import Image
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Share
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts.shots import PhotoEvidence, score_of
@@ -22,12 +22,10 @@ from deepseek_mm.rag.judge import SURE, TOLD_CLOSED
 from deepseek_mm.rag.program import ThingPhrase
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.colours import Palette
-from deepseek_mm.see.extent import area
-from deepseek_mm.see.people import PEOPLE, PERSON
-from deepseek_mm.see.pipeline import VisionPipeline, on_image
-from deepseek_mm.see.places import WHOLE, place_of
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.colours import Palette
+from deepseek_mm.vision.pipeline import VisionPipeline, on_image
+from deepseek_mm.vision.regions import PEOPLE, PERSON, WHOLE, area, place_of
 from index import Label, Region
 
 LEAST = {  # kind of question -> probability from which its things are looked for

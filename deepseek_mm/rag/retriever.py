@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, known_as, unit
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.facts.shots import PhotoEvidence, shows
 from deepseek_mm.rag.facts.wording import answers, worths
@@ -26,8 +26,8 @@ from deepseek_mm.rag.search import Presence, Search, read_certainty
 from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import search_by_words
 from deepseek_mm.records import Evidence, Found, Query
-from deepseek_mm.see.analysis import add_features, only_once
 from deepseek_mm.threads import alone
+from deepseek_mm.vision.analysis import add_features, only_once
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
 

@@ -26,8 +26,8 @@ from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.storage.files import atomic_write, sync_file
+from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
 from index.store import RegionStore
 
 COLLECTION = "uploads"

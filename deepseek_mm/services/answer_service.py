@@ -14,7 +14,7 @@ from PIL.Image import Image
 
 from deepseek_mm.accounts.permissions import Caller, check_run, requires
 from deepseek_mm.batcher import Heard
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question

@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_changes
-from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
+from deepseek_mm.embeddings.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
@@ -27,12 +27,12 @@ from deepseek_mm.evaluation.retrieval import (
     read_caption_rows,
     read_picture,
 )
-from deepseek_mm.see.vocabulary import CURVES_FILE, read_names
 from deepseek_mm.train.aligner import AlignConfig, align, settings_of
 from deepseek_mm.train.captions import prepare
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.labels import fit_labels, save_labels
 from deepseek_mm.train.side import SideConfig, train_side
+from deepseek_mm.vision.vocabulary import CURVES_FILE, read_names
 
 NEW = ("image_head.", "text_head.", "side.", "narrow")
 

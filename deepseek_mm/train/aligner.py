@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import SpaceModel
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.journal import Journal

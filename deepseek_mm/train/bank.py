@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.encoders.maps import CELLS, places_of
-from deepseek_mm.encoders.projection import SPACE_DIM
+from deepseek_mm.embeddings.default import CELLS, SpaceModel, places_of
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normalize_answer
-from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows
+from deepseek_mm.vision.vqa_net import PictureBatch
 
 CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many

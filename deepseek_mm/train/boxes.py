@@ -15,17 +15,17 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import load_image_tower
-from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.detection import WEIGHTS, BoxHead, load_box_head
+from deepseek_mm.embeddings.image import load_image_tower
+from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.train.finder import BoxConfig, num_steps, sorted_out, train_boxes
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.people import Photo, gather, prepare, speaks_of_people
+from deepseek_mm.vision.pipeline import VisionPipeline
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 

@@ -20,16 +20,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
-from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.maps import Maps, keep_maps
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.captioner import WEIGHTS, CaptionConfig, CaptionNet, rows_of, write_captioner
 
 STAGES = ("words", "praise", "pack")
 

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.attention import Seen
-from deepseek_mm.see.caption.alike import Runs, runs_of
-from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionNet
+from deepseek_mm.vision.attention import Seen
+from deepseek_mm.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, CaptionNet, Runs, runs_of
 
 SELDOM = 4  # a word that comes less often is unknown
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.rag.program.words import singular, tokens
 from deepseek_mm.rag.search.certainty import LogisticCurve
 

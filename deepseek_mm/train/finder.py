@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.boxes import BoxHead
-from deepseek_mm.encoders.image import MIDDLE_SIDE
-from deepseek_mm.encoders.space import Share
+from deepseek_mm.embeddings.detection import BoxHead
+from deepseek_mm.embeddings.image import MIDDLE_SIDE
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.train.aligner import schedule
 from deepseek_mm.train.people import Photo, Seen, area
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel
-from deepseek_mm.encoders.text import in_order_of_length
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import TEXT_BATCH, SpaceModel
+from deepseek_mm.embeddings.text import in_order_of_length
 from deepseek_mm.train.captions import Captioned
 
 BATCH = 64  # photos

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.vocabulary import Calibration, NamingCurve, against, standing_out, usual, word_vectors
+from deepseek_mm.vision.vocabulary import Calibration, NamingCurve, against, standing_out, usual, word_vectors
 
 PHOTOS, CELLS = 600, 400  # of the background that is kept
 ENOUGH = 15  # photos that must show a word before it gets an offset of its own
@@ -88,7 +88,7 @@ def background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
 
 
 def save_labels(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
-    """Write what `see.vocabulary.read_calibration` reads."""
+    """Write what `vision.vocabulary.read_calibration` reads."""
     told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
     arrays = {
         "photos": calibration.photos_MD.astype(np.float16),

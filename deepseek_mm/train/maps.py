@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.encoders.maps import CELLS, CHANNELS, maps_of_many
+from deepseek_mm.embeddings.default import CELLS, CHANNELS, SpaceModel, maps_of_many
 from deepseek_mm.evaluation.retrieval import read_picture
 
 VIEWS = ("plain", "mirrored")

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import PictureBatch
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank
+from deepseek_mm.vision.vqa_net import PictureBatch, QuestionBatch, VqaQuestion, read_questions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

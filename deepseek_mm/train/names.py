@@ -24,13 +24,12 @@ from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from deepseek_mm.config import EncoderConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
-from deepseek_mm.see.learned import FILE, Learned
-from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.shelves import Shelf, shelf_of_clothes, shelf_of_grocery
+from deepseek_mm.vision.vocabulary import FILE, Learned, read_names
 
 ENOUGH = 12  # photos that show a word, before it is learned
 MISLEADING = ("watch", "camera", "face", "ring")  # more often said of what is done than of what is there
@@ -133,7 +132,7 @@ def fit_names(vectors_ND: Floats, told: Told, names: Sequence[str], *, enough: i
 
 
 def save_names(file: Path, learned: Learned, fingerprint: str) -> None:
-    """Write what `see.learned.read_learned` reads, beside the target and then renamed."""
+    """Write what `vision.vocabulary.read_learned` reads, beside the target and then renamed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     told = {"fingerprint": fingerprint, "names": learned.names}
     arrays = {"directions": learned.directions_LD.astype(np.float16), "offsets": learned.offsets_L.astype(np.float16)}

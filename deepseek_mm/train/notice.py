@@ -21,22 +21,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import (
-    WEIGHTS,
-    MultiLabelTagger,
-    NoticeConfig,
-    NoticeNet,
-    TaggerHeader,
-    write_noticer,
-)
-from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
 from deepseek_mm.train.certainty import logistic
@@ -44,6 +35,15 @@ from deepseek_mm.train.implied import is_of_a_kind
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.tagger import (
+    WEIGHTS,
+    MultiLabelTagger,
+    NoticeConfig,
+    NoticeNet,
+    TaggerHeader,
+    write_noticer,
+)
+from deepseek_mm.vision.vocabulary import TEMPLATES
 
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned

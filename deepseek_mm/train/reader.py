@@ -18,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import MAKE, WEIGHTS
-from deepseek_mm.see.weight_file import read_weights
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.train.bank import Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.mixed import BatchConfig, Mixed
 from deepseek_mm.train.reader_pack import pack
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.vqa import MAKE, WEIGHTS
+from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
+from deepseek_mm.vision.weight_file import read_weights
 
 STAGES = ("maps", "read", "pack")
 FEWEST = 3  # questions that an answer answers, or it is not learned

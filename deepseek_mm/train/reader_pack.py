@@ -14,22 +14,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.maps import looks_of
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import MultiLabelTagger, read_noticer
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
-from deepseek_mm.see.reader.reader import write_reader
-from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import CAPTIONED, Album
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.mixed import Mixed
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
+from deepseek_mm.vision.vqa import AnswerCalibration, family_of, fit_calibration, write_reader
+from deepseek_mm.vision.vqa_net import PictureBatch, ReaderNet
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels", "notice")

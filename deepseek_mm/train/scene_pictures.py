@@ -19,7 +19,7 @@ from torch import Tensor
 
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.logic.drawn import VALUES
-from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
+from deepseek_mm.vision.scene_models import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 
 A_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few

@@ -17,23 +17,29 @@ from torch import nn
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import find_easy_images
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
-from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
-from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
-from deepseek_mm.see.weight_file import read_any_weights
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss
 from deepseek_mm.train.scene_questions import VOCABULARY, Questions, answer_loss
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.drawings import (
+    ANSWERER,
+    FINDER,
+    MAKE,
+    WEIGHTS,
+    SceneWeightsHeader,
+    write_scene_weights,
+)
+from deepseek_mm.vision.scene_models import AnswererConfig, AnswerNet, FinderNet
+from deepseek_mm.vision.weight_file import read_any_weights
 
 MOST = 1_200  # photos that scenes are told from
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -21,16 +21,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, between, cache_folder
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
-from deepseek_mm.see.glance.glance import NET, WEIGHTS, model_of, write_glance
-from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
-from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import CAPTIONED, Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned
@@ -38,6 +35,20 @@ from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_st
 from deepseek_mm.train.lowrank import adapt
 from deepseek_mm.train.runs import open_base, open_shipped
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.visual_prompt import (
+    DESCRIBE,
+    NET,
+    WEIGHTS,
+    Encode,
+    GlanceConfig,
+    GlanceNet,
+    Script,
+    lay,
+    model_of,
+    read,
+    squares,
+    write_glance,
+)
 
 STAGES = ("look", "pack")
 CHANGED = ("qkv", "out", "up", "down")  # matrices of each layer that bend

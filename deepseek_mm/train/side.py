@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import SpaceModel
 from deepseek_mm.train.aligner import schedule
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.frozen import main_vectors, pooled

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, unit
-from deepseek_mm.encoders.vector_cache import VectorCache
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
 from deepseek_mm.records import Query
 
 AWAY = 0.3  # of the vector of what is taken away

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, unit
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import ThingPhrase, things_in

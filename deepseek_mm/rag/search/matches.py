@@ -8,7 +8,7 @@ Shape key:  N matches, D width of the space
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
 from deepseek_mm.rag.program.phrases import ThingPhrase
 from deepseek_mm.rag.program.words import WORD, content, names_the_same, normal, tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from index import Filter, Hit
 from index.finder import Sought
 from index.store import Near, RegionStore

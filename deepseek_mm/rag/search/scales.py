@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.rag.search.meant import QueryVectors
 from index import Filter, Hit
 from index.store import RegionStore

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.embeddings.default import SpaceModel
 from deepseek_mm.runtime.quantize.int8_layers import LEVELS, SIGNED, Window, eight_bits_of, same_pads
 from deepseek_mm.runtime.quantize.towers import (
     BIAS,

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
+from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel
 from deepseek_mm.runtime.quantize.kept import Told, Wanted, read_kept, write_kept
 from deepseek_mm.runtime.quantize.ranges import Ranges
 from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.towers.by_onnx import open_onnx

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.image import SIDE_PX
-from deepseek_mm.encoders.minilm import States
+from deepseek_mm.embeddings.image import SIDE_PX
+from deepseek_mm.embeddings.text import States
 from deepseek_mm.runtime.engines import Tower
 
 Run = Callable[[Sequence[Tensor]], Sequence[Tensor]]  # what an engine does: float32 or int64 in, floats out

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
+from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.runtime.towers.parts import Batch
 

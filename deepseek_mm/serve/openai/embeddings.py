@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, TokenCounter
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.messages import OpensPictures

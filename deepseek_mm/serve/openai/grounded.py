@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
-from deepseek_mm.encoders.space import TokenCounter
+from deepseek_mm.embeddings.space import TokenCounter
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import SamplingGenerator
 from deepseek_mm.rag.assistant import Assistant

@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.code import BATCH, CodeSide
-from deepseek_mm.encoders.code_text import broken_up, code_text
-from deepseek_mm.encoders.text import in_order_of_length
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.code import BATCH, CodeSide
+from deepseek_mm.embeddings.code_text import broken_up, code_text
+from deepseek_mm.embeddings.text import in_order_of_length
 from deepseek_mm.evaluation.code_search import Function, rank_by_cosine, score_rankings
 
 SHARES = tuple(n / 20 for n in range(0, 21))

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.code import CodeSide
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.code import CodeSide
 from deepseek_mm.train.code.pairs import Pair
 from deepseek_mm.train.loop import Loss
 from deepseek_mm.train.losses import contrastive_loss

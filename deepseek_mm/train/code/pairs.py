@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from deepseek_mm.encoders.code_text import broken_up, code_text
+from deepseek_mm.embeddings.code_text import broken_up, code_text
 from deepseek_mm.evaluation.code_search import Function, hash_runs, list_functions, normalize_question
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.train.corpus.benchmarks import is_benchmark, may_be_trained

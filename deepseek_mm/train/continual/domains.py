@@ -23,17 +23,17 @@ from PIL.Image import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import ImageEmbedding
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.words import singular
-from deepseek_mm.see.reader.net import SHARP
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, INDOOR, Album, album_of, captioned, number_of
 from deepseek_mm.train.continual.drawn import Drawing, document, own_lines, screen
+from deepseek_mm.vision.vqa_net import SHARP
 
 NAMES = ("clothing", "groceries", "indoor", "screenshots", "documents")
 FOOD = frozenset().union(*(IS_A[kind] for kind in ("food", "fruit", "vegetable", "drink"))) | {

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.train.continual.course import WAYS, CourseConfig, Lesson, course, forgotten, learned_newly
 from deepseek_mm.train.continual.domains import NAMES, domains, seen_of

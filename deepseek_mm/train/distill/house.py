@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import ImageTower
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.image import ImageTower
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.train.bank import CAPTIONED, Album, photo_albums
 from deepseek_mm.train.distill.look import Both, Kept, keep

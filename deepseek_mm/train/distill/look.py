@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace, positions
-from deepseek_mm.encoders.edge import CELLS, MIDDLE_CHANNELS, shrink_map
-from deepseek_mm.encoders.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, to_pixels
-from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace, positions
+from deepseek_mm.embeddings.edge import CELLS, MIDDLE_CHANNELS, shrink_map
+from deepseek_mm.embeddings.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, to_pixels
+from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM, ImageHead
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.see.notice.notice import NoticeNet, read_noticer
-from deepseek_mm.see.reader.net import ReaderNet
-from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.train.captions import Views, bits_of
+from deepseek_mm.vision.tagger import NoticeNet, read_noticer
+from deepseek_mm.vision.vqa import read_reader
+from deepseek_mm.vision.vqa_net import ReaderNet
 
 BATCH = 16
 ENGINE = "openvino-bf16"  # that computes the towers here

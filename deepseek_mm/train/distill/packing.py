@@ -7,14 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
-from deepseek_mm.encoders.text import LAYERS
+from deepseek_mm.embeddings.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
+from deepseek_mm.embeddings.text import LAYERS
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.quantize.student import write_student
-from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
-from deepseek_mm.see.notice.notice import TaggerHeader, write_noticer
-from deepseek_mm.see.reader.reader import WEIGHTS as READS
-from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.train.distill.house import House
 from deepseek_mm.train.distill.reading import begun
 from deepseek_mm.train.distill.sight import Student
@@ -24,6 +20,10 @@ from deepseek_mm.train.distill.stages import seeing_student
 from deepseek_mm.train.journal import learned
 from deepseek_mm.train.loop import chosen
 from deepseek_mm.train.runs import open_base
+from deepseek_mm.vision.tagger import WEIGHTS as NOTICES
+from deepseek_mm.vision.tagger import TaggerHeader, write_noticer
+from deepseek_mm.vision.vqa import WEIGHTS as READS
+from deepseek_mm.vision.vqa import write_reader
 
 
 def pack_stage(house: House, args: argparse.Namespace) -> int:

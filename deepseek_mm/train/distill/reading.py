@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.edge import CELLS, EdgeSight
-from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.net import ReaderNet
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.edge import CELLS, EdgeSight
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.train.bank import AT_ONCE, Album, Bank
 from deepseek_mm.train.captions import bits_of
 from deepseek_mm.train.distill.look import Kept
 from deepseek_mm.train.maps import Maps, kept_rows
 from deepseek_mm.train.mixed import Mixed
+from deepseek_mm.vision.vqa_net import ReaderNet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.encoders.autocast import autocast_bf16
+from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
-from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.train.bank import Bank
 from deepseek_mm.train.distill.drawing import RECALLS, draw
 from deepseek_mm.train.distill.house import DEV, House, owners
@@ -38,6 +37,7 @@ from deepseek_mm.train.mixed import BatchConfig, Mixed
 from deepseek_mm.train.report import REPORTS
 from deepseek_mm.train.runs import open_base, open_shipped
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.vqa import read_reader
 
 SIGHT_STEPS = StepsConfig(steps=800, rate=1e-3, decay=0.05, average=0.99)
 SPEECH_STEPS = StepsConfig(steps=600, rate=6e-4, decay=0.01, average=0.98)

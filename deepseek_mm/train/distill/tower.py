@@ -6,9 +6,9 @@ What is rounded before anything is learned from it costs nothing later: neck and
 import torch
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
-from deepseek_mm.encoders.edge import COUNTED
-from deepseek_mm.encoders.image import ImageTower, load_image_tower
-from deepseek_mm.encoders.packaged import small_tower_file
+from deepseek_mm.embeddings.edge import COUNTED
+from deepseek_mm.embeddings.image import ImageTower, load_image_tower
+from deepseek_mm.embeddings.package_files import small_tower_file
 
 NET = "tf_efficientnet_lite0"  # in timm
 
