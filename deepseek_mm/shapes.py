@@ -7,7 +7,7 @@ from index import Region, Symbol
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
-    from deepseek_mm.logic.watch import Rule
+    from deepseek_mm.logic.rules import Rule
     from deepseek_mm.rag.checking import Held
 
 

@@ -21,7 +21,7 @@ from deepseek_mm.evaluation.vqa import (
     split_bins,
     surest_right,
 )
-from deepseek_mm.rag.program.answers import normalize_answer
+from deepseek_mm.language.words import normalize_answer
 
 
 @dataclass

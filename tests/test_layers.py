@@ -20,7 +20,7 @@ FLOORS = (
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library", "deepseek_mm.rag.pointing", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
-    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.rag.askable", "deepseek_mm.rag.decider"),
+    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.language.questions", "deepseek_mm.rag.decider"),
     (
         "deepseek_mm.rag.retriever",
         "deepseek_mm.rag.coding",

@@ -3,8 +3,7 @@
 import pytest
 
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.calls import CALLS, check, is_program
-from deepseek_mm.logic.language import MAX_CHARS, CallNode, NumberNode, WordNode, calls_of, read
+from deepseek_mm.logic.syntax import CALLS, MAX_CHARS, CallNode, NumberNode, WordNode, calls_of, check, is_program, read
 
 CUPS = 'count(both(filter(all(), "cup", "red"), relate("left of", the(filter(all(), "laptop")))))'
 

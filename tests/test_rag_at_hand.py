@@ -9,9 +9,9 @@ from fakes import Parrot, picture
 from rag_house import build, paint, put
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.at_hand import last_shown
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")

@@ -6,7 +6,7 @@ from rag_house import build
 from rules_help import CUP, FAR_CUP, LAPTOP, fill, put_photo
 
 from deepseek_mm.errors import BadProgram, LibraryError, NothingThere
-from deepseek_mm.logic.watch import rules_of
+from deepseek_mm.logic.rules import rules_of
 from deepseek_mm.rag import checking
 from deepseek_mm.rag.checking import keep_rules, kept_rules
 from index import Region, Source

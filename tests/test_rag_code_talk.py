@@ -10,9 +10,9 @@ from openai_house import offering
 from rag_house import build
 
 from deepseek_mm.config import LMConfig
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.lm.backends.server_model import open_remote
 from deepseek_mm.rag.code_talk import check_code, code_prompt, names_in
-from deepseek_mm.rag.program import Claim
 from deepseek_mm.records import Evidence, Question
 from index import Region, Source, Symbol
 

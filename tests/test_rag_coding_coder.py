@@ -9,9 +9,9 @@ from rag_house import build
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.coding.coder import Coder, alike, no_code
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Query, Question
 from index import Filter
 

@@ -6,9 +6,9 @@ import pytest
 from code_house import put_code
 from index_help import open_store
 
-from deepseek_mm.rag.coding import mentions, questions_to_try
 from deepseek_mm.rag.coding.crash import crash_of
-from deepseek_mm.rag.coding.trying import is_telling
+from deepseek_mm.rag.coding.mention import mentions
+from deepseek_mm.rag.coding.trying import is_telling, questions_to_try
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from rag_house import photo_of
 
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, useful
-from deepseek_mm.rag.program import Claim
 from deepseek_mm.records import Check
 
 EVIDENCE = photo_of(("dog", (0, 0, 90, 90), "black", 0.9), ("cup", (100, 0, 190, 90), "red", 0.7))

@@ -10,11 +10,11 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ModelFailed
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import with_article
 from deepseek_mm.rag.decider import MODEL_SURE, Decider, by_labels, sorted_by
 from deepseek_mm.rag.decider import close_question as heard
 from deepseek_mm.rag.judge import EVEN, Weights, log_odds
-from deepseek_mm.rag.program import parse
-from deepseek_mm.rag.program.words import with_article
 from deepseek_mm.records import Question
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction
 from deepseek_mm.vision.pipeline import VisionPipeline

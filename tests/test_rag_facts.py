@@ -7,10 +7,10 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts import build_claims, nothing
+from deepseek_mm.language.parser import parse
+from deepseek_mm.rag.facts.run import build_claims, nothing
 from deepseek_mm.rag.facts.shots import shots_of
 from deepseek_mm.rag.facts.spot import at, lies, overlap, position
-from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.prompt import SHAPES
 
 TOP_LEFT, CENTRE, RIGHT = (0, 0, 100, 100), (110, 110, 190, 190), (200, 100, 300, 200)

@@ -7,8 +7,8 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts import build_claims, nothing
-from deepseek_mm.rag.program.several import parse_several
+from deepseek_mm.language.parser import parse_several
+from deepseek_mm.rag.facts.run import build_claims, nothing
 from deepseek_mm.records import Evidence
 from index import Region, Source
 

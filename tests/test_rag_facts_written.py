@@ -10,9 +10,9 @@ from rag_house import build, paint
 
 from deepseek_mm.config import Config
 from deepseek_mm.jobs import follow
-from deepseek_mm.rag.facts import build_claims
+from deepseek_mm.language.parser import parse
+from deepseek_mm.rag.facts.run import build_claims
 from deepseek_mm.rag.facts.written import MAX_QUOTE, place, quote, quote_passages
-from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Evidence, Question
 from index import Region, Source
 

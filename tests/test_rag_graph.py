@@ -6,7 +6,7 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.drawn import FLAT, SCENE
+from deepseek_mm.logic.scene import FLAT, SCENE
 from deepseek_mm.rag.graph import rerun_program, run_question, scene_of
 from deepseek_mm.records import Answer, Citation, Verdict
 from index import Label

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.logic.drawn import VALUES
+from deepseek_mm.logic.scene import VALUES
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.vision.scene_models import NUM_VALUES, SPANS, Solids
 

@@ -11,10 +11,11 @@ from test_rag_decider import decider
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.facts import build_claims
+from deepseek_mm.rag.facts.run import build_claims
 from deepseek_mm.rag.pointing import Grounder
-from deepseek_mm.rag.program import ThingPhrase, parse
 from deepseek_mm.records import Evidence, Question, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from deepseek_mm.rag.program import ThingPhrase, parse
-from deepseek_mm.rag.program.lexicon import ANYTHING
-from deepseek_mm.rag.program.phrases import things_in
-from deepseek_mm.rag.program.words import (
+from deepseek_mm.language.grammar import ThingPhrase, things_in
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import (
+    ANYTHING,
     clean,
     content,
     heads_of,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.program.several import parse_several
+from deepseek_mm.language.parser import parse_several
 
 NAMES = ["a.jpg", "b.jpg", "image.png"]
 ALL = (1, 2, 3)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from rag_house import photo_of
 
-from deepseek_mm.rag.program import Claim, parse
+from deepseek_mm.language.parser import Claim, parse
 from deepseek_mm.rag.prompt import MAX_QUESTION, SHAPES, build_prompt, draft_prompt, entry_line, reading_prompt
 from deepseek_mm.records import Question
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deepseek_mm.rag.query import HELP, read_box, suggest
-from deepseek_mm.rag.query.operators import OPERATORS
+from deepseek_mm.language.search_filters import OPERATORS
+from deepseek_mm.language.search_syntax import SEARCH_HELP, read_box, suggest
 
 KNOWN = {"in": ("my trip", "work"), "label": ("dog",)}
 
@@ -40,6 +40,6 @@ def test_proposals_say_what_they_narrow_and_are_never_many():
 
 
 def test_the_help_line_names_every_operator_and_each_example_is_understood():
-    assert all(row.example in HELP for row in OPERATORS)
+    assert all(row.example in SEARCH_HELP for row in OPERATORS)
     for row in OPERATORS:
         assert read_box(f"horse {row.example}").text == "horse"

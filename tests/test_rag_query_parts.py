@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.query import read_box, search_parts, search_with, search_without
+from deepseek_mm.language.search_syntax import read_box, search_parts, search_with, search_without
 from index import Filter
 
 BOX = 'a red kite type:pdf since:2020 "no entry" - tall grass colour:"red" -sky'

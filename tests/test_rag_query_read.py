@@ -5,7 +5,8 @@ from datetime import datetime
 import pytest
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import ParsedQuery, in_words, merge_filters, read_box
+from deepseek_mm.language.search_filters import merge_filters
+from deepseek_mm.language.search_syntax import ParsedQuery, in_words, read_box
 from deepseek_mm.records import Query, Term
 from index import Filter
 

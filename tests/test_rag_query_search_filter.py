@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import BadDate, SearchFilter, read_box
-from deepseek_mm.rag.query.search_filter import read_period
+from deepseek_mm.language.search_filters import BadDate, SearchFilter, read_period
+from deepseek_mm.language.search_syntax import read_box
 from deepseek_mm.serve.paging import SearchFilterIn, where
 from index import EVERYTHING, Filter
 

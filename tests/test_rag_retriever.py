@@ -6,8 +6,8 @@ from fakes import picture
 from rag_house import build, paint, put
 
 from deepseek_mm.chance import expected
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.retriever import best_worded
 from deepseek_mm.records import Evidence, Query, Question
 from index import Region, Source

@@ -4,7 +4,7 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.program import Claim
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.rag.rules import check, sentences, tidy
 
 EVIDENCE = [

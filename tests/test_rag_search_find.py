@@ -7,8 +7,8 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
-from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import Certainty, Commons, LogisticCurve
+from deepseek_mm.rag.search.find import Search
 from deepseek_mm.rag.search.meant import QueryVectors
 from deepseek_mm.rag.search.scales import TEXTS, Scales, group_of
 from deepseek_mm.records import Query

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.rag.program.phrases import things_in
+from deepseek_mm.language.grammar import things_in
 from deepseek_mm.rag.search.matches import (
     TWIN,
     all_written,

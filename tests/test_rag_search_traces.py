@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from deepseek_mm.rag.program.lexicon import ANYTHING
-from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.rag.search import traces
 from deepseek_mm.rag.search.traces import Census, Traces
 from index import Filter

@@ -10,8 +10,8 @@ from paper import shelf, sources
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.answers import weigh_answer
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.rag.phrasing import restore_names
-from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
 from deepseek_mm.rag.rules import CITED
 from deepseek_mm.train.corpus.evidence import answer_of, items, photos_of, plainly, task

@@ -11,9 +11,9 @@ import torch
 from deepseek_mm.cli.train import COMMAND
 from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import evaluate_scenes
-from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.run import run
+from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.scene import ANSWERS, VALUES
 from deepseek_mm.train import scenes as trainer
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss, paint, target_of

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.logic.watch import rules_of
+from deepseek_mm.logic.rules import rules_of
 from deepseek_mm.rag.checking import Held
 from index import Label, Region, Source
 from ui.pictures import Pictures

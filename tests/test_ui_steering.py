@@ -3,7 +3,7 @@
 import gradio as gr
 import pytest
 
-from deepseek_mm.rag.query.operators import COLOUR_NAMES
+from deepseek_mm.language.search_filters import COLOUR_NAMES
 from ui.steering import Steering, bounds_in, chips_of, pressed, swatches, unbounded, values_in, written
 from ui.words import CHINESE, ENGLISH
 

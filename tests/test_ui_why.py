@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from deepseek_mm.rag.search import MeasuredErrors
+from deepseek_mm.rag.search.measured import MeasuredErrors
 from deepseek_mm.records import Citation, Found, Match, Query
 from index import Region, Source
 from ui.exhibits import Exhibit

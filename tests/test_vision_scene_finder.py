@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.run import run
+from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.scene import VALUES
 from deepseek_mm.vision.scene_models import (
     GRID,
     OUT,

@@ -36,13 +36,13 @@ from deepseek_mm.evaluation.pointing_game import (
     read_point_rows,
 )
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
+from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.program.answers import normalize_answer
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.logic.watch import BETWEEN, Rule, read_rules
+from deepseek_mm.logic.rules import BETWEEN, Rule, read_rules
 from deepseek_mm.rag.checking import RULES
 from deepseek_mm.shapes import held_shape, rule_shape
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of

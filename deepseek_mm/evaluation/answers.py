@@ -17,11 +17,11 @@ from deepseek_mm.evaluation.abstain import percent_of, read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.language.words import content, is_negated, lead
 from deepseek_mm.lm import Generator
 from deepseek_mm.rag.decide import OWN_WORDS
-from deepseek_mm.rag.facts import nothing
+from deepseek_mm.rag.facts.run import nothing
 from deepseek_mm.rag.phrasing import stream_answer
-from deepseek_mm.rag.program.words import content, is_negated, lead
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.rag.rules import CITED, check, sentences
 from deepseek_mm.records import Check

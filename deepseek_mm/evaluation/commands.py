@@ -91,7 +91,7 @@ def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
     """How often a search claims what is not there, and misses what is."""
     from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
-    from deepseek_mm.rag.search import save_measured
+    from deepseek_mm.rag.search.measured import save_measured
 
     config = config_of(args, desk)
     rows, images, things = read_captions(args), images_of(args), read_things(args.things or THINGS_FILE)

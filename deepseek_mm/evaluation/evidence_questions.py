@@ -14,12 +14,11 @@ from typing import Literal
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.paper_photos import PaperPhoto
+from deepseek_mm.language.parser import Act, Claim, parse, parse_several
+from deepseek_mm.language.words import content, is_negated, lead, plural, with_article
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.facts import build_claims
+from deepseek_mm.rag.facts.run import build_claims
 from deepseek_mm.rag.facts.shots import PhotoEvidence, same_kind
-from deepseek_mm.rag.program import Act, Claim, parse
-from deepseek_mm.rag.program.several import parse_several
-from deepseek_mm.rag.program.words import content, is_negated, lead, plural, with_article
 from deepseek_mm.rag.retriever import foremost, number_evidence, pointing, rank_photos
 from deepseek_mm.records import Evidence, Question
 from index import Region

@@ -1,7 +1,7 @@
 """`eval vqa`, `eval doubt`: how many questions about pictures are answered right, and how far confidence can be
 trusted.
 
-Answers are compared in one spelling (`rag.program.answers`): one answer, or a few, are matched exactly; ten answers
+Answers are compared in one spelling (`language.words`): one answer, or a few, are matched exactly; ten answers
 of ten people give min(n / 3, 1) for an answer that n of them gave. Beside the accuracy stand the share of the most
 frequent right answer ("majority"), the expected calibration error over ten bins of equally many questions (Naeini et
 al. 2015), and with `blind` the same questions over grey pictures.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture, read_rows
-from deepseek_mm.rag.program.answers import normalize_answer
+from deepseek_mm.language.words import normalize_answer
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full

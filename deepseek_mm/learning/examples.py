@@ -13,10 +13,9 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import Turn
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import lead, normalize_answer, singular, with_article
 from deepseek_mm.rag.decider import SETTLED, close_question
-from deepseek_mm.rag.program.answers import normalize_answer
-from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.rag.program.words import lead, singular, with_article
 from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
 
 YES_NO = ("yes", "no")

@@ -11,11 +11,9 @@ no program.
 import re
 from collections.abc import Callable, Sequence
 
-from deepseek_mm.logic.calls import is_program
-from deepseek_mm.logic.language import CallNode, Node, WordNode
+from deepseek_mm.language.words import COLOURS, NUMBERS, singular
 from deepseek_mm.logic.scene import TRAITS
-from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
-from deepseek_mm.rag.program.words import singular
+from deepseek_mm.logic.syntax import CallNode, Node, WordNode, is_program
 
 RELATION_PHRASES = {  # as people write it -> the relation; the longest that fits is meant
     **{

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import Claim
 from index import Region
 
 MOST = 4  # questions of one text; what comes after them belongs to the last

@@ -16,25 +16,26 @@ from PIL.Image import Image
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
+from deepseek_mm.language.parser import Act
+from deepseek_mm.language.questions import failure_check, parse_query_box, validate_question
+from deepseek_mm.language.words import lead, printable
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, YesNoModel
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.watch import Rule
+from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.rag.apart import merge_answers, split_questions
-from deepseek_mm.rag.askable import failure_check, parse_query_box, validate_question
 from deepseek_mm.rag.at_hand import ReferenceResolver, last_shown
 from deepseek_mm.rag.checking import Checked, check
-from deepseek_mm.rag.coding import Coder, Prover, no_code
+from deepseek_mm.rag.coding.coder import Coder, no_code
+from deepseek_mm.rag.coding.proving import Prover
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decider import SETTLED, Decider
-from deepseek_mm.rag.facts import build_claims, nothing
+from deepseek_mm.rag.facts.run import build_claims, nothing
 from deepseek_mm.rag.graph import is_drawn, rerun_program, run_question
 from deepseek_mm.rag.phrasing import stream_answer, stream_text
 from deepseek_mm.rag.pointing import Grounder
-from deepseek_mm.rag.program import Act
-from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translate_question
 from deepseek_mm.rag.uploads import UploadStore, path_of
@@ -120,7 +121,7 @@ class Assistant:
         return check(rules, self.store, collection=collection, least=self.config.see.min_tag)
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
-        """At most k files, best first, and whether the library has what the box (`rag.query`) asks for. BadQuestion."""
+        """At most k files, best first, and whether the library has what the box (`search_syntax`) asks for. BadQuestion."""
         wanted, bounds = parse_query_box(query, where, self.store.collections())
         if wanted.image is not None and bounds.source_kinds == ("code",):
             return Coder(self.store, self.find, self.library.lines_in).find_pictured(wanted, k=k, where=bounds)

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Turn
+from deepseek_mm.language.parser import Act, parse, parse_several
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import Act, parse
-from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Exchange, Picture, Question

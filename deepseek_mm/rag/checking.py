@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.errors import BadProgram, NothingThere
-from deepseek_mm.logic.watch import FORM, Rule, Warned, watch_many
+from deepseek_mm.logic.rules import FORM, Rule, Warned, watch_many
 from deepseek_mm.rag.graph import parts_by_number, scene_of
 from deepseek_mm.storage.files import atomic_write, read_lines
 from index import LIBRARY, Filter, Region

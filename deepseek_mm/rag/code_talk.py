@@ -8,8 +8,8 @@ it stands in what was shown, or is a name that the index knows. That it draws th
 import re
 from collections.abc import Callable, Sequence
 
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import clean
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import clean
 from deepseek_mm.rag.prompt import MAX_QUESTION, past
 from deepseek_mm.rag.rules import CITED, tidy
 from deepseek_mm.records import Check, Evidence, Message, Question

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deepseek_mm.rag.program import Act, Claim
+from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.records import Evidence, Question, Verdict, Worked
 from deepseek_mm.vision.analysis import ImageAnalysis
 from index import Source

@@ -7,8 +7,8 @@ ever grows, its first sentence always answers the question, and no claim is lost
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import content, is_hedged, is_negated, lead
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import content, is_hedged, is_negated, lead
 from deepseek_mm.records import Answer, Check, Citation, Evidence
 
 OWN_WORDS = "the program's own words"

@@ -18,13 +18,12 @@ import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.language.parser import Act, parse
+from deepseek_mm.language.words import IS_A, PRONOUNS, names_the_same, plural, with_article
 from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED, EVEN, NO, blend_glance, combine, log_odds, outcome_of
 from deepseek_mm.rag.on_paper import settled_on_paper
-from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
-from deepseek_mm.rag.program.parse import Act, parse
-from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
 from deepseek_mm.vision.colours import colours_looked_at

@@ -7,13 +7,11 @@ find may be there all the same. That is told as "not covered", not as a no.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from deepseek_mm.logic.calls import check
-from deepseek_mm.logic.drawn import FLAT, SCENE, drawn_item
+from deepseek_mm.language.words import lead, names_the_same
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.language import CallNode, Node, read
-from deepseek_mm.logic.run import run
-from deepseek_mm.logic.scene import Scene, SceneItem
-from deepseek_mm.rag.program.words import lead, names_the_same
+from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.scene import FLAT, SCENE, Scene, SceneItem, drawn_item
+from deepseek_mm.logic.syntax import CallNode, Node, check, read
 from deepseek_mm.records import Agreement, Answer, Worked
 from index import Region
 

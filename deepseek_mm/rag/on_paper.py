@@ -6,7 +6,7 @@ question takes something for granted that is not there, the network's answer is 
 """
 
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.run import run
+from deepseek_mm.logic.interpreter import run
 from deepseek_mm.logic.scene import Scene
 from deepseek_mm.rag.judge import CLOSED, is_disputed, outcome_of
 from deepseek_mm.records import Said, Verdict

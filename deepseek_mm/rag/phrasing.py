@@ -15,12 +15,12 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import lead
 from deepseek_mm.lm.generator import TracingGenerator
 from deepseek_mm.rag.code_talk import check_code, code_prompt
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import lead
 from deepseek_mm.rag.prompt import build_prompt, draft_prompt
 from deepseek_mm.rag.rules import check, sentences
 from deepseek_mm.records import Answer, Check, Evidence, Message, Trace

@@ -14,13 +14,13 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.words import names_the_same
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts.shots import PhotoEvidence, score_of
 from deepseek_mm.rag.graph import is_drawn
 from deepseek_mm.rag.judge import SURE, TOLD_CLOSED
-from deepseek_mm.rag.program import ThingPhrase
-from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.colours import Palette

@@ -6,9 +6,9 @@ parentheses, so that none of them can pass for another entry or a citation.
 
 from collections.abc import Sequence
 
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.rag.facts.shots import MAX_NAME, spot
-from deepseek_mm.rag.program import Act, Claim
-from deepseek_mm.rag.program.words import clean, quote_title
 from deepseek_mm.records import Evidence, Message, Question
 
 RULES = (

@@ -16,13 +16,14 @@ import numpy as np
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act
 from deepseek_mm.rag.context import QuestionContext
 from deepseek_mm.rag.facts.shots import PhotoEvidence, shows
 from deepseek_mm.rag.facts.wording import answers, worths
 from deepseek_mm.rag.facts.written import WRITTEN
-from deepseek_mm.rag.program import Act
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.search import Presence, Search, read_certainty
+from deepseek_mm.rag.search.certainty import read_certainty
+from deepseek_mm.rag.search.find import Presence, Search
 from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import search_by_words
 from deepseek_mm.records import Evidence, Found, Query

@@ -10,10 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import (
+    COLOURS,
+    IS_A,
+    PLACES,
+    SAME,
+    content,
+    is_hedged,
+    is_negated,
+    lead,
+    quote_title,
+    singular,
+)
 from deepseek_mm.rag.facts.shots import MAX_NAME, spot
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.lexicon import COLOURS, IS_A, PLACES, SAME
-from deepseek_mm.rag.program.words import content, is_hedged, is_negated, lead, quote_title, singular
 from deepseek_mm.records import Check, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")

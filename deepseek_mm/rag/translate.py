@@ -10,12 +10,11 @@ from itertools import pairwise
 from threading import Event
 
 from deepseek_mm.errors import BadProgram, DeepSeekMMError
+from deepseek_mm.language.words import singular
 from deepseek_mm.lm.generator import Generator
-from deepseek_mm.logic.calls import check
 from deepseek_mm.logic.english import ANYTHING, ENDS, RELATION_PHRASES, SPELLINGS, program_of, spelt
-from deepseek_mm.logic.language import CallNode, Node, WordNode, read
 from deepseek_mm.logic.scene import TRAITS
-from deepseek_mm.rag.program.words import singular
+from deepseek_mm.logic.syntax import CallNode, Node, WordNode, check, read
 from deepseek_mm.records import Message
 
 MOST_TOKENS = 64

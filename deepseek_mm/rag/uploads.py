@@ -21,10 +21,10 @@ from PIL.Image import Image
 from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.language.words import clean
 from deepseek_mm.parse.files import real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.storage.files import atomic_write, sync_file
 from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis

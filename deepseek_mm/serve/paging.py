@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from deepseek_mm.rag.query import FileKind, SearchFilter
+from deepseek_mm.language.search_filters import FileKind, SearchFilter
 from deepseek_mm.serve.wire import Typed
 from index import Filter
 

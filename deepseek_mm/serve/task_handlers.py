@@ -11,7 +11,7 @@ from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search import cut
+from deepseek_mm.rag.search.part import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of

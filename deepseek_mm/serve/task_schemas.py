@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import check_searchable
-from deepseek_mm.rag.query.operators import narrowed_by
+from deepseek_mm.language.search_filters import check_searchable, narrowed_by
 from deepseek_mm.serve.wire import Number, Typed
 from index import LIBRARY, Filter
 

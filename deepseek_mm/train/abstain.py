@@ -18,9 +18,9 @@ from deepseek_mm.config import Config
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.detection import read_groups
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
-from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
-from deepseek_mm.rag.search import Search
+from deepseek_mm.language.words import COLOURS, NO_THINGS
 from deepseek_mm.rag.search.certainty import FILE, save_certainty
+from deepseek_mm.rag.search.find import Search
 from deepseek_mm.train.certainty import mentions, word_counts
 from deepseek_mm.train.galleries import Galleries, Told
 from deepseek_mm.train.names import read_questions

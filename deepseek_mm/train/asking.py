@@ -13,8 +13,7 @@ from itertools import pairwise
 from random import Random
 
 from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
-from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
-from deepseek_mm.rag.program.words import plural, with_article
+from deepseek_mm.language.words import COLOURS, NUMBERS, plural, with_article
 
 PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"

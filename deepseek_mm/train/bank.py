@@ -23,7 +23,7 @@ from deepseek_mm.embeddings.default import CELLS, SpaceModel, places_of
 from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
-from deepseek_mm.rag.program.answers import normalize_answer
+from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows

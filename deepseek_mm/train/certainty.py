@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.rag.program.words import singular, tokens
+from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.rag.search.certainty import LogisticCurve
 
 Bools = NDArray[np.bool_]

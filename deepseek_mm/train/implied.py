@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from deepseek_mm.evaluation.question_sets import canonical_noun
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import IS_A
 from deepseek_mm.rag.decider import APART, are_rivals
 from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED
-from deepseek_mm.rag.program.lexicon import IS_A
-from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.train.asking import PRESENCE, Pair, there
 
 NOTHING = ("0", "none", "nothing")

@@ -26,8 +26,8 @@ from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.judge import YES
-from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
 from deepseek_mm.train.certainty import logistic

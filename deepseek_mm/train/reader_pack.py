@@ -17,9 +17,9 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.evaluation.question_sets import NOUNS
+from deepseek_mm.language.parser import parse
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
-from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import CAPTIONED, Album
 from deepseek_mm.train.certainty import logistic

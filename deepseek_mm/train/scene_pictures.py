@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
-from deepseek_mm.logic.drawn import VALUES
+from deepseek_mm.logic.scene import VALUES
 from deepseek_mm.vision.scene_models import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 
 A_TASK = 250  # pictures that a process paints at a time

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from deepseek_mm.evaluation.scene_painter import PaperScene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
-from deepseek_mm.logic.drawn import ANSWERS, VALUES
+from deepseek_mm.logic.scene import ANSWERS, VALUES
 from deepseek_mm.vision.scene_models import MOST_SOLIDS, NUM_VALUES, PLACE, SPANS, words_of
 
 A_TASK = 100  # scenes that a process asks about at a time

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.logic.drawn import FLAT, SCENE, VALUES, solid
-from deepseek_mm.logic.scene import Scene, SceneItem, Share
+from deepseek_mm.logic.scene import FLAT, SCENE, VALUES, Scene, SceneItem, Share, solid
 from deepseek_mm.vision.colours import lab
 from deepseek_mm.vision.regions import LabelledBox, place_of
 from deepseek_mm.vision.scene_models import (

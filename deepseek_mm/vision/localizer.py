@@ -20,7 +20,7 @@ from PIL.Image import Image
 
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, Share
-from deepseek_mm.rag.program.phrases import ThingPhrase
+from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.vision.colours import colour_mask
 from deepseek_mm.vision.regions import FINE, SIDE, Canvas, blur, covered_share, trim_extent
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors

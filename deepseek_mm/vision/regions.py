@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, unit
-from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.language.words import names_the_same
 from deepseek_mm.vision.colours import lab
 from index import Box, Label, Source
 

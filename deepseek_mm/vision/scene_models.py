@@ -26,8 +26,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.logic.drawn import ANSWERS, VALUES, solid
-from deepseek_mm.logic.scene import Scene, SceneItem
+from deepseek_mm.logic.scene import ANSWERS, VALUES, Scene, SceneItem, solid
 from deepseek_mm.vision.attention import Attention, Feed
 
 SIDE_PX, GRID = 192, 24

@@ -28,7 +28,7 @@ from deepseek_mm.embeddings.default import TEXT_BATCH, SeeingSpace
 from deepseek_mm.embeddings.space import Floats, VectorCache
 from deepseek_mm.embeddings.text import WIDTH, in_order_of_length
 from deepseek_mm.embeddings.text import WIDTH as WORD_WIDTH
-from deepseek_mm.rag.program.parse import parse
+from deepseek_mm.language.parser import parse
 from deepseek_mm.vision.attention import Attention, Drop, Feed, Seen
 from deepseek_mm.vision.vocabulary import word_cache
 

@@ -13,14 +13,14 @@ from typing import Protocol
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import clean, content, join_words, singular
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.coding.crash import Crash, TracebackFrame, crash_of
 from deepseek_mm.rag.coding.proving import PROBES, Prover, WrittenTests
 from deepseek_mm.rag.coding.shown import WHERE, as_printed, locate_files
 from deepseek_mm.rag.coding.wish import CODE, Wish, wish_of
 from deepseek_mm.rag.context import QuestionContext
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import clean, content, join_words, singular
 from deepseek_mm.records import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region
 from index.region import at_lines

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from deepseek_mm.language.search_syntax import Suggestion
 from deepseek_mm.rag.coding.wish import CODE
-from deepseek_mm.rag.query import Suggestion
 from index import Filter, Source
 from index.store import RegionStore
 

@@ -1,11 +1,11 @@
 """Facts about one thing or one file: colour, position, comparison, date, place, name, size."""
 
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import is_or_are, join_words, with_article
 from deepseek_mm.rag.facts.shots import PhotoEvidence, spot
 from deepseek_mm.rag.facts.spot import at, lies
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import is_or_are, join_words, with_article
 from index import Label, Region
 
 COLOUR_SURE = 0.8  # how often the first colour name of a box is the one that a person gives (an estimate)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import is_or_are, join_words, names_the_same, plural, with_article
 from deepseek_mm.rag.facts import details
 from deepseek_mm.rag.facts.shots import PhotoEvidence
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import is_or_are, join_words, names_the_same, plural, with_article
 from index import Label, Region
 
 MAX_NAMED = 4  # labels in a description

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import join_words, with_article
 from deepseek_mm.rag.facts import details
 from deepseek_mm.rag.facts.shots import PhotoEvidence, shows
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import join_words, with_article
 
 EVEN = 0.5  # probability from which what was judged is taken to be there
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepseek_mm.config import Config
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import join_words, with_article
 from deepseek_mm.rag.facts.photo import KINDS, MAX_NAMED, count, tell_shown
 from deepseek_mm.rag.facts.settled import tell_verdict
 from deepseek_mm.rag.facts.several import among, none_left
 from deepseek_mm.rag.facts.shots import PhotoEvidence, shots_of, shows
 from deepseek_mm.rag.facts.tell import Teller
 from deepseek_mm.rag.facts.written import is_told, is_written, quote_passages, unread
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.words import join_words, with_article
 from deepseek_mm.records import Evidence, Verdict
 
 MAX_PHOTOS = 4  # photos that a library answer speaks about one by one

@@ -1,11 +1,11 @@
 """A verdict in words: the claim that answers a closed question about one picture, and what speaks against it."""
 
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.rag.facts.details import missing
 from deepseek_mm.rag.facts.photo import describe, yes_there
 from deepseek_mm.rag.facts.shots import PhotoEvidence
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.words import plural, with_article
 from deepseek_mm.records import Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deepseek_mm.config import Config
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import is_negated, plural
 from deepseek_mm.rag.facts import details
 from deepseek_mm.rag.facts.photo import KINDS, names_in, namings, sorts_in, tell_shown
 from deepseek_mm.rag.facts.row import (
@@ -22,9 +25,6 @@ from deepseek_mm.rag.facts.row import (
 )
 from deepseek_mm.rag.facts.shots import PhotoEvidence, shots_of
 from deepseek_mm.rag.facts.written import MAX_QUOTED, is_written, quote
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import is_negated, plural
 from deepseek_mm.records import Evidence
 
 EVERY = re.compile(r"\b(?:(?<!at )all|both|each|every)\b", re.IGNORECASE)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.words import names_the_same, quote_title
 from deepseek_mm.rag.facts.spot import overlap, position
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import names_the_same, quote_title
 from deepseek_mm.records import Evidence
 from index import Label, Region, Source
 

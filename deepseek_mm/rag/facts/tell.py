@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.parser import Act
 from deepseek_mm.rag.facts.shots import PhotoEvidence
-from deepseek_mm.rag.program.parse import Act
-from deepseek_mm.rag.program.phrases import ThingPhrase
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from deepseek_mm.rag.program.words import content
+from deepseek_mm.language.words import content
 from index import Region
 
 Words = frozenset[str]  # that claim something

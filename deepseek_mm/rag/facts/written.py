@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.rag.facts.shots import MAX_NAME
 from deepseek_mm.rag.facts.wording import answers, excerpt
-from deepseek_mm.rag.program.parse import Act, Claim
-from deepseek_mm.rag.program.words import clean, quote_title
 from deepseek_mm.records import Evidence
 from index import Region
 

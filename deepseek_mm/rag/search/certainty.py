@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from deepseek_mm.rag.program.words import singular, tokens
+from deepseek_mm.language.words import singular, tokens
 
 Floats = NDArray[np.float32]
 

@@ -19,9 +19,8 @@ import numpy as np
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.rag.program.lexicon import ANYTHING
-from deepseek_mm.rag.program.phrases import ThingPhrase, things_in
-from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.language.grammar import ThingPhrase, things_in
+from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.rag.search.certainty import Certainty, PresenceTrace
 from deepseek_mm.rag.search.combined import Texts
 from deepseek_mm.rag.search.language import language_of

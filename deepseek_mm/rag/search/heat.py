@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.rag.query import in_words
+from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.rag.search.find import Search
 from deepseek_mm.records import Query
 

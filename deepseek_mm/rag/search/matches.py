@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
-from deepseek_mm.rag.program.phrases import ThingPhrase
-from deepseek_mm.rag.program.words import WORD, content, names_the_same, normal, tokens
-from deepseek_mm.rag.query import read_box
+from deepseek_mm.language.grammar import ThingPhrase
+from deepseek_mm.language.search_syntax import read_box
+from deepseek_mm.language.words import (
+    ANYTHING,
+    CUTS,
+    DETERMINERS,
+    FILLERS,
+    WORD,
+    content,
+    names_the_same,
+    normal,
+    tokens,
+)
 from deepseek_mm.records import Match
 from index import Hit, Region
 

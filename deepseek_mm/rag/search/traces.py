@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.rag.program.words import heads_of, names_the_same, singular
+from deepseek_mm.language.words import heads_of, names_the_same, singular
 from deepseek_mm.rag.search.certainty import NEAREST, PresenceTrace
 from index import Filter
 from index.finder import Sought

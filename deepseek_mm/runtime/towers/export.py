@@ -1,6 +1,6 @@
 """The edge space as two ONNX files, for devices without torch: pictures to vectors, texts to vectors. `make edge`.
 
-`picture.onnx` takes squares as `embeddings.image.to_pixels` makes them, (B, 3, 260, 260), and gives vectors (B, 512), the
+`picture.onnx` takes squares as `embeddings.image` makes them, (B, 3, 260, 260), and gives vectors (B, 512), the
 cells' vectors (B, 81, 512) and the map that the classifier reads (B, 1280, 9, 9). `text.onnx` takes the tokenizer's
 `input_ids` and `attention_mask` (N, T) and gives vectors (N, 512).
 """

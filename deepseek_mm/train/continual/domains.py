@@ -28,8 +28,7 @@ from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.vqa import read_question_rows
-from deepseek_mm.rag.program.lexicon import IS_A
-from deepseek_mm.rag.program.words import singular
+from deepseek_mm.language.words import IS_A, singular
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, INDOOR, Album, album_of, captioned, number_of
 from deepseek_mm.train.continual.drawn import Drawing, document, own_lines, screen

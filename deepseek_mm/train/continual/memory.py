@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.language.words import singular, with_article
 from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.train.bank import Album, photo_albums
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.vqa import FAMILIES, THERE, VqaModel, read_reader

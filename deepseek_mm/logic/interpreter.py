@@ -7,8 +7,8 @@ not apply, and says why. Among several things that would do, a picture that is n
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deepseek_mm.logic.language import CallNode, Node, NumberNode, WordNode
 from deepseek_mm.logic.scene import RELATIONS, Scene, SceneItem, is_called, trait_of
+from deepseek_mm.logic.syntax import CallNode, Node, NumberNode, WordNode
 
 Things = tuple[SceneItem, ...]
 Value = Things | SceneItem | int | str | bool

@@ -1,4 +1,4 @@
-"""The text of a program and its tree: calls, words in quotes and whole numbers.
+"""Programs as text: nests of calls that a person can read and edit, parsed, printed and type-checked.
 
     count(both(filter(all(), "cup"), relate("left of", the(filter(all(), "laptop")))))
 
@@ -6,10 +6,12 @@ Reading says where a text goes wrong; writing a tree gives a text that reads bac
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from deepseek_mm.errors import BadProgram
+from deepseek_mm.logic.scene import RELATIONS, TRAITS
 
 TOKEN = re.compile(r'\s*(?:(?P<name>[a-z_]+)|(?P<word>"[^"\n]*")|(?P<number>\d{1,4})|(?P<mark>[(),]))')
 MAX_CHARS, MAX_DEPTH = 2_000, 30
@@ -126,3 +128,81 @@ def wrong(text: str, at: int, why: str, *, what: str = "program") -> BadProgram:
     at += len(text[at:]) - len(text[at:].lstrip())
     shown = text.replace("\n", " ")
     return BadProgram(f"the {what} goes wrong at character {at + 1}: {why}\n  {shown}\n  {' ' * at}^")
+
+
+Type = Literal["things", "thing", "number", "word", "yes or no"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """A row of the table."""
+
+    takes: tuple[Type, ...]
+    gives: Type
+    says: str
+    words: tuple[str, ...] = ()  # what a word that it takes may be; () is anything
+    more: bool = False  # the last one may be repeated
+
+
+CALLS: Mapping[str, Signature] = {
+    "all": Signature(takes=(), gives="things", says="everything that is seen"),
+    "filter": Signature(takes=("things", "word"), gives="things", more=True, says="those that all the words hold for"),
+    "the": Signature(takes=("things",), gives="thing", says="the one thing among them"),
+    "relate": Signature(
+        takes=("word", "thing"), gives="things", words=tuple(RELATIONS), says="what stands so to the thing"
+    ),
+    "same": Signature(
+        takes=("word", "thing"), gives="things", words=TRAITS, says="the others that are like the thing in this"
+    ),
+    "both": Signature(takes=("things", "things"), gives="things", says="what is among both"),
+    "either": Signature(takes=("things", "things"), gives="things", says="what is among one of them or both"),
+    "count": Signature(takes=("things",), gives="number", says="how many they are"),
+    "exist": Signature(takes=("things",), gives="yes or no", says="whether there is one at least"),
+    "query": Signature(
+        takes=("word", "thing"), gives="word", words=(*TRAITS, "name"), says="the thing's colour, size and so on"
+    ),
+    "more": Signature(takes=("number", "number"), gives="yes or no", says="whether the first is larger"),
+    "fewer": Signature(takes=("number", "number"), gives="yes or no", says="whether the first is smaller"),
+    "equal": Signature(takes=("number", "number"), gives="yes or no", says="whether two numbers are equal"),
+    "alike": Signature(takes=("word", "word"), gives="yes or no", says="whether two words are equal"),
+    "and": Signature(takes=("yes or no", "yes or no"), gives="yes or no", says="whether both hold"),
+    "or": Signature(takes=("yes or no", "yes or no"), gives="yes or no", says="whether one of them holds"),
+    "not": Signature(takes=("yes or no",), gives="yes or no", says="the opposite"),
+}
+
+
+def check(node: Node, text: str = "") -> Type:
+    """What a program gives. BadProgram points at a call that is unknown, or at what it cannot take.
+
+    `text` is what the program was read from.
+    """
+    text = text or str(node)
+    if isinstance(node, WordNode):
+        return "word"
+    if isinstance(node, NumberNode):
+        return "number"
+    if node.name not in CALLS:
+        raise wrong(text, node.at, f"there is no call {node.name!r}. There are {', '.join(CALLS)}")
+    signature = CALLS[node.name]
+    takes = signature.takes
+    if signature.more and len(node.given) > len(takes):
+        takes = (*takes, *(takes[-1],) * (len(node.given) - len(takes)))
+    if len(node.given) != len(takes):
+        needs = ", ".join(signature.takes) or "nothing"
+        raise wrong(text, node.at, f"{node.name} takes {needs}, and {len(node.given)} things are given to it")
+    for given, wanted in zip(node.given, takes, strict=True):
+        found = check(given, text)
+        if found != wanted:
+            raise wrong(text, given.at, f"{node.name} takes {wanted} here, and this gives {found}")
+        if isinstance(given, WordNode) and signature.words and given.text not in signature.words:
+            raise wrong(text, given.at, f"{node.name} knows {', '.join(signature.words)}, not {given}")
+    return signature.gives
+
+
+def is_program(node: Node) -> bool:
+    """Does the tree hold together?"""
+    try:
+        check(node)
+    except BadProgram:
+        return False
+    return isinstance(node, CallNode)

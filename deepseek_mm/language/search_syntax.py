@@ -1,18 +1,21 @@
-"""What stands in the search box, understood: words and what to take away, exact words, and operators.
+"""The search box's language: terms with signs and weights, exact words and operators, parsed, edited and completed.
 
 `horse + stripes - grass type:jpeg "no entry"`: terms are parted by plus and minus signs that stand alone, or by a minus
 before a word; a term may have a weight (`horse^2` or `2*horse`). Exact words in quotation marks must be written in what
 is found, and count as words besides. A text without any of these means itself, letter by letter.
+
+Parts are operators (`type:pdf`), exact words, and what is taken away (`- grass`). The rest is what is looked for.
+Whatever is done to a box is done to its text: that alone says what is searched.
 """
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query.operators import ANY_OF, merge_filters, narrowed_by
+from deepseek_mm.language.search_filters import ANY_OF, BY_NAME, OPERATORS, merge_filters, narrowed_by
 from deepseek_mm.records import Query, Term
 from index import Filter
 
@@ -147,3 +150,113 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+EXACT, AWAY = "exact", "away"  # parts that are no operators
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryPart:
+    """One of them."""
+
+    name: str  # of the operator, whichever of its names was written; or EXACT, AWAY
+    value: str
+    text: str  # as it stands in the box
+    spans: tuple[Span, ...]  # where: first letter and end of each piece
+
+
+def search_parts(text: str) -> list[QueryPart]:
+    """In the order of the box; what is wrong with one is for `read_box` to say."""
+    found: list[QueryPart] = []
+    away: list[re.Match[str]] = []  # a minus sign, and the words behind it
+    for token in TOKEN.finditer(text):
+        kind = token.lastgroup if token["no"] is None else "phrase"
+        if kind == "word" and away:
+            away.append(token)
+            continue
+        if kind in ("sign", "without"):
+            found += _excluded_parts(away)
+            away = [token] if token["sign"] == "-" else []
+        if kind == "without":
+            found.append(_part(AWAY, str(token["without"]), [token]))
+        elif token["phrase"] is not None:
+            found.append(_part(EXACT, str(token["phrase"]), [token]))
+        elif token["operator"]:
+            row = BY_NAME.get(token["operator"].lower())
+            found.append(_part(row.name if row else token["operator"], str(token["value"]).strip('"'), [token]))
+    return sorted([*found, *_excluded_parts(away)], key=lambda part: part.spans)
+
+
+def search_without(text: str, part: str) -> str:
+    """The box without the first part that is written so; as it was where there is none."""
+    named = next((each for each in search_parts(text) if each.text == part), None)
+    return _cut(text, named.spans) if named else text
+
+
+def search_with(text: str, name: str, values: Sequence[str]) -> str:
+    """The box with these values of an operator, and no others of it; without any the operator goes."""
+    spans = [span for part in search_parts(text) if part.name == name for span in part.spans]
+    return " ".join(filter(None, [_cut(text, spans), *(f"{name}:{quote_value(value)}" for value in values)]))
+
+
+def _excluded_parts(away: Sequence[re.Match[str]]) -> list[QueryPart]:
+    """What a minus sign takes away, if any word is behind it."""
+    return [_part(AWAY, " ".join(token[0] for token in away[1:]), away)] if len(away) > 1 else []
+
+
+def _part(name: str, value: str, tokens: Sequence[re.Match[str]]) -> QueryPart:
+    spans = tuple(token.span() for token in tokens)
+    return QueryPart(name=name, value=value, text=" ".join(token[0] for token in tokens), spans=spans)
+
+
+def _cut(text: str, spans: Sequence[Span]) -> str:
+    """The text without these, and without the gaps that they leave."""
+    if not spans:
+        return text.strip()
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start].rstrip()} {text[end:].lstrip()}"
+    return text.strip().removeprefix("+ ")
+
+
+LAST = re.compile(r'(?:^|(?<=\s))(?:(?P<operator>[A-Za-z]{2,}):)?(?P<start>"[^"]*|[^\s":]*)$')
+MOST = 8  # suggestions
+SEARCH_HELP = 'red kite + beach - people | horse^2 + stripes | "exact words" | ' + " | ".join(
+    row.example for row in OPERATORS
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suggestion:
+    """One thing that could be meant."""
+
+    text: str  # the whole box, if it is taken
+    insert: str  # what takes the place of the unfinished word
+    help: str  # in a few words
+
+
+def suggest(text: str, *, known: Mapping[str, Sequence[str]] | None = None) -> list[Suggestion]:
+    """What the unfinished last word of the box may become, likeliest first; nothing where it is a word like any other.
+
+    `known` has values by the name of their operator where only the library knows them: "in", "label", "path".
+    """
+    last = LAST.search(text)
+    if last is None or not (last["start"] or last["operator"]):
+        return []
+    head = text[: last.start()]
+    start = last["start"].removeprefix('"').lower()
+    if last["operator"] is None:
+        return [
+            Suggestion(text=f"{head}{row.name}:", insert=f"{row.name}:", help=f"only {row.help}")
+            for row in OPERATORS
+            if any(name.startswith(start) for name in (row.name, *row.other_names))
+        ][:MOST]
+    row = BY_NAME.get(last["operator"].lower())
+    if row is None:
+        return []
+    values = [*row.values, *(known or {}).get(row.name, ())]
+    begun = [value for value in values if value.lower().startswith(start)]
+    inside = [value for value in values if start in value.lower() and value not in begun]
+    whole = [f'{last["operator"]}:"{v}"' if " " in v else f"{last['operator']}:{v}" for v in (*begun, *inside)]
+    return [Suggestion(text=f"{head}{each} ", insert=each, help=f"only {row.help}") for each in whole[:MOST]]

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.program.words import printable
-from deepseek_mm.rag.query import check_collection, merge_filters, read_box
+from deepseek_mm.language.search_filters import merge_filters
+from deepseek_mm.language.search_syntax import check_collection, read_box
+from deepseek_mm.language.words import printable
 from deepseek_mm.records import Check, Picture, Query, Question
 from index import Filter
 from index.region import UPLOADS

@@ -2,11 +2,10 @@
 
 import pytest
 
-from deepseek_mm.logic.calls import CALLS
-from deepseek_mm.logic.language import read
-from deepseek_mm.logic.run import DONE, run
+from deepseek_mm.language.words import names_the_same
+from deepseek_mm.logic.interpreter import DONE, run
 from deepseek_mm.logic.scene import Scene, SceneItem
-from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.logic.syntax import CALLS, read
 
 
 def item(number, name, box, chance=1.0, **traits):
