@@ -44,7 +44,7 @@ from index import IndexProblem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.serve.api import Api
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import check_run as check_run
     from deepseek_mm.accounts.permissions import require_local as require_local
     from deepseek_mm.accounts.permissions import require_right as require_right
+    from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
+    from deepseek_mm.answering.code.coder import Listing as Listing
+    from deepseek_mm.answering.code.coder import listing_of as listing_of
+    from deepseek_mm.answering.code.coder import questions_to_try as questions_to_try
+    from deepseek_mm.answering.rule_checks import Checked as Checked
+    from deepseek_mm.answering.rule_checks import Held as Held
+    from deepseek_mm.answering.rule_checks import keep_rules as keep_rules
+    from deepseek_mm.answering.rule_checks import kept_rules as kept_rules
+    from deepseek_mm.assistant import Assistant as Assistant
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.config import Notice as Notice
@@ -53,19 +62,6 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.photo import read_photo as read_photo
-    from deepseek_mm.rag.assistant import Assistant as Assistant
-    from deepseek_mm.rag.checking import Checked as Checked
-    from deepseek_mm.rag.checking import Held as Held
-    from deepseek_mm.rag.checking import keep_rules as keep_rules
-    from deepseek_mm.rag.checking import kept_rules as kept_rules
-    from deepseek_mm.rag.coding.coder import ASK_LEAVE as ASK_LEAVE
-    from deepseek_mm.rag.coding.listing import Listing as Listing
-    from deepseek_mm.rag.coding.listing import listing_of as listing_of
-    from deepseek_mm.rag.coding.trying import questions_to_try as questions_to_try
-    from deepseek_mm.rag.search.heat import Heat as Heat
-    from deepseek_mm.rag.search.heat import heat_map as heat_map
-    from deepseek_mm.rag.search.matches import hit_spans as hit_spans
-    from deepseek_mm.rag.search.part import cut as cut
     from deepseek_mm.records import About as About
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
@@ -79,6 +75,10 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.records import Worked as Worked
+    from deepseek_mm.retrieval.heat import Heat as Heat
+    from deepseek_mm.retrieval.heat import cut as cut
+    from deepseek_mm.retrieval.heat import heat_map as heat_map
+    from deepseek_mm.retrieval.matches import hit_spans as hit_spans
     from deepseek_mm.sandbox.nouns import Protection as Protection
     from deepseek_mm.sandbox.nouns import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
@@ -105,12 +105,12 @@ _HOMES = {
     "check_run": "accounts.permissions",
     "require_local": "accounts.permissions",
     "require_right": "accounts.permissions",
-    "ASK_LEAVE": "rag.coding.coder",
+    "ASK_LEAVE": "answering.code.coder",
     "About": "records",
     "Answer": "records",
-    "Assistant": "rag.assistant",
+    "Assistant": "assistant",
     "Check": "records",
-    "Checked": "rag.checking",
+    "Checked": "answering.rule_checks",
     "Citation": "records",
     "Config": "config",
     "Conversation": "history",
@@ -120,13 +120,13 @@ _HOMES = {
     "Failed": "jobs",
     "Found": "records",
     "Health": "library",
-    "Heat": "rag.search.heat",
-    "Held": "rag.checking",
+    "Heat": "retrieval.heat",
+    "Held": "answering.rule_checks",
     "Job": "jobs",
     "LMConfig": "config",
     "Learning": "learning",
     "Library": "library",
-    "Listing": "rag.coding.listing",
+    "Listing": "answering.code.coder",
     "Match": "records",
     "Notice": "config",
     "Packed": "sharing.chosen",
@@ -156,24 +156,24 @@ _HOMES = {
     "address_of": "lm.backends.server_client",
     "backups_in": "library.holding",
     "check_allowed": "accounts.permissions",
-    "cut": "rag.search.part",
-    "heat_map": "rag.search.heat",
-    "hit_spans": "rag.search.matches",
+    "cut": "retrieval.heat",
+    "heat_map": "retrieval.heat",
+    "hit_spans": "retrieval.matches",
     "search_parts": "language.search_syntax",
     "search_with": "language.search_syntax",
     "search_without": "language.search_syntax",
     "here_in": "sharing",
     "keep_dropped": "library.arriving",
-    "keep_rules": "rag.checking",
-    "kept_rules": "rag.checking",
-    "listing_of": "rag.coding.listing",
+    "keep_rules": "answering.rule_checks",
+    "kept_rules": "answering.rule_checks",
+    "listing_of": "answering.code.coder",
     "load": "load",
     "models_at": "lm.backends.server_client",
     "new_backup": "library.holding",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.chosen",
     "period": "dates",
-    "questions_to_try": "rag.coding.trying",
+    "questions_to_try": "answering.code.coder",
     "read_photo": "parse.photo",
     "read_rules": "logic.rules",
     "rules_of": "logic.rules",

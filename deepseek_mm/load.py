@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import (
     AUTO,
     BASE_LM,
@@ -34,9 +35,8 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.parse.workers.pool import shared_pool
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
+from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.decode import open_late, open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.engines import AS_IT_IS

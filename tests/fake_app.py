@@ -25,12 +25,12 @@ from fakes import COLOURS, ColourSpace, picture
 from nasty import TEXTS
 
 import app
+from deepseek_mm.answering.scene_programs import rerun_program
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
-from deepseek_mm.rag.graph import rerun_program
 from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 

@@ -8,11 +8,11 @@ from fakes import ColourSpace
 from rag_house import build, paint
 from torch import Tensor
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa import AnswerCalibration, AnswerHead, VqaModel

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 from rag_house import build, paint, put
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.start import Server, listening, server_of

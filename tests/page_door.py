@@ -15,8 +15,8 @@ from serve_help import As
 from starlette.testclient import TestClient
 
 import app
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys
 from ui.gateway.blocks import GuardedBlocks

@@ -11,8 +11,8 @@ from rag_house import build, paint, put
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.jobs import follow
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
 from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.problems import add_problems

@@ -5,13 +5,13 @@ import random
 import pytest
 from paper import shelf
 
+from deepseek_mm.answering.composer import covers
+from deepseek_mm.answering.prompts import facts
+from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.evidence_questions import FORMS, KINDS, QuestionForm, fill_form
 from deepseek_mm.language.words import is_negated
-from deepseek_mm.rag.decide import covers
-from deepseek_mm.rag.prompt import facts
-from deepseek_mm.rag.rules import check
 
 
 def asked(kind, count=40):

@@ -12,10 +12,10 @@ from fakes import Parrot, picture
 from orders import FACTS, ORDERS, Obedient, bordered, pages, squares, stored
 from rag_house import build, paint, put
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.jobs import follow
 from deepseek_mm.load import load
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.vision.regions import overlap
 

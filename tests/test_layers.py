@@ -17,41 +17,22 @@ FLOORS = (
     ("ui", "deepseek_mm.serve", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.load",),
-    ("deepseek_mm.rag.assistant",),
-    ("deepseek_mm.library", "deepseek_mm.rag.pointing", "deepseek_mm.shapes"),
+    ("deepseek_mm.assistant",),
+    ("deepseek_mm.library", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
-    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.language.questions", "deepseek_mm.rag.decider"),
-    (
-        "deepseek_mm.rag.retriever",
-        "deepseek_mm.rag.coding",
-        "deepseek_mm.rag.phrasing",
-        "deepseek_mm.rag.apart",
-    ),
-    ("deepseek_mm.rag.context",),
-    (
-        "deepseek_mm.rag.checking",
-        "deepseek_mm.rag.uploads",
-        "deepseek_mm.rag.on_paper",
-        "deepseek_mm.rag.translate",
-        "deepseek_mm.runtime",
-    ),
+    ("deepseek_mm.answering", "deepseek_mm.ingest"),
+    ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing", "deepseek_mm.fallback"),
     ("deepseek_mm.vision",),
-    ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
-    ("deepseek_mm.rag.query", "deepseek_mm.fallback"),
     (
         "deepseek_mm.embeddings",
         "deepseek_mm.lm",
-        "deepseek_mm.parse",
-        "deepseek_mm.rag.prompt",
-        "deepseek_mm.rag.rules",
-        "deepseek_mm.rag.decide",
-        "deepseek_mm.rag.judge",
-        "deepseek_mm.rag.graph",
+        "deepseek_mm.logic",  # programs over scenes: vision makes scenes, answering runs programs
         "deepseek_mm.history",
         "deepseek_mm.settings_file",
     ),
-    ("deepseek_mm.rag.facts", "deepseek_mm.logic", "deepseek_mm.sandbox"),
-    ("deepseek_mm.rag.program",),
+    ("deepseek_mm.language",),
+    ("deepseek_mm.parse",),
+    ("deepseek_mm.sandbox",),
     (
         "deepseek_mm.accounts",
         "deepseek_mm.records",
@@ -88,7 +69,7 @@ UNTIL_TRAIN_MOVES = {
     "deepseek_mm.cli.continual",
     "deepseek_mm.cli.train",
 }  # go into the laboratory with the verb `train`
-HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
+HALLWAYS = (FACADE,)  # packages whose files live on different floors: their __init__ has no floor
 
 
 EDGES_OF_THE_HOUSE = ("deepseek_mm.serve", "ui")  # what strangers reach: it acts through services alone

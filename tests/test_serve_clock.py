@@ -12,6 +12,7 @@ from rag_house import build, paint, put
 from serve_help import As
 
 from deepseek_mm.ages import Ages
+from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
@@ -19,7 +20,6 @@ from deepseek_mm.history.log import UNDO_S
 from deepseek_mm.jobs import Jobs, rows, table
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.rag.uploads import UploadStore
 from deepseek_mm.records import Question
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.inbox import YOUNG_S, Inbox

@@ -9,8 +9,8 @@ from fakes import COLOURS, ColourSpace, picture
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config
-from deepseek_mm.rag.search.certainty import read_certainty
-from deepseek_mm.rag.search.find import Search
+from deepseek_mm.retrieval.certainty import read_certainty
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.train import abstain, galleries
 from deepseek_mm.train.abstain import Looker, agreed, known_things
 from deepseek_mm.train.certainty import word_counts

@@ -7,13 +7,13 @@ from random import Random
 import pytest
 from paper import shelf, sources
 
+from deepseek_mm.answering.composer import restore_names
+from deepseek_mm.answering.prompts import REPHRASE, RULES, SHAPES
+from deepseek_mm.answering.verifier import CITED
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.answers import weigh_answer
 from deepseek_mm.language.parser import Claim
-from deepseek_mm.rag.phrasing import restore_names
-from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
-from deepseek_mm.rag.rules import CITED
 from deepseek_mm.train.corpus.evidence import answer_of, items, photos_of, plainly, task
 from deepseek_mm.train.corpus.items import split_of
 from deepseek_mm.train.corpus.wording import begun, put, refuse, rephrase, says, wordings_of

@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
+from deepseek_mm.answering.rule_checks import Held
 from deepseek_mm.logic.rules import rules_of
-from deepseek_mm.rag.checking import Held
 from index import Label, Region, Source
 from ui.pictures import Pictures
 from ui.ruled import exhibits, ruled

@@ -13,7 +13,7 @@ from rag_house import build
 from deepseek_mm import Config, SettingsFile, build_services
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.rag.search.measured import MeasuredErrors
+from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.terminal import Desk
 from ui.setting import AT_START, Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from deepseek_mm.rag.search.measured import MeasuredErrors
 from deepseek_mm.records import Citation, Found, Match, Query
+from deepseek_mm.retrieval.certainty import MeasuredErrors
 from index import Region, Source
 from ui.exhibits import Exhibit
 from ui.heats import Heats

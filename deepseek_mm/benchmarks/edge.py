@@ -29,7 +29,7 @@ from deepseek_mm.train.bank import ASKED, CAPTIONED
 from deepseek_mm.train.report import made_now, write
 
 if TYPE_CHECKING:
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.assistant import Assistant
 
 COMMAND = "python -m deepseek_mm bench edge --judged data --report docs/learning/distill.json"
 NOTES = (

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import torch
 from PIL import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, open_plain
@@ -42,7 +43,6 @@ from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone

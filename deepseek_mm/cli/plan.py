@@ -11,8 +11,8 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.embeddings.default import PackagedSpace
-    from deepseek_mm.rag.assistant import Assistant
     from deepseek_mm.runtime.dial import Setting
     from deepseek_mm.runtime.engines import Timing
     from deepseek_mm.runtime.planned import Planned

@@ -33,8 +33,7 @@ from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.embeddings.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.parse.packages import Package, read_source
-from deepseek_mm.rag.search.fused import reciprocal_rank_fusion
-from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
+from deepseek_mm.retrieval.word_search import BY_VECTOR, BY_WORDS, DEPTH, reciprocal_rank_fusion
 from index import Region, Source, Symbol
 from index.store import RegionStore
 

@@ -16,10 +16,10 @@ from deepseek_mm.evaluation import lm_commands, quant_commands
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, working
 
 if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.pointing_game import PointRow
     from deepseek_mm.evaluation.retrieval import CaptionRow
     from deepseek_mm.evaluation.vqa import QuestionRow
-    from deepseek_mm.rag.assistant import Assistant
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
 CODE_PARTS = ("lines", "programs")
@@ -91,7 +91,7 @@ def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
     """How often a search claims what is not there, and misses what is."""
     from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
-    from deepseek_mm.rag.search.measured import save_measured
+    from deepseek_mm.retrieval.certainty import save_measured
 
     config = config_of(args, desk)
     rows, images, things = read_captions(args), images_of(args), read_things(args.things or THINGS_FILE)

@@ -14,8 +14,8 @@ from deepseek_mm.terminal import OK, Desk
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
-    from deepseek_mm.rag.assistant import Assistant
 
 OpenDecider = Callable[[Namespace, Desk], AbstractContextManager["Assistant"]]
 EXAMPLE = "python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos"

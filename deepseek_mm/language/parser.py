@@ -58,7 +58,7 @@ class Claim:
     text: str  # a sentence without its full stop and without its citation
     numbers: tuple[int, ...]
     certainty: float  # probability that it is true, 0 to 1
-    shape: str = ""  # a key of `rag.prompt.SHAPES` if a small model may phrase it
+    shape: str = ""  # a key of `answering.prompts.SHAPES` if a small model may phrase it
     draft: str = ""  # what that model reads instead of the sentence
     block: str = ""  # a Python file that follows the sentence
 

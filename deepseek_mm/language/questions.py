@@ -1,5 +1,6 @@
 """Can it be asked? Questions and queries in printable letters, and what is said of those that cannot be."""
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -76,3 +77,32 @@ def parse_query_box(query: Query, where: Filter, collections: Collection[str]) -
 def failure_check(error: BaseException) -> Check:
     """Why there is no answer, where the answer would be."""
     return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)
+
+
+MOST = 4  # questions of one text; what comes after them belongs to the last
+
+
+ASKS = r"what|which|where|who|whose|when|how|why"
+
+
+ENDED = re.compile(r"(?<=[?\uff1f])\s+(?=\w)")
+
+
+ADDED = re.compile(rf",?\s+and\s+(?=(?:{ASKS})\b)", re.IGNORECASE)
+
+
+BEGUN = re.compile(rf"(?:{ASKS}|is|are|was|were|do|does|did|can|could|has|have)\b", re.IGNORECASE)
+
+
+def split_questions(text: str) -> tuple[str, ...]:
+    """The questions of a text, in order: "Is there a dog? What colour is it?", "Is there a dog, and where is it?".
+
+    A text that is one question, or whose parts are none, is left whole.
+    """
+    ended = [part for part in ENDED.split(text) if part.strip()]
+    parts = [more for part in ended for more in (ADDED.split(part) if BEGUN.match(part.strip()) else [part])]
+    parts = [part.strip() for part in parts]
+    if len(parts) > MOST:
+        parts = [*parts[: MOST - 1], " ".join(parts[MOST - 1 :])]
+    whole = len(parts) < 2 or not all(BEGUN.match(part) and len(part.split()) > 1 for part in parts)
+    return (text,) if whole else tuple(part if part[-1] in "?\uff1f" else f"{part}?" for part in parts)

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_mm.answering.closed_vqa import SETTLED, close_question
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import lead, normalize_answer, singular, with_article
-from deepseek_mm.rag.decider import SETTLED, close_question
 from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
 
 YES_NO = ("yes", "no")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.holding import size_of
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.wire import Text
 
 

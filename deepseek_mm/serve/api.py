@@ -7,8 +7,8 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.backends.late_model import LateModel
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back, keep_for_good
 from deepseek_mm.serve.admission import Admission, Room
 from deepseek_mm.serve.ask_routes import ask_routes

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.answering.code.coder import questions_to_try
+from deepseek_mm.answering.code.questions import mentions
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.language.search_syntax import Suggestion, search_parts, search_without, suggest
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.coding.mention import mentions
-from deepseek_mm.rag.coding.trying import questions_to_try
 from deepseek_mm.records import About
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs

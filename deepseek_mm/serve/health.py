@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.package_files import package_folder
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
 from deepseek_mm.serve.plans import PlanOut, plan_of
 from deepseek_mm.serve.problems import DECLARED

@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.generator import CountingGenerator
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.tasks import Tasks
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import Conflict, NothingThere
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.feedback import feedback_routes
 from deepseek_mm.serve.paging import Page, Paged
 from deepseek_mm.serve.past_files import file_routes

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from pydantic import BaseModel, Field
 
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 
 
 class StepOut(BaseModel):

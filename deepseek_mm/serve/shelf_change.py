@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.shelf_add import NAME_CHARS
 from deepseek_mm.serve.shelf_list import CountOut, collections
 from deepseek_mm.serve.who import needs

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.library.holding import size_of
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged, Where
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, RegionOut, SourceOut, Text

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search.part import cut
+from deepseek_mm.assistant import Assistant
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
 from deepseek_mm.services import Services

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.answering.rule_checks import Checked, Held
 from deepseek_mm.logic.rules import FORM, Rule, rules_of
-from deepseek_mm.rag.checking import Checked, Held
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import BoxOut, RegionOut, Text, Typed
 from deepseek_mm.services import Services

@@ -11,8 +11,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Citation
 from deepseek_mm.serve.shelf_pictures import SAFE
 from deepseek_mm.serve.who import needs

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_add import add_routes
 from deepseek_mm.serve.shelf_care import care_routes

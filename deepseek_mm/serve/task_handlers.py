@@ -8,11 +8,11 @@ from PIL.Image import Image
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, Task
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search.part import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
 from deepseek_mm.serve.shelf_pictures import size_of

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.serve.about import AboutOut, about
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs

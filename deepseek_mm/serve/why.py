@@ -7,10 +7,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.language.questions import validate_query as checked
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search.heat import Heat, heat_map
-from deepseek_mm.rag.search.matches import hit_spans
+from deepseek_mm.retrieval.heat import Heat, heat_map
+from deepseek_mm.retrieval.matches import hit_spans
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_pictures import SAFE

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.services.answer_run import AnswerRun, Produce, Stage, State
 

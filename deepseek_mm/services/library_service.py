@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
@@ -23,7 +24,6 @@ from deepseek_mm.library.filling import INDEX, READ, RENEW
 from deepseek_mm.library.health import Found
 from deepseek_mm.library.holding import backups_in, new_backup
 from deepseek_mm.library.watch import WATCH
-from deepseek_mm.rag.assistant import Assistant
 from index import Filter, Source
 
 KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs

@@ -7,10 +7,10 @@ not set for (`lm.credentials`).
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import BadQuestion, Conflict, ServerError
 from deepseek_mm.lm.backends.server_client import address_of, models_at
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services.setting_descriptions import is_fixed
 from deepseek_mm.settings_file import SettingsFile
 

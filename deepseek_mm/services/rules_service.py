@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.answering.rule_checks import Checked, keep_rules, kept_rules
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.logic.rules import Rule, rules_of
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.checking import Checked, keep_rules, kept_rules
 from index import LIBRARY
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import ConfigError, Conflict
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.services.setting_descriptions import at_once, defaults, is_fixed
 from deepseek_mm.settings import Settings

@@ -1,7 +1,7 @@
 """`train abstain`: when a search may say "nothing found", fitted on captioned photos and on photos with questions.
 
 All photos go into one store, seen by the shipped eyes; a gallery is a filter over it, and what is learned from is what
-a search itself hears there (`rag.search`). The questions' photos are none that the space was trained on.
+a search itself hears there (`retrieval`). The questions' photos are none that the space was trained on.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.detection import read_groups
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
 from deepseek_mm.language.words import COLOURS, NO_THINGS
-from deepseek_mm.rag.search.certainty import FILE, save_certainty
-from deepseek_mm.rag.search.find import Search
+from deepseek_mm.retrieval.certainty import FILE, save_certainty
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.train.certainty import mentions, word_counts
 from deepseek_mm.train.galleries import Galleries, Told
 from deepseek_mm.train.names import read_questions

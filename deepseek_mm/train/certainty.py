@@ -1,4 +1,4 @@
-"""When may a search say "nothing found"? The curve of `rag.search.certainty`, fitted on galleries of training photos.
+"""When may a search say "nothing found"? The curve of `retrieval.certainty`, fitted on galleries of training photos.
 
 A gallery is some hundred photos. A thing is there when what people said of one of them names it, and absent when
 nothing does. Ordinary galleries teach how much a nearest picture is worth, but also that common things are always
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.language.words import singular, tokens
-from deepseek_mm.rag.search.certainty import LogisticCurve
+from deepseek_mm.retrieval.certainty import LogisticCurve
 
 Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.rag.search.certainty import Certainty, Commons, LogisticCurve
-from deepseek_mm.rag.search.find import Search
+from deepseek_mm.retrieval.certainty import Certainty, Commons, LogisticCurve
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.train.certainty import Bools, Heard, fit_curve, fit_direction, logistic, word_counts
 from index import Filter
 

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
+from deepseek_mm.answering.closed_vqa import APART, are_rivals
 from deepseek_mm.evaluation.question_sets import canonical_noun
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import IS_A
-from deepseek_mm.rag.decider import APART, are_rivals
-from deepseek_mm.rag.facts.shots import same_kind
-from deepseek_mm.rag.judge import CLOSED
+from deepseek_mm.retrieval.photo_evidence import same_kind
 from deepseek_mm.train.asking import PRESENCE, Pair, there
+from deepseek_mm.vision.ensemble import CLOSED
 
 NOTHING = ("0", "none", "nothing")
 FEWEST = 6  # photos whose questions speak of a thing, or it is not asked for

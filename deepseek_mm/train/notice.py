@@ -27,7 +27,6 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.parser import parse
-from deepseek_mm.rag.judge import YES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
 from deepseek_mm.train.certainty import logistic
@@ -35,6 +34,7 @@ from deepseek_mm.train.implied import is_of_a_kind
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
+from deepseek_mm.vision.ensemble import YES
 from deepseek_mm.vision.tagger import (
     WEIGHTS,
     MultiLabelTagger,

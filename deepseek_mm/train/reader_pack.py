@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from deepseek_mm.answering.closed_vqa import by_labels
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.language.parser import parse
-from deepseek_mm.rag.decider import by_labels
-from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import CAPTIONED, Album
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.mixed import Mixed
+from deepseek_mm.vision.ensemble import YES, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
 from deepseek_mm.vision.vqa import AnswerCalibration, family_of, fit_calibration, write_reader

@@ -159,7 +159,7 @@ class CaptionNet(nn.Module):
     def cells(self, cells_BPC: Tensor) -> list[Seen]:
         """For each layer the keys and values of the cells."""
         x_BPD = self.looker(cells_BPC)
-        return [layer.look.seen(x_BPD) for layer in self.layers]  # type: ignore[union-attr, operator]
+        return [layer.look.keys_values(x_BPD) for layer in self.layers]  # type: ignore[union-attr, operator]
 
     def forward(self, words_NT: Tensor, cells: Sequence[Seen]) -> Tensor:
         """(N, T, V): the scores of the word after each; cells have a row for each sentence."""

@@ -18,10 +18,10 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
-from deepseek_mm.rag.judge import Weights
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.drawings import Drawing
+from deepseek_mm.vision.ensemble import Weights
 from deepseek_mm.vision.localizer import read_pointer
 from deepseek_mm.vision.regions import (
     PEOPLE,

@@ -24,9 +24,9 @@ from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.image import GRID
 from deepseek_mm.language.words import singular
-from deepseek_mm.rag.judge import EVEN, Weights
 from deepseek_mm.threads import alone_with
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.ensemble import EVEN, Weights
 from deepseek_mm.vision.tagger import MultiLabelTagger
 from deepseek_mm.vision.vocabulary import word_cache
 from deepseek_mm.vision.vqa_net import (

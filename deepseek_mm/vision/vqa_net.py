@@ -212,7 +212,7 @@ class ReaderNet(nn.Module):
         cells_BPW = self.close(self.drop(self.bring(shown.cells_BPC)) + self.place)
         cells = []
         for layer in self.layers:
-            k, v = layer.look.seen(cells_BPW)  # type: ignore[union-attr, operator]
+            k, v = layer.look.keys_values(cells_BPW)  # type: ignore[union-attr, operator]
             cells.append((k.index_select(0, photo_Q), v.index_select(0, photo_Q)))
         vectors_QAW, alike_QPA = self.likeness(shown, photo_Q, asked.vectors_QAD)
         words_QTW = self.word(asked.words_QTW) + self.order[: asked.words_QTW.shape[1]]

@@ -50,6 +50,6 @@ def by_lines(text: str, most: int) -> Iterator[Piece]:
 
 
 def module_name(path: str) -> str:
-    """ "rag/assistant.py" -> "assistant", "rag/__init__.py" -> "rag"."""
+    """ "assistant.py" -> "assistant", "rag/__init__.py" -> "rag"."""
     file = PurePath(path)
     return file.parent.name or file.stem if file.stem in FOR_FOLDERS else file.stem

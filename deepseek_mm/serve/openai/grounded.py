@@ -11,10 +11,10 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.space import TokenCounter
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import SamplingGenerator
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.messages import RULES, text_of

@@ -11,7 +11,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, find_model, no_model
 from deepseek_mm.serve.openai.completions import TextReplyFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings

@@ -10,13 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
+from deepseek_mm.answering.prompts import build_prompt, draft_prompt, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.rag.prompt import build_prompt, draft_prompt, reading_prompt
 from deepseek_mm.records import Message
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
 from deepseek_mm.train.corpus.wording import put, refuse, rephrase

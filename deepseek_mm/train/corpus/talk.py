@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from deepseek_mm.answering.prompts import build_prompt, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn
 from deepseek_mm.train.corpus.english import passage_of, read_rows, source_of

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from deepseek_mm.answering.prompts import facts
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, read_names
 from deepseek_mm.language.words import join_words, with_article
-from deepseek_mm.rag.prompt import facts
 from deepseek_mm.records import Evidence
 from deepseek_mm.train.corpus.evidence import photos_of, source_of
 from deepseek_mm.train.corpus.items import Item, Sources, Split, chat

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from random import Random
 
+from deepseek_mm.answering.composer import covers, restore_names
+from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import join_words
-from deepseek_mm.rag.decide import covers
-from deepseek_mm.rag.phrasing import restore_names
-from deepseek_mm.rag.rules import check
 from deepseek_mm.records import Check, Evidence
 
 P = r"(?P<p>probably )?"
