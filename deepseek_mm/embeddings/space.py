@@ -4,9 +4,7 @@ Vectors are float32, of length 1, so that a dot product is a cosine. A space is 
 two indexes may be mixed only when the fingerprints are equal. Code has a fingerprint of its own: where that is another,
 the vectors of code alone are made anew.
 
-Shape key:  N pictures or texts, D width of the space (512 by default), H, W cells of the feature map
-
-Shape key:  T texts, D width of the space
+Shape key:  N pictures, T or N texts, D width of the space (512 by default), H, W cells of the feature map
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """Patterns of questions, and the things that a phrase names.
 
-A pattern sees a plain line (see `parse.plainly`): lower case, short forms written out, polite words gone. Its
+A pattern sees a plain line (see `parser.plainly`): lower case, short forms written out, polite words gone. Its
 groups are `t` and `u` for things, `a` for an attribute, and `p` where photos themselves are counted.
 
 "two red kites over the beach and a dog" -> red kite, beach, dog. Wrong cuts are harmless: they look for a thing that

@@ -2,8 +2,6 @@
 
 Words are lower case and singular unless the table says otherwise.
 
-Everything here is a pure function of a text; the tables are in `lexicon`.
-
 Case, articles, punctuation and the spelling of numbers make no difference (Antol et al. 2015, section 3).
 """
 

@@ -4,9 +4,7 @@ Cosines between two texts lie elsewhere than those between a text and a picture,
 bury the right photo, or the other way round. So each cosine is told in deviations from what is usual for this query
 over regions of the same kind: some of this library, and some of nobody's, which keep the scale steady in a small one.
 
-Shape key:  N regions, D width of the space
-
-Shape key:  T things, D width of the space
+Shape key:  N regions, T things, D width of the space
 """
 
 import time

@@ -5,8 +5,6 @@ term with another weight than 1 pulls by so much more or less, and what is taken
 of its vector, for more takes away what the photos that are wanted share with it (docs/log.md).
 
 Shape key:  T texts, Q queries, D width of the space
-
-Shape key:  D width of the space
 """
 
 from collections.abc import Sequence

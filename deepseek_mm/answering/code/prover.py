@@ -244,7 +244,7 @@ DRAWS = LineSampling(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of call
 INIT = "__init__.py"
 
 
-class SandboxRunner(Protocol):
+class ProbeRunner(Protocol):
     """The sandbox."""
 
     def __call__(self, code: str, *, text: str) -> Ran:
@@ -303,7 +303,7 @@ class Prover:
 def try_out(
     region: Region,
     store: RegionStore,
-    runs: SandboxRunner | None,
+    runs: ProbeRunner | None,
     propose: Callable[[Region], Sequence[str]],
 ) -> WrittenTests:
     """A test file for the function that a region defines; without `runs` a draft. `propose` gives calls."""
@@ -341,7 +341,7 @@ def seen_twice(
     tried: Sequence[Trial],
     place: str,
     *,
-    runs: SandboxRunner,
+    runs: ProbeRunner,
     draft: WrittenTests,
 ) -> WrittenTests:
     """Two probes, then the file itself; the draft with the reason where that fails."""
