@@ -156,7 +156,7 @@ def test_a_follow_up_about_the_library_leaves_the_pictures_unless_it_asks_for_th
     count = house.ask(Question(text="How many photos do I have?", conversation=first.conversation))
     assert "3 photos in the library" in count.text
     (turn, *_) = house.history.turns(first.conversation, session="")
-    meant = house.at_hand.meant(Question(text="Which of my photos are dark?"), [], last_shown([turn]), [])
+    meant = house.at_hand.resolve(Question(text="Which of my photos are dark?"), [], last_shown([turn]), [])
     assert (meant.program.library, meant.pictures) == (True, ())
     alike = house.ask(Question(text="Which photos of mine look like the first one?", conversation=first.conversation))
     assert names_of(alike)[0] == "rose.png"
