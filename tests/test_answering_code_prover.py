@@ -70,7 +70,7 @@ def prover():
 
 
 def written(store, prover, name, *, run=True):
-    return prover.written(store.symbols(name)[0], store, run=run)
+    return prover.write_tests(store.symbols(name)[0], store, run=run)
 
 
 def test_every_assertion_was_seen_and_the_files_own_package_came_along(store, prover):

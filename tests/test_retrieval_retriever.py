@@ -59,7 +59,7 @@ def test_one_photo_fills_at_most_two_places_of_the_evidence(house):
 
 
 def test_a_photo_at_hand_gives_its_whole_first_and_its_parts_by_score(house):
-    source = house.retriever.named("kite.png")
+    source = house.retriever.find_named("kite.png")
     (found,) = house.retriever.retrieve_many(
         [QuestionContext(question=Question(text=""), program=parse("a kite"), source=source)], k=6
     )
@@ -97,8 +97,8 @@ def test_words_and_a_picture_search_with_the_mean_of_both(house):
 
 
 def test_a_photo_is_found_by_its_file_name_whatever_the_capitals(house):
-    assert house.retriever.named("red.PNG").name == "RED.png"
-    assert house.retriever.named("absent.png") is None
+    assert house.retriever.find_named("red.PNG").name == "RED.png"
+    assert house.retriever.find_named("absent.png") is None
 
 
 def test_of_passages_that_all_point_away_from_the_question_the_nearest_is_kept():

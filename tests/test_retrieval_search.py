@@ -124,7 +124,7 @@ def test_a_photo_that_was_added_since_bears_witness_too(house, tmp_path):
 
 
 def test_more_like_this_leaves_the_photo_itself_out(house):
-    (region, *_) = house.store.regions_of([house.retriever.named("sky.png").id]).popitem()[1]
+    (region, *_) = house.store.regions_of([house.retriever.find_named("sky.png").id]).popitem()[1]
     found = house.find(Query(like=region.id), k=3)
     assert names(found)[0] == "sun.png"
     assert "sky.png" not in names(found)
