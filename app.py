@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from deepseek_mm.api.app import Api
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import check_run as check_run
     from deepseek_mm.accounts.permissions import require_local as require_local
     from deepseek_mm.accounts.permissions import require_right as require_right
+    from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
+    from deepseek_mm.answering.code.coder import Listing as Listing
+    from deepseek_mm.answering.code.coder import listing_of as listing_of
+    from deepseek_mm.answering.code.coder import questions_to_try as questions_to_try
+    from deepseek_mm.answering.rule_checks import Checked as Checked
+    from deepseek_mm.answering.rule_checks import Held as Held
+    from deepseek_mm.answering.rule_checks import keep_rules as keep_rules
+    from deepseek_mm.answering.rule_checks import kept_rules as kept_rules
+    from deepseek_mm.assistant import Assistant as Assistant
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.config import Notice as Notice
@@ -30,6 +39,12 @@ if TYPE_CHECKING:
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
+    from deepseek_mm.language.search_filters import BadDate as BadDate
+    from deepseek_mm.language.search_filters import SearchFilter as SearchFilter
+    from deepseek_mm.language.search_syntax import SEARCH_HELP as SEARCH_HELP
+    from deepseek_mm.language.search_syntax import search_parts as search_parts
+    from deepseek_mm.language.search_syntax import search_with as search_with
+    from deepseek_mm.language.search_syntax import search_without as search_without
     from deepseek_mm.learning import Learning as Learning
     from deepseek_mm.learning import Score as Score
     from deepseek_mm.learning import Version as Version
@@ -43,29 +58,10 @@ if TYPE_CHECKING:
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.lm.backends.server_client import address_of as address_of
     from deepseek_mm.lm.backends.server_client import models_at as models_at
-    from deepseek_mm.logic.watch import Rule as Rule
-    from deepseek_mm.logic.watch import read_rules as read_rules
-    from deepseek_mm.logic.watch import rules_of as rules_of
+    from deepseek_mm.logic.rules import Rule as Rule
+    from deepseek_mm.logic.rules import read_rules as read_rules
+    from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.document import read_photo as read_photo
-    from deepseek_mm.rag.assistant import Assistant as Assistant
-    from deepseek_mm.rag.checking import Checked as Checked
-    from deepseek_mm.rag.checking import Held as Held
-    from deepseek_mm.rag.checking import keep_rules as keep_rules
-    from deepseek_mm.rag.checking import kept_rules as kept_rules
-    from deepseek_mm.rag.coding import ASK_LEAVE as ASK_LEAVE
-    from deepseek_mm.rag.coding import Listing as Listing
-    from deepseek_mm.rag.coding import listing_of as listing_of
-    from deepseek_mm.rag.coding import questions_to_try as questions_to_try
-    from deepseek_mm.rag.query import SEARCH_HELP as SEARCH_HELP
-    from deepseek_mm.rag.query import BadDate as BadDate
-    from deepseek_mm.rag.query import SearchFilter as SearchFilter
-    from deepseek_mm.rag.query import search_parts as search_parts
-    from deepseek_mm.rag.query import search_with as search_with
-    from deepseek_mm.rag.query import search_without as search_without
-    from deepseek_mm.rag.search import Heat as Heat
-    from deepseek_mm.rag.search import cut as cut
-    from deepseek_mm.rag.search import heat_map as heat_map
-    from deepseek_mm.rag.search import hit_spans as hit_spans
     from deepseek_mm.records import About as About
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
@@ -79,6 +75,10 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.records import Worked as Worked
+    from deepseek_mm.retrieval.heat import Heat as Heat
+    from deepseek_mm.retrieval.heat import cut as cut
+    from deepseek_mm.retrieval.heat import heat_map as heat_map
+    from deepseek_mm.retrieval.matches import hit_spans as hit_spans
     from deepseek_mm.sandbox.records import Protection as Protection
     from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
 
 _HOMES = {
-    "BadDate": "rag.query",
+    "BadDate": "language.search_filters",
     "Caller": "accounts.permissions",
     "LOCAL": "accounts.permissions",
     "RIGHTS": "accounts.permissions",
@@ -105,12 +105,12 @@ _HOMES = {
     "check_run": "accounts.permissions",
     "require_local": "accounts.permissions",
     "require_right": "accounts.permissions",
-    "ASK_LEAVE": "rag.coding",
+    "ASK_LEAVE": "answering.code.coder",
     "About": "records",
     "Answer": "records",
-    "Assistant": "rag.assistant",
+    "Assistant": "assistant",
     "Check": "records",
-    "Checked": "rag.checking",
+    "Checked": "answering.rule_checks",
     "Citation": "records",
     "Config": "config",
     "Conversation": "history",
@@ -120,13 +120,13 @@ _HOMES = {
     "Failed": "jobs",
     "Found": "records",
     "Health": "library",
-    "Heat": "rag.search",
-    "Held": "rag.checking",
+    "Heat": "retrieval.heat",
+    "Held": "answering.rule_checks",
     "Job": "jobs",
     "LMConfig": "config",
     "Learning": "learning",
     "Library": "library",
-    "Listing": "rag.coding",
+    "Listing": "answering.code.coder",
     "Match": "records",
     "Notice": "config",
     "Packed": "sharing.zip_export",
@@ -136,13 +136,13 @@ _HOMES = {
     "Question": "records",
     "Ran": "sandbox.records",
     "Report": "ingest",
-    "Rule": "logic.watch",
-    "SEARCH_HELP": "rag.query",
+    "Rule": "logic.rules",
+    "SEARCH_HELP": "language.search_syntax",
     "Said": "records",
     "Sandbox": "sandbox.run",
     "Saved": "history",
     "Score": "learning",
-    "SearchFilter": "rag.query",
+    "SearchFilter": "language.search_filters",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "StorageFull": "errors",
@@ -156,27 +156,27 @@ _HOMES = {
     "address_of": "lm.backends.server_client",
     "backups_in": "library.backup_target",
     "check_allowed": "accounts.permissions",
-    "cut": "rag.search",
-    "heat_map": "rag.search",
-    "hit_spans": "rag.search",
-    "search_parts": "rag.query",
-    "search_with": "rag.query",
-    "search_without": "rag.query",
+    "cut": "retrieval.heat",
+    "heat_map": "retrieval.heat",
+    "hit_spans": "retrieval.matches",
+    "search_parts": "language.search_syntax",
+    "search_with": "language.search_syntax",
+    "search_without": "language.search_syntax",
     "here_in": "sharing",
     "keep_dropped": "library.dropped_files",
-    "keep_rules": "rag.checking",
-    "kept_rules": "rag.checking",
-    "listing_of": "rag.coding",
+    "keep_rules": "answering.rule_checks",
+    "kept_rules": "answering.rule_checks",
+    "listing_of": "answering.code.coder",
     "load": "factory",
     "models_at": "lm.backends.server_client",
     "new_backup": "library.backup_target",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.zip_export",
     "period": "dates",
-    "questions_to_try": "rag.coding",
+    "questions_to_try": "answering.code.coder",
     "read_photo": "parse.document",
-    "read_rules": "logic.watch",
-    "rules_of": "logic.watch",
+    "read_rules": "logic.rules",
+    "rules_of": "logic.rules",
     "size_of": "library.backup_target",
     "value_of": "settings_file",
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import (
     AUTO,
     BASE_LM,
@@ -24,10 +25,10 @@ from deepseek_mm.config import (
     Notice,
     cache_folder,
 )
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.autocast import round_linears
-from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.autocast import round_linears
+from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
@@ -36,9 +37,8 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.parse.workers.pool import shared_pool
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
+from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.fast_decoder import open_late, open_planned
 from deepseek_mm.runtime.hardware import Hardware, probe
@@ -46,19 +46,19 @@ from deepseek_mm.runtime.machine_plan import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.runtime.quality_preset import apply_preset
-from deepseek_mm.see.caption.captioner import read_captioner
-from deepseek_mm.see.glance.glance import WEIGHTS as GLANCE
-from deepseek_mm.see.glance.glance import LateVisualPrompt, read_glance
-from deepseek_mm.see.notice.notice import read_noticer
-from deepseek_mm.see.ocr import TextReader
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.reader import read_reader
-from deepseek_mm.see.scene.weights import read_paper
-from deepseek_mm.see.vocabulary import names_in
 from deepseek_mm.settings_file import value_of
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
+from deepseek_mm.vision.captioner import read_captioner
+from deepseek_mm.vision.drawings import read_paper
+from deepseek_mm.vision.ocr import TextReader
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.tagger import read_noticer
+from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
+from deepseek_mm.vision.vocabulary import names_in
+from deepseek_mm.vision.vqa import read_reader
 from index.errors import SpaceMismatch
 from index.store import RegionStore
 

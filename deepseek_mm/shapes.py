@@ -6,9 +6,9 @@ from deepseek_mm.records import Answer, Citation, Found, Match
 from index import Region, Symbol
 
 if TYPE_CHECKING:
+    from deepseek_mm.answering.rule_checks import Held
     from deepseek_mm.jobs import Job
-    from deepseek_mm.logic.watch import Rule
-    from deepseek_mm.rag.checking import Held
+    from deepseek_mm.logic.rules import Rule
 
 
 def region_shape(region: Region) -> dict[str, Any]:

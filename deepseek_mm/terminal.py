@@ -22,11 +22,11 @@ from deepseek_mm.errors import JobFailed
 from deepseek_mm.settings import Settings, split_flags, trace_settings
 
 if TYPE_CHECKING:
-    from deepseek_mm.encoders.space import EmbeddingModel
+    from deepseek_mm.assistant import Assistant
+    from deepseek_mm.embeddings.space import EmbeddingModel
     from deepseek_mm.jobs import Job
     from deepseek_mm.library import Library
     from deepseek_mm.lm import Generator
-    from deepseek_mm.rag.assistant import Assistant
 
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
@@ -60,7 +60,7 @@ def load_assistant(config: Config, progress: Progress, saved: Collection[str] = 
 
 def open_real_space(config: EncoderConfig) -> "EmbeddingModel":
     """The real space; imported here for the same reason."""
-    from deepseek_mm.encoders import open_space
+    from deepseek_mm.embeddings import open_space
 
     return open_space(config)
 

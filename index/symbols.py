@@ -1,7 +1,7 @@
 """Which pieces of code define a name, which call it, and which names there are. Every function uses the session given.
 
 A name is looked up as written in the code, capitals included. What encloses it may stand before it, as much as is
-known: classes, then folders and files, for "rag.assistant.Assistant.ask" is defined in rag/assistant.py.
+known: classes, then folders and files, for "rag.assistant.Assistant.ask" is defined in assistant.py.
 """
 
 import re

@@ -18,8 +18,8 @@ from code_house import FILES, put_code
 from rag_house import build
 
 import app
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 
 PROGRAM = "Like this:\n\n```python\nprint(6 * 7)\n```\n"

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from deepseek_mm.encoders.code import CodeSide, WordTable
-from deepseek_mm.encoders.text import WIDTH
+from deepseek_mm.embeddings.code import CodeSide, WordTable
+from deepseek_mm.embeddings.text import WIDTH
 
 WORDS = ("[PAD]", "add", "two", "numbers", "open", "a", "file", "def", "close", "read", "lines", "x")
 

@@ -25,12 +25,12 @@ from fakes import COLOURS, ColourSpace, picture
 from nasty import TEXTS
 
 import app
+from deepseek_mm.answering.scene_programs import rerun_program
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
-from deepseek_mm.rag.graph import worked_again
 from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
@@ -207,7 +207,7 @@ class PaperAssistant:
     def work_out(self, answer: Answer, program: str) -> Worked:
         path = answer.citations[0].region.source.path
         regions = [region for region in self.store.regions if region.source.path == path]
-        return worked_again(program, answer, regions, least=0.1)
+        return rerun_program(program, answer, regions, least=0.1)
 
     def _start(self, question: Question, answer: Answer) -> Answer:
         hits = self.search(Query(text=question.text.rstrip("?."), image=question.image), k=6)

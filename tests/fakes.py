@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.encoders.space import Floats, ImageEmbedding, unit
+from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
 from deepseek_mm.records import Message
-from deepseek_mm.see.ocr import TextBlock, TextReader
+from deepseek_mm.vision.ocr import TextBlock, TextReader
 
 COLOURS = {
     "red": (220, 30, 30),

@@ -8,16 +8,15 @@ from fakes import ColourSpace
 from rag_house import build, paint
 from torch import Tensor
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.memory import ReaderRows
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import AnswerHead, VqaModel
-from deepseek_mm.see.reader.sure import AnswerCalibration
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vqa import AnswerCalibration, AnswerHead, VqaModel
+from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
 
 ANSWERS = ("yes", "no", "red", "green", "blue", "2")
 KNOWN = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}

@@ -20,8 +20,8 @@ from rag_house import build
 from slow_ingest import SlowSpace
 
 import app
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
-from deepseek_mm.rag.assistant import Assistant
 
 
 def load(config: Config) -> Assistant:

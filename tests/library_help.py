@@ -10,8 +10,8 @@ from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
-from deepseek_mm.see.ocr import TextBlock, TextReader
-from deepseek_mm.see.pipeline import Describer, VisionPipeline
+from deepseek_mm.vision.ocr import TextBlock, TextReader
+from deepseek_mm.vision.pipeline import Describer, VisionPipeline
 from index import Filter
 
 COLOURS = ("red", "green", "blue", "yellow")

@@ -15,8 +15,8 @@ from rag_house import build, paint, put
 from deepseek_mm.api.app import Api, build_api
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.server import ApiServer, build_server, open_socket
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.settings_file import SettingsFile
 
 WAIT_S = 60.0  # for what must come; nothing is timed

@@ -25,7 +25,7 @@ from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
 from deepseek_mm.records import Answer, Check, Citation, Question
-from deepseek_mm.see.reader.asked import QuestionBatch
+from deepseek_mm.vision.vqa_net import QuestionBatch
 from index import Label, Region, Source, Symbol
 from index.store import RegionStore
 

@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 import app
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import Keys
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.rag.assistant import Assistant
 from ui.gateway.blocks import GuardedBlocks
 
 ALL = ("ask", "library", "settings", "page", "run")

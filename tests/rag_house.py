@@ -8,6 +8,7 @@ from threading import Event
 from fakes import BlankPaper, ColourSpace, Parrot, picture
 from PIL import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ServerError
 from deepseek_mm.history import History
@@ -15,11 +16,10 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.records import Evidence, Message
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Label, Region, Source
 from index.store import RegionStore
 

@@ -19,9 +19,9 @@ from rag_house import build
 from rules_help import fill, put_photo
 
 import app
+from deepseek_mm.answering.rule_checks import Checked
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.checking import Checked
 
 
 class Slow:

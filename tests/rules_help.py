@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from fakes import picture
 
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 from index import LIBRARY, Label, Region, Source
 from index.store import RegionStore
 

@@ -12,10 +12,10 @@ from fakes import ColourSpace
 from PIL.Image import Image
 
 from deepseek_mm.config import IndexConfig, ParseConfig, SeeConfig
-from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.encoders.space import ImageEmbedding
+from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.ingest import Hooks, Intake
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 

@@ -11,6 +11,7 @@ from jobs_help import eventually
 from rag_house import build, paint, put
 from serve_help import As
 
+from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.request_pictures import YOUNG_S, DecodedPicture, Inbox
@@ -22,7 +23,6 @@ from deepseek_mm.history.log import UNDO_S
 from deepseek_mm.jobs import Jobs, table, tables
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.rag.uploads import UploadStore
 from deepseek_mm.records import Question
 from deepseek_mm.settings_file import SettingsFile
 

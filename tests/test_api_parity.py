@@ -17,9 +17,9 @@ from rag_house import build
 import deepseek_mm
 from deepseek_mm.__main__ import COMMANDS
 from deepseek_mm.api.app import build_api
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.cli.history import WORDS as HISTORY
 from deepseek_mm.cli.library import WORDS as LIBRARY
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services import Services
 from deepseek_mm.settings_file import SettingsFile
 from index.store import RegionStore

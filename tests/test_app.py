@@ -154,7 +154,7 @@ class Shelves:
         from deepseek_mm.history import History
         from deepseek_mm.jobs import Jobs
         from deepseek_mm.library import Library
-        from deepseek_mm.see.pipeline import VisionPipeline
+        from deepseek_mm.vision.pipeline import VisionPipeline
 
         self.config = Config(data=data)
         space = ColourSpace()

@@ -17,10 +17,10 @@ from fakes import ColourSpace, picture
 from rag_house import build, paint, put
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadPicture, BadQuestion, LibraryError, NothingThere
 from deepseek_mm.factory import load, make_folder
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Query, Question
 from deepseek_mm.terminal import Desk
 from index import IndexProblem

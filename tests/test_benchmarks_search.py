@@ -11,7 +11,7 @@ from deepseek_mm.benchmarks.search import make_lines, make_queries, scan, time_l
 from deepseek_mm.benchmarks.serve import TimedResponse
 from deepseek_mm.benchmarks.synthetic_data import PhotoLikeVectors
 from deepseek_mm.errors import JobFailed
-from deepseek_mm.rag.search.certainty import photos_of_nobody
+from deepseek_mm.retrieval.certainty import photos_of_nobody
 
 
 def test_no_two_queries_are_the_same_and_every_second_one_has_a_filter():

@@ -6,11 +6,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.edge import files_of_edge
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.edge import files_of_edge
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
-from deepseek_mm.see.learned import read_learned
-from deepseek_mm.see.vocabulary import read_calibration
+from deepseek_mm.vision.vocabulary import read_calibration, read_learned
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))

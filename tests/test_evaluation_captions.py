@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.evaluation.captions import bleu4, cider, split_caption
 from deepseek_mm.evaluation.commands import add_arguments
-from deepseek_mm.see.caption.captioner import read_captioner
+from deepseek_mm.vision.captioner import read_captioner
 
 
 def test_other_weights_can_be_named_and_all_of_them_must_be_there(tmp_path):

@@ -5,13 +5,13 @@ import random
 import pytest
 from paper import shelf
 
+from deepseek_mm.answering.composer import covers
+from deepseek_mm.answering.prompts import facts
+from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.evidence_questions import FORMS, KINDS, QuestionForm, fill_form
-from deepseek_mm.rag.decide import covers
-from deepseek_mm.rag.program.words import negated
-from deepseek_mm.rag.prompt import facts
-from deepseek_mm.rag.rules import check
+from deepseek_mm.language.words import is_negated
 
 
 def asked(kind, count=40):
@@ -39,7 +39,7 @@ def test_what_can_be_answered_is_answered_from_printed_words_alone(kind):
     for one in asked(kind):
         printed = facts(one.case.evidence)
         assert one.case.claims
-        assert not negated(one.truth[0].text)
+        assert not is_negated(one.truth[0].text)
         assert all(thing.name in printed or thing.name == "person" for thing in one.case.program.things)
         assert all(entry.siblings == () and entry.presence == () for entry in one.case.evidence)
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_answered_is_named_by_no_entry():
     for one in asked("unanswerable"):
         names = {label.name for entry in one.case.evidence for label in entry.region.labels}
         assert names.isdisjoint(thing.name for thing in one.case.program.things)
-        assert all(negated(claim.text) for claim in one.truth)
+        assert all(is_negated(claim.text) for claim in one.truth)
 
 
 def test_questions_are_about_one_photo_about_a_row_and_about_the_library():

@@ -9,9 +9,9 @@ from PIL import Image
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation.question_sets import find_easy_images, find_nouns, make_presence_rows, read_easy_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.see.scene.flat import shapes_in
+from deepseek_mm.vision.drawings import shapes_in
 
 
 def test_the_splits_are_those_of_its_card_and_their_drawings_are_there():
@@ -35,7 +35,7 @@ def test_its_training_drawings_are_read_as_the_answers_say():
     rows = [row for row in read_easy_rows("train") if row.kind == "open"][:400]
     for row in rows:
         (shape,) = shapes_in(Image.open(find_easy_images("train") / row.image))
-        assert normal(row.answers[0]) in shape.traits.values()
+        assert normalize_answer(row.answers[0]) in shape.traits.values()
 
 
 def test_every_form_of_its_questions_has_a_program():

@@ -8,7 +8,7 @@ from fakes import ColourSpace, picture
 from PIL import Image, ImageColor
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
+from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import (
     COLOURS,
@@ -25,8 +25,8 @@ from deepseek_mm.evaluation.regions import (
     read_box_rows,
     score_points,
 )
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)

@@ -21,7 +21,7 @@ from deepseek_mm.evaluation.vqa import (
     split_bins,
     surest_right,
 )
-from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.language.words import normalize_answer
 
 
 @dataclass
@@ -110,7 +110,7 @@ def test_calibration_is_the_gap_between_confidence_and_success():
     ],
 )
 def test_an_answer_has_one_spelling(answer, spelt):
-    assert normal(answer) == spelt
+    assert normalize_answer(answer) == spelt
 
 
 def test_one_of_a_few_references_is_enough():

@@ -12,12 +12,12 @@ from fakes import Parrot, picture
 from orders import FACTS, ORDERS, Obedient, bordered, pages, squares, stored
 from rag_house import build, paint, put
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.see.extent import overlap
+from deepseek_mm.vision.regions import overlap
 
 ALL = tuple(name for name in ORDERS if name not in ("chinese", "hidden"))  # no font at hand has these letters
 ASKED = (  # photo, what is asked, what the answer must be, and the orders that are painted

@@ -6,14 +6,14 @@ import json
 import pytest
 from fakes import picture
 from rag_house import build, paint, put
-from test_rag_decider import PaintReader
+from test_answering_closed_vqa import PaintReader
 from tiny_lm import save_tiny
 from tiny_vlm import Leans, Recites, save_vlm, tiny_vlm
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
-from deepseek_mm.rag.decider import Decider
 from deepseek_mm.records import Question
 from deepseek_mm.terminal import Desk
 

@@ -18,41 +18,22 @@ FLOORS = (
     ("ui", "deepseek_mm.api", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.factory",),
-    ("deepseek_mm.rag.assistant",),
-    ("deepseek_mm.library", "deepseek_mm.rag.pointing", "deepseek_mm.shapes"),
+    ("deepseek_mm.assistant",),
+    ("deepseek_mm.library", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
-    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.rag.askable", "deepseek_mm.rag.decider"),
+    ("deepseek_mm.answering", "deepseek_mm.ingest"),
+    ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing"),
+    ("deepseek_mm.vision",),
     (
-        "deepseek_mm.rag.retriever",
-        "deepseek_mm.rag.coding",
-        "deepseek_mm.rag.phrasing",
-        "deepseek_mm.rag.apart",
-    ),
-    ("deepseek_mm.rag.context",),
-    (
-        "deepseek_mm.rag.checking",
-        "deepseek_mm.rag.uploads",
-        "deepseek_mm.rag.on_paper",
-        "deepseek_mm.rag.translate",
-        "deepseek_mm.runtime",
-    ),
-    ("deepseek_mm.see",),
-    ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
-    ("deepseek_mm.rag.query",),
-    (
-        "deepseek_mm.encoders",
+        "deepseek_mm.embeddings",
         "deepseek_mm.lm",
-        "deepseek_mm.parse",
-        "deepseek_mm.rag.prompt",
-        "deepseek_mm.rag.rules",
-        "deepseek_mm.rag.decide",
-        "deepseek_mm.rag.judge",
-        "deepseek_mm.rag.graph",
+        "deepseek_mm.logic",  # programs over scenes: vision makes scenes, answering runs programs
         "deepseek_mm.history",
         "deepseek_mm.settings_file",
     ),
-    ("deepseek_mm.rag.facts", "deepseek_mm.logic", "deepseek_mm.sandbox"),
-    ("deepseek_mm.rag.program",),
+    ("deepseek_mm.language",),
+    ("deepseek_mm.parse",),
+    ("deepseek_mm.sandbox",),
     (
         "deepseek_mm.accounts",
         "deepseek_mm.records",
@@ -83,7 +64,7 @@ LABORATORY = (  # one unit: its packages may import each other and the product, 
     "deepseek_mm.training",
 )
 EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
-HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
+HALLWAYS = (FACADE,)  # packages whose files live on different floors: their __init__ has no floor
 
 
 EDGES_OF_THE_HOUSE = ("deepseek_mm.api", "ui")  # what strangers reach: it acts through services alone

@@ -9,7 +9,7 @@ from fakes import picture
 from library_help import COLOURS, House, Sign, paint
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.see.caption.captioner import Caption
+from deepseek_mm.vision.captioner import Caption
 from index import Filter
 
 

@@ -18,16 +18,16 @@ from fakes import BlankPaper, ColourSpace, picture
 from slow_ingest import SlowSpace
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Silent
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.terminal import Desk, Meter, sentence
+from deepseek_mm.vision.pipeline import VisionPipeline
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("red", "green", "blue", "yellow")

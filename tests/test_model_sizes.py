@@ -64,7 +64,7 @@ def test_a_file_without_a_header_is_no_weights(folder, data):
 
 
 def test_an_encoder_of_absurd_width_is_refused_before_it_is_built(folder):
-    from deepseek_mm.encoders.checkpoint import load_model, model_type
+    from deepseek_mm.embeddings.clip import load_model, model_type
 
     changed(folder, "vision_config", hidden_size=10**9, num_attention_heads=10**8)
     with pytest.raises(ConfigError, match=r"config\.json says hidden_size=1000000000"):

@@ -7,8 +7,8 @@ import pytest
 from towers_help import TinySpace
 
 from deepseek_mm.config import EDGE_LM, Config, EncoderConfig, LMConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.runtime import machine_plan as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.machine_plan import encoder_here, find_constraints, plan_here

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantization.int8_space import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from towers_help import TinySpace
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.calibration import calibrate
 from deepseek_mm.runtime.engines import BY_NAME

@@ -11,10 +11,10 @@ from fakes import COLOURS, picture
 from safetensors.torch import load_file
 from torch import nn
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import load_image_tower, squeeze, to_pixels
-from deepseek_mm.encoders.packaged import image_tower_file
-from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.image import load_image_tower, squeeze, to_pixels
+from deepseek_mm.embeddings.package_files import image_tower_file
+from deepseek_mm.embeddings.projection import ImageHead, SideHead, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_caption_rows
 from deepseek_mm.training.alignment import AlignConfig, Aligner, add_arguments, align, name_rate_group, run
@@ -57,7 +57,7 @@ class ToyModel(nn.Module):
         self.image_tower, self.text_tower = ToyTower(), ToyTexts()
         self.packaged_upper = nn.Conv2d(120, 16, 1)
         self.image_head, self.text_head = ImageHead(), TextHead()
-        self.side = Side(channels=16, layers=1)
+        self.side = SideHead(channels=16, layers=1)
         self.narrow = nn.Parameter(torch.eye(512, 256), requires_grad=False)
 
     def map_of(self, middle):

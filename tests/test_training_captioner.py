@@ -10,12 +10,11 @@ from PIL import Image
 
 from deepseek_mm.evaluation.captions import cider, evaluate_captions
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.caption.captioner import Caption
-from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.training import captioner as trainer
 from deepseek_mm.training.captioner import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
 from deepseek_mm.training.feature_maps import FeatureMaps
 from deepseek_mm.training.loop import RunFolder, read_checkpoint
+from deepseek_mm.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Caption, CaptionConfig, CaptionNet
 
 ROWS = [
     CaptionRow(image="a.jpg", captions=("A dog runs .", "The dog runs fast .")),

@@ -7,13 +7,13 @@ from random import Random
 import pytest
 from paper import shelf, sources
 
+from deepseek_mm.answering.composer import restore_names
+from deepseek_mm.answering.prompts import REPHRASE, RULES, SHAPES
+from deepseek_mm.answering.verifier import CITED
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.answers import weigh_answer
-from deepseek_mm.rag.phrasing import named_again
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
-from deepseek_mm.rag.rules import CITED
+from deepseek_mm.language.parser import Claim
 from deepseek_mm.training.corpus.claim_wordings import (
     capitalise,
     is_carried,
@@ -55,7 +55,7 @@ def test_the_words_vary_and_seldom_are_the_program_s_own():
 def test_a_refusal_names_every_entry_that_was_looked_at():
     one = next(one for one in asked("unanswerable") if not one.case.claims)
     for seed in range(20):
-        said = refuse(one.case.program.wanted, one.truth, one.case.evidence, Config(), Random(seed))
+        said = refuse(one.case.program.thing_phrases, one.truth, one.case.evidence, Config(), Random(seed))
         assert {int(n) for n in CITED.findall(said)} == {entry.number for entry in one.case.evidence}
 
 
@@ -94,7 +94,7 @@ def test_one_claim_alone_is_phrased_as_the_product_would_keep_it():
     for one in asked("which") + asked("answerable"):
         for claim in one.case.claims:
             if claim.shape and (said := rephrase(claim, one.case.evidence, Config(), Random(2))):
-                assert is_carried(named_again(said, claim, one.case.evidence), claim, one.case.evidence, Config())
+                assert is_carried(restore_names(said, claim, one.case.evidence), claim, one.case.evidence, Config())
                 seen += 1
     assert seen > 20
 

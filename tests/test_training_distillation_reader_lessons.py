@@ -9,10 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.encoders.edge import CELLS, EdgeSight
-from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, QuestionBatch
-from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
+from deepseek_mm.embeddings.edge import CELLS, EdgeSight
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.training.distillation.features import DistillationFeatures
 from deepseek_mm.training.distillation.reader_lessons import (
     ReadingConfig,
@@ -26,6 +24,7 @@ from deepseek_mm.training.distillation.reader_lessons import (
 from deepseek_mm.training.feature_maps import FeatureMaps, to_bf16_bits
 from deepseek_mm.training.question_albums import AlbumFeatures, QuestionAlbum, QuestionSampler
 from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.vision.vqa_net import MOST_WORDS, VECTORS, PictureBatch, QuestionBatch, ReaderConfig, ReaderNet
 
 SIZE = ReaderConfig(channels=10, width=16, heads=2, layers=1, feed=16, dropout=0.0)
 PHOTOS, QUESTIONS = 4, ("is there a dog?", "what is it?")

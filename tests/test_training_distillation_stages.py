@@ -9,11 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.encoders.edge import EdgeSpace, files_of_edge
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.notice.notice import read_noticer
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import read_reader
+from deepseek_mm.embeddings.edge import EdgeSpace, files_of_edge
 from deepseek_mm.training.distillation import features as houses
 from deepseek_mm.training.distillation.features import DistillationFeatures, DistillationRun, list_owners
 from deepseek_mm.training.distillation.stages import (
@@ -25,6 +21,10 @@ from deepseek_mm.training.distillation.stages import (
 )
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.tagger import read_noticer
+from deepseek_mm.vision.vqa import read_reader
+from deepseek_mm.vision.vqa_net import VqaQuestion
 
 
 @pytest.fixture

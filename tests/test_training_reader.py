@@ -4,12 +4,11 @@ from types import SimpleNamespace
 
 import torch
 
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import write_reader
-from deepseek_mm.see.reader.sure import AnswerCalibration
 from deepseek_mm.training.question_albums import ASKED, CAPTIONED, QuestionAlbum
 from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
 from deepseek_mm.training.reader import is_asked_by_people, load_earlier_reader
+from deepseek_mm.vision.vqa import AnswerCalibration, write_reader
+from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
 
 SMALL = ReaderConfig(channels=8, cells=4, space=6, width=16, heads=2, layers=1, feed=16)
 SPACE = SimpleNamespace(fingerprint="f" * 64)

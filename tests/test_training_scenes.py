@@ -10,10 +10,9 @@ import torch
 
 from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import evaluate_scenes
-from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.run import run
-from deepseek_mm.see.scene.finder import GRID, OUT, USUAL_HALF, SceneFinder, Solids
+from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.scene import ANSWERS, VALUES
 from deepseek_mm.training import scenes as trainer
 from deepseek_mm.training.loop import RunFolder, read_learned
 from deepseek_mm.training.scene_data import (
@@ -25,6 +24,7 @@ from deepseek_mm.training.scene_data import (
     make_solid_target,
     paint_scenes,
 )
+from deepseek_mm.vision.scene_models import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 
 WORDS = {number: word for word, number in NUMBERS.items()}
 

@@ -9,9 +9,8 @@ from fakes import COLOURS, ColourSpace, picture
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config
-from deepseek_mm.rag.search import Search
-from deepseek_mm.rag.search.certainty import read_certainty
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.retrieval.certainty import read_certainty
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training import search_certainty
 from deepseek_mm.training.search_certainty import (
     CertaintyTrainer,
@@ -27,6 +26,7 @@ from deepseek_mm.training.search_certainty import (
     join_affirmed,
     list_search_things,
 )
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 PAIRS = [(one, two) for one in COLOURS for two in COLOURS if one != two]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.encoders.maps import CELLS, CHANNELS
-from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.notice.notice import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
+from deepseek_mm.embeddings.default import CELLS, CHANNELS
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.training import tagger as trained
 from deepseek_mm.training.feature_maps import FeatureMaps
 from deepseek_mm.training.loop import StepsConfig, make_gather
@@ -26,6 +25,7 @@ from deepseek_mm.training.tagger import (
     tabulate_answers,
     tabulate_captions,
 )
+from deepseek_mm.vision.tagger import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
 
 SMALL = NoticeConfig(width=16, heads=2, feed=16)
 NAMES = ("dog", "ball", "moose")

@@ -6,7 +6,6 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.vocabulary import Vocabulary, read_calibration
 from deepseek_mm.training.vocabulary_curves import (
     ENOUGH,
     find_caption_mentions,
@@ -15,6 +14,7 @@ from deepseek_mm.training.vocabulary_curves import (
     sample_background,
     save_vocabulary,
 )
+from deepseek_mm.vision.vocabulary import Vocabulary, read_calibration
 
 
 def row(*captions: str) -> CaptionRow:

@@ -8,8 +8,6 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.learned import read_learned
-from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.training.word_classifiers import (
     CLOTHES,
     GROCERIES,
@@ -31,6 +29,7 @@ from deepseek_mm.training.word_classifiers import (
     read_question_pairs,
     save_names,
 )
+from deepseek_mm.vision.vocabulary import read_learned, read_names
 
 NAMES = ("dog", "man", "kite")
 

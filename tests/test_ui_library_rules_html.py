@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.logic.watch import rules_of
-from deepseek_mm.rag.checking import Held
+from deepseek_mm.answering.rule_checks import Held
+from deepseek_mm.logic.rules import rules_of
 from index import Label, Region, Source
 from ui.library.rules import MOST, RuleCase, RuleResults, exhibits, render_rules
 from ui.pictures import PagePictures

@@ -3,7 +3,7 @@
 import gradio as gr
 import pytest
 
-from deepseek_mm.rag.query.operators import COLOUR_NAMES
+from deepseek_mm.language.search_filters import COLOUR_NAMES
 from ui.search.search_controls import (
     SearchControls,
     apply_press,

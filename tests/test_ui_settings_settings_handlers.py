@@ -13,7 +13,7 @@ from rag_house import build
 from deepseek_mm import Config, SettingsFile, build_services
 from deepseek_mm.__main__ import main
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.rag.search import Measured
+from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.terminal import Desk
 from ui.settings.settings_handlers import AT_START, SettingsHandlers, hide_credentials, kind_of
 from ui.words import CHINESE, ENGLISH
@@ -55,7 +55,7 @@ def test_what_is_saved_holds_from_the_next_question_on_and_after_a_restart(setti
     for config in (house.config, restarted(setting)):
         rag = config.rag
         assert (rag.num_regions, rag.min_certainty, rag.min_presence, config.lm.phrasing) == (12, 0.35, 0.7, "none")
-    assert house.retriever.search.needed == 0.35
+    assert house.retriever.search.needed_certainty == 0.35
     assert setting.look().values["rag.min_certainty"] == 0.35
 
 
@@ -113,8 +113,8 @@ def test_what_a_flag_or_the_environment_fixes_is_shown_and_not_changed(setting, 
 
 def test_a_threshold_is_told_in_measured_numbers_only(setting, house, monkeypatch):
     assert setting.certainty(0.5) == ENGLISH.set_unmeasured.format(value="0.50")
-    measured = Measured(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
-    monkeypatch.setattr(type(house.retriever.search), "measured", measured)
+    measured = MeasuredErrors(there=(0.2, 0.5, 0.9, 0.9), absent=(0.1, 0.1, 0.3, 0.5, 0.6))
+    monkeypatch.setattr(type(house.retriever.search), "measured_errors", measured)
     assert setting.certainty(0.5).startswith(
         "At 0.50: 40.0 % of 5 things that no photo shows were called found, and 25"
     )

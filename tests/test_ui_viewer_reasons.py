@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Citation, Found, Match, Query
+from deepseek_mm.retrieval.certainty import MeasuredErrors
 from index import Region, Source
 from ui.pictures import HeatMaps, PagePictures
 from ui.region_html import EvidenceItem
@@ -16,7 +16,7 @@ from ui.words import CHINESE, ENGLISH
 
 PHOTO = Region(source=Source(path="/a/kite.jpg", width_px=40, height_px=20), kind="whole", box_px=(0, 0, 40, 20))
 TEXT = Region(source=Source(path="/a/kite.jpg"), kind="text", box_px=(0, 0, 40, 20), text="Kites")
-MEASURED = Measured(there=(0.2, 0.6, 0.8, 0.9), absent=(0.1, 0.2, 0.3, 0.6))
+MEASURED = MeasuredErrors(there=(0.2, 0.6, 0.8, 0.9), absent=(0.1, 0.2, 0.3, 0.6))
 
 
 def house(measured):

@@ -8,9 +8,9 @@ from PIL.Image import Image
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from deepseek_mm.encoders.default import PackagedSpace
-from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
-from deepseek_mm.encoders.space import ImageEmbedding
+from deepseek_mm.embeddings.default import PackagedSpace
+from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
+from deepseek_mm.embeddings.space import ImageEmbedding
 
 
 class Net(nn.Module):

@@ -106,7 +106,7 @@ def make_heat_maps(assistant: Assistant) -> HeatMaps:
 
     def make(query: Query, region: Region) -> Image.Image:
         image = assistant.picture(region.source, region.page)
-        return heat_map(assistant.retriever.search, query, image).drawn(image.size)
+        return heat_map(assistant.retriever.search, query, image).to_image(image.size)
 
     return HeatMaps(make)
 

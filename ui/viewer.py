@@ -42,7 +42,7 @@ def why_of(results: Results, assistant: Assistant, words: UiTexts) -> MatchReaso
     if results.query is None:
         return None
     found, means = results.found, ""
-    measured = assistant.retriever.search.measured if results.query.text else None
+    measured = assistant.retriever.search.measured_errors if results.query.text else None
     if measured is not None:
         claimed, missed = measured.false_answers(found.threshold), measured.false_refusals(found.threshold)
         means = words.threshold_means.format(needed=100 * found.threshold, claimed=claimed, missed=missed)

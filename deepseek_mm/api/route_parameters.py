@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, Right, caller_in, require_right
 from deepseek_mm.api.schemas import Typed
-from deepseek_mm.rag.query import FileKind, SearchFilter
+from deepseek_mm.language.search_filters import FileKind, SearchFilter
 from index import Filter
 
 MOST = 500  # items of one page

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.api.schemas import AnswerOut, DescribedAs, FoundOut, JobResultOut, Number, Text, Typed
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import check_searchable
-from deepseek_mm.rag.query.operators import narrowed_by
+from deepseek_mm.language.search_filters import check_searchable, narrowed_by
 from index import LIBRARY, Filter
 
 MOST_ITEMS = 256  # texts or pictures of one request

@@ -32,11 +32,11 @@ from deepseek_mm.api.task_schemas import (
     SearchTask,
     TaskResult,
 )
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_engine import AnswerRun
 from deepseek_mm.services.answer_service import AnswerService

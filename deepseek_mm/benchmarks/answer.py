@@ -12,11 +12,11 @@ from itertools import cycle
 
 from PIL import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.factory import load
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Question
 
 PHOTOS = 24

@@ -12,8 +12,8 @@ from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.benchmarks.results import BenchResult, BenchSetting
-    from deepseek_mm.rag.assistant import Assistant
     from deepseek_mm.runtime.quality_preset import PresetResult
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.config import DEFAULT, EDGE, EDGE_LM, Config
-from deepseek_mm.encoders import open_space
+from deepseek_mm.embeddings import open_space
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
 from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
@@ -29,7 +29,7 @@ from deepseek_mm.training.question_albums import ASKED, CAPTIONED
 from deepseek_mm.training.report import make_report, write_report
 
 if TYPE_CHECKING:
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.assistant import Assistant
 
 COMMAND = "python -m deepseek_mm bench edge --judged data --report docs/learning/distill.json"
 NOTES = (
@@ -87,7 +87,7 @@ def student_of(config: Config, data: Path) -> Config:
 
 def student_mb() -> float:
     """The size of all files that the student consists of, in MB."""
-    from deepseek_mm.encoders.edge import files_of_edge
+    from deepseek_mm.embeddings.edge import files_of_edge
 
     return round(sum(file.stat().st_size for file in files_of_edge()) / 1e6, 2)
 

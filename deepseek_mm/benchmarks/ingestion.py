@@ -36,9 +36,9 @@ from PIL import Image
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.image import SIDE_PX
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.image import SIDE_PX
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker
@@ -48,8 +48,8 @@ from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
-from deepseek_mm.see.ocr import TextReader
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.ocr import TextReader
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 BUNDLED = ROOT / "examples" / "photos"

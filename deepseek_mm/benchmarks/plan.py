@@ -18,14 +18,15 @@ from tempfile import TemporaryDirectory
 import torch
 from PIL import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import OUR_LM, Config, cache_folder
-from deepseek_mm.encoders.autocast import autocast_to
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_to
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import (
     PointRow,
@@ -37,19 +38,18 @@ from deepseek_mm.evaluation.pointing_game import (
 )
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
 from deepseek_mm.factory import load
+from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibration import pass_ms
 from deepseek_mm.runtime.fast_decoder import torch_alone
 from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, QualityPreset
-from deepseek_mm.see.glance.glance import LateVisualPrompt
-from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.threads import num_cores
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt
+from deepseek_mm.vision.vqa import VqaModel
 
 BAR = 0.60  # of the time, saved
 PROMPT, CONTEXT, WRITTEN = 256, 256, 24  # tokens
@@ -122,7 +122,7 @@ def open_eager(setting: BenchSetting) -> Iterator[Assistant]:
             assistant.lm = open_own(checkpoint, threads=config.lm.threads, dtype=torch.float32)
         reader = assistant.eyes.reader
         late = reader.glance if isinstance(reader, VqaModel) else None
-        if isinstance(late, LateVisualPrompt) and (glance := late.opened()):
+        if isinstance(late, LateVisualPrompt) and (glance := late.open()):
             glance.decoder.float()
         yield assistant
 
@@ -294,5 +294,5 @@ def _time_questions(assistant: Assistant, rows: Sequence[PointRow], photos: Path
     for asked in (one for one in make_placement_questions(rows) if one.kind == "count"):
         answer = assistant.ask(Question(text=asked.text, image=pictures[asked.image]))
         said = program_answer(answer) or (answer.verdict.answer if answer.verdict else "")
-        told.append((answer.seconds, normal(said) == normal(asked.right)))
+        told.append((answer.seconds, normalize_answer(said) == normalize_answer(asked.right)))
     return told

@@ -28,8 +28,8 @@ from deepseek_mm.benchmarks.servers import APP, PageServer
 from deepseek_mm.benchmarks.synthetic_data import SESSION, Floats, PhotoLikeVectors, fill_library, read_sizes
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
 from deepseek_mm.evaluation.screenshots import open_chromium
-from deepseek_mm.rag.search.certainty import photos_of_nobody
-from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.retrieval.certainty import photos_of_nobody
+from deepseek_mm.vision.vocabulary import read_names
 from index.queries import STORED
 
 if TYPE_CHECKING:

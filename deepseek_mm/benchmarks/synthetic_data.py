@@ -25,8 +25,8 @@ from sqlalchemy import insert
 from deepseek_mm.benchmarks.results import BenchSizes
 from deepseek_mm.history import History, Turn
 from deepseek_mm.records import Answer, Check, Citation
-from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.storage.database import Database
+from deepseek_mm.vision.vocabulary import read_names
 from index.database import STORE
 from index.queries import STORED
 from index.region import Label, Region, Source

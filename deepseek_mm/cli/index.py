@@ -19,9 +19,9 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
 
 if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.jobs import Job
     from deepseek_mm.library import Library
-    from deepseek_mm.rag.assistant import Assistant
 
 POLL_S = 0.5
 

@@ -11,8 +11,8 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.encoders.default import PackagedSpace
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.assistant import Assistant
+    from deepseek_mm.embeddings.default import PackagedSpace
     from deepseek_mm.runtime.engines import Timing
     from deepseek_mm.runtime.machine_plan import MachinePlan
     from deepseek_mm.runtime.quality_preset import PresetResult
@@ -45,7 +45,7 @@ def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
 
 def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
     """That of the library. ConfigError for one that is not packaged: its towers are whole."""
-    from deepseek_mm.encoders.default import PackagedSpace
+    from deepseek_mm.embeddings.default import PackagedSpace
     from deepseek_mm.runtime.machine_plan import encoder_here
 
     space = desk.open_space(encoder_here(config))

@@ -21,16 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
+from deepseek_mm.language.words import plural
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.rag.program.words import plural
-from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Query
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.retrieval.certainty import MeasuredErrors
+from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
 THINGS_FILE = Path(__file__).parent / "things.jsonl"
@@ -72,10 +72,10 @@ class AbstainReport:
         return percent_of([not outcome.found for outcome in self.outcomes if outcome.thing.there])
 
     @property
-    def certainties(self) -> Measured:
+    def certainties(self) -> MeasuredErrors:
         """How certain the search was of each kind of thing."""
         there, absent = (sorted(o.certainty for o in self.outcomes if o.thing.there is kind) for kind in (True, False))
-        return Measured(there=tuple(there), absent=tuple(absent))
+        return MeasuredErrors(there=tuple(there), absent=tuple(absent))
 
     def table(self) -> str:
         """For people: both rates, the refusals by band, and the things that went wrong."""

@@ -3,7 +3,7 @@
 Three ways to ask, each harder for the model than the next: "read" gives it the evidence and the question alone, "draft"
 adds the draft of the product, and "answer" is its whole path, in which every sentence is weighed and what is missing is
 added. Citations are compared with the entries that a right answer rests on; a sentence is grounded if
-`rag.rules.check` lets it pass; a refusal denies, and is right only where nothing shows what was asked for.
+`verifier.check` lets it pass; a refusal denies, and is right only where nothing shows what was asked for.
 """
 
 import json
@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
+from deepseek_mm.answering.claims import nothing
+from deepseek_mm.answering.composer import OWN_WORDS, stream_answer
+from deepseek_mm.answering.prompts import build_prompt, reading_prompt
+from deepseek_mm.answering.verifier import CITED, check, sentences
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.abstain import percent_of, read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.language.words import content, is_negated, lead
 from deepseek_mm.lm import Generator
-from deepseek_mm.rag.decide import OWN_WORDS
-from deepseek_mm.rag.facts import nothing
-from deepseek_mm.rag.phrasing import grow
-from deepseek_mm.rag.program.words import content, lead, negated
-from deepseek_mm.rag.prompt import build_prompt, reading_prompt
-from deepseek_mm.rag.rules import CITED, check, sentences
 from deepseek_mm.records import Check
 
 WAYS = ("read", "draft", "answer")
@@ -55,7 +54,7 @@ class ScoredAnswer:
     def is_refusal(self) -> bool:
         """Does its first sentence that says anything deny?"""
         first = next((s for s in sentences([self.text]) if s.strip(" .")), "")
-        return negated(first) or (lead(first) == "no" and not content(CITED.sub(" ", first)))
+        return is_negated(first) or (lead(first) == "no" and not content(CITED.sub(" ", first)))
 
     @property
     def is_right(self) -> bool:
@@ -172,7 +171,7 @@ def answer_as_product(lm: Generator, asked: EvidenceQuestion, config: Config) ->
     case = asked.case
     if not case.claims:
         return replace(weigh_answer(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)
-    given = list(grow(lm, case, config, Event()))[-1]
+    given = list(stream_answer(lm, case, config, Event()))[-1]
     kept = tuple(entry.kept for entry in given.checks if entry.kept)
     phrased = any(entry.kept and entry.reason != OWN_WORDS for entry in given.checks)
     return replace(weigh_answer(given.text, asked, config), kept=kept, own=phrased)

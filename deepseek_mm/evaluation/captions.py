@@ -19,8 +19,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
-from deepseek_mm.see.caption.alike import LONGEST, Run, Runs, alike, counted, runs_of
-from deepseek_mm.see.caption.captioner import Caption
+from deepseek_mm.vision.captioner import LONGEST, Caption, Run, Runs, alike, count_weighted, runs_of
 
 SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
 
@@ -76,7 +75,9 @@ class RunWeights:
     def likeness(self, mine: Runs, theirs: Runs) -> float:
         """0 to 1: the mean over the sizes of runs."""
         return alike(
-            counted(mine, self.weight), counted(theirs, self.weight), longer=count_pairs(mine) - count_pairs(theirs)
+            count_weighted(mine, self.weight),
+            count_weighted(theirs, self.weight),
+            longer=count_pairs(mine) - count_pairs(theirs),
         )
 
     def weight(self, run: Run) -> float:

@@ -26,15 +26,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.code_text import code_text
-from deepseek_mm.encoders.packaged import text_tower_folder
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
-from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.code_text import code_text
+from deepseek_mm.embeddings.package_files import text_tower_folder
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.parse.packages import InstalledPackage, read_source
-from deepseek_mm.rag.search.fused import fused
-from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
+from deepseek_mm.retrieval.word_search import BY_VECTOR, BY_WORDS, DEPTH, reciprocal_rank_fusion
 from index import Region, Source, Symbol
 from index.store import RegionStore
 
@@ -299,6 +298,6 @@ def fuse_rankings(vectors: Ranked, words: Ranked) -> Ranked:
     together = np.full_like(vectors, -1)
     for row, *ranked in zip(together, vectors, words, strict=True):
         both = [one[one >= 0].tolist() for one in ranked]
-        best = fused(both, [BY_VECTOR, BY_WORDS], depth=DEPTH)[: len(row)]
+        best = reciprocal_rank_fusion(both, [BY_VECTOR, BY_WORDS], depth=DEPTH)[: len(row)]
         row[: len(best)] = best
     return together

@@ -16,10 +16,10 @@ from deepseek_mm.evaluation import lm_commands, quant_commands
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.pointing_game import PointRow
     from deepseek_mm.evaluation.retrieval import CaptionRow
     from deepseek_mm.evaluation.vqa import QuestionRow
-    from deepseek_mm.rag.assistant import Assistant
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
 CODE_PARTS = ("lines", "programs")
@@ -54,7 +54,7 @@ def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
     from deepseek_mm.evaluation.regions import draw_sheet, evaluate_regions, read_box_rows
-    from deepseek_mm.see.pipeline import VisionPipeline
+    from deepseek_mm.vision.pipeline import VisionPipeline
 
     config = config_of(args, desk)
     if args.sheet:
@@ -91,7 +91,7 @@ def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
     """How often a search claims what is not there, and misses what is."""
     from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
-    from deepseek_mm.rag.search import save_measured
+    from deepseek_mm.retrieval.certainty import save_measured
 
     config = config_of(args, desk)
     rows, images, things = read_captions(args), images_of(args), read_things(args.things or THINGS_FILE)
@@ -116,9 +116,9 @@ def score_answers(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:
     """BLEU-4 and CIDEr of the sentences that are said of photos."""
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.captions import evaluate_captions
-    from deepseek_mm.see.caption.captioner import WEIGHTS, read_captioner
+    from deepseek_mm.vision.captioner import WEIGHTS, read_captioner
 
     rows, images, files = read_captions(args), images_of(args), args.captioner or [WEIGHTS]
     desk.note(f"describing {len(rows)} photos")
@@ -168,7 +168,7 @@ def score_calibration(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_scenes(args: Namespace, desk: Desk) -> EvaluationReport:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluation.scene_questions import evaluate_scenes
-    from deepseek_mm.see.scene.weights import read_scene_weights
+    from deepseek_mm.vision.drawings import read_scene_weights
 
     seed = args.seed if args.seed is not None else secrets.randbelow(10**9)
     desk.note(f"drawing {args.scenes} scenes, seed {seed}")

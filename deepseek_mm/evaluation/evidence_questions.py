@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.paper_photos import PaperPhoto
-from deepseek_mm.rag.context import Case
-from deepseek_mm.rag.facts import run
-from deepseek_mm.rag.facts.shots import Shot, same_kind
-from deepseek_mm.rag.program import Claim, Program, parse
-from deepseek_mm.rag.program.several import parse_several
-from deepseek_mm.rag.program.words import content, lead, negated, plural, with_article
-from deepseek_mm.rag.retriever import foremost, numbered, pointing, ranked
+from deepseek_mm.language.parser import Act, Claim, parse, parse_several
+from deepseek_mm.language.words import content, is_negated, lead, plural, with_article
 from deepseek_mm.records import Evidence, Question
+from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, same_kind
+from deepseek_mm.retrieval.retriever import foremost, number_evidence, pointing, rank_photos
 from index import Region
 
 Kind = Literal["answerable", "unanswerable", "counting", "which"]
@@ -217,7 +216,7 @@ class EvidenceQuestion:
     """A question with its evidence and everything that a right answer needs."""
 
     kind: Kind
-    case: Case  # with evidence and claims; no claims where the product itself would say that it found nothing
+    case: QuestionContext  # with evidence and claims; no claims where the product would say that it found nothing
     truth: tuple[Claim, ...]  # the claims, or that each photo lacks what was asked for
     keys: tuple[str, ...]  # the real photos behind the evidence
 
@@ -262,14 +261,16 @@ class QuestionGenerator:
         if not program:
             return None
         evidence = gather_evidence(program, photos, draw, k=draw.randint(3, self.config.rag.num_regions))
-        claims = run(program, evidence, self.config)
+        claims = build_claims(program, evidence, self.config)
         if not evidence or bool(form.absent) != lacks_things(program, evidence):
             return None
         if not form.absent and (not claims or is_denial(claims[0].text)):
             return None  # a denial would count as a refusal
         if len(claims) > MOST_CLAIMS:
             return None
-        case = Case(question=Question(text=text), program=program, evidence=tuple(evidence), claims=tuple(claims))
+        case = QuestionContext(
+            question=Question(text=text), program=program, evidence=tuple(evidence), claims=tuple(claims)
+        )
         paths = {entry.region.source.path for entry in evidence}
         keys = tuple(photo.key for photo in photos if photo.source.path in paths)
         return EvidenceQuestion(
@@ -299,7 +300,7 @@ class QuestionGenerator:
         return (fitting + ["", ""])[:2]
 
 
-def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> Program | None:
+def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> Act | None:
     """The program of the words; None where it is of another kind than the form means, or its things are lost."""
     if form.where == "row":
         names = [photo.source.name for photo in photos]
@@ -316,11 +317,11 @@ def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> P
     return program if fits else None
 
 
-def gather_evidence(program: Program, photos: Sequence[PaperPhoto], draw: random.Random, *, k: int) -> list[Evidence]:
+def gather_evidence(program: Act, photos: Sequence[PaperPhoto], draw: random.Random, *, k: int) -> list[Evidence]:
     """Numbered entries as the retriever would return them; claims can rest on nothing that is not among them."""
     shots = [_shot(photo, program, draw) for photo in photos]
     if program.library:
-        chosen = [entry for shot in ranked(shots, program) for entry in pointing(shot, program)][:k]
+        chosen = [entry for shot in rank_photos(shots, program) for entry in pointing(shot, program)][:k]
     elif program.given:
         picked = [shots[n - 1] for n in program.places]
         parts = [entry for shot in picked for entry in foremost(shot, program)[: max(2, 2 * k // len(picked))]]
@@ -328,36 +329,36 @@ def gather_evidence(program: Program, photos: Sequence[PaperPhoto], draw: random
     else:
         whole, *parts = shots[0].evidence
         chosen = [whole, *sorted(parts, key=lambda entry: -entry.score)[:k]]
-    return numbered(replace(entry, siblings=()) for entry in chosen)
+    return number_evidence(replace(entry, siblings=()) for entry in chosen)
 
 
-def _shot(photo: PaperPhoto, program: Program, draw: random.Random) -> Shot:
+def _shot(photo: PaperPhoto, program: Act, draw: random.Random) -> PhotoEvidence:
     """The photo's regions with a likeness each: higher where a label names a thing of the question."""
     entries = tuple(
         Evidence(number=n, region=region, score=_likeness(region, program, draw), siblings=photo.regions)
         for n, region in enumerate(photo.regions, start=1)
     )
-    return Shot(entries, min_label=0.0)
+    return PhotoEvidence(entries, min_label=0.0)
 
 
-def _likeness(region: Region, program: Program, draw: random.Random) -> float:
+def _likeness(region: Region, program: Act, draw: random.Random) -> float:
     named = any(same_kind(label.name, thing.name) for label in region.labels for thing in program.things)
     return round(draw.uniform(0.1, 0.22) + 0.08 * named, 3)
 
 
 def is_denial(text: str) -> bool:
     """Is it a no, or does it say that something is not there?"""
-    return negated(text) or lead(text) == "no"
+    return is_negated(text) or lead(text) == "no"
 
 
-def lacks_things(program: Program, evidence: Sequence[Evidence]) -> bool:
+def lacks_things(program: Act, evidence: Sequence[Evidence]) -> bool:
     """Does no entry name any thing of the question?"""
     labels = {label.name for entry in evidence for label in entry.region.labels}
     things = [thing.name for thing in program.things]
     return bool(things) and not any(same_kind(name, label) for name in things for label in labels)
 
 
-def make_absence_claims(program: Program, evidence: Sequence[Evidence]) -> list[Claim]:
+def make_absence_claims(program: Act, evidence: Sequence[Evidence]) -> list[Claim]:
     """I see no zebra in beach.jpg, for every entry."""
-    wanted = " or ".join(program.wanted)
+    wanted = " or ".join(program.thing_phrases)
     return [Claim(f"I see no {wanted} in {entry.region.source.name}", (entry.number,), 1.0) for entry in evidence]

@@ -15,9 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.rag.facts.shots import same_kind
-from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
-from deepseek_mm.rag.program.words import singular
+from deepseek_mm.language.words import COLOURS, NUMBERS, singular
+from deepseek_mm.retrieval.photo_evidence import same_kind
 from index import Box, Label, Region, Source
 
 

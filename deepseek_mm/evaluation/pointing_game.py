@@ -22,8 +22,7 @@ from PIL.Image import Image
 
 from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
 from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
-from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.rag.program.words import is_or_are, plural, tokens, with_article
+from deepseek_mm.language.words import is_or_are, normalize_answer, plural, tokens, with_article
 from deepseek_mm.records import Answer, Question, Verdict
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
@@ -312,7 +311,12 @@ def evaluate_placement(assistant: PhotoDecider, rows: Sequence[PointRow], images
     by_program = [program_answer(answer) for answer in answers]
     helped = [program or verdict.answer for program, verdict in zip(by_program, alone, strict=True)]
     rights = [
-        (one, normal(verdict.answer) == normal(one.right), normal(said) == normal(one.right), bool(program))
+        (
+            one,
+            normalize_answer(verdict.answer) == normalize_answer(one.right),
+            normalize_answer(said) == normalize_answer(one.right),
+            bool(program),
+        )
         for one, verdict, said, program in zip(asked, alone, helped, by_program, strict=True)
     ]
     parts = {kind: summarize_gain([each for each in rights if each[0].kind == kind]) for kind in KINDS}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.evaluation.language import TokenRows, score_rows
 from deepseek_mm.evaluation.retrieval import (
     CaptionRow,

@@ -14,8 +14,8 @@ from deepseek_mm.terminal import OK, Desk
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
-    from deepseek_mm.rag.assistant import Assistant
 
 OpenDecider = Callable[[Namespace, Desk], AbstractContextManager["Assistant"]]
 EXAMPLE = "python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos"
@@ -43,7 +43,7 @@ def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Qu
 
 def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The space: recalls over the photos of --data."""
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
@@ -93,7 +93,7 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
 
 def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Iterator[QuantScheme]":
     """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
     from deepseek_mm.evaluation.vqa import read_question_rows
     from deepseek_mm.runtime.quantization.int8_layers import bytes_of, full_bytes_of, make_dynamic, models_in
@@ -139,7 +139,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantization.int8_space import STATIC, CalibrationSample, calibrate, write_space
 

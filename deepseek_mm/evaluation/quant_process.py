@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder

@@ -13,7 +13,7 @@ from random import Random
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.evaluation.vqa import QuestionRow
-from deepseek_mm.rag.program.words import singular, with_article
+from deepseek_mm.language.words import singular, with_article
 
 EASY = "easy-vqa"  # said in place of a file of rows
 SPLITS = ("train", "test")

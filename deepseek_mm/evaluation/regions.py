@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.people import PEOPLE
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.regions import PEOPLE
 from index import Region, Source
 
 BoxShares = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.storage.files import atomic_write
 

@@ -15,14 +15,13 @@ from typing import Protocol
 
 from PIL.Image import Image
 
+from deepseek_mm.answering.closed_vqa import settled_on_paper
 from deepseek_mm.evaluation.scene_painter import PaperScene, SceneThing, draw_scene, make_scene
-from deepseek_mm.logic.drawn import VALUES
-from deepseek_mm.logic.language import Call, Word
-from deepseek_mm.logic.run import run
-from deepseek_mm.logic.scene import Item
-from deepseek_mm.rag.on_paper import settled_on_paper
-from deepseek_mm.rag.program.words import plural, with_article
-from deepseek_mm.see.scene.finder import SceneFinder, Solids
+from deepseek_mm.language.words import plural, with_article
+from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.scene import VALUES, SceneItem
+from deepseek_mm.logic.syntax import CallNode, WordNode
+from deepseek_mm.vision.scene_models import SceneFinder, Solids
 
 SAID = {  # other words for the same, of which one is drawn
     **{"big": ("big", "large"), "small": ("small", "little"), "sphere": ("sphere", "ball")},
@@ -40,7 +39,7 @@ class SceneQuestion:
 
     kind: str
     question: str
-    program: Call
+    program: CallNode
     answer: str
 
 
@@ -93,23 +92,23 @@ def phrase_side(relation: str, draw: Random) -> str:
     return draw.choice(SAID_SIDES.get(relation, (relation,)))
 
 
-def filter_call(words: Words) -> Call:
-    return Call("filter", (Call("all"), *(Word(value) for _, value in words))) if words else Call("all")
+def filter_call(words: Words) -> CallNode:
+    return CallNode("filter", (CallNode("all"), *(WordNode(value) for _, value in words))) if words else CallNode("all")
 
 
-def the_call(words: Words) -> Call:
-    return Call("the", (filter_call(words),))
+def the_call(words: Words) -> CallNode:
+    return CallNode("the", (filter_call(words),))
 
 
-def both_call(one: Call, other: Call) -> Call:
-    return other if one == Call("all") else Call("both", (one, other))
+def both_call(one: CallNode, other: CallNode) -> CallNode:
+    return other if one == CallNode("all") else CallNode("both", (one, other))
 
 
-def relate_call(relation: str, to: Call) -> Call:
-    return Call("relate", (Word(relation), to))
+def relate_call(relation: str, to: CallNode) -> CallNode:
+    return CallNode("relate", (WordNode(relation), to))
 
 
-Question = tuple[str, Call] | None  # None where the scene has nothing to ask about
+Question = tuple[str, CallNode] | None  # None where the scene has nothing to ask about
 
 
 def choose_changed_words(made: PaperScene, draw: Random) -> Words:
@@ -124,7 +123,7 @@ def choose_changed_words(made: PaperScene, draw: Random) -> Words:
 def ask_exist(made: PaperScene, draw: Random) -> Question:
     words = choose_changed_words(made, draw)
     lead = draw.choice(["Is there {}?", "Can you see {}?", "Do you see {}?"])
-    return lead.format(with_article(phrase_thing(words, draw))), Call("exist", (filter_call(words),))
+    return lead.format(with_article(phrase_thing(words, draw))), CallNode("exist", (filter_call(words),))
 
 
 def ask_count(made: PaperScene, draw: Random) -> Question:
@@ -132,7 +131,7 @@ def ask_count(made: PaperScene, draw: Random) -> Question:
         choose_words(draw.choice(made.things), draw, 0, 2) if draw.random() < 0.7 else choose_changed_words(made, draw)
     )
     lead = draw.choice(["How many {} are there?", "How many {} can you see?", "What is the number of {}?"])
-    return lead.format(phrase_thing(words, draw, many=True)), Call("count", (filter_call(words),))
+    return lead.format(phrase_thing(words, draw, many=True)), CallNode("count", (filter_call(words),))
 
 
 def ask_compare(made: PaperScene, draw: Random) -> Question:
@@ -152,7 +151,7 @@ def compare_numbers(made: PaperScene, draw: Random) -> Question:
         ]
     )
     text = lead.format(phrase_thing(one, draw, many=True), phrase_thing(other, draw, many=True))
-    return text, Call(name, (Call("count", (filter_call(one),)), Call("count", (filter_call(other),))))
+    return text, CallNode(name, (CallNode("count", (filter_call(one),)), CallNode("count", (filter_call(other),))))
 
 
 def compare_things(made: PaperScene, draw: Random) -> Question:
@@ -164,8 +163,8 @@ def compare_things(made: PaperScene, draw: Random) -> Question:
     lead = draw.choice(["Is the {} the same {} as the {}?", "Do the {} and the {} have the same {}?"])
     first, second = phrase_thing(one, draw), phrase_thing(other, draw)
     text = lead.format(first, trait, second) if lead.startswith("Is") else lead.format(first, second, trait)
-    queries = [Call("query", (Word(trait), the_call(words))) for words in (one, other)]
-    return text, Call("alike", tuple(queries))
+    queries = [CallNode("query", (WordNode(trait), the_call(words))) for words in (one, other)]
+    return text, CallNode("alike", tuple(queries))
 
 
 def ask_query(made: PaperScene, draw: Random) -> Question:
@@ -173,7 +172,7 @@ def ask_query(made: PaperScene, draw: Random) -> Question:
     words = name_thing(thing, made.things, draw, hidden=trait)
     if words is None:
         return None
-    return phrase_trait(trait, phrase_thing(words, draw), draw), Call("query", (Word(trait), the_call(words)))
+    return phrase_trait(trait, phrase_thing(words, draw), draw), CallNode("query", (WordNode(trait), the_call(words)))
 
 
 def phrase_trait(trait: str, name: str, draw: Random) -> str:
@@ -192,20 +191,20 @@ def ask_relation(made: PaperScene, draw: Random) -> Question:
     )
 
 
-def ask_about(made: PaperScene, standing: Call, told: str, draw: Random) -> Question:
+def ask_about(made: PaperScene, standing: CallNode, told: str, draw: Random) -> Question:
     """How many of them, is there one, or what is the one among them like?"""
     form = draw.choice(["count", "exist", "query"])
     words = choose_words(draw.choice(made.things), draw, 0 if form == "count" else 1, 2)
     if form == "count":
         text = f"How many {phrase_thing(words, draw, many=True)} are {told}?"
-        return text, Call("count", (both_call(filter_call(words), standing),))
+        return text, CallNode("count", (both_call(filter_call(words), standing),))
     if form == "exist":
-        return f"Is there {with_article(phrase_thing(words, draw))} {told}?", Call(
+        return f"Is there {with_article(phrase_thing(words, draw))} {told}?", CallNode(
             "exist", (both_call(filter_call(words), standing),)
         )
     hidden = draw.choice([trait for trait in VALUES if trait not in dict(words)])
     text = phrase_trait(hidden, f"{phrase_thing(words, draw)} {told}", draw)
-    return text, Call("query", (Word(hidden), Call("the", (both_call(filter_call(words), standing),))))
+    return text, CallNode("query", (WordNode(hidden), CallNode("the", (both_call(filter_call(words), standing),))))
 
 
 def ask_chain(made: PaperScene, draw: Random) -> Question:
@@ -217,17 +216,17 @@ def ask_chain(made: PaperScene, draw: Random) -> Question:
     named = name_thing(draw.choice(found), found, draw) if found else None
     if named is None:
         return None
-    middle = Call("the", (both_call(filter_call(named), relate_call(stands, the_call(words))),))
+    middle = CallNode("the", (both_call(filter_call(named), relate_call(stands, the_call(words))),))
     again = draw.choice(SIDES)
     told = f"{phrase_side(again, draw)} the {phrase_thing(named, draw)} "
     told += f"{phrase_side(stands, draw)} the {phrase_thing(words, draw)}"
     return ask_about(made, relate_call(again, middle), told, draw)
 
 
-def find_related(made: PaperScene, words: Words, stands: str) -> list[Item]:
+def find_related(made: PaperScene, words: Words, stands: str) -> list[SceneItem]:
     """The items that stand so to the one that the words name."""
     scene = made.scene
-    numbers = run(Call("count", (relate_call(stands, the_call(words)),)), scene).numbers
+    numbers = run(CallNode("count", (relate_call(stands, the_call(words)),)), scene).numbers
     (to,) = run(the_call(words), scene).numbers
     return [item for item in scene.items if item.number in numbers and item.number != to]
 
@@ -241,12 +240,12 @@ def ask_and(made: PaperScene, draw: Random) -> Question:
     first, second = (words or () for words in pair)
     told = f"both {phrase_side(across, draw)} the {phrase_thing(first, draw)} "
     told += f"and {phrase_side(deep, draw)} the {phrase_thing(second, draw)}"
-    standing = Call("both", (relate_call(across, the_call(first)), relate_call(deep, the_call(second))))
+    standing = CallNode("both", (relate_call(across, the_call(first)), relate_call(deep, the_call(second))))
     words = choose_words(draw.choice(made.things), draw, 0, 1)
     found = both_call(filter_call(words), standing) if words else standing
     if draw.random() < 0.5:
-        return f"How many {phrase_thing(words, draw, many=True)} are {told}?", Call("count", (found,))
-    return f"Is there {with_article(phrase_thing(words, draw))} that is {told}?", Call("exist", (found,))
+        return f"How many {phrase_thing(words, draw, many=True)} are {told}?", CallNode("count", (found,))
+    return f"Is there {with_article(phrase_thing(words, draw))} that is {told}?", CallNode("exist", (found,))
 
 
 def ask_or(made: PaperScene, draw: Random) -> Question:
@@ -254,12 +253,12 @@ def ask_or(made: PaperScene, draw: Random) -> Question:
     one, other = (choose_changed_words(made, draw) for _ in range(2))
     if one == other:
         return None
-    either = Call("either", (filter_call(one), filter_call(other)))
+    either = CallNode("either", (filter_call(one), filter_call(other)))
     if draw.random() < 0.7:
         text = f"How many {phrase_thing(one, draw, many=True)} or {phrase_thing(other, draw, many=True)} are there?"
-        return text, Call("count", (either,))
+        return text, CallNode("count", (either,))
     text = f"Is there {with_article(phrase_thing(one, draw))} or {with_article(phrase_thing(other, draw))}?"
-    return text, Call("exist", (either,))
+    return text, CallNode("exist", (either,))
 
 
 KINDS: dict[str, Callable[[PaperScene, Random], Question]] = {

@@ -1,7 +1,7 @@
 """`eval vqa`, `eval doubt`: how many questions about pictures are answered right, and how far confidence can be
 trusted.
 
-Answers are compared in one spelling (`rag.program.answers`): one answer, or a few, are matched exactly; ten answers
+Answers are compared in one spelling (`language.words`): one answer, or a few, are matched exactly; ten answers
 of ten people give min(n / 3, 1) for an answer that n of them gave. Beside the accuracy stand the share of the most
 frequent right answer ("majority"), the expected calibration error over ten bins of equally many questions (Naeini et
 al. 2015), and with `blind` the same questions over grey pictures.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.evaluation.retrieval import find_pictures, read_picture, read_rows
-from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.language.words import normalize_answer
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
@@ -31,7 +31,7 @@ ENOUGH = 3  # people of ten whose answer counts in full
 
 def score_answer(said: str, right: Sequence[str]) -> float:
     """0 to 1: how right an answer is, where these answers are known."""
-    same = sum(normal(said) == normal(answer) for answer in right)
+    same = sum(normalize_answer(said) == normalize_answer(answer) for answer in right)
     if len(right) == PEOPLE_ASKED:
         return min(1.0, same / ENOUGH)
     return float(same > 0)
@@ -208,7 +208,7 @@ def majority_accuracy(rows: Sequence[QuestionRow]) -> float:
     right = 0.0
     for kind in {row.kind for row in rows}:
         own = [row for row in rows if row.kind == kind]
-        (best, _), *_ = Counter(normal(answer) for row in own for answer in row.answers).most_common(1)
+        (best, _), *_ = Counter(normalize_answer(answer) for row in own for answer in row.answers).most_common(1)
         right += sum(score_answer(best, row.answers) for row in own)
     return round(100 * right / len(rows), 2)
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from deepseek_mm.encoders.code_text import code_text
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.code_text import code_text
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Region
 

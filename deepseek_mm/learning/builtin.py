@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.packaged import fingerprint
+from deepseek_mm.embeddings.package_files import fingerprint
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.learning.memory import ReaderRows
-from deepseek_mm.see.reader.reader import WEIGHTS as READER
-from deepseek_mm.see.weight_file import read_any_weights, write_weights
+from deepseek_mm.vision.vqa import WEIGHTS as READER
+from deepseek_mm.vision.weight_file import read_any_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "replay.safetensors"
 MAKE = "python -m deepseek_mm train continual --stage memory --data DATA"

@@ -17,22 +17,20 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from deepseek_mm.answering.closed_vqa import SETTLED, close_question
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import Turn
 from deepseek_mm.jobs import Task
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import lead, normalize_answer, singular, with_article
 from deepseek_mm.learning.memory import Corrections, ReaderRows, no_corrections
 from deepseek_mm.learning.study import widen_head
 from deepseek_mm.parse.document import read_page
-from deepseek_mm.rag.decider import SETTLED, put
-from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.rag.program.words import lead, singular, with_article
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import LIKELIEST, VqaModel
-from deepseek_mm.see.reader.sure import THERE
 from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.vqa import LIKELIEST, THERE, VqaModel
+from deepseek_mm.vision.vqa_net import VqaQuestion
 
 YES_NO = ("yes", "no")
 HALF = 0.5  # what a thumb, a box and a description count beside a right answer
@@ -80,9 +78,9 @@ def example_of(turn: Turn) -> Example | None:
     program, path = parse(turn.question), photo_of(turn)
     if turn.about != "photos" or program.kind not in SETTLED or not path:
         return None
-    question = put(program).text.lower()
+    question = close_question(program).text.lower()
     if turn.right:
-        answer = normal(turn.right)[:MOST_CHARS]
+        answer = normalize_answer(turn.right)[:MOST_CHARS]
         return Example(question=question, path=path, answer=answer, by="answer", turn=turn.id) if answer else None
     said = turn.answer.text.lower()
     word = lead(said)
@@ -112,7 +110,7 @@ def of_boxes(turn: Turn) -> Iterator[Example]:
     for box in turn.boxes:
         source = cited.get(box.number)
         if box.label.strip() and source and source.kind == "photo":
-            yield is_there(singular(normal(box.label)), source.path, by="box", turn=turn.id)
+            yield is_there(singular(normalize_answer(box.label)), source.path, by="box", turn=turn.id)
 
 
 def is_there(thing: str, path: str, *, by: str, turn: int = 0) -> Example:
@@ -123,7 +121,7 @@ def is_there(thing: str, path: str, *, by: str, turn: int = 0) -> Example:
 
 def named_in(words: str, nouns: Collection[str]) -> list[str]:
     """Things of one or two words that a description names, and that the reader was asked for often."""
-    line = [singular(word) for word in normal(words).split()]
+    line = [singular(word) for word in normalize_answer(words).split()]
     pairs = [f"{a} {b}" for a, b in zip(line, line[1:], strict=False)]
     return list(dict.fromkeys(thing for thing in (*pairs, *line) if thing in nouns))
 
@@ -132,7 +130,7 @@ def said_of(example: Example, likeliest: Sequence[str]) -> str:
     """The answer that an example is about: its own, or the likeliest of these that its sentence says; or ""."""
     if example.answer:
         return example.answer
-    words = f" {normal(example.said)} "
+    words = f" {normalize_answer(example.said)} "
     return next((answer for answer in likeliest if f" {answer} " in words), "")
 
 
@@ -142,8 +140,10 @@ def of_taught(folder: Path, nouns: Collection[str]) -> Iterator[Example]:
         if "words" in row:
             yield from (is_there(thing, row["image"], by="words") for thing in named_in(row["words"], nouns))
         else:
-            question = put(parse(row["question"])).text.lower()
-            yield Example(question=question, path=row["image"], answer=normal(row["answer"])[:MOST_CHARS], by="answer")
+            question = close_question(parse(row["question"])).text.lower()
+            yield Example(
+                question=question, path=row["image"], answer=normalize_answer(row["answer"])[:MOST_CHARS], by="answer"
+            )
 
 
 def taught_rows(file: Path) -> list[dict[str, str]]:
@@ -163,7 +163,9 @@ def taught_rows(file: Path) -> list[dict[str, str]]:
 def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
     """Keep these rows; a description takes the place of the photo's one before. BadFile where a row lacks something."""
     for row in rows:
-        whole = row.get("image") and (row.get("words") or (row.get("question") and normal(row.get("answer", ""))))
+        whole = row.get("image") and (
+            row.get("words") or (row.get("question") and normalize_answer(row.get("answer", "")))
+        )
         if not whole:
             raise BadFile(f"{json.dumps(row)} cannot be learned from. A row is like {SHAPE}")
     file = folder / TAUGHT

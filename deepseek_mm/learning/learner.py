@@ -22,8 +22,8 @@ from deepseek_mm.learning.examples import CorrectionRows, Example, of_taught, of
 from deepseek_mm.learning.memory import ReplayMemory
 from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, study, widen_head
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vqa import VqaModel
 
 LEARN = "learn"  # kind of job
 SHIPPED = "as shipped"

@@ -25,7 +25,7 @@ from deepseek_mm.config import LearningConfig
 from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.fit import Anchor, FitConfig, Opinions, fit, weights_of
 from deepseek_mm.learning.memory import Corrections, ReplayMemory, both, join_rows
-from deepseek_mm.see.reader.reader import AnswerHead
+from deepseek_mm.vision.vqa import AnswerHead
 
 TRAINED, HELD_OUT, EARLIER, NEAR, BUILTIN = "trained", "held out", "earlier", "near", "built-in"
 FEW_HELD_OUT = 3  # held-out corrections below which nothing is read off them

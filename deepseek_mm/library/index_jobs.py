@@ -18,8 +18,8 @@ from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
-from deepseek_mm.see.ocr import TextBlock, TextReader
-from deepseek_mm.see.pipeline import Describer, VisionPipeline
+from deepseek_mm.vision.ocr import TextBlock, TextReader
+from deepseek_mm.vision.pipeline import Describer, VisionPipeline
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 

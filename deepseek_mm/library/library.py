@@ -29,8 +29,8 @@ from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, Lib
 from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.trash import Taken, Trash, sweep
 from deepseek_mm.parse.files import absolute, real_path
-from deepseek_mm.see.ocr import TextReader
-from deepseek_mm.see.pipeline import VisionPipeline
+from deepseek_mm.vision.ocr import TextReader
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
 from index.errors import StoreReadOnly
 from index.region import LIBRARY, UPLOADS

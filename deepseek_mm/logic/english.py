@@ -11,11 +11,9 @@ no program.
 import re
 from collections.abc import Callable, Sequence
 
-from deepseek_mm.logic.calls import is_program
-from deepseek_mm.logic.language import Call, Node, Word
+from deepseek_mm.language.words import COLOURS, NUMBERS, singular
 from deepseek_mm.logic.scene import TRAITS
-from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
-from deepseek_mm.rag.program.words import singular
+from deepseek_mm.logic.syntax import CallNode, Node, WordNode, is_program
 
 RELATION_PHRASES = {  # as people write it -> the relation; the longest that fits is meant
     **{
@@ -62,7 +60,7 @@ class _NoFitError(Exception):
     """The words are no question of this form."""
 
 
-def program_of(question: str) -> Call | None:
+def program_of(question: str) -> CallNode | None:
     """The program of a question; None where the grammar does not know it."""
     text = question.lower().replace("what's", "what is").replace("how's", "how is")
     words = re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", text)
@@ -133,14 +131,14 @@ class _Words:
             raise _NoFitError
         return TRAIT_WORDS[word]
 
-    def things(self) -> Call:
+    def things(self) -> CallNode:
         """A phrase: things, or things of two kinds."""
         found = self.kind()
         while self.takes("or"):
-            found = Call("either", (found, self.kind()))
+            found = CallNode("either", (found, self.kind()))
         return found
 
-    def kind(self) -> Call:
+    def kind(self) -> CallNode:
         """Words that hold for things, and how they stand to others."""
         while self.next() in ARTICLES:
             self.word()
@@ -161,12 +159,12 @@ class _Words:
         name = [*name[:-1], *map(singular, name[-1:])]
         if named := " ".join(name[:-1] if name and name[-1] in ANYTHING else name):
             holding.append(named)
-        things = Call("all")
+        things = CallNode("all")
         if holding:
-            things = Call("filter", (things, *map(Word, holding)))
+            things = CallNode("filter", (things, *map(WordNode, holding)))
         return self.standing(things)
 
-    def standing(self, things: Call, *, whole: bool = False) -> Call:
+    def standing(self, things: CallNode, *, whole: bool = False) -> CallNode:
         """With all that is said of how they stand to others, and what else they are like.
 
         With `whole` the question ends with it, so that "the same colour as" belongs to these things.
@@ -177,22 +175,22 @@ class _Words:
             self.takes(*RELATIVE)
             both = self.takes("both") or both
             if relation := self.relation():
-                things = narrowed(things, Call("relate", (Word(relation), self.the())))
+                things = intersect(things, CallNode("relate", (WordNode(relation), self.the())))
             elif self.takes("that have the same", "that has the same", "with the same") or (
                 whole and self.takes("the same", "have the same")
             ):
                 trait = self.trait()
                 self.needs("as")
-                things = narrowed(things, Call("same", (Word(trait), self.the())))
+                things = intersect(things, CallNode("same", (WordNode(trait), self.the())))
             elif self.next() in SPELLINGS or (self.takes(*MAKING) and self.next()):
-                things = Call("filter", (things, Word(spelt(self.word()))))
+                things = CallNode("filter", (things, WordNode(spelt(self.word()))))
             elif not (both and self.takes("and")):
                 self.place = start
                 return things
 
-    def the(self) -> Call:
+    def the(self) -> CallNode:
         """One thing."""
-        return Call("the", (self.kind(),))
+        return CallNode("the", (self.kind(),))
 
     def stands(self) -> bool:
         """Does a relation come next?"""
@@ -206,12 +204,12 @@ def spelt(word: str) -> str:
     return SPELLINGS.get(word) or SPELLINGS.get(singular(word)) or word
 
 
-def narrowed(things: Call, others: Call) -> Call:
+def intersect(things: CallNode, others: CallNode) -> CallNode:
     """Of the things those that are among the others."""
-    return others if things == Call("all") else Call("both", (things, others))
+    return others if things == CallNode("all") else CallNode("both", (things, others))
 
 
-def comparing(words: _Words) -> Call:
+def comparing(words: _Words) -> CallNode:
     """Are there more cubes than balls? Is the number of cubes the same as the number of balls?"""
     if words.takes("is the number of"):
         first = words.things()
@@ -219,18 +217,18 @@ def comparing(words: _Words) -> Call:
         if not between:
             raise _NoFitError
         words.takes("the number of")
-        return Call(name, (count(first), count(words.things())))
+        return CallNode(name, (count(first), count(words.things())))
     words.needs("are there", "do you see", "can you see")
     if words.takes("as many", "the same number of"):
         first = words.things()
         words.needs("as", "and")
-        return Call("equal", (count(first), count(words.things())))
+        return CallNode("equal", (count(first), count(words.things())))
     name = "more" if words.takes("more") else "fewer" if words.takes("fewer", "less") else ""
     if not name:
         raise _NoFitError
     first = words.things()
     words.needs("than")
-    return Call(name, (count(first), count(words.things())))
+    return CallNode(name, (count(first), count(words.things())))
 
 
 COMPARED = {
@@ -240,11 +238,11 @@ COMPARED = {
 }
 
 
-def count(things: Node) -> Call:
-    return Call("count", (things,))
+def count(things: Node) -> CallNode:
+    return CallNode("count", (things,))
 
 
-def counting(words: _Words) -> Call:
+def counting(words: _Words) -> CallNode:
     """How many red things are there? How many things are left of the cube?"""
     words.needs("how many", "what number of", "count the", "what is the number of")
     things = words.things()
@@ -252,7 +250,7 @@ def counting(words: _Words) -> Call:
     return count(words.standing(things, whole=True))
 
 
-def asking(words: _Words) -> Call:
+def asking(words: _Words) -> CallNode:
     """Is there a big cube? Is there no big cube? Is no big cube present? Does the picture contain a big cube?"""
     if words.takes("does"):
         words.needs(*SHOWS)
@@ -263,36 +261,36 @@ def asking(words: _Words) -> Call:
     else:
         words.needs("is there", "are there", "do you see", "can you see")
         denied = words.takes("not", "no")
-    found = Call("exist", (words.things(),))
+    found = CallNode("exist", (words.things(),))
     while words.takes("and"):
-        found = Call("and", (found, Call("exist", (words.things(),))))
-    return Call("not", (found,)) if denied else found
+        found = CallNode("and", (found, CallNode("exist", (words.things(),))))
+    return CallNode("not", (found,)) if denied else found
 
 
-def querying(words: _Words) -> Call:
+def querying(words: _Words) -> CallNode:
     """What colour is the cube? What shape is in the picture? What is the cube made of? What is left of the cube?"""
     words.needs("what", "which")
     if words.next() in TRAIT_WORDS:
         trait = words.trait()
         words.needs("is", "are", "does", "do", "has")
         if words.takes(*IN_IT, "present", "there") or (words.takes(*SHOWS) and words.takes("contain", "show")):
-            return Call("query", (Word(trait), Call("the", (Call("all"),))))
+            return CallNode("query", (WordNode(trait), CallNode("the", (CallNode("all"),))))
         thing = words.the()
         words.takes("have", "look")
-        return Call("query", (Word(trait), thing))
+        return CallNode("query", (WordNode(trait), thing))
     words.needs("is", "are")
     here = words.place
     if words.takes("the") and words.next() in TRAIT_WORDS:
         trait = words.trait()
         words.needs("of")
-        return Call("query", (Word(trait), words.the()))
+        return CallNode("query", (WordNode(trait), words.the()))
     words.place = here
-    thing = words.kind() if not words.stands() else words.standing(Call("all"))
+    thing = words.kind() if not words.stands() else words.standing(CallNode("all"))
     trait = "material" if words.takes(*MAKING) else "name"
-    return Call("query", (Word(trait), Call("the", (thing,))))
+    return CallNode("query", (WordNode(trait), CallNode("the", (thing,))))
 
 
-def likening(words: _Words) -> Call:
+def likening(words: _Words) -> CallNode:
     """Is the cube the same colour as the ball? Do the cube and the ball have the same colour?"""
     if words.takes("do", "does"):
         first = words.the()
@@ -307,13 +305,13 @@ def likening(words: _Words) -> Call:
         trait = words.trait()
         words.needs("as")
         other = words.the()
-    return Call("alike", (Call("query", (Word(trait), first)), Call("query", (Word(trait), other))))
+    return CallNode("alike", (CallNode("query", (WordNode(trait), first)), CallNode("query", (WordNode(trait), other))))
 
 
-def holding(words: _Words) -> Call:
+def holding(words: _Words) -> CallNode:
     """Is the cube red? Is the cube left of the ball? Is the ball bigger than the cube?"""
     words.needs("is", "are")
-    return Call("exist", (words.kind(),))
+    return CallNode("exist", (words.kind(),))
 
 
-FORMS: tuple[Callable[[_Words], Call], ...] = (counting, comparing, asking, querying, likening, holding)
+FORMS: tuple[Callable[[_Words], CallNode], ...] = (counting, comparing, asking, querying, likening, holding)

@@ -5,7 +5,7 @@ reaches further down in the picture stands in front.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height
@@ -14,7 +14,7 @@ SAME_SIZE = 1.2  # times the area from which a thing is bigger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Item:
+class SceneItem:
     """One thing; two that look the same are two."""
 
     number: int  # how an answer points at it
@@ -46,42 +46,42 @@ def same_word(name: str, word: str) -> bool:
 class Scene:
     """All things of a picture."""
 
-    items: tuple[Item, ...]
+    items: tuple[SceneItem, ...]
     fits: Fits = same_word
     complete: bool = False  # everything that is there is known; else what is missing may have been overlooked
     least: float = 0.5  # chance from which a thing counts
 
 
-def is_called(item: Item, word: str, scene: Scene) -> bool:
+def is_called(item: SceneItem, word: str, scene: Scene) -> bool:
     """Does the word hold for the thing: one of its names, a trait or a colour?"""
     named = any(scene.fits(name, word) for name in item.names)
     return word == "thing" or named or word in item.traits.values() or word in item.colours
 
 
-def across(one: Item, other: Item) -> float:
+def across(one: SceneItem, other: SceneItem) -> float:
     """How far the first lies to the right of the second, as a share of the width."""
     return one.middle[0] - other.middle[0]
 
 
-def down(one: Item, other: Item) -> float:
+def down(one: SceneItem, other: SceneItem) -> float:
     """How far the first lies below the second, as a share of the height."""
     return one.middle[1] - other.middle[1]
 
 
-def gap(one: Item, other: Item) -> float:
+def gap(one: SceneItem, other: SceneItem) -> float:
     """Distance of two boxes' edges, 0 where they touch, as a share of the diagonal of a square picture."""
     wide = max(0.0, one.box[0] - other.box[2], other.box[0] - one.box[2])
     high = max(0.0, one.box[1] - other.box[3], other.box[1] - one.box[3])
     return math.hypot(wide, high) / math.sqrt(2)
 
 
-def inside(one: Item, other: Item) -> bool:
+def inside(one: SceneItem, other: SceneItem) -> bool:
     """Does the middle of the first lie in the second, which is larger?"""
     (x, y), (left, top, right, bottom) = one.middle, other.box
     return left <= x <= right and top <= y <= bottom and other.area > one.area
 
 
-RELATIONS: Mapping[str, Callable[[Item, Item], bool]] = {  # does the first stand so to the second?
+RELATIONS: Mapping[str, Callable[[SceneItem, SceneItem], bool]] = {  # does the first stand so to the second?
     "left of": lambda one, other: across(one, other) < 0,
     "right of": lambda one, other: across(one, other) > 0,
     "above": lambda one, other: down(one, other) < 0,
@@ -96,8 +96,44 @@ RELATIONS: Mapping[str, Callable[[Item, Item], bool]] = {  # does the first stan
 TRAITS = ("colour", "size", "shape", "material")
 
 
-def trait_of(item: Item, trait: str) -> str:
+def trait_of(item: SceneItem, trait: str) -> str:
     """A trait, where it is known; else nothing."""
     if trait == "name":
         return item.names[0] if item.names else ""
     return item.traits.get(trait, "")
+
+
+VALUES: Mapping[str, tuple[str, ...]] = {  # in the order in which they are said: a big red metal cube
+    "size": ("small", "big"),
+    "colour": ("red", "blue", "green", "yellow", "purple", "orange", "brown", "grey"),
+    "material": ("rubber", "metal"),
+    "shape": ("cube", "sphere", "cylinder", "cone"),
+}
+FLAT_VALUES: Mapping[str, tuple[str, ...]] = {
+    "colour": (
+        *("black", "white", "grey", "red", "orange", "yellow"),
+        *("green", "teal", "blue", "purple", "pink", "brown"),
+    ),
+    "shape": ("circle", "ellipse", "rectangle", "triangle"),
+}
+CALLED = {"sphere": "ball"}  # another name of it
+SCENE, FLAT = "drawn solids", "drawn shapes"  # what a picture of them is called
+ANSWERS = (*("yes", "no"), *map(str, range(11)), *(value for values in VALUES.values() for value in values))
+
+
+def solid(
+    traits: Mapping[str, str], box: Share, *, number: int, chance: float = 1.0, names: Sequence[str] = ()
+) -> SceneItem:
+    """One of them as programs see it, or a flat shape; `names` are what else it is called, such as square."""
+    known = (traits["shape"], CALLED.get(traits["shape"]), *names)
+    return SceneItem(number=number, names=tuple(name for name in known if name), traits=traits, box=box, chance=chance)
+
+
+def drawn_item(names: Sequence[str], box: Share, *, number: int, chance: float) -> SceneItem | None:
+    """A solid or a shape by its labels, such as cone, metal, red, small; None where these are no such thing's."""
+    for values in (VALUES, FLAT_VALUES):
+        traits = {trait: name for trait, known in values.items() for name in names if name in known}
+        if len(traits) == len(values):
+            others = [name for name in names if name not in traits.values()]
+            return solid(traits, box, number=number, chance=chance, names=others)
+    return None

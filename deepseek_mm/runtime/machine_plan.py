@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
-from deepseek_mm.encoders.default import WEIGHTS as SPACE_WEIGHTS
-from deepseek_mm.encoders.default import PackagedSpace, default_fingerprint
-from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
-from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.embeddings.default import WEIGHTS as SPACE_WEIGHTS
+from deepseek_mm.embeddings.default import PackagedSpace, default_fingerprint
+from deepseek_mm.embeddings.edge import WEIGHTS as EDGE_SPACE
+from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibration import read_timings
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS

@@ -21,10 +21,10 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 from PIL.Image import Image
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.jobs.table import new_token
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 
 State = TypeVar("State")

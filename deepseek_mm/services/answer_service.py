@@ -13,10 +13,10 @@ from typing import Any, Self
 from PIL.Image import Image
 
 from deepseek_mm.accounts.permissions import Caller, check_run, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.services.answer_engine import POLL_S, AnswerEngine, AnswerRun, ignore_batch
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
 from deepseek_mm.history.records import Rating
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Worked
 from deepseek_mm.sharing import Exported, Kind, Language, Sharing, here_in
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.jobs import Job
 from deepseek_mm.learning import LEARN, Learning, Version
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services.library_service import known_source
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires
+from deepseek_mm.answering.rule_checks import Checked, keep_rules, kept_rules
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
@@ -21,9 +23,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
-from deepseek_mm.logic.watch import Rule, rules_of
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.checking import Checked, keep_rules, kept_rules
+from deepseek_mm.logic.rules import Rule, rules_of
 from index import LIBRARY, Filter, Source
 
 KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs

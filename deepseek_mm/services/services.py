@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services.answer_engine import ignore_batch
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.history_service import HistoryService

@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
@@ -36,13 +36,13 @@ from deepseek_mm.evaluation.retrieval import (
     read_caption_rows,
     read_picture,
 )
-from deepseek_mm.see.vocabulary import CURVES_FILE, read_names
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.feature_maps import CaptionedViews, prepare_captioned
 from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
 from deepseek_mm.training.losses import contrastive_loss, cosine_embedding_loss
 from deepseek_mm.training.side_heads import SideConfig, train_side
 from deepseek_mm.training.vocabulary_curves import fit_vocabulary, save_vocabulary
+from deepseek_mm.vision.vocabulary import CURVES_FILE, read_names
 
 LOSSES = ("contrastive", "cosine")
 UPPER, TEXT = "image_tower.upper.", "text_tower.model.encoder.layer."

@@ -22,14 +22,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.see.attention import Seen
-from deepseek_mm.see.caption.alike import Runs, runs_of
-from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
-from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps
 from deepseek_mm.training.loop import (
     RunFolder,
@@ -41,6 +37,21 @@ from deepseek_mm.training.loop import (
     read_learned,
     tell_written,
     train_steps,
+)
+from deepseek_mm.vision.attention import Seen
+from deepseek_mm.vision.captioner import (
+    END,
+    PAD,
+    SPECIAL,
+    START,
+    UNKNOWN,
+    WEIGHTS,
+    CaptionConfig,
+    CaptionNet,
+    Runs,
+    rows_of,
+    runs_of,
+    write_captioner,
 )
 
 SELDOM = 4  # a word that comes less often is unknown

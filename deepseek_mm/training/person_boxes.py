@@ -25,15 +25,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig, between
-from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import MIDDLE_SIDE, load_image_tower
-from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
-from deepseek_mm.encoders.space import Share
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.detection import WEIGHTS, BoxHead, load_box_head
+from deepseek_mm.embeddings.image import MIDDLE_SIDE, load_image_tower
+from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
 from deepseek_mm.training.person_photos import (
@@ -44,6 +43,7 @@ from deepseek_mm.training.person_photos import (
     prepare_box_features,
     speaks_of_people,
 )
+from deepseek_mm.vision.pipeline import VisionPipeline
 
 HELD_BACK = 10  # every tenth photo is kept for fitting the curve
 PULL = 0.02  # of the curve's slope, towards 1

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.image import (
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.image import (
     GRID,
     MAP_CHANNELS,
     MIDDLE_CHANNELS,
@@ -29,11 +29,11 @@ from deepseek_mm.encoders.image import (
     squeeze,
     to_pixels,
 )
-from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.encoders.space import Share
+from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.evaluation.regions import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
-from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.vision.regions import PEOPLE
 
 BATCH = 32
 MAPS = {  # name of the file -> shape of one photo's map, channels last

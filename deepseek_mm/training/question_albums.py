@@ -19,16 +19,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
-from deepseek_mm.encoders.maps import CELLS, places_of
-from deepseek_mm.encoders.projection import SPACE_DIM
+from deepseek_mm.embeddings.default import CELLS, DefaultSpace, SpaceModel, places_of
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
-from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import PictureBatch
+from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps, cache_rows
 from deepseek_mm.training.question_generation import PhotoQuestion, PhotoQuestionGenerator, imply_questions
+from deepseek_mm.vision.vqa_net import PictureBatch, QuestionBatch, VqaQuestion, read_questions
 
 CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
@@ -104,7 +102,8 @@ def make_album(name: str, images: Path, rows: Sequence[QuestionRow]) -> Question
     for row in rows:
         own = pairs.setdefault(row.image, [])
         own += [
-            PhotoQuestion(row.question.lower(), normal(answer), f"{name} {row.kind}".strip()) for answer in row.answers
+            PhotoQuestion(row.question.lower(), normalize_answer(answer), f"{name} {row.kind}".strip())
+            for answer in row.answers
         ]
     return QuestionAlbum(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 

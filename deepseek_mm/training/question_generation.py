@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
+from deepseek_mm.answering.closed_vqa import APART, are_rivals
 from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
-from deepseek_mm.rag.decider import APART, are_rivals
-from deepseek_mm.rag.facts.shots import same_kind
-from deepseek_mm.rag.judge import CLOSED
-from deepseek_mm.rag.program.lexicon import COLOURS, IS_A, NUMBERS
-from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.rag.program.words import plural, with_article
+from deepseek_mm.language.parser import parse
+from deepseek_mm.language.words import COLOURS, IS_A, NUMBERS, plural, with_article
+from deepseek_mm.retrieval.photo_evidence import same_kind
+from deepseek_mm.vision.ensemble import CLOSED
 
 PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"
@@ -251,7 +250,7 @@ def find_assumed_things(pairs: Sequence[PhotoQuestion]) -> frozenset[str]:
     for pair in pairs:
         if pair.answer in CLOSED or pair.answer in NOTHING:
             continue
-        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
+        names |= {canonical_noun(phrase.split()[-1]) for phrase in parse(pair.question).thing_phrases}
         names.add(canonical_noun(pair.answer.split()[-1]) if pair.answer else "")
     return frozenset(names - {""})
 

@@ -21,20 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from deepseek_mm.answering.closed_vqa import by_labels
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.maps import looks_of
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.evaluation.question_sets import NOUNS
-from deepseek_mm.rag.decider import by_labels
-from deepseek_mm.rag.judge import YES, Weights, log_odds
-from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import MultiLabelTagger, read_noticer
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import MAKE, WEIGHTS, write_reader
-from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
-from deepseek_mm.see.weight_file import read_weights
+from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -57,6 +49,12 @@ from deepseek_mm.training.question_albums import (
 )
 from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
 from deepseek_mm.training.search_certainty import fit_logistic
+from deepseek_mm.vision.ensemble import YES, Weights, log_odds
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
+from deepseek_mm.vision.vqa import MAKE, WEIGHTS, AnswerCalibration, family_of, fit_calibration, write_reader
+from deepseek_mm.vision.vqa_net import PictureBatch, ReaderConfig, ReaderNet
+from deepseek_mm.vision.weight_file import read_weights
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels", "notice")
@@ -135,7 +133,7 @@ class WitnessWeighing:
 
 def find_noun(pair: PhotoQuestion, nouns: Collection[str]) -> str:
     """The thing that a presence question asks for; empty where it is not one of these."""
-    wanted = parse(pair.question).wanted
+    wanted = parse(pair.question).thing_phrases
     return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
 
 

@@ -21,9 +21,18 @@ from torch import Tensor
 
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
-from deepseek_mm.logic.drawn import ANSWERS, VALUES
-from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of
-from deepseek_mm.see.scene.finder import GRID, NUM_VALUES, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
+from deepseek_mm.logic.scene import ANSWERS, VALUES
+from deepseek_mm.vision.scene_models import (
+    GRID,
+    MOST_SOLIDS,
+    NUM_VALUES,
+    PLACE,
+    SIDE_PX,
+    SPANS,
+    USUAL_HALF,
+    middles_of,
+    words_of,
+)
 
 PICTURES_OF_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few

@@ -15,17 +15,13 @@ import torch
 from torch import nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import find_easy_images
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
-from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
-from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
-from deepseek_mm.see.weight_file import read_any_weights
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -45,6 +41,9 @@ from deepseek_mm.training.scene_data import (
     compute_finder_loss,
 )
 from deepseek_mm.training.search_certainty import fit_logistic
+from deepseek_mm.vision.drawings import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
+from deepseek_mm.vision.scene_models import AnswererConfig, AnswerNet, FinderNet
+from deepseek_mm.vision.weight_file import read_any_weights
 
 MOST = 1_200  # photos that scenes are told from
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -143,7 +142,9 @@ def pack(args: argparse.Namespace) -> int:
     finder, answerer = (read_learned(args.out / stage) for stage in ("find", "answer"))
     space = DefaultSpace()
     looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
-    told = Kept(vocabulary=VOCABULARY, config=choose_config(AnswererConfig(), args), fingerprint=space.fingerprint)
+    told = SceneWeightsHeader(
+        vocabulary=VOCABULARY, config=choose_config(AnswererConfig(), args), fingerprint=space.fingerprint
+    )
     write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
     tell_written(args.weights)
     return 0

@@ -23,18 +23,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.space import Floats
-from deepseek_mm.encoders.tags import read_groups
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.detection import read_groups
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
-from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
-from deepseek_mm.rag.program.words import singular, tokens
-from deepseek_mm.rag.search import Search
-from deepseek_mm.rag.search.certainty import FILE, Certainty, Commons, Curve, save_certainty
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens
+from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCurve, save_certainty
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training.word_classifiers import read_question_pairs
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vocabulary import read_names
 from index import Filter, Source
 from index.store import RegionStore
 
@@ -88,18 +87,20 @@ def fit_direction(vectors_TD: Floats, counts_T: NDArray[np.int64], num_photos: i
     return direction_D, float(rate_T.mean() - centre_D @ direction_D)
 
 
-def fit_search_curve(heard: Sequence[GalleryWitnesses], judged: Sequence[GalleryWitnesses]) -> Curve:
+def fit_search_curve(heard: Sequence[GalleryWitnesses], judged: Sequence[GalleryWitnesses]) -> LogisticCurve:
     """The curve of all galleries, with the threshold at which both errors on the judged ones are equal."""
     x_TW = np.concatenate([part.witnesses_TW for part in heard]).astype(np.float64)
     there_T = np.concatenate([part.num_photos_T > 0 for part in heard])
     louder = [LOUDER if part.withheld_T.any() else 1.0 for part in heard]
     weight_T = np.concatenate([balance_things(part) * times for part, times in zip(heard, louder, strict=True)]) * 100
     weights_W, offset = fit_logistic(x_TW, there_T, weight_T)
-    curve = Curve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
+    curve = LogisticCurve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])
     fair = np.concatenate([balance_things(part) for part in judged])
     there = np.concatenate([part.num_photos_T > 0 for part in judged])
-    return Curve(weights=curve.weights, offset=curve.offset, threshold=find_even_threshold(chances, there, fair))
+    return LogisticCurve(
+        weights=curve.weights, offset=curve.offset, threshold=find_even_threshold(chances, there, fair)
+    )
 
 
 def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
@@ -150,8 +151,8 @@ ASKED = 300  # things of each kind, present and absent, asked for in one gallery
 FOLDS = 5  # a thing's own count is kept out of the direction that guesses its rate
 WORDS, PHOTOS = 300, 300  # of the background that is kept; photos of each set
 COMPOUND = 0.06  # photos that say a phrase, for each that says its rarest word: typical of 275 names of two words
-UNFITTED = Curve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
-LIKELY = Curve(weights=(1.0,), offset=0.0, threshold=0.5)
+UNFITTED = LogisticCurve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
+LIKELY = LogisticCurve(weights=(1.0,), offset=0.0, threshold=0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,10 +263,10 @@ class CertaintyTrainer:
             counts=dict(counts), num_photos=num_photos, direction_D=direction_D, offset=offset, compound=COMPOUND
         )
 
-    def _make_certainty(self, commons: Commons, things: Curve, pictures: Curve) -> Certainty:
+    def _make_certainty(self, commons: Commons, things: LogisticCurve, pictures: LogisticCurve) -> Certainty:
         return Certainty(commons, words_WD=self.words_WD, photos_PD=self.photos_PD, things=things, pictures=pictures)
 
-    def _fit_pictures(self) -> Curve:
+    def _fit_pictures(self) -> LogisticCurve:
         """Does the picture nearest to another show what is said most of that one? From photos set aside."""
         told, aside = self.sets[0], self.aside[0]
         others = np.setdiff1d(np.arange(len(told.ids)), aside)
@@ -274,7 +275,7 @@ class CertaintyTrainer:
         main = [self._find_main_thing(told.texts[n]) for n in aside]
         same = np.array([t >= 0 and bool(told.named_NT[n, t]) for t, n in zip(main, nearest, strict=True)])
         weights, offset = fit_logistic(cosine.max(axis=1)[:, None].astype(np.float64), same, np.ones(len(same)))
-        return Curve(weights=(round(float(weights[0]), 4),), offset=round(offset, 4), threshold=0.5)
+        return LogisticCurve(weights=(round(float(weights[0]), 4),), offset=round(offset, 4), threshold=0.5)
 
     def _find_main_thing(self, text: str) -> int:
         """The thing that the text names most often; -1 if it names none."""

@@ -18,14 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.rag.judge import YES
-from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
-from deepseek_mm.see.vocabulary import TEMPLATES
+from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -48,6 +45,9 @@ from deepseek_mm.training.question_albums import (
 )
 from deepseek_mm.training.question_generation import PRESENCE, is_of_a_kind
 from deepseek_mm.training.search_certainty import fit_logistic
+from deepseek_mm.vision.ensemble import YES
+from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
+from deepseek_mm.vision.vocabulary import TEMPLATES
 
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned
@@ -139,7 +139,7 @@ def read_presence_answers(album: QuestionAlbum) -> list[dict[str, bool]]:
     for pairs in album.pairs:
         own: dict[str, bool] = {}
         for pair in pairs:
-            wanted = parse(pair.question).wanted if pair.kind == PRESENCE else ()
+            wanted = parse(pair.question).thing_phrases if pair.kind == PRESENCE else ()
             if len(wanted) == 1:
                 own[canonical_noun(wanted[0])] = pair.answer == YES
         told.append(own)
@@ -208,7 +208,7 @@ def pack(file: Path, noticer: MultiLabelTagger, held: TaggedAlbum, fingerprint: 
     )
     right_NL = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
     share = float((right_NL * weight_NL).sum() / weight_NL.sum())
-    kept = Kept(
+    kept = TaggerHeader(
         names=noticer.names,
         usual=noticer.usual_L.tolist(),
         curve=(float(slope_1[0]), float(offset)),

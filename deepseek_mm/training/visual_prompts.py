@@ -19,16 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, between, cache_folder
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
-from deepseek_mm.see.glance.glance import NET, WEIGHTS, model_of, write_glance
-from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
-from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
 from deepseek_mm.training.language_model.reach import add_lora
 from deepseek_mm.training.language_model.runs import open_base, open_shipped
 from deepseek_mm.training.loop import (
@@ -44,6 +41,20 @@ from deepseek_mm.training.loop import (
 )
 from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, open_features, read_albums
 from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.vision.visual_prompt import (
+    DESCRIBE,
+    NET,
+    WEIGHTS,
+    Encode,
+    GlanceConfig,
+    GlanceNet,
+    Script,
+    lay,
+    model_of,
+    read,
+    squares,
+    write_glance,
+)
 
 STAGES = ("look", "pack")
 CHANGED = ("qkv", "out", "up", "down")  # matrices of each layer that bend

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.see.vocabulary import Calibration, Curve, against, standing_out, usual, word_vectors
 from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.vision.vocabulary import Calibration, NamingCurve, against, standing_out, usual, word_vectors
 
 PHOTOS, CELLS = 600, 400  # of the background that is kept
 ENOUGH = 15  # photos that must show a word before it gets an offset of its own
@@ -39,7 +39,7 @@ def find_caption_mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> N
     return found
 
 
-def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> Curve:
+def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> NamingCurve:
     """Slope, offset and offsets of the words by maximum likelihood; both outcomes of a word weigh the same."""
     z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
     share_L = there.mean(dim=0).clamp(1e-4, 1 - 1e-4)
@@ -58,7 +58,7 @@ def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[st
     optimiser.step(loss)
     a, b = (round(float(value.detach()), 4) for value in (slope, offset))
     offsets = {word: round(float(value), 4) for word, value in zip(words, own_L.detach(), strict=True)}
-    return Curve(slope=a, offset=b, word_offsets=offsets)
+    return NamingCurve(slope=a, offset=b, word_offsets=offsets)
 
 
 def fit_vocabulary(
@@ -88,7 +88,7 @@ def sample_background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
 
 
 def save_vocabulary(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
-    """Write what `see.vocabulary.read_calibration` reads."""
+    """Write what `vision.vocabulary.read_calibration` reads."""
     told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
     arrays = {"photos": calibration.photos_MD.astype(np.float16), "cells": calibration.cells_QD.astype(np.float16)}
     atomic_write(file, save(arrays, metadata={"curves": json.dumps(told)}))

@@ -25,14 +25,13 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from deepseek_mm.config import EncoderConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings import open_space
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
-from deepseek_mm.see.learned import FILE, Learned
-from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import tell_written
+from deepseek_mm.vision.vocabulary import FILE, Learned, read_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ def fit_names(vectors_ND: Floats, told: WordLabels, names: Sequence[str], *, eno
 
 
 def save_names(file: Path, learned: Learned, fingerprint: str) -> None:
-    """Write what `see.learned.read_learned` reads."""
+    """Write what `vision.vocabulary.read_learned` reads."""
     told = {"fingerprint": fingerprint, "names": learned.names}
     arrays = {"directions": learned.directions_LD.astype(np.float16), "offsets": learned.offsets_L.astype(np.float16)}
     atomic_write(file, save(arrays, metadata={"told": json.dumps(told)}))

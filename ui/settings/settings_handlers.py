@@ -70,13 +70,13 @@ class SettingsHandlers:
     @property
     def fitted_certainty(self) -> float:
         """The certainty that a search needs where nobody chose another."""
-        return self.assistant.retriever.search.fitted
+        return self.assistant.retriever.search.fitted_certainty
 
     def certainty(self, value: object) -> str:
         """What a threshold of searches means, as far as that was measured."""
         words, threshold = self.words, _number(value)
         is_fitted = threshold == round(self.fitted_certainty, 2)
-        measured = self.assistant.retriever.search.measured
+        measured = self.assistant.retriever.search.measured_errors
         if measured is None:
             said = words.set_unmeasured.format(value=f"{threshold:.2f}")
         else:

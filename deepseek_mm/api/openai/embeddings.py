@@ -18,7 +18,7 @@ from deepseek_mm.api.openai.schemas import (
     TextPart,
     Vector,
 )
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, TokenCounter
 
 Embed = Callable[[str, Sequence[Any]], Floats]  # (N, D) vectors of "text", "code" or "picture"
 MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; characters are those of one text

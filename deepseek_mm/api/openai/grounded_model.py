@@ -15,10 +15,10 @@ from deepseek_mm.api.openai.errors import UnsupportedRequest
 from deepseek_mm.api.openai.messages import RULES, text_of
 from deepseek_mm.api.openai.replies import End, LimitedText, usage_of
 from deepseek_mm.api.openai.schemas import ChatRequest, Cited, SchemaFormat
-from deepseek_mm.encoders.space import TokenCounter
+from deepseek_mm.assistant import Assistant
+from deepseek_mm.embeddings.space import TokenCounter
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import SamplingGenerator
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")

@@ -38,7 +38,7 @@ from deepseek_mm.api.openai.schemas import (
     TextRequest,
 )
 from deepseek_mm.api.route_parameters import needs
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.services import Services
 
 ERRORS: dict[int | str, dict[str, Any]] = {

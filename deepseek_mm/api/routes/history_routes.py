@@ -25,9 +25,9 @@ from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Me, Page, Paged
 from deepseek_mm.api.routes.library_file_routes import JPEG, PictureEndpoints, Px, download
 from deepseek_mm.api.schemas import Number, Typed, WorkedOut
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import Conflict, NothingThere, TooLarge
 from deepseek_mm.history import Corrected
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services import Services
 from deepseek_mm.services.history_service import MAX_BYTES, HistoryService
 from deepseek_mm.sharing import Kind, Language

@@ -18,9 +18,9 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.routes.library_routes import CountOut, collections
 from deepseek_mm.api.schemas import JobOut, Number, PathIn, Text, Typed
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Conflict, NothingThere, TooLarge
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services import Services
 from deepseek_mm.sharing.files import same_name
 from index import Filter

@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.schemas import Number
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Citation
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.sharing.zip_export import pack_chosen

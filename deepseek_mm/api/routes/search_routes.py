@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.answering.code.coder import questions_to_try
+from deepseek_mm.answering.code.questions import mentions
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import Me, SearchFilterIn, needs
@@ -15,14 +17,14 @@ from deepseek_mm.api.routes.library_file_routes import SAFE
 from deepseek_mm.api.schemas import Number, Text, Typed
 from deepseek_mm.api.task_schemas import SearchIn
 from deepseek_mm.api.tasks import query_of
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.history import Saved
 from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
-from deepseek_mm.rag.askable import asked as checked
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.coding import mentions, questions_to_try
-from deepseek_mm.rag.query import Suggestion, search_parts, search_without, suggest
-from deepseek_mm.rag.search import Heat, heat_map, hit_spans
+from deepseek_mm.language.questions import validate_query as checked
+from deepseek_mm.language.search_syntax import Suggestion, search_parts, search_without, suggest
 from deepseek_mm.records import About
+from deepseek_mm.retrieval.heat import Heat, heat_map
+from deepseek_mm.retrieval.matches import hit_spans
 from deepseek_mm.services import Services
 from index import LIBRARY, Source
 
@@ -74,7 +76,7 @@ def why_routes(services: Services, assistant: Assistant, pictures: PictureDecode
         """The same as a clear PNG in the picture's proportions, to be laid over it."""
         found, size = _heat(assistant, asked, open_source(caller, asked), pictures)
         out = io.BytesIO()
-        found.drawn(size).save(out, "PNG")
+        found.to_image(size).save(out, "PNG")
         return Response(out.getvalue(), media_type="image/png", headers=SAFE)
 
     return router

@@ -16,9 +16,9 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.schemas import Text, Typed
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.backup_target import size_of
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.services import Services
 from deepseek_mm.services.settings_service import (
     applies_at_once,
@@ -67,7 +67,7 @@ def about(assistant: Assistant) -> AboutOut:
         size_bytes=size_of(config.data),
         revisions=dict(Revisions(config.data).all()),
         notices=[notice.short for notice in assistant.notices],
-        certainty=config.rag.min_certainty or assistant.retriever.search.fitted,
+        certainty=config.rag.min_certainty or assistant.retriever.search.fitted_certainty,
     )
 
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
+from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel
 from deepseek_mm.runtime.quantization.int8_layers import LEVELS, Range, range_of, smooth_of
 from deepseek_mm.runtime.quantization.int8_towers import (
     EVEN,

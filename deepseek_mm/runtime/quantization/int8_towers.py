@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.embeddings.default import SpaceModel
 from deepseek_mm.runtime.quantization.int8_layers import (
     ConvWindow,
     DynamicLinear,

@@ -23,7 +23,7 @@ from warnings import catch_warnings, simplefilter
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower, import_nncf, import_openvino
 from deepseek_mm.runtime.planner import Plan

@@ -1,6 +1,6 @@
 """The edge space as two ONNX files, for devices without torch: pictures to vectors, texts to vectors. `make edge`.
 
-`picture.onnx` takes squares as `encoders.image.to_pixels` makes them, (B, 3, 260, 260), and gives vectors (B, 512), the
+`picture.onnx` takes squares as `embeddings.image` makes them, (B, 3, 260, 260), and gives vectors (B, 512), the
 cells' vectors (B, 81, 512) and the map that the classifier reads (B, 1280, 9, 9). `text.onnx` takes the tokenizer's
 `input_ids` and `attention_mask` (N, T) and gives vectors (N, 512).
 """
@@ -13,9 +13,9 @@ from warnings import catch_warnings, simplefilter
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import positions
-from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrink_map
-from deepseek_mm.encoders.image import SIDE_PX
+from deepseek_mm.embeddings.default import positions
+from deepseek_mm.embeddings.edge import EdgeModel, EdgeSpace, shrink_map
+from deepseek_mm.embeddings.image import SIDE_PX
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.towers.backends import OPSET
 from deepseek_mm.runtime.towers.parts import two_texts
@@ -49,7 +49,7 @@ class TextExport(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """As the space's model does."""
-        return self.model.told(self.model.text_tower.pooled(input_ids, attention_mask))
+        return self.model.read_pooled(self.model.text_tower.pool_tokens(input_ids, attention_mask))
 
 
 def export_edge(model: EdgeModel, folder: Path) -> list[Path]:

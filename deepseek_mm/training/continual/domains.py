@@ -25,14 +25,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import ImageEmbedding
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.vqa import read_question_rows
-from deepseek_mm.rag.program.lexicon import IS_A
-from deepseek_mm.rag.program.words import singular
-from deepseek_mm.see.reader.net import SHARP
+from deepseek_mm.language.words import IS_A, singular
 from deepseek_mm.training.question_albums import (
     ASKED,
     INDOOR,
@@ -42,6 +40,7 @@ from deepseek_mm.training.question_albums import (
     read_captioned_album,
 )
 from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.vision.vqa_net import SHARP
 
 COLOURS = {
     "red": (205, 40, 40),
@@ -182,7 +181,7 @@ def load_font(px: int) -> ImageFont.FreeTypeFont:
 def read_own_lines() -> list[str]:
     """Lines of this project's code, for screens and pages to show."""
     folder = Path(__file__).parents[2]
-    files = sorted((folder / "rag").glob("*.py")) + sorted((folder / "lm").glob("*.py"))
+    files = sorted((folder / "answering").glob("*.py")) + sorted((folder / "lm").glob("*.py"))
     return [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 

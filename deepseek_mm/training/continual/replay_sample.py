@@ -18,18 +18,17 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.language.words import singular, with_article
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
 from deepseek_mm.learning.fit import fisher_of
 from deepseek_mm.learning.memory import ReaderRows
-from deepseek_mm.rag.program.words import singular, with_article
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import VqaModel, read_reader
-from deepseek_mm.see.reader.sure import FAMILIES, THERE
 from deepseek_mm.training.loop import tell_written
 from deepseek_mm.training.question_albums import QuestionAlbum, read_albums
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.vqa import FAMILIES, THERE, VqaModel, read_reader
+from deepseek_mm.vision.vqa_net import VqaQuestion
 
 PHOTOS = {"flickr8k": 520, "coco_vqa": 330, "daquar": 110}  # of each source; in training 26, 14 and 4 a step
 EACH = 3  # questions about each of them

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from random import Random
 
+from deepseek_mm.answering.composer import covers, restore_names
+from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
-from deepseek_mm.rag.decide import covers
-from deepseek_mm.rag.phrasing import named_again
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program.words import listed
-from deepseek_mm.rag.rules import check
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import join_words
 from deepseek_mm.records import Check, Evidence
 
 P = r"(?P<p>probably )?"
@@ -179,7 +178,7 @@ def rephrase(claim: Claim, evidence: Sequence[Evidence], config: Config, draw: R
     thing = found["t"][0].lower() + found["t"][1:]
     for words in shuffle_words(FOUND_WORDS, draw):
         sentence = words.format(t=thing, n=found["n"])
-        if is_carried(named_again(sentence, claim, evidence), claim, evidence, config):
+        if is_carried(restore_names(sentence, claim, evidence), claim, evidence, config):
             return sentence
     return ""
 
@@ -190,9 +189,9 @@ def refuse(
     """An honest sentence about what no entry shows, which names every entry that was looked at."""
     thing = " or ".join(wanted)
     numbers = [f"[{entry.number}]" for entry in evidence]
-    either = listed(numbers).replace(" and ", " or ")
+    either = join_words(numbers).replace(" and ", " or ")
     for words in shuffle_words(REFUSALS, draw):
-        sentence = words.format(t=thing, a=f"any {thing}", n=either, m=listed(numbers), c="".join(numbers))
+        sentence = words.format(t=thing, a=f"any {thing}", n=either, m=join_words(numbers), c="".join(numbers))
         if passes_rules(check(sentence, evidence, claims, config), sentence):
             return sentence
     return f"I see no {thing} in these photos {''.join(numbers)}."

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from deepseek_mm.answering.prompts import build_prompt, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, is_benchmark, make_chat
 from deepseek_mm.training.corpus.photo_domains import choose_photos, make_prompt_item, read_absent_things, word_answer
 from deepseek_mm.training.corpus.text_domains import find_passage, name_passage, read_passage_rows, take_in_turn

@@ -10,14 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
+from deepseek_mm.answering.prompts import build_prompt, draft_prompt, facts, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.rag.program.words import listed, with_article
-from deepseek_mm.rag.prompt import build_prompt, draft_prompt, facts, reading_prompt
+from deepseek_mm.language.words import join_words, with_article
 from deepseek_mm.records import Evidence, Message
 from deepseek_mm.training.corpus.claim_wordings import refuse, rephrase, word_claim
 from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
@@ -83,7 +83,7 @@ def word_answer(asked: EvidenceQuestion, config: Config, draw: Random) -> str:
     """Every claim in turn, or the honest sentence that nothing shows it."""
     case = asked.case
     if not case.claims:
-        return refuse(case.program.wanted, asked.truth, case.evidence, config, draw)
+        return refuse(case.program.thing_phrases, asked.truth, case.evidence, config, draw)
     return " ".join(word_claim(claim, case.evidence, config, draw) for claim in case.claims)
 
 
@@ -148,7 +148,9 @@ def make_thing_list(photo: PaperPhoto, names: frozenset[str], draw: Random) -> C
     """From words to things."""
     caption = draw.choice(photo.captions)
     things = list(collect_mentions([caption], names))
-    answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
+    answer = (
+        f"It names {join_words([with_article(thing) for thing in things])}." if things else "It names no thing I know."
+    )
     return make_chat(name_photo(photo), f'"{tidy(caption)}."\n{draw.choice(NAME_QUESTIONS)}', answer, system=SYSTEM)
 
 

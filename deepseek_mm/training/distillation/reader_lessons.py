@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.edge import CELLS, EdgeSight
-from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.net import ReaderNet
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.edge import CELLS, EdgeSight
+from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.training.distillation.features import DistillationFeatures
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_rows, to_bf16_bits
 from deepseek_mm.training.question_albums import AT_ONCE, AlbumFeatures, QuestionAlbum, QuestionSampler
+from deepseek_mm.vision.vqa_net import ReaderNet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,10 +108,10 @@ class ReadingLessons:
         shown, photo_Q, asked, right_Q = self.own.draw_batch(Random(name))
         torch.manual_seed(Random(name).randrange(2**31))  # of what is dropped
         with autocast_bf16():
-            read_QW, looked_QP = self.student.looked(shown, photo_Q, asked)
+            read_QW, looked_QP = self.student.read_with_attention(shown, photo_Q, asked)
             scores_QV = self.student.out(read_QW)
             with torch.no_grad():
-                its_QW, told_QP = self.teacher.looked(self.its.draw_batch(Random(name))[0], photo_Q, asked)
+                its_QW, told_QP = self.teacher.read_with_attention(self.its.draw_batch(Random(name))[0], photo_Q, asked)
                 told_QV = self.teacher.out(its_QW)
         parts = self._parts(scores_QV.float(), looked_QP, told_QV.float(), told_QP)
         parts["right"] = F.cross_entropy(scores_QV.float(), right_Q, label_smoothing=0.05)

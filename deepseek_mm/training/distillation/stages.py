@@ -13,19 +13,15 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
-from deepseek_mm.encoders.text import LAYERS
+from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
+from deepseek_mm.embeddings.text import LAYERS
 from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
 from deepseek_mm.runtime.quantization.lm_files import write_student
-from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
-from deepseek_mm.see.notice.notice import Kept, write_noticer
-from deepseek_mm.see.reader.reader import WEIGHTS as READS
-from deepseek_mm.see.reader.reader import read_reader, write_reader
 from deepseek_mm.training.distillation.features import DEV, DistillationFeatures, DistillationRun, list_owners
 from deepseek_mm.training.distillation.language_lessons import SpeechConfig, SpeechLessons, write_short_tokenizer
 from deepseek_mm.training.distillation.language_lessons import make_student_decoder as begun_speech
@@ -43,6 +39,10 @@ from deepseek_mm.training.language_model.stages import LmStageConfig, read_train
 from deepseek_mm.training.loop import RunFolder, StepsConfig, choose_config, make_gather, read_learned, train_steps
 from deepseek_mm.training.question_albums import AlbumFeatures, QuestionBatchConfig, QuestionSampler
 from deepseek_mm.training.report import REPORTS
+from deepseek_mm.vision.tagger import WEIGHTS as NOTICES
+from deepseek_mm.vision.tagger import TaggerHeader, write_noticer
+from deepseek_mm.vision.vqa import WEIGHTS as READS
+from deepseek_mm.vision.vqa import read_reader, write_reader
 
 RECALLS, PICTURE = "recalls.json", "distill.png"
 WAYS = (("t2i_r10", "text to image"), ("i2t_r10", "image to text"))
@@ -234,7 +234,7 @@ def pack_small(house: DistillationRun, student: Student, folder: Path) -> None:
         fingerprint=edge.fingerprint,
     )
     (taught,) = noticer.nets
-    kept = Kept(
+    kept = TaggerHeader(
         names=noticer.names,
         usual=noticer.usual_L.tolist(),
         curve=(noticer.slope, noticer.offset),

@@ -1,0 +1,1 @@
+"""Questions about code: parsed, looked up in the index by syntax, and answered with code, callers and tests."""

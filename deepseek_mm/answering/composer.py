@@ -1,0 +1,253 @@
+"""The answer in words: the program's claims, in the language model's words where it says as much, streamed.
+
+`said` is the list of checked sentences so far; those that are kept are the answer's text, in order. So an answer only
+ever grows, its first sentence always answers the question, and no claim is lost.
+
+A small model is asked to phrase one claim at a time, and its words count only if they say exactly that claim. A larger
+one reads the evidence, the draft and the question, and speaks freely; what the evidence does not carry is dropped.
+Either way every claim is in the answer at the end, in the program's own words where need be.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from threading import Event
+from typing import Protocol
+
+from PIL.Image import Image
+
+from deepseek_mm.answering.prompts import build_prompt, check_code, code_prompt, draft_prompt
+from deepseek_mm.answering.verifier import check, sentences
+from deepseek_mm.config import Config
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.language.parser import Claim
+from deepseek_mm.language.words import content, is_hedged, is_negated, lead
+from deepseek_mm.lm.generator import TracingGenerator
+from deepseek_mm.records import Answer, Check, Citation, Evidence, Message, Trace
+from deepseek_mm.retrieval.context import QuestionContext
+
+OWN_WORDS = "the program's own words"
+
+
+def own(claim: Claim) -> Check:
+    """A claim as the program puts it."""
+    return Check(claim=claim.sentence, numbers=claim.numbers, kept=True, reason=OWN_WORDS)
+
+
+def covers(said: Check, claim: Claim) -> bool:
+    """Does a kept sentence say all that the claim says: its words, its yes or no, its doubt, its evidence?"""
+    return (
+        said.kept
+        and set(claim.numbers) <= set(said.numbers)
+        and set(content(claim.text)) <= set(content(said.claim))
+        and lead(claim.text) in ("", lead(said.claim))
+        and is_negated(claim.text) == is_negated(said.claim)
+        and is_hedged(claim.text) <= is_hedged(said.claim)
+    )
+
+
+def missing(said: Sequence[Check], claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that no kept sentence covers, in order."""
+    return [claim for claim in claims if not any(covers(check, claim) for check in said)]
+
+
+def useful(check: Check, said: Sequence[Check], claims: Sequence[Claim]) -> Check:
+    """The same check, dropped if its sentence neither covers a claim that is still missing nor adds a word."""
+    open_claims = missing(said, claims)
+    told = {word for claim in claims for word in content(claim.text)}
+    told |= {word for other in said if other.kept for word in content(other.claim)}
+    adds = set(content(check.claim)) - told - {str(n) for n in check.numbers}
+    if not check.kept or adds or any(covers(check, claim) for claim in open_claims):
+        return check
+    return replace(check, kept=False, reason="it says nothing that is not said better")
+
+
+def before(check: Check, said: Sequence[Check], claims: Sequence[Claim]) -> list[Claim]:
+    """The direct answer, if this sentence would otherwise come first without giving it."""
+    first = claims[:1] if check.kept and not any(other.kept for other in said) else ()
+    return [claim for claim in first if not covers(check, claim)]
+
+
+def text_of(said: Sequence[Check]) -> str:
+    """The sentences that are shown."""
+    return " ".join(check.claim for check in said if check.kept)
+
+
+def decide(said: Sequence[Check], claims: Sequence[Claim], evidence: Sequence[Evidence], *, model: str = "") -> Answer:
+    """The answer so far, finished: citations in order of first mention; as sure as its least certain claim."""
+    numbers = dict.fromkeys(n for check in said if check.kept for n in check.numbers)
+    entries = {entry.number: entry for entry in evidence}
+    used = [claim for claim in claims if any(covers(check, claim) for check in said)]
+    phrased = any(check.kept and check.reason != OWN_WORDS for check in said)
+    return Answer(
+        text=text_of(said),
+        citations=tuple(Citation(number=n, region=entries[n].region, score=entries[n].score) for n in numbers),
+        checks=tuple(said),
+        confidence=min((claim.certainty for claim in used), default=None),
+        model=model if phrased else "",
+    )
+
+
+MAX_PHRASED = 3  # claims that a small model phrases; each costs it about half a second
+MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened to
+TOKENS_A_CLAIM = 48
+
+
+class TextGenerator(Protocol):
+    """What is needed from a language model."""
+
+    @property
+    def name(self) -> str:
+        """As the answer shows it."""
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
+        """Pieces of text."""
+
+
+class RecordingGenerator:
+    """Listens to a language model, and keeps which of its experts worked, if it can tell."""
+
+    def __init__(self, lm: TextGenerator) -> None:
+        self.name, self.traces, self._lm = lm.name, list[Trace](), lm
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
+        """Pieces of text."""
+        if isinstance(self._lm, TracingGenerator):
+            return self._lm.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=self.traces)
+        return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
+
+
+def stream_checks(
+    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+) -> Iterator[Check]:
+    """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
+    said: list[Check] = []
+    code, how = case.question.about == "code", config.lm.phrasing_now
+    if how == "none" or (code and how != "free") or any(claim.block for claim in case.claims):
+        checks = iter([own(claim) for claim in case.claims])  # a small model adds nothing to facts of syntax
+    elif how == "claims":
+        checks = phrase_claims(lm, case.claims, case.evidence, config, stop)
+    else:
+        prompt, weigh = free_prompt(case, config)
+        checks = speak_freely(lm, with_images(prompt, images), case.claims, weigh, config, stop)
+    try:
+        for check_made in checks:
+            said.append(check_made)
+            yield check_made
+    except DeepSeekMMError as error:  # an answer is never lost because its phrasing is
+        yield Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
+        yield from (own(claim) for claim in missing(said, case.claims))
+
+
+def free_prompt(case: QuestionContext, config: Config) -> tuple[tuple[Message, ...], Callable[[str], Check]]:
+    """What a larger model is asked, and how its sentences are weighed."""
+    about, shown, claims = case.question, case.evidence, case.claims
+    if about.about == "code":
+        prompt = code_prompt(about, shown, claims, case.earlier)
+        return prompt, lambda sentence: check_code(sentence, shown, claims, case.knows)
+    prompt = build_prompt(about, case.program, shown, claims, case.earlier)
+    return prompt, lambda sentence: check(sentence, shown, claims, config)
+
+
+def stream_answer(
+    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+) -> Iterator[Answer]:
+    """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
+    said: list[Check] = []
+    ids = {"state": "running", "conversation": case.conversation, "turn": case.turn}
+    ear = RecordingGenerator(lm)
+    for made in stream_checks(ear, case, config, stop, images):
+        before_it = text_of(said)
+        said.append(made)
+        told = decide(said, case.claims, case.evidence, model=lm.name)
+        whole = replace(told, trace=Trace.concatenate(ear.traces), **ids)  # type: ignore[arg-type]
+        ends = word_ends(whole.text, start=len(before_it))
+        for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
+            if stop.is_set():
+                return
+            yield replace(whole, text=whole.text[:end])
+
+
+def stream_text(text: str, case: QuestionContext) -> Iterator[Answer]:
+    """The honest sentence that nothing was found, word by word."""
+    whole = Answer(text=text, found=False, state="running", conversation=case.conversation, turn=case.turn)
+    return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
+
+
+def word_ends(text: str, *, start: int) -> list[int]:
+    """Where each word behind `start` ends."""
+    return [match.end() for match in re.finditer(r"\S+", text) if match.end() > start]
+
+
+def with_images(messages: Sequence[Message], images: Sequence[Image]) -> tuple[Message, ...]:
+    """The pictures go along with the last message."""
+    return (*messages[:-1], replace(messages[-1], images=tuple(images)))
+
+
+def phrase_claims(
+    lm: TextGenerator, claims: Sequence[Claim], evidence: Sequence[Evidence], config: Config, stop: Event
+) -> Iterator[Check]:
+    """Claim by claim: a dropped attempt is reported too, and the program's own words follow it."""
+    for n, claim in enumerate(claims):
+        if claim.shape and n < MAX_PHRASED and not stop.is_set():
+            spoken = phrase_claim(lm, claim, evidence, config, stop)
+            yield spoken
+            if spoken.kept:
+                continue
+        if stop.is_set():
+            return
+        yield own(claim)
+
+
+def phrase_claim(lm: TextGenerator, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
+    """One claim in the model's words, kept only if they say all of it and nothing else."""
+    heard = sentences(
+        lm.stream(draft_prompt(claim, examples=not config.lm.trained_here), max_tokens=TOKENS_A_CLAIM, stop=stop)
+    )
+    first = next((sentence for sentence in heard if sentence.strip()), "")
+    spoken = check(restore_names(first, claim, evidence), evidence, [claim], config)
+    if spoken.kept and not covers(spoken, claim):
+        return Check(claim=spoken.claim, numbers=spoken.numbers, kept=False, reason="it leaves out a part of the draft")
+    return spoken
+
+
+def restore_names(sentence: str, claim: Claim, evidence: Sequence[Evidence]) -> str:
+    """ "I found a dog in [1]." -> "Yes, I found a dog in beach.jpg [1].": what the draft hid from a small model."""
+    if not claim.draft:
+        return sentence
+    names = {str(entry.number): file_words(claim) for entry in evidence if entry.number in claim.numbers}
+    sentence = re.sub(r"\bin \[(\d+)\]", lambda m: f"in {names.get(m[1], '')} [{m[1]}]", sentence.strip(), count=1)
+    if lead(claim.text) and not lead(sentence) and sentence:
+        start = sentence if sentence.startswith("I ") else sentence[0].lower() + sentence[1:]
+        return f"{lead(claim.text).capitalize()}, {start}"
+    return sentence
+
+
+def file_words(claim: Claim) -> str:
+    """The file's name, which begins the claim: "Yes, beach.jpg shows a dog"."""
+    return re.sub(r"^Yes, ", "", claim.text).rpartition(" shows ")[0].removesuffix(" probably")
+
+
+def speak_freely(
+    lm: TextGenerator,
+    messages: Sequence[Message],
+    claims: Sequence[Claim],
+    weigh: Callable[[str], Check],
+    config: Config,
+    stop: Event,
+) -> Iterator[Check]:
+    """Sentence by sentence, each weighed; then every claim that is still missing."""
+    said: list[Check] = []
+    dropped = 0
+    for sentence in sentences(lm.stream(messages, max_tokens=config.lm.max_tokens, stop=stop)):
+        if not sentence.strip():
+            continue
+        spoken = useful(weigh(sentence), said, claims)
+        for entry in (*(own(claim) for claim in before(spoken, said, claims)), spoken):
+            said.append(entry)
+            yield entry
+        dropped = 0 if spoken.kept else dropped + 1
+        if dropped == MAX_DROPPED:
+            break
+    if not stop.is_set():
+        yield from (own(claim) for claim in missing(said, claims))

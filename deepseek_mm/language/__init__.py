@@ -1,0 +1,1 @@
+"""Questions and search boxes, read without a model: words, grammar, acts and search syntax."""

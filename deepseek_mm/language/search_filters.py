@@ -1,0 +1,265 @@
+"""What a search may return: filters by kind, format, folder and date, and the search box operators that set them.
+
+A row turns one value into a part of a Filter. Several values of one operator mean "any of these" where a file can have
+only one of them anyway (`type:pdf type:docx`), and "all of these" where it can have several (`colour:red colour:blue`).
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+from deepseek_mm.dates import period
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.language.words import COLOURS
+from deepseek_mm.parse.formats import FORMATS
+from index import EVERYTHING, Filter
+from index.region import UPLOADS
+
+DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?", re.ASCII)
+FileKind = Literal["", "photos", "documents", "code", "written"]
+NARROWED: Mapping[str, Mapping[str, Any]] = {  # "written" is text that was read in photos
+    "photos": {"source_kinds": ("photo",)},
+    "documents": {"source_kinds": ("document",)},
+    "code": {"source_kinds": ("code",)},
+    "written": {"source_kinds": ("photo",), "kinds": ("text",)},
+}
+
+
+class BadDate(BadQuestion):
+    """A text that is no year, month or day."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no date. Write a year, a month or a day: 2024, 2024-05 or 2024-05-31")
+        self.text = text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchFilter:
+    """The conditions of a search, which add up; an empty one allows anything."""
+
+    kind: str = ""  # a FileKind; anything else allows any
+    label: str = ""
+    format: str = ""
+    collection: str = ""
+    since: str = ""  # a year, a month or a day
+    until: str = ""  # the same, inclusive
+    folder: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Self:
+        """From values by name; other names are passed over."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+    def where(self) -> Filter:
+        """As the index understands it. BadDate or BadQuestion names what cannot be understood."""
+        format, since, until = self.format.strip().lower(), self.since.strip(), self.until.strip()
+        folder = self.folder.strip()
+        return Filter(
+            **NARROWED.get(self.kind, {}),
+            label=self.label.strip().lower(),
+            formats=(format,) if format else (),
+            collection=" ".join(check_searchable(self.collection).split()) or EVERYTHING.collection,
+            folder=os.path.realpath(os.path.expanduser(folder)) if folder else "",
+            taken_after=read_period(since)[0] if since else None,
+            taken_before=read_period(until)[1] if until else None,
+        )
+
+
+def read_period(text: str) -> tuple[datetime, datetime]:
+    """The beginning of a year, a month or a day, and that of the next one. BadDate if it is none of them."""
+    try:
+        return period(DATE.fullmatch(text))
+    except (ValueError, OverflowError) as error:
+        raise BadDate(text) from error
+
+
+def check_searchable(collection: str) -> str:
+    """The collection that somebody names. BadQuestion for the one that holds what came with others' questions."""
+    if collection == UPLOADS:
+        raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
+    return collection
+
+
+KINDS = ("page", "text", "code", "caption", "whole", "part")  # of regions
+SOURCES = ("photo", "document", "code")
+Values = Sequence[str]
+ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
+ALL_OF = ("colours",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operator:
+    """One row."""
+
+    name: str
+    help: str  # what it narrows the search to, after "only"
+    example: str
+    narrow: Callable[[str], dict[str, Any]]  # a value -> fields of a Filter
+    values: Values = ()  # all that are possible; empty where anything is
+    other_names: Values = ()
+
+
+def one_of(field: str, values: Values, *, more: Callable[[str], str] = str) -> Callable[[str], dict[str, Any]]:
+    """A value of a list, as a tuple of one."""
+
+    def narrow(value: str) -> dict[str, Any]:
+        wanted = more(value.lower())
+        if wanted not in values:
+            raise ValueError(f"is none of {', '.join(values)}" if len(values) < 20 else nearest(wanted, values))
+        return {field: (wanted,)}
+
+    return narrow
+
+
+def nearest(word: str, known: Values) -> str:
+    """What to say of a word that is not known."""
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"is not known; the nearest is {close[0]}" if close else f"is not known; there are {', '.join(known)}"
+
+
+def narrow_to_period(field: str) -> Callable[[str], dict[str, Any]]:
+    """The beginning of a year, a month or a day as this field of a Filter."""
+
+    def narrow(value: str) -> dict[str, Any]:
+        try:
+            return {field: read_period(value)[0]}
+        except BadDate as error:
+            raise ValueError("is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31") from error
+
+    return narrow
+
+
+TYPES = tuple(row.name for row in FORMATS if row.kind != "archive")
+LANGUAGES = tuple(row.name for row in FORMATS if row.kind == "code")
+ENDINGS = {ending.removeprefix("."): row.name for row in FORMATS for ending in row.endings}
+COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
+
+OPERATORS = (
+    Operator(
+        name="type",
+        help="files of this type",
+        example="type:pdf",
+        narrow=one_of("formats", TYPES, more=lambda value: ENDINGS.get(value, value)),
+        values=TYPES,
+    ),
+    Operator(
+        name="after",
+        help="photos taken from then on",
+        example="after:2019-05",
+        narrow=narrow_to_period("taken_after"),
+        other_names=("since",),
+    ),
+    Operator(
+        name="before",
+        help="photos taken before then",
+        example="before:2020",
+        narrow=narrow_to_period("taken_before"),
+        other_names=("until",),
+    ),
+    Operator(
+        name="in",
+        help="what is in this collection",
+        example="in:holidays",
+        narrow=lambda value: {"collection": value},
+        other_names=("collection",),
+    ),
+    Operator(
+        name="is",
+        help="photos, documents or code",
+        example="is:photo",
+        narrow=one_of("source_kinds", SOURCES, more=lambda value: value.removesuffix("s")),
+        values=SOURCES,
+    ),
+    Operator(name="kind", help="pieces of this kind", example="kind:page", narrow=one_of("kinds", KINDS), values=KINDS),
+    Operator(
+        name="colour",
+        help="what shows this colour",
+        example="colour:red",
+        narrow=one_of("colours", COLOUR_NAMES, more=lambda value: COLOURS.get(value, value)),
+        values=COLOUR_NAMES,
+        other_names=("color",),
+    ),
+    Operator(
+        name="label", help="what shows this thing", example="label:dog", narrow=lambda value: {"label": value.lower()}
+    ),
+    Operator(
+        name="lang",
+        help="code in this language",
+        example="lang:python",
+        narrow=one_of("formats", LANGUAGES, more=lambda value: ENDINGS.get(value, value)),
+        values=LANGUAGES,
+        other_names=("language",),
+    ),
+    Operator(name="path", help="files whose path has this", example="path:src/", narrow=lambda value: {"path": value}),
+)
+HOLDER = {"page": "document", "whole": "photo", "caption": "photo"}  # pieces -> the one kind of files that has them
+BY_NAME = {name: row for row in OPERATORS for name in (row.name, *row.other_names)}
+KIND_OF = {row.name: row.kind for row in FORMATS}
+
+
+def narrowed_by(name: str, value: str) -> dict[str, Any]:
+    """The fields of a Filter that `name:value` asks for. BadQuestion says what does not fit and what would."""
+    row = BY_NAME.get(name.lower())
+    if row is None:
+        close = get_close_matches(name.lower(), list(BY_NAME), n=1, cutoff=0.4)
+        hint = (
+            f"Did you mean {close[0]}:{value}?" if close else f"There are {', '.join(r.name + ':' for r in OPERATORS)}."
+        )
+        raise BadQuestion(f'there is no operator {name}: here. {hint} To look for it as it is, write "{name}:{value}"')
+    try:
+        return row.narrow(value)
+    except ValueError as error:
+        raise BadQuestion(f"{name}:{value} cannot be: {value} {error}. For example: {row.example}") from error
+
+
+def merge_filters(first: Filter, second: Filter) -> Filter:
+    """What both allow. BadQuestion if they contradict each other."""
+    bare = Filter()
+    values: dict[str, Any] = {}
+    for field in (each.name for each in fields(Filter)):
+        one, other, none = getattr(first, field), getattr(second, field), getattr(bare, field)
+        values[field] = one if other == none else other if one == none else _both(field, one, other)
+    both = Filter(**values)
+    _check_dates(both)
+    _check_kinds(both)
+    return both
+
+
+def _both(field: str, one: Any, other: Any) -> Any:
+    if one == other:
+        return one
+    if field in ALL_OF:
+        return tuple(dict.fromkeys((*one, *other)))
+    if field == "phrases":
+        return (*one, *other)
+    if field == "taken_after":
+        return max(one, other)
+    if field == "taken_before":
+        return min(one, other)
+    if isinstance(one, tuple) and (common := tuple(value for value in one if value in other)):
+        return common
+    said = [", ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in (one, other)]
+    raise BadQuestion(f"nothing can be both {said[0]} and {said[1]}. Take one of the two out of the search")
+
+
+def _check_dates(where: Filter) -> None:
+    after, before = where.taken_after, where.taken_before
+    if after is not None and before is not None and after >= before:
+        raise BadQuestion(
+            f"nothing was taken after {after:%Y-%m-%d} and before {before:%Y-%m-%d}. Exchange the two, or take one out"
+        )
+
+
+def _check_kinds(where: Filter) -> None:
+    kinds = {KIND_OF.get(name, "") for name in where.formats} - {""}
+    if where.source_kinds and kinds and not kinds & set(where.source_kinds):
+        named, kind = where.formats[0], " or ".join(where.source_kinds)
+        raise BadQuestion(f"{named} files are {kinds.pop()}s, and the search asks for {kind}. Take one of the two out")
+    holders = {HOLDER.get(kind, "") for kind in where.kinds}
+    if where.source_kinds and holders and "" not in holders and not holders & set(where.source_kinds):
+        named, kind = " or ".join(where.kinds), " or ".join(where.source_kinds)
+        raise BadQuestion(f"only {holders.pop()}s have a {named}, the search asks for {kind}. Take one of the two out")

@@ -1,1 +1,0 @@
-"""From a question to a checked answer; `assistant` tells the whole story."""

@@ -1,0 +1,320 @@
+"""Search: what a library has for a query, best first, and whether it has it at all.
+
+Every kind of region is searched by itself and brought onto one scale; regions whose labels name what was asked for come
+first. Then one match stands for each photo or document, near duplicates behind it. Apart from all that, every thing of
+the query is asked after in the whole collection: the least certain one decides whether the query counts as found.
+
+Shape key:  Q queries, T things, N pictures, D width of the space
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from deepseek_mm.config import DEFAULT, EDGE, RagConfig
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.language.detection import language_of
+from deepseek_mm.language.grammar import ThingPhrase, things_in
+from deepseek_mm.language.words import ANYTHING, names_the_same
+from deepseek_mm.records import Found, Match, Query
+from deepseek_mm.retrieval.census import CODES, KINDS, PICTURES, TEXTS, Scales, Traces, group_of
+from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
+from deepseek_mm.retrieval.matches import all_written, best_of_each, group_duplicates, reasons
+from deepseek_mm.retrieval.query_vectors import QueryVectors, Texts, embed_queries, nearest_each
+from deepseek_mm.retrieval.word_search import rerank_by_words, search_by_words
+from deepseek_mm.threads import single_threaded
+from index import EVERYTHING, Filter, Hit, Region
+from index.errors import NotStored
+from index.store import Near, RegionStore
+
+SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
+AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
+ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
+WRITTEN = 0.99  # certainty of a query whose every word is written in one region
+TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
+
+
+class Presence(Protocol):
+    """The one thing that is needed from the eyes."""
+
+    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
+        """(N, T): probability that each picture shows each thing."""
+
+
+class PresenceVerdict(NamedTuple):
+    """How sure it is, and how sure it must be."""
+
+    certainty: float
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sought:
+    """A query with all that it asks for."""
+
+    query: Query
+    meant: QueryVectors
+    k: int
+    where: Filter
+    things: tuple[ThingPhrase, ...] = ()
+    asked: tuple[str, ...] = ()  # things, each asked after in the whole collection, and the text as a whole
+    vectors_TD: Floats  # of these
+
+
+class Search:
+    """Finds matches in one store."""
+
+    def __init__(
+        self,
+        space: EmbeddingModel,
+        store: RegionStore,
+        eyes: Presence,
+        config: RagConfig,
+        *,
+        certainty: Certainty | None,
+    ) -> None:
+        self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
+        self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)
+        self.texts = Texts(space)
+        self._traces = Traces(store)
+
+    def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
+        """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
+        with single_threaded():
+            self._read_ahead(queries)
+        with self.store.snapshot():
+            meant = self.query_vectors(queries, self.embed(queries))
+            with single_threaded():
+                found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
+        return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
+
+    def foreign(self, text: str) -> str:
+        """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
+        return language_of(text) if self.space.name in ENGLISH_ONLY else ""
+
+    def query_vectors(self, queries: Sequence[Query], vectors_QD: Floats) -> list[QueryVectors]:
+        """The vectors of `embed`, and beside each the one that code is compared with."""
+        return embed_queries([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
+
+    def _read_ahead(self, queries: Sequence[Query]) -> None:
+        """Every text that will be asked for, in one pass."""
+        texts = [
+            [query.text, *(term.text for term in query.terms), *names_of(query)] for query in queries if query.text
+        ]
+        self.texts.vectors([text for said in texts for text in said])
+
+    def embed(self, queries: Sequence[Query], *, seen: Mapping[int, Floats] | None = None) -> Floats:
+        """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight.
+
+        `seen` are the vectors of pictures that were looked at before, by the number of their query.
+        """
+        sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
+        texts = {n: query for n, query in enumerate(queries) if query.text}
+        pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
+        regions = {n: query.like for n, query in enumerate(queries) if query.like}
+        if texts:
+            sums_QD[list(texts)] += self.texts.words(list(texts.values()))
+        if pictures:
+            weights_N1 = np.array([[queries[n].image_weight] for n in pictures], np.float32)
+            new = [n for n in pictures if n not in (seen or {})]
+            vectors = dict(zip(new, self.space.embed_images([pictures[n] for n in new]), strict=True)) | dict(
+                seen or {}
+            )
+            sums_QD[list(pictures)] += weights_N1 * np.stack([vectors[n] for n in pictures])
+        if regions:
+            sums_QD[list(regions)] += self._vectors(list(regions.values()))
+        return unit(sums_QD)
+
+    @property
+    def fitted_certainty(self) -> float:
+        """The certainty that words need where nobody chose another."""
+        return self.config.min_presence if self.certainty is None else self.certainty.things.threshold
+
+    @property
+    def needed_certainty(self) -> float:
+        """The certainty from which a search for words counts as found."""
+        return self.config.min_certainty or self.fitted_certainty
+
+    @property
+    def measured_errors(self) -> MeasuredErrors | None:
+        """What thresholds mean in this space, if that was measured."""
+        return None if self.certainty is None else read_measured()
+
+    def with_config(self, config: RagConfig) -> "Search":
+        """The same search with other numbers; what was counted of the store is shared."""
+        other = copy(self)
+        other.config = config
+        return other
+
+    def traces(self, things: Sequence[str], vectors_TD: Floats, *, where: Filter = EVERYTHING) -> list[PresenceTrace]:
+        """What the pictures of the collection say about each thing."""
+        if not things:
+            return []
+        with self.store.snapshot():
+            near = self.store.near_each(self._traces.looked_for(vectors_TD, where))
+            return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
+
+    def _sought(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Sought:
+        asked = (*names_of(query), query.text.lower()) if query.text else ()
+        return Sought(
+            query=query,
+            meant=meant,
+            k=k,
+            where=where,
+            things=tuple(things_in(query.text.lower())),
+            asked=asked,
+            vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
+        )
+
+    def _find(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Found:
+        if not query.text and query.image is None and not query.like:
+            return self._list_newest(k, where)
+        sought = self._sought(query, meant, k, where)
+        for spread in SPREADS:
+            hits, near = self._rank_hits(sought, spread)
+            matches = self._matches(sought, hits)
+            if len(matches) >= k or len(hits) < spread * k:
+                break
+        certain, needed = (round(float(x), 4) for x in self._verdict(sought, hits, near))
+        return Found(
+            matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
+        )
+
+    def _list_newest(self, k: int, where: Filter) -> Found:
+        """Everything that the filter allows, the newest first: nothing else was asked for."""
+        sources = self.store.sources(where, order="newest", limit=k)
+        leading = self.store.leading([source.id for source in sources])
+        matches = tuple(Match(region=leading[source.id], score=0.0) for source in sources if source.id in leading)
+        return Found(
+            matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed_certainty
+        )
+
+    def _rank_hits(self, sought: Sought, spread: int) -> tuple[list[Hit], list[Near]]:
+        """Regions of every kind, each once: those that labels name first, then by deviation from what is usual.
+
+        Among texts, code and captions words count as well as vectors. Beside them what each thing asked for is near to.
+        """
+        query, k, where = sought.query, sought.k, sought.where
+        kinds = [(k * spread, only) for only in by_kind(where)]
+        things = () if query.image is not None or where.label else sought.things
+        labels = [(k, replace(where, label=thing.name)) for thing in things]
+        looks = self._traces.looked_for(sought.vectors_TD, where)
+        found, near = nearest_each(self.store, [sought.meant], [*kinds, *labels], beside=looks)
+        hits = [hit for (some,) in found for hit in some]
+        times = Counter(hit.region.id for (some,) in found[len(kinds) :] for hit in some)
+        written = search_by_words(self.store, query.text, sought.meant, k=AHEAD * k, where=where)
+        own = {query.besides, self._source_of(query.like) if query.like else 0}
+        each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
+        hits = list(each.values())
+        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, sought.meant), strict=True)}
+        worth = rerank_by_words(hits, worth, written)
+        return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
+
+    def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
+        """At least k, if there are so many; no more of the hits are worked on than that takes."""
+        firsts = best_of_each(hits)
+        num = AHEAD * sought.k
+        while len(matches := self._of_firsts(sought, firsts[:num])) < sought.k and num < len(firsts):
+            num *= 2
+        return matches
+
+    def _of_firsts(self, sought: Sought, firsts: Sequence[Hit]) -> list[Match]:
+        photos = [hit.region.source.id for hit in firsts if hit.region.source.kind == "photo"]
+        siblings = self.store.regions_of(photos)
+        matches = []
+        for hit in firsts:
+            regions = siblings.get(hit.region.source.id) or (hit.region,)
+            why = reasons((hit.region, *regions), sought.things, sought.query.text)
+            matches.append(Match(region=hit.region, score=hit.score, why=why))
+        wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
+        vectors_ND = self.store.vectors_of(list(wholes.values()))
+        return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))
+
+    def _verdict(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
+        """The witness that is least sure, measured by what it needs."""
+        verdicts = []
+        if sought.query.text:
+            verdicts.append(self._of_text(sought, hits, near))
+        if sought.query.image is not None or sought.query.like:
+            nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
+            verdicts.append(self._of_picture(nearest))
+        return min(verdicts, key=lambda verdict: verdict.certainty - verdict.threshold)
+
+    def _of_text(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
+        """Shown, every thing or the scene as a whole; or written, in those words or in others."""
+        text, ids = sought.query.text, ids_of(near, len(sought.asked))
+        *traces, whole = self._traces.of(sought.asked, sought.vectors_TD, ids, where=sought.where)
+        shown = min(self._of_thing(trace) for trace in traces)
+        if self.certainty is not None and len(traces) > 1:
+            shown = max(shown, self.certainty.of_scene(whole, traces))
+        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
+        reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
+        spelled = WRITTEN if all_written([hit.region for hit in hits], text) else 0.0
+        return PresenceVerdict(
+            max(shown, reworded, spelled, self._score_labels(sought.things, hits)), self.needed_certainty
+        )
+
+    def _score_labels(self, things: Sequence[ThingPhrase], hits: Sequence[Hit]) -> float:
+        """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""
+        labels = [label for hit in hits for label in hit.region.labels]
+        best = [max((x.score for x in labels if names_the_same(x.name, thing.name)), default=0.0) for thing in things]
+        sure = min(best, default=0.0)
+        return sure if sure >= self.config.sure else 0.0
+
+    def _of_thing(self, trace: PresenceTrace) -> float:
+        if self.certainty is not None:
+            return self.certainty.of_thing(trace)
+        if not len(trace.nearest_kD):
+            return 0.0
+        return float(self.eyes.presence([trace.phrase], trace.nearest_kD).max())
+
+    def _of_picture(self, cosine: float) -> PresenceVerdict:
+        if self.certainty is None:
+            return PresenceVerdict(max(0.0, cosine), SAME_PICTURE)
+        return PresenceVerdict(self.certainty.of_picture(cosine), self.certainty.pictures.threshold)
+
+    def _vectors(self, region_ids: Sequence[int]) -> Floats:
+        try:
+            return self.store.vectors_of(region_ids)
+        except NotStored as error:
+            raise NothingThere(f"{error}. It was removed: search for it by words or by its picture") from error
+
+    def _source_of(self, region_id: int) -> int:
+        vector_D = self._vectors([region_id])
+        hits = self.store.search_many(vector_D, k=SPREADS[-1], where=Filter(collection=None))[0]
+        return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
+
+
+def by_kind(where: Filter) -> Iterator[Filter]:
+    """One filter for each kind of region that may be returned."""
+    for kinds in KINDS:
+        allowed = tuple(kind for kind in kinds if not where.kinds or kind in where.kinds)
+        if allowed:
+            yield replace(where, kinds=allowed)
+
+
+def asked_for(thing: ThingPhrase) -> str:
+    """The thing without its colour and size, which the space hardly tells; "red" alone asks for anything red."""
+    return thing.phrase if thing.name == ANYTHING else thing.name
+
+
+def names_of(query: Query) -> list[str]:
+    """The things of the query; one without any is a thing itself."""
+    return [asked_for(thing) for thing in things_in(query.text.lower())] or [query.text.lower()]
+
+
+def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:
+    """Of what was found for each of `count` vectors, best first; nothing where nothing was looked for."""
+    return near[0][1].tolist() if near else [[] for _ in range(count)]
+
+
+def is_whole(region: Region) -> bool:
+    """Is it a complete picture?"""
+    return region.kind == "whole"

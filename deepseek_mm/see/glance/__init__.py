@@ -1,1 +1,0 @@
-"""The language model's eyes: a few vectors of a picture stand among its words, and it has learned to read them."""

@@ -1,0 +1,104 @@
+"""Reading what is written in a picture: PP-OCR through rapidocr, whose models lie inside its package.
+
+The reader finds lines; lines that stand close below each other at about the same height of letters are one paragraph,
+since nobody looks for half a sentence. What the recogniser doubts, and single letters, which are mostly ornaments taken
+for writing, are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from deepseek_mm.errors import MissingPackage
+from index import Box
+
+MIN_SCORE = 0.75  # the recogniser's own, 0 to 1
+MIN_LETTERS = 2  # letters or digits of a paragraph
+GAP = 0.9  # of a line's height: how far below it the next line of its paragraph may begin
+SIZES = 1.6  # how many times higher the letters of neighbours may be
+SHARED = 0.3  # of the narrower line's width that two lines of a paragraph have above each other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextBlock:
+    """Some lines of writing."""
+
+    text: str  # lines joined by spaces
+    box_px: Box  # in pixels of the picture that was read
+    score: float  # of the least sure line, 0 to 1
+
+
+class TextReader:
+    """Finds the writing in pictures; any number of threads may ask, one is served at a time."""
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._threads, self._lock = threads, Lock()
+        self._engine: Any = None
+
+    def read(self, image: Image) -> list[TextBlock]:
+        """Paragraphs of an RGB picture, from top to bottom. MissingPackage when rapidocr is not installed."""
+        return [block for block in paragraphs(self.lines(image)) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
+
+    def lines(self, image: Image) -> list[TextBlock]:
+        """Line by line, as the engine finds them. MissingPackage."""
+        with self._lock:
+            self._engine = self._engine or _open_engine(self._threads)
+            found = self._engine(np.asarray(image.convert("RGB"))[:, :, ::-1], use_cls=False)
+        if found.txts is None:
+            return []
+        return [
+            TextBlock(text=text.strip(), box_px=_box(corners_42), score=float(score))
+            for text, corners_42, score in zip(found.txts, found.boxes, found.scores, strict=True)
+            if score >= MIN_SCORE
+        ]
+
+
+def paragraphs(lines: Sequence[TextBlock]) -> list[TextBlock]:
+    """Lines that belong together as one, in the order of their first lines."""
+    groups: list[list[TextBlock]] = []
+    for line in sorted(lines, key=lambda line: (line.box_px[1], line.box_px[0])):
+        home = next((group for group in groups if follows(group[-1].box_px, line.box_px)), None)
+        if home is None:
+            groups.append([line])
+        else:
+            home.append(line)
+    return [_join_lines(group) for group in groups]
+
+
+def follows(above: Box, below: Box) -> bool:
+    """Do lines with these boxes stand one below the other, close enough and alike enough to be read in one go?"""
+    high, next_high = above[3] - above[1], below[3] - below[1]
+    gap = below[1] - above[3]
+    shared = min(above[2], below[2]) - max(above[0], below[0])
+    narrower = min(above[2] - above[0], below[2] - below[0])
+    alike = max(high, next_high) <= SIZES * min(high, next_high)
+    return alike and -0.5 * high <= gap <= GAP * high and shared >= SHARED * narrower
+
+
+def _join_lines(lines: Sequence[TextBlock]) -> TextBlock:
+    corners = list(zip(*(line.box_px for line in lines), strict=True))
+    return TextBlock(
+        text=" ".join(line.text for line in lines),
+        box_px=(min(corners[0]), min(corners[1]), max(corners[2]), max(corners[3])),
+        score=min(line.score for line in lines),
+    )
+
+
+def _box(corners_42: Any) -> Box:
+    """The upright box around four corners."""
+    (left, top), (right, bottom) = np.floor(np.min(corners_42, axis=0)), np.ceil(np.max(corners_42, axis=0))
+    return max(0, int(left)), max(0, int(top)), max(1, int(right)), max(1, int(bottom))
+
+
+def _open_engine(threads: int) -> Any:
+    try:
+        from rapidocr import RapidOCR
+    except ImportError as error:
+        raise MissingPackage(error.name or "rapidocr", needed_for="reading text in pictures") from error
+    runtime = "EngineConfig.onnxruntime"
+    numbers = {f"{runtime}.intra_op_num_threads": threads, f"{runtime}.inter_op_num_threads": 1}
+    return RapidOCR(params={"Global.log_level": "critical", **numbers})

@@ -1,0 +1,330 @@
+"""Closed questions about one picture, answered with calibrated probabilities.
+
+A question belongs to a family by its words; whether a thing is there that was asked for often is a family of its own.
+Of each family a temperature, and for yes or no a weight towards yes, were fitted on photos that were held out.
+
+Shape key:  Q questions, V answers
+
+Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
+from deepseek_mm.embeddings.default import SeeingSpace
+from deepseek_mm.embeddings.image import GRID
+from deepseek_mm.language.words import singular
+from deepseek_mm.threads import single_threaded_for
+from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.ensemble import EVEN, Weights
+from deepseek_mm.vision.tagger import MultiLabelTagger
+from deepseek_mm.vision.vocabulary import word_cache
+from deepseek_mm.vision.vqa_net import (
+    PictureBatch,
+    QuestionBatch,
+    ReaderConfig,
+    ReaderNet,
+    VqaQuestion,
+    read_questions,
+)
+from deepseek_mm.vision.weight_file import read_weights, weights_for, write_weights
+
+CLOSED = re.compile(r"(is|are|was|were|do|does|did|can|could|has|have|will|would|should|am)\b(?!.*\bor\b)")
+INSIDE = re.compile(r" (in|visible in) (the|this) (photo|picture|image)$")
+THERE = "there"  # the family of questions whether a thing is there that was asked for often
+COLOUR = "colour"
+FAMILIES = (THERE, "closed", "count", COLOUR, "open")
+YES_NO = ("yes", "no")
+MOST_BEFORE = 5  # words before the thing that a question asks for: "does the photo show a dog"
+STEPS, RATE = 200, 0.05
+
+
+def family_of(question: str, nouns: Collection[str] = ()) -> str:
+    """By its words; `nouns` are the things that were asked for often."""
+    line = question.strip(" ?.!").lower()
+    if CLOSED.match(line):
+        *before, last = INSIDE.sub("", line).split()
+        return THERE if before and singular(last) in nouns and len(before) <= MOST_BEFORE else "closed"
+    if line.startswith("how many"):
+        return "count"
+    return COLOUR if re.match(r"(what|which) colou?r", line) else "open"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCalibration:
+    """Of each family, what its scores are multiplied with, and what is added to yes."""
+
+    told: dict[str, tuple[float, float]]
+    nouns: frozenset[str] = frozenset()  # things that were asked for often
+    weights: Weights = EVEN  # of the reader's yes or no beside likeness
+
+    def family(self, question: str) -> str:
+        """Of a question."""
+        return family_of(question, self.nouns)
+
+    def chances(self, scores_V: Tensor, family: str, answers: Sequence[str]) -> Tensor:
+        """(V,): probabilities of all answers; of yes and no alone where the question is closed."""
+        factor, to_yes = self.told.get(family, (1.0, 0.0))
+        return chances_of(scores_V[None], family, answers, torch.tensor(factor), torch.tensor(to_yes))[0]
+
+
+def chances_of(scores_QV: Tensor, family: str, answers: Sequence[str], factor: Tensor, to_yes: Tensor) -> Tensor:
+    """(Q, V)."""
+    scores_QV = scores_QV * factor
+    yes_no = [answers.index(word) for word in YES_NO]
+    if family in (THERE, "closed"):
+        fitting = torch.full((scores_QV.shape[1],), -torch.inf)
+        fitting[yes_no] = torch.stack([to_yes, torch.zeros(())])
+        return (scores_QV + fitting).softmax(-1)
+    return scores_QV.softmax(-1)
+
+
+def fit_calibration(
+    families: Sequence[str],
+    scores_QV: Tensor,
+    right_Q: Tensor,
+    answers: Sequence[str],
+    *,
+    nouns: Collection[str] = (),
+) -> AnswerCalibration:
+    """By maximum likelihood; a family without questions stays as it is."""
+    told = {}
+    for family in FAMILIES:
+        own = torch.tensor([n for n, name in enumerate(families) if name == family and right_Q[n] >= 0])
+        if not len(own):
+            continue
+        factor, to_yes = torch.ones((), requires_grad=True), torch.zeros((), requires_grad=True)
+        optimiser = torch.optim.Adam([factor, to_yes], lr=RATE)
+        for _ in range(STEPS):
+            chance_QV = chances_of(scores_QV[own], family, answers, factor, to_yes)
+            loss = F.nll_loss(chance_QV.clamp_min(1e-9).log(), right_Q[own])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        told[family] = (round(factor.item(), 4), round(to_yes.item(), 4))
+    return AnswerCalibration(told, frozenset(nouns))
+
+
+LIKELIEST = 5  # answers that are told
+STRANGE = Weights(
+    by={"reader": 1.0, "likeness": 0.0, "labels": 1.0, "notice": 1.0}
+)  # for want of anything fitted for them
+STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
+AT_ONCE = 32  # pictures whose questions are answered together
+
+
+class AnswerWeigher(Protocol):
+    """A language model that looks, and says how probable it finds answers."""
+
+    def weigh(
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
+    ) -> list[Mapping[str, float]]:
+        """Of each question, about the picture of its number, how probable each of its options is; they sum to 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnswerHead:
+    """The answers that are known, and the layer that scores them: what can be learned while all below stays."""
+
+    answers: tuple[str, ...]
+    out: nn.Linear
+
+
+class VqaModel:
+    """Pictures and questions to readings."""
+
+    def __init__(
+        self,
+        space: SeeingSpace,
+        net: ReaderNet,
+        answers: Sequence[str],
+        sure: AnswerCalibration,
+        noticer: MultiLabelTagger | None = None,
+        glance: AnswerWeigher | None = None,
+    ) -> None:
+        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
+        self.space, self.sure = space, sure
+        self.noticer, self.glance = noticer, glance
+        self.words = word_cache(space)
+        self.net = net.eval().requires_grad_(False)
+        self.shipped = self.head = AnswerHead(tuple(answers), net.out)
+
+    @property
+    def answers(self) -> Sequence[str]:
+        """That it knows."""
+        return self.head.answers
+
+    def adopt(self, answers: Sequence[str], weight_VW: Tensor, bias_V: Tensor) -> None:
+        """Answer with another last layer from the next question on; the shipped one stays at hand, see `put_back`."""
+        out = nn.Linear(weight_VW.shape[1], len(answers)).requires_grad_(False)
+        out.load_state_dict({"weight": weight_VW, "bias": bias_V})
+        self.head = AnswerHead(tuple(answers), out.to(self.net.out.weight.dtype))
+
+    def put_back(self) -> None:
+        """Answer with the shipped layer again."""
+        self.head = self.shipped
+
+    def weights_for(self, thing: str, *, named: bool = False) -> Weights:
+        """Of its word beside that of others. Where it was hardly ever asked for the thing, likeness says as little, but
+        of what is `named` by one word.
+        """
+        if thing in self.sure.nouns:
+            return self.sure.weights
+        return STRANGE_NAME if named else STRANGE
+
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
+        """One for each question and its picture; what was read before, by the same head, is not read again."""
+        head = self.head
+        keys = [(head, question.text.lower(), question.things) for question, _ in asked]
+        known = [picture.reading(key) for (_, picture), key in zip(asked, keys, strict=True)]
+        found = {row: reading for row, reading in enumerate(known) if reading}
+        new = [row for row in range(len(asked)) if row not in found]
+        for some, photo_Q, pictures in self._by_picture([asked[row][1] for row in new]):
+            rows = [new[n] for n in some]
+            readings = self._read_maps([asked[row][0] for row in rows], photo_Q, pictures, head)
+            for row, reading in zip(rows, readings, strict=True):
+                asked[row][1].add_reading(keys[row], reading)
+                found[row] = reading
+        return [found[row] for row in range(len(asked))]
+
+    @torch.inference_mode()
+    def features_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> Tensor:
+        """(Q, W) float32: of each question and its picture what the last layer makes its scores of."""
+        found: dict[int, Tensor] = {}
+        for rows, photo_Q, pictures in self._by_picture([picture for _, picture in asked]):
+            shown, whole = self._prepare([asked[row][0] for row in rows], pictures)
+            with autocast_bf16():
+                read_QW = self.net.read(shown, photo_Q, whole).float()
+            found |= dict(zip(rows, read_QW, strict=True))
+        return torch.stack([found[row] for row in range(len(asked))])
+
+    def _by_picture(self, asked: Sequence[ImageAnalysis]) -> Iterator[tuple[list[int], Tensor, list[ImageAnalysis]]]:
+        """Some pictures at a time: the rows that ask about them, the picture of each row, and the pictures."""
+        rows_of: dict[ImageAnalysis, list[int]] = {}
+        for row, picture in enumerate(asked):
+            rows_of.setdefault(picture, []).append(row)
+        seen = add_features(self.space, rows_of)
+        while some := list(islice(seen, AT_ONCE)):
+            rows = [row for picture in some for row in rows_of[picture]]
+            yield rows, torch.tensor([n for n, picture in enumerate(some) for _ in rows_of[picture]]), some
+
+    def _prepare(
+        self, questions: Sequence[VqaQuestion], pictures: Sequence[ImageAnalysis]
+    ) -> tuple[PictureBatch, QuestionBatch]:
+        """Pictures and questions as the net takes them."""
+        vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in pictures]))
+        grid_BPD = torch.from_numpy(np.stack([picture.look.grid_HWD for picture in pictures])).flatten(1, 2)
+        lower = [replace(question, text=question.text.lower()) for question in questions]
+        whole = read_questions(self.space, lower, self.words).rows(torch.arange(len(questions)))
+        whole = QuestionBatch(to_autocast_dtype(whole.words_QTW), whole.there_QT, to_autocast_dtype(whole.vectors_QAD))
+        return PictureBatch(
+            cells_of(pictures).float(), to_autocast_dtype(vectors_BD), to_autocast_dtype(grid_BPD)
+        ), whole
+
+    @torch.inference_mode()
+    def _read_maps(
+        self, questions: Sequence[VqaQuestion], photo_Q: Tensor, pictures: Sequence[ImageAnalysis], head: AnswerHead
+    ) -> list[VqaPrediction]:
+        """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
+        texts = [question.text for question in questions]
+        with single_threaded_for(len(questions)):
+            shown, whole = self._prepare(questions, pictures)
+            with autocast_bf16():
+                read_QW, looked_QP = self.net.read_with_attention(shown, photo_Q, whole)
+                scores_QV = head.out(read_QW)
+            self._add_noticed(pictures)
+        told = zip(texts, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
+        readings = [
+            replace(
+                self._reading(text, scores_V, looked_P=looked_P, answers=head.answers),
+                noticed=pictures[n].noticed or {},
+            )
+            for text, scores_V, looked_P, n in told
+        ]
+        return self._add_glances(texts, photo_Q, cells_of(pictures), readings)
+
+    def _add_noticed(self, pictures: Sequence[ImageAnalysis]) -> None:
+        """See that each picture has what the noticer makes of it."""
+        new = [picture for picture in pictures if picture.noticed is None]
+        if self.noticer is None or not new:
+            return
+        vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in new]))
+        for picture, noticed in zip(new, self.noticer.notice(cells_of(new).float(), vectors_BD), strict=True):
+            picture.noticed = noticed
+
+    def _add_glances(
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[VqaPrediction]
+    ) -> list[VqaPrediction]:
+        """With a glance at the answers of each, but whether a thing is there: others know that better."""
+        asked = [n for n, reading in enumerate(readings) if reading.family != THERE]
+        if self.glance is None or not asked:
+            return readings
+        options = [list(readings[n].chances) for n in asked]
+        found = self.glance.weigh([questions[n] for n in asked], photo_Q[asked], cells_BPC, options)
+        for n, glanced in zip(asked, found, strict=True):
+            readings[n] = replace(readings[n], glanced=glanced)
+        return readings
+
+    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> VqaPrediction:
+        family = self.sure.family(question)
+        chance_V = self.sure.chances(scores_V, family, answers)
+        best = chance_V.topk(min(LIKELIEST, len(answers)))
+        chances = {answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0}
+        return VqaPrediction(family, chances, looked_P.view(GRID, GRID).numpy())
+
+
+def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:
+    """(B, P, C) bfloat16."""
+    cells = [picture.features.cells_PC for picture in pictures if picture.features]
+    return torch.stack([each for each in cells if each is not None])
+
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "reader.safetensors"
+MAKE = "python -m deepseek_mm train reader --help"
+
+
+def write_reader(
+    file: Path,
+    state: Mapping[str, Tensor],
+    *,
+    answers: Sequence[str],
+    sure: AnswerCalibration,
+    config: ReaderConfig,
+    fingerprint: str,
+) -> None:
+    """Weights as int8 with a scale a row; `fingerprint` is that of the space whose maps it was trained on."""
+    told = {
+        "answers": list(answers),
+        "sure": sure.told,
+        "nouns": sorted(sure.nouns),
+        "weights": asdict(sure.weights),
+        "config": asdict(config),
+        "fingerprint": fingerprint,
+    }
+    write_weights(file, state, told)
+
+
+def read_reader(
+    space: SeeingSpace,
+    file: Path | None = None,
+    *,
+    noticer: MultiLabelTagger | None = None,
+    glance: AnswerWeigher | None = None,
+) -> VqaModel:
+    """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
+    state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
+    net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
+    net.load_state_dict(state)
+    families = {family: tuple(pair) for family, pair in told["sure"].items()}
+    sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
+    return VqaModel(space, net, told["answers"], sure, noticer, glance)
