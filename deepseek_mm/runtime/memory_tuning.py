@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from mmap import MADV_DONTNEED
 from pathlib import Path
 
 TORCHS, ONEDNNS = "LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # of each thread; of all
@@ -20,6 +19,7 @@ FEW, FEWEST = {TORCHS: "8", ONEDNNS: "512"}, {TORCHS: "8", ONEDNNS: "256"}  # a 
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # what glibc's mallopt calls them
 POOLS = 2
 OPENING_BYTES, USUAL_BYTES = 1 << 17, 32 << 20  # size from which a piece of memory is asked for by itself
+MADV_PAGEOUT = 21  # of Linux 5.4 on; Python has no name for it
 MODEL_FILES = (".safetensors", ".bin", ".gguf")
 MAPPING = re.compile(
     r"^(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S+) \S+ \S+ \d+ *(?P<path>.*)$", re.MULTILINE
@@ -79,13 +79,14 @@ def release_mapped(smaps: Path = Path("/proc/self/smaps")) -> int:
     """Bytes of mapped model files that were let go of; what is read again comes back from the system's file cache.
 
     Opening a model reads all of its file, and what it computes with is made of that: most pages are never read again.
-    Mappings that this process wrote to are left alone. 0 where there is no /proc.
+    Mappings that this process wrote to are left alone. Another thread may unmap a file meanwhile and have the address
+    for memory of its own, so the system is asked to page out, which loses nothing. 0 where there is no /proc.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     released = 0
     for start, end, resident_bytes in mapped_models(smaps):
         address, size = ctypes.c_void_p(start), ctypes.c_size_t(end - start)
-        if madvise is not None and madvise(address, size, MADV_DONTNEED) == 0:
+        if madvise is not None and madvise(address, size, MADV_PAGEOUT) == 0:
             released += resident_bytes
     return released
 
