@@ -62,19 +62,6 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.document import read_photo as read_photo
-    from deepseek_mm.records import About as About
-    from deepseek_mm.records import Answer as Answer
-    from deepseek_mm.records import Check as Check
-    from deepseek_mm.records import Citation as Citation
-    from deepseek_mm.records import Found as Found
-    from deepseek_mm.records import Match as Match
-    from deepseek_mm.records import Picture as Picture
-    from deepseek_mm.records import Query as Query
-    from deepseek_mm.records import Question as Question
-    from deepseek_mm.records import Said as Said
-    from deepseek_mm.records import Trace as Trace
-    from deepseek_mm.records import Verdict as Verdict
-    from deepseek_mm.records import Worked as Worked
     from deepseek_mm.retrieval.heat import Heat as Heat
     from deepseek_mm.retrieval.heat import cut as cut
     from deepseek_mm.retrieval.heat import heat_map as heat_map
@@ -92,6 +79,19 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing import here_in as here_in
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
+    from deepseek_mm.types import About as About
+    from deepseek_mm.types import Answer as Answer
+    from deepseek_mm.types import Check as Check
+    from deepseek_mm.types import Citation as Citation
+    from deepseek_mm.types import Found as Found
+    from deepseek_mm.types import Match as Match
+    from deepseek_mm.types import Picture as Picture
+    from deepseek_mm.types import Query as Query
+    from deepseek_mm.types import Question as Question
+    from deepseek_mm.types import Said as Said
+    from deepseek_mm.types import Trace as Trace
+    from deepseek_mm.types import Verdict as Verdict
+    from deepseek_mm.types import Worked as Worked
 
 _HOMES = {
     "BadDate": "language.search_filters",
@@ -106,19 +106,19 @@ _HOMES = {
     "require_local": "accounts.permissions",
     "require_right": "accounts.permissions",
     "ASK_LEAVE": "answering.code.coder",
-    "About": "records",
-    "Answer": "records",
+    "About": "types",
+    "Answer": "types",
     "Assistant": "assistant",
-    "Check": "records",
+    "Check": "types",
     "Checked": "answering.rule_checks",
-    "Citation": "records",
+    "Citation": "types",
     "Config": "config",
     "Conversation": "history",
     "Corrected": "history",
     "DeepSeekMMError": "errors",
     "Exported": "sharing",
     "Failed": "jobs",
-    "Found": "records",
+    "Found": "types",
     "Health": "library",
     "Heat": "retrieval.heat",
     "Held": "answering.rule_checks",
@@ -127,18 +127,18 @@ _HOMES = {
     "Learning": "learning",
     "Library": "library",
     "Listing": "answering.code.coder",
-    "Match": "records",
+    "Match": "types",
     "Notice": "config",
     "Packed": "sharing.zip_export",
-    "Picture": "records",
+    "Picture": "types",
     "Protection": "sandbox.records",
-    "Query": "records",
-    "Question": "records",
+    "Query": "types",
+    "Question": "types",
     "Ran": "sandbox.records",
     "Report": "ingest",
     "Rule": "logic.rules",
     "SEARCH_HELP": "language.search_syntax",
-    "Said": "records",
+    "Said": "types",
     "Sandbox": "sandbox.run",
     "Saved": "history",
     "Score": "learning",
@@ -147,11 +147,11 @@ _HOMES = {
     "Sharing": "sharing",
     "StorageFull": "errors",
     "Taken": "library",
-    "Trace": "records",
+    "Trace": "types",
     "Twins": "library",
-    "Verdict": "records",
+    "Verdict": "types",
     "Version": "learning",
-    "Worked": "records",
+    "Worked": "types",
     "Turn": "history",
     "address_of": "lm.backends.server_client",
     "backups_in": "library.backup_target",

@@ -35,11 +35,11 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import close_workers
-from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.retrieval.context import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.quality_preset import PRESETS_BY_NAME
+from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.records import Answer, Citation, Found, Match
+from deepseek_mm.types import Answer, Citation, Found, Match
 from index import Region, Symbol
 
 if TYPE_CHECKING:

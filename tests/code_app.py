@@ -20,7 +20,7 @@ from rag_house import build
 import app
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.types import Answer, Question
 
 PROGRAM = "Like this:\n\n```python\nprint(6 * 7)\n```\n"
 ENDLESS = PROGRAM.replace("print(6 * 7)", "while True: pass")

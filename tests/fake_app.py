@@ -31,7 +31,7 @@ from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
-from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
+from deepseek_mm.types import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
 NAMES = {"red": "kite.jpg", "green": "grass.jpg", "blue": "<img src=x onerror=alert(1)>.jpg"}  # file names

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 
 COLOURS = {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Corrected, History
-from deepseek_mm.records import Answer, Check, Citation, Question
+from deepseek_mm.types import Answer, Check, Citation, Question
 from index import Label, Region, Source, Symbol
 
 KITE_PHOTO = Source(

@@ -13,7 +13,7 @@ from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.memory import ReaderRows
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.types import Answer, Question
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa import AnswerCalibration, AnswerHead, VqaModel
 from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet

@@ -24,7 +24,7 @@ from deepseek_mm.config import IndexConfig
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
-from deepseek_mm.records import Answer, Check, Citation, Question
+from deepseek_mm.types import Answer, Check, Citation, Question
 from deepseek_mm.vision.vqa_net import QuestionBatch
 from index import Label, Region, Source, Symbol
 from index.store import RegionStore

@@ -9,7 +9,7 @@ from made_files import docx_bytes, pdf_bytes, written
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 ORDERS = {

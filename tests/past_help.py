@@ -7,7 +7,7 @@ from pathlib import Path
 from fakes import picture
 
 from deepseek_mm.history import Conversation, History, Turn
-from deepseek_mm.records import Answer, Citation
+from deepseek_mm.types import Answer, Citation
 from index import Label, Region, Source
 
 NOW = datetime(2026, 11, 25, 15, 30).astimezone()  # a Wednesday, in this machine's time

@@ -17,9 +17,9 @@ from deepseek_mm.api.routes.history_routes import history_routes
 from deepseek_mm.api.routes.settings_routes import settings_routes
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.jobs import follow
-from deepseek_mm.records import Answer, Citation, Question
 from deepseek_mm.services import build_services
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.types import Answer, Citation, Question
 from index import Region, Source
 
 STRANGER = replace(

@@ -11,9 +11,9 @@ from PIL import Image
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import Corrected, History, Turn
-from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing import ExportLimits, Sharing
 from deepseek_mm.sharing.files import sha256
+from deepseek_mm.types import Answer, Check, Citation
 from index import Label, Region, Source, Symbol
 from index.region import UPLOADS
 

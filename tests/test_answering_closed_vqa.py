@@ -14,7 +14,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import with_article
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction
 from deepseek_mm.vision.ensemble import EVEN, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline

@@ -11,8 +11,8 @@ from deepseek_mm.answering.code.coder import Coder, alike, no_code
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
 from deepseek_mm.language.parser import parse
-from deepseek_mm.records import Query, Question
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Query, Question
 from index import Filter
 
 REPO = "/repo"

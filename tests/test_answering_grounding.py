@@ -15,8 +15,8 @@ from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.language.parser import parse
-from deepseek_mm.records import Evidence, Question, Verdict
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Evidence, Question, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis
 
 IMAGE = picture("blue", patch="red")

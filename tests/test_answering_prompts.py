@@ -13,7 +13,7 @@ from deepseek_mm.answering.prompts import (
     reading_prompt,
 )
 from deepseek_mm.language.parser import Claim, parse
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 DOG = ("dog", (0, 0, 90, 90), "black white", 0.93)
 CLAIM = Claim("Yes, there is a dog in this photo", (2,), 0.93, "yes")

@@ -13,7 +13,7 @@ from deepseek_mm.answering.prompts import check_code, code_prompt, names_in
 from deepseek_mm.config import LMConfig
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.lm.backends.server_model import open_remote
-from deepseek_mm.records import Evidence, Question
+from deepseek_mm.types import Evidence, Question
 from index import Region, Source, Symbol
 
 PIECES = (

@@ -11,8 +11,8 @@ from rag_house import build, paint, put
 from deepseek_mm.answering.references import last_shown
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.language.parser import parse
-from deepseek_mm.records import Exchange, Picture, Question
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")
 SEA = Picture(image=picture("blue"), name="sea.png")

@@ -9,7 +9,7 @@ from rag_house import photo_of
 from deepseek_mm.answering.claims import build_claims, nothing
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import parse_several
-from deepseek_mm.records import Evidence
+from deepseek_mm.types import Evidence
 from index import Region, Source
 
 TOP_LEFT, CENTRE, RIGHT = (0, 0, 100, 100), (110, 110, 190, 190), (200, 100, 300, 200)

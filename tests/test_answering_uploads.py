@@ -13,7 +13,7 @@ from deepseek_mm.answering import uploads as uploads_module
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadPicture
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 from index import Filter
 
 HOUR_S = 3600.0

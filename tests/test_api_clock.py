@@ -23,8 +23,8 @@ from deepseek_mm.history.log import UNDO_S
 from deepseek_mm.jobs import Jobs, table, tables
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.records import Question
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.types import Question
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 JUMPS = pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S, DAY_S, -DAY_S])

@@ -4,7 +4,7 @@ import pytest
 from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 
 @pytest.fixture(scope="module")

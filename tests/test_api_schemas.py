@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from deepseek_mm import shapes
 from deepseek_mm.api.schemas import AnswerOut, FoundOut, JobOut, Number, RegionOut, SourceOut, Typed
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.records import Answer, Check, Citation, Found, Match, Said, Verdict, Worked
+from deepseek_mm.types import Answer, Check, Citation, Found, Match, Said, Verdict, Worked
 from index import Label, Region, Source, Symbol
 
 KITE = Source(id=7, path="/photos/kite.jpg", width_px=640, height_px=480, modified_ns=1_000_000_000)

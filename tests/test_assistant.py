@@ -11,7 +11,7 @@ from PIL import Image
 from rag_house import BrokenServer, build, paint, put, upload
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
-from deepseek_mm.records import Query, Question, Trace
+from deepseek_mm.types import Query, Question, Trace
 from index import Source
 
 

@@ -21,8 +21,8 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadPicture, BadQuestion, LibraryError, NothingThere
 from deepseek_mm.factory import load, make_folder
-from deepseek_mm.records import Query, Question
 from deepseek_mm.terminal import Desk
+from deepseek_mm.types import Query, Question
 from index import IndexProblem
 from index.store import RegionStore
 

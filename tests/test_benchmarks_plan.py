@@ -10,7 +10,7 @@ from deepseek_mm.benchmarks import plan as dial_bench
 from deepseek_mm.benchmarks.plan import LatencyPair, compute_in_fp32, report_pairs, time_ask, time_asks, time_in_turns
 from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.records import Picture, Question
+from deepseek_mm.types import Picture, Question
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
-from deepseek_mm.benchmarks.start import fill, opened, starts
+from deepseek_mm.benchmarks.start import fill, open_store, starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from index import Counts, finder
 
@@ -21,7 +21,7 @@ def setting(tmp_path, monkeypatch):
 def test_a_filled_store_is_like_one_that_photos_went_into(setting):
     fill(setting, ClusteredVectors(250, 32))
     vectors = np.concatenate(list(ClusteredVectors(250, 32).pieces(250)))
-    with opened(setting) as store:
+    with open_store(setting) as store:
         assert store.counts() == Counts(sources=25, regions=250)
         assert list(store.problems()) == []
         best = store.search_many(vectors[[41]], k=1)[0][0]

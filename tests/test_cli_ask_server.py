@@ -19,9 +19,9 @@ from deepseek_mm.api.local_server import announce_server, find_server
 from deepseek_mm.api.server import build_server, open_socket
 from deepseek_mm.cli.ask_server import ServerGone, ask_server, read_events
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.records import Question
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk
+from deepseek_mm.types import Question
 
 WAIT_S = 60
 TOKEN = "t" * 43

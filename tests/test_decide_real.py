@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 pytestmark = pytest.mark.slow
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

@@ -9,7 +9,7 @@ from deepseek_mm import load as public_load
 from deepseek_mm.config import Config, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.factory import make_folder, open_store, own_words
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 
 class OtherSpace(ColourSpace):

@@ -11,8 +11,8 @@ from deepseek_mm.evaluation.answers import AnswerReport, evaluate_answers, make_
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.language.parser import Act, Claim
-from deepseek_mm.records import Evidence, Question
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Evidence, Question
 from index import Label, Region, Source
 
 SIZES = {"answerable": 8, "unanswerable": 6, "counting": 4, "which": 4}

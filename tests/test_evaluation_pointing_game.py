@@ -23,7 +23,7 @@ from deepseek_mm.evaluation.pointing_game import (
     score_boxes,
     summarize_gain,
 )
-from deepseek_mm.records import Answer, Citation, Question, Verdict, Worked
+from deepseek_mm.types import Answer, Citation, Question, Verdict, Worked
 from index import Region, Source
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -26,7 +26,7 @@ from deepseek_mm.evaluation.screenshots import (
     score_places,
 )
 from deepseek_mm.parse.packages import InstalledPackage
-from deepseek_mm.records import Found, Match
+from deepseek_mm.types import Found, Match
 from index import Region, Source
 
 SOURCE = '''"""A module."""

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.history import Conversation, History
-from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.types import Answer, Citation, Question
 from index import Label
 
 

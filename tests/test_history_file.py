@@ -12,7 +12,7 @@ from sqlalchemy import event
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.history.tables import CheckRow
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 ROOT = Path(__file__).parent.parent
 

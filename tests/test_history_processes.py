@@ -12,7 +12,7 @@ import pytest
 from history_samples import ask
 
 from deepseek_mm.history import History
-from deepseek_mm.records import Answer
+from deepseek_mm.types import Answer
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +21,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from deepseek_mm.history import History
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 history = History(Path(sys.argv[1]))
 _, turn = history.begin(Question(text="what flies?"), image_path="", settings={}, fingerprint="")
 history.progress(turn, "A red")
@@ -64,7 +64,7 @@ WRITES_50 = """
 import sys
 from pathlib import Path
 from deepseek_mm.history import History
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.types import Answer, Question
 path, me, shared = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 history, own = History(path), None
 for n in range(50):

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from deepseek_mm.history import History
 from deepseek_mm.history.queries import MAX_WORDS, words_of
-from deepseek_mm.records import Answer
+from deepseek_mm.types import Answer
 
 
 def found(history: History, text: str, *, session: str = "") -> list[str]:

@@ -10,7 +10,7 @@ from history_samples import ANSWER, ask, count, run_sql, stored, told
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.history.log import UNDO_S
-from deepseek_mm.records import Answer
+from deepseek_mm.types import Answer
 
 PARTS = ("conversations", "turns", "citations", "checks")
 

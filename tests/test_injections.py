@@ -16,7 +16,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.types import Answer, Question
 from deepseek_mm.vision.regions import overlap
 
 ALL = tuple(name for name in ORDERS if name not in ("chinese", "hidden"))  # no font at hand has these letters

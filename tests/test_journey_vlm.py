@@ -14,8 +14,8 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
-from deepseek_mm.records import Question
 from deepseek_mm.terminal import Desk
+from deepseek_mm.types import Question
 
 KITE = picture("green", patch="red")
 

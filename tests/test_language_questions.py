@@ -7,7 +7,7 @@ from fakes import picture
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.questions import MOST_WEIGHT, parse_query_box, validate_query
-from deepseek_mm.records import Query
+from deepseek_mm.types import Query
 from index import Filter
 from index.region import UPLOADS
 

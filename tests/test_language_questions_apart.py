@@ -5,7 +5,7 @@ from fakes import picture
 from rag_house import build, paint, put
 
 from deepseek_mm.language.questions import split_questions
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import merge_filters
 from deepseek_mm.language.search_syntax import ParsedQuery, in_words, read_box
-from deepseek_mm.records import Query, Term
+from deepseek_mm.types import Query, Term
 from index import Filter
 
 

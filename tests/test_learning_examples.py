@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.learning.examples import Example, named_in, of_turns, photo_of, said_of
-from deepseek_mm.records import Answer, Citation
+from deepseek_mm.types import Answer, Citation
 from index import Region, Source
 
 NOUNS = frozenset({"dog", "traffic light"})

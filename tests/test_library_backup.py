@@ -14,8 +14,8 @@ from library_help import House, Sign, everything, paint
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.library import library
 from deepseek_mm.library.backup import MANIFEST
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.settings import saved_values
+from deepseek_mm.types import Answer, Question
 
 SECRET = "only-we-know-this"
 

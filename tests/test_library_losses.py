@@ -12,8 +12,8 @@ import pytest
 from fakes import picture
 from library_help import House, paint
 
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.storage.counters import ENDING, read_note
+from deepseek_mm.types import Answer, Question
 from index.words import teach
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from deepseek_mm.lm.generator import (
     TracingGenerator,
     YesNoModel,
 )
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 HELLO = [Message(role="user", text="hello")]
 

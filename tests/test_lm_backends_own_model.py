@@ -19,7 +19,7 @@ from deepseek_mm.lm.generator import SamplingGenerator
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.shape import EXPERTS, to_product_shape
 from deepseek_mm.lm.weights import read_folder, write_changes
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 
 def speaker(folder, *, changes=None, **options):

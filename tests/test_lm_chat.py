@@ -3,7 +3,7 @@ from tiny_lm import MARKS, TEMPLATE, tiny_tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 TALK = (
     Message(role="system", text="Cite [1]."),

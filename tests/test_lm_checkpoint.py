@@ -11,7 +11,7 @@ from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.lm.backends import transformers_model
 from deepseek_mm.lm.backends.transformers_model import LocalModel, open_local, read_checkpoint
 from deepseek_mm.lm.model_folders import fingerprint
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 ASK = (Message(role="user", text="a black dog?"),)
 

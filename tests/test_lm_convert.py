@@ -18,7 +18,7 @@ from deepseek_mm.lm.backends import packaged_gguf as convert
 from deepseek_mm.lm.backends.packaged_gguf import SUMS, convert_once, is_whole, packaged_gguf
 from deepseek_mm.lm.backends.transformers_model import LocalModel, read_checkpoint
 from deepseek_mm.lm.model_folders import fingerprint
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 ROOT = Path(__file__).parent.parent
 CODE = "import sys; from pathlib import Path; from deepseek_mm.lm.backends.packaged_gguf import convert_once; {}"

@@ -13,8 +13,8 @@ from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError, ServerError
 from deepseek_mm.lm.backends.server_client import is_key_for, models_at, shown_origin
 from deepseek_mm.lm.backends.server_model import open_remote
-from deepseek_mm.records import Message
 from deepseek_mm.settings import trace_settings
+from deepseek_mm.types import Message
 
 ASK = (Message(role="user", text="What flies?"),)
 OFFICIAL = "https://api.openai.com/v1"

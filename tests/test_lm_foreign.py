@@ -19,7 +19,7 @@ from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.backends.server_model import open_remote
 from deepseek_mm.lm.backends.transformers_model import LocalModel
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))
 COMMAND = Path(sys.executable).with_name("transformers")

@@ -13,7 +13,7 @@ from PIL import Image
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.backends.server_model import open_remote
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 ASK = (Message(role="system", text="Cite."), Message(role="user", text="What flies?"))
 

@@ -1,7 +1,7 @@
 import threading
 
 from deepseek_mm.lm.generator import Silent
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 
 def test_it_says_nothing_so_that_the_programs_words_stand():

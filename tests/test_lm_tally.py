@@ -8,7 +8,7 @@ from tiny_lm import save_tiny, tiny_llama
 
 from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import CountingGenerator, EngineStats
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 
 def said(own, spent):

@@ -18,7 +18,7 @@ from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.backends.packaged_gguf import convert_once, packaged_gguf
 from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.tokenizer import encode_chat, read_tokenizer
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 ROOT = Path(__file__).parent.parent
 ODD = [

@@ -7,7 +7,7 @@ from tiny_vlm import TEMPLATE, deepseek, qwen, smol, tiny_vlm
 
 from deepseek_mm.lm.backends.server_client import MAX_SIDE_PX
 from deepseek_mm.lm.backends.vision_language_model import encode
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 SHOWN = (picture("red"), picture("green"))
 TALK = (

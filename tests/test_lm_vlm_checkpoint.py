@@ -16,7 +16,7 @@ from deepseek_mm.errors import BadCheckpoint, MissingPackage, NothingThere
 from deepseek_mm.lm.backends import vision_language_model
 from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel, open_vlm
 from deepseek_mm.lm.model_folders import fingerprint
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 
 @pytest.fixture

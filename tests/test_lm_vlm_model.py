@@ -15,7 +15,7 @@ from deepseek_mm.errors import BadQuestion, ModelFailed
 from deepseek_mm.lm.backends.transformers_model import LocalModel
 from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
 from deepseek_mm.lm.generator import YesNoModel
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 RED, GREEN = (picture(colour, patch="black") for colour in ("red", "green"))
 MAKES = (smol, qwen, deepseek)

@@ -16,7 +16,7 @@ from deepseek_mm.lm.backends.server_client import (
     read_reply,
     request_body,
 )
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 
 def chunk(content, finish=None):

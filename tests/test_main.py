@@ -20,8 +20,8 @@ from deepseek_mm.__main__ import COMMANDS, main
 from deepseek_mm.cli.search import line
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
-from deepseek_mm.records import Answer, Citation, Found, Match, Query, Question
 from deepseek_mm.terminal import Desk
+from deepseek_mm.types import Answer, Citation, Found, Match, Query, Question
 from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source, Symbol
 
 ROOT = Path(__file__).parent.parent

@@ -80,9 +80,9 @@ def test_the_models_of_this_installation_are_intact():
 
 
 def test_trained_weights_are_named_with_their_size(tmp_path):
-    assert states(probes.trained(tmp_path)) == {"trained weights": "fail"}
+    assert states(probes.probe_trained_weights(tmp_path)) == {"trained weights": "fail"}
     (tmp_path / "a.safetensors").write_bytes(bytes(2_000_000))
-    (finding,) = probes.trained(tmp_path)
+    (finding,) = probes.probe_trained_weights(tmp_path)
     assert (finding.state, finding.detail) == ("ok", "a.safetensors (2.0 MB)")
 
 

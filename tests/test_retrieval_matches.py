@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from deepseek_mm.language.grammar import things_in
-from deepseek_mm.records import Match
 from deepseek_mm.retrieval.matches import (
     TWIN,
     all_written,
@@ -14,6 +13,7 @@ from deepseek_mm.retrieval.matches import (
     reasons,
     words_written,
 )
+from deepseek_mm.types import Match
 from index import Hit, Label, Region, Source
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.records import Query, Term
 from deepseek_mm.retrieval import query_vectors as module
 from deepseek_mm.retrieval.query_vectors import Texts, combine_terms
+from deepseek_mm.types import Query, Term
 
 
 class Axes:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, make_question
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from rag_house import build, paint, put
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.config import Config, SandboxConfig, ServeConfig
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, NothingThere
-from deepseek_mm.records import Question
 from deepseek_mm.services.answer_service import AnswerService
+from deepseek_mm.types import Question
 
 ROOT = Path(__file__).parent.parent
 ME, YOU = LOCAL.with_session("m" * 43), LOCAL.with_session("y" * 43)

@@ -6,8 +6,8 @@ import pytest
 from markdown_it import MarkdownIt
 from sharing_help import Home, cite, keep, talk
 
-from deepseek_mm.records import Answer
 from deepseek_mm.sharing.renderers import line, lines
+from deepseek_mm.types import Answer
 from index import Label, Source
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

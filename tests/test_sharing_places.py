@@ -8,8 +8,8 @@ import pytest
 from sharing_help import Home, comparable, keep, photo, talk
 
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.records import Answer, Citation
 from deepseek_mm.sharing import here_in
+from deepseek_mm.types import Answer, Citation
 from index import Region
 from index.store import RegionStore
 

@@ -14,10 +14,10 @@ from PIL.PngImagePlugin import PngInfo
 from sharing_help import Home, cite, keep, photo, talk, upload
 
 from deepseek_mm.history import Turn
-from deepseek_mm.records import Check
 from deepseek_mm.sharing import privacy
 from deepseek_mm.sharing.privacy import remove_coordinates, shorten_paths
 from deepseek_mm.sharing.zip_export import pack_chosen
+from deepseek_mm.types import Check
 
 GPS = 0x8825
 ORIENTATION, MAKER = 0x0112, 0x010F

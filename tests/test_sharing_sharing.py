@@ -12,8 +12,8 @@ from PIL import Image
 from sharing_help import Home, changed, cite, comparable, keep, photo, talk
 
 from deepseek_mm.errors import LibraryError, NothingThere
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.sharing import ExportLimits
+from deepseek_mm.types import Answer, Question
 from index import Region
 
 ROOT = Path(__file__).parent.parent

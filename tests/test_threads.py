@@ -14,8 +14,8 @@ import torch
 from rag_house import build
 from threadpoolctl import threadpool_info
 
-from deepseek_mm.records import Query
 from deepseek_mm.threads import FEW, num_cores, one_for_blas, run_in_background, single_threaded
+from deepseek_mm.types import Query
 
 ROOT = Path(__file__).parent.parent
 MANY = 3  # threads that are wished for

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Answer, Citation
+from deepseek_mm.types import Answer, Citation
 from index import Label, Region, Source
 from ui.ask.chat import Chat, ChatExchange, Talk, Upload, about
 from ui.code.code_html import sentences

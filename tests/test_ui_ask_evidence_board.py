@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Answer, Check, Citation, Said, Trace, Verdict, Worked
+from deepseek_mm.types import Answer, Check, Citation, Said, Trace, Verdict, Worked
 from index import Region, Source
 from ui.ask.evidence_board import board, why
 from ui.pictures import PagePictures

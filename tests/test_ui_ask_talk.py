@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from deepseek_mm.history import Turn
-from deepseek_mm.records import Answer
+from deepseek_mm.types import Answer
 from ui.ask.chat import ChatExchange, Talk, Upload, exchange_of, talk_of
 
 

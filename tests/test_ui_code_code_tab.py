@@ -12,7 +12,7 @@ from page_caller import ActingAs, holder_of, services_of, undescribed, visitor_h
 
 from deepseek_mm import ASK_LEAVE, LOCAL
 from deepseek_mm.config import Config
-from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.types import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask.ask_handlers import CLEAR, AskHandlers, View
 from ui.ask.ask_tab import PageFields

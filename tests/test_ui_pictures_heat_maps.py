@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.records import Query
+from deepseek_mm.types import Query
 from index import Region, Source
 from ui.pictures import KEPT, HeatMaps, make_heat_maps
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.records import Citation
+from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
 from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, is_drawn
 from ui.words import CHINESE, ENGLISH

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Citation
+from deepseek_mm.types import Citation
 from index import Label, Region, Source
 from ui.pictures import PagePictures
 from ui.region_html import Mark, box, card, crop, marks_of, shot

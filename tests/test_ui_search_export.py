@@ -12,8 +12,8 @@ import pytest
 from fakes import picture
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.records import Citation
 from deepseek_mm.sharing.zip_export import OLD_S, as_text_cell, clean
+from deepseek_mm.types import Citation
 from index import Label, Region, Source
 from ui.edges import BadPath
 from ui.region_html import EvidenceItem

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Found, Match, Query
+from deepseek_mm.types import Found, Match, Query
 from index import Label, Region, Source
 from ui.pictures import PagePictures
 from ui.region_html import NARROWEST, SHEET, WIDEST

@@ -9,7 +9,7 @@ from page_caller import request_of, services_of, undescribed
 
 from deepseek_mm.config import Config
 from deepseek_mm.history import Saved
-from deepseek_mm.records import Query
+from deepseek_mm.types import Query
 from ui.pictures import PagePictures
 from ui.search.saved_searches import SavedPart, is_new, list_searches, text_of
 from ui.search.search_handlers import SearchHandlers, SearchSequence

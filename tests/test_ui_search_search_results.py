@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from deepseek_mm.records import Found, Match, Query
+from deepseek_mm.types import Found, Match, Query
 from index import Label, Region, Source
 from ui.search.search_results import (
     SORTED,

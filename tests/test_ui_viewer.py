@@ -8,7 +8,7 @@ import pytest
 from page_caller import ActingAs, undescribed
 from PIL import Image
 
-from deepseek_mm.records import Citation, Query
+from deepseek_mm.types import Citation, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
 from ui.pictures import PagePictures

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Citation, Found, Match, Query
 from deepseek_mm.retrieval.certainty import MeasuredErrors
+from deepseek_mm.types import Citation, Found, Match, Query
 from index import Region, Source
 from ui.pictures import HeatMaps, PagePictures
 from ui.region_html import EvidenceItem

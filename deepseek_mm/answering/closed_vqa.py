@@ -28,8 +28,8 @@ from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.interpreter import run
 from deepseek_mm.logic.scene import Scene
-from deepseek_mm.records import Evidence, Said, Verdict
 from deepseek_mm.retrieval.photo_evidence import same_kind
+from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.ensemble import CLOSED, EVEN, NO, blend_glance, combine, is_disputed, log_odds, outcome_of

@@ -23,8 +23,8 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import content, is_hedged, is_negated, lead
 from deepseek_mm.lm.generator import TracingGenerator
-from deepseek_mm.records import Answer, Check, Citation, Evidence, Message, Trace
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Answer, Check, Citation, Evidence, Message, Trace
 
 OWN_WORDS = "the program's own words"
 

@@ -18,9 +18,9 @@ from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.retrieval.context import QuestionContext
 from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, score_of
+from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.ensemble import SURE, TOLD_CLOSED

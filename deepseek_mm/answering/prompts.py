@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from deepseek_mm.answering.verifier import CITED, tidy
 from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.language.words import clean, quote_title
-from deepseek_mm.records import Check, Evidence, Message, Question
 from deepseek_mm.retrieval.photo_evidence import MAX_NAME, spot
+from deepseek_mm.types import Check, Evidence, Message, Question
 from index.region import at_lines
 
 RULES = (

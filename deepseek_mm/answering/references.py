@@ -8,9 +8,9 @@ from pathlib import Path
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import Act, parse, parse_several
-from deepseek_mm.records import Answer, Exchange, Picture, Question
 from deepseek_mm.retrieval.context import QuestionContext
 from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.types import Answer, Exchange, Picture, Question
 from deepseek_mm.vision.analysis import ImageAnalysis
 
 

@@ -20,7 +20,7 @@ from deepseek_mm.logic.english import ANYTHING, ENDS, RELATION_PHRASES, SPELLING
 from deepseek_mm.logic.interpreter import run
 from deepseek_mm.logic.scene import FLAT, SCENE, TRAITS, Scene, SceneItem, drawn_item
 from deepseek_mm.logic.syntax import CallNode, Node, WordNode, check, read
-from deepseek_mm.records import Agreement, Answer, Message, Worked
+from deepseek_mm.types import Agreement, Answer, Message, Worked
 from index import Region
 
 EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing

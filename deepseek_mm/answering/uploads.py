@@ -25,8 +25,8 @@ from deepseek_mm.language.words import clean
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.parse.files import real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.records import Picture, Question
 from deepseek_mm.storage.files import atomic_write, sync_file
+from deepseek_mm.types import Picture, Question
 from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
 from index.store import RegionStore
 

@@ -23,8 +23,8 @@ from deepseek_mm.language.words import (
     quote_title,
     singular,
 )
-from deepseek_mm.records import Check, Evidence
 from deepseek_mm.retrieval.photo_evidence import MAX_NAME, spot
+from deepseek_mm.types import Check, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
 END = re.compile(r"[.!?]+[\"')]*(?:\s*\[\d{1,4}\])*(?=\s+[^\s\[])|\n+")

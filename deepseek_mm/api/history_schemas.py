@@ -9,7 +9,7 @@ from deepseek_mm.api.schemas import AnswerOut, BoxOut, Number, Text, Typed
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
 from deepseek_mm.history.row_mapping import NAME_CHARS
-from deepseek_mm.records import About
+from deepseek_mm.types import About
 
 Thumb = Literal["", "up", "down"]
 Edge = Annotated[int, Field(ge=0, le=1_000_000)]

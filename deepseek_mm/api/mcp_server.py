@@ -28,8 +28,8 @@ from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, Not
 from deepseek_mm.language.search_filters import check_searchable
 from deepseek_mm.lm.backends.server_client import shrink_picture
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question
 from deepseek_mm.services.answer_service import AnswerService
+from deepseek_mm.types import Answer, Citation, Match, Picture, Query, Question
 from index import LIBRARY, Filter, IndexProblem, Region
 
 if TYPE_CHECKING:

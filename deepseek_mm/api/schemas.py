@@ -20,7 +20,6 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from deepseek_mm.jobs import Job
-from deepseek_mm.records import Answer, Citation, Found, Match, Verdict, Worked
 from deepseek_mm.shapes import (
     answer_shape,
     citation_shape,
@@ -30,6 +29,7 @@ from deepseek_mm.shapes import (
     region_shape,
     round_score,
 )
+from deepseek_mm.types import Answer, Citation, Found, Match, Verdict, Worked
 from index import Region, Source
 from index.region import UPLOADS
 

@@ -35,13 +35,13 @@ from deepseek_mm.api.task_schemas import (
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
-from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_engine import AnswerRun
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
+from deepseek_mm.types import Answer, Picture, Query, Question
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
 FROM_HERE = "local"  # in the payload of a task with files or programs: whether a caller on this machine asked

@@ -17,7 +17,7 @@ from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.factory import load
-from deepseek_mm.records import Question
+from deepseek_mm.types import Question
 
 PHOTOS = 24
 QUESTIONS = (

@@ -174,7 +174,7 @@ def _open(config: Config) -> str:
 
 def _ask(photo: Path, text: str) -> TimedAnswer:
     from deepseek_mm.parse.document import read_photo
-    from deepseek_mm.records import Question
+    from deepseek_mm.types import Question
 
     start, house = time.perf_counter(), _here[0]
     image = read_photo(photo, max_pixels=house.config.parse.max_pixels).image

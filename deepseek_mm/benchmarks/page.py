@@ -23,7 +23,7 @@ from deepseek_mm.benchmarks.synthetic_data import (
     LONG_TITLE,
     SESSION,
     SHORT_TITLE,
-    PhotoFile,
+    SizedPhoto,
     fill_library,
     make_source,
     read_sizes,
@@ -219,7 +219,7 @@ def find_photos(server: PageServer) -> Path:
     return server.data.with_name(f"{server.data.name}-photos")
 
 
-def list_sources(side: MeasuredPage, shots: Sequence[PhotoFile]) -> Iterator[Source]:
+def list_sources(side: MeasuredPage, shots: Sequence[SizedPhoto]) -> Iterator[Source]:
     """The photos of its library."""
     folder = find_photos(side.server)
     return (make_source(folder, n, shots[n % len(shots)]) for n in range(1, side.photos + 1))

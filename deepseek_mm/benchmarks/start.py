@@ -38,9 +38,9 @@ def starts(setting: BenchSetting) -> BenchResult:
     fill(setting, crowds)
     queries_QD = crowds.queries(setting.sizes.queries)
     setting.note("starting without the cache file, then with it")
-    rebuild_s, store = started(setting, queries_QD[0])
+    rebuild_s, store = measure_start(setting, queries_QD[0])
     store.close()
-    start_s, store = started(setting, queries_QD[0])
+    start_s, store = measure_start(setting, queries_QD[0])
     ms = 1000 * statistics.median(seconds_of(store, query_D) for query_D in queries_QD)
     store.remove([1])
     removed_ms = 1000 * seconds_of(store, queries_QD[0])
@@ -60,10 +60,10 @@ def starts(setting: BenchSetting) -> BenchResult:
     return BenchResult(lines=lines, numbers=numbers)
 
 
-def started(setting: BenchSetting, query_D: Floats) -> tuple[float, RegionStore]:
+def measure_start(setting: BenchSetting, query_D: Floats) -> tuple[float, RegionStore]:
     """Seconds from opening to the first answer, and the store, its cache file written."""
     start = time.perf_counter()
-    store = opened(setting)
+    store = open_store(setting)
     store.search_many(query_D[None], k=K)
     seconds = time.perf_counter() - start
     store.settle()
@@ -82,7 +82,7 @@ def store_folder(setting: BenchSetting) -> Path:
     return setting.folder / "start"
 
 
-def opened(setting: BenchSetting) -> RegionStore:
+def open_store(setting: BenchSetting) -> RegionStore:
     """The store, made if there is none."""
     folder, dim, config = store_folder(setting), setting.sizes.dim, setting.config.index
     return RegionStore(folder, space_name="generated", fingerprint="0" * 64, dim=dim, config=config)
@@ -90,15 +90,15 @@ def opened(setting: BenchSetting) -> RegionStore:
 
 def fill(setting: BenchSetting, crowds: ClusteredVectors) -> None:
     """Regions with labels and vectors, ten a photo."""
-    opened(setting).close()
+    open_store(setting).close()
     first = 1
     with closing(Database(store_folder(setting) / "store.db", STORE)) as database:
         for vectors_ND in crowds.pieces(setting.sizes.vectors):
-            put(database, first, vectors_ND)
+            insert_regions(database, first, vectors_ND)
             first += len(vectors_ND)
 
 
-def put(database: Database, first: int, vectors_ND: Floats) -> None:
+def insert_regions(database: Database, first: int, vectors_ND: Floats) -> None:
     """One transaction: regions with ids from `first`."""
     with database.writing() as session:
         for table, rows in tables_of(first, vectors_ND):

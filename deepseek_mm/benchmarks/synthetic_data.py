@@ -24,8 +24,8 @@ from sqlalchemy import insert
 
 from deepseek_mm.benchmarks.results import BenchSizes
 from deepseek_mm.history import History, Turn
-from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.storage.database import Database
+from deepseek_mm.types import Answer, Check, Citation
 from deepseek_mm.vision.vocabulary import read_names
 from index.database import STORE
 from index.queries import STORED
@@ -132,7 +132,7 @@ SURE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PhotoFile:
+class SizedPhoto:
     """One of the real JPEG files, with its size."""
 
     path: Path
@@ -140,16 +140,16 @@ class PhotoFile:
     height_px: int
 
 
-def read_sizes(paths: Sequence[Path]) -> list[PhotoFile]:
+def read_sizes(paths: Sequence[Path]) -> list[SizedPhoto]:
     """The files with their sizes."""
     shots = []
     for path in paths:
         with Image.open(path) as image:
-            shots.append(PhotoFile(path=path, width_px=image.width, height_px=image.height))
+            shots.append(SizedPhoto(path=path, width_px=image.width, height_px=image.height))
     return shots
 
 
-def make_source(folder: Path, number: int, shot: PhotoFile) -> Source:
+def make_source(folder: Path, number: int, shot: SizedPhoto) -> Source:
     """The photo of this number, from 1; numbers share a file and nothing else."""
     return Source(
         id=number,
@@ -167,7 +167,7 @@ def make_source(folder: Path, number: int, shot: PhotoFile) -> Source:
 def fill_library(
     store: Path,
     folder: Path,
-    shots: Sequence[PhotoFile],
+    shots: Sequence[SizedPhoto],
     count: int,
     *,
     regions: int,
@@ -187,7 +187,7 @@ def fill_library(
             insert_photos(database, sources, next(crowds.pieces(len(sources) * regions)))
 
 
-def link_photo(folder: Path, number: int, shot: PhotoFile) -> Source:
+def link_photo(folder: Path, number: int, shot: SizedPhoto) -> Source:
     """The photo of this number, its file in place."""
     source = make_source(folder, number, shot)
     Path(source.path).parent.mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.records import Answer, Picture, Question
 from deepseek_mm.settings import Settings
 from deepseek_mm.shapes import answer_shape
 from deepseek_mm.terminal import MARK, NOTHING, OK, STOPPED, Command, Desk, add_settings, settings_of
+from deepseek_mm.types import Answer, Picture, Question
 from index.region import at_lines
 
 Shape = dict[str, Any]  # an answer as `answer_shape` tells it

@@ -14,8 +14,8 @@ from typing import Any
 
 from deepseek_mm.api.local_server import LocalServer
 from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, ServerError
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.shapes import answer_shape
+from deepseek_mm.types import Answer, Question
 
 CONNECT_S = 2.0
 SILENCE_S = 60.0  # without a word, and the server counts as gone; a comment comes every 15 seconds

@@ -12,7 +12,12 @@ from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, confi
 def examine(config: Config) -> list[probes.Finding]:
     """Look at everything, in the order in which things build on each other."""
     machine = (probes.data_folder(config.data), probes.memory(), probes.processor(), probes.chromium())
-    models = (probes.models(), probes.trained(), probes.seeing(config.lm.vlm), probes.revisions(config.data))
+    models = (
+        probes.models(),
+        probes.probe_trained_weights(),
+        probes.seeing(config.lm.vlm),
+        probes.revisions(config.data),
+    )
     return list(chain(probes.python(), probes.packages(), *models, *machine))
 
 

@@ -104,7 +104,7 @@ def sha256(path: Path) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def trained(folder: Path = WEIGHTS) -> Iterator[Finding]:
+def probe_trained_weights(folder: Path = WEIGHTS) -> Iterator[Finding]:
     """What our own training produced."""
     files = sorted(folder.glob("*.safetensors"))
     size_mb = sum(file.stat().st_size for file in files) / 1e6

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.shapes import found_shape
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, settings_of
+from deepseek_mm.types import Found, Match, Query
 from index import Filter, Region
 from index.region import at_lines
 

@@ -113,19 +113,19 @@ class SpaceModel(TextSide):
         shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
         return positions(torch.cat([packaged_BCGG.float(), shrunk_BCGG], dim=1))
 
-    def maps(self, squares: Sequence[NDArray[np.uint8]]) -> "FeatureMaps":
+    def maps(self, squares: Sequence[NDArray[np.uint8]]) -> "TowerMaps":
         """All that the towers make of squeezed pictures."""
         middle_BCMM = self.image_tower.lower(to_pixels(squares))
         packaged_BCGG = self.packaged_upper(middle_BCMM)
         side_BPC = self.side_map_of(middle_BCMM, packaged_BCGG)
-        return FeatureMaps(middle_BCMM, packaged_BCGG, self.map_of(middle_BCMM), side_BPC)
+        return TowerMaps(middle_BCMM, packaged_BCGG, self.map_of(middle_BCMM), side_BPC)
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(N, M): the main vectors alone, which is what alignment trains."""
         vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
         return vector_NM
 
-    def looks(self, maps: "FeatureMaps") -> tuple[Tensor, Tensor]:
+    def looks(self, maps: "TowerMaps") -> tuple[Tensor, Tensor]:
         """`look_at` of all that the towers made, for reading; the two heads see few pictures at the same time."""
         side_soon = run_in_background(
             keep_dtype(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC)
@@ -148,7 +148,7 @@ def _seen_by(head: ImageHead, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
         return head.both(map_BPC)
 
 
-class FeatureMaps(NamedTuple):
+class TowerMaps(NamedTuple):
     """What the towers make of pictures, before any head looks at it."""
 
     middle_BCMM: Tensor

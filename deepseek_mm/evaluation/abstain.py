@@ -26,9 +26,9 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
 from deepseek_mm.language.words import plural
 from deepseek_mm.parse.document import read_photo
-from deepseek_mm.records import Query
 from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.types import Query
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore

@@ -23,7 +23,7 @@ from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import content, is_negated, lead
 from deepseek_mm.lm import Generator
-from deepseek_mm.records import Check
+from deepseek_mm.types import Check
 
 WAYS = ("read", "draft", "answer")
 SIZES: dict[Kind, int] = {"answerable": 80, "unanswerable": 40, "counting": 40, "which": 40}

@@ -22,7 +22,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.tokenizer import Tokenizer, encode_chat
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 LENGTHS = (4_096, 8_192, 16_384)
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the needle comes first, 1: last

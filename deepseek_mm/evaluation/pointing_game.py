@@ -23,7 +23,7 @@ from PIL.Image import Image
 from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
 from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
 from deepseek_mm.language.words import is_or_are, normalize_answer, plural, tokens, with_article
-from deepseek_mm.records import Answer, Question, Verdict
+from deepseek_mm.types import Answer, Question, Verdict
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
 SHARED = 0.3  # intersection over union from which two boxes are of one thing

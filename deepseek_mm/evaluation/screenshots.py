@@ -25,7 +25,7 @@ from PIL import Image
 
 from deepseek_mm.errors import BadFile, MissingPackage, NothingThere
 from deepseek_mm.parse.packages import SKIPPED, InstalledPackage
-from deepseek_mm.records import Found, Query
+from deepseek_mm.types import Found, Query
 from index import Filter
 
 if TYPE_CHECKING:

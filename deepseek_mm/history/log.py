@@ -25,10 +25,10 @@ from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn
 from deepseek_mm.history.row_mapping import answer_to_rows
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Schema
+from deepseek_mm.types import Answer, Question
 from index.region import UPLOADS
 
 HISTORY = Schema(

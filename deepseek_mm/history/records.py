@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from deepseek_mm.records import About, Answer
+from deepseek_mm.types import About, Answer
 from index import Box
 
 Rating = Literal["", "up", "down"]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 from deepseek_mm.history.queries import correction, correction_row
 from deepseek_mm.history.records import Conversation, Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, HistoryBase, TurnRow
-from deepseek_mm.records import Answer, Check, Citation
+from deepseek_mm.types import Answer, Check, Citation
 from index import Label, Region, Source, Symbol
 
 

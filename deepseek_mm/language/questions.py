@@ -9,7 +9,7 @@ from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import merge_filters
 from deepseek_mm.language.search_syntax import check_collection, read_box
 from deepseek_mm.language.words import printable
-from deepseek_mm.records import Check, Picture, Query, Question
+from deepseek_mm.types import Check, Picture, Query, Question
 from index import Filter
 from index.region import UPLOADS
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import ANY_OF, BY_NAME, OPERATORS, merge_filters, narrowed_by
-from deepseek_mm.records import Query, Term
+from deepseek_mm.types import Query, Term
 from index import Filter
 
 TOKEN = re.compile(

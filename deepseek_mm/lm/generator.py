@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from deepseek_mm.records import Message, Trace
+from deepseek_mm.types import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
     from deepseek_mm.lm.decoder import Decoder

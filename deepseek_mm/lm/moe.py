@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.lm.shape import Activation, ExpertSpec, MoEShape
-from deepseek_mm.records import Trace
+from deepseek_mm.types import Trace
 
 
 def relu2(x: Tensor) -> Tensor:

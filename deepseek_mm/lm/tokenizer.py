@@ -25,7 +25,7 @@ from tokenizers import Tokenizer as Backend
 
 from deepseek_mm.lm.llama_config import read_json
 from deepseek_mm.lm.model_folders import first_line, unreadable_error
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 MARKS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 

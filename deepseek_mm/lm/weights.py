@@ -60,12 +60,12 @@ def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
                 raise ValueError(f"config.json speaks of {shape.num_layers} layers, and {len(held)} tensors are there")
             _compare(held, shape)
             weights = {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
-            return shape, weights | {WORDS: _shared(folder, weights[WORDS])}
+            return shape, weights | {WORDS: _share_words(folder, weights[WORDS])}
         except (OSError, ValueError, SafetensorError) as error:
             raise unreadable_error(folder, first_line(error)) from error
 
 
-def _shared(folder: Path, words_VD: Tensor) -> Tensor:
+def _share_words(folder: Path, words_VD: Tensor) -> Tensor:
     """The matrix of words, the same one for all models that are open of this folder's files; nobody writes to it."""
     key = (str(folder), *((file.name, file.stat().st_ino, file.stat().st_mtime_ns) for file in _files(folder)))
     with _opening:

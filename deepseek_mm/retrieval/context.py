@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from deepseek_mm.language.parser import Act, Claim
-from deepseek_mm.records import Evidence, Question, Verdict, Worked
+from deepseek_mm.types import Evidence, Question, Verdict, Worked
 from deepseek_mm.vision.analysis import ImageAnalysis
 from index import Region, Source
 

@@ -16,8 +16,8 @@ from PIL import Image
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadFile
 from deepseek_mm.language.search_syntax import in_words
-from deepseek_mm.records import Query
 from deepseek_mm.retrieval.search import Search
+from deepseek_mm.types import Query
 from index import Box
 
 LEAST_SPAN = 0.2  # of cosines between cold and hot: in photos without the thing the nearest cell is about 0.15 above

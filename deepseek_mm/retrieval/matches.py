@@ -22,7 +22,7 @@ from deepseek_mm.language.words import (
     normal,
     tokens,
 )
-from deepseek_mm.records import Match
+from deepseek_mm.types import Match
 from index import Hit, Region
 
 TWIN = 0.93  # cosine of whole pictures above which they are takes of one moment, or one picture stored twice

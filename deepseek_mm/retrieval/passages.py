@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.language.words import clean, content, quote_title
-from deepseek_mm.records import Evidence
 from deepseek_mm.retrieval.photo_evidence import MAX_NAME
+from deepseek_mm.types import Evidence
 from index import Region
 
 Words = frozenset[str]  # that claim something

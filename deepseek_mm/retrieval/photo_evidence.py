@@ -11,7 +11,7 @@ from itertools import groupby
 
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.language.words import names_the_same, quote_title
-from deepseek_mm.records import Evidence
+from deepseek_mm.types import Evidence
 from index import Box, Label, Region, Source
 
 AWAY = 0.12  # of the picture's side: centres that are closer are neither left nor right, above nor below

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
-from deepseek_mm.records import Query
+from deepseek_mm.types import Query
 from index import Filter, Hit
 from index.finder import Sought
 from index.store import Near, RegionStore

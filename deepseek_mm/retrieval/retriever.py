@@ -18,7 +18,6 @@ from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.language.parser import Act
-from deepseek_mm.records import Evidence, Found, Query
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.context import QuestionContext
 from deepseek_mm.retrieval.passages import WRITTEN, answers, worths
@@ -27,6 +26,7 @@ from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.search import Presence, Search
 from deepseek_mm.retrieval.word_search import search_by_words
 from deepseek_mm.threads import single_threaded
+from deepseek_mm.types import Evidence, Found, Query
 from deepseek_mm.vision.analysis import add_features, only_once
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore

@@ -22,13 +22,13 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.grammar import ThingPhrase, things_in
 from deepseek_mm.language.words import ANYTHING, names_the_same
-from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.retrieval.census import CODES, KINDS, PICTURES, TEXTS, Scales, Traces, group_of
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
 from deepseek_mm.retrieval.matches import all_written, best_of_each, group_duplicates, reasons
 from deepseek_mm.retrieval.query_vectors import QueryVectors, Texts, embed_queries, nearest_each
 from deepseek_mm.retrieval.word_search import rerank_by_words, search_by_words
 from deepseek_mm.threads import single_threaded
+from deepseek_mm.types import Found, Match, Query
 from index import EVERYTHING, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import Near, RegionStore

@@ -25,7 +25,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.jobs.table import new_token
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.types import Answer, Question
 
 State = TypeVar("State")
 Produce = Callable[[threading.Event], Iterator[State]]  # the states, which end early when the event is set

@@ -17,8 +17,8 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.records import Answer, Question
 from deepseek_mm.services.answer_engine import POLL_S, AnswerEngine, AnswerRun, ignore_batch
+from deepseek_mm.types import Answer, Question
 
 Captions = tuple[str, ...]  # a sentence a picture, in order
 

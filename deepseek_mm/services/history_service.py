@@ -13,8 +13,8 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
 from deepseek_mm.history.records import Rating
-from deepseek_mm.records import Worked
 from deepseek_mm.sharing import Exported, Kind, Language, Sharing, here_in
+from deepseek_mm.types import Worked
 
 MAX_BYTES = 100_000_000  # of a file, out or in
 

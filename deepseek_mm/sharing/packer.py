@@ -8,7 +8,6 @@ from pathlib import Path
 from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.parse.links import open_plain
-from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing.files import PhotoCopies, same_name, sha256
 from deepseek_mm.sharing.parcel import (
     Parcel,
@@ -24,6 +23,7 @@ from deepseek_mm.sharing.parcel import (
     SharedTurn,
 )
 from deepseek_mm.sharing.privacy import allowed_settings, remove_coordinates
+from deepseek_mm.types import Answer, Check, Citation
 from index import Source
 from index.region import UPLOADS
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
-from deepseek_mm.records import Citation
 from deepseek_mm.sharing.export_text import Wording, place
 from deepseek_mm.sharing.files import Copy, PhotoCopies, is_drawn
+from deepseek_mm.types import Citation
 from index import Box, Region, Source
 from index.region import UPLOADS
 

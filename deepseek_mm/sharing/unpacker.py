@@ -18,10 +18,10 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
 from deepseek_mm.parse.files import stat_file
-from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing.files import look_at, same_name, sha256
 from deepseek_mm.sharing.parcel import Parcel, SharedCitation, SharedPicture, SharedTurn
 from deepseek_mm.sharing.privacy import allowed_settings
+from deepseek_mm.types import Answer, Check, Citation
 from index import Box, Label, Region, Source, Symbol
 from index.region import UPLOADS
 from index.store import RegionStore

@@ -13,8 +13,8 @@ from typing import IO
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.links import open_plain
-from deepseek_mm.records import Citation
 from deepseek_mm.sharing.files import Picture, is_drawn
+from deepseek_mm.types import Citation
 
 TABLE = "found.csv"
 FIELDS = ("path", "file", "label", "score", "left", "top", "right", "bottom", "page", "taken", "problem")

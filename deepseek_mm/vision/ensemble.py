@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.records import Outcome, Said, Verdict
+from deepseek_mm.types import Outcome, Said, Verdict
 
 SURE = 0.8  # probability from which an answer is told without its doubt
 TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen

@@ -24,8 +24,8 @@ from deepseek_mm.language.words import clean, content, join_words, singular
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import read_letters
-from deepseek_mm.records import Evidence, Found, Match, Picture, Query, Question
 from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.types import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region, Source
 from index.region import at_lines
 from index.store import RegionStore

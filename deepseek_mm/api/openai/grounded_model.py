@@ -19,7 +19,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.space import TokenCounter
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import SamplingGenerator
-from deepseek_mm.records import Answer, Citation
+from deepseek_mm.types import Answer, Citation
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
 

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from deepseek_mm.api.openai.errors import UnsupportedRequest
 from deepseek_mm.api.openai.schemas import ChatMessage, TextPart
-from deepseek_mm.records import Exchange, Message, Picture, Question
+from deepseek_mm.types import Exchange, Message, Picture, Question
 
 RULES = ("system", "developer")
 

@@ -29,7 +29,7 @@ from deepseek_mm.api.openai.schemas import (
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.detokenizer import StopWatcher, find_first_stop
 from deepseek_mm.lm.generator import Generator, SamplingGenerator, TextCompleter, TokenUsage
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 MOST = 512  # tokens of an answer whose caller names no number
 ANY_OBJECT = {"type": "object"}

@@ -21,9 +21,9 @@ from deepseek_mm.api.schemas import AnswerOut, FoundOut
 from deepseek_mm.api.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, SearchIn, VectorsOut
 from deepseek_mm.api.tasks import TaskHandlers, Tasks, captions_of, question_of
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.records import Answer
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_engine import AnswerRun, State
+from deepseek_mm.types import Answer
 
 Asks = Annotated[Caller, needs("ask")]
 STREAM = "text/event-stream"

@@ -22,10 +22,10 @@ from deepseek_mm.history import Saved
 from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
 from deepseek_mm.language.questions import validate_query as checked
 from deepseek_mm.language.search_syntax import Suggestion, search_parts, search_without, suggest
-from deepseek_mm.records import About
 from deepseek_mm.retrieval.heat import Heat, heat_map
 from deepseek_mm.retrieval.matches import hit_spans
 from deepseek_mm.services import Services
+from deepseek_mm.types import About
 from index import LIBRARY, Source
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}

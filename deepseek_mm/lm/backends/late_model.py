@@ -10,7 +10,7 @@ from deepseek_mm.errors import DeepSeekMMError, ModelFailed
 from deepseek_mm.lm.backends.own_model import OwnModel
 from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import EngineStats, TokenUsage
-from deepseek_mm.records import Message, Trace
+from deepseek_mm.types import Message, Trace
 
 
 class LateModel:

@@ -24,7 +24,7 @@ from deepseek_mm.lm.moe import ExpertTracer
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.lm.tokenizer import Tokenizer, encode_chat, read_tokenizer
 from deepseek_mm.lm.weights import WEIGHTS, build, fingerprint_with, read_folder, with_changes
-from deepseek_mm.records import Message, Trace
+from deepseek_mm.types import Message, Trace
 
 CHUNK = 512  # tokens of a prompt that are computed in one pass
 JUDGED = 480  # tokens of a text that are weighed; they are read in one pass

@@ -14,8 +14,8 @@ from PIL.Image import Image
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
-from deepseek_mm.records import Message
 from deepseek_mm.storage.files import parse_json as parse_value
+from deepseek_mm.types import Message
 
 TRY_S = 8.0  # how long a server may take to answer somebody who only looks
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.lm.backends.server_client import OpenAIServer, request_body
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 UNNAMED = LMConfig().name  # the name nobody chose: the server's first model is taken
 TICK_S = 0.05  # how often a waiting answer looks at its stop

@@ -31,7 +31,7 @@ from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.records import Message
+from deepseek_mm.types import Message
 
 BITE = 512  # tokens of a prompt that are read in one step
 

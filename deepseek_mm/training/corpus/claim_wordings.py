@@ -13,7 +13,7 @@ from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import join_words
-from deepseek_mm.records import Check, Evidence
+from deepseek_mm.types import Check, Evidence
 
 P = r"(?P<p>probably )?"
 IN = r"(?P<i>in (?:this photo|\S.*?))"

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from deepseek_mm.records import Message, Role
+from deepseek_mm.types import Message, Role
 
 Split = Literal["train", "held", "long_train", "long_held"]
 SPLITS: tuple[Split, ...] = ("train", "held", "long_train", "long_held")  # the long ones: documents of 8,192 and more

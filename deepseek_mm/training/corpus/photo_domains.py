@@ -18,9 +18,9 @@ from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, Qu
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.words import join_words, with_article
-from deepseek_mm.records import Evidence, Message
 from deepseek_mm.training.corpus.claim_wordings import refuse, rephrase, word_claim
 from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
+from deepseek_mm.types import Evidence, Message
 
 SHARES: dict[Kind, int] = {"answerable": 5, "unanswerable": 3, "counting": 2, "which": 2}
 DRAFTED, CLAIMED = 0.4, 0.2  # shares of the tasks with a draft, and of those about one claim; the rest reads

@@ -1,6 +1,6 @@
 import pytest
 
-from deepseek_mm.records import Answer, Trace
+from deepseek_mm.types import Answer, Trace
 
 TRACE = Trace(experts=("coder", "reckoner", "witness"), layers=(3, 7), top_k=2, visits=("abac", "caca"))
 
