@@ -74,14 +74,14 @@ def test_a_symbol_comes_back_from_the_store_as_it_was_given(store):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("ask", ["assistant.py:3", "tools.py:1"]),  # neither the class Ask nor the method's further part
+        ("ask", ["rag/assistant.py:3", "tools.py:1"]),  # neither the class Ask nor the method's further part
         ("Ask", ["tools.py:2"]),
-        ("Assistant.ask", ["assistant.py:3"]),
-        ("Assistant::ask()", ["assistant.py:3"]),
-        ("rag.assistant.Assistant.ask", ["assistant.py:3"]),
+        ("Assistant.ask", ["rag/assistant.py:3"]),
+        ("Assistant::ask()", ["rag/assistant.py:3"]),
+        ("rag.assistant.Assistant.ask", ["rag/assistant.py:3"]),
         ("tools.ask", ["tools.py:1"]),
         ("rag", ["rag/__init__.py:1"]),
-        ("rag.assistant", ["assistant.py:1"]),
+        ("rag.assistant", ["rag/assistant.py:1"]),
         ("ssistant.ask", []),
         ("1. How to ask", ["README.md:1"]),
         ("ask_x", []),
@@ -93,14 +93,14 @@ def test_a_name_is_found_where_it_is_defined_with_any_part_of_its_path(store, na
 
 
 def test_callers_are_the_pieces_that_call_the_last_part_of_a_name(store):
-    assert places(store.callers("Assistant.ask_many")) == ["assistant.py:3", "assistant.py:4"]
-    assert places(store.callers("len")) == ["assistant.py:3", "assistant.py:4", "tools.py:1"]
+    assert places(store.callers("Assistant.ask_many")) == ["rag/assistant.py:3", "rag/assistant.py:4"]
+    assert places(store.callers("len")) == ["rag/assistant.py:3", "rag/assistant.py:4", "tools.py:1"]
     assert store.callers("nobody") == store.callers("") == []
 
 
 def test_a_filter_bounds_what_is_found_by_name(store):
     below = Filter(folder="/repo/rag")
-    assert places(store.symbols("ask", where=below)) == ["assistant.py:3"]
+    assert places(store.symbols("ask", where=below)) == ["rag/assistant.py:3"]
     assert places(store.callers("load", where=Filter(folder="/repo/other"))) == []
     assert store.symbol_names("a", limit=9, where=below) == ["ask", "Assistant", "assistant"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes import ColourSpace, Parrot, picture
+from jobs_help import eventually
 from serve_help import As
 from starlette.testclient import TestClient
 
@@ -60,6 +61,9 @@ def filled(tmp_path, simple):
         *_, job = follow(assistant.library.jobs, assistant.library.add([data / "red.png", data / "blue.png"]).id)
         assert job.state == "done"
         assistant.ask(Question(text="what is red?"))
+        eventually(
+            lambda: all(each.is_ended for each in assistant.library.jobs.find(limit=9))
+        )  # a later one writes, too
     return data
 
 

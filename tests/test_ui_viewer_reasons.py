@@ -20,7 +20,7 @@ MEASURED = MeasuredErrors(there=(0.2, 0.6, 0.8, 0.9), absent=(0.1, 0.2, 0.3, 0.6
 
 
 def house(measured):
-    return SimpleNamespace(retriever=SimpleNamespace(search=SimpleNamespace(measured=measured)))
+    return SimpleNamespace(retriever=SimpleNamespace(search=SimpleNamespace(measured_errors=measured)))
 
 
 def results(**query) -> Results:

@@ -24,7 +24,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-LABELS_FILE = Path(__file__).parent.parent / "see" / "labels.txt"
+LABELS_FILE = Path(__file__).parent.parent / "vision" / "labels.txt"
 SURE = (0.45, 0.66, 0.84, 0.91, 0.96)  # of a label, by how many of the captions say it
 PLAIN = ("white", "black", "grey", "brown", "blue", "green", "red", "yellow", "orange", "pink", "purple", "beige")
 SIZES = ((1600, 1200), (1200, 1600), (1280, 853), (1024, 768), (900, 1200), (640, 480), (3000, 2000))
