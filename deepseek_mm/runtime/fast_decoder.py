@@ -95,10 +95,9 @@ def make_fast(decoder: Decoder) -> Over:
     pack_linears(decoder, bits=WIDE)
     decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
 
-    def over(memory: PagedMemory) -> DecodeStep | None:
+    def over(memory: PagedMemory) -> DecodeStep:
         steps = loops.bind(memory)
-        if steps is not None:
-            steps.warm_up()
+        steps.warm_up()
         return steps
 
     return over

@@ -39,13 +39,13 @@ from deepseek_mm.lm.backends.transformers_model import (
     context_length,
     find_end_tokens,
     read_whole,
-    single_threaded_worker,
 )
 from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.llama_config import read_json
 from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line
 from deepseek_mm.lm.tokenizer import escape_marks, list_special_marks, to_transcript, without_system
+from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 
 Inputs = Mapping[str, Any]  # name -> tensor, as the model's `generate` takes them

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from deepseek_mm.lm.detokenizer import IncrementalDetokenizer, StopWatcher
 from deepseek_mm.lm.engine.json_grammar import JsonGrammar
 from deepseek_mm.lm.engine.model_runner import TokenPrompt
-from deepseek_mm.lm.engine.prompt_lookup import DraftLength
 from deepseek_mm.lm.engine.sampling import Sampling, choose_token, make_generator
 from deepseek_mm.lm.generator import TokenUsage
 from deepseek_mm.lm.moe import ExpertTracer
@@ -37,7 +36,6 @@ class GenerationRequest:
     ) -> None:
         self.prompt, self.sampling = prompt, sampling
         self.tokens = array("i", prompt.ids)  # of prompt and answer
-        self.courage: DraftLength | None = None  # to guess several tokens at once
         self.tracer: ExpertTracer | None = None  # wants to know which experts work
         self.ended = self.cut = False
         self._stop, self._abandoned = stop, False
@@ -61,11 +59,6 @@ class GenerationRequest:
     def is_unwanted(self) -> bool:
         """Whether nobody wants to read the rest."""
         return self._abandoned or self._stop.is_set()
-
-    @property
-    def is_greedy(self) -> bool:
-        """Whether each token is the one with the highest score, so that guesses can be checked."""
-        return self.sampling.plain and self._grammar is None
 
     def choose(self, logits_V: Tensor) -> int:
         """The next token, from the scores of all. ModelFailed: they are no numbers."""

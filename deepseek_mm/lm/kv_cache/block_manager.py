@@ -1,8 +1,8 @@
 """The block manager: which pages of the cache belong to which text, integers only.
 
 A sequence has one table of pages for every group of layers. It grows before its tokens are computed and advances after:
-then pages that no layer can reach any more are given back, and full ones become known to those who begin alike. A
-fork shares everything; whoever writes into a shared page first gets a copy of it.
+then pages that no layer can reach any more are given back, and full ones become known to those who begin alike: only
+full pages are shared, so nobody writes into what another one reads.
 
 Memory is bounded by promise: a sequence says how long it may become, and `fits` says whether all promises could still
 be kept. So nobody who was let in is ever turned out.
@@ -74,14 +74,6 @@ class PageTable:
         return joined
 
 
-class PageCopy(NamedTuple):
-    """A page whose content must be copied before anything is written."""
-
-    group: int
-    source: int
-    target: int
-
-
 @dataclass(slots=True, eq=False)
 class CachedText:
     """One sequence: its tokens, and where their keys lie."""
@@ -89,7 +81,6 @@ class CachedText:
     ids: list[int]  # of prompt and answer; append what was chosen
     most: int  # tokens it may come to have
     tables: list[PageTable]  # one a group
-    pictures: dict[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
     length: int = 0  # tokens whose keys are in the cache
     scale: float = 1.0  # times that its rotations are slowed down
     names: list[bytes] = field(default_factory=list)  # of its full pages
@@ -119,7 +110,6 @@ class BlockManager:
         ids: Iterable[int],
         *,
         most: int,
-        pictures: Mapping[int, str] | None = None,
         marks: Iterable[int] = (),
         scale: float = 1.0,
     ) -> CachedText:
@@ -129,7 +119,7 @@ class BlockManager:
         `marks` are lengths where others may begin alike: their page borders are kept. Keys that were turned with
         another `scale` are another text's.
         """
-        text = CachedText(list(ids), most, [PageTable() for _ in self.groups], dict(pictures or {}), scale=scale)
+        text = CachedText(list(ids), most, [PageTable() for _ in self.groups], scale=scale)
         self._name_pages(text, (len(text.ids) - 1) // PAGE)
         known, resumed = self.prefixes.count_known(text.names), self.prefixes.count_resumable(text.names)
         if resumed:
@@ -145,8 +135,8 @@ class BlockManager:
         stops = [mark - text.length for mark in text.marks if mark > text.length]
         return min([wanted, self.chunk, *stops])
 
-    def grow(self, text: CachedText, count: int, *, sure: int | None = None) -> list[PageCopy]:
-        """Give `text` the pages that its next `count` tokens need, and say what must be copied first.
+    def grow(self, text: CachedText, count: int, *, sure: int | None = None) -> None:
+        """Give `text` the pages that its next `count` tokens need.
 
         Only `sure` of them may come to stay, where a guess is tried: no page is left out that is needed then. Raises
         OutOfPages, with none taken, if even finished prefixes leave too few.
@@ -158,7 +148,8 @@ class BlockManager:
         for pool, blocks in zip(self.pools, needed, strict=True):
             if len(blocks) > pool.num_free:
                 raise OutOfPages(f"{len(blocks)} pages are needed and {pool.num_free} of {len(pool)} are free")
-        return [copy for number, blocks in enumerate(needed) for copy in self._give(text, number, blocks)]
+        for number, blocks in enumerate(needed):
+            self._give(text, number, blocks)
 
     def advance(self, text: CachedText, count: int) -> None:
         """The keys of `count` tokens more are there: `text.ids` holds them."""
@@ -175,18 +166,6 @@ class BlockManager:
         if full * PAGE in text.marks:
             self._remember(text)
 
-    def fork(self, text: CachedText) -> CachedText:
-        """A second sequence that has everything in common with `text` so far."""
-        twin = CachedText(
-            list(text.ids), text.most, [PageTable(table.pages) for table in text.tables], dict(text.pictures),
-            text.length, text.scale,
-        )  # fmt: skip
-        twin.names, twin.marks = list(text.names), set(text.marks)
-        for pool, table in zip(self.pools, twin.tables, strict=True):
-            pool.share(table.pages.values())
-        self._live.append(twin)
-        return twin
-
     def drop(self, text: CachedText, *, remember: bool = True) -> None:
         """`text` has ended. Its last page border is kept for whoever goes on from it, while there is room."""
         if remember and text.names:
@@ -199,38 +178,28 @@ class BlockManager:
     def _name_pages(self, text: CachedText, full: int) -> None:
         """Names of the first `full` pages."""
         for block in range(len(text.names), full):
-            places = range(block * PAGE, (block + 1) * PAGE)
-            shown = {place - places.start: text.pictures[place] for place in places if place in text.pictures}
             before = text.names[-1] if block else str(text.scale).encode()
-            text.names.append(page_name(before, text.ids[places.start : places.stop], shown))
+            text.names.append(page_name(before, text.ids[block * PAGE : (block + 1) * PAGE]))
 
     def _remember(self, text: CachedText) -> None:
         self.prefixes.keep(text.names, [table.pages for table in text.tables])
 
     def _lacking(self, text: CachedText, number: int, count: int, sure: int) -> list[int]:
-        """Blocks of a group for which `text` needs a page of its own: it has none, or others hold it too."""
-        table, pool, group = text.tables[number].pages, self.pools[number], self.groups[number]
+        """Blocks of a group for which `text` needs a page."""
+        table, group = text.tables[number].pages, self.groups[number]
         return [
             block
             for block in range(text.length // PAGE, count_pages(text.length + count))
-            if group.keeps(block, text.length + sure) and (block not in table or pool.holders(table[block]) > 1)
+            if group.keeps(block, text.length + sure) and block not in table
         ]
 
-    def _give(self, text: CachedText, number: int, blocks: Sequence[int]) -> list[PageCopy]:
+    def _give(self, text: CachedText, number: int, blocks: Sequence[int]) -> None:
         table, pool = text.tables[number], self.pools[number]
-        copies = []
         for block in blocks:
             room = min(count_pages(text.most) - block, self.groups[number].most_pages(text.most, self.chunk))
             (page,) = pool.take(1, after=table.pages.get(block - 1, -1), room=room)
-            if block in table.pages:
-                copies.append(PageCopy(number, table.pages[block], page))
-                pool.free((table.pages[block],))
             table.set_page(block, page)
-        return copies
 
     def _count_reserved(self, text: CachedText, number: int) -> int:
         """Pages of a group that `text` may still ask for."""
-        table, pool = text.tables[number].pages, self.pools[number]
-        mine = table.get(text.length // PAGE)
-        shared = mine is not None and text.length % PAGE > 0 and pool.holders(mine) > 1
-        return max(0, self.groups[number].most_pages(text.most, self.chunk) - len(table)) + shared
+        return max(0, self.groups[number].most_pages(text.most, self.chunk) - len(text.tables[number].pages))

@@ -1,7 +1,7 @@
 """Finished texts are kept for those who begin alike: a question's second turn need not read the first again.
 
-Every full page has a name: a hash of the tokens in it, of the pictures behind them, and of the name of the page before.
-So equal names mean equal texts from the start on. A token's number alone would not do: all pictures have the same one.
+Every full page has a name: a hash of the tokens in it and of the name of the page before. So equal names mean equal
+texts from the start on.
 
 Layers with a window remember only the last tokens, so a text can be taken up again only where that window was kept:
 at its end, and at the lengths that somebody marked. Elsewhere its pages are known but cannot be resumed; a text that
@@ -142,12 +142,9 @@ class PrefixCache:
         self._held[group] += Counter()
 
 
-def page_name(before: bytes, tokens: Sequence[int], pictures: Mapping[int, str]) -> bytes:
-    """The name of a page: of its tokens, of the pictures behind some of them (place in the page -> digest, which says
-    which of a picture's tokens it is), and of everything before it.
-    """
-    shown = "".join(f"{place}:{digest};" for place, digest in sorted(pictures.items()))
-    return blake2b(before + array("q", tokens).tobytes() + shown.encode(), digest_size=16).digest()
+def page_name(before: bytes, tokens: Sequence[int]) -> bytes:
+    """The name of a page: of its tokens, and of everything before it."""
+    return blake2b(before + array("q", tokens).tobytes(), digest_size=16).digest()
 
 
 def _before(names: Sequence[bytes], block: int) -> bytes:
