@@ -9,7 +9,7 @@ from lm_help import NEAR, decoder, experts
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import OutOfPages
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.moe import ExpertTracer
 from deepseek_mm.lm.shape import Reach, tiny

@@ -8,7 +8,7 @@ import torch
 from plain_memory import Plain
 
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import OutOfPages
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.runtime.compiled.__main__ import main as compile_now

@@ -27,8 +27,7 @@ from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import Progress, silence
-from deepseek_mm.lm.llama_config import read_json, read_shape
-from deepseek_mm.lm.model_folders import find_folder, first_line, unreadable_error
+from deepseek_mm.lm.model_folders import find_folder, first_line, read_json, read_shape, unreadable_error
 from deepseek_mm.lm.moe import MoE
 from deepseek_mm.lm.shape import DecoderShape, to_product_shape
 

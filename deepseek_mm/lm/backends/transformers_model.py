@@ -26,10 +26,9 @@ from transformers.utils import logging
 
 from deepseek_mm.errors import BadCheckpoint, BadQuestion
 from deepseek_mm.hub import check_sizes
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
-from deepseek_mm.lm.tokenizer import encode_chat
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, encode_chat
 from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 

@@ -31,7 +31,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from deepseek_mm.errors import BadCheckpoint, DeepSeekMMError, MissingPackage, ModelFailed
 from deepseek_mm.hub import is_hub_name, without_revision
-from deepseek_mm.lm.backends.server_client import shrink_picture
+from deepseek_mm.lm.backends.server_model import shrink_picture
 from deepseek_mm.lm.backends.transformers_model import (
     UNREADABLE,
     best_dtype,
@@ -40,11 +40,15 @@ from deepseek_mm.lm.backends.transformers_model import (
     find_end_tokens,
     read_whole,
 )
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
-from deepseek_mm.lm.llama_config import read_json
-from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line
-from deepseek_mm.lm.tokenizer import escape_marks, list_special_marks, to_transcript, without_system
+from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line, read_json
+from deepseek_mm.lm.tokenizer import (
+    IncrementalDetokenizer,
+    escape_marks,
+    list_special_marks,
+    to_transcript,
+    without_system,
+)
 from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 

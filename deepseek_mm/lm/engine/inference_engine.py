@@ -15,15 +15,12 @@ from itertools import count
 import torch
 
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, ModelFailed
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
-from deepseek_mm.lm.engine.json_grammar import JsonGrammars
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
-from deepseek_mm.lm.engine.request import GenerationRequest, ScoreRequest
-from deepseek_mm.lm.engine.sampling import Sampling
-from deepseek_mm.lm.engine.scheduler import ChunkSizer, PromptPart, ReadStep, Scheduler
+from deepseek_mm.lm.engine.sampling import JsonGrammars, Sampling
+from deepseek_mm.lm.engine.scheduler import ChunkSizer, GenerationRequest, PromptPart, ReadStep, Scheduler, ScoreRequest
 from deepseek_mm.lm.generator import EngineStats, TokenUsage
 from deepseek_mm.lm.moe import ExpertTracer
-from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, Tokenizer
 from deepseek_mm.threads import single_threaded_worker
 
 ALONE = 512  # tokens of a prompt read at once while nobody else is being answered

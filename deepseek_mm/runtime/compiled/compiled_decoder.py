@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepseek_mm.lm.attention_backend import stretch_base
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText, RowRange
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, find_visible_ranges, last_row
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.rope import stretch_base
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.compiled.decode_step import step
 from deepseek_mm.runtime.compiled.jit import LANES
@@ -36,8 +36,8 @@ from deepseek_mm.runtime.compiled.layout import (
 )
 from deepseek_mm.runtime.compiled.tiles import fits, pack_fp4_matrix, pack_matrix
 from deepseek_mm.runtime.compiled.vectors import GROUP
-from deepseek_mm.runtime.quantization import ON_GRID
 from deepseek_mm.runtime.quantization.fp4 import Fp4Embedding, Fp4Linear
+from deepseek_mm.runtime.quantization.packed_linear import ON_GRID
 
 
 def find_positions(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> TextPositions:

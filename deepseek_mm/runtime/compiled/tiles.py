@@ -57,8 +57,8 @@ from deepseek_mm.runtime.compiled.jit import (
 from deepseek_mm.runtime.compiled.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS, Integers, QuantizedInputs
 from deepseek_mm.runtime.compiled.threads import ThreadShare
 from deepseek_mm.runtime.compiled.vectors import FLOATS, GROUP, HALVES, quantize_groups, sum_groups
-from deepseek_mm.runtime.quantization import eight_bits, four_bits_within
 from deepseek_mm.runtime.quantization.fp4 import Fp4, unpack
+from deepseek_mm.runtime.quantization.packed_linear import eight_bits, four_bits_within
 
 FOUR, EIGHT, SIXTEEN = 4, 8, 16  # bits of a weight
 FLOATING = 5  # four bits that are a small float (E2M1), with a scale for half a group

@@ -13,9 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attention_backend import FullTextAttention, chosen_blocks, is_visible, widen_for_sinks
+from deepseek_mm.lm.attention_backend import (
+    FullTextAttention,
+    RollingSinks,
+    chosen_blocks,
+    is_visible,
+    rotate,
+    widen_for_sinks,
+)
 from deepseek_mm.lm.attention_kernels import attend_full
-from deepseek_mm.lm.rope import RollingSinks, rotate
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 LEAST, MOST = 64, 128  # tokens of a block: shorter ones cost more in handling than they save, longer ones see too much
