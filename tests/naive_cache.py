@@ -7,7 +7,7 @@ that some layer reads is right if exactly that text lies there.
 from itertools import accumulate
 
 from deepseek_mm.lm.kv_cache.block_manager import BlockManager, CachedText
-from deepseek_mm.lm.kv_cache.layer_groups import LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import LayerGroup
 
 
 def histories(text: CachedText) -> list[int]:

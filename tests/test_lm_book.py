@@ -4,7 +4,7 @@ import pytest
 from naive_cache import Naive
 
 from deepseek_mm.lm.kv_cache.block_manager import BlockManager, OutOfPages
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, count_pages, plan_pages
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup, count_pages, plan_pages
 
 ALL = LayerGroup(slots=(0, 1), kv_heads=1, head_width=2)
 NEAR = LayerGroup(slots=(2, 3), kv_heads=1, head_width=2, window=32, sinks=4)

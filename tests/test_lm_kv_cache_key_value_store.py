@@ -4,8 +4,7 @@ from pathlib import Path
 
 import torch
 
-from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, KeyValueCache, LayerGroup
 
 ROOT = Path(__file__).parent.parent
 ALL = LayerGroup(slots=(0, 2), kv_heads=3, head_width=8, tops=(2,))
@@ -72,7 +71,7 @@ POOL = """
 import os, torch
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
-from deepseek_mm.lm.kv_cache.layer_groups import LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import LayerGroup
 group = LayerGroup(slots=(0, 1), kv_heads=2, head_width=64)
 before = own_mb(os.getpid())
 cache = KeyValueCache((group,), (4096,), like=torch.zeros((), dtype=torch.bfloat16))

@@ -1,5 +1,5 @@
 from deepseek_mm.lm.kv_cache.block_manager import PagePool, PrefixCache, page_name
-from deepseek_mm.lm.kv_cache.layer_groups import LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import LayerGroup
 
 ALL = LayerGroup(slots=(0,), kv_heads=1, head_width=2)
 NEAR = LayerGroup(slots=(1,), kv_heads=1, head_width=2, window=32)

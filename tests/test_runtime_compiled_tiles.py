@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.runtime.compiled.jit import HAS_DOTS, HAS_TABLES
+from deepseek_mm.runtime.compiled.jit import HAS_DOTS, HAS_TABLES, ThreadShare
 from deepseek_mm.runtime.compiled.layout import BITS, INPUTS, OUTPUTS, QuantizedInputs
-from deepseek_mm.runtime.compiled.threads import ThreadShare
 from deepseek_mm.runtime.compiled.tiles import FLOATING, fits, pack_fp4_matrix, pack_matrix, product, tile_for_all
 from deepseek_mm.runtime.compiled.vectors import quantize_groups
 from deepseek_mm.runtime.quantization.fp4 import quantise, restore

@@ -53,13 +53,6 @@ def stretch_base(base: float, scale: float | Tensor, head_width: int) -> float |
     return slower
 
 
-class PlacedTokens(Protocol):
-    """Tokens with places in their texts, as `AttentionBackend` has them."""
-
-    positions_BT: Tensor
-    scale: float | Tensor
-
-
 class RollingSinks:
     """The turns of one pass's tokens that keep the sinks at a fixed distance, worked out when a layer first asks.
 
@@ -69,31 +62,30 @@ class RollingSinks:
     places inside its cache; here only the sinks have another place.)
     """
 
-    def __init__(self, shape: DecoderShape, tokens: PlacedTokens) -> None:
+    def __init__(self, shape: DecoderShape, tokens: "AttentionBackend") -> None:
         self.shape, self._tokens = shape, tokens
-        self._turns: dict[tuple[int, bool], Rotation | None] = {}
+        self._turns: dict[tuple[int, int], Rotation | None] = {}
 
     def queries(self, reach: Reach, like: Tensor) -> Rotation | None:
         """What turns queries, which are turned to their own places already, towards the sinks; None: nothing to do."""
-        return self._turn(reach.held, like.dtype, back=True) if reach.sinks and reach.held else None
+        return self._turn(reach, like.dtype, -1)
 
     def keys(self, reach: Reach, like: Tensor) -> Rotation | None:
         """What turns the sinks' keys instead; for one query a text."""
-        return self._turn(reach.held, like.dtype, back=False) if reach.sinks and reach.held else None
+        return self._turn(reach, like.dtype, 1)
 
-    def _turn(self, held: int, dtype: torch.dtype, *, back: bool) -> Rotation | None:
-        if (held, back) not in self._turns:
-            self._turns[held, back] = self._make(held, dtype, back=back)
-        return self._turns[held, back]
-
-    def _make(self, held: int, dtype: torch.dtype, *, back: bool) -> Rotation | None:
-        further_BT = (self._tokens.positions_BT - held).clamp(min=0)
-        if not further_BT.any():
+    def _turn(self, reach: Reach, dtype: torch.dtype, sign: int) -> Rotation | None:
+        if not (reach.sinks and reach.held):
             return None
-        base = stretch_base(self.shape.rope_base, self._tokens.scale, self.shape.head_width)
-        return rotation_at(
-            -further_BT if back else further_BT, head_width=self.shape.head_width, base=base, dtype=dtype
-        )
+        if (reach.held, sign) not in self._turns:
+            further_BT = (self._tokens.positions_BT - reach.held).clamp(min=0)
+            width = self.shape.head_width
+            base = stretch_base(self.shape.rope_base, self._tokens.scale, width)
+            turn = (
+                rotation_at(sign * further_BT, head_width=width, base=base, dtype=dtype) if further_BT.any() else None
+            )
+            self._turns[reach.held, sign] = turn
+        return self._turns[reach.held, sign]
 
 
 class AttentionBackend(Protocol):

@@ -160,7 +160,6 @@ class LineSampling:
     most_begun: int = 4  # beginnings
     seed: int = 0  # of the first; the next ones count on
     most: int = 96  # tokens of a line
-    weight: float = 1.0  # of a line's own surprise beside that of the text after it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +167,7 @@ class FilledLine:
     """One line for the gap."""
 
     text: str
-    nats: float  # its weighted surprise with that of the text after it: less is better
+    nats: float  # its surprise with that of the text after it: less is better
     faults: float  # names that it leaves without a value; infinite where the whole is no Python with it
     first: bool  # the likeliest line, as it would be without looking at what comes after
 
@@ -236,7 +235,7 @@ def fill(
     filled = [
         FilledLine(
             text=line,
-            nats=surprise(lm, gap, line, draws.weight, stop) if found == least else inf,
+            nats=surprise(lm, gap, line, stop) if found == least else inf,
             faults=found,
             first=line == lines[0],
         )
@@ -285,12 +284,9 @@ def one_line(pieces: Iterator[str], *, fresh: bool, blank: bool = False) -> str:
     return (line if blank else line.lstrip("\n")).partition("\n")[0]
 
 
-def surprise(lm: TextCompleter, gap: Gap, line: str, weight: float, stop: threading.Event) -> float:
-    """Nats of the line after what is before, weighted, and of what comes after behind both."""
-    before, after = gap.before[-BEFORE:] or "\n", tail_of(gap.after)
-    if weight == 1:
-        return lm.nats(before, line + after, stop=stop)
-    return weight * lm.nats(before, line, stop=stop) + lm.nats(before + line, after, stop=stop)
+def surprise(lm: TextCompleter, gap: Gap, line: str, stop: threading.Event) -> float:
+    """Nats of the line after what is before, and of what comes after behind both."""
+    return lm.nats(gap.before[-BEFORE:] or "\n", line + tail_of(gap.after), stop=stop)
 
 
 def tail_of(after: str) -> str:

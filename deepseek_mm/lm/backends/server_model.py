@@ -16,7 +16,6 @@ import os
 import queue
 import re
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +25,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
+from deepseek_mm.lm.generator import Piece, drain
 from deepseek_mm.storage.files import parse_json as parse_value
 from deepseek_mm.types import Message
 
@@ -295,8 +295,6 @@ def shown_origin(url: httpx.URL) -> str:
 
 
 UNNAMED = LMConfig().name  # the name nobody chose: the server's first model is taken
-TICK_S = 0.05  # how often a waiting answer looks at its stop
-Piece = str | BaseException | None  # text (empty: a sign of life), a failure, or None: the end
 
 
 class RemoteModel:
@@ -312,26 +310,10 @@ class RemoteModel:
         body = request_body(self.name, messages, max_tokens=max_tokens, sees=self.sees)
         talk = _ServerConversation(lambda: self._server.complete(body))
         try:
-            while (piece := self._next(talk, stop)) is not None:
-                if piece:
-                    yield piece
+            patience_s, too_slow = self._config.timeout_s, self._server.too_slow
+            yield from filter(None, drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
         finally:
             talk.cancel()
-
-    def _next(self, talk: "_ServerConversation", stop: threading.Event) -> str | None:
-        """The next piece; None at the end, or when stopped."""
-        patience = time.monotonic() + self._config.timeout_s
-        while not stop.is_set():
-            try:
-                piece = talk.pieces.get(timeout=TICK_S)
-            except queue.Empty:
-                if time.monotonic() > patience:
-                    raise self._server.too_slow() from None
-                continue
-            if isinstance(piece, BaseException):
-                raise piece
-            return piece
-        return None
 
 
 def open_remote(config: LMConfig) -> RemoteModel:

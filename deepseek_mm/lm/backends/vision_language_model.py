@@ -40,7 +40,7 @@ from deepseek_mm.lm.backends.transformers_model import (
     find_end_tokens,
     read_whole,
 )
-from deepseek_mm.lm.generator import Progress, silence
+from deepseek_mm.lm.generator import Piece, Progress, drain, silence
 from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line, read_json
 from deepseek_mm.lm.tokenizer import (
     IncrementalDetokenizer,
@@ -124,8 +124,6 @@ def _beginnings(tokenizer: Any, spellings: tuple[str, ...]) -> set[int]:
     return {tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in spellings}
 
 
-TICK_S = 0.05  # how often a waiting answer looks at its stop
-Piece = str | Exception | None  # text, a failure, or None: the end
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
@@ -149,16 +147,7 @@ class VisionLanguageModel:
         halted = lambda: stop.is_set() or left.is_set()  # noqa: E731 - two reasons, one question
         self._worker.submit(self._answer, messages, max_tokens, pieces, halted)
         try:
-            while not stop.is_set():
-                try:
-                    piece = pieces.get(timeout=TICK_S)
-                except queue.Empty:
-                    continue
-                if isinstance(piece, Exception):
-                    raise piece
-                if piece is None:
-                    return
-                yield piece
+            yield from drain(pieces, stop)
         finally:
             left.set()
 

@@ -25,7 +25,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
 
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, count_pages
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup, count_pages
 
 
 class OutOfPages(Exception):

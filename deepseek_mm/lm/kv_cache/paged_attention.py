@@ -34,8 +34,7 @@ from torch import Tensor
 from deepseek_mm.lm.attention_backend import RollingSinks, Rotation, rotate
 from deepseek_mm.lm.attention_kernels import attend_full, attend_rows, attend_top, attend_window, choose_blocks
 from deepseek_mm.lm.kv_cache.block_manager import BlockManager, CachedText, PageTable, RowRange
-from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, group_layers, plan_pages
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, KeyValueCache, LayerGroup, group_layers, plan_pages
 from deepseek_mm.lm.shape import DecoderShape, Reach
 
 ROUND = 64  # rows that a size is rounded up to while it grows

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from deepseek_mm.lm.attention_backend import stretch_base
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText, RowRange
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, find_visible_ranges, last_row
 from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.shape import DecoderShape
