@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from deepseek_mm.library.backup_target import new_backup as new_backup
     from deepseek_mm.library.backup_target import size_of as size_of
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
-    from deepseek_mm.lm.backends.server_client import address_of as address_of
-    from deepseek_mm.lm.backends.server_client import models_at as models_at
+    from deepseek_mm.lm.backends.server_model import address_of as address_of
+    from deepseek_mm.lm.backends.server_model import models_at as models_at
     from deepseek_mm.logic.rules import Rule as Rule
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
@@ -153,7 +153,7 @@ _HOMES = {
     "Version": "learning",
     "Worked": "types",
     "Turn": "history",
-    "address_of": "lm.backends.server_client",
+    "address_of": "lm.backends.server_model",
     "backups_in": "library.backup_target",
     "check_allowed": "accounts.permissions",
     "cut": "retrieval.heat",
@@ -168,7 +168,7 @@ _HOMES = {
     "kept_rules": "answering.rule_checks",
     "listing_of": "answering.code.coder",
     "load": "factory",
-    "models_at": "lm.backends.server_client",
+    "models_at": "lm.backends.server_model",
     "new_backup": "library.backup_target",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.zip_export",

@@ -38,7 +38,7 @@ from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.context import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
-from deepseek_mm.runtime.quality_preset import PRESETS_BY_NAME
+from deepseek_mm.runtime.planner import PRESETS_BY_NAME
 from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.vision.pipeline import VisionPipeline

@@ -44,8 +44,7 @@ from deepseek_mm.runtime.fast_decoder import open_late, open_planned
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.machine_plan import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
-from deepseek_mm.runtime.planner import Plan
-from deepseek_mm.runtime.quality_preset import apply_preset
+from deepseek_mm.runtime.planner import Plan, apply_preset
 from deepseek_mm.settings_file import value_of
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.storage.read_only import is_read_only

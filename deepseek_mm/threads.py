@@ -57,6 +57,21 @@ def run_in_background(work: Callable[[], Result], *, rows: int) -> Iterator[Call
         wait([future])
 
 
+def single_threaded_worker(threads: int) -> ThreadPoolExecutor:
+    """A thread whose torch operations use `threads` cores (0: all). Everybody else's keep what they had.
+
+    Every operation on one token is so short that cores spend more time waiting for each other than working, and when
+    other programs want them too, it collapses: 2 tokens a second on two busy cores, where one alone made 10.
+    """
+    import torch
+
+    everybody = torch.get_num_threads()
+    worker = ThreadPoolExecutor(1, "lm", initializer=torch.set_num_threads, initargs=(threads or everybody,))
+    worker.submit(torch.get_num_threads).result()  # runs the initializer, which also sets the default of new threads
+    torch.set_num_threads(everybody)  # so that is put back
+    return worker
+
+
 def num_cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,19 +1,18 @@
 """A cache that remembers in words what lies in every row: the truth that the bookkeeping is held against.
 
-What a layer keeps of a token depends on everything before it. So a row holds the whole text up to its token, pictures
-included; a row that some layer reads is right if exactly that text lies there.
+What a layer keeps of a token depends on everything before it. So a row holds the whole text up to its token; a row
+that some layer reads is right if exactly that text lies there.
 """
 
 from itertools import accumulate
 
 from deepseek_mm.lm.kv_cache.block_manager import BlockManager, CachedText
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import LayerGroup
 
 
 def histories(text: CachedText) -> list[int]:
     """For every token a number that stands for all that its keys depend on."""
-    tokens = ((token, text.pictures.get(place, "")) for place, token in enumerate(text.ids))
-    return list(accumulate(tokens, lambda before, token: hash((before, token)), initial=0))[1:]
+    return list(accumulate(text.ids, lambda before, token: hash((before, token)), initial=0))[1:]
 
 
 def seen(group: LayerGroup, query: int) -> list[int]:
@@ -30,9 +29,7 @@ class Naive:
 
     def write(self, text: CachedText, count: int, *, stays: int | None = None) -> None:
         """Grow, compute, advance: as a forward pass over `count` tokens does it, of which `stays` come to stay."""
-        for group, source, target in self.blocks.grow(text, count, sure=stays):
-            for n in range(PAGE):
-                self.rows[group][target * PAGE + n] = self.rows[group].get(source * PAGE + n)
+        self.blocks.grow(text, count, sure=stays)
         known = histories(text)
         for rows, table in zip(self.rows, text.tables, strict=True):
             for place, row, size in table.row_ranges(text.length, text.length + count):

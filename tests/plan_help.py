@@ -4,8 +4,7 @@ from pathlib import Path
 
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.machine_plan import MachinePlan
-from deepseek_mm.runtime.planner import choose
-from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, write_presets
+from deepseek_mm.runtime.planner import PRESETS, PresetResult, choose, write_presets
 
 MACHINE = Hardware(cores=2, memory_bytes=8 * GIB, available_bytes=8 * GIB)
 SECONDS = {"fast": 0.11, "balanced": 0.16, "best": 0.5}

@@ -9,7 +9,7 @@ from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.api.routes.settings_routes import settings_routes
-from deepseek_mm.runtime.quality_preset import apply_preset
+from deepseek_mm.runtime.planner import apply_preset
 from deepseek_mm.services import build_services
 from deepseek_mm.services.settings_service import defaults, descriptions
 from deepseek_mm.settings_file import SettingsFile

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lm_bench_help import FEW, save_deep, setting_of
+from quantization_help import count_bits
 
 from deepseek_mm.benchmarks import lm_peers
 from deepseek_mm.benchmarks.lm_models import find_model, open_decoder, open_fast, read_ours
@@ -25,7 +26,6 @@ from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import build, write_changes
 from deepseek_mm.runtime.fast_decoder import torch_alone
-from deepseek_mm.runtime.quantization import count_bits
 
 
 class Paper:

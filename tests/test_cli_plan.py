@@ -10,7 +10,7 @@ from towers_help import TinySpace
 from deepseek_mm.__main__ import build_parser, main
 from deepseek_mm.runtime import calibration as measuring
 from deepseek_mm.runtime.engines import Timing
-from deepseek_mm.runtime.quality_preset import PresetResult
+from deepseek_mm.runtime.planner import PresetResult
 from deepseek_mm.terminal import OK, USER_ERROR, Desk, config_of
 
 

@@ -4,10 +4,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from engine_help import TOKENIZER
+from toy_runner import ToyRunner, circling
 
 from deepseek_mm.errors import LibraryError, ModelFailed
-from deepseek_mm.lm.backends.late_model import LateModel
-from deepseek_mm.lm.backends.own_model import OwnModel
+from deepseek_mm.lm.backends.own_model import LateModel, OwnModel
+from deepseek_mm.lm.engine.inference_engine import InferenceEngine
 from deepseek_mm.lm.generator import (
     CountingGenerator,
     EngineStats,
@@ -21,16 +23,9 @@ from deepseek_mm.types import Message
 HELLO = [Message(role="user", text="hello")]
 
 
-class Speaker:
-    """Says what it is asked for."""
-
-    context = 99
-
-    def stream(self, messages, *, max_tokens, stop):
-        yield from (messages[0].text, str(max_tokens))
-
-    def stats(self):
-        return EngineStats(written_tokens=3)
+def speaker():
+    """Says as much as is asked for."""
+    return OwnModel(InferenceEngine(ToyRunner(circling), TOKENIZER), TOKENIZER, name="speaker", fingerprint="e" * 64)
 
 
 def late(opens):
@@ -38,17 +33,20 @@ def late(opens):
 
 
 def said(model):
-    return list(model.stream(HELLO, max_tokens=5, stop=threading.Event()))
+    return "".join(model.stream(HELLO, max_tokens=5, stop=threading.Event()))
+
+
+SAID = said(speaker())
 
 
 def test_name_and_numbers_are_told_without_opening_and_the_first_question_opens_it():
     opened = []
-    model = late(lambda: opened.append(1) or Speaker())
+    model = late(lambda: opened.append(1) or speaker())
     assert (model.name, model.fingerprint, model.sees, model.stats()) == ("late", "f" * 64, False, EngineStats())
     assert not opened
-    assert said(model) == ["hello", "5"]
-    assert model.stats().written_tokens == 3
-    assert said(model) == ["hello", "5"]
+    assert said(model) == SAID
+    assert model.stats().written_tokens == 5
+    assert said(model) == SAID
     assert opened == [1]
 
 
@@ -58,14 +56,14 @@ def test_many_who_ask_at_once_wait_for_one_that_opens():
     def opens():
         opened.append(1)
         assert go.wait(30)
-        return Speaker()
+        return speaker()
 
     model = late(opens)
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(said, model) for _ in range(4)]
         model.start()
         go.set()
-        assert [answer.result(30) for answer in answers] == [["hello", "5"]] * 4
+        assert [answer.result(30) for answer in answers] == [SAID] * 4
     assert opened == [1]
 
 
@@ -83,7 +81,7 @@ def test_what_opening_raises_is_raised_to_everybody_who_asks(error, told):
 
 
 def test_it_fills_what_the_model_itself_fills():
-    model = late(Speaker)
+    model = late(speaker)
     wanted = {name for name in vars(OwnModel) if not name.startswith("_")} | {"name", "fingerprint"}
     assert wanted <= {name for name in dir(model) if not name.startswith("_")}
     for protocol in (SamplingGenerator, TracingGenerator, TextCompleter, CountingGenerator):

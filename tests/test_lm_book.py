@@ -3,9 +3,8 @@ import random
 import pytest
 from naive_cache import Naive
 
-from deepseek_mm.lm.kv_cache.block_manager import BlockManager
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, count_pages, plan_pages
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import BlockManager, OutOfPages
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup, count_pages, plan_pages
 
 ALL = LayerGroup(slots=(0, 1), kv_heads=1, head_width=2)
 NEAR = LayerGroup(slots=(2, 3), kv_heads=1, head_width=2, window=32, sinks=4)
@@ -84,13 +83,6 @@ def test_the_last_token_of_a_prompt_is_always_left_to_be_computed():
     assert naive.blocks.start(range(64), most=100).length == 32
 
 
-def test_equal_tokens_share_nothing_where_the_pictures_behind_them_differ():
-    naive = Naive(blocks(ALL))
-    naive.blocks.drop(written(naive, [5] * 70, pictures={40: "kite"}))
-    starts = [naive.blocks.start([5] * 70, most=70, pictures=shown) for shown in ({40: "kite"}, {40: "dog"}, {})]
-    assert [text.length for text in starts] == [64, 32, 32]
-
-
 def test_where_two_texts_part_the_third_can_go_on_at_once():
     """Windows are not kept everywhere: the second text meets a known beginning, and stops there to keep it."""
     naive = Naive(blocks(*EVERY, sequences=8))
@@ -110,30 +102,6 @@ def test_a_marked_length_can_be_resumed_from_while_its_text_is_still_growing():
     other = naive.blocks.start([*range(70), *[9] * 30], most=100)
     assert other.length == 64
     naive.check(other)
-
-
-def test_a_fork_copies_the_page_that_it_writes_into_and_nothing_else():
-    naive = Naive(blocks(*EVERY))
-    text = written(naive, range(100))
-    twin = naive.blocks.fork(text)
-    text.ids.append(500)
-    twin.ids.append(600)
-    copies = naive.blocks.grow(twin, 1)
-    assert [copy.group for copy in copies] == [0, 1, 2, 3]
-    assert [pool.holders(copy.source) for pool, copy in zip(naive.blocks.pools, copies, strict=True)] == [1] * 4
-    assert naive.blocks.grow(text, 1) == []
-
-
-def test_both_halves_of_a_fork_remember_what_they_wrote_themselves():
-    naive = Naive(blocks(*EVERY))
-    text = written(naive, range(100))
-    twin = naive.blocks.fork(text)
-    for step in range(40):
-        for half, word in ((text, 500), (twin, 600)):
-            half.ids.append(word + step)
-            naive.write(half, 1)
-            naive.check(half)
-    assert text.ids != twin.ids
 
 
 def test_a_sequence_that_ends_gives_everything_back_when_others_need_it():
@@ -220,11 +188,7 @@ def play(naive, dice, texts):
     if deed < 0.15 and naive.blocks.fits(300):
         common = [dice.choice((1, 2)) for _ in range(2)]
         ids = [letter for letter in common for _ in range(dice.choice((32, 50, 64)))]
-        texts.append(
-            naive.blocks.start([*ids, *[dice.randrange(3)] * dice.randint(1, 60)], most=300, pictures={3: "k"})
-        )
-    elif deed < 0.2 and texts and naive.blocks.fits(300):
-        texts.append(naive.blocks.fork(dice.choice(texts)))
+        texts.append(naive.blocks.start([*ids, *[dice.randrange(3)] * dice.randint(1, 60)], most=300))
     elif deed < 0.27 and texts:
         naive.blocks.drop(texts.pop(dice.randrange(len(texts))), remember=dice.random() < 0.8)
     elif texts and (text := dice.choice(texts)).length < 300:

@@ -13,15 +13,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from deepseek_mm.config import OUR_LM, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError, MissingWeights
+from deepseek_mm.lm import model_folders as convert
 from deepseek_mm.lm import open_generator
-from deepseek_mm.lm.backends import packaged_gguf as convert
-from deepseek_mm.lm.backends.packaged_gguf import SUMS, convert_once, is_whole, packaged_gguf
 from deepseek_mm.lm.backends.transformers_model import LocalModel, read_checkpoint
-from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.model_folders import SUMS, convert_once, fingerprint, is_whole, packaged_gguf
 from deepseek_mm.types import Message
 
 ROOT = Path(__file__).parent.parent
-CODE = "import sys; from pathlib import Path; from deepseek_mm.lm.backends.packaged_gguf import convert_once; {}"
+CODE = "import sys; from pathlib import Path; from deepseek_mm.lm.model_folders import convert_once; {}"
 RUN = CODE.format(
     "print(convert_once(Path(sys.argv[1]), cache=Path(sys.argv[2]), progress=lambda s: print(s, flush=True)))"
 )
@@ -115,7 +114,7 @@ def test_a_damaged_cache_is_made_again(gguf, tmp_path, damage):
 
 
 def test_a_kill_in_the_middle_leaves_nothing_that_looks_whole(gguf, tmp_path):
-    write = "import deepseek_mm.lm.backends.packaged_gguf as c, time; write = c._write; "
+    write = "import deepseek_mm.lm.model_folders as c, time; write = c._write; "
     hang = "c._write = lambda *a: (write(*a), print('written', flush=True), time.sleep(60)); "
     process = start(gguf, tmp_path, CODE.format("pass") + "\n" + write + hang + "\n" + RUN.split("; ")[-1])
     while "written" not in process.stdout.readline():
@@ -142,7 +141,7 @@ def test_whoever_waits_for_another_process_is_told(gguf, tmp_path, made):
     held, heard = threading.Event(), []
 
     def hold():
-        with convert._hold_lock(tmp_path / "lm" / f"{made[1].name}.lock", heard.append):
+        with convert._hold_lock(tmp_path / "lm" / f"{made[1].name}.lock", lambda: None):
             held.set()
             time.sleep(0.3)
 

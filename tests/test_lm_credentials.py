@@ -11,8 +11,7 @@ from chat_server import chat_server
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError, ServerError
-from deepseek_mm.lm.backends.server_client import is_key_for, models_at, shown_origin
-from deepseek_mm.lm.backends.server_model import open_remote
+from deepseek_mm.lm.backends.server_model import is_key_for, models_at, open_remote, shown_origin
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.types import Message
 

@@ -5,10 +5,9 @@ import threading
 
 import pytest
 from engine_help import TOKENIZER, all_here, plainly, prompt, said, settle, together
-from toy_runner import END, LETTERS, ToyRunner, circling, rambling, reciting
+from toy_runner import END, LETTERS, ToyRunner, rambling, reciting
 
 from deepseek_mm.lm.engine.inference_engine import InferenceEngine
-from deepseek_mm.lm.engine.model_runner import TokenPrompt
 from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.engine.scheduler import ChunkSizer
 
@@ -131,42 +130,6 @@ def test_an_answer_with_a_schema_fits_it_beside_others_without():
             assert set(json.loads(result)) == {"n", "ok"}
         else:
             assert result == plainly(rambling, prompt(), samplings[n])
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_guessing_changes_the_number_of_steps_and_not_the_answer(seed):
-    runner, sampling = ToyRunner(circling, guesses=8), Sampling(max_tokens=600)
-    asked = prompt(f"question {seed}")
-    assert said(InferenceEngine(runner, TOKENIZER), asked, sampling) == plainly(circling, asked, sampling)
-    steps = [call for call in runner.calls if call[0] in ("decode", "guess")]
-    assert len(steps) < 450
-    settle(runner)
-
-
-def test_only_a_greedy_answer_is_guessed():
-    runner = ToyRunner(circling, guesses=8)
-    engine = InferenceEngine(runner, TOKENIZER)
-    for settings in ({"temperature": 0.01, "seed": 0}, {"repetition_penalty": 0.9}):
-        sampling = Sampling(max_tokens=400, **settings)
-        assert said(engine, prompt(), sampling) == plainly(circling, prompt(), sampling)
-    assert "guess" not in {call[0] for call in runner.calls}
-    said(engine, prompt(), Sampling(max_tokens=400))
-    assert "guess" in {call[0] for call in runner.calls}
-
-
-def test_a_stop_text_within_guessed_tokens_ends_the_answer_there_and_troubles_nobody():
-    reading = threading.Event()
-    runner = ToyRunner(reciting(TOKENIZER("one two three END ")["input_ids"]), guesses=8, room=10**6, context=10**6)
-    runner.before = lambda call: reading.set() if call == ("prefill", 0, 512) else None
-    engine, sampling = InferenceEngine(runner, TOKENIZER), Sampling(max_tokens=90, stop=("END",))
-    asked = TokenPrompt(ids=(*TOKENIZER("one two three END one two three END ")["input_ids"], 1))
-    jobs = [
-        lambda: said(engine, prompt(length=200_000), sampling),
-        lambda: reading.wait(60) and said(engine, asked, sampling),
-    ]
-    assert together(jobs) == ["one two three "] * 2
-    assert ("guess", 1, 9) in runner.calls
-    settle(runner)
 
 
 def test_while_long_prompts_are_read_nobody_who_is_being_answered_waits_for_a_quarter_of_a_second():

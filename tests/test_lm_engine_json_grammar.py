@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import ConfigError, ModelFailed
-from deepseek_mm.lm.engine.json_grammar import JsonGrammars
+from deepseek_mm.lm.engine.sampling import JsonGrammars
 
 VOCAB, END = 320, 2  # the model's vocabulary is padded: the tokenizer has 300
 

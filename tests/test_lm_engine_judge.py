@@ -31,12 +31,12 @@ def judged(engine, asked, tail=TAIL, stop=None):
 
 
 def test_each_token_costs_what_the_models_scores_say():
-    runner = ToyRunner(guesses=100)
+    runner = ToyRunner()
     assert judged(InferenceEngine(runner, TOKENIZER), prompt()) == pytest.approx(nats(prompt().ids, TAIL), abs=1e-4)
     settle(runner)
 
 
-def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_guessed():
+def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_read_ahead():
     runner = ToyRunner()
     assert judged(InferenceEngine(runner, TOKENIZER), prompt(), TAIL[:1]) == pytest.approx(
         nats(prompt().ids, TAIL[:1]), abs=1e-4
@@ -46,7 +46,7 @@ def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_guessed():
 
 
 def test_judging_beside_answers_changes_neither():
-    runner = ToyRunner(guesses=100)
+    runner = ToyRunner()
     engine = InferenceEngine(runner, TOKENIZER)
     sampling = Sampling(max_tokens=30, temperature=1, seed=1)
     jobs = [lambda: said(engine, prompt("one"), sampling), lambda: judged(engine, prompt("two"))] * 4
@@ -58,10 +58,10 @@ def test_judging_beside_answers_changes_neither():
 
 def test_what_breaks_while_it_is_judged_is_told_and_leaves_others_alone():
     def fail(call):
-        if call[0] == "guess":
+        if call[0] == "read_ahead":
             raise RuntimeError("no luck")
 
-    runner = ToyRunner(guesses=100, before=fail)
+    runner = ToyRunner(before=fail)
     engine = InferenceEngine(runner, TOKENIZER)
     with pytest.raises(ModelFailed, match="no luck"):
         judged(engine, prompt())

@@ -109,13 +109,6 @@ def test_in_the_midst_of_a_line_what_stands_behind_is_not_said_twice():
     assert lm.asked[0][0] == BEFORE + "    a = float("
 
 
-def test_a_lines_own_surprise_can_weigh_less():
-    lm = Scripted("\n    a = 1\n", a=10.0)
-    told = filled(lm, draws=LineSampling(temperatures=(), weight=0.5))
-    assert told[0].nats == 0.5 * 10 + 10  # "return a" holds an a as well
-    assert lm.weighed == [(BEFORE, "    a = 1"), (BEFORE + "    a = 1", AFTER)]
-
-
 def test_nothing_comes_of_silence_or_of_a_stop():
     assert filled(Scripted("")) == []
     assert filled(Scripted("\n\n")) == []

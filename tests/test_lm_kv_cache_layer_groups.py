@@ -1,6 +1,6 @@
 import pytest
 
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, count_pages, group_layers, plan_pages
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup, count_pages, group_layers, plan_pages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR = Reach(kind="window", window=32, sinks=4)

@@ -4,13 +4,7 @@ import ast
 
 import pytest
 
-from deepseek_mm.lm.line_constraints import (
-    LineSlot,
-    find_slots,
-    find_unbound_names,
-    line_starts,
-    parse_or_none,
-)
+from deepseek_mm.lm.infilling import LineSlot, find_slots, find_unbound_names, line_starts, parse_or_none
 
 HEAD = "def area(r):\n"
 

@@ -5,7 +5,7 @@ from tiny_lm import tiny_llama
 from transformers import LlamaConfig, Qwen2Config
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm.llama_config import read_json, read_shape, why_not
+from deepseek_mm.lm.model_folders import read_json, read_shape, why_not
 from deepseek_mm.lm.shape import SMOLLM2, DecoderShape
 
 SMALL = {

@@ -9,7 +9,8 @@ from tiny_lm import MARKS, Reciter, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.lm.backends import transformers_model
-from deepseek_mm.lm.backends.transformers_model import LocalModel, single_threaded_worker
+from deepseek_mm.lm.backends.transformers_model import LocalModel
+from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))

@@ -9,9 +9,8 @@ from tiny_lm import write_gguf
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.hub import in_cache
 from deepseek_mm.lm import model_folders
-from deepseek_mm.lm.backends.packaged_gguf import is_whole
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.model_folders import find_folder, fingerprint, first_line
+from deepseek_mm.lm.model_folders import find_folder, fingerprint, first_line, is_whole
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from lm_help import NEAR, decoder, experts
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import OutOfPages
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.moe import ExpertTracer
 from deepseek_mm.lm.shape import Reach, tiny
@@ -27,9 +27,9 @@ def awake() -> Decoder:
     return made
 
 
-def runner(model: Decoder, *, tokens: int = 1024, guesses: int = 0) -> PagedRunner:
+def runner(model: Decoder, *, tokens: int = 1024) -> PagedRunner:
     memory = open_memory(model.shape, tokens=tokens, sequences=4, chunk=64, like=model.embedding.weight[:1])
-    return PagedRunner(model, memory, guesses=guesses)
+    return PagedRunner(model, memory)
 
 
 class Fast:
@@ -156,16 +156,15 @@ def test_a_pass_over_several_prompts_that_fails_leaves_them_unread():
         torch.testing.assert_close(chunk.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
 
 
-def test_guesses_that_do_not_stay_leave_no_trace():
+def test_what_is_read_ahead_leaves_no_trace():
     model, ids = awake(), text(60, 1)
-    run = runner(model, guesses=4)
+    run = runner(model)
     run.start(0, TokenPrompt(ids=tuple(ids[:50])), most=80)
     read_prompt(run, 0, 50)
-    scores_TV = run.guess(0, [ids[50], ids[51], 3, 4])
+    scores_TV = run.read_ahead(0, [ids[50], ids[51], 3, 4])
     torch.testing.assert_close(scores_TV[:2], whole(model, ids)[50:52], atol=1e-4, rtol=1e-4)
-    run.keep(0, 2)
-    (scores,) = run.decode([(0, ids[52])])
-    torch.testing.assert_close(scores, whole(model, ids)[52], atol=1e-4, rtol=1e-4)
+    (scores,) = run.decode([(0, ids[50])])
+    torch.testing.assert_close(scores, whole(model, ids)[50], atol=1e-4, rtol=1e-4)
 
 
 def test_who_begins_alike_goes_on_from_what_is_known():
@@ -180,12 +179,12 @@ def test_who_begins_alike_goes_on_from_what_is_known():
     torch.testing.assert_close(scores, whole(model, second)[-1], atol=1e-4, rtol=1e-4)
 
 
-def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_not():
+def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt():
     model, ids = awake(), text(60, 3)
     with torch.inference_mode():
         ids_BT = torch.tensor([ids])
         _, right = model(model.embed(ids_BT), FullTextAttention(model.shape, torch.ones_like(ids_BT)))
-    run, tracer = runner(model, guesses=4), ExpertTracer(model.shape.moe)
+    run, tracer = runner(model), ExpertTracer(model.shape.moe)
     run.start(0, TokenPrompt(ids=tuple(ids[:50])), most=60)
     run.trace(0, tracer)
     read_prompt(run, 0, 20)
@@ -193,9 +192,7 @@ def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_
     run.start(1, TokenPrompt(ids=tuple(text(30, 4))), most=40)
     read_prompt(run, 1, 30)
     run.decode([(1, 5), (0, ids[50])])  # another one beside it
-    run.guess(0, [*ids[51:53], 9, 9])
-    run.keep(0, 2)
-    for n in range(53, 60):
+    for n in range(51, 60):
         run.decode([(0, ids[n])])
     again = ExpertTracer(model.shape.moe)
     again.add(right, tokens=slice(49, None))
@@ -237,7 +234,7 @@ def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):
         with pytest.raises(ZeroDivisionError):
             run.decode([(0, ids[40])])
         with pytest.raises(ZeroDivisionError):
-            run.guess(0, ids[40:43])
+            run.read_ahead(0, ids[40:43])
     (scores,) = run.decode([(0, ids[40])])
     torch.testing.assert_close(scores, whole(model, ids)[40], atol=1e-4, rtol=1e-4)
 
@@ -254,4 +251,4 @@ def test_memory_is_promised_only_as_far_as_it_goes_and_comes_back():
 
 def test_it_reads_as_much_as_the_decoder_was_made_for():
     run = runner(awake())
-    assert (run.context, run.vocab_size, run.guesses) == (2048, 512, 0)
+    assert (run.context, run.vocab_size) == (2048, 512)

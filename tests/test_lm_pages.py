@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages, PagePool
+from deepseek_mm.lm.kv_cache.block_manager import OutOfPages, PagePool
 
 
 def test_a_page_is_free_again_when_its_last_holder_lets_go():

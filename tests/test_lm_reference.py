@@ -13,7 +13,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.gguf_reader import Gguf
-from deepseek_mm.lm.backends.packaged_gguf import convert_once, packaged_gguf
+from deepseek_mm.lm.model_folders import convert_once, packaged_gguf
 from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.lm.weights import build, read_folder
 

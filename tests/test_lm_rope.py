@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from deepseek_mm.lm.rope import rotate, rotation_at, stretch_base
+from deepseek_mm.lm.attention_backend import rotate, rotation_at, stretch_base
 
 
 def turned(x: torch.Tensor, place: int, *, base: float = 10_000.0) -> torch.Tensor:

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models
 from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerFast
 
-from deepseek_mm.lm.detokenizer import BROKEN, IncrementalDetokenizer
+from deepseek_mm.lm.tokenizer import BROKEN, IncrementalDetokenizer
 
 TEXTS = ["a black dog [1].", "Grüße, 日本 🎉!", "👩‍👩‍👧 e\u0301", "  two  spaces\n\nand lines", "\ufffd"]
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.detokenizer import StopWatcher, count_unfinished, find_first_stop
+from deepseek_mm.lm.tokenizer import StopWatcher, count_unfinished, find_first_stop
 
 
 def said(pieces, stops):

@@ -1,7 +1,7 @@
 import random
 
 from deepseek_mm.lm.kv_cache.block_manager import PageTable, RowRange
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE
 
 
 def test_pages_in_a_row_are_one_stretch_and_a_jump_begins_another():

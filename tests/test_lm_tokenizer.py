@@ -15,9 +15,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.backends.packaged_gguf import convert_once, packaged_gguf
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
-from deepseek_mm.lm.tokenizer import encode_chat, read_tokenizer
+from deepseek_mm.lm.model_folders import convert_once, packaged_gguf
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, encode_chat, read_tokenizer
 from deepseek_mm.types import Message
 
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ from fakes import picture
 from PIL import Image
 from tiny_vlm import TEMPLATE, deepseek, qwen, smol, tiny_vlm
 
-from deepseek_mm.lm.backends.server_client import MAX_SIDE_PX
+from deepseek_mm.lm.backends.server_model import MAX_SIDE_PX
 from deepseek_mm.lm.backends.vision_language_model import encode
 from deepseek_mm.types import Message
 

@@ -7,7 +7,7 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.backends.server_client import (
+from deepseek_mm.lm.backends.server_model import (
     Delta,
     data_url,
     parse_json,

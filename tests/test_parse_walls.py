@@ -16,7 +16,7 @@ INSIDE = tuple(f"{PARSE}.{name}" for name in ("picture", "pdf", "markup", "text"
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
 OWN_PICTURES = (
     "deepseek_mm.runtime.towers.parts",
-    "deepseek_mm.runtime.quantization.int8_space",
+    "deepseek_mm.training.int8_space",
 )  # those that come along
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",

@@ -15,8 +15,7 @@ from deepseek_mm.runtime.engines import BY_NAME, EngineRow, Timing
 from deepseek_mm.runtime.hardware import GIB, Hardware, probe
 from deepseek_mm.runtime.machine_plan import fit, plan_here
 from deepseek_mm.runtime.towers import backends as installing
-from deepseek_mm.runtime.towers.backends import carry_out
-from deepseek_mm.runtime.towers.engine_files import engines_folder
+from deepseek_mm.runtime.towers.backends import carry_out, engines_folder
 from deepseek_mm.runtime.towers.parts import Samples
 
 MACHINE = Hardware(cores=2, memory_bytes=8 * GIB, available_bytes=8 * GIB, packages=probe().packages)

@@ -8,7 +8,7 @@ import torch
 from plain_memory import Plain
 
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import OutOfPages
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.runtime.compiled.__main__ import main as compile_now
@@ -133,7 +133,7 @@ def test_what_others_left_in_a_page_is_not_met():
     decoder = made("windows")
     memory = memory_for(decoder)
     for shelf in (*memory.cache.keys.values(), *memory.cache.values.values()):
-        shelf.rows.fill_(torch.nan)
+        shelf.fill_(torch.nan)
     text, steps = memory.start([1], most=200), CompiledDecoder(decoder, FINE).bind(memory)
     for n in range(120):
         assert by_loops(steps, memory, [text])[0].isfinite().all()
@@ -186,11 +186,6 @@ def test_a_cache_without_room_is_told_and_nothing_has_moved():
     with pytest.raises(OutOfPages):
         steps.step([text, *rest])
     assert text.length == 32
-
-
-def test_keys_in_eight_bits_are_left_to_torch():
-    decoder = made("full")
-    assert CompiledDecoder(decoder, FINE).bind(memory_for(decoder, int8=True)) is None
 
 
 def test_what_the_loops_cannot_be_is_said():

@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.runtime.compiled.jit import HAS_DOTS, HAS_TABLES
+from deepseek_mm.runtime.compiled.jit import HAS_DOTS, HAS_TABLES, ThreadShare
 from deepseek_mm.runtime.compiled.layout import BITS, INPUTS, OUTPUTS, QuantizedInputs
-from deepseek_mm.runtime.compiled.threads import ThreadShare
 from deepseek_mm.runtime.compiled.tiles import FLOATING, fits, pack_fp4_matrix, pack_matrix, product, tile_for_all
 from deepseek_mm.runtime.compiled.vectors import quantize_groups
-from deepseek_mm.runtime.quantization import eight_bits, four_bits
 from deepseek_mm.runtime.quantization.fp4 import quantise, restore
+from deepseek_mm.runtime.quantization.packed_linear import eight_bits, four_bits
 
 
 def kept(weight_FD, bits):

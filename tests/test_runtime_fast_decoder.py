@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from lm_help import decoder, experts
+from quantization_help import count_bits
 
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
@@ -17,7 +18,6 @@ from deepseek_mm.runtime.compiled.jit import FOLDER, code_cache_folder
 from deepseek_mm.runtime.fast_decoder import make_fast, open_planned
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.planner import choose
-from deepseek_mm.runtime.quantization import count_bits
 from deepseek_mm.runtime.quantization.fp4 import quantise
 from deepseek_mm.runtime.quantization.lm_files import linears, open_fp4, tensors_of_fp4
 

@@ -14,7 +14,7 @@ from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.machine_plan import encoder_here, find_constraints, plan_here
 from deepseek_mm.runtime.quantization.lm_files import FP4, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
-from deepseek_mm.runtime.towers.engine_files import engines_folder
+from deepseek_mm.runtime.towers.backends import engines_folder
 from deepseek_mm.runtime.towers.parts import PATHS
 
 DESK = Hardware(memory_bytes=16 * GIB, available_bytes=8 * GIB)

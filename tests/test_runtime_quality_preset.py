@@ -7,14 +7,7 @@ from rag_house import build
 
 from deepseek_mm.config import Config, LMConfig, RagConfig, RuntimeConfig, SeeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.runtime.quality_preset import (
-    FILE,
-    PRESETS,
-    PresetResult,
-    apply_preset,
-    read_presets,
-    write_presets,
-)
+from deepseek_mm.runtime.planner import FILE, PRESETS, PresetResult, apply_preset, read_presets, write_presets
 
 
 def at(dial, **see):

@@ -6,8 +6,9 @@ import torch
 from lm_help import decoder
 from torch import nn
 
+from deepseek_mm.evaluation.quant import bytes_of, full_bytes_of, make_dynamic, models_in
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization.int8_layers import DynamicLinear, bytes_of, full_bytes_of, make_dynamic, models_in
+from deepseek_mm.runtime.quantization.int8_layers import DynamicLinear
 
 
 class Net(nn.Module):

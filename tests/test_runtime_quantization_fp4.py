@@ -8,13 +8,6 @@ from torch import nn
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization.error_compensation import (
-    Curvature,
-    fit_fp4,
-    inverse_root,
-    round_well,
-    usual_inputs,
-)
 from deepseek_mm.runtime.quantization.fp4 import (
     BLOCK,
     MAGNITUDES,
@@ -40,6 +33,13 @@ from deepseek_mm.runtime.quantization.lm_files import (
     tensors_of_fp4,
     tensors_of_int8,
     wanted_of,
+)
+from deepseek_mm.training.language_model.error_compensation import (
+    Curvature,
+    fit_fp4,
+    inverse_root,
+    round_well,
+    usual_inputs,
 )
 
 

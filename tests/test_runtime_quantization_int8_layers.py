@@ -12,7 +12,6 @@ from deepseek_mm.runtime.quantization.int8_layers import (
     Int8Chain,
     Int8Conv,
     Int8Embedding,
-    Int8Linear,
     Range,
     eight_bits_of,
     levels_of,
@@ -20,7 +19,7 @@ from deepseek_mm.runtime.quantization.int8_layers import (
     same_pads,
     smooth_of,
 )
-from deepseek_mm.runtime.quantization.int8_space import RangeObserver, best_range
+from deepseek_mm.training.int8_space import Int8Linear, RangeObserver, best_range
 
 
 @pytest.fixture(autouse=True)

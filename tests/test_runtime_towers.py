@@ -7,9 +7,9 @@ import pytest
 import torch
 from towers_help import Net
 
+from deepseek_mm.lm.model_folders import is_whole, make_once
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.backends import OPENVINO_FILE, convert_to_openvino, install, make_runner, open_torch
-from deepseek_mm.runtime.towers.engine_files import is_whole, make_cached
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 
 openvino = pytest.importorskip("openvino")
@@ -125,12 +125,12 @@ def test_what_is_whole_is_not_made_twice_and_what_fails_leaves_nothing(tmp_path)
         raise RuntimeError("cut off")
 
     for _ in range(2):
-        make_cached(tmp_path / "good", make)
+        make_once(tmp_path / "good", make)
     with pytest.raises(RuntimeError, match="cut off"):
-        make_cached(tmp_path / "bad", fail)
+        make_once(tmp_path / "bad", fail)
     assert len(made) == 1
     assert is_whole(tmp_path / "good")
-    assert [path.name for path in tmp_path.iterdir()] == ["good"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["good"]
 
 
 def test_threads_that_ask_openvino_at_once_get_their_own_answers(net, tmp_path):

@@ -10,12 +10,11 @@ from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.calibration import calibrate
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.hardware import Hardware
-from deepseek_mm.runtime.quantization import int8_space
-from deepseek_mm.runtime.quantization.int8_space import QAT, CalibrationSample, write_space
 from deepseek_mm.runtime.quantization.weight_files import cache_file
-from deepseek_mm.runtime.towers.backends import install, parts_of
-from deepseek_mm.runtime.towers.engine_files import engines_folder
+from deepseek_mm.runtime.towers.backends import engines_folder, install, parts_of
 from deepseek_mm.runtime.towers.parts import Samples
+from deepseek_mm.training import int8_space
+from deepseek_mm.training.int8_space import QAT, CalibrationSample, write_space
 
 PHOTOS = sorted((Path(__file__).parent.parent / "examples" / "photos").glob("*.jpg"))[:4]
 ROW, MACHINE = BY_NAME["torch-qat-int8"], Hardware()

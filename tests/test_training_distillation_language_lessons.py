@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.llama_config import read_shape
+from deepseek_mm.lm.model_folders import read_shape
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.distillation.language_lessons import (

@@ -8,8 +8,7 @@ import torch
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.image import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
-from deepseek_mm.runtime.quantization.int8_space import CalibrationSample, calibrate
-from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model
+from deepseek_mm.training.int8_space import CalibrationSample, calibrate, put_in, quantize_model
 from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, make_aware, measure_distance
 
 pytestmark = pytest.mark.lab

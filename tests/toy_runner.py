@@ -47,12 +47,12 @@ def reciting(script):
 
 
 class ToyRunner:
-    """A Runner: checks that it is used as its protocol says, and writes down what it was asked."""
+    """A runner: checks that it is used as `PagedRunner` says, and writes down what it was asked."""
 
-    def __init__(self, language=rambling, *, room=10_000, context=2_000, guesses=0, known=0, before=lambda call: None):
+    def __init__(self, language=rambling, *, room=10_000, context=2_000, known=0, before=lambda call: None):
         """`before` is told each call before it is answered, each prompt of a chunk too; it may wait or raise."""
         self.stops = ()  # lengths at which reading a prompt pauses
-        self.vocab_size, self.context, self.guesses = VOCAB, context, guesses
+        self.vocab_size, self.context = VOCAB, context
         self.language, self.room, self.known, self.before = language, room, known, before
         self.tokens, self.length, self.most, self.calls = {}, {}, {}, []
 
@@ -81,19 +81,11 @@ class ToyRunner:
         assert len({number for number, _ in rows}) == len(rows)
         return torch.stack([self._go_on(number, token) for number, token in rows])
 
-    def guess(self, number, tokens):
-        self._note("guess", number, len(tokens))
+    def read_ahead(self, number, tokens):
+        self._note("read_ahead", number, len(tokens))
         assert self.length[number] == len(self.tokens[number])
         assert self.length[number] + len(tokens) <= self.most[number]
-        assert len(tokens) <= self.guesses + 1
-        self.tokens[number] += tokens
-        before = self.length[number]
-        return torch.stack([self.language(self.tokens[number][: before + n + 1]) for n in range(len(tokens))])
-
-    def keep(self, number, count):
-        assert 1 <= count <= len(self.tokens[number]) - self.length[number]
-        self.length[number] += count
-        del self.tokens[number][self.length[number] :]
+        return torch.stack([self.language([*self.tokens[number], *tokens[: n + 1]]) for n in range(len(tokens))])
 
     def release(self, number):
         self._note("release", number)

@@ -40,7 +40,7 @@ from deepseek_mm.api.routes.settings_routes import settings_routes
 from deepseek_mm.api.routes.task_routes import run_routes, task_routes
 from deepseek_mm.api.tasks import TaskHandlers, Tasks
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.lm.backends.late_model import LateModel
+from deepseek_mm.lm.backends.own_model import LateModel
 from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good
 from deepseek_mm.services import Services, build_services
 from deepseek_mm.settings_file import SettingsFile

@@ -26,7 +26,7 @@ from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, NothingThere
 from deepseek_mm.language.search_filters import check_searchable
-from deepseek_mm.lm.backends.server_client import shrink_picture
+from deepseek_mm.lm.backends.server_model import shrink_picture
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.types import Answer, Citation, Match, Picture, Query, Question

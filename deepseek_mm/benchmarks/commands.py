@@ -14,7 +14,7 @@ from deepseek_mm.terminal import OK, Desk, add_settings, config_of
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
     from deepseek_mm.benchmarks.results import BenchResult, BenchSetting
-    from deepseek_mm.runtime.quality_preset import PresetResult
+    from deepseek_mm.runtime.planner import PresetResult
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 

@@ -22,10 +22,10 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import PACKAGED_LMS
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from deepseek_mm.evaluation.language import LongReport, compare_attention
-from deepseek_mm.lm.backends.packaged_gguf import packaged_gguf
 from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.model_folders import packaged_gguf
 from deepseek_mm.lm.weights import MAKE, build
-from deepseek_mm.runtime.quantization import WIDE, pack_linears
+from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
 from deepseek_mm.training.language_model.runs import open_base, open_run, read_long_texts
 

@@ -20,7 +20,7 @@ from deepseek_mm.lm.model_folders import find_folder, fingerprint
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, MoEShape, Reach, to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, build, read_folder, with_changes
 from deepseek_mm.runtime.fast_decoder import make_fast
-from deepseek_mm.runtime.quantization import WIDE, pack_linears
+from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_linears
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

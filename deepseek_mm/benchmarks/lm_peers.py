@@ -18,7 +18,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.generator import Over
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 
 

@@ -45,7 +45,7 @@ from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.runtime.calibration import pass_ms
 from deepseek_mm.runtime.fast_decoder import torch_alone
-from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, QualityPreset
+from deepseek_mm.runtime.planner import PRESETS, PresetResult, QualityPreset
 from deepseek_mm.threads import num_cores
 from deepseek_mm.types import Picture, Question
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt

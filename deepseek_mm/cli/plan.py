@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deepseek_mm.embeddings.default import PackagedSpace
     from deepseek_mm.runtime.engines import Timing
     from deepseek_mm.runtime.machine_plan import MachinePlan
-    from deepseek_mm.runtime.quality_preset import PresetResult
+    from deepseek_mm.runtime.planner import PresetResult
 
 MeasurePresets = Callable[[Config, Callable[..., "Assistant"], Callable[[str], None]], "list[PresetResult]"]
 
@@ -24,7 +24,7 @@ def run(args: Namespace, desk: Desk, measure_presets: MeasurePresets) -> int:
     """Look, measure if asked to, decide, tell."""
     from deepseek_mm.runtime.calibration import read_timings
     from deepseek_mm.runtime.machine_plan import plan_here
-    from deepseek_mm.runtime.quality_preset import read_presets, write_presets
+    from deepseek_mm.runtime.planner import read_presets, write_presets
 
     config = config_of(args, desk)
     space = packaged_space(config, desk)

@@ -46,7 +46,7 @@ def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
     from deepseek_mm.evaluation.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
+    from deepseek_mm.training.int8_space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
         raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
@@ -94,10 +94,9 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
 def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Iterator[QuantScheme]":
     """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
     from deepseek_mm.embeddings.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
+    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge, bytes_of, full_bytes_of, make_dynamic, models_in
     from deepseek_mm.evaluation.vqa import read_question_rows
-    from deepseek_mm.runtime.quantization.int8_layers import bytes_of, full_bytes_of, make_dynamic, models_in
-    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
+    from deepseek_mm.training.int8_space import full_bytes, open_quantised
 
     if args.questions is None or args.question_images is None:
         raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
@@ -141,7 +140,7 @@ def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
     from deepseek_mm.embeddings.default import DefaultSpace
     from deepseek_mm.evaluation.retrieval import read_caption_rows
-    from deepseek_mm.runtime.quantization.int8_space import STATIC, CalibrationSample, calibrate, write_space
+    from deepseek_mm.training.int8_space import STATIC, CalibrationSample, calibrate, write_space
 
     if not args.captions or not args.images:
         raise ConfigError(f"--captions and --images are missing: what ranges are looked at on. E.g. {EXAMPLE}")
@@ -157,9 +156,9 @@ def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
 def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
-    from deepseek_mm.runtime.quantization.error_compensation import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantization.lm_files import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
     from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
+    from deepseek_mm.training.language_model.error_compensation import fit_fp4, usual_inputs
 
     batches = read_training_rows(args.corpus or cache_folder() / "corpus", args.rows)
     checkpoint = our_checkpoint(desk.note)

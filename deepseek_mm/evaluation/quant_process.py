@@ -20,8 +20,8 @@ from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.runtime.quantization.int8_space import open_quantised
 from deepseek_mm.runtime.quantization.lm_files import open_quantised_lm
+from deepseek_mm.training.int8_space import open_quantised
 
 FULL = "full"
 TOKENS, TIMES, SIDE_PX = 128, 5, 260

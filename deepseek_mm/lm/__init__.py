@@ -48,8 +48,7 @@ def _open_here(
 ) -> Generator:
     """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
     from deepseek_mm.hub import without_revision
-    from deepseek_mm.lm.llama_config import read_json, why_not
-    from deepseek_mm.lm.model_folders import find_folder
+    from deepseek_mm.lm.model_folders import find_folder, read_json, why_not
 
     folder = find_folder(config.name, cache=cache, progress=progress)
     name = folder.name if Path(config.name).is_dir() else without_revision(config.name)

@@ -10,14 +10,82 @@ them can be dropped, so nothing is saved.
 Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head width, N blocks
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.rope import RollingSinks, rotate
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
+
+
+class Rotation(NamedTuple):
+    """Rotary position embeddings (RoPE, Su et al. 2021, arXiv 2104.09864, eq. 34): cosines and sines of each token's
+    angles, both (B, T, 1, K), ready for `rotate`. The pairs are (n, n + K/2), as in Llama's checkpoints.
+    """
+
+    cos_BTK: Tensor
+    sin_BTK: Tensor
+
+
+def rotation_at(positions_BT: Tensor, *, head_width: int, base: float | Tensor, dtype: torch.dtype) -> Rotation:
+    """The turn at each position; the sine's first half is negative, so that rotating needs no further sign."""
+    steps = torch.arange(0, head_width, 2, dtype=torch.float32, device=positions_BT.device) / head_width
+    angles = positions_BT[..., None, None].float() * (base**-steps)
+    cos, sin = angles.cos(), angles.sin()
+    return Rotation(torch.cat((cos, cos), -1).to(dtype), torch.cat((-sin, sin), -1).to(dtype))
+
+
+def rotate(x_BTHK: Tensor, turn: Rotation) -> Tensor:
+    """Every pair (n, n + K/2) of each head turned by its token's angle."""
+    half = x_BTHK.shape[-1] // 2
+    swapped = torch.roll(x_BTHK, half, -1)
+    return torch.addcmul(x_BTHK * turn.cos_BTK, swapped, turn.sin_BTK)
+
+
+def stretch_base(base: float, scale: float | Tensor, head_width: int) -> float | Tensor:
+    """The base with which `scale` times as many tokens turn the slowest pair as far as before.
+
+    Slow rotations are slowed down further, the fast ones hardly (NTK-aware scaling, as in Code Llama and Qwen). That
+    holds for layers with a window too: their sinks are as far away as the text is long.
+    """
+    slower: float | Tensor = base * scale ** (head_width / (head_width - 2))
+    return slower
+
+
+class RollingSinks:
+    """The turns of one pass's tokens that keep the sinks at a fixed distance, worked out when a layer first asks.
+
+    In a layer with a window all keys stand near but the sinks, and at a distance that it has not learned a layer takes
+    them for something else. So the queries of later tokens are turned back towards the sinks, to where they would stand
+    at the place `held`; or the sinks' keys are turned on, which is the same. (StreamingLLM, arXiv 2309.17453, counts
+    places inside its cache; here only the sinks have another place.)
+    """
+
+    def __init__(self, shape: DecoderShape, tokens: "AttentionBackend") -> None:
+        self.shape, self._tokens = shape, tokens
+        self._turns: dict[tuple[int, int], Rotation | None] = {}
+
+    def queries(self, reach: Reach, like: Tensor) -> Rotation | None:
+        """What turns queries, which are turned to their own places already, towards the sinks; None: nothing to do."""
+        return self._turn(reach, like.dtype, -1)
+
+    def keys(self, reach: Reach, like: Tensor) -> Rotation | None:
+        """What turns the sinks' keys instead; for one query a text."""
+        return self._turn(reach, like.dtype, 1)
+
+    def _turn(self, reach: Reach, dtype: torch.dtype, sign: int) -> Rotation | None:
+        if not (reach.sinks and reach.held):
+            return None
+        if (reach.held, sign) not in self._turns:
+            further_BT = (self._tokens.positions_BT - reach.held).clamp(min=0)
+            width = self.shape.head_width
+            base = stretch_base(self.shape.rope_base, self._tokens.scale, width)
+            turn = (
+                rotation_at(sign * further_BT, head_width=width, base=base, dtype=dtype) if further_BT.any() else None
+            )
+            self._turns[reach.held, sign] = turn
+        return self._turns[reach.held, sign]
 
 
 class AttentionBackend(Protocol):

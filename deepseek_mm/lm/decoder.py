@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attention_backend import AttentionBackend
+from deepseek_mm.lm.attention_backend import AttentionBackend, Rotation, rotate, rotation_at, stretch_base
 from deepseek_mm.lm.moe import MoE, Routing
-from deepseek_mm.lm.rope import Rotation, rotate, rotation_at, stretch_base
 from deepseek_mm.lm.shape import DecoderShape
 
 

@@ -3,9 +3,12 @@
 The packaged model, a server and (later) our own model are all Generators: nothing above `lm/` knows which one speaks.
 """
 
+import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL.Image import Image
@@ -19,6 +22,8 @@ if TYPE_CHECKING:  # no torch is loaded for a server
     from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 
 
+TICK_S = 0.05  # how often a waiting answer looks at its stop
+Piece = str | BaseException | None  # text (empty: a sign of life), a failure, or None: the end
 Progress = Callable[[str], None]  # one line about what is happening now
 Over = Callable[["PagedMemory"], "DecodeStep | None"]  # a faster way to the next token, if there is one
 Prepare = Callable[["Decoder"], Over]  # makes a model's layers faster, in place, from outside
@@ -119,6 +124,32 @@ class YesNoModel(Protocol):
 
 def silence(line: str) -> None:
     """The Progress of a caller who does not want to hear any."""
+
+
+def drain(
+    pieces: "queue.Queue[Piece]",
+    stop: threading.Event,
+    *,
+    patience_s: float = inf,
+    too_slow: Callable[[], Exception] = TimeoutError,
+) -> Iterator[str]:
+    """What another thread puts into a queue, up to its end or until stopped. Raises what it puts there as a failure,
+    and `too_slow` where nothing came for so long.
+    """
+    patience = time.monotonic() + patience_s
+    while not stop.is_set():
+        try:
+            piece = pieces.get(timeout=TICK_S)
+        except queue.Empty:
+            if time.monotonic() > patience:
+                raise too_slow() from None
+            continue
+        if isinstance(piece, BaseException):
+            raise piece
+        if piece is None:
+            return
+        yield piece
+        patience = time.monotonic() + patience_s
 
 
 class Silent:

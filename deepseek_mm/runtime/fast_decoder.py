@@ -12,18 +12,16 @@ from pathlib import Path
 from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
-from deepseek_mm.lm.backends.late_model import LateModel
-from deepseek_mm.lm.backends.own_model import Opens, OwnModel
+from deepseek_mm.lm.backends.own_model import LateModel, Opens, OwnModel
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import DecodeStep
 from deepseek_mm.lm.generator import Generator, Over, Progress, silence
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
-from deepseek_mm.lm.llama_config import read_shape
-from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.model_folders import find_folder, fingerprint, read_shape
 from deepseek_mm.lm.shape import to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, fingerprint_with, read_changes
 from deepseek_mm.runtime.planner import Plan
-from deepseek_mm.runtime.quantization import WIDE, pack_for_decode, pack_linears
+from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_for_decode, pack_linears
 
 PACKED, PLAIN = "packed", "plain"  # of a plan's language models
 EDGE = "edge-lm"  # the student
@@ -95,10 +93,9 @@ def make_fast(decoder: Decoder) -> Over:
     pack_linears(decoder, bits=WIDE)
     decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
 
-    def over(memory: PagedMemory) -> DecodeStep | None:
+    def over(memory: PagedMemory) -> DecodeStep:
         steps = loops.bind(memory)
-        if steps is not None:
-            steps.warm_up()
+        steps.warm_up()
         return steps
 
     return over

@@ -16,12 +16,18 @@ from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibration import read_timings
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
 from deepseek_mm.runtime.hardware import Hardware, probe
-from deepseek_mm.runtime.planner import Plan, PlanConstraints, branch_of, choose, wished_models
-from deepseek_mm.runtime.quality_preset import PresetResult, read_presets
+from deepseek_mm.runtime.planner import (
+    Plan,
+    PlanConstraints,
+    PresetResult,
+    branch_of,
+    choose,
+    read_presets,
+    wished_models,
+)
 from deepseek_mm.runtime.quantization.lm_files import SCHEMES, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
-from deepseek_mm.runtime.towers.backends import carry_out, is_made
-from deepseek_mm.runtime.towers.engine_files import engines_folder
+from deepseek_mm.runtime.towers.backends import carry_out, engines_folder, is_made
 from deepseek_mm.runtime.towers.parts import PATHS
 
 LITE2, EDGE_TOWERS, STUDENT_LM, FP4_LM = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"

@@ -23,8 +23,8 @@ from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
-from deepseek_mm.lm.backends.server_client import address_of, models_at
-from deepseek_mm.runtime.quality_preset import apply_preset
+from deepseek_mm.lm.backends.server_model import address_of, models_at
+from deepseek_mm.runtime.planner import apply_preset
 from deepseek_mm.settings import Settings
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
 

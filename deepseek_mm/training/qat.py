@@ -25,24 +25,34 @@ from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel
 from deepseek_mm.embeddings.image import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
-from deepseek_mm.runtime.quantization.int8_layers import LEVELS, SIGNED, ConvWindow, eight_bits_of, same_pads
-from deepseek_mm.runtime.quantization.int8_space import QAT, SEED, CalibrationSample, calibrate, write_space
-from deepseek_mm.runtime.quantization.int8_towers import (
+from deepseek_mm.runtime.quantization.int8_layers import (
     BIAS,
     GIVEN,
+    LEVELS,
     SCALE,
+    SIGNED,
     TOWERS,
     WEIGHT,
     Chain,
+    ConvWindow,
     Link,
+    eight_bits_of,
+    same_pads,
+    window_of,
+)
+from deepseek_mm.runtime.quantization.weight_files import cache_file
+from deepseek_mm.runtime.towers.backends import QAT
+from deepseek_mm.training.int8_space import (
+    SEED,
+    CalibrationSample,
+    calibrate,
     chains,
     fold_batch_norm,
     linears,
     put_in,
     quantize_model,
-    window_of,
+    write_space,
 )
-from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,

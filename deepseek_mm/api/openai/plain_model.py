@@ -27,8 +27,8 @@ from deepseek_mm.api.openai.schemas import (
     TextRequest,
 )
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.detokenizer import StopWatcher, find_first_stop
 from deepseek_mm.lm.generator import Generator, SamplingGenerator, TextCompleter, TokenUsage
+from deepseek_mm.lm.tokenizer import StopWatcher, find_first_stop
 from deepseek_mm.types import Message
 
 MOST = 512  # tokens of an answer whose caller names no number

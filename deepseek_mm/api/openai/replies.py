@@ -25,7 +25,7 @@ from deepseek_mm.api.openai.errors import FAULT, error_body
 from deepseek_mm.api.openai.schemas import AssistantMessage, Choice, Completion, Usage
 from deepseek_mm.api.problems import LEFT, REQUEST_ID, problem_of
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
+from deepseek_mm.lm.tokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
 
 Reason = Literal["stop", "length"]

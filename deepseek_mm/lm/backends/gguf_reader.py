@@ -1,4 +1,9 @@
-"""Reads a Llama from a GGUF file: settings, weights and tokenizer by the names of a safetensors checkpoint."""
+"""Reads a Llama from a GGUF file: settings, weights and tokenizer by the names of a safetensors checkpoint.
+
+llama.cpp turns neighbouring rows of a query or key head against each other, safetensors checkpoints row n and row
+n + K/2: so the rows of the two come in different orders, and are put back here. Everything else is renaming, and
+multiplying out blocks of 4 and 8 bits. What a GGUF can say and this reader does not know is refused, not skipped.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from deepseek_mm.config import BASE_LM, OUR_LM, cache_folder
-from deepseek_mm.errors import LibraryError
+from deepseek_mm.errors import DeepSeekMMError, LibraryError, ModelFailed
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.inference_engine import InferenceEngine
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
@@ -45,7 +46,7 @@ class OwnModel:
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the best answer, as `Generator.stream` says."""
-        return self.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=[])
+        yield from self.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=[])
 
     def stream_traced(
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
@@ -63,7 +64,7 @@ class OwnModel:
         self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
         """By these rules, as `SamplingGenerator.stream_sampled` says."""
-        return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
+        yield from self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
 
     @property
     def context(self) -> int:
@@ -72,7 +73,8 @@ class OwnModel:
 
     def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]) -> Iterator[str]:
         """As `TextCompleter` says."""
-        return self._engine.stream(self._plain(text), sampling, stop, spent=spent)
+        ids = tuple(self._ids(text))
+        yield from self._engine.stream(TokenPrompt(ids=ids, marks=(len(ids),)), sampling, stop, spent=spent)
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
         """As `TextCompleter` says. The tokens are those of both together, from the first one that the tail changes."""
@@ -80,10 +82,6 @@ class OwnModel:
         shared = min(count_common_prefix(self._ids(text), whole), len(whole) - 1)
         wanted = whole[shared : shared + JUDGED]
         return sum(self._engine.judge(TokenPrompt(ids=tuple(whole[:shared]), marks=(shared,)), wanted, stop))
-
-    def _plain(self, text: str) -> TokenPrompt:
-        ids = tuple(self._ids(text))
-        return TokenPrompt(ids=ids, marks=(len(ids),))
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -94,7 +92,7 @@ class OwnModel:
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
-        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return len(self._ids(text))
 
     def stats(self) -> EngineStats:
         """As `CountingGenerator` says."""
@@ -104,6 +102,52 @@ class OwnModel:
         ids = encode_chat(self._tokenizer, messages)
         shared = count_common_prefix(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
         return TokenPrompt(ids=tuple(ids), marks=(shared,) if shared else ())
+
+
+class LateModel(OwnModel):
+    """A model that is opened when it is first asked, or beside other work: many questions need none.
+
+    It is the packaged one, whose name and fingerprint are known before it is open. Whoever calls waits until it is;
+    what opening raises is raised to whoever asks, each time.
+    """
+
+    def __init__(self, opens: Callable[[], OwnModel], *, name: str, fingerprint: str) -> None:
+        self.name, self.fingerprint, self._opens = name, fingerprint, opens
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._model: OwnModel | None = None
+        self._error: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What only an open model has. ModelFailed, or the error that says what it lacks."""
+        if name not in ("_engine", "_tokenizer", "_moe"):
+            raise AttributeError(name)
+        self.start().join()
+        if self._model is None:
+            raise self._error if isinstance(self._error, DeepSeekMMError) else self._failure()
+        return getattr(self._model, name)
+
+    def start(self) -> threading.Thread:
+        """Begin to open it, if nobody has."""
+        with self._lock:
+            if self._thread is None:
+                # No daemon: a program that ends meanwhile waits for it, since torch dies badly under a thread.
+                self._thread = threading.Thread(target=self._open, name="language-model")
+                self._thread.start()
+            return self._thread
+
+    def stats(self) -> EngineStats:
+        """As `CountingGenerator` says; nothing where it is not open yet."""
+        return self._model.stats() if self._model is not None else EngineStats()
+
+    def _failure(self) -> ModelFailed:
+        return ModelFailed(f"the language model {self.name} could not be opened: {self._error!r}. See the server's log")
+
+    def _open(self) -> None:
+        try:
+            self._model = self._opens()
+        except Exception as error:  # noqa: BLE001  whoever asks must hear of it
+            self._error = error
 
 
 def count_common_prefix(a: Sequence[object], b: Sequence[object]) -> int:

@@ -10,18 +10,291 @@ names, which only this machine's people change; where there are none, for OpenAI
 """
 
 import asyncio
+import base64
+import io
+import os
 import queue
+import re
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+from PIL.Image import Image
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.lm.backends.server_client import OpenAIServer, request_body
+from deepseek_mm.errors import ServerError
+from deepseek_mm.lm.generator import Piece, drain
+from deepseek_mm.storage.files import parse_json as parse_value
 from deepseek_mm.types import Message
 
+TRY_S = 8.0  # how long a server may take to answer somebody who only looks
+
+
+def models_at(config: LMConfig) -> list[str]:
+    """Names of the models that the server at config.url offers, at least one. ServerError says what is wrong."""
+    quick = replace(config, timeout_s=min(TRY_S, config.timeout_s))
+    return OpenAIServer(quick).models()
+
+
+def address_of(config: LMConfig) -> str:
+    """The server's address, fit to be shown: without a name or password in it. ServerError if it is none."""
+    return OpenAIServer(config).address
+
+
+MAX_SIDE_PX = 1024  # models look at less, and every tile more costs time
+
+
+def shrink_picture(image: Image) -> Image:
+    """A copy: a larger picture is made smaller, a transparent one loses its transparency."""
+    shown = image.convert("RGB")
+    shown.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
+    return shown
+
+
+QUALITY = 90  # of its JPEG
+MARKS = re.compile(  # where something begins that a server's template may take for the end of a message
+    r"<(?=[|\uff5c]|</?sys>|/?(?:s|bos|eos|pad|sys|think|im_\w+|(?:start|end)_of_\w+|tool_\w+)>)", re.IGNORECASE
+)
+END = "[DONE]"  # the last event of a stream
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """One event of a stream: the text it adds, and whether it is the last with any."""
+
+    text: str = ""
+    last: bool = False
+
+
+def request_body(model: str, messages: Sequence[Message], *, max_tokens: int, sees: bool) -> dict[str, Any]:
+    """The JSON of a streamed, greedy chat completion."""
+    turns = [{"role": message.role, "content": _content(message, sees=sees)} for message in messages]
+    return {"model": model, "messages": turns, "max_tokens": max_tokens, "temperature": 0, "stream": True}
+
+
+def data_url(image: Image) -> str:
+    """A picture as JPEG in a URL; a larger one is made smaller, a transparent one loses its transparency."""
+    file = io.BytesIO()
+    shrink_picture(image).save(file, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def read_event(line: str) -> Delta | None:
+    """What one line of a server-sent stream says; None: nothing (a blank line, a comment, another field)."""
+    if not line.startswith("data:"):
+        return None
+    data = line.removeprefix("data:").strip()
+    return Delta(last=True) if data == END else read_reply(data, "delta")
+
+
+def read_reply(data: str, part: str) -> Delta:
+    """The first choice of a chunk (`part` is "delta") or of a whole completion ("message")."""
+    body = parse_json(data)
+    if "error" in body:
+        raise ServerError(f"the server gave up: {read_error_message(data)}. See its log, then ask again")
+    choices = body.get("choices") or [{}]  # the chunk that counts tokens has none
+    try:
+        text = (choices[0].get(part) or {}).get("content") or ""
+        return Delta(text=str(text), last=choices[0].get("finish_reason") is not None)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise ServerError(f"not a chat completion: {_brief(data)}. {_NOT_OPENAI}") from error
+
+
+def parse_json(data: str) -> dict[str, Any]:
+    """A JSON object, or ServerError with the beginning of what came instead."""
+    try:
+        body = parse_value(data)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise ServerError(f"not a JSON object: {_brief(data)}. {_NOT_OPENAI}")
+    return body
+
+
+def read_error_message(data: str) -> str:
+    """The message inside a server's error, or the beginning of whatever it sent."""
+    try:
+        body = parse_value(data)
+    except ValueError:
+        return _brief(data)
+    error = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body
+    return _brief(str(error.get("message", error) if isinstance(error, dict) else error))
+
+
+_NOT_OPENAI = "The address must be an OpenAI-compatible server's, such as http://127.0.0.1:8000/v1"
+
+
+def _content(message: Message, *, sees: bool) -> str | list[dict[str, Any]]:
+    text = MARKS.sub("< ", message.text)
+    if not (sees and message.images):
+        return text
+    pictures = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images]
+    return [{"type": "text", "text": text}, *pictures]
+
+
+def _brief(text: str, limit: int = 200) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= limit else line[:limit] + "...")
+
+
+CONNECT_S = 10.0  # a server that does not even pick up in this time is not there
+EXAMPLE = "Write --llm like http://127.0.0.1:8000/v1"
+HERE = ("127.0.0.1", "localhost", "::1")  # reached directly, whatever proxy the environment names
+
+
+class OpenAIServer:
+    """Asks for a completion and for the list of models. Every failure is a ServerError that names the next step."""
+
+    def __init__(self, config: LMConfig) -> None:
+        self._config, self._url = config, _parse_address(config.url)
+        key = os.environ.get(config.api_key_env, "")
+        self._key = key if is_key_for(self._url, config) else ""
+        self._withheld = key != self._key
+        self.address = str(self._url.copy_with(username=None, password=None)).rstrip("/")  # fit to be shown
+
+    def models(self) -> list[str]:
+        """Names of the models on offer, at least one."""
+        try:
+            with httpx.Client(**self._options()) as client:
+                reply = client.get("models", timeout=self._config.timeout_s)
+        except (httpx.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        if not reply.is_success:
+            raise self._refusal(reply.status_code, reply.text)
+        entries = parse_json(reply.text).get("data") or []
+        if names := [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]:
+            return names
+        raise ServerError(f"{self.address} offers no model. Load one there, or name it with --model NAME")
+
+    async def complete(self, body: dict[str, Any]) -> AsyncIterator[str]:
+        """The pieces of the answer to `body`; an empty piece is a sign of life."""
+        begun, options = False, self._options()
+        try:
+            async with (
+                httpx.AsyncClient(**options) as client,
+                client.stream("POST", "chat/completions", json=body) as reply,
+            ):
+                await self._check(reply)
+                async for piece in self._pieces(reply):
+                    begun = True
+                    yield piece
+        except (httpx.HTTPError, OSError) as error:
+            raise self._broken(error) if begun else self._unreachable(error) from error
+
+    def too_slow(self) -> ServerError:
+        """It was silent for longer than the user wants to wait."""
+        wait = f"{self._config.timeout_s:g} s"
+        return ServerError(f"{self.address} said nothing for {wait}. See whether it is busy, or raise lm.timeout_s")
+
+    async def _pieces(self, reply: httpx.Response) -> AsyncIterator[str]:
+        if not reply.headers.get("content-type", "").startswith("text/event-stream"):
+            yield read_reply((await reply.aread()).decode(errors="replace"), "message").text  # it does not stream
+            return
+        async for line in reply.aiter_lines():
+            if (delta := read_event(line)) is None:
+                continue
+            yield delta.text
+            if delta.last:
+                return
+        raise self._broken("the stream ended without its last event")
+
+    async def _check(self, reply: httpx.Response) -> None:
+        if reply.is_success:
+            return
+        text = (await reply.aread()).decode(errors="replace")
+        if reply.status_code == 404:
+            raise await self._unknown(text)
+        raise self._refusal(reply.status_code, text)
+
+    async def _unknown(self, text: str) -> ServerError:
+        """404: either the model or the address is unknown. The list of models tells which."""
+        try:
+            names = ", ".join(await asyncio.to_thread(self.models))
+        except ServerError:
+            return ServerError(f"{self.address} has no chat/completions (404). Check --llm: most addresses end in /v1")
+        return ServerError(
+            f"{self.address} does not know the model {self._config.name!r} (404, {read_error_message(text)})."
+            f" Choose one with --model: {names}"
+        )
+
+    def _refusal(self, status: int, text: str) -> ServerError:
+        """Any other status that is no success."""
+        reason = f"{self.address} answered {status} ({read_error_message(text)})."
+        if status in (401, 403) and self._withheld:
+            origin, known = shown_origin(self._url), " ".join(addresses_of(self._config)) or "no address yet"
+            return ServerError(
+                f"{reason} The key in {self._config.api_key_env} was not sent: it was set for {known}. If it is for"
+                f" this server, say so on this machine: --set lm.api_key_for={origin}"
+            )
+        if status in (401, 403):
+            key = "refuses this key" if self._key else "wants a key"
+            return ServerError(f"{reason} It {key}: set the environment variable {self._config.api_key_env}")
+        if status == 429:
+            return ServerError(f"{reason} It has too much to do: wait, then ask again")
+        if status >= 500:
+            return ServerError(f"{reason} It failed by itself: see its log, then ask again")
+        pictures = ", or lm.sees=false if its model sees no pictures" if self._config.sees else ""
+        return ServerError(f"{reason} Check --llm and --model{pictures}")
+
+    def _unreachable(self, error: Exception) -> ServerError:
+        reason = str(error) or type(error).__name__
+        return ServerError(f"no language model server at {self.address} ({reason}). Start one there, or correct --llm")
+
+    def _broken(self, reason: object) -> ServerError:
+        return ServerError(f"the answer of {self.address} broke off ({reason}). See its log, then ask again")
+
+    def _options(self) -> dict[str, Any]:
+        """Of a client. Waiting for the next word is not limited here: whoever waits does that."""
+        return {
+            "base_url": self._url,
+            "headers": {"Authorization": f"Bearer {self._key}"} if self._key else {},
+            "timeout": httpx.Timeout(None, connect=min(self._config.timeout_s, CONNECT_S)),
+            "trust_env": self._url.host not in HERE,
+            "follow_redirects": False,  # another address would be asked, with all that was sent here
+        }
+
+
+def _parse_address(url: str) -> httpx.URL:
+    """The address parsed, or ServerError."""
+    try:
+        parsed = httpx.URL(url)
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as error:  # the second for a name in Punycode that is none
+        raise ServerError(f"{url!r} is no address ({error}). {EXAMPLE}") from error
+    if parsed.scheme not in ("http", "https") or not host:
+        raise ServerError(f"{url!r} is no address of a web server. {EXAMPLE}")
+    return parsed
+
+
+OFFICIAL = {"OPENAI_API_KEY": "https://api.openai.com"}  # variable -> the address that its key is for by its name
+PORTS = {"http": 80, "https": 443}
+Origin = tuple[str, str, int]  # scheme, host, port
+
+
+def is_key_for(url: httpx.URL, config: LMConfig) -> bool:
+    """Whether the key in the variable `lm.api_key_env` may go to this address."""
+    return origin_of(url) in {origin_of(httpx.URL(named)) for named in addresses_of(config)}
+
+
+def addresses_of(config: LMConfig) -> list[str]:
+    """The addresses that the key was set for."""
+    official = OFFICIAL.get(config.api_key_env)
+    return config.api_key_for.split() or ([official] if official else [])
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    """The part of an address that says which server it is."""
+    return url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
+
+
+def shown_origin(url: httpx.URL) -> str:
+    """The same as text, without a name or password, as `lm.api_key_for` takes it."""
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
 UNNAMED = LMConfig().name  # the name nobody chose: the server's first model is taken
-TICK_S = 0.05  # how often a waiting answer looks at its stop
-Piece = str | BaseException | None  # text (empty: a sign of life), a failure, or None: the end
 
 
 class RemoteModel:
@@ -37,26 +310,10 @@ class RemoteModel:
         body = request_body(self.name, messages, max_tokens=max_tokens, sees=self.sees)
         talk = _ServerConversation(lambda: self._server.complete(body))
         try:
-            while (piece := self._next(talk, stop)) is not None:
-                if piece:
-                    yield piece
+            patience_s, too_slow = self._config.timeout_s, self._server.too_slow
+            yield from filter(None, drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
         finally:
             talk.cancel()
-
-    def _next(self, talk: "_ServerConversation", stop: threading.Event) -> str | None:
-        """The next piece; None at the end, or when stopped."""
-        patience = time.monotonic() + self._config.timeout_s
-        while not stop.is_set():
-            try:
-                piece = talk.pieces.get(timeout=TICK_S)
-            except queue.Empty:
-                if time.monotonic() > patience:
-                    raise self._server.too_slow() from None
-                continue
-            if isinstance(piece, BaseException):
-                raise piece
-            return piece
-        return None
 
 
 def open_remote(config: LMConfig) -> RemoteModel:

@@ -13,7 +13,6 @@ Only safetensors are read, and no code that lies beside them is run: a checkpoin
 import inspect
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ from transformers.utils import logging
 
 from deepseek_mm.errors import BadCheckpoint, BadQuestion
 from deepseek_mm.hub import check_sizes
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
-from deepseek_mm.lm.tokenizer import encode_chat
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, encode_chat
+from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 
 BITE = 512  # tokens of a prompt that are read in one step
@@ -83,19 +82,6 @@ class LocalModel:
         output = self._model(input_ids=ids_BT, cache=cache, **self._options)
         logits_V: Tensor = output.logits[0, -1]
         return int(logits_V.argmax()), output.cache
-
-
-def single_threaded_worker(threads: int) -> ThreadPoolExecutor:
-    """A thread whose torch operations use `threads` cores (0: all). Everybody else's keep what they had.
-
-    Every operation on one token is so short that cores spend more time waiting for each other than working, and when
-    other programs want them too, it collapses: 2 tokens a second on two busy cores, where one alone made 10.
-    """
-    everybody = torch.get_num_threads()
-    worker = ThreadPoolExecutor(1, "lm", initializer=torch.set_num_threads, initargs=(threads or everybody,))
-    worker.submit(torch.get_num_threads).result()  # runs the initializer, which also sets the default of new threads
-    torch.set_num_threads(everybody)  # so that is put back
-    return worker
 
 
 def context_length(model: Any) -> int | None:

@@ -31,7 +31,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from deepseek_mm.errors import BadCheckpoint, DeepSeekMMError, MissingPackage, ModelFailed
 from deepseek_mm.hub import is_hub_name, without_revision
-from deepseek_mm.lm.backends.server_client import shrink_picture
+from deepseek_mm.lm.backends.server_model import shrink_picture
 from deepseek_mm.lm.backends.transformers_model import (
     UNREADABLE,
     best_dtype,
@@ -39,13 +39,17 @@ from deepseek_mm.lm.backends.transformers_model import (
     context_length,
     find_end_tokens,
     read_whole,
-    single_threaded_worker,
 )
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
-from deepseek_mm.lm.generator import Progress, silence
-from deepseek_mm.lm.llama_config import read_json
-from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line
-from deepseek_mm.lm.tokenizer import escape_marks, list_special_marks, to_transcript, without_system
+from deepseek_mm.lm.generator import Piece, Progress, drain, silence
+from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line, read_json
+from deepseek_mm.lm.tokenizer import (
+    IncrementalDetokenizer,
+    escape_marks,
+    list_special_marks,
+    to_transcript,
+    without_system,
+)
+from deepseek_mm.threads import single_threaded_worker
 from deepseek_mm.types import Message
 
 Inputs = Mapping[str, Any]  # name -> tensor, as the model's `generate` takes them
@@ -120,8 +124,6 @@ def _beginnings(tokenizer: Any, spellings: tuple[str, ...]) -> set[int]:
     return {tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in spellings}
 
 
-TICK_S = 0.05  # how often a waiting answer looks at its stop
-Piece = str | Exception | None  # text, a failure, or None: the end
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
@@ -145,16 +147,7 @@ class VisionLanguageModel:
         halted = lambda: stop.is_set() or left.is_set()  # noqa: E731 - two reasons, one question
         self._worker.submit(self._answer, messages, max_tokens, pieces, halted)
         try:
-            while not stop.is_set():
-                try:
-                    piece = pieces.get(timeout=TICK_S)
-                except queue.Empty:
-                    continue
-                if isinstance(piece, Exception):
-                    raise piece
-                if piece is None:
-                    return
-                yield piece
+            yield from drain(pieces, stop)
         finally:
             left.set()
 

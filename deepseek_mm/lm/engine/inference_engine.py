@@ -15,17 +15,13 @@ from itertools import count
 import torch
 
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, ModelFailed
-from deepseek_mm.lm.backends.transformers_model import single_threaded_worker
-from deepseek_mm.lm.detokenizer import IncrementalDetokenizer
-from deepseek_mm.lm.engine.json_grammar import JsonGrammars
-from deepseek_mm.lm.engine.model_runner import ModelRunner, TokenPrompt
-from deepseek_mm.lm.engine.prompt_lookup import DraftLength, accept, propose
-from deepseek_mm.lm.engine.request import GenerationRequest, ScoreRequest
-from deepseek_mm.lm.engine.sampling import Sampling
-from deepseek_mm.lm.engine.scheduler import ChunkSizer, PromptPart, ReadStep, Scheduler
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
+from deepseek_mm.lm.engine.sampling import JsonGrammars, Sampling
+from deepseek_mm.lm.engine.scheduler import ChunkSizer, GenerationRequest, PromptPart, ReadStep, Scheduler, ScoreRequest
 from deepseek_mm.lm.generator import EngineStats, TokenUsage
 from deepseek_mm.lm.moe import ExpertTracer
-from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, Tokenizer
+from deepseek_mm.threads import single_threaded_worker
 
 ALONE = 512  # tokens of a prompt read at once while nobody else is being answered
 
@@ -34,7 +30,7 @@ class InferenceEngine:
     """Answers prompts, many at a time. `stream` may be called from any thread."""
 
     def __init__(
-        self, runner: ModelRunner, tokenizer: Tokenizer, *, threads: int = 1, pace: ChunkSizer | None = None
+        self, runner: PagedRunner, tokenizer: Tokenizer, *, threads: int = 1, pace: ChunkSizer | None = None
     ) -> None:
         """`pace` bounds how long those who are being answered wait while a prompt is read."""
         self._runner, self._tokenizer = runner, tokenizer
@@ -187,9 +183,7 @@ class InferenceEngine:
         return None
 
     def _write(self, numbers: Sequence[int]) -> None:
-        """The next token of these answers; of one alone perhaps several."""
-        if len(numbers) == 1 and (draft := self._draft(self._requests[numbers[0]])):
-            return self._try(numbers[0], draft)
+        """The next token of these answers."""
         try:
             logits_BV = self._runner.decode([(number, self._requests[number].tokens[-1]) for number in numbers])
         except Exception as error:  # noqa: BLE001  one of them is the cause: each is tried alone
@@ -200,30 +194,6 @@ class InferenceEngine:
             return None
         for number, logits_V in zip(numbers, logits_BV, strict=True):
             self._give(number, logits_V)
-        return None
-
-    def _draft(self, request: GenerationRequest) -> list[int]:
-        """Tokens that may come next, where guessing is possible."""
-        most = min(self._runner.guesses, request.tokens_left - 1)
-        if most < 1 or not request.is_greedy:
-            return []
-        request.courage = request.courage or DraftLength(self._runner.guesses)
-        return propose(request.tokens, min(most, request.courage.length()))
-
-    def _try(self, number: int, draft: list[int]) -> None:
-        """Let the model check guesses: the answer goes on as it would have, by one token or several."""
-        request = self._requests[number]
-        try:
-            scores_TV = self._runner.guess(number, [request.tokens[-1], *draft])
-            tokens = accept(draft, [request.choose(logits_V) for logits_V in scores_TV])
-            self._runner.keep(number, len(tokens))
-            if request.courage is not None:
-                request.courage.record(len(draft), len(tokens) - 1)
-        except Exception as error:  # noqa: BLE001  as above
-            return self._fail(number, error)
-        for token in tokens:
-            if not request.ended:
-                self._take(number, token)
         return None
 
     def _give(self, number: int, logits_V: torch.Tensor) -> None:
@@ -242,7 +212,7 @@ class InferenceEngine:
         logits_TV = logits_V[None]
         try:
             if len(request.tail) > 1:
-                logits_TV = torch.cat((logits_TV, self._runner.guess(number, request.tail[:-1])))
+                logits_TV = torch.cat((logits_TV, self._runner.read_ahead(number, request.tail[:-1])))
             request.judge(logits_TV)
         except Exception as error:  # noqa: BLE001  as above
             return self._fail(number, error)

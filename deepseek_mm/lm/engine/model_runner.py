@@ -1,4 +1,4 @@
-"""The model runner: what the engine asks of a model with its memory, and the runner over the paged cache.
+"""The model runner: a decoder over the paged cache, as the engine drives it.
 
 Nothing is decided here. A text's own list of tokens grows before a pass and shrinks again if the pass fails, so that a
 failure leaves everybody as they were.
@@ -6,8 +6,8 @@ failure leaves everybody as they were.
 Shape key:  B answers, T tokens, D width, V vocabulary
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,6 @@ class TokenPrompt:
 
     ids: tuple[int, ...]
     marks: tuple[int, ...] = ()  # lengths up to which others may begin alike
-    pictures: Mapping[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
 
 
 class PromptChunk(NamedTuple):
@@ -36,54 +35,7 @@ class PromptChunk(NamedTuple):
     logits_V: Tensor  # scores of what follows the last of them
 
 
-class ModelRunner(Protocol):
-    """A model and the memory of its answers, each known by a number. Called from one thread at a time.
-
-    A call that raises leaves its answers as they were, so that those that did not cause it can be served again.
-    """
-
-    @property
-    def vocab_size(self) -> int:
-        """Scores for each next token."""
-
-    @property
-    def context(self) -> int:
-        """Tokens that a prompt and its answer may have together."""
-
-    @property
-    def guesses(self) -> int:
-        """Tokens that `guess` checks at once, where that is faster than one by one; else 0."""
-
-    @property
-    def pages(self) -> tuple[int, int]:
-        """Pages of memory that are taken, and all."""
-
-    def fits(self, tokens: int) -> bool:
-        """Whether there is memory for one more answer that comes to have so many tokens, prompt included."""
-
-    def start(self, number: int, prompt: TokenPrompt, *, most: int) -> int:
-        """Make room for an answer of `most` tokens, prompt included. How many of its tokens are known: never all."""
-
-    def trace(self, number: int, tracer: ExpertTracer) -> None:
-        """Tell `tracer` which experts work on each token of the answer."""
-
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[PromptChunk]:
-        """Read the next tokens of several prompts in one pass, (number, at most so many): what became of each."""
-
-    def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
-        """Read one more token of several answers, (number, token): scores (B, V) of what follows, in their order."""
-
-    def guess(self, number: int, tokens: Sequence[int]) -> Tensor:
-        """Read tokens of which all but the first are guesses: scores (T, V) of what follows each. None stays yet."""
-
-    def keep(self, number: int, count: int) -> None:
-        """The first `count` of the tokens last read by `guess` come to stay."""
-
-    def release(self, number: int) -> None:
-        """An answer has ended: its memory is free, or kept for those who begin alike while nobody needs it."""
-
-
-def read_prompt(runner: ModelRunner, number: int, count: int) -> Tensor:
+def read_prompt(runner: "PagedRunner", number: int, count: int) -> Tensor:
     """Read the next `count` tokens of one prompt: scores (V,) of what follows them."""
     assert count > 0, "a prompt has at least one token"
     while count:
@@ -107,60 +59,58 @@ class DecodeStep(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TracedText:
     """An answer whose experts are written down."""
 
     tracer: ExpertTracer
     last: int  # tokens of its prompt
-    guessed: Sequence[Routing] = ()  # of tokens that may not stay
 
 
 class PagedRunner:
-    """A `ModelRunner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
+    """A model and the memory of its answers, each known by a number. Called from one thread at a time.
 
-    def __init__(
-        self, decoder: Decoder, memory: PagedMemory, *, guesses: int = 0, steps: DecodeStep | None = None
-    ) -> None:
-        self.guesses, self._steps = guesses, steps
-        self._decoder, self._memory = decoder.eval(), memory
+    A call that raises leaves its answers as they were, so that those that did not cause it can be served again.
+    """
+
+    def __init__(self, decoder: Decoder, memory: PagedMemory, *, steps: DecodeStep | None = None) -> None:
+        self._decoder, self._memory, self._steps = decoder.eval(), memory, steps
         self._texts: dict[int, CachedText] = {}
         self._traced: dict[int, TracedText] = {}
 
     @property
     def vocab_size(self) -> int:
-        """As `ModelRunner` says."""
+        """Scores for each next token."""
         return self._decoder.shape.vocab_size
 
     @property
     def context(self) -> int:
-        """As `ModelRunner` says."""
+        """Tokens that a prompt and its answer may have together."""
         return self._decoder.shape.longest
 
     @property
     def pages(self) -> tuple[int, int]:
-        """As `ModelRunner` says."""
+        """Pages of memory that are taken, and all."""
         pools = self._memory.blocks.pools
         return sum(len(pool) - pool.num_free for pool in pools), sum(map(len, pools))
 
     def fits(self, tokens: int) -> bool:
-        """As `ModelRunner` says."""
+        """Whether there is memory for one more answer that comes to have so many tokens, prompt included."""
         return self._memory.blocks.fits(tokens)
 
     def start(self, number: int, prompt: TokenPrompt, *, most: int) -> int:
-        """As `ModelRunner` says."""
-        text = self._memory.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
-        self._texts[number] = text
+        """Make room for an answer of `most` tokens, prompt included. How many of its tokens are known: never all."""
+        text = self._texts[number] = self._memory.start(prompt.ids, most=most, marks=prompt.marks)
         return text.length
 
     def trace(self, number: int, tracer: ExpertTracer) -> None:
-        """As `ModelRunner` says. An answer's first token comes of the last one of its prompt."""
+        """Tell `tracer` which experts work on each token of the answer; the first comes of its prompt's last one."""
         if self._decoder.shape.moe:
             self._traced[number] = TracedText(tracer, last=len(self._texts[number].ids))
 
     @torch.inference_mode()
     def prefill(self, parts: Sequence[tuple[int, int]]) -> list[PromptChunk]:
-        """As `ModelRunner` says. One prompt alone takes the decoder's usual way."""
+        """Read the next tokens of several prompts in one pass, (number, at most so many): what became of each."""
         blocks, texts = self._memory.blocks, [self._texts[number] for number, _ in parts]
         counts = [blocks.step(text, count) for text, (_, count) in zip(texts, parts, strict=True)]
         packed = (
@@ -177,7 +127,7 @@ class PagedRunner:
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
-        """As `ModelRunner` says."""
+        """Read one more token of several answers, (number, token): scores (B, V) of what follows, in their order."""
         texts = [self._texts[number] for number, _ in rows]
         for text, (_, token) in zip(texts, rows, strict=True):
             text.ids.append(token)
@@ -195,33 +145,20 @@ class PagedRunner:
         return scores_BV
 
     @torch.inference_mode()
-    def guess(self, number: int, tokens: Sequence[int]) -> Tensor:
-        """As `ModelRunner` says."""
+    def read_ahead(self, number: int, tokens: Sequence[int]) -> Tensor:
+        """Scores (T, V) of what follows each of some tokens behind an answer. None of them stays."""
         text = self._texts[number]
         text.ids.extend(tokens)
         try:
-            hidden_BTD, routings = self._pass([text], len(tokens), sure=1)
-        except BaseException:
+            hidden_BTD, _ = self._pass([text], len(tokens), sure=1)
+        finally:
             del text.ids[text.length :]
-            raise
-        if traced := self._traced.get(number):
-            traced.guessed = routings
         return self._decoder.logits(hidden_BTD[0])
 
-    def keep(self, number: int, count: int) -> None:
-        """As `ModelRunner` says."""
-        text = self._texts[number]
-        del text.ids[text.length + count :]
-        self._memory.blocks.advance(text, count)
-        if traced := self._traced.get(number):
-            traced.tracer.add(traced.guessed, tokens=slice(count))
-
     def release(self, number: int) -> None:
-        """As `ModelRunner` says."""
-        text = self._texts.pop(number)
+        """An answer has ended: its memory is free, or kept for those who begin alike while nobody needs it."""
         self._traced.pop(number, None)
-        del text.ids[text.length :]
-        self._memory.blocks.drop(text)
+        self._memory.blocks.drop(self._texts.pop(number))
 
     def _next(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """Scores (B, V) of what follows each text's next token."""

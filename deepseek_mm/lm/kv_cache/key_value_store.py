@@ -1,85 +1,96 @@
 """The keys and values themselves: for every attention a long row of places, which the blocks deals out in pages.
 
 A head's keys lie one after the other, so pages in a row are read in one piece, and a block of one head is one small
-piece. Kept as int8 they need half the room of bfloat16: each token's key of each head has its own scale, and what is
-read back is off by at most half a step of it, 1/254 of its largest number.
-
-Layers that choose blocks also keep a summary of every page, the mean of its keys, written when the page is full.
+piece. Layers that choose blocks also keep a summary of every page, the mean of its keys, written when the page is full.
 
 Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K width, N tokens, X = G * N
 """
 
 import math
 import mmap
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.kv_cache.block_manager import PageCopy
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.shape import BLOCK, DecoderShape
 
-STEPS = 127  # of an int8 number, to either side
-
-
-class TensorStore(Protocol):
-    """Keys, or values, of one attention."""
-
-    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
-        """Write tokens into these rows."""
-
-    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
-        """What lies in these rows, (G, N, K): a copy, in `out` if that is given."""
-
-    def view(self, row: int, size: int) -> Tensor:
-        """What lies in `size` rows from `row` on, (G, size, K): not copied where it is kept as it is read."""
-
-    def pick(self, rows_X: Tensor) -> Tensor:
-        """What lies in these rows, counted through all heads, (X, K): a copy."""
-
-    def clear(self, rows_N: Tensor) -> None:
-        """Make these rows zero."""
-
-    def move(self, source: int, target: int) -> None:
-        """Copy page `source` to page `target`."""
-
-    @property
-    def nbytes(self) -> int: ...
+PAGE = BLOCK  # tokens of one page: a key block that a layer chooses is a page that it reads
 
 
-class PlainStore:
-    """Kept as it is read."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerGroup:
+    """Attentions whose keys live equally long and have the same shape: a sequence has one table of pages for them.
 
-    def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
-        self._x_GRK = zeros_when_touched((heads, rows, width), like)
+    A group without a window remembers everything. One with a window remembers the first tokens (sinks) and the last
+    ones: its pages are given back as the window moves on. Borders between pages are where another sequence may go on
+    from, so what a token at the last border sees stays as well; that is at most one page more.
+    """
 
-    @property
-    def rows(self) -> Tensor:
-        """All of it, (G, R, K), for whoever reads and writes it in place."""
-        return self._x_GRK
+    slots: tuple[int, ...]
+    kv_heads: int
+    head_width: int
+    window: int = 0  # tokens, the own one included; 0: everything
+    sinks: int = 0  # first tokens that stay visible beyond the window
+    tops: tuple[int, ...] = ()  # those of the slots that choose blocks, and so need a summary of each
 
-    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
-        self._x_GRK.index_copy_(1, rows_N, x_NGK.transpose(0, 1))
+    def first_kept(self, length: int) -> int:
+        """The oldest block, the sinks' apart, that a token at the last page border of `length` tokens still sees."""
+        return max(0, length // PAGE * PAGE - self.window + 1) // PAGE if self.window else 0
 
-    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
-        return torch.index_select(self._x_GRK, 1, rows_N, out=out)
+    def keeps(self, block: int, length: int) -> bool:
+        """Whether `block` must be there when `length` tokens are in the cache."""
+        return block >= self.first_kept(length) or block * PAGE < self.sinks
 
-    def view(self, row: int, size: int) -> Tensor:
-        return self._x_GRK.narrow(1, row, size)
+    def most_pages(self, tokens: int, chunk: int) -> int:
+        """Pages that one sequence of up to `tokens` tokens holds at its worst moment, growing by `chunk` at once:
+        while a chunk is written, the window before it is still read.
+        """
+        if not self.window:
+            return count_pages(tokens)
+        near = count_pages(self.window - 1) + 1
+        return min(count_pages(tokens), bool(self.sinks) + near + min(near, count_pages(chunk) + 1))
 
-    def pick(self, rows_X: Tensor) -> Tensor:
-        return self._x_GRK.flatten(0, 1).index_select(0, rows_X)
 
-    def clear(self, rows_N: Tensor) -> None:
-        self._x_GRK.index_fill_(1, rows_N, 0)
+def count_pages(tokens: int) -> int:
+    """Pages that `tokens` tokens fill or begin."""
+    return -(-tokens // PAGE)
 
-    def move(self, source: int, target: int) -> None:
-        self.view(target * PAGE, PAGE).copy_(self.view(source * PAGE, PAGE))
 
-    @property
-    def nbytes(self) -> int:
-        return self._x_GRK.nbytes
+def group_layers(shape: DecoderShape) -> tuple[LayerGroup, ...]:
+    """The groups of a decoder: its layers' by what they remember, and the gates of its experts."""
+    slots: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
+    for slot in range(shape.num_slots):
+        reach = shape.slot_reach(slot)
+        heads, width = shape.num_kv_heads, shape.head_width
+        if slot >= shape.num_layers and shape.moe:
+            heads, width = shape.moe.gate_heads, shape.moe.gate_width // shape.moe.gate_heads
+        slots[heads, width, reach.window, reach.sinks].append(slot)
+    return tuple(
+        LayerGroup(
+            slots=tuple(members),
+            kv_heads=heads,
+            head_width=width,
+            window=window,
+            sinks=sinks,
+            tops=tuple(slot for slot in members if shape.slot_reach(slot).kind == "top"),
+        )
+        for (heads, width, window, sinks), members in slots.items()
+    )
+
+
+def plan_pages(groups: Sequence[LayerGroup], *, tokens: int, sequences: int, chunk: int) -> tuple[int, ...]:
+    """Pages of each group for `sequences` live ones of `tokens` tokens together, which grow by up to `chunk` at once.
+
+    Windows get as many again, for what finished prefixes keep of them.
+    """
+    everything = count_pages(tokens) + sequences
+    return tuple(
+        min(everything, 2 * sequences * group.most_pages(tokens, chunk)) if group.window else everything
+        for group in groups
+    )
 
 
 def zeros_when_touched(shape: tuple[int, int, int], like: Tensor) -> Tensor:
@@ -94,83 +105,42 @@ def zeros_when_touched(shape: tuple[int, int, int], like: Tensor) -> Tensor:
     return torch.frombuffer(pages, dtype=like.dtype, count=math.prod(shape)).view(shape)
 
 
-class Int8Store:
-    """Kept as int8, with a scale for every token and head."""
-
-    def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
-        self._x_GRK = PlainStore(heads, rows, width, like.new_zeros((), dtype=torch.int8))
-        self._scale_GR1 = PlainStore(heads, rows, 1, like.new_zeros((), dtype=torch.float32))
-        self._dtype = like.dtype
-
-    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
-        scale_NG1 = x_NGK.float().abs().amax(-1, keepdim=True) / STEPS
-        steps_NGK = (x_NGK / scale_NG1.clamp(min=torch.finfo(torch.float32).tiny)).round()
-        self._x_GRK.write_rows(rows_N, steps_NGK.to(torch.int8))
-        self._scale_GR1.write_rows(rows_N, scale_NG1)
-
-    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
-        x_GNK, scale_GN1 = self._x_GRK.take(rows_N), self._scale_GR1.take(rows_N)
-        return (x_GNK * scale_GN1).to(self._dtype) if out is None else torch.mul(x_GNK, scale_GN1, out=out)
-
-    def view(self, row: int, size: int) -> Tensor:
-        return (self._x_GRK.view(row, size) * self._scale_GR1.view(row, size)).to(self._dtype)
-
-    def pick(self, rows_X: Tensor) -> Tensor:
-        return (self._x_GRK.pick(rows_X) * self._scale_GR1.pick(rows_X)).to(self._dtype)
-
-    def clear(self, rows_N: Tensor) -> None:
-        self._x_GRK.clear(rows_N)
-        self._scale_GR1.clear(rows_N)
-
-    def move(self, source: int, target: int) -> None:
-        self._x_GRK.move(source, target)
-        self._scale_GR1.move(source, target)
-
-    @property
-    def nbytes(self) -> int:
-        return self._x_GRK.nbytes + self._scale_GR1.nbytes
-
-
 class KeyValueCache:
     """Keys and values of every attention, in pools of pages as the blocks has them.
 
     `like` is a tensor of the kind that the model computes with: its dtype and its device are the cache's.
     """
 
-    def __init__(self, groups: Sequence[LayerGroup], pages: Sequence[int], *, like: Tensor, int8: bool = False) -> None:
-        kind = Int8Store if int8 else PlainStore
-        self.groups = tuple(groups)
+    def __init__(self, groups: Sequence[LayerGroup], pages: Sequence[int], *, like: Tensor) -> None:
         self.device = like.device
-        self.keys: dict[int, TensorStore] = {}
-        self.values: dict[int, TensorStore] = {}
+        self.keys: dict[int, Tensor] = {}  # slot -> (G, R, K)
+        self.values: dict[int, Tensor] = {}
         self.summaries: dict[int, Tensor] = {}  # slot -> (G, P, K)
-        self._sizes: dict[int, tuple[int, int]] = {}  # slot -> heads, width
         self._firsts: dict[int, Tensor] = {}  # slot that chooses -> each head's first row, counted through all, (G, 1)
         self._like = like
         self._scratch = [like.new_empty(0), like.new_empty(0)]  # what keys and values are gathered into
         for group, count in zip(groups, pages, strict=True):
-            self._sizes.update(dict.fromkeys(group.slots, (group.kv_heads, group.head_width)))
             for slot in group.slots:
-                self.keys[slot] = kind(group.kv_heads, count * PAGE, group.head_width, like)
-                self.values[slot] = kind(group.kv_heads, count * PAGE, group.head_width, like)
+                shape = group.kv_heads, count * PAGE, group.head_width
+                self.keys[slot], self.values[slot] = zeros_when_touched(shape, like), zeros_when_touched(shape, like)
             for slot in group.tops:
                 self._firsts[slot] = self.integers(range(0, group.kv_heads * count * PAGE, count * PAGE))[:, None]
                 self.summaries[slot] = like.new_zeros(group.kv_heads, count, group.head_width)
 
     def write(self, slot: int, rows_N: Tensor, k_NGK: Tensor, v_NGK: Tensor) -> None:
         """Keep keys and values of tokens in these rows."""
-        self.keys[slot].write_rows(rows_N, k_NGK)
-        self.values[slot].write_rows(rows_N, v_NGK)
+        self.keys[slot].index_copy_(1, rows_N, k_NGK.transpose(0, 1))
+        self.values[slot].index_copy_(1, rows_N, v_NGK.transpose(0, 1))
 
     def clear(self, slot: int, rows_N: Tensor) -> None:
         """Forget what lay in these rows: of a page that was begun, what others left behind its first token."""
-        for shelf in (self.keys[slot], self.values[slot]):
-            shelf.clear(rows_N)
+        self.keys[slot].index_fill_(1, rows_N, 0)
+        self.values[slot].index_fill_(1, rows_N, 0)
 
     def summarise(self, slot: int, pages_P: Tensor) -> None:
         """The pages were filled: sum up what a layer needs to choose among them."""
         rows_R = (pages_P[:, None] * PAGE + torch.arange(PAGE, device=pages_P.device)).flatten()
-        means_GPK = self.keys[slot].take(rows_R).unflatten(1, (-1, PAGE)).mean(2)
+        means_GPK = self.keys[slot].index_select(1, rows_R).unflatten(1, (-1, PAGE)).mean(2)
         self.summaries[slot].index_copy_(1, pages_P, means_GPK)
 
     def gather(self, slot: int, rows_N: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,11 +149,13 @@ class KeyValueCache:
         Memory that was just used is at hand; asking the system for fresh pages takes longer than attending to them.
         """
         keys, values = (self._at_hand(number, slot, len(rows_N)) for number in (0, 1))
-        return self.keys[slot].take(rows_N, keys), self.values[slot].take(rows_N, values)
+        torch.index_select(self.keys[slot], 1, rows_N, out=keys)
+        torch.index_select(self.values[slot], 1, rows_N, out=values)
+        return keys, values
 
     def _at_hand(self, number: int, slot: int, rows: int) -> Tensor:
         """Room for (G, rows, K), in memory that is used again and again."""
-        heads, width = self._sizes[slot]
+        heads, _, width = self.keys[slot].shape
         size = heads * rows * width
         if self._scratch[number].numel() < size:
             with torch.inference_mode(False):  # or it could be written in that mode only
@@ -191,28 +163,15 @@ class KeyValueCache:
         return self._scratch[number][:size].view(heads, rows, width)
 
     def view(self, slot: int, row: int, size: int) -> tuple[Tensor, Tensor]:
-        """Keys and values in `size` rows from `row` on, (G, size, K) each."""
-        return self.keys[slot].view(row, size), self.values[slot].view(row, size)
+        """Keys and values in `size` rows from `row` on, (G, size, K) each: not copied."""
+        return self.keys[slot].narrow(1, row, size), self.values[slot].narrow(1, row, size)
 
     def pick(self, slot: int, rows_GN: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values in rows that are others for every head, (G, N, K) each: copies."""
         rows_X = (rows_GN + self._firsts[slot]).flatten()
-        keys_XK, values_XK = self.keys[slot].pick(rows_X), self.values[slot].pick(rows_X)
+        keys_XK, values_XK = (x[slot].flatten(0, 1).index_select(0, rows_X) for x in (self.keys, self.values))
         return keys_XK.unflatten(0, rows_GN.shape), values_XK.unflatten(0, rows_GN.shape)
-
-    def copy(self, copies: Sequence[PageCopy]) -> None:
-        """Give the new pages what the old ones hold."""
-        for number, source, target in copies:
-            for slot in self.groups[number].slots:
-                self.keys[slot].move(source, target)
-                self.values[slot].move(source, target)
 
     def integers(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         """Rows, pages or places, where the cache is."""
         return torch.tensor(numbers, dtype=torch.int64, device=self.device)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory, all of them claimed when the cache is made; the system hands them out as they are used."""
-        shelves = (*self.keys.values(), *self.values.values())
-        return sum(shelf.nbytes for shelf in shelves) + sum(x.nbytes for x in self.summaries.values())

@@ -26,26 +26,18 @@ Shape key:  B texts, T tokens of each or of the chunk, H query heads, G key/valu
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from deepseek_mm.lm.attention_backend import RollingSinks, Rotation, rotate
 from deepseek_mm.lm.attention_kernels import attend_full, attend_rows, attend_top, attend_window, choose_blocks
 from deepseek_mm.lm.kv_cache.block_manager import BlockManager, CachedText, PageTable, RowRange
-from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, group_layers, plan_pages
-from deepseek_mm.lm.rope import RollingSinks, Rotation, rotate
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, KeyValueCache, LayerGroup, group_layers, plan_pages
 from deepseek_mm.lm.shape import DecoderShape, Reach
 
 ROUND = 64  # rows that a size is rounded up to while it grows
-
-
-class ReadStrategy(Protocol):
-    """A way of reading."""
-
-    def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """What one token of each of its texts sees, (B, H, K)."""
 
 
 class ReadGathered:
@@ -66,7 +58,7 @@ class ReadGathered:
         self._lengths_B = None if min(sizes) == longest else cache.integers(sizes)
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `ReadStrategy` says."""
+        """What one token of each of the texts sees, (B, H, K)."""
         kv = self._cache.gather(slot, self._rows_BS.flatten())
         k_BSGK, v_BSGK = (x.unflatten(1, self._rows_BS.shape).permute(1, 2, 0, 3) for x in kv)
         if self._turn:
@@ -83,7 +75,7 @@ class ReadInPlace:
         self._lengths_1 = None if self._size == stretch.size else cache.integers([stretch.size])
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `ReadStrategy` says. Head by head: a product of several copies keys that do not lie close together."""
+        """What its token sees. Head by head: a product of several copies keys that do not lie close together."""
         k_GSK, v_GSK = self._cache.view(slot, self._row, self._size)
         heads = zip(q_BHK.chunk(len(k_GSK), 1), k_GSK[:, None, :, None], v_GSK[:, None, :, None], strict=True)
         return torch.cat([attend_rows(q, k, v, self._lengths_1) for q, k, v in heads], 1)
@@ -99,12 +91,15 @@ class ReadBestPages:
         self._lengths_1 = None if last == PAGE - 1 else cache.integers([(blocks - 1) * PAGE + last + 1])
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
-        """As `ReadStrategy` says."""
+        """What its token sees."""
         summaries_GPK = self._cache.summaries[slot].index_select(1, self._pages_P)
         chosen_GN = choose_blocks(q_BHK[0], summaries_GPK.transpose(0, 1), self._blocks)
         rows_GS = ((self._pages_P[chosen_GN] * PAGE)[..., None] + self._places).flatten(1)
         k_SGK, v_SGK = (x.transpose(0, 1) for x in self._cache.pick(slot, rows_GS))
         return attend_rows(q_BHK, k_SGK[None], v_SGK[None], self._lengths_1)
+
+
+ReadStrategy = ReadGathered | ReadInPlace | ReadBestPages
 
 
 def find_visible_ranges(group: LayerGroup, table: PageTable, place: int) -> list[RowRange]:
@@ -286,18 +281,14 @@ class PagedMemory:
         return self.blocks.start(ids, most=most, scale=self.shape.scale_for(most), **more)
 
 
-def open_memory(
-    shape: DecoderShape, *, tokens: int, sequences: int, chunk: int, like: Tensor, int8: bool = False
-) -> PagedMemory:
+def open_memory(shape: DecoderShape, *, tokens: int, sequences: int, chunk: int, like: Tensor) -> PagedMemory:
     """Memory for `sequences` texts of `tokens` tokens together, read in chunks of up to `chunk`.
 
-    `like` is a tensor of the kind that the model computes with; with `int8` keys and values are kept in half of that.
+    `like` is a tensor of the kind that the model computes with.
     """
     groups = group_layers(shape)
     pages = plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk)
-    return PagedMemory(
-        shape, BlockManager(groups, pages, chunk=chunk), KeyValueCache(groups, pages, like=like, int8=int8)
-    )
+    return PagedMemory(shape, BlockManager(groups, pages, chunk=chunk), KeyValueCache(groups, pages, like=like))
 
 
 def choose_scale(scales: Sequence[float], device: torch.device) -> float | Tensor:
@@ -319,7 +310,8 @@ class PagedPass:
     ) -> None:
         assert len(texts) == 1 or count == 1, "several texts take one token each"
         blocks, cache = memory.blocks, memory.cache
-        cache.copy([copy for text in texts for copy in blocks.grow(text, count, sure=sure)])
+        for text in texts:
+            blocks.grow(text, count, sure=sure)
         starts = [text.length for text in texts]
         ids = [text.ids[start : start + count] for text, start in zip(texts, starts, strict=True)]
         self.ids_BT = cache.integers(ids)

@@ -15,9 +15,7 @@ def main() -> None:
     """Compile everything by one step of a tiny decoder."""
     decoder = Decoder(to_product_shape(tiny())).to(torch.bfloat16)
     memory = open_memory(decoder.shape, tokens=128, sequences=1, chunk=64, like=decoder.norm.weight)
-    steps = CompiledDecoder(decoder).bind(memory)
-    assert steps is not None, "keys are kept in bfloat16"
-    steps.warm_up()
+    CompiledDecoder(decoder).bind(memory).warm_up()
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepseek_mm.lm.attention_backend import stretch_base
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText, RowRange
-from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache, PlainStore
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE, LayerGroup
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, find_visible_ranges, last_row
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.rope import stretch_base
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.compiled.decode_step import step
 from deepseek_mm.runtime.compiled.jit import LANES
@@ -37,8 +36,8 @@ from deepseek_mm.runtime.compiled.layout import (
 )
 from deepseek_mm.runtime.compiled.tiles import fits, pack_fp4_matrix, pack_matrix
 from deepseek_mm.runtime.compiled.vectors import GROUP
-from deepseek_mm.runtime.quantization import ON_GRID
 from deepseek_mm.runtime.quantization.fp4 import Fp4Embedding, Fp4Linear
+from deepseek_mm.runtime.quantization.packed_linear import ON_GRID
 
 
 def find_positions(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> TextPositions:
@@ -134,11 +133,8 @@ class CompiledDecoder:
         self._held: list[tuple[Tensor, Tensor]] = []  # keeps alive what the addresses point to
         self._net = self._lay_out(decoder)
 
-    def bind(self, memory: PagedMemory) -> "CompiledStepper | None":
-        """A stepper over this memory; None where keys are stored in less than bfloat16."""
-        shelves = (*memory.cache.keys.values(), *memory.cache.values.values())
-        if not all(isinstance(shelf, PlainStore) and shelf.rows.dtype == torch.bfloat16 for shelf in shelves):
-            return None
+    def bind(self, memory: PagedMemory) -> "CompiledStepper":
+        """A stepper over this memory, whose keys are in bfloat16 as the decoder is."""
         slots = [slot_row(self.shape, memory, slot) for slot in range(self.shape.num_slots)]
         return CompiledStepper(self, self._net._replace(slots=np.array(slots, np.int64)), memory)
 
@@ -203,7 +199,8 @@ class CompiledStepper:
     def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """As in `DecodeStep`."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
-        memory.cache.copy([copy for text in texts for copy in memory.blocks.grow(text, 1)])
+        for text in texts:
+            memory.blocks.grow(text, 1)
         where = find_positions(shape, memory.blocks.groups, texts)
         with self._one_by_one:
             work = self._work(len(texts), size)
@@ -239,19 +236,11 @@ def slot_row(shape: DecoderShape, memory: PagedMemory, slot: int) -> list[int]:
     cache, reach = memory.cache, shape.slot_reach(slot)
     (number,) = (n for n, group in enumerate(memory.blocks.groups) if slot in group.slots)
     group = shape.num_heads // shape.num_kv_heads if slot < shape.num_layers else 1
-    keys, values = rows_of(cache, slot)
+    keys, values = cache.keys[slot], cache.values[slot]
     row = [number, group, reach.blocks, int(bool(reach.held and reach.sinks))]
     row += [keys.data_ptr(), values.data_ptr(), keys.stride(0) * keys.itemsize]
     summaries = cache.summaries.get(slot)
     return [*row, *((0, 0) if summaries is None else (summaries.data_ptr(), summaries.stride(0) * summaries.itemsize))]
-
-
-def rows_of(cache: KeyValueCache, slot: int) -> tuple[Tensor, Tensor]:
-    """All keys and all values of an attention, where they lie."""
-    keys, values = cache.keys[slot], cache.values[slot]
-    assert isinstance(keys, PlainStore)
-    assert isinstance(values, PlainStore)
-    return keys.rows, values.rows
 
 
 def vector_of(x: Tensor) -> Floats:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.key_value_store import PAGE
 from deepseek_mm.runtime.compiled.attention import (
     attend_best_pages,
     attend_self,
@@ -22,7 +22,7 @@ from deepseek_mm.runtime.compiled.attention import (
     reset_state,
     write_key_value,
 )
-from deepseek_mm.runtime.compiled.jit import LANES, Array, jit
+from deepseek_mm.runtime.compiled.jit import LANES, Array, ThreadShare, jit, wait
 from deepseek_mm.runtime.compiled.layout import (
     BLOCKS,
     DOWN,
@@ -44,7 +44,6 @@ from deepseek_mm.runtime.compiled.layout import (
     TextPositions,
     Workspace,
 )
-from deepseek_mm.runtime.compiled.threads import ThreadShare, wait
 from deepseek_mm.runtime.compiled.tiles import make_ready, multiply, product, tiles_of
 from deepseek_mm.runtime.compiled.vectors import apply_gate, gelu, layer_norm, rms_norm, rotate_pairs
 

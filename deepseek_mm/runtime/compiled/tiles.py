@@ -33,32 +33,20 @@ from deepseek_mm.runtime.compiled.jit import (
     LANES,
     NOTHING,
     Array,
-    Builder,
+    ThreadShare,
     Value,
-    broadcast,
+    VectorBuilder,
     compile_to_address,
-    dots,
-    fma,
     int_constant,
     jit,
     llvm_function,
-    load,
-    load_halves,
-    make_variable,
-    number_at,
-    offset_address,
-    prefetch,
-    small_floats,
-    steps,
-    store,
     vector,
     vector_constant,
 )
 from deepseek_mm.runtime.compiled.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS, Integers, QuantizedInputs
-from deepseek_mm.runtime.compiled.threads import ThreadShare
 from deepseek_mm.runtime.compiled.vectors import FLOATS, GROUP, HALVES, quantize_groups, sum_groups
-from deepseek_mm.runtime.quantization import eight_bits, four_bits_within
 from deepseek_mm.runtime.quantization.fp4 import Fp4, unpack
+from deepseek_mm.runtime.quantization.packed_linear import eight_bits, four_bits_within
 
 FOUR, EIGHT, SIXTEEN = 4, 8, 16  # bits of a weight
 FLOATING = 5  # four bits that are a small float (E2M1), with a scale for half a group
@@ -72,21 +60,21 @@ FIELDS = 12
 Texts = list[tuple[Value, Value, Value]]  # of each: addresses of its inputs, of its sums, and of its outputs
 
 
-def _unpack_weights(b: Builder, bits: int, address: Value) -> Iterator[Value]:
+def _unpack_weights(b: VectorBuilder, bits: int, address: Value) -> Iterator[Value]:
     """The weights of a group of inputs as floats, one input after the other, sixteen outputs each."""
     if bits == SIXTEEN:
         for n in range(GROUP):
-            yield load_halves(b, offset_address(b, address, HALVES * n))
+            yield b.load_halves(b.offset_address(address, HALVES * n))
         return
     for n in range(GROUP * wide(bits) // 32):
-        levels = load(b, offset_address(b, address, FLOATS * n), vector(I32), FLOATS // 4)
+        levels = b.load_at(b.offset_address(address, FLOATS * n), vector(I32), FLOATS // 4)
         for shift in (0, 8, 16, 24) if bits == EIGHT else (0, 8, 16, 24, 4, 12, 20, 28):
             if bits == EIGHT:
                 yield b.sitofp(
                     b.ashr(b.shl(levels, vector_constant(I32, 24 - shift)), vector_constant(I32, 24)), vector(F32)
                 )
             elif bits == FLOATING:
-                yield small_floats(b, b.lshr(levels, vector_constant(I32, shift)))
+                yield b.small_floats(b.lshr(levels, vector_constant(I32, shift)))
             else:
                 yield b.sitofp(
                     b.and_(b.lshr(levels, vector_constant(I32, shift)), vector_constant(I32, 15)), vector(F32)
@@ -98,39 +86,39 @@ def wide(bits: int) -> int:
     return FOUR if bits == FLOATING else bits
 
 
-def _products(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
+def _products(b: VectorBuilder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
     """The products of one group of weights with each text's inputs, in floats, without the group's scale."""
     return _sum_products(b, list(enumerate(_unpack_weights(b, bits, weights))), inputs)
 
 
-def _scaled_products(b: Builder, weights: Value, scales: Value, inputs: list[Value]) -> list[Value]:
+def _scaled_products(b: VectorBuilder, weights: Value, scales: Value, inputs: list[Value]) -> list[Value]:
     """The same for FP4 weights, with the scales of both halves."""
     every_weight = list(enumerate(_unpack_weights(b, FLOATING, weights)))
     first, second = (
         _sum_products(b, half, inputs) for half in (every_weight[: GROUP // 2], every_weight[GROUP // 2 :])
     )
-    one, other = load_halves(b, scales), load_halves(b, offset_address(b, scales, HALVES))
-    return [fma(b, one, x, b.fmul(other, y)) for x, y in zip(first, second, strict=True)]
+    one, other = b.load_halves(scales), b.load_halves(b.offset_address(scales, HALVES))
+    return [b.fma(one, x, b.fmul(other, y)) for x, y in zip(first, second, strict=True)]
 
 
-def _sum_products(b: Builder, numbered: list[tuple[int, Value]], inputs: list[Value]) -> list[Value]:
+def _sum_products(b: VectorBuilder, numbered: list[tuple[int, Value]], inputs: list[Value]) -> list[Value]:
     """Sum inputs of every text, by their number in the group, times their weights."""
     chains = max(1, min(4, CHAINS // len(inputs)))
     parts = [[vector_constant(F32, 0.0)] * chains for _ in inputs]
     for n, weight in numbered:
         for part, address in zip(parts, inputs, strict=True):
-            part[n % chains] = fma(
-                b, weight, broadcast(b, load(b, offset_address(b, address, 4 * n), F32, 4)), part[n % chains]
+            part[n % chains] = b.fma(
+                weight, b.broadcast(b.load_at(b.offset_address(address, 4 * n), F32, 4)), part[n % chains]
             )
     while len(parts[0]) > 1:
         parts = [[b.fadd(*pair) for pair in zip(part[::2], part[1::2], strict=True)] for part in parts]
     return [part[0] for part in parts]
 
 
-def _bytes(b: Builder, bits: int, address: Value) -> Iterator[Value]:
+def _bytes(b: VectorBuilder, bits: int, address: Value) -> Iterator[Value]:
     """The weights of a group of inputs as bytes without a sign, four inputs of sixteen outputs each."""
     for n in range(GROUP * bits // 32):
-        levels = load(b, offset_address(b, address, FLOATS * n), vector(I32), FLOATS // 4)
+        levels = b.load_at(b.offset_address(address, FLOATS * n), vector(I32), FLOATS // 4)
         if bits == EIGHT:
             yield b.xor(levels, vector_constant(I32, 0x80808080))  # 128 more than the level
         else:
@@ -138,54 +126,54 @@ def _bytes(b: Builder, bits: int, address: Value) -> Iterator[Value]:
             yield b.and_(b.lshr(levels, vector_constant(I32, 4)), vector_constant(I32, 0x0F0F0F0F))
 
 
-def _dots(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
+def _dots(b: VectorBuilder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
     """The same for int8 inputs."""
     parts = [[vector_constant(I32, 0)] * 2 for _ in inputs]
     for n, weight in enumerate(_bytes(b, bits, weights)):
         for part, address in zip(parts, inputs, strict=True):
-            part[n % 2] = dots(b, part[n % 2], weight, broadcast(b, load(b, offset_address(b, address, 4 * n), I32, 4)))
+            part[n % 2] = b.dots(part[n % 2], weight, b.broadcast(b.load_at(b.offset_address(address, 4 * n), I32, 4)))
     return [b.sitofp(b.add(*part), vector(F32)) for part in parts]
 
 
-def _tile(b: Builder, kind: tuple[int, bool], texts: Texts, matrix: tuple[Value, Value, Value]) -> None:
+def _tile(b: VectorBuilder, kind: tuple[int, bool], texts: Texts, matrix: tuple[Value, Value, Value]) -> None:
     """One tile, given by addresses of weights and scales and its number of groups, times the inputs of some texts."""
     (bits, by_dots), (weights, scales, groups) = kind, matrix
-    totals = [make_variable(b, vector_constant(F32, 0.0)) for _ in texts]
+    totals = [b.make_variable(vector_constant(F32, 0.0)) for _ in texts]
     size, width = GROUP * LANES * wide(bits) // 8, GROUP if by_dots else 4 * GROUP
-    with steps(b, groups, size, width, 8, 2 * HALVES) as (at, at_x, at_sum, at_scale):
+    with b.for_steps(groups, size, width, 8, 2 * HALVES) as (at, at_x, at_sum, at_scale):
         here = b.add(weights, at)
-        prefetch(b, offset_address(b, here, AHEAD), size)
+        b.prefetch(b.offset_address(here, AHEAD), size)
         inputs = [b.add(x, at_x) for x, _, _ in texts]
         if bits == FLOATING:
             found = _scaled_products(b, here, b.add(scales, at_scale), inputs)
         else:
             found = (_dots if by_dots else _products)(b, bits, here, inputs)
         units, shifts = (
-            [broadcast(b, load(b, offset_address(b, b.add(sums, at_sum), n), F32, 4)) for _, sums, _ in texts]
+            [b.broadcast(b.load_at(b.offset_address(b.add(sums, at_sum), n), F32, 4)) for _, sums, _ in texts]
             for n in (0, 4)
         )
         if by_dots:
             found = [b.fmul(part, unit) for part, unit in zip(found, units, strict=True)]
         if bits == FOUR:
-            scale = load_halves(b, b.add(scales, at_scale))
-            middle = load_halves(b, offset_address(b, b.add(scales, at_scale), HALVES))
-            found = [fma(b, scale, part, b.fmul(middle, s)) for part, s in zip(found, shifts, strict=True)]
+            scale = b.load_halves(b.add(scales, at_scale))
+            middle = b.load_halves(b.offset_address(b.add(scales, at_scale), HALVES))
+            found = [b.fma(scale, part, b.fmul(middle, s)) for part, s in zip(found, shifts, strict=True)]
         elif by_dots:
-            found = [fma(b, vector_constant(F32, -128.0), s, part) for part, s in zip(found, shifts, strict=True)]
+            found = [b.fma(vector_constant(F32, -128.0), s, part) for part, s in zip(found, shifts, strict=True)]
         for summed, part in zip(totals, found, strict=True):
             b.store(b.fadd(b.load(summed), part), summed)
-    scale = load_halves(b, scales) if bits == EIGHT else vector_constant(F32, 1.0)
+    scale = b.load_halves(scales) if bits == EIGHT else vector_constant(F32, 1.0)
     for summed, (_, _, y) in zip(totals, texts, strict=True):
-        store(b, b.fmul(b.load(summed), scale), y)
+        b.store_at(b.fmul(b.load(summed), scale), y)
 
 
 def tile_for_all(bits: int, *, by_dots: bool) -> Any:
     """Code that multiplies tile `number` of an order with the inputs of all its texts."""
 
     @llvm_function(NOTHING, ADDRESS, COUNT)
-    def code(b: Builder, order: Value, number: Value) -> None:
+    def code(b: VectorBuilder, order: Value, number: Value) -> None:
         weights, scales, groups, x, x_step, sums, sums_step, y, y_step, texts = (
-            number_at(b, order, n)
+            b.number_at(order, n)
             for n in (FIRST, ITS_SCALES, GROUPS, X, X_STEP, SUMS, SUMS_STEP, Y, Y_STEP, TEXTS)
         )  # fmt: skip
         scaled = b.mul(groups, int_constant(2 * HALVES)) if wide(bits) == FOUR else int_constant(HALVES)
@@ -212,12 +200,12 @@ in_sixteen, in_floating = (tile_for_all(bits, by_dots=False) for bits in (SIXTEE
 
 
 @llvm_function(COUNT, ADDRESS, COUNT)
-def field(b: Builder, order: Value, number: Value) -> Value:
-    return load(b, b.add(order, b.mul(number, int_constant(WORDS))), I64, WORDS)
+def field(b: VectorBuilder, order: Value, number: Value) -> Value:
+    return b.load_at(b.add(order, b.mul(number, int_constant(WORDS))), I64, WORDS)
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS)
-def _call(b: Builder, code: Value, order: Value) -> None:
+def _call(b: VectorBuilder, code: Value, order: Value) -> None:
     """The function at an address, with an order."""
     kind = ir.FunctionType(ir.VoidType(), [I64])
     b.call(b.inttoptr(code, kind.as_pointer()), [order])

@@ -16,24 +16,10 @@ from deepseek_mm.runtime.compiled.jit import (
     NOTHING,
     NUMBER,
     Array,
-    Builder,
     Value,
-    broadcast,
-    call,
-    exponential,
-    fma,
+    VectorBuilder,
     jit,
-    larger,
-    largest,
     llvm_function,
-    load_floats,
-    load_halves,
-    make_variable,
-    offset_address,
-    steps,
-    store,
-    store_halves,
-    total,
     vector,
     vector_constant,
 )
@@ -47,110 +33,110 @@ GONE = -87.0  # whose exponential is taken for nothing
 
 
 @llvm_function(NUMBER, ADDRESS, COUNT)
-def sum_squares(b: Builder, x: Value, vectors: Value) -> Value:
+def sum_squares(b: VectorBuilder, x: Value, vectors: Value) -> Value:
     """The sum of their squares."""
-    summed = make_variable(b, vector_constant(F32, 0.0))
-    with steps(b, vectors, FLOATS) as (at,):
-        value = load_floats(b, b.add(x, at))
-        b.store(fma(b, value, value, b.load(summed)), summed)
-    return total(b, b.load(summed))
+    summed = b.make_variable(vector_constant(F32, 0.0))
+    with b.for_steps(vectors, FLOATS) as (at,):
+        value = b.load_floats(b.add(x, at))
+        b.store(b.fma(value, value, b.load(summed)), summed)
+    return b.sum_lanes(b.load(summed))
 
 
 @llvm_function(NUMBER, ADDRESS, COUNT)
-def largest_of(b: Builder, x: Value, vectors: Value) -> Value:
+def largest_of(b: VectorBuilder, x: Value, vectors: Value) -> Value:
     """The largest number."""
-    found = make_variable(b, vector_constant(F32, LEAST))
-    with steps(b, vectors, FLOATS) as (at,):
-        b.store(larger(b, load_floats(b, b.add(x, at)), b.load(found)), found)
-    return largest(b, b.load(found))
+    found = b.make_variable(vector_constant(F32, LEAST))
+    with b.for_steps(vectors, FLOATS) as (at,):
+        b.store(b.larger(b.load_floats(b.add(x, at)), b.load(found)), found)
+    return b.largest_lane(b.load(found))
 
 
 @llvm_function(NUMBER, ADDRESS, COUNT, NUMBER)
-def exp_shifted(b: Builder, x: Value, vectors: Value, less: Value) -> Value:
+def exp_shifted(b: VectorBuilder, x: Value, vectors: Value, less: Value) -> Value:
     """Replace each number by the exponential of it minus `less`; returns the sum."""
-    summed, subtracted = make_variable(b, vector_constant(F32, 0.0)), broadcast(b, less)
-    with steps(b, vectors, FLOATS) as (at,):
+    summed, subtracted = b.make_variable(vector_constant(F32, 0.0)), b.broadcast(less)
+    with b.for_steps(vectors, FLOATS) as (at,):
         place = b.add(x, at)
-        score = b.fsub(load_floats(b, place), subtracted)
+        score = b.fsub(b.load_floats(place), subtracted)
         power = b.select(
-            b.fcmp_ordered("<", score, vector_constant(F32, GONE)), vector_constant(F32, 0.0), exponential(b, score)
+            b.fcmp_ordered("<", score, vector_constant(F32, GONE)), vector_constant(F32, 0.0), b.exponential(score)
         )
-        store(b, power, place)
+        b.store_at(power, place)
         b.store(b.fadd(b.load(summed), power), summed)
-    return total(b, b.load(summed))
+    return b.sum_lanes(b.load(summed))
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, ADDRESS, COUNT)
-def silu_times(b: Builder, gate: Value, up: Value, out: Value, vectors: Value) -> None:
+def silu_times(b: VectorBuilder, gate: Value, up: Value, out: Value, vectors: Value) -> None:
     """out = silu(gate) * up."""
-    with steps(b, vectors, FLOATS) as (at,):
-        x = load_floats(b, b.add(gate, at))
-        product = b.fmul(x, load_floats(b, b.add(up, at)))
-        store(b, b.fdiv(product, b.fadd(vector_constant(F32, 1.0), exponential(b, b.fneg(x)))), b.add(out, at))
+    with b.for_steps(vectors, FLOATS) as (at,):
+        x = b.load_floats(b.add(gate, at))
+        product = b.fmul(x, b.load_floats(b.add(up, at)))
+        b.store_at(b.fdiv(product, b.fadd(vector_constant(F32, 1.0), b.exponential(b.fneg(x)))), b.add(out, at))
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, NUMBER, ADDRESS, COUNT)
-def multiply_scaled(b: Builder, x: Value, weights: Value, scale: Value, out: Value, vectors: Value) -> None:
+def multiply_scaled(b: VectorBuilder, x: Value, weights: Value, scale: Value, out: Value, vectors: Value) -> None:
     """out = x * weights * scale."""
-    factor = broadcast(b, scale)
-    with steps(b, vectors, FLOATS) as (at,):
-        scaled = b.fmul(load_floats(b, b.add(x, at)), factor)
-        store(b, b.fmul(scaled, load_floats(b, b.add(weights, at))), b.add(out, at))
+    factor = b.broadcast(scale)
+    with b.for_steps(vectors, FLOATS) as (at,):
+        scaled = b.fmul(b.load_floats(b.add(x, at)), factor)
+        b.store_at(b.fmul(scaled, b.load_floats(b.add(weights, at))), b.add(out, at))
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, NUMBER, COUNT)
-def add_times(b: Builder, out: Value, x: Value, scale: Value, vectors: Value) -> None:
+def add_times(b: VectorBuilder, out: Value, x: Value, scale: Value, vectors: Value) -> None:
     """out += x * scale."""
-    factor = broadcast(b, scale)
-    with steps(b, vectors, FLOATS) as (at,):
+    factor = b.broadcast(scale)
+    with b.for_steps(vectors, FLOATS) as (at,):
         place = b.add(out, at)
-        store(b, fma(b, load_floats(b, b.add(x, at)), factor, load_floats(b, place)), place)
+        b.store_at(b.fma(b.load_floats(b.add(x, at)), factor, b.load_floats(place)), place)
 
 
 @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS)
-def sum_groups(b: Builder, x: Value, groups: Value, out: Value) -> None:
+def sum_groups(b: VectorBuilder, x: Value, groups: Value, out: Value) -> None:
     """The sum of every group of inputs, after an unused number (`quantize_groups` stores the step size there)."""
-    with steps(b, groups, 2 * FLOATS, 8) as (at, to):
+    with b.for_steps(groups, 2 * FLOATS, 8) as (at, to):
         place = b.add(x, at)
-        summed = total(b, b.fadd(load_floats(b, place), load_floats(b, offset_address(b, place, FLOATS))))
-        store(b, summed, offset_address(b, b.add(out, to), 4))
+        summed = b.sum_lanes(b.fadd(b.load_floats(place), b.load_floats(b.offset_address(place, FLOATS))))
+        b.store_at(summed, b.offset_address(b.add(out, to), 4))
 
 
 @llvm_function(NOTHING, ADDRESS, COUNT, ADDRESS, ADDRESS)
-def quantize_groups(b: Builder, x: Value, groups: Value, levels: Value, out: Value) -> None:
+def quantize_groups(b: VectorBuilder, x: Value, groups: Value, levels: Value, out: Value) -> None:
     """Quantize every group of inputs to bytes from -127 to 127, with the step size and the sum of the group."""
-    with steps(b, groups, 2 * FLOATS, 2 * LANES, 8) as (at, at_level, to):
-        halves = [load_floats(b, offset_address(b, b.add(x, at), FLOATS * n)) for n in range(2)]
-        sizes = [call(b, f"llvm.fabs.v{LANES}f32", half) for half in halves]
-        most = largest(b, larger(b, *sizes))
+    with b.for_steps(groups, 2 * FLOATS, 2 * LANES, 8) as (at, at_level, to):
+        halves = [b.load_floats(b.offset_address(b.add(x, at), FLOATS * n)) for n in range(2)]
+        sizes = [b.call_llvm(f"llvm.fabs.v{LANES}f32", half) for half in halves]
+        most = b.largest_lane(b.larger(*sizes))
         nothing = b.fcmp_ordered("==", most, ir.Constant(F32, 0.0))
-        each = broadcast(b, b.select(nothing, ir.Constant(F32, 0.0), b.fdiv(ir.Constant(F32, MOST_LEVEL), most)))
-        nearest = [call(b, f"llvm.rint.v{LANES}f32", b.fmul(half, each)) for half in halves]
+        each = b.broadcast(b.select(nothing, ir.Constant(F32, 0.0), b.fdiv(ir.Constant(F32, MOST_LEVEL), most)))
+        nearest = [b.call_llvm(f"llvm.rint.v{LANES}f32", b.fmul(half, each)) for half in halves]
         for n, values in enumerate(nearest):
             as_bytes = b.trunc(b.fptosi(values, vector(I32)), vector(I8))
-            store(b, as_bytes, offset_address(b, b.add(levels, at_level), LANES * n), 1)
+            b.store_at(as_bytes, b.offset_address(b.add(levels, at_level), LANES * n), 1)
         unit = b.fmul(most, ir.Constant(F32, 1 / MOST_LEVEL))
-        store(b, unit, b.add(out, to))
-        store(b, b.fmul(unit, total(b, b.fadd(*nearest))), offset_address(b, b.add(out, to), 4))
+        b.store_at(unit, b.add(out, to))
+        b.store_at(b.fmul(unit, b.sum_lanes(b.fadd(*nearest))), b.offset_address(b.add(out, to), 4))
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, COUNT)
-def store_rounded(b: Builder, x: Value, out: Value, vectors: Value) -> None:
+def store_rounded(b: VectorBuilder, x: Value, out: Value, vectors: Value) -> None:
     """Store rounded to bfloat16."""
-    with steps(b, vectors, FLOATS, HALVES) as (at, to):
-        store_halves(b, load_floats(b, b.add(x, at)), b.add(out, to))
+    with b.for_steps(vectors, FLOATS, HALVES) as (at, to):
+        b.store_halves(b.load_floats(b.add(x, at)), b.add(out, to))
 
 
 @llvm_function(NOTHING, ADDRESS, ADDRESS, COUNT)
-def add_halves(b: Builder, halves: Value, out: Value, vectors: Value) -> None:
+def add_halves(b: VectorBuilder, halves: Value, out: Value, vectors: Value) -> None:
     """out += numbers in bfloat16."""
-    with steps(b, vectors, HALVES, FLOATS) as (at, to):
+    with b.for_steps(vectors, HALVES, FLOATS) as (at, to):
         place = b.add(out, to)
-        store(b, b.fadd(load_floats(b, place), load_halves(b, b.add(halves, at))), place)
+        b.store_at(b.fadd(b.load_floats(place), b.load_halves(b.add(halves, at))), place)
 
 
 @llvm_function(NOTHING, ADDRESS, COUNT)
-def clear(b: Builder, address: Value, size: Value) -> None:
+def clear(b: VectorBuilder, address: Value, size: Value) -> None:
     """Make `size` bytes zero."""
     cgutils.memset(b, b.inttoptr(address, I8.as_pointer()), size, 0)
 

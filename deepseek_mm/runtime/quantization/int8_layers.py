@@ -1,4 +1,6 @@
-"""Int8 layers, static and dynamic: weights of eight bits with a scale for every output, inputs of eight bits.
+"""Int8 layers, static and dynamic, and image towers made of them.
+
+Weights have eight bits with a scale for every output, inputs eight bits.
 
 Static layers have the range of their inputs from calibration: values outside are clipped. Their products are oneDNN's
 (u8 times s8, summed in 32 bits). Dynamic ones take the range of every row as it comes, and their products are
@@ -6,13 +8,12 @@ Static layers have the range of their inputs from calibration: values outside ar
 clipped at 0 and 6 is the range of the next layer's input, so it costs no work of its own. The residual around a chain
 stays as it is.
 
-`make_dynamic` converts the linear layers of any model in memory, without calibration or file.
+The image towers' chains have their batch norms folded into the convolutions before them.
 
 Shape key:  B pictures, C channels, H, W cells, M rows, D inputs, F outputs, V words
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -137,36 +138,6 @@ def _prepack(conv: Int8Conv) -> Tensor:
     return ordered
 
 
-class Int8Linear(nn.Module):
-    """A linear layer whose inputs have a calibrated range; `smooth_D` as in `DynamicLinear`."""
-
-    def __init__(
-        self,
-        weight_FD: Tensor,
-        scale_F: Tensor,
-        bias_F: Tensor | None,
-        given: Range,
-        *,
-        smooth_D: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        self._even_D = None if smooth_D is None else 1 / smooth_D.float()
-        self.out_features, self.in_features = weight_FD.shape
-        self._ordered = torch.ops.onednn.qlinear_prepack(weight_FD, None)
-        self._scale_F, self._bias_F, self.given = scale_F, bias_F, given
-        self._zero_F = torch.zeros_like(scale_F, dtype=torch.int32)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., D) to (..., F)."""
-        x_MD, dtype = x.reshape(-1, self.in_features), format_for(x)
-        levels_MD = levels_of(x_MD if self._even_D is None else x_MD.float() * self._even_D, self.given)
-        y_MF: Tensor = torch.ops.onednn.qlinear_pointwise(
-            levels_MD, self.given.scale, self.given.zero, self._ordered, self._scale_F, self._zero_F, self._bias_F,
-            1.0, 0, dtype, "none", [], "",
-        )  # fmt: skip
-        return y_MF.view(*x.shape[:-1], self.out_features)
-
-
 class DynamicLinear(nn.Module):
     """A linear layer that takes the range of every row as it comes.
 
@@ -227,70 +198,71 @@ class Int8Embedding(nn.Module):
         return (self.weight_VD[ids].float() * self.scale_V[ids][..., None]).to(self.dtype)
 
 
-def make_dynamic(model: nn.Module) -> int:
-    """Swaps every `nn.Linear` within, in place; returns how many. Words that share a layer's weight go with it."""
-    done: dict[nn.Module, DynamicLinear] = {}
-    for parent in list(model.modules()):
-        for child, linear in list(parent.named_children()):
-            # another subclass may be read by whoever owns it
-            if type(linear) is nn.Linear:
-                done[linear] = done.get(linear) or to_dynamic(linear)
-                setattr(parent, child, done[linear])
-    tied = {id(linear.weight): made for linear, made in done.items()}
-    for parent in list(model.modules()):
-        for child, words in list(parent.named_children()):
-            if isinstance(words, nn.Embedding) and id(words.weight) in tied:
-                made = tied[id(words.weight)]
-                setattr(parent, child, Int8Embedding(made.weight_FD, made.scale_F, dtype=words.weight.dtype))
-    return len(done)
+WEIGHT, SCALE, BIAS, GIVEN, SMOOTH = ".weight", ".scale", ".bias", ".given", ".smooth"  # ends of the names in a file
+ORDERS = (("conv_dw", "bn1", "conv_pw", "bn2"), ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"))
+TOWERS = ("image_tower.lower", "image_tower.upper", "packaged_upper")
+
+Tensors = Mapping[str, Tensor]
 
 
-def bytes_of(*models: nn.Module) -> int:
-    """Bytes of the weights of these models, each counted once."""
-    held: dict[int, int] = {}
-    for module in (module for model in models for module in model.modules()):
-        parts = [*module.parameters(recurse=False)]
-        if isinstance(module, DynamicLinear):
-            parts += [module.weight_FD, module.scale_F]  # type: ignore[list-item]
-        held |= {part.data_ptr(): part.nbytes for part in parts}
-    return sum(held.values())
+class Link(NamedTuple):
+    """A convolution of a chain with its batch norm, and their names."""
+
+    name: str
+    conv: Any
+    norm: Any
 
 
-def full_bytes_of(*models: nn.Module) -> int:
-    """Bytes that their weights would take in float32."""
-    numbers = {p.data_ptr(): p.numel() for model in models for p in model.parameters()}
-    return 4 * sum(numbers.values())
+class Chain(NamedTuple):
+    """Convolutions that follow each other with nothing between, and where they stand."""
+
+    parent: Any
+    child: str
+    links: tuple[Link, ...]
+    skips: bool
+    stops: bool  # its last activation is a ReLU6
 
 
-def to_dynamic(linear: nn.Linear) -> DynamicLinear:
-    """The layer in eight bits."""
-    bias_F = None if linear.bias is None else linear.bias.detach().float()
-    return DynamicLinear(*eight_bits_of(linear.weight.detach()), bias_F)
+def chains_of(tower: Any, name: str) -> Iterator[Chain]:
+    """Those of one, which stands at `name` in the model, in order."""
+    if hasattr(tower, "stem"):
+        yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
+    for number, stage in tower.stages.named_children():
+        for place, block in stage.named_children():
+            yield Chain(stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False)
+    if hasattr(tower, "close"):
+        yield Chain(tower, "close", (Link(f"{name}.close", tower.close, tower.norm),), skips=False, stops=True)
 
 
-def models_in(*holders: Any) -> list[nn.Module]:
-    """Every model that these objects hold, or objects that they hold; each once, and none that lies in another."""
-    found: dict[int, nn.Module] = {}
-    seen: set[int] = set()
-    waiting = list(holders)
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, nn.Module):
-            found[id(one)] = one
-        else:
-            waiting += _list_contents(one)
-    inside = {id(part) for model in found.values() for part in model.modules() if part is not model}
-    return [model for key, model in found.items() if key not in inside]
+def links_of(name: str, block: Any) -> tuple[Link, ...]:
+    """The convolutions of one of timm's blocks."""
+    order = ORDERS[hasattr(block, "conv_pwl")]
+    pairs = zip(order[::2], order[1::2], strict=True)
+    return tuple(Link(f"{name}.{conv}", getattr(block, conv), getattr(block, norm)) for conv, norm in pairs)
 
 
-def _list_contents(one: Any) -> Iterable[Any]:
-    """The values of a list, a tuple, a dataclass or an object of this package."""
-    if isinstance(one, list | tuple):
-        return list(one)
-    if is_dataclass(one) and not isinstance(one, type):
-        return [getattr(one, item.name) for item in fields(one)]
-    ours = type(one).__module__.startswith("deepseek_mm")
-    return list(vars(one).values()) if ours and hasattr(one, "__dict__") else []
+def put_chains(tower: Any, name: str, held: Tensors) -> None:
+    """The same for one image tower, which stands at `name` in the model."""
+    for chain in list(chains_of(tower, name)):
+        convs = [_conv(link, held) for link in chain.links]
+        setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
+    tower.norm = nn.Identity()
+
+
+def window_of(conv: nn.Conv2d) -> ConvWindow:
+    """How it slides; timm's subclass pads as TensorFlow does."""
+    padding = int(conv.padding[0]) if type(conv) is nn.Conv2d else -1
+    return ConvWindow(conv.stride[0], padding, conv.groups, conv.kernel_size[0])
+
+
+def _conv(link: Link, held: Tensors) -> Int8Conv:
+    """What the chain needs of one convolution."""
+    name = link.name
+    parts = held[name + WEIGHT], held[name + SCALE], held[name + BIAS]
+    return Int8Conv(*parts, range_in(held, name), window_of(link.conv))
+
+
+def range_in(held: Tensors, name: str) -> Range:
+    """The range of a layer's inputs."""
+    scale, zero = held[name + GIVEN].tolist()
+    return Range(scale, round(zero))

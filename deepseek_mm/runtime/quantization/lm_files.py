@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, Opens
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.llama_config import read_shape
-from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
+from deepseek_mm.lm.model_folders import fingerprint, first_line, read_shape, unreadable_error
 from deepseek_mm.lm.shape import DecoderShape, to_product_shape
 from deepseek_mm.lm.weights import build, fingerprint_with
 from deepseek_mm.runtime.quantization.fp4 import BLOCK, Fp4, Fp4Embedding, Fp4Linear, quantise, restore

@@ -18,38 +18,30 @@ Shape key:  M rows, D inputs, F outputs, N groups of inputs
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from deepseek_mm.errors import ConfigError
 
 FAST = ("AVX2", "AVX512")  # as torch names the instructions that it uses
 FORMATS = (torch.bfloat16, torch.float32)
 ABSENT = (AttributeError, RuntimeError)  # an operation that this torch or this processor lacks
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kernels:
-    """What may be used, and why."""
+class Kernels(NamedTuple):
+    """What may be used."""
 
     narrow: bool  # products with weights of four and eight bits
     ordered: tuple[torch.dtype, ...]  # formats of weights that oneDNN takes in its own order
-    reason: str
 
 
 def find_kernels() -> Kernels:
     """Try everything on small numbers; takes milliseconds."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    narrow = capability in FAST and _works(_try_eight) and _works(_try_four)
-    ordered = tuple(dtype for dtype in FORMATS if _works(partial(_try_ordered, dtype)))
-    found = ["packed products" if narrow else "no packed products", *(f"{x} in oneDNN's order" for x in ordered)]
-    return Kernels(narrow=narrow, ordered=ordered, reason=f"{capability}: {', '.join(found)}".replace("torch.", ""))
+    narrow = torch.backends.cpu.get_cpu_capability() in FAST and _works(_try_eight) and _works(_try_four)
+    return Kernels(narrow, tuple(dtype for dtype in FORMATS if _works(partial(_try_ordered, dtype))))
 
 
 def multiply_int8(x_MD: Tensor, weight_FD: Tensor, scale_F: Tensor) -> Tensor:
@@ -123,7 +115,6 @@ ON_GRID = 0.006  # of its size; a weight that was in four bits before is off by 
 FEW = 4  # rows up to which the narrow weight is faster; the kernels take four rows at once
 TILE = 16  # of outputs, that the kernel for four bits takes at once
 WIDE = 16  # bits of a weight that is put in order and nothing else
-BITS = (4, 8, WIDE)
 ALL_ALIKE: Mapping[str, int] = {}
 LEAST = 1e-8  # a scale, so that a row of zeros divides
 
@@ -132,7 +123,6 @@ def pack_linears(
     model: nn.Module,
     *,
     bits: int,
-    keep_wide: bool = True,
     but: Mapping[str, int] = ALL_ALIKE,
     most_off: float = math.inf,
     kernels: Kernels | None = None,
@@ -140,20 +130,16 @@ def pack_linears(
     """The same model with every `nn.Linear` in it packed, in place, for reading only: no gradients, no copies.
 
     `but` gives other bits to layers by a part of their name: {"head": 8, "gate": 16}. A weight that four bits would put
-    off by more than `most_off` of its size gets eight. Without `keep_wide` the memory of
-    the wide weights is saved and prompts are read several times more slowly. Where this processor has no kernels for it
-    (`kernels`, looked at if not given) a layer is only put in order, or left as it is. Tied weights stay what they are.
+    off by more than `most_off` of its size gets eight. Where this processor has no kernels for it (`kernels`, looked at
+    if not given) a layer is only put in order, or left as it is. Tied weights stay what they are.
     """
-    for asked in (bits, *but.values()):
-        if asked not in BITS:
-            raise ConfigError(f"weights of {asked} bits cannot be packed: choose 4, 8 or 16 (as it is, in fast order)")
     kernels = kernels or find_kernels()
     done: dict[nn.Module, nn.Module] = {}  # a layer that stands in two places stays one
     for name, parent in list(model.named_modules()):
         for child, linear in list(parent.named_children()):
             if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
                 wanted = _bits_of(f"{name}.{child}", bits, but)
-                done[linear] = done.get(linear) or _pack_linear(linear, wanted, keep_wide, most_off, kernels)
+                done[linear] = done.get(linear) or _pack_linear(linear, wanted, most_off, kernels)
                 setattr(parent, child, done[linear])
     return model
 
@@ -167,43 +153,26 @@ def pack_for_decode(model: nn.Module) -> nn.Module:
     return pack_linears(model, bits=4, but={"head": 8, "gate": WIDE}, most_off=ON_GRID)
 
 
-def count_bits(model: nn.Module) -> dict[int, int]:
-    """How many layers are packed in how many bits; those of 32 were left as they are."""
-    linears = [module for module in model.modules() if isinstance(module, PackedLinear | nn.Linear)]
-    return dict(Counter(module.bits if isinstance(module, PackedLinear) else 32 for module in linears))
-
-
 class PackedLinear(nn.Module):
     """A linear layer whose weight can be read in few bits. It computes few rows in bfloat16, whatever comes in."""
 
-    def __init__(
-        self, linear: nn.Linear, narrow: tuple[Tensor, Tensor] | None, *, bits: int, keep_wide: bool, ordered: bool
-    ) -> None:
+    def __init__(self, linear: nn.Linear, narrow: tuple[Tensor, Tensor] | None, *, bits: int, ordered: bool) -> None:
         super().__init__()
         weight_FD = linear.weight.detach()
         self.bits, self.in_features, self.out_features = bits, linear.in_features, linear.out_features
         self._bias_F = None if linear.bias is None else linear.bias.detach()
         self._narrow = narrow
-        self._ordered = reorder_weight(weight_FD) if keep_wide and ordered else None
-        self._plain_FD = weight_FD if keep_wide and not ordered else None
+        self._wide, self._is_ordered = reorder_weight(weight_FD) if ordered else weight_FD, ordered
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
-        if self._narrow is not None and (x.numel() <= FEW * self.in_features or not self.has_wide):
-            return self._read_narrow(x)
-        if self._ordered is not None:
-            return multiply_reordered(x, self._ordered, self._bias_F)
-        assert self._plain_FD is not None, "a layer without narrow bits keeps its wide weight"
-        return F.linear(x, self._plain_FD, self._bias_F)
+        if self._narrow is not None and x.numel() <= FEW * self.in_features:
+            return self._read_narrow(x, *self._narrow)
+        if self._is_ordered:
+            return multiply_reordered(x, self._wide, self._bias_F)
+        return F.linear(x, self._wide, self._bias_F)
 
-    @property
-    def has_wide(self) -> bool:
-        """Whether many rows are read from a weight of their own."""
-        return self._ordered is not None or self._plain_FD is not None
-
-    def _read_narrow(self, x: Tensor) -> Tensor:
-        assert self._narrow is not None
-        weight, scales = self._narrow
+    def _read_narrow(self, x: Tensor, weight: Tensor, scales: Tensor) -> Tensor:
         x_MD = x.reshape(-1, self.in_features)
         if x.dtype != torch.bfloat16:  # to ask costs a tenth of calling to(), 120 times a token
             x_MD = x_MD.to(torch.bfloat16)
@@ -253,7 +222,7 @@ def four_bits_within(weight_FD: Tensor, most_off: float) -> tuple[Tensor, Tensor
     return None if too_far else (levels_FD, scales_NF2)
 
 
-def _pack_linear(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
+def _pack_linear(linear: nn.Linear, bits: int, most_off: float, kernels: Kernels) -> nn.Module:
     """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
     weight_FD, narrow = linear.weight.detach(), None
     ordered = weight_FD.dtype in kernels.ordered
@@ -271,4 +240,4 @@ def _pack_linear(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float,
         narrow = eight_bits(weight_FD)
     if bits == WIDE and not ordered:
         return linear
-    return PackedLinear(linear, narrow, bits=bits, keep_wide=keep_wide or bits == WIDE, ordered=ordered)
+    return PackedLinear(linear, narrow, bits=bits, ordered=ordered)

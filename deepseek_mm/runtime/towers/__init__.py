@@ -1,5 +1,5 @@
 """The towers on other engines: parts of the space's model are replaced by modules that call an engine.
 
-A part keeps its call, tensors in and tensors out. `parts` lists them, `backends` opens and installs them,
-`engine_files` caches what engines produce, `export` writes the edge space as ONNX.
+A part keeps its call, tensors in and tensors out. `parts` lists them, `backends` opens and installs them, `export`
+writes the edge space as ONNX.
 """

@@ -25,13 +25,14 @@ from torch import Tensor, nn
 
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.lm.model_folders import first_line, make_once
 from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower, import_nncf, import_openvino
+from deepseek_mm.runtime.hardware import Hardware
 from deepseek_mm.runtime.planner import Plan
-from deepseek_mm.runtime.quantization.int8_space import QAT, TRAINED
-from deepseek_mm.runtime.quantization.int8_towers import put_chains
+from deepseek_mm.runtime.quantization.int8_layers import put_chains
 from deepseek_mm.runtime.quantization.weight_files import cache_file, read_quantized
-from deepseek_mm.runtime.towers.engine_files import SUM, cache_of, make_cached, size_bytes
 from deepseek_mm.runtime.towers.parts import (
+    Batch,
     OpenedPart,
     Run,
     Samples,
@@ -42,8 +43,22 @@ from deepseek_mm.runtime.towers.parts import (
     text_parts,
 )
 
+QAT = "towers-qat"  # the scheme of the file that `train qat` writes
+TRAINED = "python -m deepseek_mm train qat --data captions.jsonl --images photos"  # what makes it
+SUM = "sum"  # the file of a part's folder that says what the others must be
+SHORT = 16  # letters of a fingerprint
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}  # of a weight
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
+
+
+def engines_folder(cache: Path, fingerprint: str, hardware: Hardware) -> Path:
+    """The folder of this space's engines on this machine, one in it for each of their parts."""
+    return cache / "engines" / f"{fingerprint[:SHORT]}-{hardware.key}"
+
+
+def size_bytes(folder: Path) -> int:
+    """Of all its files."""
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def open_torch(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
@@ -85,7 +100,7 @@ def quantize_torchao(module: nn.Module) -> nn.Module:
 
 def open_trained(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """A copy of the part with the file's layers. MissingWeights and BadCheckpoint name the command that makes it."""
-    kept = read_quantized(cache_file(cache_of(folder), QAT), scheme=QAT, base=part.space, make=TRAINED)
+    kept = read_quantized(cache_file(folder.parent.parent, QAT), scheme=QAT, base=part.space, make=TRAINED)
     bare: Any = deepcopy(part.module)
     put_chains(bare.module, part.path, kept.tensors)
 
@@ -103,7 +118,8 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "bf16"}  # what i
 def open_openvino(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
     """The part on the row's device. RuntimeError says why OpenVINO cannot, MissingPackage that it is absent."""
     openvino = import_openvino()
-    own = make_cached(openvino_folder(folder, row, part.path), lambda empty: convert_to_openvino(part, row, empty))
+    where = openvino_folder(folder, row, part.path)
+    own = make_once(where, lambda empty: convert_to_openvino(part, row, empty), sums=SUM)
     core = openvino.Core()
     model = core.read_model(own / OPENVINO_FILE)
     if row.device == "npu":
@@ -194,12 +210,10 @@ def open_onnx(part: TowerPart, row: EngineRow, folder: Path) -> OpenedPart:
         import onnxruntime
     except ImportError as error:
         raise MissingPackage("onnxruntime", needed_for="the engines of ONNX Runtime", extra="engines") from error
-    plain = make_cached(folder / "onnx-fp32" / part.path, lambda empty: export(part, empty / ONNX_FILE))
-    own = plain
+    plain = own = make_once(folder / "onnx-fp32" / part.path, lambda empty: export(part, empty / ONNX_FILE), sums=SUM)
     if row.numbers == "int8":
-        own = make_cached(
-            folder / "onnx-int8" / part.path, lambda empty: quantize_onnx(part, plain / ONNX_FILE, empty / ONNX_FILE)
-        )
+        where = folder / "onnx-int8" / part.path
+        own = make_once(where, lambda empty: quantize_onnx(part, plain / ONNX_FILE, empty / ONNX_FILE), sums=SUM)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
@@ -218,21 +232,38 @@ def export(part: TowerPart, file: Path) -> None:
     example = tuple(x.clone() for x in part.example())
     outputs = [f"out{n}" for n in range(len(part.module(*example)))]
     lengths = {0: "rows", 1: "tokens"} if part.tower == "text" else {0: "rows"}
+    axes = dict.fromkeys((*part.names, *outputs), lengths)
+    write_onnx(part.module, example, file, inputs=part.names, axes=axes, needed_for="the engines of ONNX Runtime")
+
+
+def write_onnx(
+    module: nn.Module,
+    example: Batch,
+    file: Path,
+    *,
+    inputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+    needed_for: str,
+) -> None:
+    """Trace a module into a file. `axes` has every input and output in order, and what its lengths are called.
+
+    MissingPackage without onnx.
+    """
     try:
         with catch_warnings(), torch.no_grad():
             simplefilter("ignore")  # of tracing: what it warns of was compared with torch
             torch.onnx.export(
-                part.module,
+                module.eval(),
                 example,
                 str(file),
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=list(part.names),
-                output_names=outputs,
-                dynamic_axes=dict.fromkeys((*part.names, *outputs), lengths),
+                input_names=list(inputs),
+                output_names=[name for name in axes if name not in inputs],
+                dynamic_axes=axes,
             )
     except (ImportError, torch.onnx.errors.OnnxExporterError) as error:
-        raise MissingPackage("onnx", needed_for="the engines of ONNX Runtime", extra="engines") from error
+        raise MissingPackage("onnx", needed_for=needed_for, extra="engines") from error
 
 
 def quantize_onnx(part: TowerPart, plain: Path, file: Path) -> None:
@@ -323,8 +354,3 @@ def carry_out(plan: Plan, space: PackagedSpace, folder: Path, say: Callable[[str
             plan = replace(plan, image=AS_IT_IS if tower == "image" else plan.image, fell_back=fell_back)
             plan = replace(plan, text=AS_IT_IS if tower == "text" else plan.text)
     return plan
-
-
-def first_line(error: Exception) -> str:
-    """Of what it says, or its kind."""
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

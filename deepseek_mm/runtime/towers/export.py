@@ -8,7 +8,6 @@ cells' vectors (B, 81, 512) and the map that the classifier reads (B, 1280, 9, 9
 import argparse
 import sys
 from pathlib import Path
-from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,7 @@ from torch import Tensor, nn
 from deepseek_mm.embeddings.default import positions
 from deepseek_mm.embeddings.edge import EdgeModel, EdgeSpace, shrink_map
 from deepseek_mm.embeddings.image import SIDE_PX
-from deepseek_mm.errors import MissingPackage
-from deepseek_mm.runtime.towers.backends import OPSET
+from deepseek_mm.runtime.towers.backends import write_onnx
 from deepseek_mm.runtime.towers.parts import two_texts
 
 PICTURE, TEXT = "picture.onnx", "text.onnx"
@@ -56,40 +54,13 @@ def export_edge(model: EdgeModel, folder: Path) -> list[Path]:
     """Write both files, float32, for any number of rows. MissingPackage without onnx."""
     folder.mkdir(parents=True, exist_ok=True)
     picture, text = folder / PICTURE, folder / TEXT
-    pixels = torch.zeros(2, 3, SIDE_PX, SIDE_PX)
-    _write(
-        ImageExport(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"]
-    )
-    names = ["input_ids", "attention_mask"]
-    _write(TextExport(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
+    rows, tokens, why = {0: "rows"}, {0: "rows", 1: "tokens"}, "ONNX files of the edge space"
+    looks = {"pixels": rows, "vectors": rows, "cells": rows, "map": rows}
+    pixels = (torch.zeros(2, 3, SIDE_PX, SIDE_PX),)
+    write_onnx(ImageExport(model), pixels, picture, inputs=["pixels"], axes=looks, needed_for=why)
+    reads = {"input_ids": tokens, "attention_mask": tokens, "vectors": rows}
+    write_onnx(TextExport(model), two_texts(), text, inputs=list(reads)[:2], axes=reads, needed_for=why)
     return [picture, text]
-
-
-def _write(
-    module: nn.Module,
-    example: tuple[Tensor, ...],
-    file: Path,
-    *,
-    names: list[str],
-    outputs: list[str],
-    lengths: list[str],
-) -> None:
-    axes = {name: dict(enumerate(lengths)) for name in names} | {name: {0: "rows"} for name in outputs}
-    try:
-        with catch_warnings(), torch.no_grad():
-            simplefilter("ignore")  # of tracing: what it warns of was compared with torch
-            torch.onnx.export(
-                module.eval(),
-                example,
-                str(file),
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=names,
-                output_names=outputs,
-                dynamic_axes=axes,
-            )
-    except (ImportError, torch.onnx.errors.OnnxExporterError) as error:
-        raise MissingPackage("onnx", needed_for="ONNX files of the edge space", extra="engines") from error
 
 
 def main() -> int:

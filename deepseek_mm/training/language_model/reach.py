@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from deepseek_mm.config import between
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.packed_batch import PackedAttention
 from deepseek_mm.lm.weights import TALL, THIN
+from deepseek_mm.training.language_model.packed_batch import PackedAttention
 
 
 class LoraLinear(nn.Module):

@@ -8,17 +8,17 @@ import pytest
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
-from deepseek_mm.runtime.quantization.int8_space import (
+from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
+from deepseek_mm.training.int8_space import (
     STATIC,
     CalibrationSample,
     calibrate,
     full_bytes,
     open_quantised,
+    quantize_model,
     wanted_of,
     write_space,
 )
-from deepseek_mm.runtime.quantization.int8_towers import quantize_model
-from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 

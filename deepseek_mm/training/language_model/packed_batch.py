@@ -13,9 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attention_backend import FullTextAttention, chosen_blocks, is_visible, widen_for_sinks
-from deepseek_mm.lm.attention_kernels import attend_full
-from deepseek_mm.lm.rope import RollingSinks, rotate
+from deepseek_mm.lm.attention_backend import (
+    FullTextAttention,
+    RollingSinks,
+    chosen_blocks,
+    rotate,
+    widen_for_sinks,
+)
+from deepseek_mm.lm.attention_kernels import attend_full, hidden_in_span
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 LEAST, MOST = 64, 128  # tokens of a block: shorter ones cost more in handling than they save, longer ones see too much
@@ -45,10 +50,10 @@ class PackedAttention:
 
     def _window(self, reach: Reach, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
         length, block = q_BTHK.shape[1], choose_query_block(reach)
-        if reach not in self._masks:
-            seen = mask_in_blocks(reach, length, block).repeat(1, 1, q_BTHK.shape[2] // k_BTGK.shape[2], 1)
-            self._masks[reach] = to_additive_mask(seen, q_BTHK.dtype)
         before, scale = count_blocks_before(reach, block), q_BTHK.shape[-1] ** -0.5
+        if reach not in self._masks:
+            hidden_NWS = hidden_in_span(0, -(-length // block), block, before * block, reach).to(q_BTHK.dtype)
+            self._masks[reach] = hidden_NWS[:, None].repeat(1, 1, q_BTHK.shape[2] // k_BTGK.shape[2], 1)
         k, v = (prepend_sinks(x, block, before, reach.sinks) for x in (k_BTGK, v_BTGK))
         if turn := self.held.queries(reach, q_BTHK):
             sink_S = torch.arange(k.shape[2]) < reach.sinks
@@ -71,7 +76,7 @@ class PackedAttention:
             q_BNGQK.flatten(0, 1),
             k.flatten(0, 1),
             v.flatten(0, 1),
-            attn_mask=to_additive_mask(mask.flatten(0, 1), q_BTHK.dtype),
+            attn_mask=mask.flatten(0, 1),
         )
         return unfold_heads(o.unflatten(0, q_BNGQK.shape[:2]), BLOCK)[:, :length]
 
@@ -128,19 +133,3 @@ def gather_blocks(x_BTGK: Tensor, chosen_BGNC: Tensor) -> Tensor:
     start = torch.arange(rows * groups).view(rows, groups, 1, 1) * count
     found = cut.index_select(0, (chosen_BGNC + start).flatten())
     return found.view(rows, groups, count, -1, x_BTGK.shape[-1])
-
-
-def to_additive_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask to be added to scores: nothing where a key is seen, minus infinity elsewhere."""
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
-
-
-def mask_in_blocks(reach: Reach, length: int, block: int) -> Tensor:
-    """(N, 1, W, S), True where a query of a block sees a key: a sink outside its window, or a key inside it."""
-    count, before = -(-length // block), count_blocks_before(reach, block)
-    query = torch.arange(count * block).view(count, block, 1)
-    key = torch.arange(count)[:, None, None] * block - before * block + torch.arange((before + 1) * block)
-    sink = torch.arange(min(reach.sinks, length)).view(1, 1, -1)
-    window = is_visible(Reach(kind="window", window=reach.window), query, key) & (key >= 0)
-    far = is_visible(reach, query, sink) & (query - sink >= reach.window)
-    return torch.cat((far, window), -1)[:, None]

@@ -36,12 +36,12 @@ from deepseek_mm.runtime.quantization.fp4 import (
     whole_scale,
 )
 from deepseek_mm.runtime.quantization.int8_layers import LEAST
+from deepseek_mm.training.int8_space import watch_inputs
 
 LEAST_CURVATURE = 1e-6  # of what is divided by
 RIDGE = 0.02  # of the mean curvature: how firmly weights stay what they were
 ADDED = {"out": "attention_norm", "down": "ffn_norm"}  # matrix -> what is given what its output is added to
 COMPENSATED = ("qkv", "out", "up", "down")  # in this order; not experts and gates: tokens may go elsewhere than before
-Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class LayerInputs:
@@ -49,18 +49,10 @@ class LayerInputs:
 
     def __init__(self, layer: nn.Module, names: Sequence[str]) -> None:
         self.of: dict[str, list[Tensor]] = {name: [] for name in names}
-        self._hooks = [layer.get_submodule(name).register_forward_pre_hook(self._make_hook(name)) for name in names]
+        self.close = watch_inputs({name: layer.get_submodule(name) for name in names}, self._add)
 
-    def close(self) -> None:
-        """Remove the hooks."""
-        for hook in self._hooks:
-            hook.remove()
-
-    def _make_hook(self, name: str) -> Hook:
-        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self.of[name].append(inputs[0].detach().flatten(0, -2))
-
-        return add
+    def _add(self, name: str, x: Tensor) -> None:
+        self.of[name].append(x.flatten(0, -2))
 
 
 def observed_parts(name: str) -> list[str]:
@@ -92,7 +84,6 @@ def compensate_errors(linear: nn.Linear, name: str, before: LayerInputs, now: La
 
 DAMPING = 0.01  # of the mean curvature, added to every input's: few rows leave some inputs unknown
 LAZY = 128  # inputs after which errors reach the rest of the matrix
-InputHook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Curvature:
@@ -101,20 +92,12 @@ class Curvature:
     def __init__(self, named: Mapping[str, nn.Linear]) -> None:
         self.of: dict[str, Tensor] = {}  # name of the layer -> H (D, D)
         self.rows: dict[str, int] = {}
-        self._hooks = [linear.register_forward_pre_hook(self._make_hook(name)) for name, linear in named.items()]
+        self.close = watch_inputs(named, self._add)
 
-    def close(self) -> None:
-        """Remove the hooks."""
-        for hook in self._hooks:
-            hook.remove()
-
-    def _make_hook(self, name: str) -> InputHook:
-        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            x_MD = inputs[0].detach().flatten(0, -2).float()
-            self.of[name] = x_MD.T @ x_MD + self.of.get(name, 0)
-            self.rows[name] = self.rows.get(name, 0) + len(x_MD)
-
-        return add
+    def _add(self, name: str, x: Tensor) -> None:
+        x_MD = x.flatten(0, -2).float()
+        self.of[name] = x_MD.T @ x_MD + self.of.get(name, 0)
+        self.rows[name] = self.rows.get(name, 0) + len(x_MD)
 
 
 def round_well(weight_FD: Tensor, curvature_DD: Tensor) -> Fp4:
@@ -208,22 +191,18 @@ def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor
     sums: dict[str, Tensor] = {}
     rows: dict[str, int] = {}
 
-    def make_hook(name: str) -> Callable[..., None]:
-        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            x_MD = inputs[0].flatten(0, -2).float()
-            share_MD = x_MD / x_MD.abs().amax(1, keepdim=True).clamp_min(LEAST)
-            sums[name] = share_MD.square().sum(0) + sums.get(name, 0)
-            rows[name] = len(x_MD) + rows.get(name, 0)
-
-        return add
+    def add(name: str, x: Tensor) -> None:
+        x_MD = x.flatten(0, -2).float()
+        share_MD = x_MD / x_MD.abs().amax(1, keepdim=True).clamp_min(LEAST)
+        sums[name] = share_MD.square().sum(0) + sums.get(name, 0)
+        rows[name] = len(x_MD) + rows.get(name, 0)
 
     named = _linears(decoder)
-    hooks = [linear.register_forward_pre_hook(make_hook(name)) for name, linear in named]
+    remove = watch_inputs(dict(named), add)
     for ids, segments in batches:
         hidden, _ = decoder(decoder.embed(ids), FullTextAttention(decoder.shape, segments))
         decoder.logits(hidden[:, ::WORDS_EVERY])
-    for hook in hooks:
-        hook.remove()
+    remove()
     return {
         name: (sums[name] / rows[name]).sqrt() if rows.get(name) else torch.ones(linear.in_features)
         for name, linear in named

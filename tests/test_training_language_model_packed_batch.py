@@ -5,8 +5,8 @@ import torch
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.packed_batch import PackedAttention, split_into_blocks
 from deepseek_mm.lm.shape import Reach, tiny
+from deepseek_mm.training.language_model.packed_batch import PackedAttention, split_into_blocks
 
 WINDOWS = [Reach(kind="window", window=w, sinks=s) for w, s in [(32, 0), (32, 4), (64, 32), (100, 7), (150, 5), (1, 1)]]
 HELD = [Reach(kind="window", window=w, sinks=s, held=h) for w, s, h in [(32, 4, 50), (64, 32, 200), (150, 5, 155)]]

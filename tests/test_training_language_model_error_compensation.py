@@ -9,8 +9,8 @@ from torch import nn
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantization import error_compensation
-from deepseek_mm.runtime.quantization.error_compensation import (
+from deepseek_mm.training.language_model import error_compensation
+from deepseek_mm.training.language_model.error_compensation import (
     ADDED,
     COMPENSATED,
     LayerInputs,
@@ -46,7 +46,7 @@ def given(part, x_MD, added_MF):
 
 @pytest.mark.parametrize(("ridge", "worst"), [(1e-9, 1e-4), (0.02, 0.25)])
 def test_inputs_that_were_turned_below_are_turned_back_and_what_is_added_is_made_good(ridge, worst, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.runtime.quantization.error_compensation.RIDGE", ridge)
+    monkeypatch.setattr("deepseek_mm.training.language_model.error_compensation.RIDGE", ridge)
     part, x_MD, added_MF = Part(), torch.randn(400, 16), torch.randn(400, 8)
     before, truth_MF = given(part, x_MD, added_MF)
     x_MD, added_MF = x_MD @ (torch.eye(16) + 0.2 * torch.randn(16, 16)), added_MF + 0.3 * x_MD[:, :8]
