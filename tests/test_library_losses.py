@@ -64,7 +64,7 @@ def told(house: House) -> dict[str, str]:
 
 
 def run_doomed(tmp_path) -> bool:
-    """Whether it was killed after its writes: its own worker may read just while the logs go, and SQLite then says so."""
+    """Whether it was killed after its writes: its own worker may read while the logs go, and SQLite then says so."""
     shutil.rmtree(tmp_path / "library")
     shutil.copytree(tmp_path / "before", tmp_path / "library")
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
