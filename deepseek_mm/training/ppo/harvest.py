@@ -17,8 +17,7 @@ from deepseek_mm.evaluation.code_search import first_sentence
 from deepseek_mm.parse.packages import InstalledPackage, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.training.corpus.items import is_benchmark, split_words
-from deepseek_mm.training.ppo.judge import run_jobs
-from deepseek_mm.training.ppo.problems import CodeProblem
+from deepseek_mm.training.ppo.problems import CodeProblem, run_jobs
 
 MODULES = frozenset(
     split_words("re math string itertools collections functools operator textwrap bisect heapq fractions")
