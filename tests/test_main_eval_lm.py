@@ -13,7 +13,7 @@ from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.terminal import Desk
 from deepseek_mm.training.corpus import DOMAINS, TokenDocument
 from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
-from deepseek_mm.training.language_model.reach import add_lora
+from deepseek_mm.training.language_model.trainers import add_lora
 from deepseek_mm.training.loop import RunFolder
 
 

@@ -12,7 +12,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import Function
 from deepseek_mm.parse.packages import LEAST_CHARS, InstalledPackage
 from deepseek_mm.training import code
-from deepseek_mm.training.code.objectives import (
+from deepseek_mm.training.code import (
     CodeBatchConfig,
     CodeBatches,
     CodePair,

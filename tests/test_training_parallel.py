@@ -10,22 +10,14 @@ import pytest
 import torch
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
+from deepseek_mm.training import parallel
 from deepseek_mm.training.loop import RunFolder, StepsConfig
-from deepseek_mm.training.parallel import (
-    add_arguments,
-    add_to_report,
-    check_world,
-    checkpoint,
-    measurements,
-    read_order,
-    run,
-)
+from deepseek_mm.training.parallel import add_arguments, add_to_report, check_world, checkpoint, read_order, run
 from deepseek_mm.training.parallel.cost_model import count_of_rank
-from deepseek_mm.training.parallel.launcher import describe_exit, explain_failure, run_local
 from deepseek_mm.training.parallel.layout import Layout, RankLost, RankRegistry
 from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig, train_single
-from deepseek_mm.training.parallel.tensor_parallel import list_cuts
-from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder
+from deepseek_mm.training.parallel.sharding import list_cuts
+from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder, describe_exit, explain_failure, run_local
 from deepseek_mm.training.report import read_report
 
 NEAR = 1e-4  # how far losses and weights may be off
@@ -69,25 +61,25 @@ def eight(tmp_path_factory, text) -> RunOrder:
 
 
 def test_eight_ranks_have_the_losses_and_the_weights_of_one_process(eight, truth):
-    loss_off, weight_off = measurements.measure_difference(eight, truth)
+    loss_off, weight_off = parallel.measure_difference(eight, truth)
     assert loss_off < NEAR
     assert weight_off < NEAR
 
 
 def test_bytes_on_the_wires_are_counted_and_equal_their_formula(eight, truth):
-    found = measurements.measure_layout(eight, truth)
+    found = parallel.measure_layout(eight, truth)
     assert found.counted == found.expected
     assert found.counted.keys() == {"tensor", "pipeline", "ends", "data", "world"}
     assert found.sent > 0
 
 
 def test_figures_picture_and_table_show_what_was_counted(eight, truth, tmp_path):
-    found = [measurements.measure_layout(eight, truth)]
-    told = measurements.make_figures(found)
+    found = [parallel.measure_layout(eight, truth)]
+    told = parallel.make_figures(found)
     assert told["parallel_2x2x2_data_bytes"] == told["parallel_2x2x2_data_bytes_formula"] > 0
     assert told["parallel_weight_difference"] == found[0].weight_off
-    assert "2x2x2" in measurements.write_table(found)
-    assert measurements.draw_layouts(found, tmp_path / "layouts.png").stat().st_size < 100_000
+    assert "2x2x2" in parallel.write_table(found)
+    assert parallel.draw_layouts(found, tmp_path / "layouts.png").stat().st_size < 100_000
 
 
 def test_one_rank_writes_the_log_and_two_checkpoints_are_kept(eight):
@@ -107,7 +99,7 @@ def test_another_layout_goes_on_from_their_checkpoint_as_if_nothing_had_changed(
     shutil.copytree(eight.out, order.out)
     shutil.rmtree(order.out / "step-00000004")
     run_local(order)
-    assert max(measurements.measure_difference(order, truth)) < NEAR
+    assert max(parallel.measure_difference(order, truth)) < NEAR
     assert json.loads((order.out / "step-00000004" / "manifest.json").read_text())["layout"] == "1x1x2"
 
 
@@ -116,11 +108,11 @@ def test_a_killed_rank_stops_all_and_is_named_and_the_run_goes_on_to_the_same_en
     with pytest.raises(
         RankLost, match=r"rank 1 \(data 1, pipeline 0, tensor 0\) was killed by SIGKILL in step \d+\. All"
     ):
-        run_local(order, started=measurements.make_killer(order.out, rank=1, step=6))
+        run_local(order, started=parallel.make_killer(order.out, rank=1, step=6))
     assert checkpoint.find_latest(order.out).name == "step-00000005"
     run_local(order)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=text)
-    assert max(measurements.measure_difference(order, truth)) < NEAR
+    assert max(parallel.measure_difference(order, truth)) < NEAR
 
 
 def test_a_rank_that_fails_says_why_through_the_launcher(tmp_path):
@@ -226,9 +218,7 @@ def test_torchrun_starts_the_same_ranks(tmp_path):
     words = ["parallel", "--tensor", "2", "--steps", "3", "--out", str(tmp_path)]
     assert subprocess.run([*command, *words], check=False, timeout=300).returncode == 0
     order = read_order(parsed("--tensor", "2", "--steps", "3", "--out", str(tmp_path)))
-    assert (
-        max(measurements.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
-    )
+    assert max(parallel.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
 
 
 @pytest.mark.campaign(times=1, only=True)
@@ -238,6 +228,4 @@ def test_torchrun_starts_the_same_ranks(tmp_path):
 def test_every_layout_has_the_same_losses_and_weights_after_twenty_steps(layout, tmp_path):
     order = RunOrder(out=tmp_path, layout=layout)
     run_local(order)
-    assert (
-        max(measurements.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
-    )
+    assert max(parallel.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR

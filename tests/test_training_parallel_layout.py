@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.training.parallel import SavedTensorCounter, draw_costs, measure_cost
 from deepseek_mm.training.parallel.cost_model import (
     BATCH,
     H100,
@@ -24,8 +25,6 @@ from deepseek_mm.training.parallel.cost_model import (
     write_tables,
 )
 from deepseek_mm.training.parallel.layout import ALONE, Layout
-from deepseek_mm.training.parallel.measurements import SavedTensorCounter, draw_costs, measure_cost
-from deepseek_mm.training.parallel.pipeline import recompute
 from deepseek_mm.training.parallel.recipe import (
     MicrobatchConfig,
     ModelConfig,
@@ -35,7 +34,14 @@ from deepseek_mm.training.parallel.recipe import (
     open_whole,
     read_text,
 )
-from deepseek_mm.training.parallel.tensor_parallel import ShardCut, compute_word_losses, cut_part, join_parts, list_cuts
+from deepseek_mm.training.parallel.sharding import (
+    ShardCut,
+    compute_word_losses,
+    cut_part,
+    join_parts,
+    list_cuts,
+    recompute,
+)
 
 SHAPE = ModelConfig().shape()
 EIGHT = Layout(data=2, pipeline=2, tensor=2)

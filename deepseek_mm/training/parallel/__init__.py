@@ -5,21 +5,44 @@ stopped resumes from its last checkpoint, with any layout.
 """
 
 import argparse
+import json
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from threading import Thread
+from time import sleep
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.loop import StepsConfig, add_config_flags, choose_config
-from deepseek_mm.training.parallel import measurements
-from deepseek_mm.training.parallel.cost_model import write_tables
-from deepseek_mm.training.parallel.launcher import run_local
-from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import SOURCE, MicrobatchConfig, ModelConfig, train_single
-from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_rank
+from deepseek_mm.lm.shape import SMOLLM2, DecoderShape
+from deepseek_mm.machine import memory_mb, set_peak_back
+from deepseek_mm.training.loop import RunFolder, StepsConfig, add_config_flags, choose_config
+from deepseek_mm.training.parallel import checkpoint
+from deepseek_mm.training.parallel.cost_model import count_on_wires, count_traffic, write_tables
+from deepseek_mm.training.parallel.layout import Layout, RankLost
+from deepseek_mm.training.parallel.recipe import (
+    SOURCE,
+    MicrobatchConfig,
+    ModelConfig,
+    compute_loss,
+    make_first_weights,
+    open_whole,
+    train_single,
+)
+from deepseek_mm.training.parallel.sharding import list_cuts, recompute
+from deepseek_mm.training.parallel.worker import STEPS, WIRES, KeepConfig, RunOrder, run_local, run_rank
 from deepseek_mm.training.report import make_report, read_report, write_report
 
 STAGES = ("train", "layouts", "memory", "arithmetic")
@@ -65,26 +88,23 @@ def measure_layouts(args: argparse.Namespace) -> None:
     """Every layout of up to eight ranks, and a rank that is killed."""
     order = read_order(args)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=order.text)
-    found = measurements.measure_layouts(order, LAYOUTS, truth)
+    each_order = [replace(order, layout=each, out=order.out / str(each)) for each in LAYOUTS]
+    found = [measure_layout(each, truth) for each in tqdm(each_order, "layouts")]
     with TemporaryDirectory() as folder:
-        said, loss_off, weight_off = measurements.measure_killed_rank(
-            replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth
-        )
-    told = measurements.make_figures(found)
+        said, loss_off, weight_off = measure_killed_rank(replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth)
+    told = make_figures(found)
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
-    measurements.draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
-    sys.stdout.write(
-        f"{measurements.write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n"
-    )
+    draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
+    sys.stdout.write(f"{write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n")
     notes = (f"a killed rank: {said}", f"it was resumed as {FOUR}", "bytes are those of all ranks in one step")
     add_to_report(args, told, notes)
 
 
 def measure_memory(args: argparse.Namespace) -> None:
     """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    spent = list(measurements.measure_costs())
-    title = f"a step of SmolLM2's shape, {measurements.ROW_TOKENS} tokens, 32-bit numbers, one thread"
-    measurements.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
+    spent = list(measure_costs())
+    title = f"a step of SmolLM2's shape, {ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
     told: dict[str, float] = {}
     for cost in spent:
         name = f"memory_{cost.layers}_layers"
@@ -120,3 +140,237 @@ def check_world(order: RunOrder, processes: int) -> None:
             f"torchrun started {processes} processes, and {order.layout} needs {order.layout.ranks}."
             " Change --nproc-per-node, or --data, --pipeline and --tensor"
         )
+
+
+AXES = ("tensor", "pipeline", "ends", "data", "world")
+VICTIM, VICTIM_STEP = 5, 12  # the rank that is killed, and the step it is killed after
+LOOK_S = 0.05  # between two looks at the log
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayoutOutcome:
+    """One layout beside the single process."""
+
+    layout: Layout
+    loss_off: float  # largest difference of any step
+    weight_off: float  # largest difference of any weight after the last step
+    seconds: float  # of the median step
+    counted: Mapping[str, int]  # axis -> bytes that all ranks handed in, in one step
+    expected: Mapping[str, int]  # the same by formula
+    sent: float  # bytes that rings send for that
+
+
+Truth = tuple[list[float], dict[str, Tensor]]
+
+
+def measure_layout(order: RunOrder, truth: Truth) -> LayoutOutcome:
+    """Train with this layout, and compare."""
+    if not (order.out / WIRES).is_file():
+        run_local(order)
+    layout, shape = order.layout, order.model.shape()
+    ranks = json.loads((order.out / WIRES).read_text())["ranks"]
+    expected, counted, sent = Counter[str](), Counter[str](), 0.0
+    for rank, told in enumerate(ranks):
+        counted.update(told["bytes"])
+        its = count_traffic(shape, layout, order.batch, layout.place(rank)[1])
+        expected.update(its)
+        sent += sum(count_on_wires(its, layout).values())
+    loss_off, weight_off = measure_difference(order, truth)
+    return LayoutOutcome(
+        layout=layout,
+        loss_off=loss_off,
+        weight_off=weight_off,
+        seconds=median(second for told in ranks for second in told["seconds"]),
+        counted=dict(counted),
+        expected=dict(expected),
+        sent=sent,
+    )
+
+
+def measure_difference(order: RunOrder, truth: Truth) -> tuple[float, float]:
+    """How far losses, and weights, of a run's folder are from the truth."""
+    losses = [line["loss"] for line in RunFolder(order.out, {}).read_log()]
+    folder = checkpoint.find_latest(order.out)
+    assert folder is not None, f"no checkpoint in {order.out}"
+    weights = checkpoint.read_weights(folder, list_cuts(order.model.shape()))
+    return (
+        max(abs(a - b) for a, b in zip(losses, truth[0], strict=True)),
+        max(float((weights[name] - value).abs().max()) for name, value in truth[1].items()),
+    )
+
+
+def measure_killed_rank(order: RunOrder, resumed: Layout, truth: Truth) -> tuple[str, float, float]:
+    """Kill a rank in the middle, go on with another layout: (what was said, and how far losses and weights are off)."""
+    try:
+        run_local(order, started=make_killer(order.out, rank=VICTIM % order.layout.ranks, step=VICTIM_STEP))
+        said = "nothing: all steps were over"
+    except RankLost as error:
+        said = str(error)
+    again = replace(order, layout=resumed)
+    run_local(again)
+    return said, *measure_difference(again, truth)
+
+
+def make_killer(out: Path, *, rank: int, step: int) -> Callable[[Sequence[Any]], None]:
+    """Somebody who kills a rank as soon as the log has that step."""
+
+    def wait_and_kill(process: int) -> None:
+        while len(RunFolder(out, {}).read_log()) < step:
+            sleep(LOOK_S)
+        os.kill(process, signal.SIGKILL)
+
+    return lambda ranks: Thread(target=wait_and_kill, args=(ranks[rank].pid,), daemon=True).start()
+
+
+def make_figures(found: Sequence[LayoutOutcome]) -> dict[str, float]:
+    """Names for a report."""
+    told: dict[str, float] = {
+        "parallel_loss_difference": max(each.loss_off for each in found),
+        "parallel_weight_difference": max(each.weight_off for each in found),
+    }
+    for each in found:
+        name = f"parallel_{each.layout}"
+        told |= {f"{name}_loss_difference": each.loss_off, f"{name}_weight_difference": each.weight_off}
+        told |= {f"{name}_seconds": each.seconds, f"{name}_wire_bytes": each.sent}
+        for axis in each.expected.keys() | each.counted.keys():
+            told[f"{name}_{axis}_bytes"] = each.counted.get(axis, 0)
+            told[f"{name}_{axis}_bytes_formula"] = each.expected.get(axis, 0)
+    return dict(sorted(told.items()))
+
+
+def draw_layouts(found: Sequence[LayoutOutcome], file: Path) -> Path:
+    """Bytes of all ranks by axis, counted as bars and by formula as marks; and seconds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    wires, clock = figure.subplots(1, 2)
+    places, below = range(len(found)), [0.0] * len(found)
+    for axis in AXES[:-1]:
+        high = [each.counted.get(axis, 0) / 1e6 for each in found]
+        wires.bar(places, high, bottom=below, label=f"{axis}, counted")
+        below = [a + b for a, b in zip(below, high, strict=True)]
+    wires.plot(
+        places, [sum(each.expected.values()) / 1e6 for each in found], "k_", markersize=18, label="all, by formula"
+    )
+    wires.set(ylabel="MB a step that all ranks hand in")
+    wires.legend(fontsize=8)
+    clock.bar(places, [each.seconds for each in found])
+    clock.set(ylabel=f"seconds a step, {os.cpu_count()} cores")
+    for axes in (wires, clock):
+        axes.set_xticks(places, [str(each.layout) for each in found])
+        axes.set(xlabel="data x pipeline x tensor")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=90)
+    return file
+
+
+def write_table(found: Sequence[LayoutOutcome]) -> str:
+    """For people."""
+    lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}{'MB handed in':>14}{'by formula':>12}"]
+    lines += [
+        f"{each.layout!s:<8}{each.loss_off:>10.1e}{each.weight_off:>12.1e}{each.seconds:>10.3f}"
+        f"{sum(each.counted.values()) / 1e6:>14.3f}{sum(each.expected.values()) / 1e6:>12.3f}"
+        for each in found
+    ]
+    return "\n".join(lines) + "\n"
+
+
+ROW_TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecomputeCost:
+    """One step, forwards and back, with so many layers worked out twice."""
+
+    layers: int
+    kept_mb: float  # by autograd, from forward to backward
+    peak_mb: float  # resident memory above what weights and gradients have
+    seconds: float  # of the processor: one thread, so others at work hardly change it
+
+
+class SavedTensorCounter:
+    """Counts the bytes that autograd keeps while it is entered: each storage once, and no parameters."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.bytes, self._seen = 0, {p.untyped_storage().data_ptr() for p in module.parameters()}
+        self._held: list[Tensor] = []  # so that no place in memory is used again meanwhile
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, lambda x: x)
+
+    def __enter__(self) -> "SavedTensorCounter":
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._hooks.__exit__(*problem)
+        self._held.clear()
+
+    def _pack(self, x: Tensor) -> Tensor:
+        storage = x.untyped_storage()
+        if storage.data_ptr() not in self._seen:
+            self._seen.add(storage.data_ptr())
+            self._held.append(x.detach())
+            self.bytes += storage.nbytes()
+        return x
+
+
+def measure_costs(
+    shape: DecoderShape = SMOLLM2, *, tokens: int = ROW_TOKENS, points: int = POINTS
+) -> Iterator[RecomputeCost]:
+    """From no layer to all; each in a process of its own, so that no case inherits memory from another."""
+    context = get_context("forkserver")
+    for layers in sorted({round(shape.num_layers * n / (points - 1)) for n in range(points)}):
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=_send, args=(there, shape, tokens, layers))
+        process.start()
+        there.close()
+        yield here.recv()
+        process.join()
+
+
+def measure_cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -> RecomputeCost:
+    """The same in this process. Weights are random: they cost what learned ones do."""
+    torch.set_num_threads(1)
+    decoder = open_whole(shape, make_first_weights(0))
+    ids = torch.randint(shape.vocab_size, (1, tokens + 1), generator=torch.Generator().manual_seed(0))
+    recompute(decoder, range(layers))
+    for parameter in decoder.parameters():
+        parameter.grad = torch.zeros_like(parameter).fill_(0.0)  # what is never written has no memory yet
+    set_peak_back()
+    before_mb = memory_mb("VmRSS")  # before the first step: what is freed later may stay with the process
+    seconds = min(_step(decoder, ids) for _ in range(times))
+    peak_mb = memory_mb("VmHWM") - before_mb
+    with SavedTensorCounter(decoder) as kept:
+        compute_loss(decoder, ids)
+    return RecomputeCost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
+
+
+def draw_costs(spent: Sequence[RecomputeCost], file: Path, *, title: str) -> Path:
+    """Memory and time against the number of layers."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure.suptitle(title)
+    memory, clock = figure.subplots(1, 2)
+    layers = [each.layers for each in spent]
+    memory.plot(layers, [each.kept_mb for each in spent], marker="o", label="kept by autograd")
+    memory.plot(layers, [each.peak_mb for each in spent], marker="o", label="peak of resident memory")
+    memory.set(ylabel="MB above weights and gradients")
+    memory.legend()
+    clock.plot(layers, [each.seconds for each in spent], marker="o")
+    clock.set(ylabel="seconds of processor a step")
+    for axes in (memory, clock):
+        axes.set(xlabel="layers that are worked out again", ylim=(0, None))
+        axes.grid(alpha=0.3)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=90)
+    return file
+
+
+def _step(decoder: nn.Module, ids: Tensor) -> float:
+    begun = time.process_time()
+    compute_loss(decoder, ids).backward()  # type: ignore[arg-type]
+    return time.process_time() - begun
+
+
+def _send(there: object, shape: DecoderShape, tokens: int, layers: int) -> None:
+    there.send(measure_cost(shape, tokens=tokens, layers=layers))  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape
 from deepseek_mm.training.parallel.layout import Layout
 from deepseek_mm.training.parallel.recipe import MicrobatchConfig
-from deepseek_mm.training.parallel.tensor_parallel import list_cuts
+from deepseek_mm.training.parallel.sharding import list_cuts
 
 FLOAT = 4  # bytes
 TOLD = 16  # bytes that all ranks sum in a step: loss and gradient length, double numbers

@@ -24,7 +24,7 @@ from deepseek_mm.lm.attention_backend import FullTextAttention, is_visible
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, Reach
 from deepseek_mm.lm.tokenizer import Tokenizer
-from deepseek_mm.training.language_model.reach import add_lora
+from deepseek_mm.training.language_model.trainers import add_lora
 from deepseek_mm.training.ppo.problems import LONGEST_ANSWER, Puzzle
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)

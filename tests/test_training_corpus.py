@@ -10,7 +10,7 @@ from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build, list_splits
+from deepseek_mm.training.corpus import Corpus, ShardSizes, build, list_splits
 from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, NearDuplicates, make_chat
 from deepseek_mm.training.corpus.token_shards import (
     cut_documents,
