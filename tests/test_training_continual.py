@@ -14,7 +14,6 @@ from deepseek_mm.training import continual
 from deepseek_mm.training.continual import (
     CourseConfig,
     DomainLesson,
-    WayOutcome,
     compute_figures,
     compute_forgetting,
     compute_new_accuracy,
@@ -64,8 +63,8 @@ def test_forgetting_is_the_best_before_the_end_less_what_is_left():
 
 
 def test_the_ratio_is_of_the_way_that_knows_most_at_the_end():
-    def matrix(left: float) -> WayOutcome:
-        return WayOutcome(torch.tensor([[[0.8, 0.0], [left, 0.8]]] * 2))
+    def matrix(left: float) -> torch.Tensor:
+        return torch.tensor([[[0.8, 0.0], [left, 0.8]]] * 2)
 
     found = {"plain": matrix(0.2), "ewc": matrix(0.3), "replay": matrix(0.7), "both": matrix(0.6), "joint": matrix(0.8)}
     figures = compute_figures(found)

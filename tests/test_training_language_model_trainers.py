@@ -1,6 +1,7 @@
 """Distillation of progressive attention, and the low-rank changes that it trains."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_a_shorter_reach_costs_and_learning_wins_some_of_it_back():
     assert min(before) > 1e-3
     steps = Optimiser(trainer.trained, StepsConfig(steps=60, rate=1e-2))
     for n in range(60):
-        trainer.backward(ids(99), torch.Generator().manual_seed(n))
+        trainer.backward(SimpleNamespace(ids_NT=ids(99)), chance=torch.Generator().manual_seed(n))
         steps.update(n)
     after = lose(trainer)
     assert after[0] < 0.8 * before[0]
@@ -63,7 +64,7 @@ def test_a_shorter_reach_costs_and_learning_wins_some_of_it_back():
 
 def test_nothing_but_the_changes_of_low_rank_is_trained():
     trainer = distiller()
-    trainer.backward(ids(0), torch.Generator().manual_seed(0))
+    trainer.backward(SimpleNamespace(ids_NT=ids(0)), chance=torch.Generator().manual_seed(0))
     moved = {name for name, p in trainer.student.named_parameters() if p.grad is not None}
     assert moved == set(trainer.trained)
     assert all(p.grad is None for p in trainer.teacher.parameters())

@@ -15,9 +15,9 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -44,13 +44,14 @@ from deepseek_mm.evaluation.code_search import (
 )
 from deepseek_mm.parse.packages import InstalledPackage, packages
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
+from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained, read_rows
 from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
 from deepseek_mm.training.loop import (
     CHECKPOINT,
     RunFolder,
     StepLoss,
     StepsConfig,
+    load_learned,
     make_gather,
     read_learned,
     tell_written,
@@ -165,11 +166,6 @@ def read_task_pairs(file: Path) -> Iterator[CodePair]:
             yield CodePair(kind="task", group="tasks", question=row["text"], code=broken_up(code))
 
 
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """Of a JSONL file."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 LAYER = "model.encoder.layer."
 COUNTED = 8_000  # codes in which pieces are counted
 LEAST = 0.05  # that a piece weighs at first, one that is in every code
@@ -233,28 +229,25 @@ def unfreeze_upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]
     return {name: weight for name, weight in side.named_parameters() if name.startswith(wanted)}
 
 
-def make_tower_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
-    """Of a step: what the tower makes of questions and codes."""
+def embed_by_tower(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
+    """(B, D): what the tower makes of texts of at most so many tokens, questions or not."""
+    with autocast_bf16():
+        return side.tower(*side.tokens(texts, most))
+
+
+def embed_by_table(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
+    """The same of the table."""
+    return side.table(*side.tokens(texts, most), asks=asks)
+
+
+def make_pair_loss(side: CodeSide, batches: CodeBatches, embed: Callable[..., Tensor]) -> StepLoss:
+    """Of a step: what `embed`, one of the two above, makes of questions and codes."""
     config = batches.config
 
     def loss(step: int) -> dict[str, Tensor]:
         pairs = batches.draw(step)
-        with autocast_bf16():
-            asked_BD = side.tower(*side.tokens([pair.question for pair in pairs], config.tokens))
-            code_BD = side.tower(*side.tokens([pair.code for pair in pairs], config.tokens))
-        return compute_pair_loss(asked_BD, code_BD, config)
-
-    return loss
-
-
-def make_table_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
-    """Of a step: what the table makes of them."""
-    config = batches.config
-
-    def loss(step: int) -> dict[str, Tensor]:
-        pairs = batches.draw(step)
-        asked_BD = side.table(*side.tokens([pair.question for pair in pairs], config.tokens), asks=True)
-        code_BD = side.table(*side.tokens([pair.code for pair in pairs], config.tokens), asks=False)
+        asked_BD = embed(side, [pair.question for pair in pairs], config.tokens, asks=True)
+        code_BD = embed(side, [pair.code for pair in pairs], config.tokens, asks=False)
         return compute_pair_loss(asked_BD, code_BD, config)
 
     return loss
@@ -317,6 +310,7 @@ def embed_halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[T
     return torch.cat(towers)[back_N], torch.cat(tables)[back_N]
 
 
+say = partial(tqdm.write, file=sys.stderr)
 PAIRS, READ = "pairs.jsonl", "packages.tsv"
 TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"
 LAYERS = 3  # of the tower's six that are trained
@@ -392,9 +386,12 @@ def make_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Itera
 def train_tower(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
     """The upper layers; what is kept is their moving average."""
     journal = RunFolder(out, {"steps": steps, "batch": TOWER_BATCH.batch, "pairs": len(pairs), "layers": LAYERS})
-    trained, loss = unfreeze_upper_layers(side, LAYERS), make_tower_loss(side, CodeBatches(pairs, TOWER_BATCH))
+    trained, loss = (
+        unfreeze_upper_layers(side, LAYERS),
+        make_pair_loss(side, CodeBatches(pairs, TOWER_BATCH), embed_by_tower),
+    )
     train_steps(trained, make_gather(loss), journal, replace(TOWER, steps=steps), every=EVERY)
-    load_learned(trained, out)
+    load_learned(trained, read_learned(out))
 
 
 def train_table(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
@@ -405,24 +402,11 @@ def train_table(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: 
     trained = dict(side.table.named_parameters())
     if not (out / CHECKPOINT).is_file():
         initialise_table(side, pairs)
-    loss = make_table_loss(side, CodeBatches(pairs, TABLE_BATCH))
+    loss = make_pair_loss(side, CodeBatches(pairs, TABLE_BATCH), embed_by_table)
     train_steps(trained, make_gather(loss), journal, replace(TABLE, steps=steps), every=5 * EVERY)
-    load_learned(trained, out)
-
-
-def load_learned(trained: Mapping[str, nn.Parameter], out: Path) -> None:
-    """What the run in this folder has learned."""
-    kept = read_learned(out)
-    with torch.no_grad():
-        for name, weight in trained.items():
-            weight.copy_(kept[name])
+    load_learned(trained, read_learned(out))
 
 
 def write_weights(file: Path, before: Mapping[str, Tensor], side: CodeSide) -> None:
     """Write what changed."""
     atomic_write(file, save(pack_changes(before, side.state_dict(), new=NEW)))
-
-
-def say(text: str) -> None:
-    """Beside the bars."""
-    tqdm.write(text, file=sys.stderr)

@@ -102,15 +102,15 @@ def measure_accuracies(net: nn.Module, lessons: Sequence[DomainLesson]) -> Tenso
     return torch.stack(shares)
 
 
-def compute_new_accuracy(told_KK: Tensor) -> float:
-    """Mean accuracy on each domain right after it was learned, 0 to 1."""
-    return float(told_KK.diagonal().mean())
+def compute_new_accuracy(told_KK: Tensor) -> Tensor:
+    """Mean accuracy on each domain right after it was learned, 0 to 1; of several matrices (S, K, K) of each."""
+    return told_KK.diagonal(dim1=-2, dim2=-1).mean(-1)
 
 
-def compute_forgetting(told_KK: Tensor) -> float:
+def compute_forgetting(told_KK: Tensor) -> Tensor:
     """Mean over all domains but the last: the best accuracy before the last one was learned, less that at the end."""
-    best_K = told_KK[:-1, :-1].amax(dim=0)
-    return float((best_K - told_KK[-1, :-1]).mean())
+    best_K = told_KK[..., :-1, :-1].amax(dim=-2)
+    return (best_K - told_KK[..., -1, :-1]).mean(-1)
 
 
 CHOOSING = 1_000  # the seed that chooses
@@ -120,29 +120,14 @@ PLOT = "continual.png"
 SEEN, TOLD = "seen.safetensors", "seen.json"
 
 
-@dataclass(frozen=True, slots=True)
-class WayOutcome:
-    """A way's matrices."""
-
-    accuracy_SKK: Tensor
-
-    @property
-    def newly_S(self) -> Tensor:
-        """Accuracy right after learning, of each seed."""
-        return torch.tensor([compute_new_accuracy(told_KK) for told_KK in self.accuracy_SKK])
-
-    @property
-    def forgotten_S(self) -> Tensor:
-        """What was lost at the end, of each seed."""
-        return torch.tensor([compute_forgetting(told_KK) for told_KK in self.accuracy_SKK])
-
-
 def run_experiment(data: Path, out: Path, report: Path | None, *, seeds: int, config: CourseConfig) -> int:
     """All ways and seeds; prints, draws and writes what came out."""
     lessons, answers = read_lessons(data, out)
     config = choose_holds(lessons, answers, out, config)
-    found = {way: WayOutcome(torch.stack([run_once(lessons, answers, way, replace(config, seed=seed), out)
-        for seed in range(seeds)])) for way in WAYS}  # fmt: skip
+    found = {
+        way: torch.stack([run_once(lessons, answers, way, replace(config, seed=n), out) for n in range(seeds)])
+        for way in WAYS
+    }
     figures = compute_figures(found)
     for name, value in figures.items():
         tqdm.write(f"{name} {value:.4g}", file=sys.stderr)
@@ -212,21 +197,19 @@ def run_once(lessons: Sequence[DomainLesson], answers: int, way: str, config: Co
     return told_KK
 
 
-def compute_figures(found: Mapping[str, WayOutcome]) -> dict[str, float]:
-    """Percent, but for the ratio: mean and spread (standard deviation) over seeds of each way."""
-    figures = {}
-    for way, outcome in found.items():
+def compute_figures(found: Mapping[str, Tensor]) -> dict[str, float]:
+    """Percent, but for the ratio: mean and spread (standard deviation) of each way's matrices (S, K, K) over seeds."""
+    final = {way: 100 * float(told_SKK[:, -1].mean()) for way, told_SKK in found.items()}
+    lost = {way: compute_forgetting(told_SKK) for way, told_SKK in found.items()}
+    best = max(("ewc", "replay", "both"), key=lambda way: final[way])
+    figures = {"replay_over_finetune": float(lost["plain"].mean()) / max(1e-4, float(lost[best].mean()))}
+    for way, told_SKK in found.items():
         if way == "joint":
-            figures["joint_accuracy"] = 100 * float(outcome.accuracy_SKK[:, -1].mean())
+            figures["joint_accuracy"] = final[way]
             continue
-        figures |= summarise(f"{way}_new_accuracy", outcome.newly_S) | summarise(
-            f"{way}_forgetting", outcome.forgotten_S
-        )
-        figures[f"{way}_final_accuracy"] = 100 * float(outcome.accuracy_SKK[:, -1].mean())
-    plain = float(found["plain"].forgotten_S.mean())
-    best = min(("ewc", "replay", "both"), key=lambda way: -float(found[way].accuracy_SKK[:, -1].mean()))
-    least = max(1e-4, float(found[best].forgotten_S.mean()))
-    return {"replay_over_finetune": plain / least} | figures
+        figures |= summarise(f"{way}_new_accuracy", compute_new_accuracy(told_SKK))
+        figures |= summarise(f"{way}_forgetting", lost[way]) | {f"{way}_final_accuracy": final[way]}
+    return figures
 
 
 def summarise(name: str, shares_S: Tensor) -> dict[str, float]:
@@ -247,19 +230,19 @@ def write_notes(lessons: Sequence[DomainLesson], answers: int, seeds: int, confi
     ]
 
 
-def draw_matrices(found: Mapping[str, WayOutcome], file: Path) -> None:
+def draw_matrices(found: Mapping[str, Tensor], file: Path) -> None:
     """A matrix a way: row k is what is known after domain k, in percent, mean over seeds."""
     from matplotlib.figure import Figure
 
     ways = [way for way in found if way != "joint"]
     figure = Figure(figsize=(3.2 * len(ways), 3.6), layout="constrained")
     for axes, way in zip(figure.subplots(1, len(ways), squeeze=False)[0], ways, strict=True):
-        told_KK = 100 * found[way].accuracy_SKK.mean(dim=0)
+        told_KK = 100 * found[way].mean(dim=0)
         axes.imshow(told_KK, vmin=0, vmax=100, cmap="viridis")
         for k, row in enumerate(told_KK.tolist()):
             for n, value in enumerate(row):
                 axes.text(n, k, f"{value:.0f}", ha="center", va="center", color="white" if value < 60 else "black")
-        lost = 100 * float(found[way].forgotten_S.mean())
+        lost = 100 * float(compute_forgetting(found[way]).mean())
         axes.set_title(f"{way}: forgets {lost:.1f}", fontsize=10)
         axes.set_xticks(range(len(NAMES)), NAMES, rotation=45, ha="right", fontsize=8)
         axes.set_yticks(range(len(NAMES)), [f"after {name}" for name in NAMES] if way == ways[0] else [], fontsize=8)

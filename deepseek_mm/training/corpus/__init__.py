@@ -9,9 +9,12 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.errors import NothingThere
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     from deepseek_mm.lm.model_folders import find_folder
 
-    cache = cache_folder()
+    cache, tell = cache_folder(), partial(tqdm.write, file=sys.stderr)
     tokenizer = AutoTokenizer.from_pretrained(find_folder(args.model, cache=cache, progress=tell))
     corpus = Corpus(sources=Sources(text=args.text, captions=args.captions), tokenizer=tokenizer, seed=args.seed)
     shards = build(args.out or cache / "corpus", corpus, progress=tell)
@@ -67,10 +70,6 @@ def run(args: argparse.Namespace) -> int:
             f"{int(shard.learn_N.sum()):>11,} learned\n"
         )
     return 0
-
-
-def tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 RECIPE = 3  # raise it when the same sources give other documents

@@ -196,25 +196,7 @@ def draw_sequence(draw: Random) -> Exercise:
 
 
 EXERCISES: tuple[Callable[[Random], Exercise], ...] = (
-    *(
-        draw_addition,
-        draw_subtraction,
-        draw_multiplication,
-        draw_division,
-        draw_percentage,
-        draw_fraction,
-        draw_equation,
-        draw_precedence,
-    ),
-    *(
-        draw_shopping,
-        draw_shopping,
-        draw_sharing,
-        draw_sharing,
-        draw_travelling,
-        draw_rectangle,
-        draw_average,
-        draw_comparison,
-        draw_sequence,
-    ),
-)
+    draw_addition, draw_subtraction, draw_multiplication, draw_division, draw_percentage, draw_fraction, draw_equation,
+    draw_precedence, draw_shopping, draw_shopping, draw_sharing, draw_sharing, draw_travelling, draw_rectangle,
+    draw_average, draw_comparison, draw_sequence,
+)  # fmt: skip

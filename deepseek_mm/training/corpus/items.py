@@ -8,13 +8,14 @@ divisible by four, so that two texts keep the same ones.
 """
 
 import hashlib
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from deepseek_mm.types import Message, Role
 
@@ -54,6 +55,17 @@ Maker = Callable[[Sources, Split, Random], Iterator[CorpusItem]]  # a domain's i
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a table."""
     return tuple(text.split())
+
+
+def read_rows(file: Path) -> list[Any]:
+    """Every row of a JSONL file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def shuffle_rows(file: Path, draw: Random) -> list[Any]:
+    """The same in a mixed order."""
+    rows = read_rows(file)
+    return draw.sample(rows, len(rows))
 
 
 def choose_split(source: str) -> str:

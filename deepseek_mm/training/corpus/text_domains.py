@@ -5,7 +5,6 @@ packages say of themselves. Shell: what a command does and how it is called, ask
 Instructions are one request with one answer, dialogues several turns that belong together.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from random import Random
@@ -23,9 +22,12 @@ from deepseek_mm.training.corpus.items import (
     is_benchmark,
     make_chat,
     may_be_trained,
+    read_rows,
+    shuffle_rows,
 )
 from deepseek_mm.training.corpus.photo_domains import choose_photos, make_prompt_item, read_absent_things, word_answer
 
+PASSAGES = "reading_comprehension.jsonl"
 MOST_CODE_CHARS = 60_000  # characters of one package: many hands rather than one
 LONG_CODE_CHARS = 24_000  # of a file that may have 8,192 tokens
 ASKS = (
@@ -45,9 +47,7 @@ def make_code_items(sources: Sources, split: Split, draw: Random) -> Iterator[Co
 
 def make_task_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A task and its solution as a chat."""
-    lines = (sources.text / "mbpp_511_974.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[Any] = [json.loads(line) for line in lines]
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / "mbpp_511_974.jsonl", draw):
         source = f"mbpp {row['task_id']}"
         if may_be_trained(int(row["task_id"])) and belongs_to(source, split):
             solution = row["code"].replace("\r\n", "\n").replace("\t", "    ").strip()
@@ -111,17 +111,10 @@ def name_passage(passage: str) -> str:
     return "passage " + " ".join(passage.lower().split()[5:25])
 
 
-def read_passage_rows(sources: Sources) -> list[Any]:
-    """Rows of reading comprehension."""
-    lines = (sources.text / "reading_comprehension.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
 def make_passage_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Each passage once."""
-    rows = read_passage_rows(sources)
     seen: set[str] = set()
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / PASSAGES, draw):
         text = find_passage(row["prompt"])
         source = name_passage(text)
         if len(text) >= LEAST_PROSE_CHARS and source not in seen and belongs_to(source, split):
@@ -183,9 +176,7 @@ AS_PAGE = 0.35  # share of the commands that are shown as a page
 
 def make_shell_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Commands of one family ("git commit", "git push") stay in one split."""
-    lines = (sources.text / "tldr_en.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[Any] = [json.loads(line) for line in lines]
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / "tldr_en.jsonl", draw):
         source = f"shell {re.split(r'[ -]', row['command'])[0].lower()}"
         examples = [(what, fill_placeholders(how)) for what, how in row["examples"]]
         if not examples or not belongs_to(source, split):
@@ -255,9 +246,7 @@ def make_instruction_items(sources: Sources, split: Split, draw: Random) -> Iter
 
 def read_requests(sources: Sources, split: Split, draw: Random) -> Iterator[tuple[str, str, str]]:
     """(source, request, answer) of every request that can be answered without a text that is missing."""
-    lines = (sources.text / "dolly_nocontext.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[Any] = [json.loads(line) for line in lines]
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / "dolly_nocontext.jsonl", draw):
         source = f"request {' '.join(row['instruction'].lower().split())}"
         whole = row["response"].strip() and not row["maybe_needs_context"]
         if whole and belongs_to(source, split) and not is_benchmark(row["instruction"]):
@@ -304,7 +293,7 @@ def ask_about_photo(shelf: QuestionGenerator, draw: Random) -> EvidenceQuestion 
 def make_passage_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A text and a question about it, then something else, then thanks."""
     others = read_requests(sources, split, draw)
-    rows = [row for row in read_passage_rows(sources) if row["template"].startswith(EXTRACTIVE)]
+    rows = [row for row in read_rows(sources.text / PASSAGES) if row["template"].startswith(EXTRACTIVE)]
     for row in draw.sample(rows, len(rows)):
         source = name_passage(find_passage(row["prompt"]))
         answer = row["completion"].strip()

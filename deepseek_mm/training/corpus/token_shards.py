@@ -11,7 +11,7 @@ Shape key:  T tokens of a document or of a row, N tokens of all documents or row
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -162,10 +162,7 @@ class PackedRows:
     def take(self, numbers: Sequence[int]) -> "PackedRows":
         """Some of the rows, in this order."""
         index = torch.tensor(numbers, dtype=torch.int64)
-        return PackedRows(
-            ids_NT=self.ids_NT[index], segments_NT=self.segments_NT[index], learn_NT=self.learn_NT[index],
-            domains_N=self.domains_N[index],
-        )  # fmt: skip
+        return PackedRows(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
 
 def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None = None) -> PackedRows:
@@ -190,10 +187,8 @@ def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None 
 
 def mix_rows(parts: Sequence[PackedRows], seed: int) -> PackedRows:
     """All rows of several domains in one random order."""
-    whole = PackedRows(
-        ids_NT=torch.cat([p.ids_NT for p in parts]), segments_NT=torch.cat([p.segments_NT for p in parts]),
-        learn_NT=torch.cat([p.learn_NT for p in parts]), domains_N=torch.cat([p.domains_N for p in parts]),
-    )  # fmt: skip
+    names = [item.name for item in fields(PackedRows)]
+    whole = PackedRows(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
     order = list(range(len(whole)))
     Random(seed).shuffle(order)
     return whole.take(order)

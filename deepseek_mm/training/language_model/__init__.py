@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -49,6 +48,7 @@ from deepseek_mm.training.loop import (
     add_config_flags,
     choose_config,
     get_learned,
+    load_learned,
     read_checkpoint,
     read_learned,
     tell_written,
@@ -100,16 +100,20 @@ def open_run(folder: Path, base: BaseModel, *, reach: Path | None = None) -> Dec
         raise ConfigError(f"{folder} was trained for another table of layers. Train it again, or use that version")
     if any(name.endswith(THIN) for name in trained):
         return open_decoder(replace(shape, moe=None), merge_changes(base.weights, trained))
-    if settings.get("full"):
-        shape, before = replace(shape, reaches=()), base.weights
-    else:
-        changes = read_reach(reach or folder.parent / "reach", shape, known_by=base.known_by)
-        before = merge_changes(base.weights, changes)
+    shape, before = stand_on(base, reach or folder.parent / "reach", full=bool(settings.get("full")))
     if any(".moe.expert." in name for name in trained):
         decoder = make_dense(open_decoder(shape, before))
         decoder.load_state_dict(trained, strict=False)
         return decoder.to(torch.bfloat16)
     return open_decoder(shape, merge_changes(before, trained))
+
+
+def stand_on(base: BaseModel, reach: Path, *, full: bool) -> tuple[DecoderShape, dict[str, Tensor]]:
+    """What experts are put on: full attention, or ours with what the run, or the file of weights, `reach` learned."""
+    shape = to_product_shape(base.shape)
+    if full:
+        return replace(shape, reaches=()), base.weights
+    return shape, merge_changes(base.weights, read_reach(reach, shape, known_by=base.known_by))
 
 
 def describe_layers(*, full: bool) -> str:
@@ -133,11 +137,20 @@ def open_decoder(shape: DecoderShape, weights: dict[str, Tensor]) -> Decoder:
 
 def read_held_rows(corpus: Path, *, rows: int, length: int = 512) -> PackedRows:
     """Up to `rows` packed rows of held-out documents of each domain, numbered as in DOMAINS."""
+    return read_rows(corpus, ("held",), length, dict.fromkeys(DOMAINS, rows), seed=0)
+
+
+def read_rows(
+    corpus: Path, splits: Sequence[Split], length: int, limits: Mapping[str, int], *, seed: int
+) -> PackedRows:
+    """Rows of every domain, at most so many of each split, mixed."""
     parts = [
-        pack_documents(read_shard(corpus, name, "held"), length, domain=number, limit=rows)
+        pack_documents(read_shard(corpus, name, split), length, domain=number, limit=limits[name])
         for number, name in enumerate(DOMAINS)
+        for split in splits
+        if split in list_splits(name)
     ]
-    return mix_rows(parts, 0)
+    return mix_rows(parts, seed)
 
 
 def read_long_texts(corpus: Path, *, texts: int, length: int) -> dict[str, list[list[int]]]:
@@ -152,12 +165,8 @@ def _read_long(corpus: Path, domain: str, length: int) -> list[list[int]]:
     return list(whole) or [joined[at : at + length] for at in range(0, len(joined) - length + 1, length)]
 
 
-STAGES = ("reach", "experts", "dense", "pack")
 SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most
 LONG_SHARES = SHARES | {"code": 3}  # where seeing far is learned: code loses most by seeing less
-Backward = Callable[
-    [PackedRows, float, float, torch.Generator], dict[str, float]
-]  # rows, how much is over, share, chance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,15 +189,9 @@ DEFAULTS: dict[str, tuple[LmStageConfig, StepsConfig]] = {
 }
 
 
-class Trainer(Protocol):
-    """One stage's model and losses."""
-
-    trained: dict[str, torch.nn.Parameter]
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train lm`; every number of the recipe is one. What is left out is the stage's own default."""
-    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--stage", choices=(*STAGE_OF, "pack"), required=True)
     parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument(
@@ -211,8 +214,12 @@ def run(args: argparse.Namespace) -> int:
     journal = RunFolder(out, {**asdict(stage), **asdict(steps), **asdict(guide), **made_for})
     rows = read_training_rows(args.corpus, stage, seed=steps.seed)
     torch.manual_seed(steps.seed)  # of what is new in the model
-    trainer, backward = STAGE_OF[args.stage](args, stage)
-    train_stage(trainer, backward, rows, journal, stage, steps)
+    trainer = STAGE_OF[args.stage](args, stage, open_base(args.base, cache_folder()))
+
+    def gather(step: int) -> dict[str, float]:
+        return gather_step(step, trainer, rows, stage, steps)
+
+    train_steps(trainer.trained, gather, journal, steps, every=stage.every)
     journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.read_log()[-1]))
     return 0
 
@@ -229,31 +236,16 @@ def pack_weights(args: argparse.Namespace) -> int:
     return 0
 
 
-def train_stage(
-    trainer: Trainer,
-    backward: Backward,
-    rows: PackedRows,
-    journal: RunFolder,
-    stage: LmStageConfig,
-    config: StepsConfig,
-) -> None:
-    """All steps that are left. `backward` gathers the gradients of some rows and says what was lost."""
-
-    def gather(step: int) -> dict[str, float]:
-        return gather_step(step, backward, rows, stage, config)
-
-    train_steps(trainer.trained, gather, journal, config, every=stage.every)
-
-
 def gather_step(
-    step: int, backward: Backward, rows: PackedRows, stage: LmStageConfig, config: StepsConfig
+    step: int, trainer: ReachDistiller | ExpertTrainer, rows: PackedRows, stage: LmStageConfig, config: StepsConfig
 ) -> dict[str, float]:
     """Gradients of one step's rows; returns the means of what was lost."""
     told: list[dict[str, float]] = []
     for part in range(config.accumulate):
         chance = torch.Generator().manual_seed(Random(f"{config.seed} {step} {part}").randrange(2**31))
         numbers = choose_rows(step * config.accumulate + part, rows.domains_N, stage, config.seed)
-        told.append(backward(rows.take(numbers), step / config.steps, 1 / config.accumulate, chance))
+        over, share = step / config.steps, 1 / config.accumulate
+        told.append(trainer.backward(rows.take(numbers), over=over, share=share, chance=chance))
     return {name: sum(each[name] for each in told) / len(told) for name in told[0]}
 
 
@@ -287,69 +279,28 @@ def read_training_rows(corpus: Path, stage: LmStageConfig, *, seed: int) -> Pack
     """Every domain's rows, mixed."""
     splits: tuple[Split, ...] = ("train", "long_train") if stage.long else ("train",)
     shares = LONG_SHARES if stage.long else SHARES
-    parts = [
-        pack_documents(
-            read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit * shares.get(name, 1)
-        )
-        for number, name in enumerate(DOMAINS)
-        for split in splits
-        if split in list_splits(name)
-    ]
-    return mix_rows(parts, seed)
+    limits = {name: stage.limit * shares.get(name, 1) for name in DOMAINS}
+    return read_rows(corpus, splits, stage.length, limits, seed=seed)
 
 
-def begin_reach(args: argparse.Namespace, stage: LmStageConfig) -> tuple[Trainer, Backward]:
+def begin_reach(args: argparse.Namespace, stage: LmStageConfig, base: BaseModel) -> ReachDistiller:
     """Teacher and student of the same weights."""
-    shape, weights = read_decoder(args.base, cache_folder())
-    shorter = replace(to_product_shape(shape), moe=None)
-    teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
-    distiller = ReachDistiller(teacher, student, choose_config(ReachConfig(), args))
+    distiller = ReachDistiller(base.decoder(), base.decoder(progressive=True), choose_config(ReachConfig(), args))
     if args.begin:
-        load_earlier(
-            distiller.trained, read_reach(args.begin, to_product_shape(shape), known_by=find_base_fingerprint(args))
-        )
-
-    def backward(rows: PackedRows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
-        return distiller.backward(rows.ids_NT, chance, share=share)
-
-    return distiller, backward
+        earlier = read_reach(args.begin, to_product_shape(base.shape), known_by=base.known_by)
+        load_learned(distiller.trained, earlier)
+    return distiller
 
 
-def find_base_fingerprint(args: argparse.Namespace) -> str:
-    """The fingerprint of the model that training begins with."""
-    return fingerprint(find_folder(args.base, cache=cache_folder(), progress=silence))
-
-
-def load_earlier(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:
-    """Put in what an earlier run learned, as far as this one learns the same."""
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            if name in before:
-                parameter.copy_(before[name])
-
-
-def begin_mixture(args: argparse.Namespace, stage: LmStageConfig) -> tuple[Trainer, Backward]:
+def begin_mixture(args: argparse.Namespace, stage: LmStageConfig, base: BaseModel) -> ExpertTrainer:
     """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
-    shape, weights = read_decoder(args.base, cache_folder())
-    shape = to_product_shape(shape)
-    if stage.full:
-        shape = replace(shape, reaches=())
-    else:
-        weights = merge_changes(
-            weights, read_reach(args.reach or args.out / "reach", shape, known_by=find_base_fingerprint(args))
-        )
-    decoder = build(shape, weights, dtype=torch.bfloat16)
+    decoder = open_decoder(*stand_on(base, args.reach or args.out / "reach", full=stage.full))
     if args.stage == "dense":
         make_dense(decoder)
-    mixture = ExpertTrainer(decoder, choose_config(MixtureConfig(), args))
-
-    def backward(rows: PackedRows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
-        return mixture.backward(rows, over=over, share=share)
-
-    return mixture, backward
+    return ExpertTrainer(decoder, choose_config(MixtureConfig(), args))
 
 
-STAGE_OF: dict[str, Callable[[argparse.Namespace, LmStageConfig], tuple[Trainer, Backward]]] = {
+STAGE_OF: dict[str, Callable[[argparse.Namespace, LmStageConfig, BaseModel], ReachDistiller | ExpertTrainer]] = {
     "reach": begin_reach,
     "experts": begin_mixture,
     "dense": begin_mixture,

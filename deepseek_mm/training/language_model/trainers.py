@@ -99,9 +99,11 @@ class ReachDistiller:
         )
         return words, hidden
 
-    def backward(self, ids_BT: Tensor, chance: torch.Generator, *, share: float = 1.0) -> dict[str, float]:
+    def backward(
+        self, rows: PackedRows, *, chance: torch.Generator, over: float = 0.0, share: float = 1.0
+    ) -> dict[str, float]:
         """Gather the gradients of one batch, times `share`; returns what was lost."""
-        words, hidden = self.losses(ids_BT, chance)
+        words, hidden = self.losses(rows.ids_NT, chance)
         (share * (words + self.config.hidden_weight * hidden)).backward()
         return {"words": float(words.detach()), "hidden": float(hidden.detach())}
 
@@ -164,7 +166,9 @@ class ExpertTrainer:
         share_P = (1 / counts_N.clamp_min(1))[:, None].expand_as(at)[at]
         return (lost_P * share_P).sum() / (counts_N > 0).sum().clamp_min(1), routings
 
-    def backward(self, rows: PackedRows, *, over: float, share: float = 1.0) -> dict[str, float]:
+    def backward(
+        self, rows: PackedRows, *, over: float, share: float = 1.0, chance: torch.Generator | None = None
+    ) -> dict[str, float]:
         """Gather the gradients of a batch, times `share`; `over` is how much of the training is over, 0 to 1."""
         loss, routings = self.losses(rows)
         told = {"loss": float(loss.detach())}

@@ -5,12 +5,10 @@ stopped resumes from its last checkpoint, with any layout.
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -30,7 +28,6 @@ from deepseek_mm.lm.shape import SMOLLM2, DecoderShape
 from deepseek_mm.machine import memory_mb, set_peak_back
 from deepseek_mm.training.loop import RunFolder, StepsConfig, add_config_flags, choose_config
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.cost_model import count_on_wires, count_traffic, write_tables
 from deepseek_mm.training.parallel.layout import Layout, RankLost
 from deepseek_mm.training.parallel.recipe import (
     SOURCE,
@@ -42,14 +39,17 @@ from deepseek_mm.training.parallel.recipe import (
     train_single,
 )
 from deepseek_mm.training.parallel.sharding import list_cuts, recompute
-from deepseek_mm.training.parallel.worker import STEPS, WIRES, KeepConfig, RunOrder, run_local, run_rank
+from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_local, run_rank
 from deepseek_mm.training.report import make_report, read_report, write_report
 
-STAGES = ("train", "layouts", "memory", "arithmetic")
+STAGES = ("train", "layouts", "memory")
 LAYOUTS = tuple(Layout(data=d, pipeline=p, tensor=t) for d in (1, 2) for p in (1, 2) for t in (1, 2))
 EIGHT, FOUR = Layout(data=2, pipeline=2, tensor=2), Layout(pipeline=2, tensor=2)
-WORDS = "--report docs/learning/parallel.json --pictures docs/learning"
-COMMAND = f"python -m deepseek_mm train parallel --stage layouts {WORDS}; and the same with --stage memory"
+REPORT = "--report docs/learning/parallel.json"
+COMMAND = f"python -m deepseek_mm train parallel --stage layouts {REPORT}; and the same with --stage memory"
+VICTIM, VICTIM_STEP = 5, 12  # the rank that is killed, and the step it is killed after
+LOOK_S = 0.05  # between two looks at the log
+ROW_TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,20 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stage",
         choices=STAGES,
         default="train",
-        help="train; layouts: all of them beside one process; memory: layers worked out twice; arithmetic: a giant",
+        help="train; layouts: all of them beside one process; memory: layers worked out twice",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/parallel"), help="folder that all ranks reach")
     parser.add_argument("--text", type=Path, default=SOURCE, help="folder whose Python files are read")
     parser.add_argument("--report", type=Path, help="layouts, memory: file for the figures")
-    parser.add_argument("--pictures", type=Path, help="layouts, memory: folder of the picture; without it --out")
     add_config_flags(parser, Layout, ModelConfig, MicrobatchConfig, StepsConfig, KeepConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as all ranks or as one, or measure."""
-    if args.stage == "arithmetic":
-        sys.stdout.write(write_tables() + "\n")
-    elif args.stage == "memory":
+    if args.stage == "memory":
         measure_memory(args)
     elif args.stage == "layouts":
         measure_layouts(args)
@@ -94,19 +91,15 @@ def measure_layouts(args: argparse.Namespace) -> None:
         said, loss_off, weight_off = measure_killed_rank(replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth)
     told = make_figures(found)
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
-    draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
     sys.stdout.write(f"{write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n")
-    notes = (f"a killed rank: {said}", f"it was resumed as {FOUR}", "bytes are those of all ranks in one step")
-    add_to_report(args, told, notes)
+    add_to_report(args, told, (f"a killed rank: {said}", f"it was resumed as {FOUR}"))
 
 
 def measure_memory(args: argparse.Namespace) -> None:
     """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    spent = list(measure_costs())
     title = f"a step of SmolLM2's shape, {ROW_TOKENS} tokens, 32-bit numbers, one thread"
-    draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
     told: dict[str, float] = {}
-    for cost in spent:
+    for cost in measure_costs():
         name = f"memory_{cost.layers}_layers"
         told |= {f"{name}_kept_mb": cost.kept_mb, f"{name}_peak_mb": cost.peak_mb, f"{name}_seconds": cost.seconds}
     sys.stdout.write("".join(f"{name:<32} {value:,.4g}\n" for name, value in told.items()))
@@ -142,11 +135,6 @@ def check_world(order: RunOrder, processes: int) -> None:
         )
 
 
-AXES = ("tensor", "pipeline", "ends", "data", "world")
-VICTIM, VICTIM_STEP = 5, 12  # the rank that is killed, and the step it is killed after
-LOOK_S = 0.05  # between two looks at the log
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayoutOutcome:
     """One layout beside the single process."""
@@ -155,9 +143,6 @@ class LayoutOutcome:
     loss_off: float  # largest difference of any step
     weight_off: float  # largest difference of any weight after the last step
     seconds: float  # of the median step
-    counted: Mapping[str, int]  # axis -> bytes that all ranks handed in, in one step
-    expected: Mapping[str, int]  # the same by formula
-    sent: float  # bytes that rings send for that
 
 
 Truth = tuple[list[float], dict[str, Tensor]]
@@ -165,26 +150,10 @@ Truth = tuple[list[float], dict[str, Tensor]]
 
 def measure_layout(order: RunOrder, truth: Truth) -> LayoutOutcome:
     """Train with this layout, and compare."""
-    if not (order.out / WIRES).is_file():
-        run_local(order)
-    layout, shape = order.layout, order.model.shape()
-    ranks = json.loads((order.out / WIRES).read_text())["ranks"]
-    expected, counted, sent = Counter[str](), Counter[str](), 0.0
-    for rank, told in enumerate(ranks):
-        counted.update(told["bytes"])
-        its = count_traffic(shape, layout, order.batch, layout.place(rank)[1])
-        expected.update(its)
-        sent += sum(count_on_wires(its, layout).values())
+    run_local(order)
     loss_off, weight_off = measure_difference(order, truth)
-    return LayoutOutcome(
-        layout=layout,
-        loss_off=loss_off,
-        weight_off=weight_off,
-        seconds=median(second for told in ranks for second in told["seconds"]),
-        counted=dict(counted),
-        expected=dict(expected),
-        sent=sent,
-    )
+    seconds = median(line["seconds"] for line in RunFolder(order.out, {}).read_log())
+    return LayoutOutcome(layout=order.layout, loss_off=loss_off, weight_off=weight_off, seconds=seconds)
 
 
 def measure_difference(order: RunOrder, truth: Truth) -> tuple[float, float]:
@@ -231,51 +200,16 @@ def make_figures(found: Sequence[LayoutOutcome]) -> dict[str, float]:
     for each in found:
         name = f"parallel_{each.layout}"
         told |= {f"{name}_loss_difference": each.loss_off, f"{name}_weight_difference": each.weight_off}
-        told |= {f"{name}_seconds": each.seconds, f"{name}_wire_bytes": each.sent}
-        for axis in each.expected.keys() | each.counted.keys():
-            told[f"{name}_{axis}_bytes"] = each.counted.get(axis, 0)
-            told[f"{name}_{axis}_bytes_formula"] = each.expected.get(axis, 0)
+        told[f"{name}_seconds"] = each.seconds
     return dict(sorted(told.items()))
-
-
-def draw_layouts(found: Sequence[LayoutOutcome], file: Path) -> Path:
-    """Bytes of all ranks by axis, counted as bars and by formula as marks; and seconds."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    wires, clock = figure.subplots(1, 2)
-    places, below = range(len(found)), [0.0] * len(found)
-    for axis in AXES[:-1]:
-        high = [each.counted.get(axis, 0) / 1e6 for each in found]
-        wires.bar(places, high, bottom=below, label=f"{axis}, counted")
-        below = [a + b for a, b in zip(below, high, strict=True)]
-    wires.plot(
-        places, [sum(each.expected.values()) / 1e6 for each in found], "k_", markersize=18, label="all, by formula"
-    )
-    wires.set(ylabel="MB a step that all ranks hand in")
-    wires.legend(fontsize=8)
-    clock.bar(places, [each.seconds for each in found])
-    clock.set(ylabel=f"seconds a step, {os.cpu_count()} cores")
-    for axes in (wires, clock):
-        axes.set_xticks(places, [str(each.layout) for each in found])
-        axes.set(xlabel="data x pipeline x tensor")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=90)
-    return file
 
 
 def write_table(found: Sequence[LayoutOutcome]) -> str:
     """For people."""
-    lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}{'MB handed in':>14}{'by formula':>12}"]
-    lines += [
-        f"{each.layout!s:<8}{each.loss_off:>10.1e}{each.weight_off:>12.1e}{each.seconds:>10.3f}"
-        f"{sum(each.counted.values()) / 1e6:>14.3f}{sum(each.expected.values()) / 1e6:>12.3f}"
-        for each in found
-    ]
+    lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}"]
+    for each in found:
+        lines.append(f"{each.layout!s:<8}{each.loss_off:>10.1e}{each.weight_off:>12.1e}{each.seconds:>10.3f}")
     return "\n".join(lines) + "\n"
-
-
-ROW_TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -342,28 +276,6 @@ def measure_cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = 
     with SavedTensorCounter(decoder) as kept:
         compute_loss(decoder, ids)
     return RecomputeCost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
-
-
-def draw_costs(spent: Sequence[RecomputeCost], file: Path, *, title: str) -> Path:
-    """Memory and time against the number of layers."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    figure.suptitle(title)
-    memory, clock = figure.subplots(1, 2)
-    layers = [each.layers for each in spent]
-    memory.plot(layers, [each.kept_mb for each in spent], marker="o", label="kept by autograd")
-    memory.plot(layers, [each.peak_mb for each in spent], marker="o", label="peak of resident memory")
-    memory.set(ylabel="MB above weights and gradients")
-    memory.legend()
-    clock.plot(layers, [each.seconds for each in spent], marker="o")
-    clock.set(ylabel="seconds of processor a step")
-    for axes in (memory, clock):
-        axes.set(xlabel="layers that are worked out again", ylim=(0, None))
-        axes.grid(alpha=0.3)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=90)
-    return file
 
 
 def _step(decoder: nn.Module, ids: Tensor) -> float:

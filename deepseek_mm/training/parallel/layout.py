@@ -173,14 +173,6 @@ class RankRegistry:
         self.step = step
         self.store.set(f"step/{self.rank}", str(step))
 
-    def leave(self, told: Mapping[str, Any]) -> None:
-        """Leave something for the first rank."""
-        self.store.set(f"told/{self.rank}", json.dumps(told))
-
-    def collect(self) -> list[dict[str, Any]]:
-        """What every rank has left; waits for it."""
-        return [json.loads(self.store.get(f"told/{rank}")) for rank in range(self.layout.ranks)]
-
     def explain(self, error: Exception) -> RankLost:
         """What a survivor has to say: who of this machine is gone, else where everybody is."""
         try:

@@ -1,17 +1,14 @@
 """One rank of a parallel training, from its place to the last step, and the launcher of ranks on this machine.
 
-A dispatch mode counts the bytes that the rank hands to others where torch makes its calls: a sum of n bytes counts n, a
-gathering counts what one rank gives, and a message counts at its sender. The launcher forks ranks from a server that
+The launcher forks ranks from a server that
 has imported torch once, and gives them the same environment as torchrun would; when one is lost, the others stop.
 """
 
-import json
 import os
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from multiprocessing import get_context
@@ -25,13 +22,11 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch documents it and does not list it
 from torch.distributed.rendezvous import rendezvous
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.training.loop import RunFolder, StepsConfig
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.cost_model import list_sizes
 from deepseek_mm.training.parallel.layout import (
     Layout,
     RankLost,
@@ -46,6 +41,7 @@ from deepseek_mm.training.parallel.recipe import (
     MicrobatchConfig,
     ModelConfig,
     draw_rows,
+    list_sizes,
     make_first_weights,
     read_text,
 )
@@ -58,50 +54,7 @@ from deepseek_mm.training.parallel.sharding import (
     open_stage,
 )
 
-HEARD = ("recv_", "recv_any_source_", "barrier", "monitored_barrier_")  # nothing is handed in
-GIVEN = {"_reduce_scatter_base_": 1, "_allgather_base_": 1}  # place of the input among the arguments; else the first
-
-
-class TrafficCounter(TorchDispatchMode):
-    """Counts while it is entered."""
-
-    def __init__(self, groups: Mapping[str, str]) -> None:
-        super().__init__()
-        self.groups = groups  # name of a process group -> name of its axis
-        self.bytes: Counter[str] = Counter()
-        self.calls: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-        """Everything as usual."""
-        if func.namespace == "c10d":
-            self._count(func.overloadpacket.__name__, args)
-        return func(*args, **(kwargs or {}))
-
-    def _count(self, name: str, args: Sequence[Any]) -> None:
-        if name in HEARD:
-            return
-        axis = next((self.groups.get(_group_name(each)) for each in args if isinstance(each, torch.ScriptObject)), None)
-        axis = axis or "world"
-        self.bytes[axis] += sum(each.nbytes for each in _tensors(args[GIVEN.get(name, 0)]))
-        self.calls[axis] += 1
-
-
-def _group_name(given: torch.ScriptObject) -> str:
-    try:
-        return str(dist.ProcessGroup.unbox(given).group_name)
-    except (RuntimeError, TypeError):  # a reduction's kind is a script object too
-        return ""
-
-
-def _tensors(given: Any) -> list[Tensor]:
-    if isinstance(given, Tensor):
-        return [given]
-    return [tensor for each in given for tensor in _tensors(each)]
-
-
 STEPS = StepsConfig(steps=20, rate=3e-3, warm=0.2)
-WIRES = "wires.json"  # what every rank counted, in the folder of a run
-COUNTED_STEP = 1  # whose bytes are counted: at the first one, pipelining tells itself about shapes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,28 +125,16 @@ class RankWorker:
         self.optimiser = ShardedAdamW(self.trained, place, order.steps)
         self.ties = self.shape.tied and not (place.first and place.last)
         self.counted = {name: self._counts(name) for name in self.trained}
-        self.seconds: list[float] = []
 
     def run(self) -> None:
         """All steps that are left."""
-        first, tally = self._resume(), TrafficCounter(self._groups())
-        for step in range(first, self.order.steps.steps):
+        for step in range(self._resume(), self.order.steps.steps):
             self.roll.enter_step(step + 1)
-            begun = time.perf_counter()
-            if step == first + COUNTED_STEP:
-                with tally:
-                    told = self.step(step)
-            else:
-                told = self.step(step)
-                self.seconds.append(time.perf_counter() - begun)
+            told = self.step(step)
             if self.place.rank == 0:
                 self.journal.log(step + 1, **told)
             if (step + 1) % self.order.keep.every == 0 or step + 1 == self.order.steps.steps:
                 self.save(step + 1)
-        self.roll.leave({"bytes": dict(tally.bytes), "calls": dict(tally.calls), "seconds": self.seconds})
-        if self.place.rank == 0:
-            wires = {"layout": asdict(self.order.layout), "ranks": self.roll.collect()}
-            (self.order.out / WIRES).write_text(json.dumps(wires))
 
     def step(self, step: int) -> dict[str, float]:
         """One step of all ranks."""
@@ -261,10 +202,6 @@ class RankWorker:
     def _meet(self) -> None:
         if self.place.world.size > 1:
             dist.barrier()
-
-    def _groups(self) -> dict[str, str]:
-        axes = {axis: getattr(self.place, axis) for axis in ("data", "pipeline", "tensor", "ends")}
-        return {axis.group.group_name: name for name, axis in axes.items() if axis.group is not None and axis.size > 1}
 
 
 HOST = "127.0.0.1"

@@ -25,6 +25,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, Reach
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.training.language_model.trainers import add_lora
+from deepseek_mm.training.loop import load_learned
 from deepseek_mm.training.ppo.problems import LONGEST_ANSWER, Puzzle
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)
@@ -159,10 +160,7 @@ class Policy(nn.Module):
 
     def load_learned(self, learned: Mapping[str, Tensor]) -> None:
         """Put in what was learned."""
-        with torch.no_grad():
-            for name, parameter in self.parameters_by_name.items():
-                if name in learned:
-                    parameter.copy_(learned[name])
+        load_learned(self.parameters_by_name, learned)
 
     def upper_states(self, groups: Sequence[AnswerGroup]) -> UpperStates:
         """What the last layers make of every place from which a token of an answer is told, each place once."""
