@@ -16,7 +16,7 @@ from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.shape import OURS, tiny, to_product_shape
 from deepseek_mm.lm.weights import build, merge_changes, write_changes
 from deepseek_mm.training import language_model as stages
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
 from deepseek_mm.training.language_model import (
     BaseModel,

@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantization.lm_files import (
     tensors_of_fp4,
 )
 from deepseek_mm.runtime.quantization.weight_files import QuantizedFileInfo, write_quantized
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents, shard_file, write_shard
 from deepseek_mm.training.language_model import fp4
 from deepseek_mm.training.language_model.fp4 import (

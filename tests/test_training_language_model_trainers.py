@@ -10,7 +10,7 @@ from lm_help import NEAR, decoder, experts, shard
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.lm.weights import merge_changes
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import mix_rows, pack_documents
 from deepseek_mm.training.language_model.trainers import (
     DenseAdapter,

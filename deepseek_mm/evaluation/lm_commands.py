@@ -118,7 +118,7 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
     """Held-out perplexity by domain, and what the experts did."""
     from deepseek_mm.evaluation.experts import draw_visits
     from deepseek_mm.evaluation.language import evaluate_language
-    from deepseek_mm.training.corpus import DOMAINS
+    from deepseek_mm.training.corpus.items import DOMAINS
     from deepseek_mm.training.language_model import read_held_rows
 
     report = evaluate_language(models, read_held_rows(args.corpus, rows=args.rows), DOMAINS)

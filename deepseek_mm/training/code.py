@@ -232,12 +232,14 @@ def unfreeze_upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]
 def embed_by_tower(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
     """(B, D): what the tower makes of texts of at most so many tokens, questions or not."""
     with autocast_bf16():
-        return side.tower(*side.tokens(texts, most))
+        found: Tensor = side.tower(*side.tokens(texts, most))
+    return found
 
 
 def embed_by_table(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
     """The same of the table."""
-    return side.table(*side.tokens(texts, most), asks=asks)
+    found: Tensor = side.table(*side.tokens(texts, most), asks=asks)
+    return found
 
 
 def make_pair_loss(side: CodeSide, batches: CodeBatches, embed: Callable[..., Tensor]) -> StepLoss:
@@ -386,10 +388,8 @@ def make_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Itera
 def train_tower(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
     """The upper layers; what is kept is their moving average."""
     journal = RunFolder(out, {"steps": steps, "batch": TOWER_BATCH.batch, "pairs": len(pairs), "layers": LAYERS})
-    trained, loss = (
-        unfreeze_upper_layers(side, LAYERS),
-        make_pair_loss(side, CodeBatches(pairs, TOWER_BATCH), embed_by_tower),
-    )
+    trained = unfreeze_upper_layers(side, LAYERS)
+    loss = make_pair_loss(side, CodeBatches(pairs, TOWER_BATCH), embed_by_tower)
     train_steps(trained, make_gather(loss), journal, replace(TOWER, steps=steps), every=EVERY)
     load_learned(trained, read_learned(out))
 

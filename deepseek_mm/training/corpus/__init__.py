@@ -20,7 +20,7 @@ from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.training.corpus import exercises, photo_domains, text_domains
-from deepseek_mm.training.corpus.items import DOMAINS, SPLITS, CorpusItem, Maker, NearDuplicates, Sources, Split
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, NearDuplicates, Sources, Split
 from deepseek_mm.training.corpus.token_shards import (
     Shard,
     TokenDocument,
@@ -30,19 +30,6 @@ from deepseek_mm.training.corpus.token_shards import (
     shard_file,
     write_shard,
 )
-
-__all__ = [
-    "DOMAINS",
-    "SPLITS",
-    "Corpus",
-    "TokenDocument",
-    "Shard",
-    "ShardSizes",
-    "Sources",
-    "Split",
-    "build",
-    "read_shard",
-]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,9 +146,9 @@ class Corpus:
     def _cut(self, item: CorpusItem, domain: str, split: Split) -> Iterator[TokenDocument]:
         """Into documents; of a long one the first piece is enough."""
         if not split.startswith("long"):
-            yield from cut_documents(item, domain, self.tokenizer, most=self.sizes.most)
+            yield from cut_documents(item, self.tokenizer, most=self.sizes.most)
             return
-        first = next(cut_documents(item, domain, self.tokenizer, most=self.sizes.most_long))
+        first = next(cut_documents(item, self.tokenizer, most=self.sizes.most_long))
         if len(first) >= self.sizes.least_long:
             yield first
 

@@ -19,8 +19,7 @@ from typing import Any, Literal
 
 from deepseek_mm.types import Message, Role
 
-Split = Literal["train", "held", "long_train", "long_held"]
-SPLITS: tuple[Split, ...] = ("train", "held", "long_train", "long_held")  # the long ones: documents of 8,192 and more
+Split = Literal["train", "held", "long_train", "long_held"]  # the long ones: documents of 8,192 tokens and more
 DOMAINS = ("code", "mathematics", "evidence", "vision", "instructions", "dialogue", "shell", "english")
 HELD_PERCENT = 8  # of the sources
 

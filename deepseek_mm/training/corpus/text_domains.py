@@ -238,8 +238,6 @@ LAST = ("What was my last question?", "What did I just ask?")
 
 def make_instruction_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Requests that people wrote, with the answers that people gave."""
-    if split.startswith("long"):
-        return
     for source, asked, answer in read_requests(sources, split, draw):
         yield make_chat(source, asked, answer)
 
@@ -255,14 +253,8 @@ def read_requests(sources: Sources, split: Split, draw: Random) -> Iterator[tupl
 
 def make_dialogue_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Talks about photos, about passages, and about this and that, in turn."""
-    if not split.startswith("long"):
-        yield from take_in_turn(
-            [
-                make_photo_talks(sources, split, draw),
-                make_passage_talks(sources, split, draw),
-                make_small_talks(sources, split, draw),
-            ]
-        )
+    piles = [maker(sources, split, draw) for maker in (make_photo_talks, make_passage_talks, make_small_talks)]
+    yield from take_in_turn(piles)
 
 
 def make_photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:

@@ -33,8 +33,9 @@ from deepseek_mm.lm.weights import (
     with_changes,
     write_changes,
 )
-from deepseek_mm.training.corpus import DOMAINS, Split, list_splits, read_shard
-from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents
+from deepseek_mm.training.corpus import list_splits
+from deepseek_mm.training.corpus.items import DOMAINS, Split
+from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents, read_shard
 from deepseek_mm.training.language_model.trainers import (
     ExpertTrainer,
     MixtureConfig,

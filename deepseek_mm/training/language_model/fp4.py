@@ -37,7 +37,7 @@ from deepseek_mm.runtime.quantization.fp4 import (
 )
 from deepseek_mm.runtime.quantization.lm_files import CODES, FP4, SCALES, WHOLE, linears, others, read_lm
 from deepseek_mm.runtime.quantization.weight_files import cache_file, write_quantized
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.language_model import LmStageConfig, draw_in_turn, read_training_rows
 from deepseek_mm.training.loop import (

@@ -27,7 +27,7 @@ from deepseek_mm.lm.moe import Expert, Gate, LookBack, Routing, balance_loss, co
 from deepseek_mm.lm.packed_batch import PackedAttention
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 from deepseek_mm.lm.weights import TALL, THIN
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows
 
 
