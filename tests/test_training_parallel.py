@@ -113,11 +113,6 @@ def test_a_rank_that_fails_says_why_through_the_launcher(tmp_path):
         run_local(order)
 
 
-class Ended:
-    def __init__(self, exitcode):
-        self.exitcode = exitcode
-
-
 class Pigeonholes(dict):
     """A store of one process."""
 
@@ -130,7 +125,7 @@ class Pigeonholes(dict):
 
 def test_ranks_that_only_wait_for_each_other_name_those_that_are_behind():
     roll = RankRegistry(Pigeonholes({f"step/{rank}": b"7" if rank else b"6" for rank in range(2)}), Layout(data=2))
-    said = str(explain_failure([Ended(3), Ended(3)], roll))
+    said = str(explain_failure({0: 3, 1: 3}, roll))
     assert "no answer in step 6" in said
     assert "rank 0 (data 0, pipeline 0, tensor 0)" in said
     assert "rank 1" not in said
@@ -143,8 +138,8 @@ def test_a_survivor_names_the_rank_whose_process_is_gone():
     RankRegistry(store, Layout(data=2), 1).enter_step(4)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host, _ = json.loads(store["process/0"])
-    store.set("process/1", json.dumps([host, gone.pid]))
+    host, mine = json.loads(store["process/0"])
+    store.set("process/1", json.dumps([host, {**mine, "pid": gone.pid}]))
     assert "rank 1 (data 1, pipeline 0, tensor 0) is gone in step 4" in str(roll.explain(RuntimeError("closed")))
     assert describe_exit(-15, "") == "was killed by SIGTERM"
     assert describe_exit(1, "") == "failed (exit code 1; its traceback is above)"

@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from multiprocessing import get_context
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch documents it and does not list it
 from torch.distributed.rendezvous import rendezvous
+from torch.multiprocessing.spawn import ProcessException, start_processes
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import DeepSeekMMError
@@ -207,7 +208,6 @@ class RankWorker:
 HOST = "127.0.0.1"
 LOST = 3  # exit code of a rank that lost another one
 SETTLE_S = 2.0  # in which those that a dying rank takes along end as well, so that it can be told from them
-STOP_S = 5.0  # that a rank has to end before it is killed
 
 
 def run_local(order: RunOrder, *, started: Callable[[Sequence[Any]], None] = lambda ranks: None) -> None:
@@ -217,51 +217,27 @@ def run_local(order: RunOrder, *, started: Callable[[Sequence[Any]], None] = lam
     """
     order.layout.check(order.model.shape())
     store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    ranks = [
-        context.Process(target=run_forked_rank, args=(order, rank, store.port)) for rank in range(order.layout.ranks)
-    ]
-    for rank in ranks:
-        rank.start()
+    get_context("forkserver").set_forkserver_preload([__name__])
+    ranks = start_processes(
+        run_forked_rank, (order, store.port), order.layout.ranks, join=False, daemon=True, start_method="forkserver"
+    )
+    started(ranks.processes)
     try:
-        started(ranks)
-        watch_ranks(ranks, RankRegistry(store, order.layout))
-    finally:
-        stop_ranks(ranks)
+        while not ranks.join(grace_period=SETTLE_S):
+            pass
+    except ProcessException as error:
+        codes = {n: rank.exitcode for n, rank in enumerate(ranks.processes) if rank.exitcode}
+        ended = {n: code for n, code in codes.items() if code != -signal.SIGTERM or n == error.error_index}
+        raise explain_failure(ended, RankRegistry(store, order.layout)) from error
 
 
-def watch_ranks(ranks: list[Any], roll: RankRegistry) -> None:
-    """Wait until all have ended well, or one has not."""
-    left = {rank.sentinel: rank for rank in ranks}
-    while left:
-        for sentinel in wait(list(left)):
-            ended = left.pop(sentinel)
-            ended.join()
-            if ended.exitcode:
-                wait_for_others(list(left))
-                raise explain_failure(ranks, roll)
-
-
-def wait_for_others(sentinels: list[int]) -> None:
-    """Give the others a moment to notice."""
-    until = time.monotonic() + SETTLE_S
-    while sentinels and (left_s := until - time.monotonic()) > 0:
-        ended = wait(sentinels, timeout=left_s)
-        sentinels = [each for each in sentinels if each not in ended]
-
-
-def explain_failure(ranks: list[Any], roll: RankRegistry) -> DeepSeekMMError:
-    """Those are to blame that did not merely lose a neighbour."""
-    codes = {number: rank.exitcode for number, rank in enumerate(ranks) if rank.exitcode}
-    blamed = {number: code for number, code in codes.items() if code != LOST}
+def explain_failure(codes: Mapping[int, int], roll: RankRegistry) -> DeepSeekMMError:
+    """Of the ranks that ended with these codes, those are to blame that did not merely lose a neighbour."""
+    blamed = {rank: code for rank, code in codes.items() if code != LOST}
     if not blamed:
         return make_rank_unanswered(roll.layout, roll.read_steps(), f"{len(codes)} ranks gave up waiting")
-    return make_rank_lost(
-        roll.layout,
-        {number: describe_exit(code, roll.read_error(number)) for number, code in blamed.items()},
-        roll.read_steps(),
-    )
+    said = {rank: describe_exit(code, roll.read_error(rank)) for rank, code in blamed.items()}
+    return make_rank_lost(roll.layout, said, roll.read_steps())
 
 
 def describe_exit(code: int, said: str) -> str:
@@ -271,28 +247,17 @@ def describe_exit(code: int, said: str) -> str:
     return f"failed ({said or f'exit code {code}; its traceback is above'})"
 
 
-def stop_ranks(ranks: list[Any]) -> None:
-    """End those that are left, by force if need be."""
-    for rank in ranks:
-        rank.terminate()
-    until = time.monotonic() + STOP_S
-    for rank in ranks:
-        rank.join(max(0.0, until - time.monotonic()))
-        if rank.is_alive():
-            rank.kill()
-            rank.join()
-        rank.close()
-
-
-def run_forked_rank(order: RunOrder, rank: int, port: int) -> None:
+def run_forked_rank(rank: int, order: RunOrder, port: int) -> None:
     """The life of one rank."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(order.layout.ranks), "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": HOST, "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the launcher too, which stops us
     try:
         run_rank(order)
     except RankLost:
         sys.exit(LOST)
     except DeepSeekMMError as error:
         RankRegistry(TCPStore(HOST, port), order.layout, rank).leave_error(error)
+        sys.exit(1)
+    except Exception:  # noqa: BLE001  whatever it was, its traceback is shown and the launcher names the rank
+        traceback.print_exc()
         sys.exit(1)
