@@ -67,14 +67,13 @@ LINES_OF_NAMED = 5  # of one that is asked for by its name alone
 PARAGRAPH = 0.3  # share of the docstrings of which the whole first paragraph is the question
 LONGEST_QUESTION = 300  # characters
 MOST_EXAMPLES = 2  # commands of one tldr page
-KINDS = ("doc", "name", "call", "shell", "task")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodePair:
     """A question and its answer."""
 
-    kind: str  # one of KINDS
+    kind: str  # doc, name, call, shell or task
     group: str  # the file it is from, or whatever else it is alike to
     question: str
     code: str  # as the tower reads it
@@ -91,7 +90,7 @@ def make_package_pairs(package: InstalledPackage, *, seed: int = 0) -> Iterator[
     called = find_callees(taken)
     for function in taken:
         yield from make_function_pairs(function, draw)
-        if target := next((called[f.path, name] for f, name in find_calls(function, called)), None):
+        if target := next(find_calls(function, called), None):
             yield make_call_pair(function, target)
 
 
@@ -129,11 +128,11 @@ def find_callees(functions: Sequence[Function]) -> dict[tuple[str, str], Functio
     return {key: f for f in functions if times[key := (f.path, f.symbol.name)] == 1}
 
 
-def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[tuple[Function, str]]:
-    """The names of the same file's functions that it calls, itself left out."""
+def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[Function]:
+    """The same file's functions that it calls, itself left out."""
     for name in function.symbol.calls:
-        if (function.path, name) in called and name != function.symbol.name and not name.startswith("__"):
-            yield function, name
+        if name != function.symbol.name and not name.startswith("__") and (function.path, name) in called:
+            yield called[function.path, name]
 
 
 def make_call_pair(caller: Function, target: Function) -> CodePair:

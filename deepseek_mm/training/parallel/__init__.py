@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -85,29 +87,34 @@ def measure_layouts(args: argparse.Namespace) -> None:
     """Every layout of up to eight ranks, and a rank that is killed."""
     order = read_order(args)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=order.text)
-    each_order = [replace(order, layout=each, out=order.out / str(each)) for each in LAYOUTS]
-    found = [measure_layout(each, truth) for each in tqdm(each_order, "layouts")]
+    told: dict[str, float] = {}
+    for layout in tqdm(LAYOUTS, "layouts"):
+        told |= measure_layout(replace(order, layout=layout, out=order.out / str(layout)), truth)
+    for kind in ("loss_difference", "weight_difference"):
+        told[f"parallel_{kind}"] = max(value for name, value in told.items() if name.endswith(kind))
     with TemporaryDirectory() as folder:
         said, loss_off, weight_off = measure_killed_rank(replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth)
-    told = make_figures(found)
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
-    sys.stdout.write(f"{write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n")
-    add_to_report(args, told, (f"a killed rank: {said}", f"it was resumed as {FOUR}"))
+    report_figures(args, told, (f"a killed rank: {said}", f"it was resumed as {FOUR}"))
 
 
 def measure_memory(args: argparse.Namespace) -> None:
-    """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    title = f"a step of SmolLM2's shape, {ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    """The shape of the packaged language model, with more and more of its layers worked out twice.
+
+    Each case has a process of its own, so that none inherits memory from another.
+    """
     told: dict[str, float] = {}
-    for cost in measure_costs():
-        name = f"memory_{cost.layers}_layers"
-        told |= {f"{name}_kept_mb": cost.kept_mb, f"{name}_peak_mb": cost.peak_mb, f"{name}_seconds": cost.seconds}
-    sys.stdout.write("".join(f"{name:<32} {value:,.4g}\n" for name, value in told.items()))
-    add_to_report(args, told, (title,))
+    counts = sorted({round(SMOLLM2.num_layers * n / (POINTS - 1)) for n in range(POINTS)})
+    with ProcessPoolExecutor(1, get_context("forkserver"), max_tasks_per_child=1) as pool:
+        for layers, cost in zip(counts, pool.map(partial(measure_cost, SMOLLM2), counts), strict=True):
+            told |= {f"memory_{layers}_layers_{name}": value for name, value in cost.items()}
+    title = f"a step of SmolLM2's shape, {ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    report_figures(args, told, (title,))
 
 
-def add_to_report(args: argparse.Namespace, figures: Mapping[str, float], notes: Sequence[str]) -> None:
-    """Write these into the report that was named; what another stage put there stays."""
+def report_figures(args: argparse.Namespace, figures: Mapping[str, float], notes: Sequence[str]) -> None:
+    """Print these, and write them into the report that was named; what another stage put there stays."""
+    sys.stdout.write("".join(f"{name:<40} {value:,.4g}\n" for name, value in figures.items()))
     if not args.report:
         return
     before = read_report(args.report) if args.report.is_file() else None
@@ -135,25 +142,15 @@ def check_world(order: RunOrder, processes: int) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LayoutOutcome:
-    """One layout beside the single process."""
-
-    layout: Layout
-    loss_off: float  # largest difference of any step
-    weight_off: float  # largest difference of any weight after the last step
-    seconds: float  # of the median step
-
-
 Truth = tuple[list[float], dict[str, Tensor]]
 
 
-def measure_layout(order: RunOrder, truth: Truth) -> LayoutOutcome:
-    """Train with this layout, and compare."""
+def measure_layout(order: RunOrder, truth: Truth) -> dict[str, float]:
+    """Train with this layout: how far its losses and weights are off, and the seconds of the median step."""
     run_local(order)
     loss_off, weight_off = measure_difference(order, truth)
-    seconds = median(line["seconds"] for line in RunFolder(order.out, {}).read_log())
-    return LayoutOutcome(layout=order.layout, loss_off=loss_off, weight_off=weight_off, seconds=seconds)
+    seconds, name = median(line["seconds"] for line in RunFolder(order.out, {}).read_log()), f"parallel_{order.layout}"
+    return {f"{name}_loss_difference": loss_off, f"{name}_weight_difference": weight_off, f"{name}_seconds": seconds}
 
 
 def measure_difference(order: RunOrder, truth: Truth) -> tuple[float, float]:
@@ -171,7 +168,7 @@ def measure_difference(order: RunOrder, truth: Truth) -> tuple[float, float]:
 def measure_killed_rank(order: RunOrder, resumed: Layout, truth: Truth) -> tuple[str, float, float]:
     """Kill a rank in the middle, go on with another layout: (what was said, and how far losses and weights are off)."""
     try:
-        run_local(order, started=make_killer(order.out, rank=VICTIM % order.layout.ranks, step=VICTIM_STEP))
+        run_local(order, started=make_killer(order.out, rank=VICTIM, step=VICTIM_STEP))
         said = "nothing: all steps were over"
     except RankLost as error:
         said = str(error)
@@ -189,37 +186,6 @@ def make_killer(out: Path, *, rank: int, step: int) -> Callable[[Sequence[Any]],
         os.kill(process, signal.SIGKILL)
 
     return lambda ranks: Thread(target=wait_and_kill, args=(ranks[rank].pid,), daemon=True).start()
-
-
-def make_figures(found: Sequence[LayoutOutcome]) -> dict[str, float]:
-    """Names for a report."""
-    told: dict[str, float] = {
-        "parallel_loss_difference": max(each.loss_off for each in found),
-        "parallel_weight_difference": max(each.weight_off for each in found),
-    }
-    for each in found:
-        name = f"parallel_{each.layout}"
-        told |= {f"{name}_loss_difference": each.loss_off, f"{name}_weight_difference": each.weight_off}
-        told[f"{name}_seconds"] = each.seconds
-    return dict(sorted(told.items()))
-
-
-def write_table(found: Sequence[LayoutOutcome]) -> str:
-    """For people."""
-    lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}"]
-    for each in found:
-        lines.append(f"{each.layout!s:<8}{each.loss_off:>10.1e}{each.weight_off:>12.1e}{each.seconds:>10.3f}")
-    return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecomputeCost:
-    """One step, forwards and back, with so many layers worked out twice."""
-
-    layers: int
-    kept_mb: float  # by autograd, from forward to backward
-    peak_mb: float  # resident memory above what weights and gradients have
-    seconds: float  # of the processor: one thread, so others at work hardly change it
 
 
 class SavedTensorCounter:
@@ -247,22 +213,12 @@ class SavedTensorCounter:
         return x
 
 
-def measure_costs(
-    shape: DecoderShape = SMOLLM2, *, tokens: int = ROW_TOKENS, points: int = POINTS
-) -> Iterator[RecomputeCost]:
-    """From no layer to all; each in a process of its own, so that no case inherits memory from another."""
-    context = get_context("forkserver")
-    for layers in sorted({round(shape.num_layers * n / (points - 1)) for n in range(points)}):
-        here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_send, args=(there, shape, tokens, layers))
-        process.start()
-        there.close()
-        yield here.recv()
-        process.join()
+def measure_cost(shape: DecoderShape, layers: int, *, tokens: int = ROW_TOKENS, times: int = TIMES) -> dict[str, float]:
+    """One step, forwards and back, with so many layers worked out twice. Weights are random: they cost as learned ones.
 
-
-def measure_cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -> RecomputeCost:
-    """The same in this process. Weights are random: they cost what learned ones do."""
+    MB that autograd keeps, MB of resident memory above what weights and gradients have, and seconds of the processor:
+    one thread, so that others at work hardly change it.
+    """
     torch.set_num_threads(1)
     decoder = open_whole(shape, make_first_weights(0))
     ids = torch.randint(shape.vocab_size, (1, tokens + 1), generator=torch.Generator().manual_seed(0))
@@ -275,14 +231,10 @@ def measure_cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = 
     peak_mb = memory_mb("VmHWM") - before_mb
     with SavedTensorCounter(decoder) as kept:
         compute_loss(decoder, ids)
-    return RecomputeCost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
+    return {"kept_mb": kept.bytes / 1e6, "peak_mb": peak_mb, "seconds": seconds}
 
 
 def _step(decoder: nn.Module, ids: Tensor) -> float:
     begun = time.process_time()
     compute_loss(decoder, ids).backward()  # type: ignore[arg-type]
     return time.process_time() - begun
-
-
-def _send(there: object, shape: DecoderShape, tokens: int, layers: int) -> None:
-    there.send(measure_cost(shape, tokens=tokens, layers=layers))  # type: ignore[attr-defined]

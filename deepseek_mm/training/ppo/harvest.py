@@ -93,7 +93,7 @@ def find_small_functions(package: InstalledPackage) -> Iterator[SmallFunction]:
             continue
         imports = list_imports(tree)
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and (made := make_small_function(node, imports, package, source)):
+            if isinstance(node, ast.FunctionDef) and (made := make_small_function(node, imports, package)):
                 yield made
 
 
@@ -109,7 +109,7 @@ def list_imports(tree: ast.Module) -> dict[str, str]:
 
 
 def make_small_function(
-    node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage, source: str
+    node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage
 ) -> SmallFunction | None:
     """The function as a problem without tests, if it is small, plain, and needs nothing else."""
     arguments = node.args
