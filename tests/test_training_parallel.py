@@ -15,7 +15,7 @@ from deepseek_mm.training.loop import RunFolder, StepsConfig
 from deepseek_mm.training.parallel import add_arguments, check_world, checkpoint, read_order, report_figures
 from deepseek_mm.training.parallel.layout import Layout, RankLost, RankRegistry
 from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig, list_sizes, train_single
-from deepseek_mm.training.parallel.sharding import list_cuts
+from deepseek_mm.training.parallel.shards import list_cuts
 from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder, describe_exit, explain_failure, run_local
 from deepseek_mm.training.report import read_report
 

@@ -18,7 +18,7 @@ from deepseek_mm.training.parallel.recipe import (
     open_whole,
     read_text,
 )
-from deepseek_mm.training.parallel.sharding import (
+from deepseek_mm.training.parallel.shards import (
     ShardCut,
     compute_word_losses,
     cut_part,

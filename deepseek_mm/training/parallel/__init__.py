@@ -40,7 +40,7 @@ from deepseek_mm.training.parallel.recipe import (
     open_whole,
     train_single,
 )
-from deepseek_mm.training.parallel.sharding import list_cuts, recompute
+from deepseek_mm.training.parallel.shards import list_cuts, recompute
 from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_local, run_rank
 from deepseek_mm.training.report import make_report, read_report, write_report
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.parallel.sharding import ShardCut, join_parts
+from deepseek_mm.training.parallel.shards import ShardCut, join_parts
 
 MANIFEST, DRAFT, KEPT = "manifest.json", ".draft", 2  # checkpoints kept
 Pieces = Mapping[str, list[tuple[str, int, Tensor]]]  # kind -> parameter, where the piece begins, its values

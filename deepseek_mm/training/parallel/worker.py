@@ -46,7 +46,7 @@ from deepseek_mm.training.parallel.recipe import (
     make_first_weights,
     read_text,
 )
-from deepseek_mm.training.parallel.sharding import (
+from deepseek_mm.training.parallel.shards import (
     STATE,
     PipelineRunner,
     ShardedAdamW,
