@@ -155,7 +155,8 @@ def measure_runs(args: argparse.Namespace) -> None:
         policy.load_learned(read_learned(folder))
         solved = measure(AnswerWriter(policy, tokenizer), CandidateJudge(), puzzles)
         write_outcomes(folder, MeasuredRun(rounds=rounds, solved=tuple(solved)))
-        tell(f"{folder.name}, {rounds} rounds: {describe_rates(solved)}")
+        rates = ", ".join(f"{name} {value:.1f}" for name, value in compute_rates(solved).items())
+        tell(f"{folder.name}, {rounds} rounds: {rates}")
 
 
 def write_reports(args: argparse.Namespace) -> None:
@@ -242,11 +243,6 @@ def read_outcomes(folder: Path) -> MeasuredRun | None:
         return None
     saved = json.loads(path.read_text(encoding="utf-8"))
     return MeasuredRun(rounds=saved["rounds"], solved=tuple(Solved(**row) for row in saved["solved"]))
-
-
-def describe_rates(solved: Sequence[Solved]) -> str:
-    """For people."""
-    return ", ".join(f"{name} {value:.1f}" for name, value in compute_rates(solved).items())
 
 
 def write_ppo_report(out: Path, path: Path, *, command: str, config: PPOConfig) -> TrainingReport:
