@@ -5,7 +5,8 @@ import torch
 
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape, Reach, tiny
-from deepseek_mm.training.corpus import DOMAINS, Shard, TokenDocument
+from deepseek_mm.training.corpus.items import DOMAINS
+from deepseek_mm.training.corpus.token_shards import Shard, TokenDocument
 
 NEAR = Reach(kind="window", window=8, sinks=2)
 
@@ -30,14 +31,12 @@ def shard(domain: str, lengths: list[int], *, seed: int = 0, learn: bool = True)
     start = 64 * DOMAINS.index(domain)
     made = [
         TokenDocument(
-            domain=domain,
             ids_T=draw.integers(start, start + 64, length).astype(np.uint16),
             learn_T=np.full(length, learn),
         )
         for length in lengths
     ]
     return Shard(
-        domain=domain,
         ids_N=np.concatenate([d.ids_T for d in made]),
         learn_N=np.concatenate([d.learn_T for d in made]),
         ends_M=np.cumsum(lengths),

@@ -5,9 +5,8 @@ from dataclasses import replace
 import torch
 from lm_help import decoder
 
-from deepseek_mm.training.ppo.judge import CandidateVerdict
 from deepseek_mm.training.ppo.policy import Policy, PolicyConfig
-from deepseek_mm.training.ppo.problems import Puzzle
+from deepseek_mm.training.ppo.problems import CandidateVerdict, Puzzle
 
 PUZZLE = Puzzle(
     name="mbpp 600:1",

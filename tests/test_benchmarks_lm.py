@@ -97,9 +97,7 @@ def write_corpus(folder: Path) -> dict[str, list[list[int]]]:
     draw, texts = torch.Generator().manual_seed(2), {}
     for kind, domain in (("text", "english"), ("code", "code")):
         ids = torch.randint(300, (80,), generator=draw)
-        document = TokenDocument(
-            domain=domain, ids_T=ids.numpy().astype("uint16"), learn_T=torch.ones(80).bool().numpy()
-        )
+        document = TokenDocument(ids_T=ids.numpy().astype("uint16"), learn_T=torch.ones(80).bool().numpy())
         write_shard(shard_file(folder, domain, "long_held"), [document], key="")
         texts[kind] = [ids.tolist()]
     return texts

@@ -11,9 +11,9 @@ from tiny_lm import save_tiny
 from deepseek_mm.__main__ import main
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.terminal import Desk
-from deepseek_mm.training.corpus import DOMAINS, TokenDocument
-from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
-from deepseek_mm.training.language_model.reach import add_lora
+from deepseek_mm.training.corpus.items import DOMAINS
+from deepseek_mm.training.corpus.token_shards import TokenDocument, shard_file, write_shard
+from deepseek_mm.training.language_model.trainers import add_lora
 from deepseek_mm.training.loop import RunFolder
 
 
@@ -29,9 +29,7 @@ def house(tmp_path, monkeypatch):
     )
     for name in DOMAINS:
         for split in ("held", "long_held"):
-            documents = [
-                TokenDocument(domain=name, ids_T=d.ids_T % 300, learn_T=d.learn_T) for d in shard(name, [40, 90, 700])
-            ]
+            documents = [TokenDocument(ids_T=d.ids_T % 300, learn_T=d.learn_T) for d in shard(name, [40, 90, 700])]
             write_shard(shard_file(tmp_path / "corpus", name, split), documents, key="x")
     return tmp_path
 

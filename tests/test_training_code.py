@@ -12,15 +12,16 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import Function
 from deepseek_mm.parse.packages import LEAST_CHARS, InstalledPackage
 from deepseek_mm.training import code
-from deepseek_mm.training.code.objectives import (
+from deepseek_mm.training.code import (
     CodeBatchConfig,
     CodeBatches,
     CodePair,
     choose_share,
+    embed_by_table,
+    embed_by_tower,
     initialise_table,
     make_package_pairs,
-    make_table_loss,
-    make_tower_loss,
+    make_pair_loss,
     read_shell_pairs,
     read_task_pairs,
     unfreeze_upper_layers,
@@ -96,16 +97,16 @@ def test_only_the_last_layers_of_the_tower_may_change():
     assert {name for name, weight in side.named_parameters() if weight.requires_grad} == set(trained)
 
 
-@pytest.mark.parametrize("make", [make_tower_loss, make_table_loss])
-def test_tower_and_table_learn_to_tell_pairs_apart(make):
+@pytest.mark.parametrize("embed", [embed_by_tower, embed_by_table])
+def test_tower_and_table_learn_to_tell_pairs_apart(embed):
     side = ToySide()
     pairs = [
         CodePair(kind="doc", group="f", question=text, code=f"def {text}")
         for text in ("add two numbers", "open a file", "close lines", "read x")
     ]
     side.requires_grad_(True)
-    optimiser = torch.optim.Adam(side.parameters(), lr=1e-2 if make is make_table_loss else 1e-3)
-    loss = make(side, CodeBatches(pairs, CodeBatchConfig(batch=4)))
+    optimiser = torch.optim.Adam(side.parameters(), lr=1e-2 if embed is embed_by_table else 1e-3)
+    loss = make_pair_loss(side, CodeBatches(pairs, CodeBatchConfig(batch=4)), embed)
     first = float(loss(0)["loss"].detach())
     for step in range(12):
         optimiser.zero_grad()

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from paper import sources
 
-from deepseek_mm.training.corpus import conversations, photo_domains, text_domains
+from deepseek_mm.training.corpus import photo_domains, text_domains
 from deepseek_mm.training.corpus.items import CorpusItem, belongs_to, choose_split, make_chat
 
 
@@ -25,7 +25,7 @@ def some(maker, raw, split="train", count=400):
         text_domains.make_code_items,
         text_domains.make_shell_items,
         text_domains.make_english_items,
-        conversations.make_instruction_items,
+        text_domains.make_instruction_items,
     ],
     ids=["code", "shell", "english", "instructions"],
 )
@@ -81,13 +81,13 @@ def test_long_documents_are_long_and_joined_of_one_split(raw):
 
 
 def test_requests_that_need_a_missing_text_are_left_out(raw):
-    made = [item for split in ("train", "held") for item in some(conversations.make_instruction_items, raw, split)]
+    made = [item for split in ("train", "held") for item in some(text_domains.make_instruction_items, raw, split)]
     assert len(made) == 108
     assert all(message.text != "Look at the text." for item in made for message in item.messages)
 
 
 def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
-    made = some(conversations.make_dialogue_items, raw, count=200)
+    made = some(text_domains.make_dialogue_items, raw, count=200)
     assert all(len(item.messages) >= 4 for item in made)
     assert {item.source.split()[0] for item in made} == {"photo", "passage", "request"}
     recalled = [item for item in made if item.messages[-1].text.startswith("You asked: ")]
@@ -99,7 +99,7 @@ def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
 
 
 def test_talks_about_a_photo_bring_facts_with_the_last_question_only(raw):
-    item = next(item for item in some(conversations.make_dialogue_items, raw) if item.source.startswith("photo"))
+    item = next(item for item in some(text_domains.make_dialogue_items, raw) if item.source.startswith("photo"))
     users = [message.text for message in item.messages if message.role == "user"]
     assert [text.startswith("Facts:") for text in users] == [False] * (len(users) - 1) + [True]
     assert not item.all_answers

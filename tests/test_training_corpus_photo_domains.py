@@ -14,21 +14,19 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.answers import weigh_answer
 from deepseek_mm.language.parser import Claim
-from deepseek_mm.training.corpus.claim_wordings import (
-    capitalise,
-    is_carried,
-    list_wordings,
-    refuse,
-    rephrase,
-    word_claim,
-)
 from deepseek_mm.training.corpus.items import choose_split
 from deepseek_mm.training.corpus.photo_domains import (
+    capitalise,
     choose_photos,
+    is_carried,
+    list_wordings,
     make_answer_item,
     make_evidence_items,
     normalise_caption,
+    refuse,
+    rephrase,
     word_answer,
+    word_claim,
 )
 
 

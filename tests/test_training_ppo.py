@@ -5,13 +5,28 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ppo_help import PUZZLE, Letters, Likes, policy
+from ppo_help import PUZZLE, Letters, Likes, policy, puzzles
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.training import ppo
 from deepseek_mm.training.loop import RunFolder, read_learned
+from deepseek_mm.training.ppo import (
+    DRAWN,
+    UNSEEN,
+    MeasuredRun,
+    Solved,
+    compute_figures,
+    compute_rates,
+    measure,
+    read_outcomes,
+    write_outcomes,
+    write_ppo_report,
+)
+from deepseek_mm.training.ppo import policy as policies
+from deepseek_mm.training.ppo.learner import WARM_STEPS, PPOConfig, make_lessons, split_ids, warm_up
+from deepseek_mm.training.ppo.policy import AnswerWriter
 from deepseek_mm.training.ppo.problems import CodeProblem
-from deepseek_mm.training.ppo.rounds import WARM_STEPS, make_lessons, split_ids, warm_up
+from deepseek_mm.training.report import read_report
 
 PROBLEM = CodeProblem(name="mbpp 600", source="mbpp 600", head='"""Add."""\n', code="def f(a):\n    return a", tests=())
 
@@ -22,13 +37,13 @@ def parsed(*words):
     return parser.parse_args(words)
 
 
-def test_all_stages_run_in_order_with_every_seed_and_the_other_method(monkeypatch, tmp_path):
+def test_all_stages_run_in_order_with_every_seed(monkeypatch, tmp_path):
     ran = []
     stages = {name: lambda args, name=name: ran.append(name) for name in ppo.STAGE_OF}
     monkeypatch.setattr(ppo, "STAGE_OF", stages)
-    monkeypatch.setattr(ppo, "learn", lambda args: ran.append(f"{args.method} {args.seed}"))
+    monkeypatch.setattr(ppo, "learn", lambda args: ran.append(f"ppo {args.seed}"))
     assert ppo.run(parsed("--seeds", "2", "--out", str(tmp_path))) == 0
-    assert ran == ["problems", "warm", "ppo 0", "ppo 1", "rejection 0", "measure", "report"]
+    assert ran == ["problems", "warm", "ppo 0", "ppo 1", "measure", "report"]
 
 
 def test_a_stage_that_lacks_what_an_earlier_one_makes_says_so(tmp_path):
@@ -82,3 +97,66 @@ def test_a_warm_up_makes_solutions_likelier_and_leaves_the_value_head_alone(tmp_
         assert mine.score_answers(groups).logprob_A.mean() > before + 0.2
     assert not mine.value.weight.any()
     assert set(read_learned(tmp_path)) == set(mine.changes)
+
+
+def outcomes(*drawn, rounds=4):
+    """Two puzzles of one problem and so on: how many of ten passed."""
+    rows = [
+        Solved(f"mbpp {600 + n // 2}:{n}", level=1 + n % 2, drawn=each, greedy=each > 4) for n, each in enumerate(drawn)
+    ]
+    return MeasuredRun(rounds=rounds, solved=tuple(rows))
+
+
+def test_rates_are_percent_of_all_puzzles_and_of_each_level():
+    told = compute_rates(outcomes(10, 0, 5, 1).solved)
+    assert told["pass_rate"] == pytest.approx(40.0)
+    assert (told["greedy"], told["pass_at_n"]) == (50.0, 75.0)
+    assert (told["pass_rate_level_1"], told["pass_rate_level_2"]) == (75.0, 5.0)
+
+
+def test_a_gain_is_the_mean_of_the_seeds_less_the_warm_up():
+    told = compute_figures(outcomes(2, 2), [outcomes(4, 4), outcomes(6, 6, rounds=6)])
+    assert told["ppo_pass_rate_before"] == 20.0
+    assert told["ppo_pass_rate_after"] == 50.0
+    assert told["ppo_pass_rate_gain"] == 30.0
+    assert (told["ppo_pass_rate_after_lowest"], told["ppo_pass_rate_after_highest"]) == (40.0, 60.0)
+    assert told["ppo_pass_rate_after_deviation"] == pytest.approx(14.142)
+    assert (told["ppo_seeds"], told["ppo_rounds"], told["ppo_test_problems"]) == (2, 5, 1)
+
+
+def run_of(folder, told, *, rounds=2):
+    journal = RunFolder(folder, {})
+    for number in range(rounds):
+        journal.log(number + 1, reward=0.5, pass_rate=0.4)
+    write_outcomes(folder, told)
+
+
+def test_a_report_has_its_figures_and_plot_and_says_how_it_was_measured(tmp_path):
+    run_of(tmp_path / "warm", outcomes(2, 2))
+    run_of(tmp_path / "ppo-0", outcomes(4, 4))
+    path = tmp_path / "reports" / "ppo.json"
+    told = write_ppo_report(tmp_path, path, command="python -m deepseek_mm train ppo", config=PPOConfig())
+    assert read_report(path) == told
+    assert "4096 trajectories in all" in told.notes[1]
+    assert (path.parent / UNSEEN).read_text() == "mbpp 600\n"
+    assert 1_000 < path.with_suffix(".png").stat().st_size < 100_000
+
+
+def test_without_a_measured_run_there_is_no_report(tmp_path):
+    run_of(tmp_path / "warm", outcomes(2, 2))
+    with pytest.raises(NothingThere, match="nothing was measured in .* --stage measure"):
+        write_ppo_report(tmp_path, tmp_path / "ppo.json", command="python -m deepseek_mm train ppo", config=PPOConfig())
+    assert read_outcomes(tmp_path) is None
+
+
+def test_what_was_measured_comes_back_as_it_was(tmp_path):
+    write_outcomes(tmp_path, outcomes(1, 2))
+    assert read_outcomes(tmp_path) == outcomes(1, 2)
+
+
+def test_every_puzzle_is_measured_with_ten_answers(monkeypatch):
+    monkeypatch.setattr(policies, "LONGEST_ANSWER", 2)
+    asked = [*puzzles(3), PUZZLE]
+    told = measure(AnswerWriter(policy(), Letters()), Likes(""), asked)
+    assert [each.name for each in told] == [puzzle.name for puzzle in asked]
+    assert all(each.drawn == DRAWN and each.greedy for each in told)

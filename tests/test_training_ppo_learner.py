@@ -1,26 +1,34 @@
 """PPO's pieces against hand-worked numbers, and a tiny policy that learns to say a letter."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from ppo_help import PUZZLE, Letters, policy
+from ppo_help import PUZZLE, Letters, Likes, policy, puzzles
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.ppo import rollouts
+from deepseek_mm.training.loop import RunFolder, read_learned, read_log
+from deepseek_mm.training.ppo import learner
+from deepseek_mm.training.ppo import policy as policies
 from deepseek_mm.training.ppo.learner import (
+    SAMPLES,
     Learner,
     PPOConfig,
+    Rounds,
     TrajectorySteps,
     centre_rewards,
+    choose_puzzles,
     compute_explained_variance,
     compute_gae,
+    compute_level_shares,
+    compute_means,
     compute_ppo_loss,
     draw_minibatches,
     use_changes,
 )
-from deepseek_mm.training.ppo.policy import TokenScores
-from deepseek_mm.training.ppo.rollouts import AnswerWriter
+from deepseek_mm.training.ppo.policy import AnswerWriter, Rollout, TokenScores
+from deepseek_mm.training.ppo.problems import CandidateVerdict
 
 
 def test_advantages_of_a_hand_worked_episode():
@@ -43,20 +51,6 @@ def test_a_reward_is_compared_with_what_other_answers_to_the_prompt_got():
     assert centre_rewards([1.0, 0.0, 0.5]) == pytest.approx([0.75, -0.75, 0.0])
     assert centre_rewards([0.8, 0.8]) == pytest.approx([0.0, 0.0])  # nothing to learn where all are as good
     assert centre_rewards([0.3]) == [0.3]
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_an_easy_prompt_is_no_reason_to_say_more_of_the_same_unless_rewards_are_taken_plainly(plain):
-    mine = policy()
-    learner = Learner(mine, PPOConfig(plain=plain, value_steps=0))
-    groups = [each.group for each in AnswerWriter(mine, Letters()).write([PUZZLE, PUZZLE], 4, seed=0)]
-    rewards = [[1.0] * 4, [0.0, 0.0, 0.5, 0.5]]
-    told = []
-    learner._make_steps = lambda groups, rewards, *, same: (
-        told.append(rewards) or Learner._make_steps(learner, groups, rewards, same=same)
-    )
-    learner.update(groups, rewards, 0)
-    assert told[0] == (rewards if plain else [[0.0] * 4, pytest.approx([-1 / 3, -1 / 3, 1 / 3, 1 / 3])])
 
 
 def steps(logprobs, advantages, *, refs=None, values=0.0, returns=0.0):
@@ -125,7 +119,7 @@ def test_minibatches_hold_every_group_once_in_an_order_of_their_own():
 
 
 def test_a_policy_comes_to_say_what_is_rewarded(monkeypatch):
-    monkeypatch.setattr(rollouts, "LONGEST_ANSWER", 3)
+    monkeypatch.setattr(policies, "LONGEST_ANSWER", 3)
     mine, shares = policy(last=3), []
     learner = Learner(mine, PPOConfig(rate=2e-2, minibatch=1, clip_coef=0.5, target_kl=10, kl_coef=0))
     for number in range(6):
@@ -166,18 +160,107 @@ def test_a_policy_speaks_as_another_and_is_itself_again():
         assert torch.equal(mine.score_answers([group]).logprob_A, own)
 
 
-def test_imitation_makes_what_it_repeats_likelier():
-    mine = policy()
-    learner = Learner(mine, PPOConfig(rate=1e-2, minibatch=1, update_epochs=4))
-    group = AnswerWriter(mine, Letters()).write([PUZZLE], 2, seed=0)[0].group
-    with torch.no_grad():
-        before = mine.score_answers([group]).logprob_A.mean()
-    learner.imitate([group], 0)
-    with torch.no_grad():
-        assert mine.score_answers([group]).logprob_A.mean() > before + 0.1
-
-
 def test_numbers_that_make_no_sense_are_refused_by_name():
     with pytest.raises(ConfigError, match="trajectories"):
         PPOConfig(trajectories=8, answers=16)
     assert PPOConfig().trajectories == 2_048
+
+
+CONFIG = PPOConfig(rounds=2, trajectories=12, answers=4, minibatch=2, rate=1e-2)
+PUZZLES = puzzles(9)
+
+
+@pytest.fixture
+def short_answers(monkeypatch):
+    monkeypatch.setattr(policies, "LONGEST_ANSWER", 2)
+
+
+def begun(folder, *, config=CONFIG, letter="\u0100"):
+    mine = policy()
+    journal = RunFolder(folder, {"rounds": config.rounds})
+    return Rounds(Learner(mine, config), AnswerWriter(mine, Letters()), Likes(letter), journal)
+
+
+class Killed(Exception):
+    """In the middle of a round."""
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_a_run_that_was_killed_in_a_round_equals_an_undisturbed_one(tmp_path, monkeypatch):
+    begun(tmp_path / "whole").run(PUZZLES, lambda line: None)
+    first = begun(tmp_path / "killed")
+    first.run_round(PUZZLES, 0)
+    monkeypatch.setattr(learner.RunFolder, "save", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        first.run_round(PUZZLES, 1)  # its log line and its samples are there already
+    monkeypatch.undo()
+    monkeypatch.setattr(policies, "LONGEST_ANSWER", 2)
+    begun(tmp_path / "killed").run(PUZZLES, lambda line: None)
+    whole, again = read_learned(tmp_path / "whole"), read_learned(tmp_path / "killed")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    texts = [(tmp_path / name / SAMPLES).read_text() for name in ("whole", "killed")]
+    assert texts[0] == texts[1]
+    assert [line["step"] for line in RunFolder(tmp_path / "killed", {}).read_log()] == [1, 2]
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_a_finished_run_does_nothing_more(tmp_path):
+    begun(tmp_path).run(PUZZLES, lambda line: None)
+    again = begun(tmp_path)
+    again.run(PUZZLES, lambda line: pytest.fail("nothing is left"))
+    assert again.judge.runs == 0
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_other_settings_need_another_folder(tmp_path):
+    begun(tmp_path).run(PUZZLES, lambda line: None)
+    with pytest.raises(ConfigError, match="begun with other settings"):
+        begun(tmp_path, config=replace(CONFIG, rounds=3))
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_every_round_shows_samples_with_what_they_earned(tmp_path):
+    said = []
+    begun(tmp_path).run(PUZZLES, said.append)
+    rows = read_log(tmp_path / SAMPLES)
+    assert {row["round"] for row in rows} == {1, 2}
+    assert set(rows[0]) == {"round", "puzzle", "prompt", "wanted", "text", "reward", "right"}
+    assert said[0].startswith("round 1: reward ")
+    assert rows[0]["puzzle"] in said[0]
+
+
+def test_puzzles_get_harder_and_are_the_same_for_a_seed_and_round():
+    many = puzzles(300)
+    config = PPOConfig(rounds=5, trajectories=640, answers=16)
+    first, again, last = (choose_puzzles(many, config, number) for number in (0, 0, 4))
+    assert first == again != last
+    assert len(first) == len({puzzle.name for puzzle in first}) == 40
+    assert sum(p.level for p in last) > sum(p.level for p in first)
+    assert sum(compute_level_shares(2, 5).values()) == pytest.approx(1.0)
+
+
+def test_nothing_is_learned_from_problems_that_are_kept_for_tests():
+    mixed = [replace(puzzle, seen=n % 2 == 0) for n, puzzle in enumerate(puzzles(40))]
+    assert all(puzzle.seen for puzzle in choose_puzzles(mixed, CONFIG, 0))
+
+
+def test_a_level_that_is_used_up_is_made_up_for_by_others():
+    easy = [puzzle for puzzle in puzzles(60) if puzzle.level == 1]
+    assert len(choose_puzzles(easy, PPOConfig(trajectories=160, answers=16), 0)) == 10
+
+
+def test_means_are_over_all_answers():
+    right, wrong = CandidateVerdict(parses=True, passed=(True,)), CandidateVerdict(parses=False, passed=(False,))
+    verdicts = [right, wrong, right, right]
+    told = compute_means([verdicts, [wrong] * 4], [[1.0, 0, 0.8, 1.0], [0.0] * 4])
+    assert told == {"reward": 0.35, "pass_rate": 0.375, "syntax": 0.375, "solved": 0.5}
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_what_is_new_is_paid_once_in_a_run(tmp_path):
+    run = begun(tmp_path)
+    rollout = Rollout(puzzle=PUZZLES[0], group=None, texts=["return 1", "return 1", "return x"])
+    right = CandidateVerdict(parses=True, passed=(True,))
+    first = run.compute_rewards(rollout, [right, right, CandidateVerdict(parses=True, passed=(False,))])
+    assert first == pytest.approx([1.0, 0.8, 0.3])
+    assert run.compute_rewards(rollout, [right] * 3)[:2] == pytest.approx([0.8, 0.8])

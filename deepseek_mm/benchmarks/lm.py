@@ -27,7 +27,7 @@ from deepseek_mm.lm.model_folders import packaged_gguf
 from deepseek_mm.lm.weights import MAKE, build
 from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
-from deepseek_mm.training.language_model.runs import open_base, open_run, read_long_texts
+from deepseek_mm.training.language_model import open_base, open_run, read_long_texts
 
 KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"
 CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/experts-full")  # in the cache; where the commands are given

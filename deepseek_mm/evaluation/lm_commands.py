@@ -99,7 +99,7 @@ def score_models(args: Namespace, desk: Desk) -> ModelReports:
 
 def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]":
     """The base and what was named, by name; the base comes first, or the run that stands for it."""
-    from deepseek_mm.training.language_model.runs import open_base, open_run, open_shipped
+    from deepseek_mm.training.language_model import open_base, open_run, open_shipped
 
     base = open_base(name, cache)
     models = {BASE: open_run(args.full, base)} if args.full else {BASE: base.decoder()}
@@ -118,8 +118,8 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
     """Held-out perplexity by domain, and what the experts did."""
     from deepseek_mm.evaluation.experts import draw_visits
     from deepseek_mm.evaluation.language import evaluate_language
-    from deepseek_mm.training.corpus import DOMAINS
-    from deepseek_mm.training.language_model.runs import read_held_rows
+    from deepseek_mm.training.corpus.items import DOMAINS
+    from deepseek_mm.training.language_model import read_held_rows
 
     report = evaluate_language(models, read_held_rows(args.corpus, rows=args.rows), DOMAINS)
     for reading in report.readings if args.pictures else ():
@@ -131,7 +131,7 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
 def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, ModelReport]:
     """Every model against the first, by length."""
     from deepseek_mm.evaluation.language import LENGTHS, count_tokens, make_long_report, score_long
-    from deepseek_mm.training.language_model.runs import read_long_texts
+    from deepseek_mm.training.language_model import read_long_texts
 
     lengths = args.lengths or LENGTHS
     if len(models) < 2:
@@ -145,7 +145,7 @@ def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[s
 def score_pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
     """What cutting weak links of attention costs every model."""
     from deepseek_mm.evaluation.language import LENGTH, evaluate_pruning
-    from deepseek_mm.training.language_model.runs import read_long_texts
+    from deepseek_mm.training.language_model import read_long_texts
 
     length = min(args.lengths or [LENGTH])
     return evaluate_pruning(models, read_long_texts(args.corpus, texts=args.texts, length=length))

@@ -72,7 +72,7 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
     from deepseek_mm.training.corpus.items import DOMAINS
-    from deepseek_mm.training.language_model.runs import read_held_rows
+    from deepseek_mm.training.language_model import read_held_rows
 
     checkpoint = our_checkpoint(desk.note)
     rows = read_held_rows(args.corpus or cache_folder() / "corpus", rows=args.rows)

@@ -135,6 +135,14 @@ def get_learned(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return trained
 
 
+@torch.no_grad()
+def load_learned(trained: Mapping[str, nn.Parameter], learned: Mapping[str, torch.Tensor]) -> None:
+    """Put in what was learned, as far as it is among what is trained."""
+    for name, parameter in trained.items():
+        if name in learned:
+            parameter.copy_(learned[name])
+
+
 class RunFolder:
     """Keeps a run's folder; `settings` must be those it was begun with."""
 

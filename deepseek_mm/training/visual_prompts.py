@@ -26,8 +26,8 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
-from deepseek_mm.training.language_model.reach import add_lora
-from deepseek_mm.training.language_model.runs import open_base, open_shipped
+from deepseek_mm.training.language_model import open_base, open_shipped
+from deepseek_mm.training.language_model.trainers import add_lora
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,

@@ -14,7 +14,7 @@ Units:      px of a picture of 480 x 360 (screens) or 360 x 480 (documents)
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -271,22 +271,12 @@ def mentions_any(text: str, about: frozenset[str]) -> bool:
 @torch.inference_mode()
 def compute_inputs(space: DefaultSpace, domain: Domain) -> Tensor:
     """(N, W): what a head sees of each question, in order."""
-    looks = dict(
-        zip(
-            domain.pictures,
-            tqdm(look_at_pictures(space, domain), domain.name, len(domain.pictures), file=sys.stderr),
-            strict=True,
-        )
-    )
+    pictures = (read_picture(each) if isinstance(each, Path) else each for each in domain.pictures.values())
+    bar = tqdm(space.look_many(pictures), domain.name, len(domain.pictures), file=sys.stderr)
+    looks = dict(zip(domain.pictures, bar, strict=True))
     questions = sorted({put.question for put in domain.questions})
     vector_of = dict(zip(questions, space.embed_texts(questions), strict=True))
     return torch.stack([compute_input(looks[put.picture], vector_of[put.question]) for put in domain.questions])
-
-
-def look_at_pictures(space: DefaultSpace, domain: Domain) -> Iterator[ImageEmbedding]:
-    """At each of its pictures, in order."""
-    every = domain.pictures.values()
-    return space.look_many(read_picture(each) if isinstance(each, Path) else each for each in every)
 
 
 def compute_input(look: ImageEmbedding, question_D: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:

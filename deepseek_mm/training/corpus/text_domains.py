@@ -1,15 +1,18 @@
-"""The domains code, English and shell, made of texts that are found.
+"""The domains code, English, shell, instructions and dialogue, made of texts that are found.
 
 Code: Python of packages, and small tasks with their solutions. English: passages for reading comprehension, and what
 packages say of themselves. Shell: what a command does and how it is called, asked in both directions, from tldr pages.
+Instructions are one request with one answer, dialogues several turns that belong together.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from deepseek_mm.answering.prompts import build_prompt, reading_prompt
+from deepseek_mm.config import Config
+from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.parse.packages import InstalledPackage, packages, prose_of, read_source
 from deepseek_mm.training.corpus.items import (
     CorpusItem,
@@ -19,8 +22,12 @@ from deepseek_mm.training.corpus.items import (
     is_benchmark,
     make_chat,
     may_be_trained,
+    read_rows,
+    shuffle_rows,
 )
+from deepseek_mm.training.corpus.photo_domains import choose_photos, make_prompt_item, read_absent_things, word_answer
 
+PASSAGES = "reading_comprehension.jsonl"
 MOST_CODE_CHARS = 60_000  # characters of one package: many hands rather than one
 LONG_CODE_CHARS = 24_000  # of a file that may have 8,192 tokens
 ASKS = (
@@ -40,9 +47,7 @@ def make_code_items(sources: Sources, split: Split, draw: Random) -> Iterator[Co
 
 def make_task_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A task and its solution as a chat."""
-    lines = (sources.text / "mbpp_511_974.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[Any] = [json.loads(line) for line in lines]
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / "mbpp_511_974.jsonl", draw):
         source = f"mbpp {row['task_id']}"
         if may_be_trained(int(row["task_id"])) and belongs_to(source, split):
             solution = row["code"].replace("\r\n", "\n").replace("\t", "    ").strip()
@@ -106,17 +111,10 @@ def name_passage(passage: str) -> str:
     return "passage " + " ".join(passage.lower().split()[5:25])
 
 
-def read_passage_rows(sources: Sources) -> list[Any]:
-    """Rows of reading comprehension."""
-    lines = (sources.text / "reading_comprehension.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
 def make_passage_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Each passage once."""
-    rows = read_passage_rows(sources)
     seen: set[str] = set()
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / PASSAGES, draw):
         text = find_passage(row["prompt"])
         source = name_passage(text)
         if len(text) >= LEAST_PROSE_CHARS and source not in seen and belongs_to(source, split):
@@ -178,9 +176,7 @@ AS_PAGE = 0.35  # share of the commands that are shown as a page
 
 def make_shell_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Commands of one family ("git commit", "git push") stay in one split."""
-    lines = (sources.text / "tldr_en.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[Any] = [json.loads(line) for line in lines]
-    for row in draw.sample(rows, len(rows)):
+    for row in shuffle_rows(sources.text / "tldr_en.jsonl", draw):
         source = f"shell {re.split(r'[ -]', row['command'])[0].lower()}"
         examples = [(what, fill_placeholders(how)) for what, how in row["examples"]]
         if not examples or not belongs_to(source, split):
@@ -213,3 +209,104 @@ def lower_sentence(what: str) -> str:
     """As the middle of a sentence; the letter of a flag loses its brackets: "[l]ist" -> "list"."""
     plain = re.sub(r"\[(\w+)\]", r"\1", what)
     return plain[:1].lower() + plain[1:].rstrip(".:")
+
+
+EXTRACTIVE = (
+    "adversarial_qa",
+    "duorc_SelfRC_answer",
+    "duorc_SelfRC_question",
+    "duorc_SelfRC_extract",
+    "quoref",
+    "ropes",
+)
+MOST_CHARS = 2_500  # of a passage in a talk
+HELLO = (
+    ("Hello!", "Hello! What would you like to know?"),
+    ("Hi, can you help me?", "Of course. What is it about?"),
+    ("Good morning.", "Good morning! How can I help?"),
+    ("Hey there", "Hello! Ask me anything about your photos, or something else."),
+)
+THANKS = (
+    ("Thanks!", "You're welcome."),
+    ("Thank you, that helps.", "I am glad it does. Is there anything else?"),
+    ("Great, thanks a lot.", "You're welcome! Ask again any time."),
+    ("ok thanks", "You're welcome."),
+)
+FIRST = ("What did I ask first?", "What was my first question?", "Remind me: what did I ask you at the start?")
+LAST = ("What was my last question?", "What did I just ask?")
+
+
+def make_instruction_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """Requests that people wrote, with the answers that people gave."""
+    for source, asked, answer in read_requests(sources, split, draw):
+        yield make_chat(source, asked, answer)
+
+
+def read_requests(sources: Sources, split: Split, draw: Random) -> Iterator[tuple[str, str, str]]:
+    """(source, request, answer) of every request that can be answered without a text that is missing."""
+    for row in shuffle_rows(sources.text / "dolly_nocontext.jsonl", draw):
+        source = f"request {' '.join(row['instruction'].lower().split())}"
+        whole = row["response"].strip() and not row["maybe_needs_context"]
+        if whole and belongs_to(source, split) and not is_benchmark(row["instruction"]):
+            yield source, row["instruction"], row["response"]
+
+
+def make_dialogue_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """Talks about photos, about passages, and about this and that, in turn."""
+    piles = [maker(sources, split, draw) for maker in (make_photo_talks, make_passage_talks, make_small_talks)]
+    yield from take_in_turn(piles)
+
+
+def make_photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """A conversation about one photo; as in the product, only the last question brings its facts."""
+    config, photos = Config(), choose_photos(sources.captions, split)
+    absent = read_absent_things()
+    while True:
+        shelf = QuestionGenerator([draw.choice(photos)], absent, config)
+        asked = [one for _ in range(draw.randint(2, 5)) if (one := ask_about_photo(shelf, draw))]
+        if len(asked) < 2:
+            continue
+        *before, last = asked
+        earlier = [(one.case.question.text, word_answer(one, config, draw)) for one in before]
+        case = last.case
+        if draw.random() < 0.5:
+            prompt = build_prompt(case.question, case.program, case.evidence, case.claims, earlier)
+        else:
+            prompt = reading_prompt(case.question, case.evidence, earlier)
+        yield make_prompt_item(f"photo {last.keys[0]}", prompt, word_answer(last, config, draw))
+
+
+def ask_about_photo(shelf: QuestionGenerator, draw: Random) -> EvidenceQuestion | None:
+    """A question about the one photo; None where this photo gives no such question."""
+    kind: Kind = draw.choices(("answerable", "counting", "unanswerable"), (5, 2, 1))[0]
+    return shelf.attempt(kind, draw, where="photo")
+
+
+def make_passage_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """A text and a question about it, then something else, then thanks."""
+    others = read_requests(sources, split, draw)
+    rows = [row for row in read_rows(sources.text / PASSAGES) if row["template"].startswith(EXTRACTIVE)]
+    for row in draw.sample(rows, len(rows)):
+        source = name_passage(find_passage(row["prompt"]))
+        answer = row["completion"].strip()
+        if not belongs_to(source, split) or len(row["prompt"]) > MOST_CHARS or not answer:
+            continue
+        said = [row["prompt"], answer]
+        if other := next(others, None):
+            said += other[1:]
+        yield make_chat(source, *said, *(draw.choice(THANKS) if draw.random() < 0.3 else ()), all_answers=True)
+
+
+def make_small_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """Two to five requests in a row; now and then the talk is about the talk."""
+    asked = read_requests(sources, split, draw)
+    while batch := [one for _ in range(draw.randint(2, 5)) if (one := next(asked, None))]:
+        said = list(draw.choice(HELLO)) if draw.random() < 0.3 else []
+        for _, request, answer in batch:
+            said += [request, answer]
+        if draw.random() < 0.4:
+            first = draw.random() < 0.6
+            which = said[0] if first else said[-2]
+            said += [draw.choice(FIRST if first else LAST), f'You asked: "{which.strip()}"']
+        said += draw.choice(THANKS) if draw.random() < 0.3 else ()
+        yield make_chat(batch[0][0], *said, all_answers=True)

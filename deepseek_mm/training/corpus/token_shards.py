@@ -11,7 +11,7 @@ Shape key:  T tokens of a document or of a row, N tokens of all documents or row
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,28 +35,31 @@ Mask = NDArray[np.bool_]
 class TokenDocument:
     """One document as a model reads it."""
 
-    domain: str
     ids_T: Ids
     learn_T: Mask  # True: this token is to be predicted
 
     def __len__(self) -> int:
         return len(self.ids_T)
 
+    def cut(self, most: int) -> "Iterator[TokenDocument]":
+        """Itself in pieces of at most `most` tokens."""
+        for start in range(0, len(self), most):
+            here = slice(start, start + most)
+            yield TokenDocument(ids_T=self.ids_T[here], learn_T=self.learn_T[here])
 
-def cut_documents(item: CorpusItem, domain: str, tokenizer: Any, *, most: int) -> Iterator[TokenDocument]:
+
+def cut_documents(item: CorpusItem, tokenizer: Any, *, most: int) -> Iterator[TokenDocument]:
     """A text in pieces of at most `most` tokens; a chat whole, or not at all if it is longer."""
     if item.messages:
         ids, learn = encode_chat_item(item, tokenizer)
         if len(ids) <= most:
-            yield make_document(domain, ids, learn)
+            yield make_document(ids, learn)
         return
     ids = [
         *tokenizer(escape_marks(item.text, list_special_tokens(tokenizer)), add_special_tokens=False)["input_ids"],
         find_end_token(tokenizer),
     ]
-    for start in range(0, len(ids), most):
-        piece = ids[start : start + most]
-        yield make_document(domain, piece, [True] * len(piece))
+    yield from make_document(ids, [True] * len(ids)).cut(most)
 
 
 def encode_chat_item(item: CorpusItem, tokenizer: Any) -> tuple[list[int], list[bool]]:
@@ -86,8 +89,8 @@ def find_end_token(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if known is None else known)
 
 
-def make_document(domain: str, ids: list[int], learn: list[bool]) -> TokenDocument:
-    return TokenDocument(domain=domain, ids_T=np.array(ids, np.uint16), learn_T=np.array(learn, bool))
+def make_document(ids: list[int], learn: list[bool]) -> TokenDocument:
+    return TokenDocument(ids_T=np.array(ids, np.uint16), learn_T=np.array(learn, bool))
 
 
 MAKE = "python -m deepseek_mm train corpus"
@@ -97,7 +100,6 @@ MAKE = "python -m deepseek_mm train corpus"
 class Shard:
     """The documents of one domain and split, in a mixed order."""
 
-    domain: str
     ids_N: Ids
     learn_N: Mask
     ends_M: NDArray[np.int64]  # where each document ends
@@ -107,7 +109,7 @@ class Shard:
 
     def __getitem__(self, number: int) -> TokenDocument:
         start, end = (int(self.ends_M[number - 1]) if number else 0), int(self.ends_M[number])
-        return TokenDocument(domain=self.domain, ids_T=self.ids_N[start:end], learn_T=self.learn_N[start:end])
+        return TokenDocument(ids_T=self.ids_N[start:end], learn_T=self.learn_N[start:end])
 
     def __iter__(self) -> Iterator[TokenDocument]:
         return (self[number] for number in range(len(self)))
@@ -144,7 +146,7 @@ def read_shard(folder: Path, domain: str, split: Split) -> Shard:
     if domain not in DOMAINS or not file.is_file():
         raise NothingThere(f"no part {domain}-{split} of the corpus in {folder}. Make it with: {MAKE} --out {folder}")
     with np.load(file, allow_pickle=False) as found:
-        return Shard(domain=domain, ids_N=found["ids"], learn_N=found["learn"], ends_M=found["ends"])
+        return Shard(ids_N=found["ids"], learn_N=found["learn"], ends_M=found["ends"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,10 +164,7 @@ class PackedRows:
     def take(self, numbers: Sequence[int]) -> "PackedRows":
         """Some of the rows, in this order."""
         index = torch.tensor(numbers, dtype=torch.int64)
-        return PackedRows(
-            ids_NT=self.ids_NT[index], segments_NT=self.segments_NT[index], learn_NT=self.learn_NT[index],
-            domains_N=self.domains_N[index],
-        )  # fmt: skip
+        return PackedRows(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
 
 def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None = None) -> PackedRows:
@@ -175,7 +174,7 @@ def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None 
     """
     rows: list[list[TokenDocument]] = []
     room: list[int] = []
-    for piece in (part for document in shard for part in _cut(document, length)):
+    for piece in (part for document in shard for part in document.cut(length)):
         place = next((n for n in range(max(0, len(rows) - 64), len(rows)) if room[n] >= len(piece)), None)
         if place is None:
             if limit is not None and len(rows) == limit:
@@ -190,25 +189,11 @@ def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None 
 
 def mix_rows(parts: Sequence[PackedRows], seed: int) -> PackedRows:
     """All rows of several domains in one random order."""
-    whole = PackedRows(
-        ids_NT=torch.cat([p.ids_NT for p in parts]), segments_NT=torch.cat([p.segments_NT for p in parts]),
-        learn_NT=torch.cat([p.learn_NT for p in parts]), domains_N=torch.cat([p.domains_N for p in parts]),
-    )  # fmt: skip
+    names = [item.name for item in fields(PackedRows)]
+    whole = PackedRows(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
     order = list(range(len(whole)))
     Random(seed).shuffle(order)
     return whole.take(order)
-
-
-def _cut(document: TokenDocument, length: int) -> list[TokenDocument]:
-    starts = range(0, len(document), length)
-    return [
-        TokenDocument(
-            domain=document.domain,
-            ids_T=document.ids_T[start : start + length],
-            learn_T=document.learn_T[start : start + length],
-        )
-        for start in starts
-    ]
 
 
 def _stack(rows: list[list[TokenDocument]], length: int, domain: int) -> PackedRows:

@@ -24,8 +24,8 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
 from deepseek_mm.training.corpus.token_shards import PackedRows
-from deepseek_mm.training.language_model.reach import compute_stages, measure_off
-from deepseek_mm.training.language_model.stages import draw_in_turn
+from deepseek_mm.training.language_model import draw_in_turn
+from deepseek_mm.training.language_model.trainers import compute_stages, measure_off
 
 COPIED = ("tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 

@@ -34,8 +34,7 @@ from deepseek_mm.training.distillation.reader_lessons import (
     strip_first_layer,
 )
 from deepseek_mm.training.distillation.vision_lessons import SightConfig, SightLessons, Student, list_weights
-from deepseek_mm.training.language_model.runs import open_base, open_shipped
-from deepseek_mm.training.language_model.stages import LmStageConfig, read_training_rows
+from deepseek_mm.training.language_model import LmStageConfig, open_base, open_shipped, read_training_rows
 from deepseek_mm.training.loop import RunFolder, StepsConfig, choose_config, make_gather, read_learned, train_steps
 from deepseek_mm.training.question_albums import AlbumFeatures, QuestionBatchConfig, QuestionSampler
 from deepseek_mm.training.report import REPORTS

@@ -35,11 +35,11 @@ from deepseek_mm.runtime.quantization.fp4 import (
     restore,
     unpack,
 )
-from deepseek_mm.runtime.quantization.lm_files import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
+from deepseek_mm.runtime.quantization.lm_files import CODES, FP4, SCALES, WHOLE, linears, others, read_lm
 from deepseek_mm.runtime.quantization.weight_files import cache_file, write_quantized
-from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows
-from deepseek_mm.training.language_model.stages import LmStageConfig, draw_in_turn, read_training_rows
+from deepseek_mm.training.language_model import LmStageConfig, draw_in_turn, read_training_rows
 from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,
@@ -105,7 +105,6 @@ class Fp4Config:
     others: int = 1  # rows of all other domains, in turn
     some: float = 0.15  # share of the positions outside of answers whose words are compared
     some_weight: float = 0.5  # of those, beside the answers'
-    words: bool = False  # only the matrix of words, and only as it makes scores: a third of the work
 
 
 class Fp4Recovery:
@@ -113,11 +112,8 @@ class Fp4Recovery:
 
     def __init__(self, teacher: Decoder, student: Decoder, matrices: Mapping[str, Fp4], config: Fp4Config) -> None:
         self.teacher, self.student, self.config = teacher, student.requires_grad_(False), config
-        whole, self.sizes = (
-            dict(linears(teacher)),
-            {name: compute_block_sizes(matrix) for name, matrix in matrices.items()},
-        )
-        self.linears = {name: linear for name, linear in linears(student) if name == HEAD or not config.words}
+        whole, self.linears = dict(linears(teacher)), dict(linears(student))
+        self.sizes = {name: compute_block_sizes(matrix) for name, matrix in matrices.items()}
         self.trained = {n: nn.Parameter(make_latent(whole[n].weight, matrices[n])) for n in self.linears}
 
     def backward(self, rows: PackedRows, chance: torch.Generator) -> dict[str, float]:
@@ -139,11 +135,9 @@ class Fp4Recovery:
         other_BT = drawn_BT & (rows.segments_NT[:, 1:] > 0) & ~answer_BT
         with torch.no_grad():
             right_BTD = compute_states(self.teacher, rows)
-        with torch.set_grad_enabled(not self.config.words):
-            said_BTD = compute_states(self.student, rows)
-        return self._measure_divergence(right_BTD, said_BTD, answer_BT), self._measure_divergence(
-            right_BTD, said_BTD, other_BT
-        )
+        said_BTD = compute_states(self.student, rows)
+        answers, others = (self._measure_divergence(right_BTD, said_BTD, at_BT) for at_BT in (answer_BT, other_BT))
+        return answers, others
 
     def _measure_divergence(self, right_BTD: Tensor, said_BTD: Tensor, at_BT: Tensor) -> Tensor:
         with torch.no_grad():

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.parallel.tensor_parallel import ShardCut, join_parts
+from deepseek_mm.training.parallel.shards import ShardCut, join_parts
 
 MANIFEST, DRAFT, KEPT = "manifest.json", ".draft", 2  # checkpoints kept
 Pieces = Mapping[str, list[tuple[str, int, Tensor]]]  # kind -> parameter, where the piece begins, its values
@@ -120,11 +120,6 @@ def read_weights(folder: Path, cuts: Mapping[str, ShardCut]) -> dict[str, Tensor
     """Every parameter of a checkpoint, whole, by its name in `Decoder`."""
     with open_checkpoint(folder, cuts) as found:
         return {name: found.whole("weight", name) for name in found.sizes}
-
-
-def source_of(found: ShardedCheckpoint, kind: str) -> Callable[[str, torch.Size], Tensor]:
-    """What fills a decoder from it."""
-    return lambda name, _: found.whole(kind, name)
 
 
 def _list_checkpoints(out: Path) -> list[Path]:

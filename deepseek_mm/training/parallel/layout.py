@@ -7,11 +7,9 @@ torchrun's agent or by our launcher, which outlive a rank.
 """
 
 import json
-import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -21,6 +19,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from deepseek_mm.config import between
 from deepseek_mm.errors import ConfigError, DeepSeekMMError
 from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.storage.owner import Owner, current_process
 
 AXES = ("data", "pipeline", "tensor")
 ENDS = "ends"  # the first and the last stage, where words come in and go out
@@ -165,21 +164,13 @@ class RankRegistry:
 
     def sign(self) -> None:
         """This process is that rank, before its first step."""
-        self.store.set(f"process/{self.rank}", json.dumps([socket.gethostname(), os.getpid()]))
+        self.store.set(f"process/{self.rank}", json.dumps([socket.gethostname(), asdict(current_process())]))
         self.enter_step(0)
 
     def enter_step(self, step: int) -> None:
         """This rank begins with a step; 0 is before the first."""
         self.step = step
         self.store.set(f"step/{self.rank}", str(step))
-
-    def leave(self, told: Mapping[str, Any]) -> None:
-        """Leave something for the first rank."""
-        self.store.set(f"told/{self.rank}", json.dumps(told))
-
-    def collect(self) -> list[dict[str, Any]]:
-        """What every rank has left; waits for it."""
-        return [json.loads(self.store.get(f"told/{rank}")) for rank in range(self.layout.ranks)]
 
     def explain(self, error: Exception) -> RankLost:
         """What a survivor has to say: who of this machine is gone, else where everybody is."""
@@ -209,7 +200,7 @@ class RankRegistry:
         if not self.store.check([f"process/{rank}"]):
             return False
         host, process = json.loads(self.store.get(f"process/{rank}"))
-        return host == socket.gethostname() and not _is_running(process)
+        return host == socket.gethostname() and not Owner(**process).lives
 
 
 def make_rank_lost(layout: Layout, how: Mapping[int, str], steps: Mapping[int, int]) -> RankLost:
@@ -228,12 +219,3 @@ def make_rank_unanswered(layout: Layout, steps: Mapping[int, int], why: str) -> 
         f"no answer in step {first} ({why}). In that step: {behind}. Look at these ranks, then run the same command"
         " again: it goes on from the last checkpoint"
     )
-
-
-def _is_running(process: int) -> bool:
-    """Whether a process of this machine is there and no zombie."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in "ZX"

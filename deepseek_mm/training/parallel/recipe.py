@@ -101,6 +101,12 @@ def make_first_weights(seed: int) -> Source:
     return draw_weights
 
 
+def list_sizes(shape: DecoderShape) -> dict[str, torch.Size]:
+    """Every parameter's shape in one process; a head that is the embedding is not among them."""
+    with torch.device("meta"):
+        return {name: parameter.shape for name, parameter in Decoder(shape).named_parameters()}
+
+
 def open_whole(shape: DecoderShape, source: Source) -> Decoder:
     """The whole decoder in this process."""
     decoder = Decoder(shape)

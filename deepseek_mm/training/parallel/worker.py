@@ -1,188 +1,61 @@
-"""One rank of a parallel training, from its place to the last step, under torchrun or our own launcher.
+"""One rank of a parallel training, from its place to the last step, and the launcher of ranks on this machine.
 
-Its AdamW shares its state among the data ranks (ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054): all
-parameters of a rank are one long vector, and each data rank keeps the moments of its slice. A dispatch mode counts the
-bytes that the rank hands to others where torch makes its calls: a sum of n bytes counts n, a gathering counts what one
-rank gives, and a message counts at its sender.
-
-Shape key:  P parameters of this rank, filled up to a multiple of the data ranks; S parameters of its slice
+The launcher forks ranks from a server that
+has imported torch once, and gives them the same environment as torchrun would; when one is lost, the others stop.
 """
 
-import json
+import os
+import signal
+import sys
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributed as dist
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch documents it and does not list it
 from torch.distributed.rendezvous import rendezvous
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.multiprocessing.spawn import ProcessException, start_processes
 
 from deepseek_mm.config import between
-from deepseek_mm.training.loop import BETAS, RunFolder, StepsConfig, compute_rate
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.training.loop import RunFolder, StepsConfig
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.cost_model import list_sizes
-from deepseek_mm.training.parallel.layout import Layout, RankPlace, RankRegistry, take_place
-from deepseek_mm.training.parallel.pipeline import PipelineRunner, open_stage
+from deepseek_mm.training.parallel.layout import (
+    Layout,
+    RankLost,
+    RankPlace,
+    RankRegistry,
+    make_rank_lost,
+    make_rank_unanswered,
+    take_place,
+)
 from deepseek_mm.training.parallel.recipe import (
     SOURCE,
     MicrobatchConfig,
     ModelConfig,
     draw_rows,
-    fill_missing_gradients,
+    list_sizes,
     make_first_weights,
     read_text,
 )
-from deepseek_mm.training.parallel.tensor_parallel import cut_part, list_cuts
-
-STATE = ("weight", "exp_avg", "exp_avg_sq")  # of each parameter; the names are AdamW's
-SCATTER = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor  # its name before torch 2.13
-GATHER = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-SMALL = 1e-6  # as torch.nn.utils.clip_grad_norm_ adds
-
-
-class ShardedAdamW:
-    """The same update as `training.steps.Steps`, for one rank of many."""
-
-    def __init__(self, trained: Mapping[str, nn.Parameter], place: RankPlace, config: StepsConfig) -> None:
-        self.trained, self.place, self.config = dict(trained), place, config
-        self.length = sum(parameter.numel() for parameter in self.trained.values())
-        share = -(-self.length // place.data.size)
-        self.mine = slice(place.data.place * share, (place.data.place + 1) * share)
-        self.padded = share * place.data.size
-        self.slice_S = nn.Parameter(self._flatten([p.detach() for p in self.trained.values()])[self.mine].clone())
-        self.optimiser = torch.optim.AdamW(
-            [self.slice_S], lr=config.rate, betas=BETAS, weight_decay=config.decay, fused=True
-        )
-
-    def update(self, step: int, *, counted: Mapping[str, bool], lost: float) -> tuple[float, float]:
-        """One update from the gradients that were gathered: (the loss of all ranks, the gradient's length).
-
-        `counted` says whose gradients count towards the length here: of several ranks that have the same, one.
-        """
-        fill_missing_gradients(list(self.trained.values()))
-        grads_S = self._scatter(self._flatten([_grad(p) for p in self.trained.values()]))
-        told = torch.tensor([lost, float(self._sum_squares(grads_S, counted))], dtype=torch.float64)
-        loss, squares = self.place.world.sum(told).tolist()
-        norm = squares**0.5
-        self.slice_S.grad = grads_S * min(1.0, self.config.clip / (norm + SMALL))
-        for group in self.optimiser.param_groups:
-            group["lr"] = compute_rate(step, self.config)
-        self.optimiser.step()
-        self._spread()
-        return loss, norm
-
-    def pieces(self) -> dict[str, list[tuple[str, int, Tensor]]]:
-        """Kind -> (parameter, where in it the piece begins, its values) of all that lies in this rank's slice."""
-        kept: dict[str, Any] = {"weight": self.slice_S.detach(), **self.optimiser.state[self.slice_S]}
-        return {kind: self._cut_up(kept[kind]) for kind in STATE}
-
-    def restore(self, state: Mapping[str, Mapping[str, Tensor]], step: int) -> None:
-        """Go on from this rank's part of every parameter, kind -> name -> values, after so many steps."""
-        flat = {kind: self._flatten([state[kind][name] for name in self.trained])[self.mine].clone() for kind in STATE}
-        with torch.no_grad():
-            self.slice_S.copy_(flat.pop("weight"))
-        self.optimiser.state[self.slice_S] = {"step": torch.tensor(float(step)), **flat}
-        self._spread()
-
-    def _scatter(self, grads_P: Tensor) -> Tensor:
-        """The sum over data ranks of this rank's slice."""
-        if self.place.data.size == 1:
-            return grads_P
-        grads_S = torch.empty_like(self.slice_S)
-        SCATTER(grads_S, grads_P, group=self.place.data.group)
-        return grads_S
-
-    @torch.no_grad()
-    def _spread(self) -> None:
-        """Every data rank's slice becomes the parameters of all."""
-        flat_P = self.slice_S.detach()
-        if self.place.data.size > 1:
-            flat_P = torch.empty(self.padded)
-            GATHER(flat_P, self.slice_S.detach(), group=self.place.data.group)
-        at = 0
-        for parameter in self.trained.values():
-            parameter.copy_(flat_P[at : at + parameter.numel()].view_as(parameter))
-            parameter.grad = None
-            at += parameter.numel()
-
-    def _flatten(self, tensors: list[Tensor]) -> Tensor:
-        flat_P = torch.zeros(self.padded)
-        torch.cat([each.flatten() for each in tensors], out=flat_P[: self.length])
-        return flat_P
-
-    def _sum_squares(self, grads_S: Tensor, counted: Mapping[str, bool]) -> Tensor:
-        squares = [
-            piece.double().square().sum() for name, _, piece in self._cut_up(grads_S) if counted[name] and len(piece)
-        ]
-        return torch.stack(squares).sum() if squares else torch.zeros(())
-
-    def _cut_up(self, values_S: Tensor) -> list[tuple[str, int, Tensor]]:
-        """The slice, parameter by parameter."""
-        found, at = [], 0
-        for name, parameter in self.trained.items():
-            begin, end = max(at, self.mine.start), min(at + parameter.numel(), self.mine.stop)
-            if begin < end:
-                found.append((name, begin - at, values_S[begin - self.mine.start : end - self.mine.start]))
-            at += parameter.numel()
-        return found
-
-
-def _grad(parameter: nn.Parameter) -> Tensor:
-    assert parameter.grad is not None, "gradients are gathered before an update"
-    return parameter.grad
-
-
-HEARD = ("recv_", "recv_any_source_", "barrier", "monitored_barrier_")  # nothing is handed in
-GIVEN = {"_reduce_scatter_base_": 1, "_allgather_base_": 1}  # place of the input among the arguments; else the first
-
-
-class TrafficCounter(TorchDispatchMode):
-    """Counts while it is entered."""
-
-    def __init__(self, groups: Mapping[str, str]) -> None:
-        super().__init__()
-        self.groups = groups  # name of a process group -> name of its axis
-        self.bytes: Counter[str] = Counter()
-        self.calls: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-        """Everything as usual."""
-        if func.namespace == "c10d":
-            self._count(func.overloadpacket.__name__, args)
-        return func(*args, **(kwargs or {}))
-
-    def _count(self, name: str, args: Sequence[Any]) -> None:
-        if name in HEARD:
-            return
-        axis = next((self.groups.get(_group_name(each)) for each in args if isinstance(each, torch.ScriptObject)), None)
-        axis = axis or "world"
-        self.bytes[axis] += sum(each.nbytes for each in _tensors(args[GIVEN.get(name, 0)]))
-        self.calls[axis] += 1
-
-
-def _group_name(given: torch.ScriptObject) -> str:
-    try:
-        return str(dist.ProcessGroup.unbox(given).group_name)
-    except (RuntimeError, TypeError):  # a reduction's kind is a script object too
-        return ""
-
-
-def _tensors(given: Any) -> list[Tensor]:
-    if isinstance(given, Tensor):
-        return [given]
-    return [tensor for each in given for tensor in _tensors(each)]
-
+from deepseek_mm.training.parallel.shards import (
+    STATE,
+    PipelineRunner,
+    ShardedAdamW,
+    cut_part,
+    list_cuts,
+    open_stage,
+)
 
 STEPS = StepsConfig(steps=20, rate=3e-3, warm=0.2)
-WIRES = "wires.json"  # what every rank counted, in the folder of a run
-COUNTED_STEP = 1  # whose bytes are counted: at the first one, pipelining tells itself about shapes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,28 +126,16 @@ class RankWorker:
         self.optimiser = ShardedAdamW(self.trained, place, order.steps)
         self.ties = self.shape.tied and not (place.first and place.last)
         self.counted = {name: self._counts(name) for name in self.trained}
-        self.seconds: list[float] = []
 
     def run(self) -> None:
         """All steps that are left."""
-        first, tally = self._resume(), TrafficCounter(self._groups())
-        for step in range(first, self.order.steps.steps):
+        for step in range(self._resume(), self.order.steps.steps):
             self.roll.enter_step(step + 1)
-            begun = time.perf_counter()
-            if step == first + COUNTED_STEP:
-                with tally:
-                    told = self.step(step)
-            else:
-                told = self.step(step)
-                self.seconds.append(time.perf_counter() - begun)
+            told = self.step(step)
             if self.place.rank == 0:
                 self.journal.log(step + 1, **told)
             if (step + 1) % self.order.keep.every == 0 or step + 1 == self.order.steps.steps:
                 self.save(step + 1)
-        self.roll.leave({"bytes": dict(tally.bytes), "calls": dict(tally.calls), "seconds": self.seconds})
-        if self.place.rank == 0:
-            wires = {"layout": asdict(self.order.layout), "ranks": self.roll.collect()}
-            (self.order.out / WIRES).write_text(json.dumps(wires))
 
     def step(self, step: int) -> dict[str, float]:
         """One step of all ranks."""
@@ -343,6 +204,60 @@ class RankWorker:
         if self.place.world.size > 1:
             dist.barrier()
 
-    def _groups(self) -> dict[str, str]:
-        axes = {axis: getattr(self.place, axis) for axis in ("data", "pipeline", "tensor", "ends")}
-        return {axis.group.group_name: name for name, axis in axes.items() if axis.group is not None and axis.size > 1}
+
+HOST = "127.0.0.1"
+LOST = 3  # exit code of a rank that lost another one
+SETTLE_S = 2.0  # in which those that a dying rank takes along end as well, so that it can be told from them
+
+
+def run_local(order: RunOrder, *, started: Callable[[Sequence[Any]], None] = lambda ranks: None) -> None:
+    """Train with all ranks of the layout here. RankLost names the one that failed, and the step it was in.
+
+    `started` is handed the processes, in the order of ranks.
+    """
+    order.layout.check(order.model.shape())
+    store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
+    get_context("forkserver").set_forkserver_preload([__name__])
+    ranks = start_processes(
+        run_forked_rank, (order, store.port), order.layout.ranks, join=False, daemon=True, start_method="forkserver"
+    )
+    started(ranks.processes)
+    try:
+        while not ranks.join(grace_period=SETTLE_S):
+            pass
+    except ProcessException as error:
+        codes = {n: rank.exitcode for n, rank in enumerate(ranks.processes) if rank.exitcode}
+        ended = {n: code for n, code in codes.items() if code != -signal.SIGTERM or n == error.error_index}
+        raise explain_failure(ended, RankRegistry(store, order.layout)) from error
+
+
+def explain_failure(codes: Mapping[int, int], roll: RankRegistry) -> DeepSeekMMError:
+    """Of the ranks that ended with these codes, those are to blame that did not merely lose a neighbour."""
+    blamed = {rank: code for rank, code in codes.items() if code != LOST}
+    if not blamed:
+        return make_rank_unanswered(roll.layout, roll.read_steps(), f"{len(codes)} ranks gave up waiting")
+    said = {rank: describe_exit(code, roll.read_error(rank)) for rank, code in blamed.items()}
+    return make_rank_lost(roll.layout, said, roll.read_steps())
+
+
+def describe_exit(code: int, said: str) -> str:
+    """How a rank ended, in words."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"failed ({said or f'exit code {code}; its traceback is above'})"
+
+
+def run_forked_rank(rank: int, order: RunOrder, port: int) -> None:
+    """The life of one rank."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(order.layout.ranks), "LOCAL_RANK": str(rank)}
+    os.environ |= {"MASTER_ADDR": HOST, "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    try:
+        run_rank(order)
+    except RankLost:
+        sys.exit(LOST)
+    except DeepSeekMMError as error:
+        RankRegistry(TCPStore(HOST, port), order.layout, rank).leave_error(error)
+        sys.exit(1)
+    except Exception:  # noqa: BLE001  whatever it was, its traceback is shown and the launcher names the rank
+        traceback.print_exc()
+        sys.exit(1)

@@ -17,8 +17,7 @@ from deepseek_mm.evaluation.code_search import first_sentence
 from deepseek_mm.parse.packages import InstalledPackage, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.training.corpus.items import is_benchmark, split_words
-from deepseek_mm.training.ppo.judge import run_jobs
-from deepseek_mm.training.ppo.problems import CodeProblem
+from deepseek_mm.training.ppo.problems import CodeProblem, run_jobs
 
 MODULES = frozenset(
     split_words("re math string itertools collections functools operator textwrap bisect heapq fractions")
@@ -94,7 +93,7 @@ def find_small_functions(package: InstalledPackage) -> Iterator[SmallFunction]:
             continue
         imports = list_imports(tree)
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and (made := make_small_function(node, imports, package, source)):
+            if isinstance(node, ast.FunctionDef) and (made := make_small_function(node, imports, package)):
                 yield made
 
 
@@ -110,7 +109,7 @@ def list_imports(tree: ast.Module) -> dict[str, str]:
 
 
 def make_small_function(
-    node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage, source: str
+    node: ast.FunctionDef, imports: dict[str, str], package: InstalledPackage
 ) -> SmallFunction | None:
     """The function as a problem without tests, if it is small, plain, and needs nothing else."""
     arguments = node.args

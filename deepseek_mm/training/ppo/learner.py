@@ -5,20 +5,48 @@ at its end. The details are those that Huang et al. list (The 37 Implementation 
 of mean 0 and deviation 1, clipped ratio, clipped value loss, entropy bonus, a bound on the gradient, a stop when the
 policy has moved too far. The KL to the reference (the policy after the warm-up) is part of the loss.
 
+A run that was killed loses the round it was in, and no more. Randomness depends on the seed and the round alone;
+puzzles get harder from round to round. The warm-up trains the same changes on the solutions of the problems that may be
+learned from: what stands before the first line that is asked for is the prompt.
+
 Shape key:  T steps of a trajectory, A steps of a minibatch
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.training.ppo.policy import AnswerGroup, Policy, TokenScores
+from deepseek_mm.evaluation.code_tasks import is_askable_line
+from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.training.loop import RunFolder, StepsConfig, make_gather, read_log, train_steps
+from deepseek_mm.training.ppo.policy import (
+    AnswerGroup,
+    AnswerWriter,
+    Policy,
+    Rollout,
+    TokenScores,
+    read_groups,
+)
+from deepseek_mm.training.ppo.problems import (
+    BODY_LEVEL,
+    EASY_LEVEL,
+    LINE_LEVEL,
+    CandidateJudge,
+    CandidateVerdict,
+    CodeProblem,
+    NoveltyMemory,
+    Puzzle,
+    compute_reward,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +58,6 @@ class PPOConfig:
     answers: int = 16  # of one prompt
     gamma: float = 1.0  # how much a step counts for the one before it
     gae_lambda: float = 0.98
-    plain: bool = False  # rewards as they are, not less what other answers to the prompt got
     clip_coef: float = 0.3  # of the ratio, and of a value's change
     ent_coef: float = 0.002
     vf_coef: float = 0.1
@@ -82,8 +109,7 @@ def centre_rewards(rewards: Sequence[float]) -> list[float]:
     return [reward - (whole - reward) / (len(rewards) - 1) for reward in rewards]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrajectorySteps:
+class TrajectorySteps(NamedTuple):
     """What is remembered of some steps while the policy changes; every tensor has an entry a step."""
 
     logprobs_A: Tensor  # under the policy that drew them
@@ -120,7 +146,7 @@ def compute_ppo_loss(new: TokenScores, old: TrajectorySteps, config: PPOConfig) 
 
 
 class Learner:
-    """A policy that learns by PPO, or, with the same answers, by repeating those that were right."""
+    """A policy that learns by PPO."""
 
     def __init__(self, policy: Policy, config: PPOConfig) -> None:
         self.policy, self.config = policy, config
@@ -137,8 +163,7 @@ class Learner:
     ) -> dict[str, float]:
         """One round's updates by PPO, from every answer's reward; what is told of them."""
         config = self.config
-        if not config.plain:
-            rewards = [centre_rewards(each) for each in rewards]
+        rewards = [centre_rewards(each) for each in rewards]
         if number == 0:
             self._fit_values(groups, rewards)
         steps = self._make_steps(groups, rewards, same=number == 0)
@@ -147,23 +172,14 @@ class Learner:
         for epoch in range(config.update_epochs):
             for numbers in draw_minibatches(len(groups), config.minibatch, f"{config.seed} {number} {epoch}"):
                 new = self.policy.score_answers([groups[n] for n in numbers])
-                loss, parts = compute_ppo_loss(new, join_steps([steps[n] for n in numbers]), config)
+                old = TrajectorySteps(*map(torch.cat, zip(*(steps[n] for n in numbers), strict=True)))
+                loss, parts = compute_ppo_loss(new, old, config)
                 self._step(loss)
                 told.append(parts)
             if told[-1]["approx_kl"] > config.target_kl:
                 break
         means = {name: sum(each[name] for each in told) / len(told) for name in told[0]}
         return {**means, "explained_var": compute_explained_variance(values, returns), "updates": len(told)}
-
-    def imitate(self, groups: Sequence[AnswerGroup], number: int) -> dict[str, float]:
-        """One round's updates by imitation: the answers that are left were right. Temperature 1, as usual."""
-        losses: list[float] = []
-        for epoch in range(self.config.update_epochs):
-            for numbers in draw_minibatches(len(groups), self.config.minibatch, f"{self.config.seed} {number} {epoch}"):
-                loss = -self.policy.score_answers([groups[n] for n in numbers], heat=1.0).logprob_A.mean()
-                self._step(loss)
-                losses.append(float(loss.detach()))
-        return {"loss": sum(losses) / max(1, len(losses)), "updates": len(losses)}
 
     def state(self) -> dict[str, Any]:
         """What the next round depends on, besides the seed."""
@@ -249,12 +265,6 @@ def use_changes(policy: Policy, changes: Mapping[str, Tensor]) -> Iterator[None]
         policy.load_learned(own)
 
 
-def join_steps(steps: Sequence[TrajectorySteps]) -> TrajectorySteps:
-    """The steps of several groups."""
-    names = ("logprobs_A", "ref_logprobs_A", "values_A", "advantages_A", "returns_A")
-    return TrajectorySteps(**{name: torch.cat([getattr(each, name) for each in steps]) for name in names})
-
-
 def draw_minibatches(count: int, size: int, seed: str) -> Iterator[list[int]]:
     """Every number once, in an order of its own."""
     order = list(range(count))
@@ -267,3 +277,161 @@ def compute_explained_variance(values_A: Tensor, returns_A: Tensor) -> float:
     """Share of the returns' variance that the values tell; 1 is all, 0 what a constant tells."""
     variance = float(returns_A.var())
     return 1 - float((returns_A - values_A).var()) / variance if variance else 0.0
+
+
+FIRST = {EASY_LEVEL: 0.65, LINE_LEVEL: 0.25, BODY_LEVEL: 0.10}  # shares of the first round's puzzles
+LAST = {EASY_LEVEL: 0.40, LINE_LEVEL: 0.35, BODY_LEVEL: 0.25}  # and of the last one's
+SHOWN = 8  # samples that are shown of a round
+SAMPLES = "samples.jsonl"
+Note = Callable[[str], None]
+
+
+def compute_level_shares(number: int, rounds: int) -> dict[int, float]:
+    """How many of a round's puzzles are of each level."""
+    over = number / max(1, rounds - 1)
+    return {level: FIRST[level] + (LAST[level] - FIRST[level]) * over for level in FIRST}
+
+
+def choose_puzzles(puzzles: Sequence[Puzzle], config: PPOConfig, number: int) -> list[Puzzle]:
+    """A round's puzzles, each once, by seed and round; of a level that is used up all there are."""
+    draw, chosen = Random(f"{config.seed} puzzles {number}"), list[Puzzle]()
+    for level, share in compute_level_shares(number, config.rounds).items():
+        fit = [puzzle for puzzle in puzzles if puzzle.seen and puzzle.level == level]
+        chosen += draw.sample(fit, min(len(fit), round(share * config.prompts)))
+    rest = [puzzle for puzzle in puzzles if puzzle.seen and puzzle not in chosen]
+    missing = max(0, config.prompts - len(chosen))
+    return (chosen + draw.sample(rest, min(len(rest), missing)))[: config.prompts]
+
+
+class Rounds:
+    """A run: its policy, its judge, and what it has seen."""
+
+    def __init__(self, learner: Learner, writer: AnswerWriter, judge: CandidateJudge, journal: RunFolder) -> None:
+        self.learner, self.writer, self.judge, self.journal = learner, writer, judge, journal
+        self.novelty, self.done = NoveltyMemory(), 0
+        if saved := journal.resume():
+            learner.restore(saved)
+            self.novelty, self.done = NoveltyMemory(json.loads(saved["seen"])), saved["step"]
+        rows = [row for row in read_log(journal.folder / SAMPLES) if row["round"] <= self.done]
+        atomic_write(journal.folder / SAMPLES, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def run(self, puzzles: Sequence[Puzzle], note: Note) -> None:
+        """All rounds that are left."""
+        for number in range(self.done, self.learner.config.rounds):
+            note(self.run_round(puzzles, number))
+            self.done = number + 1
+
+    def run_round(self, puzzles: Sequence[Puzzle], number: int) -> str:
+        """Round `number`; returns what is shown of it."""
+        config = self.learner.config
+        start = time.monotonic()
+        chosen = choose_puzzles(puzzles, config, number)
+        seed = Random(f"{config.seed} answers {number}").randrange(2**31)
+        rollouts = self.writer.write(chosen, config.answers, seed=seed)
+        drawn = time.monotonic()
+        verdicts = judge_rollouts(self.judge, rollouts)
+        rewards = [self.compute_rewards(r, v) for r, v in zip(rollouts, verdicts, strict=True)]
+        judged = time.monotonic()
+        told = self.learner.update([rollout.group for rollout in rollouts], rewards, number)
+        seconds = {"draw_s": drawn - start, "judge_s": judged - drawn, "learn_s": time.monotonic() - judged}
+        numbers = {**compute_means(verdicts, rewards), **told, **seconds, "runs": float(self.judge.runs)}
+        shown = choose_samples(rollouts, verdicts, rewards)
+        self.journal.log(number + 1, **{name: round(value, 5) for name, value in numbers.items()})
+        with (self.journal.folder / SAMPLES).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps({"round": number + 1, **each}) + "\n" for each in shown)
+        self.journal.save(number + 1, {**self.learner.state(), "seen": json.dumps(self.novelty.seen)})
+        return describe_round(number + 1, numbers, shown)
+
+    def compute_rewards(self, rollout: Rollout, verdicts: Sequence[CandidateVerdict]) -> list[float]:
+        """Of every answer of one puzzle. Only what is right is remembered, and compared with."""
+        name, told = rollout.puzzle.name, []
+        for text, verdict in zip(rollout.texts, verdicts, strict=True):
+            novelty = self.novelty.distance(name, text) if verdict.right else 0.0
+            told.append(compute_reward(parses=verdict.parses, share=verdict.share, novelty=novelty))
+        return told
+
+
+def judge_rollouts(judge: CandidateJudge, rollouts: Sequence[Rollout]) -> list[list[CandidateVerdict]]:
+    """Of every answer; all of them are run together."""
+    told = iter(judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts]))
+    return [[next(told) for _ in rollout.texts] for rollout in rollouts]
+
+
+def compute_means(
+    verdicts: Sequence[Sequence[CandidateVerdict]], rewards: Sequence[Sequence[float]]
+) -> dict[str, float]:
+    """What a round's answers were like, on the average."""
+    every = [verdict for each in verdicts for verdict in each]
+    return {
+        "reward": sum(map(sum, rewards)) / len(every),
+        "pass_rate": sum(v.right for v in every) / len(every),
+        "syntax": sum(v.parses for v in every) / len(every),
+        "solved": sum(any(v.right for v in each) for each in verdicts) / len(verdicts),
+    }
+
+
+def choose_samples(
+    rollouts: Sequence[Rollout], verdicts: Sequence[Sequence[CandidateVerdict]], rewards: Sequence[Sequence[float]]
+) -> list[dict[str, Any]]:
+    """Some answers of a round, for people to look at: the best paid one of every so many puzzles."""
+    step = max(1, len(rollouts) // SHOWN)
+    shown = []
+    for rollout, verdict, reward_of in list(zip(rollouts, verdicts, rewards, strict=True))[::step]:
+        best = max(range(len(reward_of)), key=lambda n: reward_of[n])
+        shown.append(
+            {
+                "puzzle": rollout.puzzle.name,
+                "prompt": rollout.puzzle.prompt,
+                "wanted": rollout.puzzle.answer,
+                "text": rollout.texts[best],
+                "reward": round(reward_of[best], 3),
+                "right": f"{sum(v.right for v in verdict)} of {len(verdict)}",
+            }
+        )
+    return shown
+
+
+def describe_round(number: int, numbers: dict[str, float], shown: Sequence[dict[str, Any]]) -> str:
+    """For people."""
+    head = f"round {number}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+    lines = [f"  {each['reward']:.2f} {each['right']:>8} {each['puzzle']}: {each['text'].strip()!r}" for each in shown]
+    return "\n".join([head, *lines])
+
+
+LONGEST = 160  # tokens of a solution that are learned
+EVERY = 20  # steps between two checkpoints
+END = "\n\n\n"  # behind a solution
+WARM_STEPS = StepsConfig(steps=24, rate=5e-4, warm=0.1, last=0.1)
+
+
+def warm_up(
+    policy: Policy, groups: Sequence[AnswerGroup], journal: RunFolder, *, steps: StepsConfig, batch: int
+) -> None:
+    """All steps that are left."""
+    a_round = max(1, -(-len(groups) // batch))
+
+    def loss(step: int) -> dict[str, Tensor]:
+        epoch, at = divmod(step, a_round)
+        numbers = list(draw_minibatches(len(groups), batch, f"{steps.seed} warm {epoch}"))[at]
+        return {"loss": -policy.score_answers([groups[n] for n in numbers], heat=1.0).logprob_A.mean()}
+
+    train_steps(policy.changes, make_gather(loss), journal, steps, every=EVERY)
+
+
+def make_lessons(
+    policy: Policy, problems: Sequence[CodeProblem], tokenizer: Tokenizer, *, most: int, seed: int
+) -> list[AnswerGroup]:
+    """Some of the problems that may be learned from, read by the lower layers."""
+    order = torch.randperm(len(problems), generator=torch.Generator().manual_seed(seed)).tolist()
+    told = [split_ids(problems[n], tokenizer) for n in order if problems[n].may_be_learned]
+    return list(read_groups(policy, [each for each in told if each[1]][:most]))
+
+
+def split_ids(problem: CodeProblem, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Tokens before the first line that is asked for, and those of the rest; no rest if a token is in both."""
+    lines = problem.code.split("\n")
+    start = next((n for n, line in enumerate(lines) if is_askable_line(line) and line[:1] == " "), len(lines))
+    before = (problem.head + "".join(f"{line}\n" for line in lines[:start])).rstrip()
+    prompt = tokenizer(before)["input_ids"]
+    whole = tokenizer(problem.head + problem.code + END)["input_ids"]
+    return prompt, whole[len(prompt) :][:LONGEST] if whole[: len(prompt)] == prompt else []

@@ -10,7 +10,7 @@ from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build, list_splits
+from deepseek_mm.training.corpus import Corpus, ShardSizes, build, list_splits
 from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, NearDuplicates, make_chat
 from deepseek_mm.training.corpus.token_shards import (
     cut_documents,
@@ -65,7 +65,7 @@ def test_a_mark_inside_an_answer_stays_text(tokenizer):
 
 
 def test_a_text_is_cut_into_pieces_that_join_again_and_ends_with_its_mark(tokenizer):
-    pieces = list(cut_documents(CorpusItem(source="s", text="a black dog " * 40), "english", tokenizer, most=64))
+    pieces = list(cut_documents(CorpusItem(source="s", text="a black dog " * 40), tokenizer, most=64))
     ids = np.concatenate([piece.ids_T for piece in pieces])
     assert all(len(piece) <= 64 and piece.learn_T.all() for piece in pieces)
     assert tokenizer.decode(ids.tolist()) == "a black dog " * 40 + "<|endoftext|>"
@@ -73,13 +73,11 @@ def test_a_text_is_cut_into_pieces_that_join_again_and_ends_with_its_mark(tokeni
 
 
 def test_a_chat_that_is_too_long_is_left_out(tokenizer):
-    assert list(cut_documents(make_chat("s", "a dog " * 90, "yes"), "dialogue", tokenizer, most=64)) == []
+    assert list(cut_documents(make_chat("s", "a dog " * 90, "yes"), tokenizer, most=64)) == []
 
 
 def test_a_shard_comes_back_document_by_document(tmp_path, tokenizer):
-    kept = list(
-        itertools.chain(*(cut_documents(make_chat("s", q, "yes"), "shell", tokenizer, most=99) for q in ("a", "bb")))
-    )
+    kept = list(itertools.chain(*(cut_documents(make_chat("s", q, "yes"), tokenizer, most=99) for q in ("a", "bb"))))
     file = shard_file(tmp_path, "shell", "held")
     write_shard(file, kept, key="k")
     shard = read_shard(tmp_path, "shell", "held")

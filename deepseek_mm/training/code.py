@@ -1,41 +1,62 @@
-"""The pairs of questions and code, the losses of code tower and word table, and the choice of their weights.
+"""`train code`: train the tower and the word table that embed code, from pairs to the shipped weights.
 
-A question picks its code among all codes of the batch. A batch holds pairs of one kind, several of a file, so that the
-wrong answers are near ones; packages of the test and of the dev part are not read. Randomness depends on the seed and
-the step alone. The tower's share of the cosine is chosen on the dev part.
+Pairs are made from the installed packages that may be read, except those of the test; then the tower's upper layers
+are trained, then the table; the weight of each is chosen on the packages of the dev part. Every step resumes where an
+earlier call stopped. A question picks its code among all codes of the batch; a batch holds pairs of one kind, several
+of a file, so that the wrong answers are near ones.
 
 Shape key:  B pairs in the batch, T tokens, D width of the vectors, N functions, W width of the tower, K of the table
 """
 
+import argparse
 import json
 import re
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from deepseek_mm.config import between
+from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.autocast import autocast_bf16
-from deepseek_mm.embeddings.code import BATCH, CodeSide
+from deepseek_mm.embeddings.code import BATCH, WEIGHTS, CodeSide
 from deepseek_mm.embeddings.code_text import broken_up, code_text
+from deepseek_mm.embeddings.package_files import text_tower_folder
 from deepseek_mm.embeddings.text import in_order_of_length
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import (
     Function,
     hash_runs,
     list_functions,
+    list_held_functions,
+    list_held_packages,
     normalize_question,
     rank_by_cosine,
     score_rankings,
 )
-from deepseek_mm.parse.packages import InstalledPackage
-from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
+from deepseek_mm.parse.packages import InstalledPackage, packages
+from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained, read_rows
 from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
-from deepseek_mm.training.loop import StepLoss
+from deepseek_mm.training.loop import (
+    CHECKPOINT,
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    load_learned,
+    make_gather,
+    read_learned,
+    tell_written,
+    train_steps,
+)
 from deepseek_mm.training.losses import contrastive_loss
 
 MOST_OF_ONE = 5_000  # functions of one package: many hands rather than one
@@ -46,14 +67,13 @@ LINES_OF_NAMED = 5  # of one that is asked for by its name alone
 PARAGRAPH = 0.3  # share of the docstrings of which the whole first paragraph is the question
 LONGEST_QUESTION = 300  # characters
 MOST_EXAMPLES = 2  # commands of one tldr page
-KINDS = ("doc", "name", "call", "shell", "task")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodePair:
     """A question and its answer."""
 
-    kind: str  # one of KINDS
+    kind: str  # doc, name, call, shell or task
     group: str  # the file it is from, or whatever else it is alike to
     question: str
     code: str  # as the tower reads it
@@ -70,7 +90,7 @@ def make_package_pairs(package: InstalledPackage, *, seed: int = 0) -> Iterator[
     called = find_callees(taken)
     for function in taken:
         yield from make_function_pairs(function, draw)
-        if target := next((called[f.path, name] for f, name in find_calls(function, called)), None):
+        if target := next(find_calls(function, called), None):
             yield make_call_pair(function, target)
 
 
@@ -108,11 +128,11 @@ def find_callees(functions: Sequence[Function]) -> dict[tuple[str, str], Functio
     return {key: f for f in functions if times[key := (f.path, f.symbol.name)] == 1}
 
 
-def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[tuple[Function, str]]:
-    """The names of the same file's functions that it calls, itself left out."""
+def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[Function]:
+    """The same file's functions that it calls, itself left out."""
     for name in function.symbol.calls:
-        if (function.path, name) in called and name != function.symbol.name and not name.startswith("__"):
-            yield function, name
+        if name != function.symbol.name and not name.startswith("__") and (function.path, name) in called:
+            yield called[function.path, name]
 
 
 def make_call_pair(caller: Function, target: Function) -> CodePair:
@@ -143,11 +163,6 @@ def read_task_pairs(file: Path) -> Iterator[CodePair]:
         if may_be_trained(int(row["task_id"])):
             code = row["code"].replace("\r\n", "\n")
             yield CodePair(kind="task", group="tasks", question=row["text"], code=broken_up(code))
-
-
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """Of a JSONL file."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 LAYER = "model.encoder.layer."
@@ -213,28 +228,27 @@ def unfreeze_upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]
     return {name: weight for name, weight in side.named_parameters() if name.startswith(wanted)}
 
 
-def make_tower_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
-    """Of a step: what the tower makes of questions and codes."""
+def embed_by_tower(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
+    """(B, D): what the tower makes of texts of at most so many tokens, questions or not."""
+    with autocast_bf16():
+        found: Tensor = side.tower(*side.tokens(texts, most))
+    return found
+
+
+def embed_by_table(side: CodeSide, texts: Sequence[str], most: int, *, asks: bool) -> Tensor:
+    """The same of the table."""
+    found: Tensor = side.table(*side.tokens(texts, most), asks=asks)
+    return found
+
+
+def make_pair_loss(side: CodeSide, batches: CodeBatches, embed: Callable[..., Tensor]) -> StepLoss:
+    """Of a step: what `embed`, one of the two above, makes of questions and codes."""
     config = batches.config
 
     def loss(step: int) -> dict[str, Tensor]:
         pairs = batches.draw(step)
-        with autocast_bf16():
-            asked_BD = side.tower(*side.tokens([pair.question for pair in pairs], config.tokens))
-            code_BD = side.tower(*side.tokens([pair.code for pair in pairs], config.tokens))
-        return compute_pair_loss(asked_BD, code_BD, config)
-
-    return loss
-
-
-def make_table_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
-    """Of a step: what the table makes of them."""
-    config = batches.config
-
-    def loss(step: int) -> dict[str, Tensor]:
-        pairs = batches.draw(step)
-        asked_BD = side.table(*side.tokens([pair.question for pair in pairs], config.tokens), asks=True)
-        code_BD = side.table(*side.tokens([pair.code for pair in pairs], config.tokens), asks=False)
+        asked_BD = embed(side, [pair.question for pair in pairs], config.tokens, asks=True)
+        code_BD = embed(side, [pair.code for pair in pairs], config.tokens, asks=False)
         return compute_pair_loss(asked_BD, code_BD, config)
 
     return loss
@@ -295,3 +309,103 @@ def embed_halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[T
             towers.append(side.tower(ids_NT, mask_NT))
         tables.append(side.table(ids_NT, mask_NT, asks=asks))
     return torch.cat(towers)[back_N], torch.cat(tables)[back_N]
+
+
+say = partial(tqdm.write, file=sys.stderr)
+PAIRS, READ = "pairs.jsonl", "packages.tsv"
+TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"
+LAYERS = 3  # of the tower's six that are trained
+NEW = ("table.", "share")  # without a packaged twin
+TOWER = StepsConfig(steps=400, rate=2e-4, warm=0.08, decay=0.01, average=0.97)
+TABLE = StepsConfig(steps=120, rate=5e-3, warm=0.05, average=0.97)
+TOWER_BATCH = CodeBatchConfig(batch=112, tokens=64)
+TABLE_BATCH = CodeBatchConfig(batch=384, tokens=128, doc=0.75, name=0.1, call=0.05, shell=0.07, task=0.03)
+EVERY = 20  # steps of the tower between two checkpoints: some minutes
+ALL = 10_000  # packages
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train code`."""
+    parser.add_argument("--text", type=Path, required=True, help=f"folder of {TASKS} and {SHELL}")
+    parser.add_argument("--out", type=Path, default=Path("runs/code"), help="folder of this run: pairs, logs, plots")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write to")
+    parser.add_argument("--steps", type=int, default=TOWER.steps, help="of the tower")
+    parser.add_argument("--table-steps", type=int, default=TABLE.steps, help="of the table")
+    parser.add_argument("--packages", type=int, default=ALL, help="read only so many")
+    parser.add_argument("--threads", type=int, default=1, help="that are used")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make pairs, train, choose, write."""
+    torch.set_num_threads(args.threads)
+    pairs = read_pairs(args.out, args.text, limit=args.packages)
+    side = CodeSide(text_tower_folder()).eval()
+    before = {name: value.clone() for name, value in side.state_dict().items()}
+    train_tower(side, pairs, args.out / "tower", steps=args.steps)
+    train_table(side, pairs, args.out / "table", steps=args.table_steps)
+    side.eval().requires_grad_(False)
+    dev = list_held_functions("dev", packages())
+    share, scores = choose_share(side, dev)
+    side.share.fill_(share)
+    for name, mrr in scores.items():
+        say(f"{name}: MRR@10 {mrr:.4f} over {len(dev)} functions of the dev part")
+    write_weights(args.weights, before, side)
+    tell_written(args.weights)
+    return 0
+
+
+def read_pairs(out: Path, text: Path, *, limit: int) -> list[CodePair]:
+    """Those that an earlier call made, or new ones, with a list of the packages they are from beside them."""
+    for name in (TASKS, SHELL):
+        if not (text / name).is_file():
+            raise NothingThere(f"no file {text / name}. Name the folder that holds {TASKS} and {SHELL} with --text")
+    file = out / PAIRS
+    if not file.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        with draft.open("w", encoding="utf-8") as stream, (out / READ).open("w", encoding="utf-8") as listed:
+            for pair in make_pairs(text, limit, listed.write):
+                stream.write(json.dumps(asdict(pair)) + "\n")
+        draft.replace(file)
+    pairs = [CodePair(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    say(f"{len(pairs)} pairs: {dict(Counter(pair.kind for pair in pairs))}")
+    return pairs
+
+
+def make_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Iterator[CodePair]:
+    """Of every package that may be trained on, then commands and tasks."""
+    held = {*list_held_packages("test"), *list_held_packages("dev")}
+    for package in packages(limit):
+        if package.name not in held:
+            made = list(make_package_pairs(package))
+            listed(f"{package.name}\t{package.licence}\t{len(made)}\n")
+            yield from made
+    yield from read_shell_pairs(text / SHELL)
+    yield from read_task_pairs(text / TASKS)
+
+
+def train_tower(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
+    """The upper layers; what is kept is their moving average."""
+    journal = RunFolder(out, {"steps": steps, "batch": TOWER_BATCH.batch, "pairs": len(pairs), "layers": LAYERS})
+    trained = unfreeze_upper_layers(side, LAYERS)
+    loss = make_pair_loss(side, CodeBatches(pairs, TOWER_BATCH), embed_by_tower)
+    train_steps(trained, make_gather(loss), journal, replace(TOWER, steps=steps), every=EVERY)
+    load_learned(trained, read_learned(out))
+
+
+def train_table(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
+    """The word pieces' vectors and weights."""
+    journal = RunFolder(out, {"steps": steps, "batch": TABLE_BATCH.batch, "pairs": len(pairs)})
+    side.requires_grad_(False)
+    side.table.requires_grad_(True)
+    trained = dict(side.table.named_parameters())
+    if not (out / CHECKPOINT).is_file():
+        initialise_table(side, pairs)
+    loss = make_pair_loss(side, CodeBatches(pairs, TABLE_BATCH), embed_by_table)
+    train_steps(trained, make_gather(loss), journal, replace(TABLE, steps=steps), every=5 * EVERY)
+    load_learned(trained, read_learned(out))
+
+
+def write_weights(file: Path, before: Mapping[str, Tensor], side: CodeSide) -> None:
+    """Write what changed."""
+    atomic_write(file, save(pack_changes(before, side.state_dict(), new=NEW)))
