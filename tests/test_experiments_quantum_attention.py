@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.experiments.quantum_attention import circuit, learn, summary
+from deepseek_mm.experiments.quantum_attention import __main__, circuit, learn
 from deepseek_mm.experiments.quantum_attention.circuit import (
     Ansatz,
     CircuitCost,
@@ -130,15 +130,15 @@ def test_figures_hold_mean_and_spread_of_every_arm_and_pictures_are_drawn(tmp_pa
     ]
     costs = [CircuitCost(qubits=n, noise=noise, amplitudes=2**n, seconds=0.1) for n in (2, 3) for noise in (0.0, 0.1)]
     ceilings = {"turn": 0.9, "pair": 0.8}
-    told = summary.summarize_runs(runs, costs, ceilings)
+    told = __main__.summarize_runs(runs, costs, ceilings)
     assert told["turn_quantum_accuracy"] == pytest.approx(0.5)
     assert told["turn_quantum_spread"] == pytest.approx(0.2 / math.sqrt(2))
     assert told["pair_quantum_under_noise_0.1"] == pytest.approx(0.25)
     assert told["cost_exact_3_qubits_amplitudes"] == 8
     for file in (
-        summary.draw_accuracies(runs, ceilings, tmp_path / "a.png"),
-        summary.draw_noise(runs, tmp_path / "b.png"),
-        summary.draw_costs(costs, tmp_path / "c.png"),
+        __main__.draw_accuracies(runs, ceilings, tmp_path / "a.png"),
+        __main__.draw_noise(runs, tmp_path / "b.png"),
+        __main__.draw_costs(costs, tmp_path / "c.png"),
     ):
         assert 1_000 < file.stat().st_size < 100_000
 

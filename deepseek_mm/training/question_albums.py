@@ -6,17 +6,13 @@ Shape key:  N photos, B of a batch, P cells, C channels, D width of the space, Q
 """
 
 import hashlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import CELLS, DefaultSpace, SpaceModel, places_of
@@ -24,7 +20,7 @@ from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.language.words import normalize_answer
-from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps, cache_rows
+from deepseek_mm.training.feature_maps import Bits, FeatureMaps, cache_feature_maps, cache_rows, pick_rows, to_bf16_bits
 from deepseek_mm.training.question_generation import PhotoQuestion, PhotoQuestionGenerator, imply_questions
 from deepseek_mm.vision.vqa_net import PictureBatch, QuestionBatch, VqaQuestion, read_questions
 
@@ -64,12 +60,11 @@ class AlbumFeatures:
 
     album: QuestionAlbum
     maps: FeatureMaps
-    vectors: tuple[NDArray[np.int16], ...]  # (N, 1 + P, D), bfloat16 bits: the picture, then its cells
+    vectors: tuple[Bits, ...]  # (N, 1 + P, D): the picture, then its cells
 
     def select(self, photos: Sequence[int], views: Sequence[int]) -> PictureBatch:
         """Some photos, each in the view of its number."""
-        picked = np.stack([self.vectors[view][photo] for photo, view in zip(photos, views, strict=True)])
-        vectors_BXD = torch.from_numpy(picked).view(torch.bfloat16)
+        vectors_BXD = pick_rows(self.vectors, photos, views)
         return PictureBatch(self.maps.batch(photos, views).float(), vectors_BXD[:, 0], vectors_BXD[:, 1:])
 
 
@@ -85,26 +80,21 @@ def read_captioned_album(folder: Path, *, seed: int) -> QuestionAlbum:
 
 
 def read_asked_album(folder: Path, name: str) -> QuestionAlbum:
-    """Questions that people asked about the training photos of a set."""
-    split = "train" if name == ASKED else ""
-    rows = read_question_rows(folder / name / "qa.jsonl", split=split)
-    if name == INDOOR:
-        rows = [row for row in rows if hash_name(row.image) % DAQUAR_DEV]
-    album = make_album(name, folder / name / "images", rows)
-    more = imply_questions(dict(zip(album.photos, album.pairs, strict=True)))
-    pairs = [(*own, *more[photo]) for photo, own in zip(album.photos, album.pairs, strict=True)]
-    return replace(album, pairs=tuple(pairs))
+    """Questions that people asked about the training photos of a set, and what they imply."""
+    rows = read_question_rows(folder / name / "qa.jsonl", split="train" if name == ASKED else "")
+    mine = [row for row in rows if name != INDOOR or hash_name(row.image) % DAQUAR_DEV]
+    album = make_album(name, folder / name / "images", mine)
+    asked = dict(zip(album.photos, album.pairs, strict=True))
+    implied = imply_questions(asked)
+    return replace(album, pairs=tuple((*own, *implied[photo]) for photo, own in asked.items()))
 
 
 def make_album(name: str, images: Path, rows: Sequence[QuestionRow]) -> QuestionAlbum:
     """Questions by the picture that they are about."""
     pairs: dict[str, list[PhotoQuestion]] = {}
     for row in rows:
-        own = pairs.setdefault(row.image, [])
-        own += [
-            PhotoQuestion(row.question.lower(), normalize_answer(answer), f"{name} {row.kind}".strip())
-            for answer in row.answers
-        ]
+        kind, answers = f"{name} {row.kind}".strip(), map(normalize_answer, row.answers)
+        pairs.setdefault(row.image, []).extend(PhotoQuestion(row.question.lower(), said, kind) for said in answers)
     return QuestionAlbum(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 
@@ -120,25 +110,22 @@ def open_features(model: SpaceModel, albums: Sequence[QuestionAlbum], folder: Pa
 
 def open_album_features(model: SpaceModel, album: QuestionAlbum, folder: Path) -> AlbumFeatures:
     """What the tower makes of an album's photos, made where `folder` does not hold it yet."""
-    paths = find_pictures(album.images, album.photos)
-    with tqdm(total=4 * len(paths), unit="photo", desc=f"looking at {album.name}", file=sys.stderr) as bar:
-        maps = cache_feature_maps(model, paths, folder, told=bar.update)
-        shape = (len(paths), 1 + CELLS, SPACE_DIM)
-        vectors = tuple(
-            cache_rows(folder / f"vectors-{view}.npy", shape, compute_vectors(model, maps, view), bar.update)
-            for view in range(len(maps.views))
-        )
-    return AlbumFeatures(album, maps, vectors)
+    maps = cache_feature_maps(model, find_pictures(album.images, album.photos), folder)
+    shape = (len(album.photos), 1 + CELLS, SPACE_DIM)
+    vectors = (
+        cache_rows(folder / f"vectors-{view}.npy", shape, compute_vectors(model, maps, view))
+        for view in range(len(maps.views))
+    )
+    return AlbumFeatures(album, maps, tuple(vectors))
 
 
-def compute_vectors(model: SpaceModel, maps: FeatureMaps, view: int) -> Iterator[NDArray[np.int16]]:
+def compute_vectors(model: SpaceModel, maps: FeatureMaps, view: int) -> Iterator[Bits]:
     """Of every photo."""
     total = len(maps.views[view])
     for start in range(0, total, AT_ONCE):
         photos = range(start, min(total, start + AT_ONCE))
         vectors_BD, grid_BPD = places_of(model, maps.batch(photos, [view] * len(photos)).float())
-        both_BXD: Tensor = torch.cat([vectors_BD[:, None], grid_BPD], dim=1).bfloat16()
-        yield from both_BXD.view(torch.int16).numpy()
+        yield from to_bf16_bits(torch.cat([vectors_BD[:, None], grid_BPD], dim=1).bfloat16())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 
 from deepseek_mm.embeddings.edge import EdgeSpace, files_of_edge
-from deepseek_mm.training.distillation import features as houses
-from deepseek_mm.training.distillation.features import DistillationFeatures, DistillationRun, list_owners
-from deepseek_mm.training.distillation.stages import (
+from deepseek_mm.training.distillation import (
     draw_recalls,
     measure_teacher_recalls,
     open_student,
     pack_stage,
     read_run_recalls,
 )
+from deepseek_mm.training.distillation import features as houses
+from deepseek_mm.training.distillation.features import DistillationFeatures, DistillationRun, list_owners
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
 from deepseek_mm.vision.analysis import ImageAnalysis
