@@ -7,8 +7,8 @@ from PIL import Image
 
 from deepseek_mm.embeddings.projection import ImageHead
 from deepseek_mm.training.distillation import features
-from deepseek_mm.training.distillation.features import cache_array, cache_features, compute_attention_shares
-from deepseek_mm.training.feature_maps import to_bf16_bits
+from deepseek_mm.training.distillation.features import cache_features, compute_attention_shares
+from deepseek_mm.training.feature_maps import cache_array, to_bf16_bits
 
 
 def test_what_was_computed_once_is_read_back(tmp_path):
@@ -18,7 +18,7 @@ def test_what_was_computed_once_is_read_back(tmp_path):
         made.append(1)
         return np.ones((2, 3), np.float32)
 
-    assert cache_array(tmp_path / "x.npy", make).tolist() == cache_array(tmp_path / "x.npy", make).tolist()
+    assert cache_array(tmp_path / "x.npy", 2, make).tolist() == cache_array(tmp_path / "x.npy", 2, make).tolist()
     assert len(made) == 1
 
 

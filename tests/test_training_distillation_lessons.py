@@ -28,11 +28,8 @@ from deepseek_mm.training.distillation.lessons import (
     SpeechConfig,
     SpeechLessons,
     Student,
-    compute_divergence,
-    compute_relative_error,
     list_layer_ends,
     list_weights,
-    make_reading_lessons,
     make_student_decoder,
     make_student_features,
     make_student_reader,
@@ -46,6 +43,7 @@ from deepseek_mm.training.distillation.lessons import (
     write_short_tokenizer,
 )
 from deepseek_mm.training.feature_maps import FeatureMaps, to_bf16_bits
+from deepseek_mm.training.losses import compute_divergence, compute_relative_error
 from deepseek_mm.training.question_albums import AlbumFeatures, QuestionAlbum, QuestionSampler
 from deepseek_mm.training.question_generation import PhotoQuestion
 from deepseek_mm.vision.vqa_net import MOST_WORDS, VECTORS, PictureBatch, QuestionBatch, ReaderConfig, ReaderNet
@@ -190,16 +188,16 @@ def test_the_lessons_show_both_the_same_photos_and_a_student_like_its_teacher_ha
         made = net.bring(torch.from_numpy(np.array(own.maps.views[0])).view(torch.bfloat16).float()).bfloat16()
     its = AlbumFeatures(ALBUM, FeatureMaps((to_bf16_bits(made),)), own.vectors)
     student, teacher = make_student_reader(net, net.bring.state_dict(), neck=10), strip_first_layer(net)
-    taught = make_reading_lessons(student, teacher, mixed(own, asked), [its], ReadingConfig())
+    taught = ReadingLessons(student, teacher, mixed(own, asked), [its], ReadingConfig())
     parts = taught.loss(0)
     assert parts["scores"].item() < 1e-3
-    other = ReadingLessons(student, teacher, taught.own, replace(taught.its, banks=[bank(16, 9)]), ReadingConfig())
+    other = ReadingLessons(student, teacher, taught.own, [bank(16, 9)], ReadingConfig())
     assert other.loss(0)["scores"].item() > 10 * parts["scores"].item()
 
 
 def test_what_is_left_out_by_a_weight_of_nought_is_not_in_the_loss(net, asked):
     own, config = bank(10, 1), ReadingConfig(right=0.0, looked=0.0, scores=0.25)
-    taught = make_reading_lessons(
+    taught = ReadingLessons(
         make_student_reader(net, net.bring.state_dict(), 10),
         strip_first_layer(net),
         mixed(own, asked),

@@ -12,6 +12,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training import search_certainty
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.search_certainty import (
     CertaintyTrainer,
     GalleryWitnesses,
@@ -21,7 +22,6 @@ from deepseek_mm.training.search_certainty import (
     find_even_threshold,
     find_mentions,
     fit_direction,
-    fit_logistic,
     fit_search_curve,
     join_affirmed,
     list_search_things,

@@ -30,6 +30,7 @@ from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_pic
 
 MIDDLE_SHAPE = (17, 17, 120)
 BATCH = 32
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 VIEWS = ("plain", "mirrored")  # of the whole tower's maps
 Bits = NDArray[np.int16]  # of bfloat16 numbers
 
@@ -40,6 +41,11 @@ CROP = v2.Compose(
         v2.ColorJitter(brightness=0.25, contrast=0.25, saturation=0.25, hue=0.03),
     ]
 )
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def to_bf16_bits(x: Tensor) -> Bits:

@@ -10,14 +10,14 @@ Shape key:  B photos with people, E photos of nobody, M side of the map (17); a 
 """
 
 import argparse
-import hashlib
 import json
-import random
+import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig, between
@@ -50,15 +50,26 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import BoxRow, evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
+from deepseek_mm.training.feature_maps import BATCH, Bits, cache_rows, list_pictures, pick_rows, to_bf16_bits
+from deepseek_mm.training.loop import (
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    read_learned,
+    tell_written,
+    train_stage,
+)
+from deepseek_mm.training.losses import fit_logistic
+from deepseek_mm.training.question_albums import DAQUAR_DEV, hash_name
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.regions import PEOPLE
 
-BATCH = 32
-MAPS = {  # name of the file -> shape of one photo's map, channels last
+MAPS = {  # of a photo -> its shape, channels last
     "middle": (MIDDLE_SIDE, MIDDLE_SIDE, MIDDLE_CHANNELS),
     "packaged": (GRID, GRID, MAP_CHANNELS),
 }
+NUMBERS = [math.prod(shape) for shape in MAPS.values()]  # of each map
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
 GIVEAWAYS = """
     he she his her him someone male female team group players friends lady ladies guys adults teen teenager teenagers
     youth biker bikers climbers hikers skiers surfers boxer wrestler racer driver worker officer performer band student
@@ -84,7 +95,7 @@ class BoxedPhoto:
 class CropWindow:
     """A piece of a photo, mirrored or not."""
 
-    box: Share = (0.0, 0.0, 1.0, 1.0)
+    box: Share = WHOLE
     mirrored: bool = False
 
     def crop_image(self, image: Image.Image) -> Image.Image:
@@ -109,17 +120,16 @@ class CropWindow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoxFeatures:
-    """What the tower makes of the photos, one pair of arrays a view, and the boxes as they lie in each view."""
+    """What the tower makes of the photos, and the boxes as they lie in each view."""
 
     boxes: tuple[tuple[tuple[Share, ...], ...], ...]  # view, photo
-    maps: tuple[dict[str, NDArray[np.float16]], ...]  # view -> name -> (N, side, side, C)
+    maps: tuple[Bits, ...]  # a view each: (N, numbers of both maps)
 
     def batch(self, photos: Sequence[int], views: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Middle and packaged maps of the given photos, each in the given view, channels first, float32."""
-        picked = (
-            np.stack([self.maps[view][name][photo] for photo, view in zip(photos, views, strict=True)]) for name in MAPS
-        )
-        middle, packaged = (torch.from_numpy(maps.astype(np.float32)).permute(0, 3, 1, 2) for maps in picked)
+        parts = pick_rows(self.maps, photos, views).float().split(NUMBERS, dim=1)
+        pairs = zip(parts, MAPS.values(), strict=True)
+        middle, packaged = (part.unflatten(1, shape).permute(0, 3, 1, 2) for part, shape in pairs)
         return middle, packaged
 
 
@@ -157,54 +167,26 @@ def prepare_box_features(
     tower: ImageTower, photos: Sequence[BoxedPhoto], folder: Path, *, num_views: int
 ) -> BoxFeatures:
     """Maps of every view, made where `folder` does not hold them yet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    windows = [[choose_window(view, n, photo.boxes) for n, photo in enumerate(photos)] for view in range(num_views)]
-    return BoxFeatures(
-        boxes=tuple(
-            tuple(window.crop_boxes(photo.boxes) for window, photo in zip(row, photos, strict=True)) for row in windows
-        ),
-        maps=tuple(_view(tower, photos, row, folder / f"view{view}") for view, row in enumerate(windows)),
-    )
+    boxes, maps, shape = [], [], (len(photos), sum(NUMBERS))
+    for view in range(num_views):
+        windows = [choose_window(view, n, photo.boxes) for n, photo in enumerate(photos)]
+        boxes.append(tuple(window.crop_boxes(photo.boxes) for window, photo in zip(windows, photos, strict=True)))
+        maps.append(cache_rows(folder / f"view{view}.npy", shape, _map_rows(tower, photos, windows)))
+    return BoxFeatures(boxes=tuple(boxes), maps=tuple(maps))
 
 
-def _view(
-    tower: ImageTower, photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow], folder: Path
-) -> dict[str, NDArray[np.float16]]:
-    shapes = {name: (len(photos), *shape) for name, shape in MAPS.items()}
-    files = {name: folder.with_name(f"{folder.name}-{name}.npy") for name in MAPS}
-    if not all(file.is_file() and np.load(file, mmap_mode="r").shape == shapes[name] for name, file in files.items()):
-        drafts = {name: file.with_suffix(".draft") for name, file in files.items()}
-        maps = {
-            name: np.lib.format.open_memmap(draft, "w+", dtype=np.float16, shape=shapes[name])
-            for name, draft in drafts.items()
-        }
-        _fill(maps, tower, photos, windows)
-        for name, draft in drafts.items():
-            draft.replace(files[name])
-    return {name: np.load(file, mmap_mode="r") for name, file in files.items()}
-
-
-def _fill(
-    maps: Mapping[str, NDArray[np.float16]],
-    tower: ImageTower,
-    photos: Sequence[BoxedPhoto],
-    windows: Sequence[CropWindow],
-) -> None:
-    done = 0
+def _map_rows(tower: ImageTower, photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow]) -> Iterator[Bits]:
     for squares in prefetch_batches(_squares(photos, windows), size=BATCH):
         with torch.inference_mode(), autocast_bf16():
             middle = tower.lower(to_pixels(squares))
-            made = {"middle": middle, "packaged": tower.upper(middle)}
-        for name, of_batch in made.items():
-            maps[name][done : done + len(squares)] = of_batch.float().permute(0, 2, 3, 1).numpy()
-        done += len(squares)
+            maps = [made.permute(0, 2, 3, 1).flatten(1).bfloat16() for made in (middle, tower.upper(middle))]
+        yield from to_bf16_bits(torch.cat(maps, dim=1))
 
 
 def _squares(photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow]) -> Iterator[NDArray[np.uint8]]:
     for number, (photo, window) in enumerate(zip(photos, windows, strict=True)):
-        image = read_picture(photo.path)
-        whole = window.box == (0.0, 0.0, 1.0, 1.0)
-        yield squeeze(window.crop_image(image) if whole else recolour(window.crop_image(image), number))
+        piece = window.crop_image(read_picture(photo.path))
+        yield squeeze(piece if window.box == WHOLE else recolour(piece, number))
 
 
 def recolour(image: Image.Image, number: int) -> Image.Image:
@@ -221,7 +203,6 @@ def compute_area(box: Share) -> float:
 
 
 HELD_BACK = 10  # every tenth photo is kept for fitting the curve
-PULL = 0.02  # of the curve's slope, towards 1
 MIDDLE_SHARE = 0.5  # of a box's sides: where its middle is
 
 
@@ -300,46 +281,35 @@ def compute_giou(a_N4: Tensor, b_N4: Tensor) -> Tensor:
 
 
 def train_boxes(
-    head: BoxHead,
-    seen: BoxFeatures,
-    photos: Sequence[BoxedPhoto],
-    config: BoxConfig,
-    *,
-    told: Callable[[int, float], None],
+    head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto], config: BoxConfig, folder: Path
 ) -> None:
     """Fit the head, then its curve; what is kept is the moving average of the weights."""
     people, nobody = ([n for n in numbers if n % HELD_BACK] for numbers in split_by_people(photos))
-    average = {name: value.detach().clone() for name, value in head.named_parameters()}
-    optimiser = torch.optim.AdamW(head.train().parameters(), lr=config.rate, weight_decay=config.decay)
-    steps = count_steps(photos, config)
-    for step in range(steps):
-        chance = random.Random(f"{config.seed} {step}")
+
+    def loss(step: int) -> dict[str, Tensor]:
+        chance = Random(f"{config.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * schedule_rate(step, steps, warm=0.05)
-        with_people = chance.sample(people, min(config.batch, len(people)))
-        loss = _loss(head, seen, with_people, chance.sample(nobody, min(config.nobody, len(nobody))), chance, config)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimiser.step()
-        follow_average(average, dict(head.named_parameters()), step, memory=config.average)
-        told(step + 1, float(loss.detach()))
-    head.load_state_dict(average)
-    head.eval()
-    fit_person_curve(head, seen, photos)
+        some, none = (
+            chance.sample(own, min(count, len(own))) for own, count in ((people, config.batch), (nobody, config.nobody))
+        )
+        views = [chance.randrange(len(seen.maps)) for _ in some + none]
+        logit_BMM, box_BMM4 = head(*seen.batch(some + none, views))
+        count = len(some)
+        target = make_box_target([seen.boxes[view][photo] for photo, view in zip(some, views, strict=False)])
+        lost = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
+        return {"loss": lost + compute_empty_loss(logit_BMM[count:]) if none else lost}
 
-
-def _loss(
-    head: BoxHead, seen: BoxFeatures, people: list[int], nobody: list[int], chance: random.Random, config: BoxConfig
-) -> Tensor:
-    photos = people + nobody
-    views = [chance.randrange(len(seen.maps)) for _ in photos]
-    logit_BMM, box_BMM4 = head(*seen.batch(photos, views))
-    target = make_box_target([seen.boxes[view][photo] for photo, view in zip(people, views, strict=False)])
-    count = len(people)
-    loss = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
-    return loss + compute_empty_loss(logit_BMM[count:]) if nobody else loss
+    steps = StepsConfig(
+        steps=config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch),  # an epoch: people once
+        rate=config.rate,
+        last=0.02,
+        decay=config.decay,
+        average=config.average,
+        seed=config.seed,
+    )
+    train_stage(folder, head.train(), loss, steps, config, {"photos": len(photos)}, every=steps.steps)
+    head.load_state_dict(read_learned(folder), strict=False)
+    fit_person_curve(head.eval(), seen, photos)
 
 
 def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]:
@@ -348,39 +318,17 @@ def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]
     return [n for n in numbers if photos[n].boxes], [n for n in numbers if not photos[n].boxes]
 
 
-def count_steps(photos: Sequence[BoxedPhoto], config: BoxConfig) -> int:
-    """An epoch looks at as many photos with people as there are."""
-    return config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch)
-
-
 def fit_person_curve(head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto]) -> None:
-    """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike.
-
-    A slight pull to slope 1 keeps the curve finite where the two kinds are told apart without a mistake.
-    """
+    """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike."""
     held = [[n for n in numbers if n % HELD_BACK == 0] for numbers in split_by_people(photos)]
     if not all(held):
         return
     with torch.no_grad():
         logit_N = torch.cat([head(*seen.batch(kind, [0] * len(kind)))[0].flatten(1).amax(dim=1) for kind in held])
-    there_N = torch.tensor([1.0] * len(held[0]) + [0.0] * len(held[1]))
-    weight_N = there_N / len(held[0]) + (1 - there_N) / len(held[1])
-    curve_2 = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimiser = torch.optim.LBFGS([curve_2], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        told_N = curve_2[0] * logit_N + curve_2[1]
-        value = F.binary_cross_entropy_with_logits(told_N, there_N, weight_N, reduction="sum")
-        value = value + PULL * (curve_2[0] - 1).square()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    head.curve.data.copy_(curve_2.detach())
-
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+    there_N, total = np.repeat([True, False], [len(kind) for kind in held]), len(logit_N)
+    weight_N = total / 2 / np.where(there_N, len(held[0]), len(held[1]))
+    slope_1, offset = fit_logistic(logit_N[:, None].double().numpy(), there_N, weight_N)
+    head.curve.data.copy_(torch.tensor([float(slope_1[0]), offset]))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -392,31 +340,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="photos of nobody: folders or questions")
     parser.add_argument("--out", type=Path, default=Path("runs/boxes"), help="folder of this run: maps, log, plot")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to")
-    for item in fields(BoxConfig):
-        parser.add_argument(f"--{item.name}", type=type(item.default), default=item.default)
+    add_config_flags(parser, BoxConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights, and play the pointing game on the rows of split "dev"."""
-    config = BoxConfig(**{item.name: getattr(args, item.name) for item in fields(BoxConfig)})
+    config = choose_config(BoxConfig(), args)
     captioned = read_caption_rows(args.captions, split="train") if args.captions else []
     photos = gather_photos(read_box_rows(args.data, split="train"), args.images, captioned, args.caption_images)
     photos += [BoxedPhoto(path=path) for place in args.empty for path in find_empty_photos(place)]
     people, nobody = split_by_people(photos)
     tqdm.write(f"preparing {len(people)} photos with people and {len(nobody)} without in {args.out}", file=sys.stderr)
     seen = prepare_box_features(load_image_tower(image_tower_file()), photos, args.out / "maps", num_views=config.views)
-    journal = RunFolder(args.out, {**asdict(config), "photos": len(photos)})
-    journal.resume()
     head = BoxHead()
-    with tqdm(total=count_steps(photos, config), unit="step", file=sys.stderr) as bar:
-
-        def log_step(step: int, loss: float) -> None:
-            journal.log(step, loss=loss)
-            bar.n = step
-            bar.set_postfix(loss=f"{loss:.3f}")
-
-        train_boxes(head, seen, photos, config, told=log_step)
-    journal.plot("loss")
+    train_boxes(head, seen, photos, config, args.out)
     write_head(args.weights, head)
     space = DefaultSpace()
     space.finder = load_box_head(args.weights, fingerprint((image_tower_file(),)))
@@ -428,31 +365,19 @@ def run(args: argparse.Namespace) -> int:
 def find_empty_photos(place: Path) -> list[Path]:
     """The pictures of a folder by name, or those that a JSONL file of questions never speaks of people about.
 
-    The file's rows are {image, question, answer}, its pictures lie in `images` beside it; every fifth, by the hash of
-    its name, belongs to others for testing. NothingThere if there is none.
+    The file's rows are {image, question, answer}, its pictures lie in `images` beside it; those that are kept for
+    testing are left out. NothingThere if there is none.
     """
+    found = list_pictures(place)
     if place.is_file():
-        found = [
-            place.parent / "images" / name for name in find_images_without_people(place) if not is_for_testing(name)
-        ]
-    else:
-        found = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES)
+        said: dict[str, list[str]] = {}
+        for row in map(json.loads, place.read_text(encoding="utf-8").splitlines()):
+            said.setdefault(row["image"], []).append(f"{row['question']} {row['answer']}")
+        names = sorted(image for image, texts in said.items() if not any(map(speaks_of_people, texts)))
+        found = [place.parent / "images" / name for name in names if hash_name(name) % DAQUAR_DEV]
     if not found:
         raise NothingThere(f"no picture in {place}. Give a folder of photos that show nobody with --empty")
     return found
-
-
-def find_images_without_people(file: Path) -> list[str]:
-    """Images of a JSONL file of questions and answers that never speak of a person, by name."""
-    said: dict[str, list[str]] = {}
-    for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
-        said.setdefault(row["image"], []).append(f"{row['question']} {row['answer']}")
-    return sorted(image for image, texts in said.items() if not any(map(speaks_of_people, texts)))
-
-
-def is_for_testing(name: str) -> bool:
-    """Whether a photo is one of the fifth that is kept for testing."""
-    return int(hashlib.sha1(name.encode()).hexdigest(), 16) % 5 == 0
 
 
 def write_head(file: Path, head: BoxHead) -> None:

@@ -38,6 +38,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     CAPTIONED,
     AlbumFeatures,
@@ -48,7 +49,6 @@ from deepseek_mm.training.question_albums import (
     read_albums,
 )
 from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
-from deepseek_mm.training.search_certainty import fit_logistic
 from deepseek_mm.vision.ensemble import YES, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer

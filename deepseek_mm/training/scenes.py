@@ -40,7 +40,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
-from deepseek_mm.training.search_certainty import fit_logistic
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.vision.drawings import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
 from deepseek_mm.vision.scene_models import (
     GRID,

@@ -30,6 +30,7 @@ from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, r
 from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens
 from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCurve, save_certainty
 from deepseek_mm.retrieval.search import Search
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.word_classifiers import read_question_pairs
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -39,10 +40,8 @@ from index.store import RegionStore
 
 Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones
-PULL = 1.0  # of the weights towards zero
 PULL_RATES = 10.0  # the same for the direction of things that are photographed often
 LOUDER = 3.0  # a gallery without some common things counts as this many
-STEPS = 50  # of Newton; it is there after ten
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,20 +113,6 @@ def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
     for side in (there_T, ~there_T):
         weight_T[side] /= max(weight_T[side].sum(), 1e-9) * 2
     return weight_T
-
-
-def fit_logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> tuple[Floats, float]:
-    """Weights and offset by maximum likelihood (Newton's method), the weights drawn a little towards zero."""
-    mean_W, spread_W = x_TW.mean(axis=0), x_TW.std(axis=0) + 1e-9
-    x = np.c_[(x_TW - mean_W) / spread_W, np.ones(len(x_TW))]
-    pull = np.diag([PULL] * x_TW.shape[1] + [1e-6])
-    b = np.zeros(x.shape[1])
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-x @ b))
-        hessian = (x * (weight_T * p * (1 - p))[:, None]).T @ x + pull
-        b += np.linalg.solve(hessian, x.T @ (weight_T * (there_T - p)) - pull @ b)
-    weights_W = b[:-1] / spread_W
-    return weights_W.astype(np.float32), float(b[-1] - weights_W @ mean_W)
 
 
 def find_even_threshold(chance_T: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> float:

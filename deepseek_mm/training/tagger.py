@@ -34,6 +34,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     ASKED,
     CAPTIONED,
@@ -44,7 +45,6 @@ from deepseek_mm.training.question_albums import (
     read_captioned_album,
 )
 from deepseek_mm.training.question_generation import PRESENCE, is_of_a_kind
-from deepseek_mm.training.search_certainty import fit_logistic
 from deepseek_mm.vision.ensemble import YES
 from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 from deepseek_mm.vision.vocabulary import TEMPLATES

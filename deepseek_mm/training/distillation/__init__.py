@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,41 +22,40 @@ from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
 from deepseek_mm.embeddings.text import LAYERS
-from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
+from deepseek_mm.evaluation.retrieval import RetrievalReport
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
 from deepseek_mm.runtime.quantization.lm_files import write_student
-from deepseek_mm.training.distillation.features import DEV, DistillationFeatures, DistillationRun, list_owners
+from deepseek_mm.training.distillation.features import DEV, DistillationFeatures, DistillationRun, score_recalls
 from deepseek_mm.training.distillation.lessons import (
     ReadingConfig,
+    ReadingLessons,
     SightConfig,
     SightLessons,
     SpeechConfig,
     SpeechLessons,
     Student,
     list_weights,
-    make_reading_lessons,
+    make_student_decoder,
     make_student_features,
     make_student_reader,
     make_teacher_features,
     strip_first_layer,
+    swap_first_layer,
     write_short_tokenizer,
 )
-from deepseek_mm.training.distillation.lessons import make_student_decoder as begun_speech
 from deepseek_mm.training.language_model.runs import open_base, open_shipped
 from deepseek_mm.training.language_model.stages import LmStageConfig, read_training_rows
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
-    train_steps,
+    train_stage,
 )
-from deepseek_mm.training.question_albums import AlbumFeatures, QuestionBatchConfig, QuestionSampler
+from deepseek_mm.training.question_albums import QuestionBatchConfig, QuestionSampler
 from deepseek_mm.training.report import REPORTS
 from deepseek_mm.vision.tagger import WEIGHTS as NOTICES
 from deepseek_mm.vision.tagger import TaggerHeader, write_noticer
@@ -69,9 +68,9 @@ WAYS = (("t2i_r10", "text to image"), ("i2t_r10", "image to text"))
 
 def measure_teacher_recalls(house: DistillationRun) -> RetrievalReport:
     """The teacher's on the dev photos, from the vectors that were kept."""
-    texts, kept = house.embed_captions(DEV), house.open_dev_features().views[0]["vectors"]
-    photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16).float().numpy()
-    return score_vectors(photos_MD, np.concatenate(texts), list_owners(texts))
+    kept = house.open_dev_features().views[0]["vectors"]
+    photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16)
+    return score_recalls(photos_MD, house.embed_captions(DEV))
 
 
 def read_run_recalls(folder: Path) -> dict[str, Mapping[str, float]]:
@@ -118,17 +117,15 @@ def sight_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     """Neck, head and first layers; ends with the recalls on the dev photos."""
     steps, config = choose_config(SIGHT_STEPS, args), choose_config(SightConfig(), args)
     first, *others = house.albums
-    student = open_student(house, steps.seed).train()
+    torch.manual_seed(steps.seed)
+    student = Student(house.tower.classifier).train()
     if args.begin:
         student.load_state_dict(read_learned(house.out / args.begin))
     more = [house.open_features(album) for album in others] if config.others else []
     taught = SightLessons(student, house.open_features(first), house.embed_captions("train"), more, config, steps.seed)
-    folder = house.out / (args.name or "sight")
-    journal = RunFolder(
-        folder, {"steps": repr(steps), "sight": repr(config), "views": house.views, "begin": args.begin}
-    )
-    train_steps(dict(student.named_parameters()), make_gather(taught.loss), journal, steps, every=config.kept)
-    journal.plot("loss", *list_weights(config))
+    folder, begun = house.out / (args.name or "sight"), {"views": house.views, "begin": args.begin}
+    plots = ("loss", *list_weights(config))
+    train_stage(folder, student, taught.loss, steps, config, begun, every=config.kept, plots=plots)
     student.load_state_dict(read_learned(folder))
     report = measure_recalls(student.eval(), house.open_dev_features(), house.embed_captions(DEV))
     sys.stderr.write(f"{report.table()}\n")
@@ -136,16 +133,10 @@ def sight_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     return 0
 
 
-def open_student(house: DistillationRun, seed: int = 0) -> Student:
-    """As it begins."""
-    torch.manual_seed(seed)
-    return Student(house.tower.classifier)
-
-
-def load_student(house: DistillationRun, name: str = "sight") -> Student:
+def load_student(house: DistillationRun) -> Student:
     """As the stage sight has left it."""
-    student = open_student(house)
-    student.load_state_dict(read_learned(house.out / name))
+    student = Student(house.tower.classifier)
+    student.load_state_dict(read_learned(house.out / "sight"))
     return student.eval().requires_grad_(False)
 
 
@@ -158,26 +149,23 @@ def measure_recalls(student: Student, looks: DistillationFeatures, texts: list[n
         map_BPC, middle_BPC = (looks.batch(name, some, [0] * len(some)).float() for name in ("map", "middle"))
         with autocast_bf16():
             vectors.append(student(map_BPC, middle_BPC)["vectors"].float())
-    return score_vectors(torch.cat(vectors).numpy(), np.concatenate(texts), list_owners(texts))
+    return score_recalls(torch.cat(vectors), texts)
 
 
 def read_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     """The reader, after the teacher's."""
-    steps, config, batch = (
-        choose_config(READ_STEPS, args),
-        choose_config(ReadingConfig(), args),
-        choose_config(QuestionBatchConfig(), args),
-    )
+    configs = (READ_STEPS, ReadingConfig(), QuestionBatchConfig())
+    steps, config, batch = (choose_config(each, args) for each in configs)
     student, reader = load_student(house), read_reader(house.space)
     net = make_student_reader(reader.net, student.read.state_dict(), student.sight.neck.place.shape[1]).train()
-    own, its = open_both_features(house, student)
+    looks = [(album, house.open_features(album)) for album in house.albums]
+    own = [make_student_features(album, each, student.sight, house.out / "cells") for album, each in looks]
+    its = [make_teacher_features(album, each) for album, each in looks]
     class_of = {answer: n for n, answer in enumerate(reader.answers)}
     mixed = QuestionSampler.of(house.space, own, class_of, batch, held_out=False)
-    taught = make_reading_lessons(net, strip_first_layer(reader.net), mixed, its, config, steps.seed)
-    folder = house.out / (args.name or "read")
-    journal = RunFolder(folder, {**asdict(batch), **asdict(steps), **asdict(config)})
-    train_steps(dict(net.named_parameters()), make_gather(taught.loss), journal, steps, every=batch.every)
-    journal.plot("loss", "hits", "scores", "looked", "right")
+    taught = ReadingLessons(net, strip_first_layer(reader.net), mixed, its, config, steps.seed)
+    folder, plots = house.out / (args.name or "read"), ("loss", "hits", "scores", "looked", "right")
+    train_stage(folder, net, taught.loss, steps, batch, config, every=batch.every, plots=plots)
     return 0
 
 
@@ -185,13 +173,6 @@ def draw_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     """The picture of docs/learning.md."""
     sys.stderr.write(f"drew {draw_recalls(house, args.weights or REPORTS)}\n")
     return 0
-
-
-def open_both_features(house: DistillationRun, student: Student) -> tuple[list[AlbumFeatures], list[AlbumFeatures]]:
-    """Every album as the student sees it, and as the teacher's reader does."""
-    looks = [(album, house.open_features(album)) for album in house.albums]
-    own = [make_student_features(album, each, student.sight, house.out / "cells") for album, each in looks]
-    return own, [make_teacher_features(album, each) for album, each in looks]
 
 
 def words_stage(house: DistillationRun, args: argparse.Namespace) -> int:
@@ -207,15 +188,13 @@ def speech_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     steps, config = choose_config(SPEECH_STEPS, args), choose_config(SpeechConfig(), args)
     base = open_base(BASE_LM, cache_folder())
     torch.manual_seed(steps.seed)
-    student = begun_speech(base.shape, with_changes(base.shape, base.weights, SPEAKS, base=base.known_by)[1], config)
-    rows = read_training_rows(
-        house.out / CORPUS, LmStageConfig(length=config.length, limit=config.limit), seed=steps.seed
-    )
+    _, weights = with_changes(base.shape, base.weights, SPEAKS, base=base.known_by)
+    student = make_student_decoder(base.shape, weights, config)
+    reading = LmStageConfig(length=config.length, limit=config.limit)
+    rows = read_training_rows(house.out / CORPUS, reading, seed=steps.seed)
     taught = SpeechLessons(open_shipped(base), student.train(), rows, config, steps.seed)
-    folder = house.out / (args.name or "speech")
-    journal = RunFolder(folder, {"steps": repr(steps), "speech": repr(config)})
-    train_steps(dict(student.named_parameters()), make_gather(taught.loss), journal, steps, every=config.saved)
-    journal.plot("words", "thoughts")
+    folder, plots = house.out / (args.name or "speech"), ("words", "thoughts")
+    train_stage(folder, student, taught.loss, steps, config, every=config.saved, plots=plots)
     return 0
 
 
@@ -240,7 +219,7 @@ def pack_stage(house: DistillationRun, args: argparse.Namespace) -> int:
 def pack_small(house: DistillationRun, student: Student, folder: Path) -> None:
     """The small models that look at cells."""
     edge, neck = EdgeSpace(folder / WEIGHTS.name), student.sight.neck.place.shape[1]
-    reader, noticer = house.both.whole_reader, house.both.whole_noticer
+    reader, noticer = house.both.reader, house.both.noticer
     net = make_student_reader(reader.net, student.read.state_dict(), neck)
     if (house.out / "read").is_dir():
         net.load_state_dict(read_learned(house.out / "read"))
@@ -253,15 +232,11 @@ def pack_small(house: DistillationRun, student: Student, folder: Path) -> None:
         fingerprint=edge.fingerprint,
     )
     (taught,) = noticer.nets
+    state, config = swap_first_layer(taught, student.noticed.state_dict()), replace(taught.config, channels=neck)
+    curve = (noticer.slope, noticer.offset)
     kept = TaggerHeader(
-        names=noticer.names,
-        usual=noticer.usual_L.tolist(),
-        curve=(noticer.slope, noticer.offset),
-        config=replace(taught.config, channels=neck),
-        fingerprint=edge.fingerprint,
+        names=noticer.names, usual=noticer.usual_L.tolist(), curve=curve, config=config, fingerprint=edge.fingerprint
     )
-    state = {name: value for name, value in taught.state_dict().items() if not name.startswith("bring.")}
-    state |= {f"bring.{name}": value for name, value in student.noticed.state_dict().items()}
     write_noticer(folder / f"{edge.prefix}{NOTICES.name}", [state], kept)
 
 
@@ -269,7 +244,7 @@ def pack_speech(house: DistillationRun, folder: Path, config: SpeechConfig) -> N
     """The language model with its tokenizer."""
     shutil.copytree(house.out / "words", folder, dirs_exist_ok=True)
     base = open_base(BASE_LM, cache_folder())
-    decoder = begun_speech(base.shape, base.weights, config)
+    decoder = make_student_decoder(base.shape, base.weights, config)
     decoder.load_state_dict(read_learned(house.out / "speech"), strict=False)
     write_student(folder, decoder)
 

@@ -28,15 +28,20 @@ from deepseek_mm.embeddings.package_files import small_tower_file
 from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM, ImageHead
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import (
+    CaptionRow,
+    RetrievalReport,
+    find_pictures,
+    read_caption_rows,
+    score_vectors,
+)
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.backends import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.training.feature_maps import read_squares, to_bf16_bits
+from deepseek_mm.training.feature_maps import Bits, cache_array, pick_rows, read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
-from deepseek_mm.vision.tagger import NoticeNet, read_noticer
+from deepseek_mm.vision.tagger import read_noticer
 from deepseek_mm.vision.vqa import read_reader
-from deepseek_mm.vision.vqa_net import ReaderNet
 
 BATCH = 16
 ENGINE = "openvino-bf16"  # that computes the towers here
@@ -58,15 +63,14 @@ ComputeFeatures = Callable[[Squares], dict[str, Tensor]]
 class DistillationFeatures:
     """Of some photos, arrays (N, ...) of bfloat16 bits by the names of SHAPES; one mapping a view."""
 
-    views: tuple[Mapping[str, NDArray[np.int16]], ...]
+    views: tuple[Mapping[str, Bits], ...]
 
     def __len__(self) -> int:
         return len(self.views[0]["map"])
 
     def batch(self, name: str, photos: Sequence[int], views: Sequence[int]) -> Tensor:
         """(B, ...) bfloat16: the given photos, each in the given view."""
-        picked = np.stack([self.views[view][name][photo] for photo, view in zip(photos, views, strict=True)])
-        return torch.from_numpy(picked).view(torch.bfloat16)
+        return pick_rows([view[name] for view in self.views], photos, views)
 
 
 class OneTower(nn.Module):
@@ -88,10 +92,7 @@ class TeacherAndStudent:
             parts = [*image_parts(own, lambda: ()), *text_parts(own, lambda: ())]
             install(own, parts, BY_NAME[ENGINE], engines / "teacher")
             install(one, image_parts(one, lambda: ()), BY_NAME[ENGINE], engines / "student")
-        self.whole_noticer = read_noticer(space)
-        self.whole_reader = read_reader(space)
-        self.reader: ReaderNet = self.whole_reader.net
-        self.noticer: NoticeNet = self.whole_noticer.nets[0]
+        self.reader, self.noticer = read_reader(space), read_noticer(space)
 
     @torch.inference_mode()
     def look(self, squares: Squares) -> dict[str, Tensor]:
@@ -100,25 +101,18 @@ class TeacherAndStudent:
             maps = self.model.maps(squares)
             vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
             cells_BPC = maps.cells().float()
-            shares = [
-                compute_attention_shares(self.model.image_head, maps.main_BPC),
-                compute_attention_shares(self.model.side.image, maps.side_BPC),
-            ]
-            own = compute_student_maps(self.tower, squares)
-            told = {
+            looked = ((self.model.image_head, maps.main_BPC), (self.model.side.image, maps.side_BPC))
+            middle_BCMM = self.tower.lower(to_pixels(squares))
+            found = {
+                "map": positions(self.tower.upper(middle_BCMM)),
+                "middle": shrink_map(middle_BCMM),
                 "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
-                "shares": torch.cat(shares, dim=1),
-                "read": self.reader.bring(cells_BPC),
-                "noticed": self.noticer.bring(cells_BPC),
+                "shares": torch.cat([compute_attention_shares(head, map_BPC) for head, map_BPC in looked], dim=1),
+                "read": self.reader.net.bring(cells_BPC),
+                "noticed": self.noticer.nets[0].bring(cells_BPC),
                 "classes": self.namer.classifier(maps.packaged_BCGG.float().mean(dim=(2, 3))),
             }
-        return {name: value.bfloat16() for name, value in (own | told).items()}
-
-
-def compute_student_maps(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
-    """The student's maps."""
-    middle_BCMM = tower.lower(to_pixels(squares))
-    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrink_map(middle_BCMM)}
+        return {name: value.bfloat16() for name, value in found.items()}
 
 
 def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
@@ -138,36 +132,27 @@ def cache_features(
 
 def _cache_view(
     looks: ComputeFeatures, paths: Sequence[Path], folder: Path, view: int, name: str
-) -> Mapping[str, NDArray[np.int16]]:
+) -> Mapping[str, Bits]:
     folder.mkdir(parents=True, exist_ok=True)
-    done_file = folder / "done"
-    done = int(done_file.read_text()) if done_file.is_file() else 0
+    progress = folder / "done"  # how many photos are in the arrays
+    done = int(progress.read_text()) if progress.is_file() else 0
+    how = {"mode": "r+"} if done else {"mode": "w+", "dtype": np.int16}
     arrays = {
-        key: _open_array(folder / f"{key}.npy", (len(paths), *shape), new=not done) for key, shape in SHAPES.items()
+        key: np.lib.format.open_memmap(folder / f"{key}.npy", **how, shape=None if done else (len(paths), *shape))
+        for key, shape in SHAPES.items()
     }
     squares = read_squares(paths, view, start=done)
-    bar = tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr, mininterval=20)
-    with bar:
+    with tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr) as bar:
         for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
             for key, value in looks(some).items():
                 arrays[key][done : done + len(some)] = to_bf16_bits(value)
             done += len(some)
             bar.update(len(some))
             if done % (BATCH * 16) == 0 or done == len(paths):
-                _flush(arrays, done_file, done)
+                for array in arrays.values():
+                    array.flush()
+                progress.write_text(str(done))
     return arrays
-
-
-def _flush(arrays: Mapping[str, np.memmap], done_file: Path, done: int) -> None:
-    for array in arrays.values():
-        array.flush()
-    done_file.write_text(str(done))
-
-
-def _open_array(file: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap:
-    if new:
-        return np.lib.format.open_memmap(file, "w+", dtype=np.int16, shape=shape)
-    return np.lib.format.open_memmap(file, "r+")
 
 
 NET = "tf_efficientnet_lite0"  # in timm
@@ -191,7 +176,6 @@ class DistillationRun:
 
     data: Path
     out: Path
-    seed: int = 0
     views: int = 1  # of each photo: itself, then random crops
 
     @cached_property
@@ -207,7 +191,7 @@ class DistillationRun:
     @cached_property
     def albums(self) -> list[QuestionAlbum]:
         """Photos and questions that are learned from."""
-        return read_albums(self.data, seed=self.seed)
+        return read_albums(self.data, seed=0)
 
     @cached_property
     def both(self) -> TeacherAndStudent:
@@ -220,23 +204,22 @@ class DistillationRun:
 
     def open_features(self, album: QuestionAlbum) -> DistillationFeatures:
         """What both make of the album's photos, made where it is not kept yet."""
-        paths = find_pictures(album.images, album.photos)
-        return cache_features(
-            lambda some: self.both.look(some), paths, self.maps / album.name, views=self.views, name=album.name
-        )
+        return self._open(album.name, find_pictures(album.images, album.photos), self.views)
 
     def open_dev_features(self) -> DistillationFeatures:
         """The same of the dev photos, one view."""
         paths = find_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
-        return cache_features(lambda some: self.both.look(some), paths, self.maps / DEV, views=1, name=DEV)
+        return self._open(DEV, paths, 1)
+
+    def _open(self, name: str, paths: Sequence[Path], views: int) -> DistillationFeatures:
+        return cache_features(lambda some: self.both.look(some), paths, self.maps / name, views=views, name=name)
 
     def embed_captions(self, split: str) -> list[Floats]:
         """Of each photo the vectors of its captions, by the teacher."""
         rows = self.rows(split)
         captions = [caption for row in rows for caption in row.captions]
         file = self.maps / f"texts-{split}.npy"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        vectors = cache_array(file, lambda: self.both.space.embed_texts(captions))
+        vectors = cache_array(file, len(captions), lambda: self.both.space.embed_texts(captions))
         return np.split(vectors, np.cumsum([len(row.captions) for row in rows])[:-1])
 
     @property
@@ -245,16 +228,7 @@ class DistillationRun:
         return self.out / "looks"
 
 
-def cache_array(file: Path, make: Callable[[], Floats]) -> Floats:
-    """What lies in the file, which is made where it is missing."""
-    if not file.is_file():
-        draft = file.with_suffix(".draft.npy")
-        np.save(draft, make())
-        draft.replace(file)
-    array: Floats = np.load(file)
-    return array
-
-
-def list_owners(texts: Sequence[Floats]) -> np.ndarray:
-    """(captions,): the number of each caption's photo."""
-    return np.repeat(np.arange(len(texts)), [len(own) for own in texts])
+def score_recalls(photos_ND: Tensor, texts: Sequence[Floats]) -> RetrievalReport:
+    """How well photos and captions find each other; `texts` holds the vectors of each photo's captions."""
+    owner_T = np.repeat(np.arange(len(texts)), [len(own) for own in texts])
+    return score_vectors(photos_ND.float().numpy(), np.concatenate(texts), owner_T)

@@ -1,24 +1,21 @@
 """What the student is taught: vision, reader and language model imitate those of the teacher.
 
-Features: the vectors of pictures and cells, and what the teacher's reader and tagger compute of cells. Logits: how
-alike the teacher finds photos and captions, and which of ImageNet's classes it names. Attention: how much its head
-weighs each cell. The captions themselves are a target too. Each has a weight; 0 leaves it out.
+Vision has as targets features (the vectors of pictures and cells, and what the teacher's reader and tagger compute of
+cells), logits (how alike the teacher finds photos and captions, and which of ImageNet's classes it names), attention
+(how much its head weighs each cell), and the captions themselves. Each has a weight; 0 leaves it out.
 
-Shape key:  B photos in a batch, P cells (81), N width of the neck, D width of the space, C captions
+The reader begins as the teacher's with another first layer, which was trained to compute the same of the student's
+cells. Both see the same photos at each step, each through its own maps, and the same questions.
 
-The student begins as the teacher's reader with another first layer, which was trained to compute the same of the
-student's cells. Both see the same photos at each step, each through its own maps, and the same questions.
+The language model has a fifth of the layers and a third of the words. A byte-pair tokenizer that stops merging early is
+whole, and its vocabulary is the first part of the old one. So the teacher reads the student's tokens too: its logits
+and its hidden states behind every fifth layer are the targets.
 
-Shape key:  B photos, Q questions of a step, V answers, P cells, N width of the neck, D width of the space
-
-A byte-pair tokenizer that stops merging early is whole, and its vocabulary is the first part of the old one. So the
-teacher reads the student's tokens too: its logits and its hidden states behind every fifth layer are the targets.
-
-Shape key:  B rows, T tokens of a row, D width, V the student's vocabulary
+Shape key:  B photos or rows, P cells (81), N width of the neck, D width of the space, C captions, Q questions,
+            V answers or tokens, T tokens of a row
 """
 
 import json
-import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -27,10 +24,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
@@ -44,10 +39,10 @@ from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
 from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.distillation.features import SMALL, DistillationFeatures
-from deepseek_mm.training.feature_maps import FeatureMaps, cache_rows, to_bf16_bits
+from deepseek_mm.training.feature_maps import Bits, FeatureMaps, cache_rows, to_bf16_bits
 from deepseek_mm.training.language_model.reach import compute_stages, measure_off
 from deepseek_mm.training.language_model.stages import draw_in_turn
-from deepseek_mm.training.losses import contrastive_loss
+from deepseek_mm.training.losses import compute_divergence, compute_relative_error, contrastive_loss
 from deepseek_mm.training.question_albums import AT_ONCE, AlbumFeatures, QuestionAlbum, QuestionSampler
 from deepseek_mm.vision.vqa_net import ReaderNet
 
@@ -116,14 +111,13 @@ class SightLessons:
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """Parts by name; "loss" is made smaller."""
-        chance = random.Random(f"sight {self.seed} {step}")
+        chance = Random(f"sight {self.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         photos = sorted(chance.sample(range(len(self.texts)), min(self.config.photos, len(self.texts))))
         given = [draw_features(self.captioned, photos, chance)]
         each = self.config.others // max(1, len(self.others))
-        given += [
-            draw_features(kept, chance.sample(range(len(kept)), min(each, len(kept))), chance) for kept in self.others
-        ]
+        for kept in self.others:
+            given.append(draw_features(kept, chance.sample(range(len(kept)), min(each, len(kept))), chance))
         right = {name: torch.cat([part[name] for part in given]) for name in given[0]}
         mirror_features(right, torch.rand(len(right["map"])) < self.config.mirrored)
         text_CD = torch.stack([torch.from_numpy(chance.choice(self.texts[photo])) for photo in photos])
@@ -140,7 +134,7 @@ def list_weights(config: SightConfig) -> dict[str, float]:
     return {name: weight for name, weight in named.items() if weight and name != "mirrored"}
 
 
-def draw_features(kept: DistillationFeatures, photos: Sequence[int], chance: random.Random) -> dict[str, Tensor]:
+def draw_features(kept: DistillationFeatures, photos: Sequence[int], chance: Random) -> dict[str, Tensor]:
     """Every array of some photos, each in a view by chance."""
     views = [chance.randrange(len(kept.views)) for _ in photos]
     return {name: kept.batch(name, photos, views) for name in kept.views[0]}
@@ -149,13 +143,9 @@ def draw_features(kept: DistillationFeatures, photos: Sequence[int], chance: ran
 def mirror_features(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
     """Turn the maps of these photos round, in place: what the towers would make of a mirrored photo, nearly."""
     across = torch.arange(GRID * GRID).view(GRID, GRID).flip(1).flatten()
-    for name in IN_CELLS:
-        right[name] = torch.where(mirrored_B[:, None, None], right[name][:, across], right[name])
-    shares_BHP, vectors_BXD = right["shares"], right["vectors"]
-    right["shares"] = torch.where(mirrored_B[:, None, None], shares_BHP[..., across], shares_BHP)
-    cells_BPD = vectors_BXD[:, 1:]
-    cells_BPD = torch.where(mirrored_B[:, None, None], cells_BPD[:, across], cells_BPD)
-    right["vectors"] = torch.cat([vectors_BXD[:, :1], cells_BPD], dim=1)
+    beside = {"shares": right["shares"][..., across], "vectors": right["vectors"][:, [0, *(1 + across).tolist()]]}
+    beside |= {name: right[name][:, across] for name in IN_CELLS}
+    right |= {name: torch.where(mirrored_B[:, None, None], turned, right[name]) for name, turned in beside.items()}
 
 
 def measure_distances(seen: Mapping[str, Tensor], right: Mapping[str, Tensor], text_CD: Tensor) -> dict[str, Tensor]:
@@ -175,19 +165,6 @@ def measure_distances(seen: Mapping[str, Tensor], right: Mapping[str, Tensor], t
     }
 
 
-def compute_relative_error(seen: Tensor, right: Tensor) -> Tensor:
-    """Mean squared error, of the mean square of what is right."""
-    return (seen.float() - right.float()).square().mean() / right.float().square().mean()
-
-
-def compute_divergence(scores: Tensor, right: Tensor) -> Tensor:
-    """Of the student's choice among the last axis from the teacher's, in nats."""
-    told: Tensor = F.kl_div(
-        scores.float().log_softmax(-1), right.float().log_softmax(-1), log_target=True, reduction="batchmean"
-    )
-    return told
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadingConfig:
     """The weights of what the reader is taught; 0 leaves it out."""
@@ -203,9 +180,8 @@ class ReadingConfig:
 
 def make_teacher_features(album: QuestionAlbum, looks: DistillationFeatures) -> AlbumFeatures:
     """The album as the teacher's reader sees it behind its first layer."""
-    return AlbumFeatures(
-        album, FeatureMaps(tuple(view["read"] for view in looks.views)), tuple(v["vectors"] for v in looks.views)
-    )
+    reads, vectors = (tuple(view[name] for view in looks.views) for name in ("read", "vectors"))
+    return AlbumFeatures(album, FeatureMaps(reads), vectors)
 
 
 def strip_first_layer(net: ReaderNet) -> ReaderNet:
@@ -217,9 +193,14 @@ def strip_first_layer(net: ReaderNet) -> ReaderNet:
 def make_student_reader(net: ReaderNet, first: Mapping[str, Tensor], neck: int) -> ReaderNet:
     """The teacher's reader as the student's begins: with the first layer that learned to do the same on its cells."""
     student = ReaderNet(net.out.out_features, replace(net.config, channels=neck))
-    state = {name: value for name, value in net.state_dict().items() if not name.startswith("bring.")}
-    student.load_state_dict(state | {f"bring.{name}": value for name, value in first.items()})
+    student.load_state_dict(swap_first_layer(net, first))
     return student
+
+
+def swap_first_layer(net: nn.Module, first: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the teacher's net, with those of another first layer."""
+    kept = {name: value for name, value in net.state_dict().items() if not name.startswith("bring.")}
+    return kept | {f"bring.{name}": value for name, value in first.items()}
 
 
 def make_student_features(
@@ -230,16 +211,14 @@ def make_student_features(
     cells, vectors = [], []
     for number, view in enumerate(looks.views):
         shape = (len(looks), 1 + CELLS, width + SPACE_DIM)
-        both = cache_rows(
-            folder / f"{album.name}-{number}.npy", shape, compute_student_rows(view, sight), lambda count: None
-        )
+        both = cache_rows(folder / f"{album.name}-{number}.npy", shape, compute_student_rows(view, sight))
         cells.append(both[:, 1:, :width])
         vectors.append(both[:, :, width:])
     return AlbumFeatures(album, FeatureMaps(tuple(cells)), tuple(vectors))
 
 
 @torch.inference_mode()
-def compute_student_rows(view: Mapping[str, NDArray[np.int16]], sight: EdgeSight) -> Iterator[NDArray[np.int16]]:
+def compute_student_rows(view: Mapping[str, Bits], sight: EdgeSight) -> Iterator[Bits]:
     """Of each photo (1 + P, N + D): its cells and their vectors, its own vector in the first row."""
     for start in range(0, len(view["map"]), AT_ONCE):
         some = slice(start, start + AT_ONCE)
@@ -259,7 +238,7 @@ class ReadingLessons:
     student: ReaderNet
     teacher: ReaderNet  # headless
     own: QuestionSampler
-    its: QuestionSampler  # the same photos in the same order, as the teacher sees them
+    its: Sequence[AlbumFeatures]  # the same albums, as the teacher sees them
     config: ReadingConfig
     seed: int = 0
 
@@ -272,32 +251,19 @@ class ReadingLessons:
             read_QW, looked_QP = self.student.read_with_attention(shown, photo_Q, asked)
             scores_QV = self.student.out(read_QW)
             with torch.no_grad():
-                its_QW, told_QP = self.teacher.read_with_attention(self.its.draw_batch(Random(name))[0], photo_Q, asked)
+                its_shown, *_ = replace(self.own, banks=self.its).draw_batch(Random(name))  # the same photos
+                its_QW, told_QP = self.teacher.read_with_attention(its_shown, photo_Q, asked)
                 told_QV = self.teacher.out(its_QW)
-        parts = self._parts(scores_QV.float(), looked_QP, told_QV.float(), told_QP)
-        parts["right"] = F.cross_entropy(scores_QV.float(), right_Q, label_smoothing=0.05)
-        weights = {"right": self.config.right, "scores": self.config.scores, "looked": self.config.looked}
-        total = torch.stack([weight * parts[name] for name, weight in weights.items() if weight]).sum()
+        own, its = scores_QV.float(), told_QV.float()
+        parts = {
+            "scores": compute_divergence(own / self.config.warmth, its / self.config.warmth) * self.config.warmth**2,
+            "looked": -(told_QP * looked_QP.clamp_min(1e-6).log()).sum(-1).mean(),
+            "right": F.cross_entropy(own, right_Q, label_smoothing=0.05),
+        }
+        weighed = (getattr(self.config, name) * part for name, part in parts.items() if getattr(self.config, name))
+        total = torch.stack([*weighed]).sum()
         hits = (scores_QV.argmax(-1) == right_Q).float().mean()
         return {"loss": total, "hits": hits, **parts}
-
-    def _parts(self, scores_QV: Tensor, looked_QP: Tensor, told_QV: Tensor, told_QP: Tensor) -> dict[str, Tensor]:
-        warmth = self.config.warmth
-        own, its = (scores_QV / warmth).log_softmax(-1), (told_QV / warmth).log_softmax(-1)
-        scores = F.kl_div(own, its, log_target=True, reduction="batchmean") * warmth**2
-        return {"scores": scores, "looked": -(told_QP * looked_QP.clamp_min(1e-6).log()).sum(-1).mean()}
-
-
-def make_reading_lessons(
-    student: ReaderNet,
-    teacher: ReaderNet,
-    mixed: QuestionSampler,
-    banks: Sequence[AlbumFeatures],
-    config: ReadingConfig,
-    seed: int = 0,
-) -> ReadingLessons:
-    """`mixed` is the student's; `banks` are the same albums as the teacher sees them."""
-    return ReadingLessons(student, teacher, mixed, replace(mixed, banks=banks), config, seed)
 
 
 COPIED = ("tokenizer_config.json", "chat_template.jinja", "generation_config.json")
@@ -395,23 +361,19 @@ class SpeechLessons:
         """The same of some rows. What is no document is not compared."""
         there_BT = rows.segments_NT > 0
         with torch.no_grad():
-            taught = compute_stages(
-                self.teacher, rows.ids_NT, self._parts(list_layer_ends(self.config.depth, self._depth))
-            )
-            known_VD = self.teacher.head.weight[: self.config.vocabulary]
-            right_NV = F.linear(taught[-1][there_BT], known_VD).float().log_softmax(-1)
+            ends = list_layer_ends(self.config.depth, self.teacher.shape.num_layers)
+            taught = compute_stages(self.teacher, rows.ids_NT, list_parts(ends))
+            right_NV = F.linear(taught[-1][there_BT], self.teacher.head.weight[: self.config.vocabulary])
         with autocast_bf16():
-            learned = compute_stages(self.student, rows.ids_NT, self._parts(range(1, self.config.depth + 1)))
+            learned = compute_stages(self.student, rows.ids_NT, list_parts(range(1, self.config.depth + 1)))
             said_NV = self.student.logits(learned[-1][there_BT])
-        words = F.kl_div(said_NV.float().log_softmax(-1), right_NV, log_target=True, reduction="batchmean")
+        words = compute_divergence(said_NV, right_NV)
         pairs = zip(learned, taught, strict=True)
         thoughts = torch.stack([measure_off(mine[there_BT], theirs[there_BT]) for mine, theirs in pairs]).mean()
         loss = self.config.words * words + self.config.thoughts * thoughts
         return {"loss": loss, "words": words, "thoughts": thoughts}
 
-    @property
-    def _depth(self) -> int:
-        return self.teacher.shape.num_layers
 
-    def _parts(self, ends: Sequence[int]) -> list[range]:
-        return [range(start, end) for start, end in pairwise((0, *ends))]
+def list_parts(ends: Sequence[int]) -> list[range]:
+    """The layers between one end and the next."""
+    return [range(start, end) for start, end in pairwise((0, *ends))]
