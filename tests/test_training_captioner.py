@@ -74,7 +74,8 @@ def photos(tmp_path, monkeypatch):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     draw = np.random.default_rng(0)
     maps = FeatureMaps(tuple(draw.integers(-9, 9, (6, 4, 8)).astype(np.int16) + 16256 for _ in range(2)))
-    monkeypatch.setattr(trainer, "open_caption_maps", lambda rows, images, folder: maps)
+    monkeypatch.setattr(trainer, "find_pictures", lambda images, names: names)
+    monkeypatch.setattr(trainer, "cache_feature_maps", lambda model, paths, folder: maps)
     return ["--data", str(file), "--images", str(tmp_path)]
 
 

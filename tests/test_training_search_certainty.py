@@ -16,13 +16,13 @@ from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.search_certainty import (
     CertaintyTrainer,
     GalleryWitnesses,
-    PhotoIndexer,
     balance_things,
     count_words,
     find_even_threshold,
     find_mentions,
     fit_direction,
     fit_search_curve,
+    index_photos,
     join_affirmed,
     list_search_things,
 )
@@ -52,11 +52,10 @@ def drawn(photos, tmp_path, monkeypatch):
     with RegionStore(
         tmp_path / "s", space_name="c", fingerprint=space.fingerprint, dim=space.dim, config=config.index
     ) as store:
-        looker = PhotoIndexer(eyes, store, things, most=100)
-        sets = (looker.add_photos(photos, told, complete=True), looker.add_photos(photos, {}, complete=False))
         search = Search(space, store, eyes, config.rag, certainty=None)
+        sets = [index_photos(search, things, photos, told, most=100, complete=True)]
         counts = count_words(list(told.values()))
-        yield CertaintyTrainer(search, sets[:1], things, [True] * len(things), counts=counts, num_photos=len(told))
+        yield CertaintyTrainer(search, sets, things, [True] * len(things), counts=counts, num_photos=len(told))
 
 
 def test_a_question_that_was_answered_with_no_says_nothing():

@@ -177,7 +177,8 @@ class RunFolder:
         axes = figure.subplots()
         for name in names:
             points = [(line["step"], line[name]) for line in self.read_log() if name in line]
-            axes.plot([step for step, _ in points], [value for _, value in points], label=name)
+            if points:
+                axes.plot(*zip(*points, strict=True), label=name)
         axes.set_xlabel("step")
         axes.legend()
         figure.savefig(self.folder / PLOT, dpi=120)

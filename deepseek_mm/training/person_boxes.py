@@ -6,7 +6,8 @@ classified for itself, where unboxed places of photos with people count little a
 a cell in a box regresses its sides (generalised overlap, arXiv:1902.09630). The tower's maps are cached in the run's
 folder. The head is written beside the other weights, bound to the packaged tower.
 
-Shape key:  B photos with people, E photos of nobody, M side of the map (17); a trailing 4 is left, top, right, bottom
+Shape key:  B photos with people, E photos of nobody, N photos, M side of the map (17), G side of the feature map (9),
+            C channels; a trailing 4 is left, top, right, bottom
 """
 
 import argparse

@@ -8,7 +8,7 @@ not; of other things silence says nothing.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -50,6 +50,7 @@ THERE = (
 )
 HOW_MANY = ("how many {many} are there?", "how many {many} are in the photo?", "how many {many} can you see?")
 COLOUR = ("what color is the {one}?", "what colour is the {one}?", "which color is the {one}?")
+WHERE = ("where is this?", "where was this taken?", "where are they?", "where is it?")
 IS_COLOURED = ("is the {n} {c}?", "is there a {c} {n}?", "is this a {c} {n}?")
 
 
@@ -85,22 +86,15 @@ def read_captions(captions: Sequence[str]) -> CaptionFacts:
     """Read the captions of a photo."""
     lines = [" ".join(split_words(caption)) for caption in captions]
     words = [[canonical_noun(word) for word in line.split()] for line in lines]
-    pairs = [pair for line in words for pair in zip(line, line[1:], strict=False)]
-    plain = [pair for line in lines for pair in zip(line.split(), line.split()[1:], strict=False)]
-    doing = [
-        (canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or ""))
-        for line in lines
-        for m in PAIRS.finditer(line)
-    ]
+    pairs = [pair for line in words for pair in pairwise(line)]
+    plain = [(a, canonical_noun(b)) for line in lines for a, b in pairwise(line.split())]
+    found = (match for line in lines for match in PAIRS.finditer(line))
+    doing = [(canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or "")) for m in found]
     return CaptionFacts(
         text=" . ".join(" ".join(line) for line in words),
         nouns=find_nouns(captions),
         coloured=frozenset((b, COLOURS[a]) for a, b in pairs if a in COLOURS and b in NOUNS),
-        counted=frozenset(
-            (canonical_noun(b), NUMBERS[a])
-            for a, b in plain
-            if a in NUMBERS and canonical_noun(b) in NOUNS and a != "one"
-        ),
+        counted=frozenset((b, NUMBERS[a]) for a, b in plain if a in NUMBERS and b in NOUNS and a != "one"),
         single=find_singles(lines),
         doing=frozenset(each for each in doing if each[1] not in NO_VERBS.split()),
         worn=frozenset(canonical_noun(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
@@ -133,86 +127,75 @@ class PhotoQuestionGenerator:
 
     def ask_about(self, photo: int, chance: Random) -> list[PhotoQuestion]:
         """Everything that is asked about one photo: some dozens of questions."""
-        told = self.facts[photo]
-        return [
-            *self._ask_presence(told, chance),
-            *self._ask_colours(told, chance),
-            *self._ask_counts(told, chance),
-            *self._ask_activities(told, chance),
-            *self._ask_places(told, chance),
-        ]
+        kinds = (self._ask_presence, self._ask_colours, self._ask_counts, self._ask_activities, self._ask_places)
+        return [pair for ask in kinds for pair in ask(self.facts[photo], chance)]
 
-    def _ask_presence(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
+    def _ask_presence(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
         """A noun that half of all photos show would be asked about too often with yes: it is kept less often."""
-        pairs = []
+        count = 0
         for noun in sorted(told.nouns):
             if chance.random() < min(1.0, 250 / self.frequent[noun]) ** 0.35:
-                pairs.append(PhotoQuestion(ask_whether_there(noun, chance), "yes", PRESENCE))
-        for _ in range(len(pairs)):
+                count += 1
+                yield PhotoQuestion(ask_whether_there(noun, chance), "yes", PRESENCE)
+        for _ in range(count):
             near = [n for noun in told.nouns for n in self.beside.get(noun, ()) if n not in told.nouns]
             noun = chance.choice(near) if near and chance.random() < 0.4 else self._draw_noun(chance)
             if noun not in told.nouns:
-                pairs.append(PhotoQuestion(ask_whether_there(noun, chance), "no", PRESENCE))
-        return pairs
+                yield PhotoQuestion(ask_whether_there(noun, chance), "no", PRESENCE)
 
     def _draw_noun(self, chance: Random) -> str:
         """A noun, as often as one that is there is asked about."""
         weights = [min(n, n**0.65 * 250**0.35) for n in (self.frequent[noun] for noun in self.known)]
         return chance.choices(self.known, weights)[0]
 
-    def _ask_colours(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
-        pairs = []
-        by_noun: dict[str, set[str]] = defaultdict(set)
-        for noun, colour in told.coloured:
-            by_noun[noun].add(colour)
-        for noun, colours in sorted(by_noun.items()):
-            for colour in sorted(colours) if len(colours) == 1 else ():
-                pairs.append(PhotoQuestion(chance.choice(COLOUR).format(one=noun), colour, "colour"))
+    def _ask_colours(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+        for noun, colours in sorted(group_by_noun(told.coloured).items()):
+            if len(colours) == 1:
+                yield PhotoQuestion(chance.choice(COLOUR).format(one=noun), *colours, "colour")
             right, wrong = sorted(colours), [c for c in self.colours if c not in colours]
             is_right = chance.random() < 0.5
             colour = chance.choice(right if is_right else wrong)
             line = chance.choice(IS_COLOURED)
-            pairs.append(PhotoQuestion(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour"))
-        return pairs
+            yield PhotoQuestion(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour")
 
-    def _ask_counts(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
-        by_noun: dict[str, set[str]] = defaultdict(set)
-        for noun, number in told.counted:
-            by_noun[noun].add(number)
+    def _ask_counts(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+        by_noun = group_by_noun(told.counted)
         counts = {noun: min(numbers) for noun, numbers in by_noun.items() if len(numbers) == 1}
         counts |= {noun: "1" for noun in told.single - PLACES if noun not in by_noun and chance.random() < SINGLES}
-        return [
-            PhotoQuestion(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
-            for noun, number in sorted(counts.items())
-        ]
+        for noun, number in sorted(counts.items()):
+            yield PhotoQuestion(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
 
-    def _ask_activities(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
-        pairs = []
+    def _ask_activities(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
         said = {verb for _, verb, _ in told.doing}
         for who, verb, what in sorted(told.doing):
-            pairs.append(
-                PhotoQuestion(chance.choice((f"what is the {who} doing?", f"what is this {who} doing?")), verb, "doing")
-            )
+            question = chance.choice((f"what is the {who} doing?", f"what is this {who} doing?"))
+            yield PhotoQuestion(question, verb, "doing")
             if verb in TALKED_OF.split() and what in NOUNS:
-                pairs.append(PhotoQuestion(f"what is the {who} {verb}?", what, "what"))
+                yield PhotoQuestion(f"what is the {who} {verb}?", what, "what")
             right = chance.random() < 0.5
             asked = verb if right else chance.choices(list(self.verbs), list(self.verbs.values()))[0]
             if right or (asked not in said and asked[:-3] not in told.text):
-                pairs.append(PhotoQuestion(f"is the {who} {asked}?", "yes" if right else "no", "yes doing"))
+                yield PhotoQuestion(f"is the {who} {asked}?", "yes" if right else "no", "yes doing")
         for worn in sorted(told.worn):
             who = chance.choice(sorted({who for who, _, _ in told.doing} or {"person"}))
-            pairs.append(PhotoQuestion(f"what is the {who} wearing?", worn, "worn"))
+            yield PhotoQuestion(f"what is the {who} wearing?", worn, "worn")
             right = chance.random() < 0.5
             asked = worn if right else chance.choice(WEARABLE)
             if right or asked not in told.nouns:
-                pairs.append(
-                    PhotoQuestion(f"is the {who} wearing {with_article(asked)}?", "yes" if right else "no", "yes worn")
-                )
-        return pairs
+                question = f"is the {who} wearing {with_article(asked)}?"
+                yield PhotoQuestion(question, "yes" if right else "no", "yes worn")
 
-    def _ask_places(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
-        lines: Sequence[str] = ("where is this?", "where was this taken?", "where are they?", "where is it?")
-        return [PhotoQuestion(chance.choice(lines), place, "place") for place in sorted(told.places)]
+    def _ask_places(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+        for place in sorted(told.places):
+            yield PhotoQuestion(chance.choice(WHERE), place, "place")
+
+
+def group_by_noun(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Noun -> everything that is said of it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for noun, said in pairs:
+        found[noun].add(said)
+    return found
 
 
 def ask_whether_there(noun: str, chance: Random) -> str:
@@ -237,7 +220,7 @@ def imply_questions(pairs: Mapping[str, Sequence[PhotoQuestion]], *, seed: int =
         shown = sorted(names & known)
         absent = [name for name in shown for name in draw_rivals(name, names, known, chance)]
         if known and chance.random() < UNASKED:
-            (other,) = chance.choices(*list_weights(counts, known))
+            (other,) = chance.choices(sorted(known), [float(counts[name]) for name in sorted(known)])
             absent += [other] if not any(same_kind(other, name) for name in names) else []
         told = [(name, "yes") for name in shown] + [(name, "no") for name in dict.fromkeys(absent)]
         found[photo] = [PhotoQuestion(ask_whether_there(name, chance), answer, PRESENCE) for name, answer in told]
@@ -264,9 +247,3 @@ def draw_rivals(name: str, there_too: frozenset[str], known: set[str], chance: R
     """Some others of its kind that nobody spoke of."""
     free = sorted(each for each in known if each not in there_too and are_rivals(each, name))
     return chance.sample(free, min(RIVALS, len(free)))
-
-
-def list_weights(counts: Counter[str], known: set[str]) -> tuple[list[str], list[float]]:
-    """Names, and how often each is drawn: as often as it is there."""
-    names = sorted(known)
-    return names, [float(counts[name]) for name in names]

@@ -3,15 +3,23 @@
 `find` trains the finder on pictures that are painted for it; `answer` trains the answerer on questions about scenes
 that are not painted: it is given what the finder would find, a little blurred. `pack` writes both into `weights/`. Each
 stage has a folder of its own: a checkpoint every few minutes, a log, a plot.
+
+Pictures are painted once, by several processes; in every step brightness, tint and noise change. For questions the
+finder's ideal output stands in for the pictures; a scene may be mirrored, its colours may change places, and so may its
+sizes and materials, if the words of question and answer change with them.
+
+Shape key:  B pictures or questions, S side in pixels or scenes, G cells a side, N solids, V values of all traits,
+            W words, A answers
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,16 +37,15 @@ from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
 from deepseek_mm.logic.scene import ANSWERS, VALUES
+from deepseek_mm.training.feature_maps import list_pictures
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
     tell_written,
-    train_steps,
+    train_stage,
 )
 from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.vision.drawings import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
@@ -62,6 +69,15 @@ PICTURES_OF_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few
 
 
+def make_parts(
+    make: Callable[..., tuple[Any, ...]], count: int, size: int, *more: int, seed: int, workers: int
+) -> list[tuple[Any, ...]]:
+    """What `make` makes of the scenes 0 to `count`, `size` of them in a process at a time; result by result."""
+    tasks = [(seed, start, min(size, count - start), *more) for start in range(0, count, size)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(zip(*pool.map(make, tasks), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class SolidTarget:
     """Where the solids of a batch are, and what they are like."""
@@ -81,25 +97,20 @@ class ScenePictures:
     @classmethod
     def paint(cls, count: int, *, seed: int, workers: int) -> "ScenePictures":
         """So many, always the same for a seed."""
-        tasks = [(seed, start, min(PICTURES_OF_TASK, count - start)) for start in range(0, count, PICTURES_OF_TASK)]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            parts = list(pool.map(paint_scenes, tasks))
-        return cls([made for scenes, _ in parts for made in scenes], np.concatenate([pixels for _, pixels in parts]))
+        scenes, pixels = make_parts(paint_scenes, count, PICTURES_OF_TASK, seed=seed, workers=workers)
+        return cls([made for part in scenes for made in part], np.concatenate(pixels))
 
     def batch(self, chance: Random, size: int) -> tuple[Tensor, SolidTarget]:
         """Some of them, each in another light."""
         numbers = chance.sample(range(len(self.scenes)), min(size, len(self.scenes)))
         pixels_BCSS = torch.from_numpy(self.pixels_NSS3[numbers]).permute(0, 3, 1, 2).float() / 255
         noise = torch.Generator().manual_seed(chance.randrange(2**31))
-        gain = 1 + 0.12 * torch.randn(size_of(pixels_BCSS, 1), generator=noise)
-        tint = 1 + 0.03 * torch.randn(size_of(pixels_BCSS, 3), generator=noise)
-        grain = 0.03 * torch.rand(size_of(pixels_BCSS, 1), generator=noise)
+        count = len(numbers)
+        gain = 1 + 0.12 * torch.randn((count, 1, 1, 1), generator=noise)
+        tint = 1 + 0.03 * torch.randn((count, 3, 1, 1), generator=noise)
+        grain = 0.03 * torch.rand((count, 1, 1, 1), generator=noise)
         pixels_BCSS = pixels_BCSS * gain * tint + grain * torch.randn(pixels_BCSS.shape, generator=noise)
         return pixels_BCSS.clamp(0, 1), make_solid_target([self.scenes[n] for n in numbers])
-
-
-def size_of(pixels_BCSS: Tensor, channels: int) -> tuple[int, int, int, int]:
-    return (len(pixels_BCSS), channels, 1, 1)
 
 
 def paint_scenes(task: tuple[int, int, int]) -> tuple[list[PaperScene], NDArray[np.uint8]]:
@@ -111,14 +122,13 @@ def paint_scenes(task: tuple[int, int, int]) -> tuple[list[PaperScene], NDArray[
 
 def make_solid_target(scenes: Sequence[PaperScene]) -> SolidTarget:
     """What the cells of a batch should say."""
-    cells, places, traits = [], [], []
-    for picture, made in enumerate(scenes):
-        for thing in made.things:
-            x, y = thing.x, thing.y - thing.half
-            cells.append([picture, min(GRID - 1, int(y * GRID)), min(GRID - 1, int(x * GRID))])
-            places.append([x, y, thing.half])
-            traits.append([values.index(thing.traits[trait]) for trait, values in VALUES.items()])
-    return SolidTarget(torch.tensor(cells), torch.tensor(places), torch.tensor(traits))
+    places_SN3, traits_SNT, there_SN = tabulate_solids(scenes)
+    places_N3 = places_SN3[there_SN]
+    places_N3[:, 1] -= places_N3[:, 2]  # of its foot, so far
+    across_N, down_N = np.minimum(places_N3[:, :2] * GRID, GRID - 1).astype(np.int64).T
+    cells_N3 = np.stack([there_SN.nonzero()[0], down_N, across_N], axis=1)
+    traits_NT = traits_SNT[there_SN].astype(np.int64)
+    return SolidTarget(*map(torch.from_numpy, (cells_N3, places_N3, traits_NT)))
 
 
 def compute_finder_loss(told_BGGO: Tensor, target: SolidTarget) -> dict[str, Tensor]:
@@ -168,10 +178,8 @@ class SceneQuestions:
     @classmethod
     def ask(cls, scenes: int, each: int, *, seed: int, workers: int) -> "SceneQuestions":
         """So many about each of so many scenes, always the same for a seed."""
-        tasks = [(seed, start, min(SCENES_OF_TASK, scenes - start), each) for start in range(0, scenes, SCENES_OF_TASK)]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            parts = list(zip(*pool.map(gather_questions, tasks), strict=True))
-        words, answers, places, traits, there = (np.concatenate(part) for part in parts)
+        parts = make_parts(gather_questions, scenes, SCENES_OF_TASK, each, seed=seed, workers=workers)
+        words, answers, places, traits, there = map(np.concatenate, parts)
         return cls(words, answers, np.repeat(np.arange(scenes, dtype=np.int32), each), places, traits, there)
 
     def batch(self, chance: Random, size: int) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
@@ -256,14 +264,7 @@ def tabulate_solids(scenes: Sequence[PaperScene]) -> tuple[NDArray[np.float32], 
     return places, traits, there
 
 
-def compute_answer_loss(scores_BA: Tensor, answer_B: Tensor) -> dict[str, Tensor]:
-    """Surprise at the right answer, and how often it was the likeliest."""
-    right = (scores_BA.argmax(-1) == answer_B).float().mean()
-    return {"right": right, "loss": F.cross_entropy(scores_BA.float(), answer_B)}
-
-
 MOST = 1_200  # photos that scenes are told from
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 STAGES = ("find", "answer", "pack")
 
 
@@ -305,13 +306,11 @@ def run(args: argparse.Namespace) -> int:
         return pack(args)
     pool, steps = (choose_config(config, args) for config in DEFAULTS[args.stage])
     model = choose_config(AnswererConfig(), args)
-    journal = RunFolder(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
     torch.manual_seed(steps.seed)
-    net, loss = (begin_find if args.stage == "find" else begin_answer)(pool, steps, model)
+    net, loss = begin_find(pool, steps) if args.stage == "find" else begin_answer(pool, steps, model)
     if args.begin:
         net.load_state_dict(load_earlier_net(args.begin, args.stage))
-    train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=pool.every)
-    journal.plot("loss")
+    train_stage(args.out / args.stage, net, loss, steps, pool, model, every=pool.every)
     return 0
 
 
@@ -324,7 +323,7 @@ def load_earlier_net(file: Path, stage: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, StepLoss]:
+def begin_find(pool: PoolConfig, steps: StepsConfig) -> tuple[nn.Module, StepLoss]:
     """The finder and its pictures."""
     net = FinderNet()
     pictures = ScenePictures.paint(pool.scenes, seed=steps.seed, workers=pool.workers)
@@ -347,7 +346,8 @@ def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) ->
         given, answer_B = questions.batch(Random(f"{steps.seed} {step}"), pool.batch)
         with autocast_bf16():
             scores_BA = net(*given)
-        return compute_answer_loss(scores_BA, answer_B)
+        right = (scores_BA.argmax(-1) == answer_B).float().mean()
+        return {"right": right, "loss": F.cross_entropy(scores_BA.float(), answer_B)}
 
     return net, loss
 
@@ -359,9 +359,8 @@ def pack(args: argparse.Namespace) -> int:
     finder, answerer = (read_learned(args.out / stage) for stage in ("find", "answer"))
     space = DefaultSpace()
     looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
-    told = SceneWeightsHeader(
-        vocabulary=VOCABULARY, config=choose_config(AnswererConfig(), args), fingerprint=space.fingerprint
-    )
+    config = choose_config(AnswererConfig(), args)
+    told = SceneWeightsHeader(vocabulary=VOCABULARY, config=config, fingerprint=space.fingerprint)
     write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
     tell_written(args.weights)
     return 0
@@ -369,7 +368,7 @@ def pack(args: argparse.Namespace) -> int:
 
 def learn_looks(space: EmbeddingModel, photos: Path, *, seed: int) -> tuple[Floats, float]:
     """A direction of the space along which painted scenes lie apart from photos, and the drawings of easy-VQA."""
-    paths = [path for path in sorted(photos.iterdir()) if path.suffix.lower() in SUFFIXES][:MOST]
+    paths = list_pictures(photos)[:MOST]
     paths += sorted(find_easy_images("train").iterdir())[: len(paths) // 4]
     chance = Random(f"{seed} looks")
     painted = [draw_scene(make_scene(chance)) for _ in range(len(paths) // 2)]

@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,13 +67,9 @@ def find_mentions(texts: Sequence[str], things: Sequence[str]) -> Bools:
     return found
 
 
-def count_words(texts: Sequence[str]) -> dict[str, int]:
+def count_words(texts: Sequence[str]) -> Counter[str]:
     """Word, singular -> texts that say it."""
-    counts: dict[str, int] = {}
-    for text in texts:
-        for word in {singular(token) for token in tokens(text)}:
-            counts[word] = counts.get(word, 0) + 1
-    return counts
+    return Counter(word for text in texts for word in {singular(token) for token in tokens(text)})
 
 
 def fit_direction(vectors_TD: Floats, counts_T: NDArray[np.int64], num_photos: int) -> tuple[Floats, float]:
@@ -97,9 +93,7 @@ def fit_search_curve(heard: Sequence[GalleryWitnesses], judged: Sequence[Gallery
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])
     fair = np.concatenate([balance_things(part) for part in judged])
     there = np.concatenate([part.num_photos_T > 0 for part in judged])
-    return LogisticCurve(
-        weights=curve.weights, offset=curve.offset, threshold=find_even_threshold(chances, there, fair)
-    )
+    return replace(curve, threshold=find_even_threshold(chances, there, fair))
 
 
 def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
@@ -169,12 +163,12 @@ class CertaintyTrainer:
         things: Sequence[str],
         absent: Sequence[bool],
         *,
-        counts: Mapping[str, int],
+        counts: Counter[str],
         num_photos: int,
     ) -> None:
         self.search, self.sets, self.things = search, sets, list(things)
         self.absent_T = np.array(absent)
-        self.counts, self.num_photos = Counter(counts), num_photos
+        self.counts, self.num_photos = counts, num_photos
         self.rng = np.random.default_rng(0)
         self.vectors_TD = search.space.embed_texts(self.things)
         self.fold_T = self.rng.permutation(len(self.things)) % FOLDS
@@ -189,13 +183,9 @@ class CertaintyTrainer:
         """Hear every gallery, and fit."""
         galleries = list(self._draw())
         heard = [self._collect_witnesses(gallery) for gallery in galleries]
-        whole = [gallery.photo_set.complete and not len(gallery.withheld) for gallery in galleries]
-        largest = max(len(gallery.photos) for gallery, fair in zip(galleries, whole, strict=True) if fair)
-        judged = [
-            part
-            for part, gallery, fair in zip(heard, galleries, whole, strict=True)
-            if fair and len(gallery.photos) == largest
-        ]
+        whole = [n for n, each in enumerate(galleries) if each.photo_set.complete and not len(each.withheld)]
+        largest = max(len(galleries[n].photos) for n in whole)
+        judged = [heard[n] for n in whole if len(galleries[n].photos) == largest]
         commons = self._make_commons(self.counts, np.ones(len(self.things), bool), self.num_photos)
         return self._make_certainty(commons, fit_search_curve(heard, judged), self._fit_pictures())
 
@@ -217,16 +207,12 @@ class CertaintyTrainer:
         told, photos = gallery.photo_set, gallery.photos
         shown_T = told.named_NT[photos].sum(axis=0)
         possible_T = (shown_T if told.complete else told.named_NT.sum(axis=0)) == 0
-        asked = np.concatenate(
-            [
-                self.rng.permutation(np.flatnonzero(shown_T))[:ASKED],
-                self.rng.permutation(np.flatnonzero(possible_T & self.absent_T))[:ASKED],
-            ]
-        )
-        asked = np.union1d(asked, gallery.withheld).astype(np.int64)
+        there, absent = np.flatnonzero(shown_T), np.flatnonzero(possible_T & self.absent_T)
+        some = [self.rng.permutation(kind)[:ASKED] for kind in (there, absent)]
+        asked = np.union1d(np.concatenate(some), gallery.withheld).astype(np.int64)
         where = Filter(source_ids=tuple(told.ids[photos].tolist()))
         traces = self.search.traces([self.things[t] for t in asked], self.vectors_TD[asked], where=where)
-        counts = self.counts - Counter(count_words([told.texts[n] for n in photos]))
+        counts = self.counts - count_words([told.texts[n] for n in photos])
         rest = self.num_photos - len(photos)
         folds = [
             self._make_certainty(self._make_commons(counts, self.fold_T != fold, rest), UNFITTED, LIKELY)
@@ -278,9 +264,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train abstain`."""
     parser.add_argument("--data", type=Path, required=True, help="JSONL file of rows {image, captions, split}")
     parser.add_argument("--images", type=Path, required=True, help="folder of the rows' photos")
-    parser.add_argument(
-        "--questions", type=Path, required=True, help="JSONL file of rows {image, question, answer, split}"
-    )
+    parser.add_argument("--questions", type=Path, required=True, help="JSONL of rows {image, question, answer, split}")
     parser.add_argument("--question-images", type=Path, required=True, help="folder of the photos asked about")
     parser.add_argument("--photos", type=int, default=2000, help="photos looked at, of each of the two files")
     parser.add_argument("--weights", type=Path, default=FILE, help="file to write")
@@ -297,12 +281,10 @@ def run(args: argparse.Namespace) -> int:
     things, absent = list_search_things(texts)
     store_of = partial(RegionStore, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim)
     with TemporaryDirectory() as folder, store_of(Path(folder), config=config.index) as store:
-        looker = PhotoIndexer(eyes, store, things, most=args.photos)
-        sets = (
-            looker.add_photos(args.images, captioned, complete=True),
-            looker.add_photos(args.question_images, asked, complete=False),
-        )
         search = Search(space, store, eyes, config.rag, certainty=None)
+        add_photos = partial(index_photos, search, things, most=args.photos)
+        told = ((args.images, captioned, True), (args.question_images, asked, False))
+        sets = [add_photos(images, said, complete=complete) for images, said, complete in told]
         galleries = CertaintyTrainer(search, sets, things, absent, counts=count_words(texts), num_photos=len(texts))
         certainty = galleries.fit()
     args.weights.parent.mkdir(parents=True, exist_ok=True)
@@ -328,33 +310,25 @@ def list_search_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
     everyday |= {line.split(",")[0].lower() for line in ImageNetInfo("imagenet1k").label_descriptions()}
     lemmas = {word.strip() for line in ImageNetInfo("imagenet22k").label_descriptions() for word in line.split(",")}
     said = set(count_words(texts))
-    plain = {
-        word for word in lemmas & said if word.islower() and len(word) > 2 and word not in NO_THINGS | set(COLOURS)
-    }
+    plain = {word for word in lemmas & said if word.islower() and len(word) > 2} - NO_THINGS - set(COLOURS)
     things = sorted(plain | everyday)
     return things, [thing in everyday for thing in things]
 
 
-class PhotoIndexer:
-    """Puts photos into the store."""
-
-    def __init__(self, eyes: VisionPipeline, store: RegionStore, things: Sequence[str], *, most: int) -> None:
-        self.eyes, self.store, self.things, self.most = eyes, store, things, most
-
-    def add_photos(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> CaptionedSet:
-        """At most `most` photos, chosen evenly."""
-        names = sorted(texts)[:: max(1, len(texts) // self.most)][: self.most]
-        paths = find_pictures(folder, names)
-        sights = self.eyes.see_many(open_sources(paths))
-        shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
-        ids = [self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
-        told = tuple(texts[name] for name in names)
-        return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, self.things), complete=complete)
+def index_photos(
+    search: Search, things: Sequence[str], folder: Path, texts: Mapping[str, str], *, most: int, complete: bool
+) -> CaptionedSet:
+    """Put at most `most` of the texts' photos, chosen evenly, into the store."""
+    names = sorted(texts)[:: max(1, len(texts) // most)][:most]
+    paths = find_pictures(folder, names)
+    sights = search.eyes.see_many(map(open_source, paths))
+    shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
+    ids = [search.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
+    told = tuple(texts[name] for name in names)
+    return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, things), complete=complete)
 
 
-def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
-    """Each with its source."""
-    for path in paths:
-        image = read_picture(path)
-        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
-        yield ImageAnalysis(image, source)
+def open_source(path: Path) -> ImageAnalysis:
+    """The picture with its source."""
+    image = read_picture(path)
+    return ImageAnalysis(image, Source(path=str(path.absolute()), width_px=image.width, height_px=image.height))

@@ -6,7 +6,11 @@ of other things little is known), and ones sorted by hand into classes of clothe
 (GroceryStoreDataset, MIT). For every word that enough photos show, a direction of the space and an offset are fitted by
 logistic regression.
 
-Shape key:  N photos, L words, D width of the space
+The curve of any other word of the vocabulary, by its text alone, is fitted for `train align`: both outcomes of a word
+weigh the same; how rare things are in a library is taken into account where it is used (`deepseek_mm.chance`). Words
+that occur often enough get an offset of their own, drawn towards zero.
+
+Shape key:  N photos, L words, D width of the space, M photos and Q cells of the background
 """
 
 import argparse
