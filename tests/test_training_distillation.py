@@ -17,7 +17,7 @@ from deepseek_mm.training.distillation import (
     read_run_recalls,
 )
 from deepseek_mm.training.distillation import features as houses
-from deepseek_mm.training.distillation.features import DistillationFeatures, DistillationRun
+from deepseek_mm.training.distillation.features import DistillationRun
 from deepseek_mm.training.distillation.lessons import Student
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
@@ -33,7 +33,7 @@ def house(tmp_path):
     vectors = np.eye(4, 512, dtype=np.float32)
     rows = torch.zeros(4, 82, 512)
     rows[:, 0] = torch.from_numpy(vectors)
-    looks = DistillationFeatures(({"vectors": to_bf16_bits(rows.bfloat16())},))
+    looks = {"vectors": to_bf16_bits(rows.bfloat16())}
     texts = [np.stack([vector, vector]) for vector in vectors]
     return SimpleNamespace(out=tmp_path, embed_captions=lambda split: texts, open_dev_features=lambda: looks)
 
@@ -84,8 +84,6 @@ def data(tmp_path):
 def test_captions_are_read_once_and_belong_to_their_photos(data, tmp_path, monkeypatch):
     house, reads = DistillationRun(data, tmp_path / "out"), Reads()
     monkeypatch.setattr(houses, "DefaultSpace", lambda: reads)
-    monkeypatch.setattr(houses, "rounded_tower", lambda: None)
-    monkeypatch.setattr(houses, "TeacherAndStudent", lambda space, tower, engines: argparse.Namespace(space=space))
     texts, again = house.embed_captions("dev"), DistillationRun(data, tmp_path / "out").embed_captions("dev")
     assert [own[:, 0].tolist() for own in texts] == [[1, 2], [3]]
     assert reads.asked == 1

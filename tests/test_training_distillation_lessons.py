@@ -19,7 +19,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.llama_config import read_shape
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.training.corpus.token_shards import PackedRows
-from deepseek_mm.training.distillation.features import SHAPES, DistillationFeatures
+from deepseek_mm.training.distillation.features import SHAPES, take
 from deepseek_mm.training.distillation.lessons import (
     ReadingConfig,
     ReadingLessons,
@@ -42,10 +42,9 @@ from deepseek_mm.training.distillation.lessons import (
     strip_first_layer,
     write_short_tokenizer,
 )
-from deepseek_mm.training.feature_maps import FeatureMaps, to_bf16_bits
+from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.losses import compute_divergence, compute_relative_error
-from deepseek_mm.training.question_albums import AlbumFeatures, QuestionAlbum, QuestionSampler
-from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.training.question_albums import AlbumFeatures, PhotoQuestion, QuestionAlbum, QuestionSampler
 from deepseek_mm.vision.vqa_net import MOST_WORDS, VECTORS, PictureBatch, QuestionBatch, ReaderConfig, ReaderNet
 
 PHOTOS, CLASSES, NECK = 6, 5, 48
@@ -63,7 +62,7 @@ def kept(seed):
     shapes = {name: shape for name, shape in SHAPES.items() if name != "classes"} | {"classes": (CLASSES,)}
     arrays = {name: torch.randn(PHOTOS, *shape, generator=chance) for name, shape in shapes.items()}
     arrays["shares"] = arrays["shares"].softmax(-1)
-    return DistillationFeatures(({name: x.bfloat16().view(torch.int16).numpy() for name, x in arrays.items()},))
+    return {name: to_bf16_bits(x.bfloat16()) for name, x in arrays.items()}
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +125,6 @@ def test_a_step_draws_the_same_photos_whenever_it_is_made_and_reaches_every_part
     assert dumb == []
 
 
-def test_photos_are_drawn_in_the_views_that_are_kept_of_them(lessons):
-    twice = DistillationFeatures((*lessons.captioned.views, *kept(5).views))
-    rows = twice.batch("middle", [0, 0], [0, 1])
-    assert rows.shape == (2, *SHAPES["middle"])
-    assert not torch.equal(rows[0], rows[1])
-
-
 SIZE = ReaderConfig(channels=10, width=16, heads=2, layers=1, feed=16, dropout=0.0)
 READER_PHOTOS, QUESTIONS = 4, ("is there a dog?", "what is it?")
 ASKED = (PhotoQuestion(QUESTIONS[0], "yes", "x"), PhotoQuestion(QUESTIONS[1], "dog", "x"))
@@ -156,7 +148,7 @@ def bank(channels, seed):
     chance = torch.Generator().manual_seed(seed)
     cells = to_bf16_bits(torch.randn(READER_PHOTOS, CELLS, channels, generator=chance).bfloat16())
     vectors = nn.functional.normalize(torch.randn(READER_PHOTOS, 1 + CELLS, SPACE_DIM, generator=chance), dim=-1)
-    return AlbumFeatures(ALBUM, FeatureMaps((cells,)), (to_bf16_bits(vectors.bfloat16()),))
+    return AlbumFeatures(ALBUM, (cells,), (to_bf16_bits(vectors.bfloat16()),))
 
 
 def mixed(own, asked):
@@ -185,8 +177,8 @@ def test_a_student_whose_first_layer_makes_the_same_begins_as_good_as_its_teache
 def test_the_lessons_show_both_the_same_photos_and_a_student_like_its_teacher_has_no_scores_to_learn(net, asked):
     own = bank(10, 1)
     with torch.inference_mode():
-        made = net.bring(torch.from_numpy(np.array(own.maps.views[0])).view(torch.bfloat16).float()).bfloat16()
-    its = AlbumFeatures(ALBUM, FeatureMaps((to_bf16_bits(made),)), own.vectors)
+        made = net.bring(torch.from_numpy(np.array(own.maps[0])).view(torch.bfloat16).float()).bfloat16()
+    its = AlbumFeatures(ALBUM, (to_bf16_bits(made),), own.vectors)
     student, teacher = make_student_reader(net, net.bring.state_dict(), neck=10), strip_first_layer(net)
     taught = ReadingLessons(student, teacher, mixed(own, asked), [its], ReadingConfig())
     parts = taught.loss(0)
@@ -212,13 +204,11 @@ def test_an_album_is_seen_by_each_through_what_was_kept_of_its_photos(tmp_path):
     torch.manual_seed(0)
     sight = EdgeSight(neck=48).eval()
     arrays = {"map": (CELLS, 1280), "middle": (CELLS, 112), "read": (CELLS, 16), "vectors": (1 + CELLS, SPACE_DIM)}
-    looks = DistillationFeatures(
-        ({name: to_bf16_bits(torch.randn(READER_PHOTOS, *shape).bfloat16()) for name, shape in arrays.items()},)
-    )
+    looks = {name: to_bf16_bits(torch.randn(READER_PHOTOS, *shape).bfloat16()) for name, shape in arrays.items()}
     own = make_student_features(ALBUM, looks, sight, tmp_path)
     shown = own.select([2], [0])
     with torch.inference_mode():
-        cells_BPN = sight.neck(*(looks.batch(name, [2], [0]).float() for name in ("map", "middle")))
+        cells_BPN = sight.neck(*(take(looks, name, [2]).float() for name in ("map", "middle")))
         vector_BD, grid_BPD = sight.image_head.both(cells_BPN)
     for got, right in ((shown.cells_BPC, cells_BPN), (shown.vectors_BD, vector_BD), (shown.grid_BPD, grid_BPD)):
         assert (got.float() - right).abs().max() < 0.05

@@ -25,7 +25,7 @@ from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps
+from deepseek_mm.training.feature_maps import Bits, cache_feature_maps, pick_rows
 from deepseek_mm.training.loop import (
     StepLoss,
     StepsConfig,
@@ -193,7 +193,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_words_loss(
-    net: CaptionNet, maps: FeatureMaps, sentences: CaptionSentences, stage: CaptionStageConfig, steps: StepsConfig
+    net: CaptionNet, maps: Sequence[Bits], sentences: CaptionSentences, stage: CaptionStageConfig, steps: StepsConfig
 ) -> StepLoss:
     """Every caption of some photos, word by word."""
 
@@ -212,7 +212,7 @@ def make_words_loss(
 
 def make_reward_loss(
     net: CaptionNet,
-    maps: FeatureMaps,
+    maps: Sequence[Bits],
     sentences: CaptionSentences,
     praise: CiderReward,
     stage: CaptionStageConfig,
@@ -238,11 +238,11 @@ def make_reward_loss(
     return loss
 
 
-def draw_photos(maps: FeatureMaps, chance: Random, count: int) -> tuple[Tensor, list[int]]:
+def draw_photos(maps: Sequence[Bits], chance: Random, count: int) -> tuple[Tensor, list[int]]:
     """Cells of some photos, each plain or mirrored, and their numbers."""
-    total = len(maps.views[0])
+    total = len(maps[0])
     photos = sorted(chance.sample(range(total), min(count, total)))
-    return maps.batch(photos, [chance.randrange(len(maps.views)) for _ in photos]).float(), photos
+    return pick_rows(maps, photos, [chance.randrange(len(maps)) for _ in photos]).float(), photos
 
 
 def pack(args: argparse.Namespace, sentences: CaptionSentences, config: CaptionConfig) -> int:

@@ -102,22 +102,11 @@ def _lower_rows(tower: ImageTower, paths: Sequence[Path], view: int) -> Iterator
         yield from to_bf16_bits(middle_BCMM.permute(0, 2, 3, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureMaps:
-    """Of some photos, in the order of their paths; one array a view."""
-
-    views: tuple[Bits, ...]  # (N, P, C)
-
-    def batch(self, photos: Sequence[int], views: Sequence[int]) -> Tensor:
-        """(B, P, C) bfloat16: the given photos, each in the given view."""
-        return pick_rows(self.views, photos, views)
-
-
-def cache_feature_maps(model: SpaceModel, paths: Sequence[Path], folder: Path) -> FeatureMaps:
-    """What the whole tower makes of the photos, plain and mirrored, made where `folder` does not hold it yet."""
+def cache_feature_maps(model: SpaceModel, paths: Sequence[Path], folder: Path) -> tuple[Bits, ...]:
+    """(N, P, C) a view: the whole tower's maps, plain and mirrored, made where `folder` does not hold them yet."""
     shape = (len(paths), CELLS, CHANNELS)
     rows = ((name, map(to_bf16_bits, maps_of_many(model, _pictures(paths, name), batch=BATCH))) for name in VIEWS)
-    return FeatureMaps(tuple(cache_rows(folder / f"{name}.npy", shape, of_view) for name, of_view in rows))
+    return tuple(cache_rows(folder / f"{name}.npy", shape, of_view) for name, of_view in rows)
 
 
 def _pictures(paths: Sequence[Path], name: str) -> Iterator[Image.Image]:

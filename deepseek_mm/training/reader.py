@@ -39,14 +39,15 @@ from deepseek_mm.training.loop import (
 from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     CAPTIONED,
+    PRESENCE,
     AlbumFeatures,
+    PhotoQuestion,
     QuestionAlbum,
     QuestionBatchConfig,
     QuestionSampler,
     open_features,
     read_albums,
 )
-from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
 from deepseek_mm.vision.ensemble import YES, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer

@@ -36,13 +36,14 @@ from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     ASKED,
     CAPTIONED,
+    PRESENCE,
     AlbumFeatures,
     QuestionAlbum,
+    is_of_a_kind,
     open_features,
     read_asked_album,
     read_captioned_album,
 )
-from deepseek_mm.training.question_generation import PRESENCE, is_of_a_kind
 from deepseek_mm.vision.ensemble import YES
 from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 from deepseek_mm.vision.vocabulary import TEMPLATES

@@ -26,6 +26,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
+from deepseek_mm.training.feature_maps import pick_rows
 from deepseek_mm.training.language_model.reach import add_lora
 from deepseek_mm.training.language_model.runs import open_base, open_shipped
 from deepseek_mm.training.loop import (
@@ -37,8 +38,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_stage,
 )
-from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, open_features, read_albums
-from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, PhotoQuestion, open_features, read_albums
 from deepseek_mm.vision.visual_prompt import (
     DESCRIBE,
     NET,
@@ -173,7 +173,7 @@ class LookedPhotos:
 
 def get_cells(bank: AlbumFeatures, photo: int, view: int) -> Tensor:
     """(1, P, C)."""
-    return bank.maps.batch([photo], [view]).float()
+    return pick_rows(bank.maps, [photo], [view]).float()
 
 
 def make_looking_loss(decoder: Decoder, net: GlanceNet, looked: LookedPhotos, steps: StepsConfig) -> StepLoss:

@@ -11,49 +11,41 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 import torch
+from matplotlib.figure import Figure
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.experiments.quantum_attention.circuit import (
-    Ansatz,
-    CircuitCost,
-    draw_circuit,
-    import_pennylane,
-    measure_costs,
-)
-from deepseek_mm.experiments.quantum_attention.learn import (
+from deepseek_mm.experiments.quantum_attention import (
     ARMS,
     HELD,
     TASKS,
+    Ansatz,
     ArmRun,
+    CircuitCost,
     LearnConfig,
     TaskConfig,
     accuracy,
+    draw_circuit,
     draw_questions,
+    import_pennylane,
+    measure_costs,
     run_all,
     score_as_oracle,
 )
 from deepseek_mm.training.loop import add_config_flags, choose_config
 from deepseek_mm.training.report import make_report, write_report
 
-NAMED = {
-    "quantum": "circuit",
-    "noisy": "circuit,\nwith noise",
-    "sines": "classical twin",
-    "dots": "dot products",
-}
+NAMED = {"quantum": "circuit", "noisy": "circuit,\nwith noise", "sines": "classical twin", "dots": "dot products"}
 DPI = 90
 
 
-def summarize_runs(
-    runs: Sequence[ArmRun], costs: Iterable[CircuitCost], ceilings: dict[str, float]
-) -> dict[str, float]:
+def summarize_runs(runs: Sequence[ArmRun], costs: Iterable[CircuitCost], best: dict[str, float]) -> dict[str, float]:
     """Name -> number: means and spreads (standard deviations between seeds) of every task and arm, and what it cost."""
     found: dict[str, float] = {}
     for task in TASKS:
-        found[f"{task}_ceiling"] = ceilings[task]
+        found[f"{task}_ceiling"] = best[task]
         found[f"{task}_chance"] = 1 / TaskConfig().keys
         for arm in ARMS:
-            found |= _of_arm(f"{task}_{arm}", [run for run in runs if (run.task, run.arm) == (task, arm)])
+            found |= summarize_arm(f"{task}_{arm}", [run for run in runs if (run.task, run.arm) == (task, arm)])
     for cost in costs:
         kind = "noisy" if cost.noise else "exact"
         found[f"cost_{kind}_{cost.qubits}_qubits_seconds"] = cost.seconds
@@ -63,8 +55,6 @@ def summarize_runs(
 
 def draw_accuracies(runs: Sequence[ArmRun], ceilings: dict[str, float], file: Path) -> Path:
     """A panel a task: every seed a dot, the mean a line."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, task in zip(figure.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
         for place, arm in enumerate(ARMS):
@@ -76,13 +66,11 @@ def draw_accuracies(runs: Sequence[ArmRun], ceilings: dict[str, float], file: Pa
         axes.set(title=f"task {task}", ylim=(0, 1), ylabel="share of right keys")
         axes.set_xticks(range(len(ARMS)), [NAMED[arm] for arm in ARMS])
         axes.legend(loc="lower left", fontsize=8)
-    return _save_figure(figure, file)
+    return save_figure(figure, file)
 
 
 def draw_noise(runs: Sequence[ArmRun], file: Path) -> Path:
     """What noise and few shots leave of the trained circuit."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     noise, shots = figure.subplots(1, 2, sharey=True)
     for task in TASKS:
@@ -94,16 +82,11 @@ def draw_noise(runs: Sequence[ArmRun], file: Path) -> Path:
             axes.errorbar([float(place) for place in places], [mean(each) for each in values], spread, label=task)
     noise.set(xscale="log", xlabel="depolarising probability a qubit and layer", ylabel="share of right keys")
     shots.set(xscale="log", xlabel="shots a score")
-    for axes in (noise, shots):
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return _save_figure(figure, file)
+    return save_curves(figure, file)
 
 
 def draw_costs(costs: Sequence[CircuitCost], file: Path) -> Path:
     """Time against qubits, and the amplitudes that a simulation keeps."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     time, size = figure.subplots(1, 2)
     for noisy, says in ((False, "without noise: $2^n$"), (True, "with noise: $4^n$")):
@@ -113,13 +96,11 @@ def draw_costs(costs: Sequence[CircuitCost], file: Path) -> Path:
         size.plot(qubits, [cost.state_bytes for cost in of_kind], marker="o", label=says)
     time.set(xlabel="qubits", ylabel="seconds, 16 pairs with gradients", yscale="log")
     size.set(xlabel="qubits", ylabel="bytes of one state, by formula", yscale="log")
-    for axes in (time, size):
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return _save_figure(figure, file)
+    return save_curves(figure, file)
 
 
-def _of_arm(name: str, runs: Sequence[ArmRun]) -> dict[str, float]:
+def summarize_arm(name: str, runs: Sequence[ArmRun]) -> dict[str, float]:
+    """Means of the runs of one arm, their names beginning with `name`."""
     found = {
         f"{name}_accuracy": mean(run.accuracy for run in runs),
         f"{name}_spread": stdev(run.accuracy for run in runs) if len(runs) > 1 else 0.0,
@@ -132,9 +113,18 @@ def _of_arm(name: str, runs: Sequence[ArmRun]) -> dict[str, float]:
     return found
 
 
-def _save_figure(figure: object, file: Path) -> Path:
+def save_curves(figure: Figure, file: Path) -> Path:
+    """With a grid and a legend in every panel."""
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return save_figure(figure, file)
+
+
+def save_figure(figure: Figure, file: Path) -> Path:
+    """Write the picture."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=DPI)  # type: ignore[attr-defined]  # matplotlib is imported where it is needed
+    figure.savefig(file, dpi=DPI)
     return file
 
 
@@ -180,10 +170,9 @@ def run(args: argparse.Namespace) -> None:
 
 def ceilings(config: LearnConfig) -> dict[str, float]:
     """Task -> the accuracy of one who knows the rule, over the same held-out questions."""
-    tasks = {name: TaskConfig(name=name) for name in TASKS}
     return {
         name: accuracy(partial(score_as_oracle, config=task), draw_questions(task, config.held, HELD))
-        for name, task in tasks.items()
+        for name, task in ((name, TaskConfig(name=name)) for name in TASKS)
     }
 
 

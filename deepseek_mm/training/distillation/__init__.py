@@ -21,6 +21,7 @@ from torch import Tensor
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.embeddings.text import LAYERS
 from deepseek_mm.evaluation.retrieval import RetrievalReport
 from deepseek_mm.lm.generator import silence
@@ -28,7 +29,7 @@ from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
 from deepseek_mm.runtime.quantization.lm_files import write_student
-from deepseek_mm.training.distillation.features import DEV, DistillationFeatures, DistillationRun, score_recalls
+from deepseek_mm.training.distillation.features import DEV, DistillationRun, Looks, score_recalls, take
 from deepseek_mm.training.distillation.lessons import (
     ReadingConfig,
     ReadingLessons,
@@ -68,9 +69,8 @@ WAYS = (("t2i_r10", "text to image"), ("i2t_r10", "image to text"))
 
 def measure_teacher_recalls(house: DistillationRun) -> RetrievalReport:
     """The teacher's on the dev photos, from the vectors that were kept."""
-    kept = house.open_dev_features().views[0]["vectors"]
-    photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16)
-    return score_recalls(photos_MD, house.embed_captions(DEV))
+    vectors_NXD = take(house.open_dev_features(), "vectors", slice(None))
+    return score_recalls(vectors_NXD[:, 0], house.embed_captions(DEV))
 
 
 def read_run_recalls(folder: Path) -> dict[str, Mapping[str, float]]:
@@ -123,9 +123,8 @@ def sight_stage(house: DistillationRun, args: argparse.Namespace) -> int:
         student.load_state_dict(read_learned(house.out / args.begin))
     more = [house.open_features(album) for album in others] if config.others else []
     taught = SightLessons(student, house.open_features(first), house.embed_captions("train"), more, config, steps.seed)
-    folder, begun = house.out / (args.name or "sight"), {"views": house.views, "begin": args.begin}
-    plots = ("loss", *list_weights(config))
-    train_stage(folder, student, taught.loss, steps, config, begun, every=config.kept, plots=plots)
+    folder, plots = house.out / (args.name or "sight"), ("loss", *list_weights(config))
+    train_stage(folder, student, taught.loss, steps, config, {"begin": args.begin}, every=config.kept, plots=plots)
     student.load_state_dict(read_learned(folder))
     report = measure_recalls(student.eval(), house.open_dev_features(), house.embed_captions(DEV))
     sys.stderr.write(f"{report.table()}\n")
@@ -141,14 +140,13 @@ def load_student(house: DistillationRun) -> Student:
 
 
 @torch.inference_mode()
-def measure_recalls(student: Student, looks: DistillationFeatures, texts: list[np.ndarray]) -> RetrievalReport:
+def measure_recalls(student: Student, looks: Looks, texts: list[Floats]) -> RetrievalReport:
     """On photos that were kept, with the teacher's vectors of their captions."""
     vectors: list[Tensor] = []
-    for start in range(0, len(looks), DEV_BATCH):
-        some = range(start, min(len(looks), start + DEV_BATCH))
-        map_BPC, middle_BPC = (looks.batch(name, some, [0] * len(some)).float() for name in ("map", "middle"))
+    for start in range(0, len(looks["map"]), DEV_BATCH):
+        map_BPC, middle_BPC = (take(looks, name, slice(start, start + DEV_BATCH)) for name in ("map", "middle"))
         with autocast_bf16():
-            vectors.append(student(map_BPC, middle_BPC)["vectors"].float())
+            vectors.append(student(map_BPC.float(), middle_BPC.float())["vectors"].float())
     return score_recalls(torch.cat(vectors), texts)
 
 
@@ -219,7 +217,7 @@ def pack_stage(house: DistillationRun, args: argparse.Namespace) -> int:
 def pack_small(house: DistillationRun, student: Student, folder: Path) -> None:
     """The small models that look at cells."""
     edge, neck = EdgeSpace(folder / WEIGHTS.name), student.sight.neck.place.shape[1]
-    reader, noticer = house.both.reader, house.both.noticer
+    reader, noticer = house.reader, house.noticer
     net = make_student_reader(reader.net, student.read.state_dict(), neck)
     if (house.out / "read").is_dir():
         net.load_state_dict(read_learned(house.out / "read"))
@@ -267,11 +265,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/distill"), help="a folder in it for each stage")
     parser.add_argument("--name", default="", help="another name for the folder of this stage's run")
     parser.add_argument("--begin", default="", help="sight: folder of an earlier run in OUT, to go on from")
-    parser.add_argument("--views", type=int, default=1, help="of each photo: itself, then random crops")
     parser.add_argument("--weights", type=Path, help="folder that the stages pack and draw write to")
     add_config_flags(parser, SightConfig, ReadingConfig, QuestionBatchConfig, SpeechConfig, StepsConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
-    return STAGES[args.stage](DistillationRun(args.data, args.out, views=args.views), args)
+    return STAGES[args.stage](DistillationRun(args.data, args.out), args)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
@@ -35,16 +35,12 @@ from deepseek_mm.evaluation.retrieval import (
     read_caption_rows,
     score_vectors,
 )
-from deepseek_mm.runtime.engines import BY_NAME
-from deepseek_mm.runtime.towers.backends import install
-from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.training.feature_maps import Bits, cache_array, pick_rows, read_squares, to_bf16_bits
+from deepseek_mm.training.feature_maps import Bits, cache_array, read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
-from deepseek_mm.vision.tagger import read_noticer
-from deepseek_mm.vision.vqa import read_reader
+from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
+from deepseek_mm.vision.vqa import VqaModel, read_reader
 
 BATCH = 16
-ENGINE = "openvino-bf16"  # that computes the towers here
 SMALL = 256  # width of reader and noticer
 SHAPES: Mapping[str, tuple[int, ...]] = {
     "map": (CELLS, MAP_CHANNELS),  # the student's tower
@@ -55,64 +51,12 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "noticed": (CELLS, SMALL),  # what its noticer does
     "classes": (NUM_CLASSES,),  # what its packaged tower says they are
 }
-Squares = Sequence[NDArray[np.uint8]]
-ComputeFeatures = Callable[[Squares], dict[str, Tensor]]
+Looks = Mapping[str, Bits]  # arrays (N, ...) of some photos, by the names of SHAPES
 
 
-@dataclass(frozen=True, slots=True)
-class DistillationFeatures:
-    """Of some photos, arrays (N, ...) of bfloat16 bits by the names of SHAPES; one mapping a view."""
-
-    views: tuple[Mapping[str, Bits], ...]
-
-    def __len__(self) -> int:
-        return len(self.views[0]["map"])
-
-    def batch(self, name: str, photos: Sequence[int], views: Sequence[int]) -> Tensor:
-        """(B, ...) bfloat16: the given photos, each in the given view."""
-        return pick_rows([view[name] for view in self.views], photos, views)
-
-
-class OneTower(nn.Module):
-    """A tower where engines look for one."""
-
-    def __init__(self, tower: ImageTower) -> None:
-        super().__init__()
-        self.image_tower = tower
-
-
-class TeacherAndStudent:
-    """Teacher and student's tower look at the same squares."""
-
-    def __init__(self, space: DefaultSpace, tower: ImageTower, engines: Path | None = None) -> None:
-        """Both towers are computed by engines in this folder, in place, where one is named: three times as fast."""
-        self.space, self.model, self.tower, self.namer = space, space.model, tower, space.namer
-        if engines:
-            own, one = space.model, OneTower(tower)
-            parts = [*image_parts(own, lambda: ()), *text_parts(own, lambda: ())]
-            install(own, parts, BY_NAME[ENGINE], engines / "teacher")
-            install(one, image_parts(one, lambda: ()), BY_NAME[ENGINE], engines / "student")
-        self.reader, self.noticer = read_reader(space), read_noticer(space)
-
-    @torch.inference_mode()
-    def look(self, squares: Squares) -> dict[str, Tensor]:
-        """By the names of SHAPES, bfloat16."""
-        with autocast_bf16():
-            maps = self.model.maps(squares)
-            vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
-            cells_BPC = maps.cells().float()
-            looked = ((self.model.image_head, maps.main_BPC), (self.model.side.image, maps.side_BPC))
-            middle_BCMM = self.tower.lower(to_pixels(squares))
-            found = {
-                "map": positions(self.tower.upper(middle_BCMM)),
-                "middle": shrink_map(middle_BCMM),
-                "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
-                "shares": torch.cat([compute_attention_shares(head, map_BPC) for head, map_BPC in looked], dim=1),
-                "read": self.reader.net.bring(cells_BPC),
-                "noticed": self.noticer.nets[0].bring(cells_BPC),
-                "classes": self.namer.classifier(maps.packaged_BCGG.float().mean(dim=(2, 3))),
-            }
-        return {name: value.bfloat16() for name, value in found.items()}
+def take(looks: Looks, name: str, photos: Sequence[int] | slice) -> Tensor:
+    """(B, ...) bfloat16: one of the arrays, of the given photos."""
+    return torch.from_numpy(looks[name][photos]).view(torch.bfloat16)
 
 
 def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
@@ -122,30 +66,23 @@ def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
 
 
 def cache_features(
-    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, *, views: int, name: str
-) -> DistillationFeatures:
-    """Made where `folder` does not hold it yet; a call that was stopped is gone on with."""
-    return DistillationFeatures(
-        tuple(_cache_view(looks, paths, folder / f"view{view}", view, name) for view in range(views))
-    )
-
-
-def _cache_view(
-    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, view: int, name: str
-) -> Mapping[str, Bits]:
+    look: Callable[[list[NDArray[np.uint8]]], dict[str, Tensor]], paths: Sequence[Path], folder: Path
+) -> Looks:
+    """What `look` makes of the photos, made where `folder` does not hold it yet; a stopped call is gone on with."""
     folder.mkdir(parents=True, exist_ok=True)
     progress = folder / "done"  # how many photos are in the arrays
     done = int(progress.read_text()) if progress.is_file() else 0
-    how = {"mode": "r+"} if done else {"mode": "w+", "dtype": np.int16}
     arrays = {
-        key: np.lib.format.open_memmap(folder / f"{key}.npy", **how, shape=None if done else (len(paths), *shape))
-        for key, shape in SHAPES.items()
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", "r+" if done else "w+", dtype=np.int16, shape=(len(paths), *shape)
+        )
+        for name, shape in SHAPES.items()
     }
-    squares = read_squares(paths, view, start=done)
-    with tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr) as bar:
+    squares = read_squares(paths, view=0, start=done)
+    with tqdm(total=len(paths), initial=done, unit="photo", desc=folder.name, file=sys.stderr) as bar:
         for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
-            for key, value in looks(some).items():
-                arrays[key][done : done + len(some)] = to_bf16_bits(value)
+            for name, value in look(some).items():
+                arrays[name][done : done + len(some)] = to_bf16_bits(value)
             done += len(some)
             bar.update(len(some))
             if done % (BATCH * 16) == 0 or done == len(paths):
@@ -172,11 +109,10 @@ DEV = "dev"  # folder of the photos that only judge
 
 @dataclass(frozen=True)
 class DistillationRun:
-    """Folders of the data and of the run; what is opened is opened once."""
+    """Folders of the data and of the run, teacher and student's tower; what is opened is opened once."""
 
     data: Path
     out: Path
-    views: int = 1  # of each photo: itself, then random crops
 
     @cached_property
     def space(self) -> DefaultSpace:
@@ -189,43 +125,61 @@ class DistillationRun:
         return rounded_tower()
 
     @cached_property
+    def reader(self) -> VqaModel:
+        """The teacher's."""
+        return read_reader(self.space)
+
+    @cached_property
+    def noticer(self) -> MultiLabelTagger:
+        """The teacher's."""
+        return read_noticer(self.space)
+
+    @cached_property
     def albums(self) -> list[QuestionAlbum]:
         """Photos and questions that are learned from."""
         return read_albums(self.data, seed=0)
-
-    @cached_property
-    def both(self) -> TeacherAndStudent:
-        """Teacher and student side by side."""
-        return TeacherAndStudent(DefaultSpace(), rounded_tower(), self.out / "engines")
 
     def rows(self, split: str) -> list[CaptionRow]:
         """Photos with captions."""
         return read_caption_rows(self.data / CAPTIONED / "captions.jsonl", split=split)
 
-    def open_features(self, album: QuestionAlbum) -> DistillationFeatures:
+    def open_features(self, album: QuestionAlbum) -> Looks:
         """What both make of the album's photos, made where it is not kept yet."""
-        return self._open(album.name, find_pictures(album.images, album.photos), self.views)
+        return cache_features(self.look, find_pictures(album.images, album.photos), self.out / "looks" / album.name)
 
-    def open_dev_features(self) -> DistillationFeatures:
-        """The same of the dev photos, one view."""
+    def open_dev_features(self) -> Looks:
+        """The same of the dev photos."""
         paths = find_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
-        return self._open(DEV, paths, 1)
-
-    def _open(self, name: str, paths: Sequence[Path], views: int) -> DistillationFeatures:
-        return cache_features(lambda some: self.both.look(some), paths, self.maps / name, views=views, name=name)
+        return cache_features(self.look, paths, self.out / "looks" / DEV)
 
     def embed_captions(self, split: str) -> list[Floats]:
         """Of each photo the vectors of its captions, by the teacher."""
         rows = self.rows(split)
         captions = [caption for row in rows for caption in row.captions]
-        file = self.maps / f"texts-{split}.npy"
-        vectors = cache_array(file, len(captions), lambda: self.both.space.embed_texts(captions))
+        file = self.out / "looks" / f"texts-{split}.npy"
+        vectors = cache_array(file, len(captions), lambda: self.space.embed_texts(captions))
         return np.split(vectors, np.cumsum([len(row.captions) for row in rows])[:-1])
 
-    @property
-    def maps(self) -> Path:
-        """Where what was made of photos lies."""
-        return self.out / "looks"
+    @torch.inference_mode()
+    def look(self, squares: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
+        """By the names of SHAPES, bfloat16."""
+        model = self.space.model
+        with autocast_bf16():
+            maps = model.maps(squares)
+            vectors_BD, grid_BPD = model.look_at(maps.main_BPC, maps.side_BPC)
+            cells_BPC = maps.cells().float()
+            looked = ((model.image_head, maps.main_BPC), (model.side.image, maps.side_BPC))
+            middle_BCMM = self.tower.lower(to_pixels(squares))
+            found = {
+                "map": positions(self.tower.upper(middle_BCMM)),
+                "middle": shrink_map(middle_BCMM),
+                "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
+                "shares": torch.cat([compute_attention_shares(head, map_BPC) for head, map_BPC in looked], dim=1),
+                "read": self.reader.net.bring(cells_BPC),
+                "noticed": self.noticer.nets[0].bring(cells_BPC),
+                "classes": self.space.namer.classifier(maps.packaged_BCGG.float().mean(dim=(2, 3))),
+            }
+        return {name: value.bfloat16() for name, value in found.items()}
 
 
 def score_recalls(photos_ND: Tensor, texts: Sequence[Floats]) -> RetrievalReport:

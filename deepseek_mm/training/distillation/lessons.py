@@ -38,8 +38,8 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
 from deepseek_mm.training.corpus.token_shards import PackedRows
-from deepseek_mm.training.distillation.features import SMALL, DistillationFeatures
-from deepseek_mm.training.feature_maps import Bits, FeatureMaps, cache_rows, to_bf16_bits
+from deepseek_mm.training.distillation.features import SMALL, Looks, take
+from deepseek_mm.training.feature_maps import Bits, cache_rows, to_bf16_bits
 from deepseek_mm.training.language_model.reach import compute_stages, measure_off
 from deepseek_mm.training.language_model.stages import draw_in_turn
 from deepseek_mm.training.losses import compute_divergence, compute_relative_error, contrastive_loss
@@ -103,9 +103,9 @@ class SightLessons:
     """Photos, and what was said of those with captions."""
 
     student: Student
-    captioned: DistillationFeatures
+    captioned: Looks
     texts: Sequence[Floats]  # a photo each: the vectors of its captions
-    others: Sequence[DistillationFeatures]
+    others: Sequence[Looks]
     config: SightConfig
     seed: int = 0
 
@@ -114,10 +114,12 @@ class SightLessons:
         chance = Random(f"sight {self.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         photos = sorted(chance.sample(range(len(self.texts)), min(self.config.photos, len(self.texts))))
-        given = [draw_features(self.captioned, photos, chance)]
+        given = [{name: take(self.captioned, name, photos) for name in self.captioned}]
         each = self.config.others // max(1, len(self.others))
         for kept in self.others:
-            given.append(draw_features(kept, chance.sample(range(len(kept)), min(each, len(kept))), chance))
+            count = len(kept["map"])
+            some = chance.sample(range(count), min(each, count))
+            given.append({name: take(kept, name, some) for name in kept})
         right = {name: torch.cat([part[name] for part in given]) for name in given[0]}
         mirror_features(right, torch.rand(len(right["map"])) < self.config.mirrored)
         text_CD = torch.stack([torch.from_numpy(chance.choice(self.texts[photo])) for photo in photos])
@@ -132,12 +134,6 @@ def list_weights(config: SightConfig) -> dict[str, float]:
     """Of what is taught, those that are not 0."""
     named = {item.name: getattr(config, item.name) for item in fields(config) if isinstance(item.default, float)}
     return {name: weight for name, weight in named.items() if weight and name != "mirrored"}
-
-
-def draw_features(kept: DistillationFeatures, photos: Sequence[int], chance: Random) -> dict[str, Tensor]:
-    """Every array of some photos, each in a view by chance."""
-    views = [chance.randrange(len(kept.views)) for _ in photos]
-    return {name: kept.batch(name, photos, views) for name in kept.views[0]}
 
 
 def mirror_features(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
@@ -178,10 +174,9 @@ class ReadingConfig:
         between("warmth", self.warmth, 0.1, 100)
 
 
-def make_teacher_features(album: QuestionAlbum, looks: DistillationFeatures) -> AlbumFeatures:
+def make_teacher_features(album: QuestionAlbum, looks: Looks) -> AlbumFeatures:
     """The album as the teacher's reader sees it behind its first layer."""
-    reads, vectors = (tuple(view[name] for view in looks.views) for name in ("read", "vectors"))
-    return AlbumFeatures(album, FeatureMaps(reads), vectors)
+    return AlbumFeatures(album, (looks["read"],), (looks["vectors"],))
 
 
 def strip_first_layer(net: ReaderNet) -> ReaderNet:
@@ -203,26 +198,19 @@ def swap_first_layer(net: nn.Module, first: Mapping[str, Tensor]) -> dict[str, T
     return kept | {f"bring.{name}": value for name, value in first.items()}
 
 
-def make_student_features(
-    album: QuestionAlbum, looks: DistillationFeatures, sight: EdgeSight, folder: Path
-) -> AlbumFeatures:
+def make_student_features(album: QuestionAlbum, looks: Looks, sight: EdgeSight, folder: Path) -> AlbumFeatures:
     """The album as the student sees it, made where `folder` does not hold it yet."""
-    width = sight.neck.place.shape[1]
-    cells, vectors = [], []
-    for number, view in enumerate(looks.views):
-        shape = (len(looks), 1 + CELLS, width + SPACE_DIM)
-        both = cache_rows(folder / f"{album.name}-{number}.npy", shape, compute_student_rows(view, sight))
-        cells.append(both[:, 1:, :width])
-        vectors.append(both[:, :, width:])
-    return AlbumFeatures(album, FeatureMaps(tuple(cells)), tuple(vectors))
+    width, count = sight.neck.place.shape[1], len(looks["map"])
+    shape = (count, 1 + CELLS, width + SPACE_DIM)
+    both = cache_rows(folder / f"{album.name}.npy", shape, compute_student_rows(looks, sight))
+    return AlbumFeatures(album, (both[:, 1:, :width],), (both[:, :, width:],))
 
 
 @torch.inference_mode()
-def compute_student_rows(view: Mapping[str, Bits], sight: EdgeSight) -> Iterator[Bits]:
+def compute_student_rows(looks: Looks, sight: EdgeSight) -> Iterator[Bits]:
     """Of each photo (1 + P, N + D): its cells and their vectors, its own vector in the first row."""
-    for start in range(0, len(view["map"]), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        map_BPC, middle_BPC = (torch.from_numpy(view[name][some]).view(torch.bfloat16) for name in ("map", "middle"))
+    for start in range(0, len(looks["map"]), AT_ONCE):
+        map_BPC, middle_BPC = (take(looks, name, slice(start, start + AT_ONCE)) for name in ("map", "middle"))
         with autocast_bf16():
             cells_BPN = sight.neck(map_BPC.float(), middle_BPC.float())
             vector_BD, grid_BPD = sight.image_head.both(cells_BPN)
