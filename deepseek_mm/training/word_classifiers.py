@@ -136,10 +136,15 @@ def make_word_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b({OTHER_FORMS.get(name, re.escape(name.lower()) + '(?:s|es)?')})\b")
 
 
+def count_mentions(rows: Sequence[CaptionRow], names: Sequence[str]) -> NDArray[np.int64]:
+    """(N, L): captions of the photo that say the word."""
+    patterns, texts = [make_word_pattern(name) for name in names], [[t.lower() for t in row.captions] for row in rows]
+    return np.array([[sum(bool(p.search(text)) for text in own) for p in patterns] for own in texts], np.int64)
+
+
 def label_by_captions(rows: Sequence[CaptionRow], names: Sequence[str]) -> WordLabels:
     """Two captions are believed, one leaves it open, none denies it."""
-    patterns, texts = [make_word_pattern(name) for name in names], [[t.lower() for t in row.captions] for row in rows]
-    times_NL = np.array([[sum(bool(p.search(text)) for text in own) for p in patterns] for own in texts], np.int64)
+    times_NL = count_mentions(rows, names)
     return WordLabels(shows_NL=times_NL >= BELIEVED, weight_NL=(times_NL != 1).astype(np.float32))
 
 
@@ -282,13 +287,6 @@ OFFSET_PHOTOS = 15  # photos that must show a word before it gets an offset of i
 OFFSET_PULL = 1.0  # of the offsets towards zero
 
 
-def find_caption_mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.bool_]:
-    """(N, L): does any caption of the photo say the word, in singular or plural?"""
-    texts = [" ".join(row.captions).lower() for row in rows]
-    patterns = [re.compile(rf"\b{re.escape(word.lower())}(s|es)?\b") for word in words]
-    return np.array([[pattern.search(text) is not None for pattern in patterns] for text in texts], bool)
-
-
 def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> NamingCurve:
     """Slope, offset and offsets of the words by maximum likelihood; both outcomes of a word weigh the same."""
     z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
@@ -315,7 +313,7 @@ def fit_vocabulary(
     space: EmbeddingModel, looks: Sequence[ImageEmbedding], rows: Sequence[CaptionRow], names: Sequence[str]
 ) -> Calibration:
     """Background and curve from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
-    there = find_caption_mentions(rows, names)
+    there = count_mentions(rows, names) > 0
     often = [n for n in range(len(names)) if there[:, n].sum() >= OFFSET_PHOTOS]
     if not often:
         enough = f"{OFFSET_PHOTOS} of {len(rows)} photos"

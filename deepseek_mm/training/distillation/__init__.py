@@ -38,7 +38,6 @@ from deepseek_mm.training.distillation.lessons import (
     SpeechConfig,
     SpeechLessons,
     Student,
-    list_weights,
     make_student_decoder,
     make_student_features,
     make_student_reader,
@@ -99,6 +98,7 @@ def draw_recalls(house: DistillationRun, out: Path) -> Path:
 
 
 SIGHT_STEPS = StepsConfig(steps=800, rate=1e-3, decay=0.05, average=0.99)
+SIGHT_PLOTS = ("loss", "vectors", "cells", "read", "noticed", "shares", "ranks", "classes", "told")
 SPEECH_STEPS = StepsConfig(steps=600, rate=6e-4, decay=0.01, average=0.98)
 CORPUS = "corpus"  # folder of the run that the student's words were cut into
 READ_STEPS = StepsConfig(steps=400, rate=3e-4, decay=0.05, average=0.99)
@@ -123,7 +123,7 @@ def sight_stage(house: DistillationRun, args: argparse.Namespace) -> int:
         student.load_state_dict(read_learned(house.out / args.begin))
     more = [house.open_features(album) for album in others] if config.others else []
     taught = SightLessons(student, house.open_features(first), house.embed_captions("train"), more, config, steps.seed)
-    folder, plots = house.out / (args.name or "sight"), ("loss", *list_weights(config))
+    folder, plots = house.out / (args.name or "sight"), SIGHT_PLOTS
     train_stage(folder, student, taught.loss, steps, config, {"begin": args.begin}, every=config.kept, plots=plots)
     student.load_state_dict(read_learned(folder))
     report = measure_recalls(student.eval(), house.open_dev_features(), house.embed_captions(DEV))

@@ -18,7 +18,7 @@ Shape key:  B photos or rows, P cells (81), N width of the neck, D width of the 
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -125,15 +125,13 @@ class SightLessons:
         text_CD = torch.stack([torch.from_numpy(chance.choice(self.texts[photo])) for photo in photos])
         with autocast_bf16():
             seen = self.student(right.pop("map").float(), right.pop("middle").float())
-        parts = measure_distances(seen, right, text_CD)
-        total = torch.stack([weight * parts[name] for name, weight in list_weights(self.config).items()]).sum()
-        return {"loss": total, **parts}
+        return weigh_parts(measure_distances(seen, right, text_CD), self.config)
 
 
-def list_weights(config: SightConfig) -> dict[str, float]:
-    """Of what is taught, those that are not 0."""
-    named = {item.name: getattr(config, item.name) for item in fields(config) if isinstance(item.default, float)}
-    return {name: weight for name, weight in named.items() if weight and name != "mirrored"}
+def weigh_parts(parts: Mapping[str, Tensor], config: Any) -> dict[str, Tensor]:
+    """The parts of a loss, and "loss": their sum by the weights that the config has under their names."""
+    weighed = [getattr(config, name) * part for name, part in parts.items() if getattr(config, name)]
+    return {"loss": torch.stack(weighed).sum(), **parts}
 
 
 def mirror_features(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
@@ -248,10 +246,8 @@ class ReadingLessons:
             "looked": -(told_QP * looked_QP.clamp_min(1e-6).log()).sum(-1).mean(),
             "right": F.cross_entropy(own, right_Q, label_smoothing=0.05),
         }
-        weighed = (getattr(self.config, name) * part for name, part in parts.items() if getattr(self.config, name))
-        total = torch.stack([*weighed]).sum()
         hits = (scores_QV.argmax(-1) == right_Q).float().mean()
-        return {"loss": total, "hits": hits, **parts}
+        return {"hits": hits, **weigh_parts(parts, self.config)}
 
 
 COPIED = ("tokenizer_config.json", "chat_template.jinja", "generation_config.json")
@@ -280,16 +276,14 @@ def write_short_tokenizer(folder: Path, out: Path, config: SpeechConfig) -> Path
     """The tokenizer of a model's folder with fewer merges, and a config.json of the student's shape; `out`."""
     out.mkdir(parents=True, exist_ok=True)
     told = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    (out / "tokenizer.json").write_text(
-        json.dumps(shorten_tokenizer(told, config.vocabulary), ensure_ascii=False), "utf-8"
-    )
+    shorter = shorten_tokenizer(told, config.vocabulary)
+    (out / "tokenizer.json").write_text(json.dumps(shorter, ensure_ascii=False), "utf-8")
     for name in COPIED:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
     shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    shape |= {"vocab_size": config.vocabulary, "num_hidden_layers": config.depth}
-    shape |= {"max_position_embeddings": config.reads}
-    (out / "config.json").write_text(json.dumps(shape, indent=1), "utf-8")
+    own = {"vocab_size": config.vocabulary, "num_hidden_layers": config.depth, "max_position_embeddings": config.reads}
+    (out / "config.json").write_text(json.dumps(shape | own, indent=1), "utf-8")
     return out
 
 
@@ -358,8 +352,7 @@ class SpeechLessons:
         words = compute_divergence(said_NV, right_NV)
         pairs = zip(learned, taught, strict=True)
         thoughts = torch.stack([measure_off(mine[there_BT], theirs[there_BT]) for mine, theirs in pairs]).mean()
-        loss = self.config.words * words + self.config.thoughts * thoughts
-        return {"loss": loss, "words": words, "thoughts": thoughts}
+        return weigh_parts({"words": words, "thoughts": thoughts}, self.config)
 
 
 def list_parts(ends: Sequence[int]) -> list[range]:
