@@ -147,9 +147,13 @@ class RunFolder:
         if saved["settings"] != self.settings:
             differ = sorted(k for k in self.settings if self.settings[k] != saved["settings"].get(k))
             raise ConfigError(f"{self.folder} was begun with other settings ({', '.join(differ)}). Use another --out")
-        lines = [json.dumps(line) + "\n" for line in self.read_log() if line["step"] <= saved["step"]]
-        (self.folder / LOG).write_text("".join(lines), encoding="utf-8")
+        self.truncate_log(saved["step"])
         return saved
+
+    def truncate_log(self, step: int) -> None:
+        """Drop the lines behind this step."""
+        lines = [json.dumps(line) + "\n" for line in self.read_log() if line["step"] <= step]
+        (self.folder / LOG).write_text("".join(lines), encoding="utf-8")
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint; a crash leaves the old one."""
