@@ -42,7 +42,6 @@ from deepseek_mm.training.distillation.lessons import (
     write_short_tokenizer,
 )
 from deepseek_mm.training.feature_maps import to_bf16_bits
-from deepseek_mm.training.losses import compute_divergence, compute_relative_error
 from deepseek_mm.training.question_albums import AlbumFeatures, PhotoQuestion, QuestionAlbum, QuestionSampler
 from deepseek_mm.vision.vqa_net import MOST_WORDS, VECTORS, PictureBatch, QuestionBatch, ReaderConfig, ReaderNet
 
@@ -85,12 +84,6 @@ def test_a_student_that_sees_what_the_teacher_sees_is_at_no_distance_but_from_wh
         assert abs(far[name].item()) < 1e-5, name
     assert far["shares"].item() == pytest.approx(np.log(81), rel=1e-4)  # the entropy of looking everywhere
     assert far["told"].item() > 0.1
-
-
-def test_an_error_is_told_as_a_share_of_what_is_right_and_a_divergence_in_nats():
-    assert float(compute_relative_error(torch.zeros(3), torch.tensor([1.0, 2.0, 2.0]))) == 1
-    even, sure = torch.zeros(1, 2), torch.tensor([[0.0, -40.0]])
-    assert compute_divergence(even, sure).item() == pytest.approx(np.log(2), rel=1e-4)
 
 
 def test_a_mirrored_photo_has_its_cells_turned_from_left_to_right_and_its_vector_kept():

@@ -12,7 +12,6 @@ from deepseek_mm.config import Config
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training import search_certainty
-from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.search_certainty import (
     CertaintyTrainer,
     GalleryWitnesses,
@@ -158,14 +157,6 @@ def test_both_sides_weigh_the_same_and_so_does_every_band():
 def test_what_was_taken_out_weighs_as_much_as_all_other_absent_things():
     weights = balance_things(heard([[0.0]] * 5, [1, 0, 0, 0, 0], [False, True, False, False, False]))
     np.testing.assert_allclose(weights, [1 / 2, 1 / 4, 1 / 12, 1 / 12, 1 / 12])
-
-
-def test_the_logistic_fit_finds_the_curve_that_made_the_data():
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(20_000, 2))
-    there = rng.random(len(x)) < 1 / (1 + np.exp(-(1.5 * x[:, 0] - 0.5 * x[:, 1] + 0.3)))
-    weights, offset = fit_logistic(x, there, np.ones(len(x)))
-    np.testing.assert_allclose([*weights, offset], [1.5, -0.5, 0.3], atol=0.08)
 
 
 def test_the_threshold_lies_where_misses_and_false_claims_are_equal():
