@@ -144,7 +144,7 @@ def test_every_part_has_its_own_rate_and_the_lower_tower_none(data):
     moved = {"image_tower", "text_tower", "image_head", "text_head", "scale"}
     assert {name.split(".")[0] for name in aligner.trained} == moved
     assert not any(name.startswith("image_tower") and ".upper." not in name for name in aligner.trained)
-    shares = Optimiser(aligner.trained, aligner.steps).shares
+    shares = Optimiser(aligner.trained, aligner.steps, aligner.shares).shares
     assert sorted(share * CONFIG.head_rate for share in shares) == pytest.approx([1e-4, 2e-4, 3e-3])
 
 

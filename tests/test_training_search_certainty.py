@@ -52,7 +52,7 @@ def drawn(photos, tmp_path, monkeypatch):
         tmp_path / "s", space_name="c", fingerprint=space.fingerprint, dim=space.dim, config=config.index
     ) as store:
         search = Search(space, store, eyes, config.rag, certainty=None)
-        sets = [index_photos(search, things, photos, told, most=100, complete=True)]
+        sets = [index_photos(eyes, store, things, photos, told, complete=True)]
         counts = count_words(list(told.values()))
         yield CertaintyTrainer(search, sets, things, [True] * len(things), counts=counts, num_photos=len(told))
 

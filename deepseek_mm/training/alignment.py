@@ -18,7 +18,7 @@ Shape key:  N photos or captions, B photos in the batch, T texts, D width of the
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -43,12 +43,15 @@ from deepseek_mm.evaluation.retrieval import (
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.feature_maps import CaptionedViews, prepare_captioned
 from deepseek_mm.training.loop import (
+    RunFolder,
     StepsConfig,
     add_config_flags,
     choose_config,
+    make_gather,
     read_learned,
     tell_written,
     train_stage,
+    train_steps,
 )
 from deepseek_mm.training.losses import contrastive_loss, cosine_embedding_loss
 from deepseek_mm.training.word_classifiers import fit_vocabulary, save_vocabulary
@@ -111,8 +114,8 @@ class Aligner:
             decay=config.decay,
             average=config.average,
             seed=config.seed,
-            rates=((TEXT, config.text_rate / config.head_rate), (UPPER, config.upper_rate / config.head_rate)),
         )
+        self.shares = {TEXT: config.text_rate / config.head_rate, UPPER: config.upper_rate / config.head_rate}
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """Of the photos of that step, with some of their captions."""
@@ -149,8 +152,10 @@ class Aligner:
 def align(model: SpaceModel, data: CaptionedViews, config: AlignConfig, folder: Path) -> None:
     """Train the model to the end, from the last checkpoint if there is one; it gets the moving average."""
     aligner = Aligner(model, data, config)
-    size = {"photos": len(data.rows), "views": len(data.views)}
-    train_stage(folder, aligner.trained, aligner.loss, aligner.steps, config, size, every=aligner.steps_per_epoch)
+    journal = RunFolder(folder, {**asdict(config), "photos": len(data.rows), "views": len(data.views)})
+    gather, every = make_gather(aligner.loss), aligner.steps_per_epoch
+    train_steps(aligner.trained, gather, journal, aligner.steps, every=every, shares=aligner.shares)
+    journal.plot("loss")
     learned = read_learned(folder)
     del learned[GROWTH]
     model.load_state_dict(learned, strict=False)

@@ -38,7 +38,6 @@ class StepsConfig:
     accumulate: int = 1  # losses whose gradients make one update
     average: float = 0.0  # memory of a moving average of the weights, which is what was learned; 0 keeps none
     seed: int = 0
-    rates: tuple[tuple[str, float], ...] = ()  # of parameters whose names begin so: a share of the rate
 
     def __post_init__(self) -> None:
         between("steps", self.steps, 1, 10**7)
@@ -51,11 +50,14 @@ class StepsConfig:
 class Optimiser:
     """AdamW over `trained`, with warmth, cosine and clipping, and perhaps a moving average beside it."""
 
-    def __init__(self, trained: Mapping[str, nn.Parameter], config: StepsConfig) -> None:
+    def __init__(
+        self, trained: Mapping[str, nn.Parameter], config: StepsConfig, shares: Mapping[str, float] | None = None
+    ) -> None:
+        """`shares`: beginnings of parameters' names, and the share of the rate that these learn with."""
         self.trained, self.config = dict(trained), config
         by_share: dict[float, list[nn.Parameter]] = {}
         for name, parameter in self.trained.items():
-            share = next((share for prefix, share in config.rates if name.startswith(prefix)), 1.0)
+            share = next((share for prefix, share in (shares or {}).items() if name.startswith(prefix)), 1.0)
             by_share.setdefault(share, []).append(parameter)
         self.shares = tuple(by_share)  # of the rate, a parameter group each
         self.optimiser = torch.optim.AdamW(
@@ -201,12 +203,13 @@ def train_steps(
     config: StepsConfig,
     *,
     every: int,
+    shares: Mapping[str, float] | None = None,
 ) -> None:
     """All steps that are left. `gather` leaves the gradients of a step behind, and says what was lost.
 
-    A checkpoint is kept every so many steps, and at the end.
+    A checkpoint is kept every so many steps, and at the end. `shares` as `Optimiser` has it.
     """
-    steps, saved = Optimiser(trained, config), journal.resume()
+    steps, saved = Optimiser(trained, config, shares), journal.resume()
     if saved:
         steps.restore(saved)
     first = saved["step"] if saved else 0

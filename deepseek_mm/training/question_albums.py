@@ -167,9 +167,9 @@ class PhotoQuestionGenerator:
 
     def _ask_colours(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
         for noun, colours in sorted(group_by_noun(told.coloured).items()):
-            if len(colours) == 1:
-                yield PhotoQuestion(chance.choice(COLOUR).format(one=noun), *colours, "colour")
             right, wrong = sorted(colours), [c for c in self.colours if c not in colours]
+            if len(right) == 1:
+                yield PhotoQuestion(chance.choice(COLOUR).format(one=noun), right[0], "colour")
             is_right = chance.random() < 0.5
             colour = chance.choice(right if is_right else wrong)
             line = chance.choice(IS_COLOURED)

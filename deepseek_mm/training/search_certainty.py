@@ -281,10 +281,12 @@ def run(args: argparse.Namespace) -> int:
     things, absent = list_search_things(texts)
     store_of = partial(RegionStore, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim)
     with TemporaryDirectory() as folder, store_of(Path(folder), config=config.index) as store:
-        search = Search(space, store, eyes, config.rag, certainty=None)
-        add_photos = partial(index_photos, search, things, most=args.photos)
         told = ((args.images, captioned, True), (args.question_images, asked, False))
-        sets = [add_photos(images, said, complete=complete) for images, said, complete in told]
+        sets = [
+            index_photos(eyes, store, things, images, pick_evenly(said, args.photos), complete=complete)
+            for images, said, complete in told
+        ]
+        search = Search(space, store, eyes, config.rag, certainty=None)
         galleries = CertaintyTrainer(search, sets, things, absent, counts=count_words(texts), num_photos=len(texts))
         certainty = galleries.fit()
     args.weights.parent.mkdir(parents=True, exist_ok=True)
@@ -316,16 +318,25 @@ def list_search_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
 
 
 def index_photos(
-    search: Search, things: Sequence[str], folder: Path, texts: Mapping[str, str], *, most: int, complete: bool
+    eyes: VisionPipeline,
+    store: RegionStore,
+    things: Sequence[str],
+    folder: Path,
+    texts: Mapping[str, str],
+    *,
+    complete: bool,
 ) -> CaptionedSet:
-    """Put at most `most` of the texts' photos, chosen evenly, into the store."""
-    names = sorted(texts)[:: max(1, len(texts) // most)][:most]
-    paths = find_pictures(folder, names)
-    sights = search.eyes.see_many(map(open_source, paths))
-    shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
-    ids = [search.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
-    told = tuple(texts[name] for name in names)
+    """Put the photos of these texts into the store."""
+    sights = eyes.see_many(map(open_source, find_pictures(folder, list(texts))))
+    shown = tqdm(sights, total=len(texts), desc=folder.parent.name, disable=not sys.stderr.isatty())
+    ids = [store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
+    told = tuple(texts.values())
     return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, things), complete=complete)
+
+
+def pick_evenly(texts: Mapping[str, str], most: int) -> dict[str, str]:
+    """At most so many of the texts, spread evenly over their names."""
+    return {name: texts[name] for name in sorted(texts)[:: max(1, len(texts) // most)][:most]}
 
 
 def open_source(path: Path) -> ImageAnalysis:
