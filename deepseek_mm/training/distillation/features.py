@@ -7,6 +7,7 @@ Shape key:  N photos, B of a batch, P cells (81), C channels, D width of the spa
             K classes of ImageNet
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,17 +79,15 @@ def cache_features(
         )
         for name, shape in SHAPES.items()
     }
-    squares = read_squares(paths, view=0, start=done)
-    with tqdm(total=len(paths), initial=done, unit="photo", desc=folder.name, file=sys.stderr) as bar:
-        for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
-            for name, value in look(some).items():
-                arrays[name][done : done + len(some)] = to_bf16_bits(value)
-            done += len(some)
-            bar.update(len(some))
-            if done % (BATCH * 16) == 0 or done == len(paths):
-                for array in arrays.values():
-                    array.flush()
-                progress.write_text(str(done))
+    batches = prefetch_batches(read_squares(paths, view=0, start=done), size=BATCH) if done < len(paths) else ()
+    for some in tqdm(batches, total=math.ceil((len(paths) - done) / BATCH), desc=folder.name, file=sys.stderr):
+        for name, value in look(some).items():
+            arrays[name][done : done + len(some)] = to_bf16_bits(value)
+        done += len(some)
+        if done % (BATCH * 16) == 0 or done == len(paths):
+            for array in arrays.values():
+                array.flush()
+            progress.write_text(str(done))
     return arrays
 
 
