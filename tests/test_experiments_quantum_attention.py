@@ -8,24 +8,23 @@ import pytest
 import torch
 
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.experiments.quantum_attention import circuit, learn, summary
-from deepseek_mm.experiments.quantum_attention.circuit import (
-    Ansatz,
-    CircuitCost,
-    Dots,
-    Quantum,
-    Sines,
-    count_parameters,
-    make_scores,
-)
-from deepseek_mm.experiments.quantum_attention.learn import (
+from deepseek_mm.experiments import quantum_attention as experiment
+from deepseek_mm.experiments.quantum_attention import (
     DOUBLE,
     TURN,
+    Ansatz,
     ArmRun,
+    CircuitCost,
+    Dots,
     LearnConfig,
+    Quantum,
+    Sines,
     TaskConfig,
+    __main__,
     accuracy,
+    count_parameters,
     draw_questions,
+    make_scores,
     read_runs,
     run_all,
     run_arm,
@@ -95,7 +94,7 @@ def test_dot_products_learn_to_point_within_a_few_steps():
 
 
 def test_runs_are_kept_and_not_done_again_and_other_settings_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(learn, "ARMS", {"sines": "sines", "dots": "dots"})
+    monkeypatch.setattr(experiment, "ARMS", {"sines": "sines", "dots": "dots"})
     first = list(run_all(SMALL, tmp_path))
     assert [(run.task, run.arm, run.seed) for run in first[:3]] == [
         ("turn", "sines", 0),
@@ -103,7 +102,7 @@ def test_runs_are_kept_and_not_done_again_and_other_settings_are_refused(tmp_pat
         ("turn", "dots", 0),
     ]
     assert len(read_runs(tmp_path, SMALL)) == 2 * 2 * (3 + 2)  # tasks, arms, rates that were tried and seeds
-    monkeypatch.setattr(learn, "run_arm", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr(experiment, "run_arm", lambda *args, **kwargs: pytest.fail("trained again"))
     assert list(run_all(SMALL, tmp_path)) == first
     with pytest.raises(ConfigError, match="other settings than these. Use another --out"):
         read_runs(tmp_path, replace(SMALL, steps=3))
@@ -125,20 +124,19 @@ def made_run(task, arm, seed, right) -> ArmRun:
 
 
 def test_figures_hold_mean_and_spread_of_every_arm_and_pictures_are_drawn(tmp_path):
-    runs = [
-        made_run(task, arm, seed, 0.4 + 0.2 * seed) for task in learn.TASKS for arm in learn.ARMS for seed in (0, 1)
-    ]
+    kinds = [(task, arm, seed) for task in experiment.TASKS for arm in experiment.ARMS for seed in (0, 1)]
+    runs = [made_run(task, arm, seed, 0.4 + 0.2 * seed) for task, arm, seed in kinds]
     costs = [CircuitCost(qubits=n, noise=noise, amplitudes=2**n, seconds=0.1) for n in (2, 3) for noise in (0.0, 0.1)]
     ceilings = {"turn": 0.9, "pair": 0.8}
-    told = summary.summarize_runs(runs, costs, ceilings)
+    told = __main__.summarize_runs(runs, costs, ceilings)
     assert told["turn_quantum_accuracy"] == pytest.approx(0.5)
     assert told["turn_quantum_spread"] == pytest.approx(0.2 / math.sqrt(2))
     assert told["pair_quantum_under_noise_0.1"] == pytest.approx(0.25)
     assert told["cost_exact_3_qubits_amplitudes"] == 8
     for file in (
-        summary.draw_accuracies(runs, ceilings, tmp_path / "a.png"),
-        summary.draw_noise(runs, tmp_path / "b.png"),
-        summary.draw_costs(costs, tmp_path / "c.png"),
+        __main__.draw_accuracies(runs, ceilings, tmp_path / "a.png"),
+        __main__.draw_noise(runs, tmp_path / "b.png"),
+        __main__.draw_costs(costs, tmp_path / "c.png"),
     ):
         assert 1_000 < file.stat().st_size < 100_000
 
@@ -151,14 +149,14 @@ def test_amplitudes_double_with_a_qubit_and_with_noise_they_quadruple():
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pennylane", None)
     with pytest.raises(MissingPackage, match=r"pip install 'deepseek-mm\[quantum\]'"):
-        circuit.import_pennylane()
+        experiment.import_pennylane()
 
 
 def test_an_untrained_circuit_of_one_layer_says_what_is_worked_out_by_hand():
     """Without turns the ring of CNOTs makes Z of the first qubit the product of the other three: their cosines'."""
     with_pennylane()
     angles = torch.tensor([[0.3, 0.5, 0.7, 1.1], [2.0, 1.0, 0.1, -0.4]], dtype=DOUBLE)
-    values = circuit.measure_circuit(angles, torch.zeros(1, 4, 3, dtype=DOUBLE), Ansatz(layers=1))
+    values = experiment.measure_circuit(angles, torch.zeros(1, 4, 3, dtype=DOUBLE), Ansatz(layers=1))
     torch.testing.assert_close(values, angles[:, 1:].cos().prod(-1))
 
 
@@ -166,7 +164,7 @@ def test_noise_shrinks_what_is_measured_by_its_formula():
     """A depolarising channel on the qubit that is measured leaves 1 - 4p/3 of its Z."""
     with_pennylane()
     angles, turns = torch.full((1, 4), 0.4, dtype=DOUBLE), torch.zeros(1, 4, 3, dtype=DOUBLE)
-    exact, noisy = (circuit.measure_circuit(angles, turns, Ansatz(layers=1, noise=noise)) for noise in (0.0, 0.09))
+    exact, noisy = (experiment.measure_circuit(angles, turns, Ansatz(layers=1, noise=noise)) for noise in (0.0, 0.09))
     torch.testing.assert_close(noisy, exact * (1 - 4 * 0.09 / 3))
 
 
@@ -187,4 +185,4 @@ def test_the_circuit_learns_and_is_drawn(tmp_path):
     run = run_arm(TaskConfig(), "quantum", seed=0, rate=0.05, config=SMALL)
     assert set(run.with_shots) == {"10", "100", "1000"}
     assert set(run.under_noise) == {"0.01", "0.03", "0.1", "0.3"}
-    assert 1_000 < circuit.draw_circuit(Ansatz(layers=1), tmp_path / "circuit.png").stat().st_size < 100_000
+    assert 1_000 < experiment.draw_circuit(Ansatz(layers=1), tmp_path / "circuit.png").stat().st_size < 100_000

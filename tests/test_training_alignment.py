@@ -11,15 +11,26 @@ from fakes import COLOURS, picture
 from safetensors.torch import load_file
 from torch import nn
 
+from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.image import load_image_tower, squeeze, to_pixels
 from deepseek_mm.embeddings.package_files import image_tower_file
 from deepseek_mm.embeddings.projection import ImageHead, SideHead, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_caption_rows
-from deepseek_mm.training.alignment import AlignConfig, Aligner, add_arguments, align, name_rate_group, run
+from deepseek_mm.training.alignment import (
+    AlignConfig,
+    Aligner,
+    add_arguments,
+    align,
+    embed_photos,
+    find_strongest,
+    pool_texts,
+    run,
+    train_side,
+)
 from deepseek_mm.training.feature_maps import CaptionedViews, prepare_captioned
-from deepseek_mm.training.loop import RunFolder, schedule_rate
+from deepseek_mm.training.loop import Optimiser, RunFolder, read_checkpoint, read_learned
 
 WORDS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")
 CONFIG = AlignConfig(epochs=3, batch=4, head_rate=3e-3, average=0.5, upper_from=0)
@@ -78,12 +89,9 @@ def data() -> CaptionedViews:
     return CaptionedViews(rows=rows, views=(maps, maps))
 
 
-def finish(folder, data, config=CONFIG, *, stop_after: int | None = None) -> ToyModel:
+def finish(folder, data, config=CONFIG) -> ToyModel:
     model = ToyModel()
-    journal = RunFolder(folder, {"seed": config.seed})
-    for epoch in align(model, data, config, journal, told=lambda step, loss: None):
-        if epoch == stop_after:
-            break
+    align(model, data, config, folder)
     return model
 
 
@@ -95,10 +103,20 @@ def test_the_loss_falls_and_is_logged_at_every_step(tmp_path, data):
     assert (tmp_path / "loss.png").stat().st_size > 0
 
 
-def test_a_resumed_run_equals_an_undisturbed_one(tmp_path, data):
+def test_a_resumed_run_equals_an_undisturbed_one(tmp_path, data, monkeypatch):
     config = replace(CONFIG, captions=2)
     whole = finish(tmp_path / "whole", data, config).state_dict()
-    finish(tmp_path / "broken", data, config, stop_after=1)
+    log = RunFolder.log
+
+    def stop(journal, number, **numbers):
+        if number == 4:
+            raise KeyboardInterrupt
+        log(journal, number, **numbers)
+
+    monkeypatch.setattr(RunFolder, "log", stop)
+    with pytest.raises(KeyboardInterrupt):
+        finish(tmp_path / "broken", data, config)
+    monkeypatch.setattr(RunFolder, "log", log)
     resumed = finish(tmp_path / "broken", data, config).state_dict()
     for name, value in whole.items():
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0, msg=name)
@@ -106,44 +124,33 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path, data):
 
 
 def test_the_upper_tower_rests_until_its_epoch_has_come(data):
-    model = ToyModel()
-    before = model.image_tower.upper.weight.detach().clone()
-    aligner = Aligner(model, data, replace(CONFIG, upper_from=1))
-    aligner.train_step(0)
-    assert torch.equal(model.image_tower.upper.weight, before)
-    aligner.train_step(2)
-    assert not torch.equal(model.image_tower.upper.weight, before)
+    aligner = Aligner(ToyModel(), data, replace(CONFIG, upper_from=1))
+    upper = aligner.model.image_tower.upper.weight
+    aligner.loss(0)["loss"].backward()
+    assert upper.grad is None
+    aligner.loss(2)["loss"].backward()
+    assert upper.grad.any()
 
 
-def test_what_is_kept_is_the_moving_average_of_the_weights(data):
-    aligner = Aligner(ToyModel(), data, CONFIG)
+def test_what_is_kept_is_the_moving_average_of_the_weights(tmp_path, data):
+    model = finish(tmp_path, data)
     name = "text_head.out.weight"
-    start = aligner.trained[name].detach().clone()
-    aligner.train_step(0)
-    memory = 1 / 10  # of the first step
-    torch.testing.assert_close(aligner.average[name], memory * start + (1 - memory) * aligner.trained[name].detach())
+    assert torch.equal(model.state_dict()[name], read_learned(tmp_path)[name])
+    assert not torch.equal(read_learned(tmp_path)[name], read_checkpoint(tmp_path)["trained"][name])
 
 
-def test_rates_rise_then_fall_along_a_cosine():
-    shares = [schedule_rate(step, 100, warm=0.1) for step in range(100)]
-    assert shares[0] < shares[5] < shares[10]
-    assert shares[10] > 0.95
-    assert shares[50] == pytest.approx(0.51, abs=0.01)
-    assert shares[99] == pytest.approx(0.02, abs=0.01)
-
-
-def test_every_part_has_its_own_rate_and_the_lower_tower_none():
-    assert name_rate_group("image_tower.upper.close.weight") == "upper"
-    assert name_rate_group("text_tower.model.encoder.layer.0.output.dense.weight") == "text"
-    assert name_rate_group("image_head.out.bias") == "heads"
-    assert name_rate_group("image_tower.lower.stem.weight") == name_rate_group("text_tower.model.embeddings.word") == ""
+def test_every_part_has_its_own_rate_and_the_lower_tower_none(data):
+    aligner = Aligner(ToyModel(), data, CONFIG)
+    moved = {"image_tower", "text_tower", "image_head", "text_head", "scale"}
+    assert {name.split(".")[0] for name in aligner.trained} == moved
+    assert not any(name.startswith("image_tower") and ".upper." not in name for name in aligner.trained)
+    shares = Optimiser(aligner.trained, aligner.steps, aligner.shares).shares
+    assert sorted(share * CONFIG.head_rate for share in shares) == pytest.approx([1e-4, 2e-4, 3e-3])
 
 
 def test_a_recipe_out_of_range_is_refused_with_both_bounds():
     with pytest.raises(ConfigError, match="align.captions=9 must lie between 1 and 5"):
         AlignConfig(captions=9)
-    with pytest.raises(ConfigError, match="align.loss='hinge' must be one of contrastive, cosine"):
-        AlignConfig(loss="hinge")
 
 
 @pytest.fixture(scope="module")
@@ -192,10 +199,49 @@ def test_the_command_trains_and_writes_a_space_that_opens(painted, tmp_path, cap
     assert weights.stat().st_size < 30e6
     assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 4
 
-    # the alignment is finished: the same command trains it no further (side heads are short and start anew)
+    # the alignment is finished: the same command trains it no further
     first = load_file(weights)
     assert run(args) == 0
     again = load_file(weights)
     aligned = [name for name in first if name.startswith(("image_head.", "text_head.", "image_tower.", "text_tower."))]
     assert len(aligned) > 50
     assert all(torch.equal(again[name], first[name]) for name in aligned)
+
+
+def test_the_strongest_directions_are_those_that_carry_the_vectors():
+    torch.manual_seed(0)
+    flat = torch.randn(50, 3) @ torch.eye(3, 8)  # only three of eight dimensions are used
+    kept = find_strongest(flat, keep=3)
+    assert kept.shape == (8, 3)
+    torch.testing.assert_close(flat @ kept @ kept.T, flat, atol=1e-4, rtol=1e-4)
+
+
+def test_side_heads_learn_the_pairs_while_everything_else_rests(tmp_path, data):
+    model = ToyModel()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train_side(model, data, tmp_path, epochs=60, average=0.5)
+    losses = [line["loss"] for line in RunFolder(tmp_path, {}).read_log()]
+    assert len(losses) == 60
+    assert sum(losses[-10:]) < 0.3 * sum(losses[:10])
+    moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"side", "narrow"}
+
+
+def test_each_photo_is_nearest_to_its_own_words_after_training(tmp_path, data):
+    model = ToyModel()
+    train_side(model, data, tmp_path, epochs=60, average=0.5)
+    middle = data.middle(range(8), [0] * 8)
+    with torch.no_grad(), autocast_bf16():
+        images = model.side.image(model.side_map_of(middle, model.packaged_upper(middle)))
+        texts = model.side.text(pool_texts(model, [row.captions[0] for row in data.rows]))
+    assert (images.float() @ texts.float().T).argmax(dim=1).tolist() == list(range(8))
+
+
+def test_what_frozen_towers_make_comes_in_the_order_of_the_data(data):
+    model = ToyModel().eval()
+    together = embed_photos(model, data)
+    with torch.no_grad(), autocast_bf16():
+        alone = model.image_head(model.map_of(data.middle([5], [0]))).float()
+    torch.testing.assert_close(together[5:6], alone, atol=1e-2, rtol=1e-2)
+    texts = pool_texts(model, ["one hen and an ant", "a dog", "a bee"])
+    torch.testing.assert_close(texts[1:2], pool_texts(model, ["a dog"]), atol=1e-2, rtol=1e-2)

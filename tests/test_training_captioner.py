@@ -12,7 +12,6 @@ from deepseek_mm.evaluation.captions import cider, evaluate_captions
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.training import captioner as trainer
 from deepseek_mm.training.captioner import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
-from deepseek_mm.training.feature_maps import FeatureMaps
 from deepseek_mm.training.loop import RunFolder, read_checkpoint
 from deepseek_mm.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Caption, CaptionConfig, CaptionNet
 
@@ -73,8 +72,9 @@ def photos(tmp_path, monkeypatch):
     rows = [{"image": row.image, "captions": row.captions, "split": "train"} for row in ROWS * 2]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     draw = np.random.default_rng(0)
-    maps = FeatureMaps(tuple(draw.integers(-9, 9, (6, 4, 8)).astype(np.int16) + 16256 for _ in range(2)))
-    monkeypatch.setattr(trainer, "open_caption_maps", lambda rows, images, folder: maps)
+    maps = tuple(draw.integers(-9, 9, (6, 4, 8)).astype(np.int16) + 16256 for _ in range(2))
+    monkeypatch.setattr(trainer, "find_pictures", lambda images, names: names)
+    monkeypatch.setattr(trainer, "cache_feature_maps", lambda model, paths, folder: maps)
     return ["--data", str(file), "--images", str(tmp_path)]
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from deepseek_mm.embeddings.projection import ImageHead
 from deepseek_mm.training.distillation import features
-from deepseek_mm.training.distillation.features import cache_array, cache_features, compute_attention_shares
-from deepseek_mm.training.feature_maps import to_bf16_bits
+from deepseek_mm.training.distillation.features import cache_features, compute_attention_shares, take
+from deepseek_mm.training.feature_maps import cache_array, to_bf16_bits
 
 
 def test_what_was_computed_once_is_read_back(tmp_path):
@@ -18,7 +18,7 @@ def test_what_was_computed_once_is_read_back(tmp_path):
         made.append(1)
         return np.ones((2, 3), np.float32)
 
-    assert cache_array(tmp_path / "x.npy", make).tolist() == cache_array(tmp_path / "x.npy", make).tolist()
+    assert cache_array(tmp_path / "x.npy", 2, make).tolist() == cache_array(tmp_path / "x.npy", 2, make).tolist()
     assert len(made) == 1
 
 
@@ -51,26 +51,20 @@ def paths(tmp_path, monkeypatch):
 
 def test_every_photo_is_kept_in_its_row_and_a_second_call_looks_at_nothing(paths, tmp_path):
     first, second = Eyes(), Eyes()
-    kept = cache_features(first, paths, tmp_path / "looks", views=1, name="x")
-    again = cache_features(second, paths, tmp_path / "looks", views=1, name="x")
-    assert (first.seen, second.seen, len(again)) == (40, 0, 40)
-    assert kept.batch("map", [7, 31], [0, 0]).float().amax(dim=(1, 2)).tolist() == [7, 31]
-    assert np.array_equal(again.views[0]["vectors"], kept.views[0]["vectors"])
+    kept = cache_features(first, paths, tmp_path / "looks")
+    again = cache_features(second, paths, tmp_path / "looks")
+    assert (first.seen, second.seen, len(again["map"])) == (40, 0, 40)
+    assert take(kept, "map", [7, 31]).float().amax(dim=(1, 2)).tolist() == [7, 31]
+    assert np.array_equal(again["vectors"], kept["vectors"])
 
 
 def test_a_call_that_was_stopped_is_gone_on_with_where_it_was_last_kept(paths, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        cache_features(Eyes(tired_after=36), paths, tmp_path / "looks", views=1, name="x")
+        cache_features(Eyes(tired_after=36), paths, tmp_path / "looks")
     rest = Eyes()
-    kept = cache_features(rest, paths, tmp_path / "looks", views=1, name="x")
+    kept = cache_features(rest, paths, tmp_path / "looks")
     assert rest.seen == 8
-    assert kept.batch("vectors", range(40), [0] * 40).float()[:, 0].tolist() == list(range(40))
-
-
-def test_another_view_is_a_crop_that_is_kept_beside_the_photo(paths, tmp_path):
-    kept = cache_features(Eyes(), paths, tmp_path / "looks", views=2, name="x")
-    assert len(kept.views) == 2
-    assert (tmp_path / "looks" / "view1" / "map.npy").is_file()
+    assert take(kept, "vectors", slice(None)).float()[:, 0].tolist() == list(range(40))
 
 
 def test_how_much_a_head_looks_at_each_cell_is_a_share_for_each_of_its_groups():

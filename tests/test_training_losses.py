@@ -2,10 +2,18 @@
 
 import math
 
+import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
-from deepseek_mm.training.losses import contrastive_loss, cosine_embedding_loss
+from deepseek_mm.training.losses import (
+    compute_divergence,
+    compute_relative_error,
+    contrastive_loss,
+    cosine_embedding_loss,
+    fit_logistic,
+)
 
 SCALE = torch.tensor(10.0)
 
@@ -45,3 +53,17 @@ def test_the_cosine_loss_equals_torchs_own_over_all_pairs():
     each = F.cosine_embedding_loss(left, right, sign, margin=0.2, reduction="none")
     expected = each[sign > 0].mean() + each[sign < 0].mean()
     torch.testing.assert_close(cosine_embedding_loss(image, text, owner), expected)
+
+
+def test_an_error_is_told_as_a_share_of_what_is_right_and_a_divergence_in_nats():
+    assert float(compute_relative_error(torch.zeros(3), torch.tensor([1.0, 2.0, 2.0]))) == 1
+    even, sure = torch.zeros(1, 2), torch.tensor([[0.0, -40.0]])
+    assert compute_divergence(even, sure).item() == pytest.approx(np.log(2), rel=1e-4)
+
+
+def test_the_logistic_fit_finds_the_curve_that_made_the_data():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(20_000, 2))
+    there = rng.random(len(x)) < 1 / (1 + np.exp(-(1.5 * x[:, 0] - 0.5 * x[:, 1] + 0.3)))
+    weights, offset = fit_logistic(x, there, np.ones(len(x)))
+    np.testing.assert_allclose([*weights, offset], [1.5, -0.5, 0.3], atol=0.08)

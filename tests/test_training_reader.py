@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from deepseek_mm.training.question_albums import ASKED, CAPTIONED, QuestionAlbum
-from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
+from deepseek_mm.training.question_albums import ASKED, CAPTIONED, PRESENCE, PhotoQuestion, QuestionAlbum
 from deepseek_mm.training.reader import is_asked_by_people, load_earlier_reader
 from deepseek_mm.vision.vqa import AnswerCalibration, write_reader
 from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet

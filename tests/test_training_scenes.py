@@ -15,7 +15,7 @@ from deepseek_mm.logic.interpreter import run
 from deepseek_mm.logic.scene import ANSWERS, VALUES
 from deepseek_mm.training import scenes as trainer
 from deepseek_mm.training.loop import RunFolder, read_learned
-from deepseek_mm.training.scene_data import (
+from deepseek_mm.training.scenes import (
     NUMBERS,
     ScenePictures,
     SceneQuestions,

@@ -15,14 +15,13 @@ from deepseek_mm.training import search_certainty
 from deepseek_mm.training.search_certainty import (
     CertaintyTrainer,
     GalleryWitnesses,
-    PhotoIndexer,
     balance_things,
     count_words,
     find_even_threshold,
     find_mentions,
     fit_direction,
-    fit_logistic,
     fit_search_curve,
+    index_photos,
     join_affirmed,
     list_search_things,
 )
@@ -52,11 +51,10 @@ def drawn(photos, tmp_path, monkeypatch):
     with RegionStore(
         tmp_path / "s", space_name="c", fingerprint=space.fingerprint, dim=space.dim, config=config.index
     ) as store:
-        looker = PhotoIndexer(eyes, store, things, most=100)
-        sets = (looker.add_photos(photos, told, complete=True), looker.add_photos(photos, {}, complete=False))
         search = Search(space, store, eyes, config.rag, certainty=None)
+        sets = [index_photos(eyes, store, things, photos, told, complete=True)]
         counts = count_words(list(told.values()))
-        yield CertaintyTrainer(search, sets[:1], things, [True] * len(things), counts=counts, num_photos=len(told))
+        yield CertaintyTrainer(search, sets, things, [True] * len(things), counts=counts, num_photos=len(told))
 
 
 def test_a_question_that_was_answered_with_no_says_nothing():
@@ -159,14 +157,6 @@ def test_both_sides_weigh_the_same_and_so_does_every_band():
 def test_what_was_taken_out_weighs_as_much_as_all_other_absent_things():
     weights = balance_things(heard([[0.0]] * 5, [1, 0, 0, 0, 0], [False, True, False, False, False]))
     np.testing.assert_allclose(weights, [1 / 2, 1 / 4, 1 / 12, 1 / 12, 1 / 12])
-
-
-def test_the_logistic_fit_finds_the_curve_that_made_the_data():
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(20_000, 2))
-    there = rng.random(len(x)) < 1 / (1 + np.exp(-(1.5 * x[:, 0] - 0.5 * x[:, 1] + 0.3)))
-    weights, offset = fit_logistic(x, there, np.ones(len(x)))
-    np.testing.assert_allclose([*weights, offset], [1.5, -0.5, 0.3], atol=0.08)
 
 
 def test_the_threshold_lies_where_misses_and_false_claims_are_equal():

@@ -9,10 +9,8 @@ import torch
 from deepseek_mm.embeddings.default import CELLS, CHANNELS
 from deepseek_mm.embeddings.projection import SPACE_DIM
 from deepseek_mm.training import tagger as trained
-from deepseek_mm.training.feature_maps import FeatureMaps
 from deepseek_mm.training.loop import StepsConfig, make_gather
-from deepseek_mm.training.question_albums import ASKED, AlbumFeatures, QuestionAlbum
-from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
+from deepseek_mm.training.question_albums import ASKED, PRESENCE, AlbumFeatures, PhotoQuestion, QuestionAlbum
 from deepseek_mm.training.tagger import (
     TagBatchConfig,
     TaggedAlbum,
@@ -73,7 +71,7 @@ def shelf(count, there, *, seed=0):
     cells[:, :, :64] += 6 * there[:, :1, None].numpy()
     bits = torch.from_numpy(cells).bfloat16().view(torch.int16).numpy()
     vectors = torch.zeros(count, 1 + CELLS, SPACE_DIM).bfloat16().view(torch.int16).numpy()
-    bank = AlbumFeatures(album(*((),) * count), FeatureMaps((bits,)), (vectors,))
+    bank = AlbumFeatures(album(*((),) * count), (bits,), (vectors,))
     return TaggedAlbum(bank, there, range(count))
 
 

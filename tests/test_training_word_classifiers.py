@@ -12,13 +12,17 @@ from deepseek_mm.training.word_classifiers import (
     CLOTHES,
     GROCERIES,
     KIND_OF,
+    OFFSET_PHOTOS,
     SHELVED,
     STORE,
     UNASKED,
     ClassWords,
     WordLabels,
     cache_vectors,
+    count_mentions,
     fit_names,
+    fit_vocabulary,
+    fit_word_curve,
     label_by_captions,
     label_by_classes,
     label_by_questions,
@@ -27,9 +31,11 @@ from deepseek_mm.training.word_classifiers import (
     make_word_pattern,
     read_class_photos,
     read_question_pairs,
+    sample_background,
     save_names,
+    save_vocabulary,
 )
-from deepseek_mm.vision.vocabulary import read_learned, read_names
+from deepseek_mm.vision.vocabulary import Vocabulary, read_calibration, read_learned, read_names
 
 NAMES = ("dog", "man", "kite")
 
@@ -145,5 +151,71 @@ def test_clothes_lie_somewhere_and_are_not_told_from_their_likes():
 
 
 def test_every_word_that_is_shown_is_a_word_of_the_vocabulary():
-    shown = {word for shelf in CLOTHES.values() for word in shelf.shows}
+    shown = {word for shows, _ in CLOTHES.values() for word in shows}
     assert shown | set(KIND_OF.values()) | set(GROCERIES.values()) <= set(read_names()) | {"orange"}
+
+
+def row(*captions: str) -> CaptionRow:
+    return CaptionRow(image="a.jpg", captions=captions)
+
+
+def test_a_word_is_mentioned_in_singular_or_plural_but_not_inside_another():
+    rows = [row("Two dogs run ."), row("a hot dog", "x"), row("a dogma"), row("A BUS"), row("three buses")]
+    there = count_mentions(rows, ["dog", "bus", "hot dog"]) > 0
+    assert there[:, 0].tolist() == [True, True, False, False, False]
+    assert there[:, 1].tolist() == [False, False, False, True, True]
+    assert there[:, 2].tolist() == [False, True, False, False, False]
+
+
+def drawn(slope: float, offset: float, size: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(size, 1)).astype(np.float32)
+    return z, rng.random((size, 1)) < 1 / (1 + np.exp(-(slope * z + offset)))
+
+
+def test_the_fit_finds_the_curve_that_drew_the_data():
+    z, there = drawn(slope=2.0, offset=0.0)  # even by symmetry, so that the weights are one
+    curve = fit_word_curve(z, there, ["thing"])
+    assert curve.slope == pytest.approx(2.0, abs=0.15)
+    assert curve.offset + curve.word_offsets["thing"] == pytest.approx(0.0, abs=0.1)
+
+
+def test_a_rare_word_is_answered_as_if_it_were_there_half_the_time():
+    z, there = drawn(slope=2.0, offset=-4.0)
+    share = there.mean()
+    assert share < 0.1
+    chance = fit_word_curve(z, there, ["thing"]).probability(z, ["thing"])
+    weight = np.where(there, 0.5 / share, 0.5 / (1 - share))
+    assert np.average(chance, weights=weight) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.fixture
+def walls():
+    colours = ["red", "green", "blue", "yellow", "black", "white"] * (OFFSET_PHOTOS + 2)
+    looks = list(ColourSpace().look_many(picture(colour) for colour in colours))
+    return looks, [row(f"a {colour} wall") for colour in colours]
+
+
+def test_fitted_words_are_believed_where_they_hold_and_doubted_elsewhere(walls, tmp_path):
+    looks, rows = walls
+    space, names = ColourSpace(), ("red", "green", "teapot", "violin", "barcode", "harbour", "candle", "owl")
+    save_vocabulary(tmp_path / "v.safetensors", space, fit_vocabulary(space, looks, rows, names))
+    vocabulary = Vocabulary(space, names, read_calibration(space, tmp_path / "v.safetensors"))
+    red, green = vocabulary.presence(["red"], space.embed_images([picture("red"), picture("green")]))[:, 0]
+    assert red > 0.9 > 0.1 > green
+    naming = vocabulary.naming(space.embed_images([picture("green")]))[0]
+    assert names[naming.argmax()] == "green"
+
+
+def test_too_few_photos_to_fit_a_curve_are_refused_with_both_numbers(walls):
+    looks, rows = walls
+    with pytest.raises(ConfigError, match="no word of the vocabulary occurs in 15 of 12 photos. Train on more"):
+        fit_vocabulary(ColourSpace(), looks[:12], rows[:12], ("red", "green"))
+
+
+def test_the_background_is_spread_over_the_photos_and_bounded(walls):
+    looks, _ = walls
+    kinds = [looks[n % 6] for n in range(6) for _ in range(500)]  # 500 red walls, then 500 green ones, and so on
+    photos, cells = sample_background(kinds)
+    assert (len(photos), len(cells)) == (600, 400)
+    assert len(np.unique(photos.round(3), axis=0)) == 6

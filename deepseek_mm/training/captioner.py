@@ -9,34 +9,31 @@ Shape key:  B photos, N sentences of them, T words, V words of the vocabulary
 """
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
+from torch.nn.utils.rnn import pad_sequence
 
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps
+from deepseek_mm.training.feature_maps import Bits, cache_feature_maps, pick_rows
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
     tell_written,
-    train_steps,
+    train_stage,
 )
 from deepseek_mm.vision.attention import Seen
 from deepseek_mm.vision.captioner import (
@@ -72,20 +69,14 @@ class CaptionSentences:
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         words = (*SPECIAL, *(word for word, count in ranked if count >= SELDOM))
         number = {word: n for n, word in enumerate(words)}
-        return cls(
-            words,
-            tuple(
-                tuple(tuple(number.get(word, UNKNOWN) for word in caption) for caption in captions) for captions in told
-            ),
-        )
+        numbers = (tuple(tuple(number.get(word, UNKNOWN) for word in caption) for caption in own) for own in told)
+        return cls(words, tuple(numbers))
 
     def batch(self, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
         """(N, T): every caption of the photos, begun and ended; and the place of its photo among them, (N,)."""
-        told = [(place, caption) for place, photo in enumerate(photos) for caption in self.numbers[photo]]
-        words_NT = torch.full((len(told), 2 + max(len(caption) for _, caption in told)), PAD)
-        for row, (_, caption) in enumerate(told):
-            words_NT[row, : len(caption) + 2] = torch.tensor([START, *caption, END])
-        return words_NT, torch.tensor([place for place, _ in told])
+        rows = [torch.tensor([START, *caption, END]) for photo in photos for caption in self.numbers[photo]]
+        owner_N = torch.tensor([place for place, photo in enumerate(photos) for _ in self.numbers[photo]])
+        return pad_sequence(rows, batch_first=True, padding_value=PAD), owner_N
 
     def spell(self, words_T: Tensor) -> list[str]:
         """The words of the numbers, and that the sentence ends where it does."""
@@ -134,9 +125,8 @@ class CiderReward:
     @classmethod
     def of(cls, rows: Sequence[CaptionRow]) -> "CiderReward":
         """How rare a run is, is counted over these photos. That a sentence ends counts as a word of it."""
-        references = tuple(
-            tuple(runs_of([*split_caption(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
-        )
+        captions = ([[*split_caption(caption), SPECIAL[END]] for caption in row.captions] for row in rows)
+        references = tuple(tuple(map(runs_of, own)) for own in captions)
         return cls(references, RunWeights.among(references))
 
     def score(self, said: Sequence[Sequence[str]], photos: Sequence[int]) -> Tensor:
@@ -187,32 +177,23 @@ def run(args: argparse.Namespace) -> int:
     if args.stage == "pack":
         return pack(args, sentences, config)
     stage, steps = (choose_config(each, args) for each in DEFAULTS[args.stage])
-    journal = RunFolder(args.out / args.stage, {**asdict(stage), **asdict(steps), **asdict(config)})
     torch.manual_seed(steps.seed)
     net = CaptionNet(len(sentences.words), config)
     if args.stage == "praise":
         net.load_state_dict(read_learned(args.out / "words"))
-    maps = open_caption_maps(rows, args.images, args.out / "maps")
+    paths = find_pictures(args.images, [row.image for row in rows])
+    maps = cache_feature_maps(DefaultSpace().model, paths, args.out / "maps")
     if args.stage == "words":
-        net.train()
-        loss = make_words_loss(net, maps, sentences, stage, steps)
+        loss = make_words_loss(net.train(), maps, sentences, stage, steps)
     else:
-        net.eval()
-        loss = make_reward_loss(net, maps, sentences, CiderReward.of(rows), stage, steps)
-    train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=stage.every)
-    journal.plot(*(name for name in ("loss", "cider") if name in journal.read_log()[-1]))
+        loss = make_reward_loss(net.eval(), maps, sentences, CiderReward.of(rows), stage, steps)
+    plots = ("loss", "cider")
+    train_stage(args.out / args.stage, net, loss, steps, stage, config, every=stage.every, plots=plots)
     return 0
 
 
-def open_caption_maps(rows: Sequence[CaptionRow], images: Path, folder: Path) -> FeatureMaps:
-    """What the tower makes of the rows' photos."""
-    paths = find_pictures(images, [row.image for row in rows])
-    with tqdm(total=2 * len(paths), unit="photo", desc="looking", file=sys.stderr) as bar:
-        return cache_feature_maps(DefaultSpace().model, paths, folder, told=bar.update)
-
-
 def make_words_loss(
-    net: CaptionNet, maps: FeatureMaps, sentences: CaptionSentences, stage: CaptionStageConfig, steps: StepsConfig
+    net: CaptionNet, maps: Sequence[Bits], sentences: CaptionSentences, stage: CaptionStageConfig, steps: StepsConfig
 ) -> StepLoss:
     """Every caption of some photos, word by word."""
 
@@ -231,7 +212,7 @@ def make_words_loss(
 
 def make_reward_loss(
     net: CaptionNet,
-    maps: FeatureMaps,
+    maps: Sequence[Bits],
     sentences: CaptionSentences,
     praise: CiderReward,
     stage: CaptionStageConfig,
@@ -257,11 +238,11 @@ def make_reward_loss(
     return loss
 
 
-def draw_photos(maps: FeatureMaps, chance: Random, count: int) -> tuple[Tensor, list[int]]:
+def draw_photos(maps: Sequence[Bits], chance: Random, count: int) -> tuple[Tensor, list[int]]:
     """Cells of some photos, each plain or mirrored, and their numbers."""
-    total = len(maps.views[0])
+    total = len(maps[0])
     photos = sorted(chance.sample(range(total), min(count, total)))
-    return maps.batch(photos, [chance.randrange(len(maps.views)) for _ in photos]).float(), photos
+    return pick_rows(maps, photos, [chance.randrange(len(maps)) for _ in photos]).float(), photos
 
 
 def pack(args: argparse.Namespace, sentences: CaptionSentences, config: CaptionConfig) -> int:

@@ -7,6 +7,7 @@ a fixed tower use the whole tower's maps, plain and mirrored.
 Shape key:  N photos, B of a batch, V views, M side of the middle map (17), P cells (81), C channels
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,16 +19,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
+from tqdm import tqdm
 
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import CELLS, CHANNELS, SpaceModel, maps_of_many
 from deepseek_mm.embeddings.image import SIDE_PX, ImageTower, squeeze, to_pixels
 from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)
 BATCH = 32
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 VIEWS = ("plain", "mirrored")  # of the whole tower's maps
+Bits = NDArray[np.int16]  # of bfloat16 numbers
 
 CROP = v2.Compose(
     [
@@ -38,17 +43,33 @@ CROP = v2.Compose(
 )
 
 
+def list_pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def to_bf16_bits(x: Tensor) -> Bits:
+    """Of bfloat16 numbers, in the same shape."""
+    bits: Bits = x.contiguous().view(torch.int16).numpy()
+    return bits
+
+
+def pick_rows(arrays: Sequence[Bits], photos: Sequence[int], views: Sequence[int]) -> Tensor:
+    """(B, ...) bfloat16 out of one array a view: the given photos, each in the given view."""
+    picked = np.stack([arrays[view][photo] for photo, view in zip(photos, views, strict=True)])
+    return torch.from_numpy(picked).view(torch.bfloat16)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionedViews:
     """Photos with captions, and their middle maps, one array a view."""
 
     rows: tuple[CaptionRow, ...]
-    views: tuple[NDArray[np.int16], ...]  # each (N, M, M, C), bfloat16 bits
+    views: tuple[Bits, ...]  # each (N, M, M, C)
 
     def middle(self, photos: Sequence[int], views: Sequence[int]) -> Tensor:
         """(B, C, M, M) bfloat16 of the given photos, each in the given view."""
-        picked = np.stack([self.views[view][photo] for photo, view in zip(photos, views, strict=True)])
-        return torch.from_numpy(picked).view(torch.bfloat16).permute(0, 3, 1, 2)
+        return pick_rows(self.views, photos, views).permute(0, 3, 1, 2)
 
 
 def prepare_captioned(
@@ -67,81 +88,54 @@ def read_squares(paths: Sequence[Path], view: int, *, start: int = 0) -> Iterato
     """
     for number, path in islice(enumerate(paths), start, None):
         image = read_picture(path)
-        if view == 0:
-            yield squeeze(image)
-        else:
+        if view:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(view * 100_003 + number)
-                cropped: Image.Image = CROP(image)
-            yield squeeze(cropped)
+                image = CROP(image)
+        yield squeeze(image)
 
 
-def _lower_rows(tower: ImageTower, paths: Sequence[Path], view: int) -> Iterator[NDArray[np.int16]]:
+def _lower_rows(tower: ImageTower, paths: Sequence[Path], view: int) -> Iterator[Bits]:
     for squares in prefetch_batches(read_squares(paths, view), size=BATCH):
-        yield from _lower(tower, squares)
+        with torch.inference_mode(), autocast_bf16():
+            middle_BCMM = tower.lower(to_pixels(squares)).bfloat16()
+        yield from to_bf16_bits(middle_BCMM.permute(0, 2, 3, 1))
 
 
-@torch.inference_mode()
-def _lower(tower: ImageTower, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.int16]:
-    with autocast_bf16():
-        middle_BCMM = tower.lower(to_pixels(squares)).bfloat16()
-    return to_bf16_bits(middle_BCMM.permute(0, 2, 3, 1))
-
-
-def to_bf16_bits(x: Tensor) -> NDArray[np.int16]:
-    """Of bfloat16 numbers, in the same shape."""
-    bits: NDArray[np.int16] = x.contiguous().view(torch.int16).numpy()
-    return bits
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureMaps:
-    """Of some photos, in the order of their paths; one array a view."""
-
-    views: tuple[NDArray[np.int16], ...]  # (N, P, C), bfloat16 bits
-
-    def batch(self, photos: Sequence[int], views: Sequence[int]) -> Tensor:
-        """(B, P, C) bfloat16: the given photos, each in the given view."""
-        picked = np.stack([self.views[view][photo] for photo, view in zip(photos, views, strict=True)])
-        return torch.from_numpy(picked).view(torch.bfloat16)
-
-
-def cache_feature_maps(
-    model: SpaceModel, paths: Sequence[Path], folder: Path, *, views: int = 2, told: Callable[[int], object]
-) -> FeatureMaps:
-    """Made where `folder` does not hold them yet; `told` hears of every photo that is done."""
-    return FeatureMaps(tuple(_view(model, paths, folder / f"{name}.npy", name, told) for name in VIEWS[:views]))
-
-
-def _view(
-    model: SpaceModel, paths: Sequence[Path], file: Path, name: str, told: Callable[[int], object]
-) -> NDArray[np.int16]:
-    maps = maps_of_many(model, _pictures(paths, name), batch=32)
-    rows = (map_PC.view(torch.int16).numpy() for map_PC in maps)
-    return cache_rows(file, (len(paths), CELLS, CHANNELS), rows, told)
-
-
-def cache_rows(
-    file: Path,
-    shape: tuple[int, ...],
-    rows: Iterator[NDArray[np.int16]],
-    told: Callable[[int], object] = lambda count: None,
-) -> NDArray[np.int16]:
-    """The array in `file`, which is written from its rows where it is not there yet, or has another shape."""
-    if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        array = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
-        for number, row in enumerate(rows):
-            array[number] = row
-            told(1)
-        array.flush()
-        draft.replace(file)
-    loaded: NDArray[np.int16] = np.load(file, mmap_mode="r")
-    return loaded
+def cache_feature_maps(model: SpaceModel, paths: Sequence[Path], folder: Path) -> tuple[Bits, ...]:
+    """(N, P, C) a view: the whole tower's maps, plain and mirrored, made where `folder` does not hold them yet."""
+    shape = (len(paths), CELLS, CHANNELS)
+    rows = ((name, map(to_bf16_bits, maps_of_many(model, _pictures(paths, name), batch=BATCH))) for name in VIEWS)
+    return tuple(cache_rows(folder / f"{name}.npy", shape, of_view) for name, of_view in rows)
 
 
 def _pictures(paths: Sequence[Path], name: str) -> Iterator[Image.Image]:
     for path in paths:
         image = read_picture(path)
         yield image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if name == "mirrored" else image
+
+
+def cache_rows(file: Path, shape: tuple[int, ...], rows: Iterator[Bits]) -> Bits:
+    """The array in `file`, which is written from its rows where it is not there yet, or has another shape."""
+    if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        array = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
+        bar = tqdm(rows, total=len(array), unit="photo", desc=f"{file.parent.name} {file.stem}", file=sys.stderr)
+        for number, row in enumerate(bar):
+            array[number] = row
+        array.flush()
+        draft.replace(file)
+    loaded: Bits = np.load(file, mmap_mode="r")
+    return loaded
+
+
+def cache_array(file: Path, rows: int, make: Callable[[], Floats]) -> Floats:
+    """The array in `file`, which is made where it is missing or has another number of rows."""
+    if not file.is_file() or len(np.load(file, mmap_mode="r")) != rows:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft.npy")
+        np.save(draft, make())
+        draft.replace(file)
+    array: Floats = np.load(file)
+    return array

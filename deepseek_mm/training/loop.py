@@ -10,8 +10,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +50,35 @@ class StepsConfig:
 class Optimiser:
     """AdamW over `trained`, with warmth, cosine and clipping, and perhaps a moving average beside it."""
 
-    def __init__(self, trained: Mapping[str, nn.Parameter], config: StepsConfig) -> None:
+    def __init__(
+        self, trained: Mapping[str, nn.Parameter], config: StepsConfig, shares: Mapping[str, float] | None = None
+    ) -> None:
+        """`shares`: beginnings of parameters' names, and the share of the rate that these learn with."""
         self.trained, self.config = dict(trained), config
+        by_share: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.trained.items():
+            share = next((share for prefix, share in (shares or {}).items() if name.startswith(prefix)), 1.0)
+            by_share.setdefault(share, []).append(parameter)
+        self.shares = tuple(by_share)  # of the rate, a parameter group each
         self.optimiser = torch.optim.AdamW(
-            self.trained.values(), lr=config.rate, betas=BETAS, weight_decay=config.decay, fused=True
+            [{"params": own} for own in by_share.values()],
+            lr=config.rate,
+            betas=BETAS,
+            weight_decay=config.decay,
+            fused=True,
         )
         self.average = {n: p.detach().float().clone() for n, p in self.trained.items()} if config.average else {}
 
     def update(self, step: int) -> float:
         """One update from the gradients that have been gathered; returns their length before it was clipped."""
         norm = nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip)
-        for group in self.optimiser.param_groups:
-            group["lr"] = compute_rate(step, self.config)
+        for group, share in zip(self.optimiser.param_groups, self.shares, strict=True):
+            group["lr"] = share * compute_rate(step, self.config)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        follow_average(self.average, self.trained, step, memory=self.config.average)
+        memory = min(self.config.average, (step + 1) / (step + 10))  # short at first
+        for name, value in self.average.items():
+            value.lerp_(self.trained[name].detach().to(value.dtype), 1 - memory)
         return float(norm)
 
     def state(self) -> dict[str, Any]:
@@ -82,22 +96,6 @@ class Optimiser:
                 parameter.copy_(state["trained"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = {name: value.clone() for name, value in state.get("average", self.average).items()}
-
-
-@torch.no_grad()
-def follow_average(
-    average: Mapping[str, torch.Tensor], trained: Mapping[str, nn.Parameter], step: int, *, memory: float
-) -> None:
-    """Move the average towards the weights, in place; its memory is short at first."""
-    own = min(memory, (step + 1) / (step + 10))
-    for name, value in average.items():
-        value.lerp_(trained[name].to(value.dtype), 1 - own)
-
-
-def schedule_rate(step: int, total: int, *, warm: float) -> float:
-    """Rises linearly over the first `warm` of the steps, then falls along a cosine to 2 %; 0 to 1."""
-    rise = min(1.0, (step + 1) / (warm * total + 1))
-    return rise * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
 
 
 def compute_rate(step: int, config: StepsConfig) -> float:
@@ -152,16 +150,20 @@ class RunFolder:
 
     def resume(self) -> dict[str, Any] | None:
         """The last checkpoint's state, or None for a new run; ConfigError when it was begun with other settings."""
-        file = self.folder / CHECKPOINT
-        if not file.is_file():
+        if not (self.folder / CHECKPOINT).is_file():
             (self.folder / LOG).unlink(missing_ok=True)
             return None
-        saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        saved = read_checkpoint(self.folder)
         if saved["settings"] != self.settings:
             differ = sorted(k for k in self.settings if self.settings[k] != saved["settings"].get(k))
             raise ConfigError(f"{self.folder} was begun with other settings ({', '.join(differ)}). Use another --out")
         self.truncate_log(saved["step"])
         return saved
+
+    def truncate_log(self, step: int) -> None:
+        """Drop the lines behind this step."""
+        lines = [json.dumps(line) + "\n" for line in self.read_log() if line["step"] <= step]
+        (self.folder / LOG).write_text("".join(lines), encoding="utf-8")
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint; a crash leaves the old one."""
@@ -173,7 +175,7 @@ class RunFolder:
         draft.replace(self.folder / CHECKPOINT)
 
     def log(self, step: int, **numbers: float) -> None:
-        """One line."""
+        """Append one line to the log."""
         with (self.folder / LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": step, **numbers}) + "\n")
 
@@ -189,16 +191,12 @@ class RunFolder:
         axes = figure.subplots()
         for name in names:
             points = [(line["step"], line[name]) for line in self.read_log() if name in line]
-            axes.plot([step for step, _ in points], [value for _, value in points], label=name)
+            if points:
+                axes.plot(*zip(*points, strict=True), label=name)
         axes.set_xlabel("step")
         axes.legend()
         figure.savefig(self.folder / PLOT, dpi=120)
         return self.folder / PLOT
-
-    def truncate_log(self, step: int) -> None:
-        """Drop the lines behind this step."""
-        kept = [line for line in self.read_log() if line["step"] <= step]
-        (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
@@ -213,12 +211,13 @@ def train_steps(
     config: StepsConfig,
     *,
     every: int,
+    shares: Mapping[str, float] | None = None,
 ) -> None:
     """All steps that are left. `gather` leaves the gradients of a step behind, and says what was lost.
 
-    A checkpoint is kept every so many steps, and at the end.
+    A checkpoint is kept every so many steps, and at the end. `shares` as `Optimiser` has it.
     """
-    steps, saved = Optimiser(trained, config), journal.resume()
+    steps, saved = Optimiser(trained, config, shares), journal.resume()
     if saved:
         steps.restore(saved)
     first = saved["step"] if saved else 0
@@ -245,6 +244,28 @@ def make_gather(loss: StepLoss) -> Callable[[int], dict[str, float]]:
         return {name: float(value.detach()) for name, value in parts.items()}
 
     return gather
+
+
+def train_stage(
+    folder: Path,
+    trained: Mapping[str, nn.Parameter] | nn.Module,
+    loss: StepLoss,
+    steps: StepsConfig,
+    *more: Any,
+    every: int,
+    plots: Sequence[str] = ("loss",),
+) -> None:
+    """Train in the run's folder, from where it stopped to the last step, and plot the named parts of the loss.
+
+    `more` are dataclasses, or mappings, of the other settings that a run must have been begun with to be resumed.
+    """
+    settings: dict[str, Any] = {}
+    for config in (*more, steps):
+        settings |= config if isinstance(config, Mapping) else asdict(config)
+    journal = RunFolder(folder, settings)
+    named = dict(trained.named_parameters()) if isinstance(trained, nn.Module) else trained
+    train_steps(named, make_gather(loss), journal, steps, every=every)
+    journal.plot(*plots)
 
 
 def add_config_flags(parser: argparse.ArgumentParser, *configs: Any) -> None:

@@ -6,47 +6,204 @@ classified for itself, where unboxed places of photos with people count little a
 a cell in a box regresses its sides (generalised overlap, arXiv:1902.09630). The tower's maps are cached in the run's
 folder. The head is written beside the other weights, bound to the packaged tower.
 
-Shape key:  B photos with people, E photos of nobody, M side of the map (17); a trailing 4 is left, top, right, bottom
+Shape key:  B photos with people, E photos of nobody, N photos, M side of the map (17), G side of the feature map (9),
+            C channels; a trailing 4 is left, top, right, bottom
 """
 
 import argparse
-import hashlib
 import json
-import random
+import math
+import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig, between
+from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.detection import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.embeddings.image import MIDDLE_SIDE, load_image_tower
+from deepseek_mm.embeddings.image import (
+    GRID,
+    MAP_CHANNELS,
+    MIDDLE_CHANNELS,
+    MIDDLE_SIDE,
+    SIDE_PX,
+    ImageTower,
+    load_image_tower,
+    squeeze,
+    to_pixels,
+)
 from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
+from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
-from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.evaluation.regions import BoxRow, evaluate_regions, read_box_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written
-from deepseek_mm.training.person_photos import (
-    BoxedPhoto,
-    BoxFeatures,
-    compute_area,
-    gather_photos,
-    prepare_box_features,
-    speaks_of_people,
+from deepseek_mm.training.feature_maps import BATCH, Bits, cache_rows, list_pictures, pick_rows, to_bf16_bits
+from deepseek_mm.training.loop import (
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    read_learned,
+    tell_written,
+    train_stage,
 )
+from deepseek_mm.training.losses import fit_logistic
+from deepseek_mm.training.question_albums import DAQUAR_DEV, hash_name
 from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.regions import PEOPLE
+
+MAPS = {  # of a photo -> its shape, channels last
+    "middle": (MIDDLE_SIDE, MIDDLE_SIDE, MIDDLE_CHANNELS),
+    "packaged": (GRID, GRID, MAP_CHANNELS),
+}
+NUMBERS = [math.prod(shape) for shape in MAPS.values()]  # of each map
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
+GIVEAWAYS = """
+    he she his her him someone male female team group players friends lady ladies guys adults teen teenager teenagers
+    youth biker bikers climbers hikers skiers surfers boxer wrestler racer driver worker officer performer band student
+    students daughter son mother father mom dad brother sister parent owner clown actor fisherman golfer spectators
+    motorcyclist kayaker wakeboarder skater diver hand hands arm arms leg legs face feet wearing shirt two three
+"""
+SPEAKS_OF_PEOPLE = PEOPLE.union(GIVEAWAYS.split())
+SMALLEST_CROP, MOST_STRETCHED = 0.35, 1.5  # of the photo's area; of a crop's sides
+LEFT_OVER = 0.3  # of a box that a crop must keep for the person to count
+TRIES = 20  # crops that show nobody are thrown away, so often
+STRONGEST = 0.25  # change of brightness, contrast and saturation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxedPhoto:
+    """One photo, and the boxes of the people in it; none means that nobody is there."""
+
+    path: Path
+    boxes: tuple[Share, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CropWindow:
+    """A piece of a photo, mirrored or not."""
+
+    box: Share = WHOLE
+    mirrored: bool = False
+
+    def crop_image(self, image: Image.Image) -> Image.Image:
+        """The piece as a picture of the tower's size."""
+        left, top, right, bottom = self.box
+        place = (left * image.width, top * image.height, right * image.width, bottom * image.height)
+        piece = image.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC, box=place)
+        return piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else piece
+
+    def crop_boxes(self, boxes: Sequence[Share]) -> tuple[Share, ...]:
+        """What remains of the boxes, as shares of the piece; those of which too little remains are gone."""
+        kept = []
+        x, y, right, bottom = self.box
+        for box in boxes:
+            cut = (max(box[0], x), max(box[1], y), min(box[2], right), min(box[3], bottom))
+            if cut[0] < cut[2] and cut[1] < cut[3] and compute_area(cut) > LEFT_OVER * compute_area(box):
+                across = ((cut[0] - x) / (right - x), (cut[2] - x) / (right - x))
+                start, end = (1 - across[1], 1 - across[0]) if self.mirrored else across
+                kept.append((start, (cut[1] - y) / (bottom - y), end, (cut[3] - y) / (bottom - y)))
+        return tuple(kept)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxFeatures:
+    """What the tower makes of the photos, and the boxes as they lie in each view."""
+
+    boxes: tuple[tuple[tuple[Share, ...], ...], ...]  # view, photo
+    maps: tuple[Bits, ...]  # a view each: (N, numbers of both maps)
+
+    def batch(self, photos: Sequence[int], views: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Middle and packaged maps of the given photos, each in the given view, channels first, float32."""
+        parts = pick_rows(self.maps, photos, views).float().split(NUMBERS, dim=1)
+        pairs = zip(parts, MAPS.values(), strict=True)
+        middle, packaged = (part.unflatten(1, shape).permute(0, 3, 1, 2) for part, shape in pairs)
+        return middle, packaged
+
+
+def gather_photos(
+    rows: Sequence[BoxRow], images: Path, captioned: Sequence[CaptionRow], folder: Path | None
+) -> list[BoxedPhoto]:
+    """Photos with boxes, then those whose captions never speak of a person, which lie in `folder`."""
+    boxed = zip(find_pictures(images, [row.image for row in rows]), rows, strict=True)
+    photos = [BoxedPhoto(path=path, boxes=row.boxes) for path, row in boxed]
+    nobody = [row.image for row in captioned if not any(speaks_of_people(caption) for caption in row.captions)]
+    return photos + [BoxedPhoto(path=path) for path in find_pictures(folder or images, nobody)]
+
+
+def speaks_of_people(caption: str) -> bool:
+    """Whether any of its words is a person's name or gives one away."""
+    return not SPEAKS_OF_PEOPLE.isdisjoint(re.findall(r"[a-z]+", caption.lower()))
+
+
+def choose_window(view: int, number: int, boxes: Sequence[Share]) -> CropWindow:
+    """View 0 is the photo, view 1 its mirror image, any other a crop that depends on photo and view only."""
+    if view < 2:
+        return CropWindow(mirrored=view == 1)
+    chance = np.random.default_rng((view, number))
+    for _ in range(TRIES):
+        size, shape = chance.uniform(SMALLEST_CROP, 1), MOST_STRETCHED ** chance.uniform(-1, 1)
+        wide, high = min(1.0, (size * shape) ** 0.5), min(1.0, (size / shape) ** 0.5)
+        x, y = chance.uniform(0, 1 - wide), chance.uniform(0, 1 - high)
+        window = CropWindow(box=(x, y, x + wide, y + high), mirrored=bool(chance.integers(2)))
+        if not boxes or window.crop_boxes(boxes):
+            return window
+    return CropWindow()
+
+
+def prepare_box_features(
+    tower: ImageTower, photos: Sequence[BoxedPhoto], folder: Path, *, num_views: int
+) -> BoxFeatures:
+    """Maps of every view, made where `folder` does not hold them yet."""
+    boxes, maps, shape = [], [], (len(photos), sum(NUMBERS))
+    for view in range(num_views):
+        windows = [choose_window(view, n, photo.boxes) for n, photo in enumerate(photos)]
+        boxes.append(tuple(window.crop_boxes(photo.boxes) for window, photo in zip(windows, photos, strict=True)))
+        maps.append(cache_rows(folder / f"view{view}.npy", shape, _map_rows(tower, photos, windows)))
+    return BoxFeatures(boxes=tuple(boxes), maps=tuple(maps))
+
+
+def _map_rows(tower: ImageTower, photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow]) -> Iterator[Bits]:
+    for squares in prefetch_batches(_squares(photos, windows), size=BATCH):
+        with torch.inference_mode(), autocast_bf16():
+            middle = tower.lower(to_pixels(squares))
+            maps = [made.permute(0, 2, 3, 1).flatten(1).bfloat16() for made in (middle, tower.upper(middle))]
+        yield from to_bf16_bits(torch.cat(maps, dim=1))
+
+
+def _squares(photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow]) -> Iterator[NDArray[np.uint8]]:
+    for number, (photo, window) in enumerate(zip(photos, windows, strict=True)):
+        piece = window.crop_image(read_picture(photo.path))
+        yield squeeze(piece if window.box == WHOLE else recolour(piece, number))
+
+
+def recolour(image: Image.Image, number: int) -> Image.Image:
+    """With brightness, contrast and saturation changed by up to STRONGEST, depending on the number only."""
+    chance = np.random.default_rng(number)
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = change(image).enhance(chance.uniform(1 - STRONGEST, 1 + STRONGEST))
+    return image
+
+
+def compute_area(box: Share) -> float:
+    """As a share of the picture."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
 
 HELD_BACK = 10  # every tenth photo is kept for fitting the curve
-PULL = 0.02  # of the curve's slope, towards 1
 MIDDLE_SHARE = 0.5  # of a box's sides: where its middle is
 
 
@@ -125,46 +282,35 @@ def compute_giou(a_N4: Tensor, b_N4: Tensor) -> Tensor:
 
 
 def train_boxes(
-    head: BoxHead,
-    seen: BoxFeatures,
-    photos: Sequence[BoxedPhoto],
-    config: BoxConfig,
-    *,
-    told: Callable[[int, float], None],
+    head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto], config: BoxConfig, folder: Path
 ) -> None:
     """Fit the head, then its curve; what is kept is the moving average of the weights."""
     people, nobody = ([n for n in numbers if n % HELD_BACK] for numbers in split_by_people(photos))
-    average = {name: value.detach().clone() for name, value in head.named_parameters()}
-    optimiser = torch.optim.AdamW(head.train().parameters(), lr=config.rate, weight_decay=config.decay)
-    steps = count_steps(photos, config)
-    for step in range(steps):
-        chance = random.Random(f"{config.seed} {step}")
+
+    def loss(step: int) -> dict[str, Tensor]:
+        chance = Random(f"{config.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * schedule_rate(step, steps, warm=0.05)
-        with_people = chance.sample(people, min(config.batch, len(people)))
-        loss = _loss(head, seen, with_people, chance.sample(nobody, min(config.nobody, len(nobody))), chance, config)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimiser.step()
-        follow_average(average, dict(head.named_parameters()), step, memory=config.average)
-        told(step + 1, float(loss.detach()))
-    head.load_state_dict(average)
-    head.eval()
-    fit_person_curve(head, seen, photos)
+        some, none = (
+            chance.sample(own, min(count, len(own))) for own, count in ((people, config.batch), (nobody, config.nobody))
+        )
+        views = [chance.randrange(len(seen.maps)) for _ in some + none]
+        logit_BMM, box_BMM4 = head(*seen.batch(some + none, views))
+        count = len(some)
+        target = make_box_target([seen.boxes[view][photo] for photo, view in zip(some, views, strict=False)])
+        lost = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
+        return {"loss": lost + compute_empty_loss(logit_BMM[count:]) if none else lost}
 
-
-def _loss(
-    head: BoxHead, seen: BoxFeatures, people: list[int], nobody: list[int], chance: random.Random, config: BoxConfig
-) -> Tensor:
-    photos = people + nobody
-    views = [chance.randrange(len(seen.maps)) for _ in photos]
-    logit_BMM, box_BMM4 = head(*seen.batch(photos, views))
-    target = make_box_target([seen.boxes[view][photo] for photo, view in zip(people, views, strict=False)])
-    count = len(people)
-    loss = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
-    return loss + compute_empty_loss(logit_BMM[count:]) if nobody else loss
+    steps = StepsConfig(
+        steps=config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch),  # an epoch: people once
+        rate=config.rate,
+        last=0.02,
+        decay=config.decay,
+        average=config.average,
+        seed=config.seed,
+    )
+    train_stage(folder, head.train(), loss, steps, config, {"photos": len(photos)}, every=steps.steps)
+    head.load_state_dict(read_learned(folder), strict=False)
+    fit_person_curve(head.eval(), seen, photos)
 
 
 def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]:
@@ -173,39 +319,17 @@ def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]
     return [n for n in numbers if photos[n].boxes], [n for n in numbers if not photos[n].boxes]
 
 
-def count_steps(photos: Sequence[BoxedPhoto], config: BoxConfig) -> int:
-    """An epoch looks at as many photos with people as there are."""
-    return config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch)
-
-
 def fit_person_curve(head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto]) -> None:
-    """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike.
-
-    A slight pull to slope 1 keeps the curve finite where the two kinds are told apart without a mistake.
-    """
+    """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike."""
     held = [[n for n in numbers if n % HELD_BACK == 0] for numbers in split_by_people(photos)]
     if not all(held):
         return
     with torch.no_grad():
         logit_N = torch.cat([head(*seen.batch(kind, [0] * len(kind)))[0].flatten(1).amax(dim=1) for kind in held])
-    there_N = torch.tensor([1.0] * len(held[0]) + [0.0] * len(held[1]))
-    weight_N = there_N / len(held[0]) + (1 - there_N) / len(held[1])
-    curve_2 = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimiser = torch.optim.LBFGS([curve_2], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        told_N = curve_2[0] * logit_N + curve_2[1]
-        value = F.binary_cross_entropy_with_logits(told_N, there_N, weight_N, reduction="sum")
-        value = value + PULL * (curve_2[0] - 1).square()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    head.curve.data.copy_(curve_2.detach())
-
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+    there_N, total = np.repeat([True, False], [len(kind) for kind in held]), len(logit_N)
+    weight_N = total / 2 / np.where(there_N, len(held[0]), len(held[1]))
+    slope_1, offset = fit_logistic(logit_N[:, None].double().numpy(), there_N, weight_N)
+    head.curve.data.copy_(torch.tensor([float(slope_1[0]), offset]))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -217,31 +341,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="photos of nobody: folders or questions")
     parser.add_argument("--out", type=Path, default=Path("runs/boxes"), help="folder of this run: maps, log, plot")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to")
-    for item in fields(BoxConfig):
-        parser.add_argument(f"--{item.name}", type=type(item.default), default=item.default)
+    add_config_flags(parser, BoxConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights, and play the pointing game on the rows of split "dev"."""
-    config = BoxConfig(**{item.name: getattr(args, item.name) for item in fields(BoxConfig)})
+    config = choose_config(BoxConfig(), args)
     captioned = read_caption_rows(args.captions, split="train") if args.captions else []
     photos = gather_photos(read_box_rows(args.data, split="train"), args.images, captioned, args.caption_images)
-    photos += [BoxedPhoto(path=path) for place in args.empty for path in find_pictures(place)]
+    photos += [BoxedPhoto(path=path) for place in args.empty for path in find_empty_photos(place)]
     people, nobody = split_by_people(photos)
     tqdm.write(f"preparing {len(people)} photos with people and {len(nobody)} without in {args.out}", file=sys.stderr)
     seen = prepare_box_features(load_image_tower(image_tower_file()), photos, args.out / "maps", num_views=config.views)
-    journal = RunFolder(args.out, {**asdict(config), "photos": len(photos)})
-    journal.resume()
     head = BoxHead()
-    with tqdm(total=count_steps(photos, config), unit="step", file=sys.stderr) as bar:
-
-        def log_step(step: int, loss: float) -> None:
-            journal.log(step, loss=loss)
-            bar.n = step
-            bar.set_postfix(loss=f"{loss:.3f}")
-
-        train_boxes(head, seen, photos, config, told=log_step)
-    journal.plot("loss")
+    train_boxes(head, seen, photos, config, args.out)
     write_head(args.weights, head)
     space = DefaultSpace()
     space.finder = load_box_head(args.weights, fingerprint((image_tower_file(),)))
@@ -250,34 +363,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def find_pictures(place: Path) -> list[Path]:
+def find_empty_photos(place: Path) -> list[Path]:
     """The pictures of a folder by name, or those that a JSONL file of questions never speaks of people about.
 
-    The file's rows are {image, question, answer}, its pictures lie in `images` beside it; every fifth, by the hash of
-    its name, belongs to others for testing. NothingThere if there is none.
+    The file's rows are {image, question, answer}, its pictures lie in `images` beside it; those that are kept for
+    testing are left out. NothingThere if there is none.
     """
+    found = list_pictures(place)
     if place.is_file():
-        found = [
-            place.parent / "images" / name for name in find_images_without_people(place) if not is_for_testing(name)
-        ]
-    else:
-        found = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES)
+        said: dict[str, list[str]] = {}
+        for row in map(json.loads, place.read_text(encoding="utf-8").splitlines()):
+            said.setdefault(row["image"], []).append(f"{row['question']} {row['answer']}")
+        names = sorted(image for image, texts in said.items() if not any(map(speaks_of_people, texts)))
+        found = [place.parent / "images" / name for name in names if hash_name(name) % DAQUAR_DEV]
     if not found:
         raise NothingThere(f"no picture in {place}. Give a folder of photos that show nobody with --empty")
     return found
-
-
-def find_images_without_people(file: Path) -> list[str]:
-    """Images of a JSONL file of questions and answers that never speak of a person, by name."""
-    said: dict[str, list[str]] = {}
-    for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
-        said.setdefault(row["image"], []).append(f"{row['question']} {row['answer']}")
-    return sorted(image for image, texts in said.items() if not any(map(speaks_of_people, texts)))
-
-
-def is_for_testing(name: str) -> bool:
-    """Whether a photo is one of the fifth that is kept for testing."""
-    return int(hashlib.sha1(name.encode()).hexdigest(), 16) % 5 == 0
 
 
 def write_head(file: Path, head: BoxHead) -> None:

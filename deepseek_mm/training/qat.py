@@ -34,7 +34,6 @@ from deepseek_mm.runtime.quantization.int8_layers import (
     TOWERS,
     WEIGHT,
     Chain,
-    ConvWindow,
     Link,
     eight_bits_of,
     same_pads,
@@ -53,15 +52,8 @@ from deepseek_mm.training.int8_space import (
     quantize_model,
     write_space,
 )
-from deepseek_mm.training.loop import (
-    RunFolder,
-    StepsConfig,
-    add_config_flags,
-    choose_config,
-    make_gather,
-    tell_written,
-    train_steps,
-)
+from deepseek_mm.training.loop import StepLoss, StepsConfig, add_config_flags, choose_config, tell_written, train_stage
+from deepseek_mm.training.losses import compute_divergence, compute_relative_error
 
 FASTER = 10  # a level's size grows by this times what an update moves it
 HEADS = ("image_head.", "side.image.")  # that are trained with the tower
@@ -117,16 +109,14 @@ class RoundedChain(nn.Module):
         self.layers = [make_rounded_layer(link, recipe) for link in chain.links]
         self.held = nn.ModuleList(self.layers)
 
-    @property
-    def rounded_layers(self) -> list[Rounded]:
-        """Its layers, in order."""
-        return list(self.layers)
-
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H', W')."""
         y = x_BCHW
-        for layer, window in zip(self.rounded_layers, self.windows, strict=True):
-            y = _convolve(layer.input(y), layer, window)
+        for layer, window in zip(self.layers, self.windows, strict=True):
+            y, pads = layer.input(y), window.padding
+            if pads < 0:
+                y, pads = F.pad(y, same_pads(y, window)), 0
+            y = F.conv2d(y, layer.round_weight(), layer.bias_F, window.stride, pads, 1, window.groups)
         if self.stops:
             y = y.clamp(0, 6)
         return y + x_BCHW if self.skips else y
@@ -156,7 +146,7 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
     found: dict[str, Rounded] = {}
     for chain in list(chains(model)):
         made = RoundedChain(chain, recipe)
-        found |= {link.name: layer for link, layer in zip(chain.links, made.rounded_layers, strict=True)}
+        found |= {link.name: layer for link, layer in zip(chain.links, made.layers, strict=True)}
         setattr(chain.parent, chain.child, made)
     for name in TOWERS:
         model.get_submodule(name).norm = nn.Identity()
@@ -166,14 +156,6 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
             found[name] = made_linear.layer
             model.set_submodule(name, made_linear)
     return found
-
-
-def _convolve(x: Tensor, layer: Rounded, window: ConvWindow) -> Tensor:
-    """One convolution."""
-    pads = window.padding
-    if pads < 0:
-        x, pads = F.pad(x, same_pads(x, window)), 0
-    return F.conv2d(x, layer.round_weight(), layer.bias_F, window.stride, pads, 1, window.groups)
 
 
 STEPS = StepsConfig(steps=360, rate=1e-5, warm=0.1, last=0.02)
@@ -189,7 +171,6 @@ class QatConfig:
     batch: int = 8  # photos
     calibrate: int = 256  # photos whose ranges it starts from
     captions: int = 4096  # that are put in order
-    ranges: bool = False  # only ranges, scales and biases: what changes fits into a quarter of a megabyte
 
 
 class TowerOutputs:
@@ -206,8 +187,8 @@ def measure_distance(student: TowerOutputs, teacher: TowerOutputs) -> dict[str, 
     """How far the student's sight is from the teacher's: 1 - cosine of vectors and cells, relative error of maps."""
     vectors = (1 - F.cosine_similarity(student.vectors_BD, teacher.vectors_BD.float(), dim=-1)).mean()
     cells = (1 - F.cosine_similarity(student.cells_BPD, teacher.cells_BPD.float(), dim=-1)).mean()
-    pairs = [(getattr(student, name), getattr(teacher, name).float()) for name in ("middle", "packaged", "tuned")]
-    maps = torch.stack([(a - b).square().mean() / b.square().mean() for a, b in pairs]).mean()
+    pairs = [(getattr(student, name), getattr(teacher, name)) for name in ("middle", "packaged", "tuned")]
+    maps = torch.stack([compute_relative_error(own, right) for own, right in pairs]).mean()
     loss = VECTOR_WEIGHT * vectors + CELL_WEIGHT * cells + MAP_WEIGHT * maps
     return {"loss": loss, "vectors": vectors, "cells": cells, "maps": maps}
 
@@ -233,35 +214,24 @@ class CaptionVectors:
     def measure_order(self, student_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         """KL divergence of the shares that captions have in a picture, in nats a picture."""
         told, right = student_BD.float() @ self.rounded_KD.T, teacher_BD.float() @ self.whole_KD.T
-        told_BK, right_BK = ((SHARPNESS * likeness_BK).log_softmax(-1) for likeness_BK in (told, right))
-        return F.kl_div(told_BK, right_BK, log_target=True, reduction="batchmean")
+        return compute_divergence(SHARPNESS * told, SHARPNESS * right)
 
 
-class QatLessons:
-    """The loss of a step: photos of its own, by seed and step alone."""
+def make_qat_loss(
+    teacher: SpaceModel, student: SpaceModel, photos: Sequence[Path], captions: CaptionVectors, *, batch: int
+) -> StepLoss:
+    """How far the student is from the teacher before photos that are drawn by the step alone."""
 
-    def __init__(
-        self, teacher: SpaceModel, student: SpaceModel, photos: Sequence[Path], captions: CaptionVectors, *, batch: int
-    ) -> None:
-        self._teacher, self._student, self._photos, self._batch = teacher, student, photos, batch
-        self._captions = captions
-
-    def loss(self, step: int) -> dict[str, Tensor]:
-        """Parts by name; "loss" is made smaller."""
+    def loss(step: int) -> dict[str, Tensor]:
         draw = random.Random(step)
-        squares = [squeeze(read_picture(draw.choice(self._photos))) for _ in range(self._batch)]
-        pixels = to_pixels(squares)
+        pixels = to_pixels([squeeze(read_picture(draw.choice(photos))) for _ in range(batch)])
         with torch.no_grad(), autocast_bf16():
-            right = TowerOutputs(self._teacher, pixels)
-        seen = TowerOutputs(self._student, pixels)
-        parts, order = measure_distance(seen, right), self._captions.measure_order(seen.vectors_BD, right.vectors_BD)
+            right = TowerOutputs(teacher, pixels)
+        seen = TowerOutputs(student, pixels)
+        parts, order = measure_distance(seen, right), captions.measure_order(seen.vectors_BD, right.vectors_BD)
         return parts | {"loss": parts["loss"] + ORDER_WEIGHT * order, "order": order}
 
-
-def list_trained(layers: dict[str, Rounded], config: QatConfig) -> dict[str, nn.Parameter]:
-    """What is trained, by name."""
-    named = {f"{name}.{part}": p for name, layer in layers.items() for part, p in layer.named_parameters()}
-    return {name: p for name, p in named.items() if not (config.ranges and name.endswith(".weight"))}
+    return loss
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -282,14 +252,13 @@ def run(args: argparse.Namespace) -> int:
     sample = CalibrationSample.of(rows, args.images, count=config.calibrate)
     recipe = calibrate(space, sample)
     layers = make_aware(aware, recipe)
-    trained = list_trained(layers, config)
+    trained = {f"{name}.{part}": p for name, layer in layers.items() for part, p in layer.named_parameters()}
     for parameter in trained.values():
         parameter.requires_grad_(True)
-    journal = RunFolder(args.out, {"steps": repr(steps), "qat": repr(config), "photos": len(photos)})
     captions = CaptionVectors.of(space, recipe, rows, count=config.captions)
-    lessons = QatLessons(space.model, aware.train(False), photos, captions, batch=config.batch)
-    train_steps(trained, make_gather(lessons.loss), journal, steps, every=EVERY)
-    journal.plot("loss", "vectors", "cells", "maps", "order")
+    loss = make_qat_loss(space.model, aware.train(False), photos, captions, batch=config.batch)
+    plots = ("loss", "vectors", "cells", "maps", "order")
+    train_stage(args.out, trained, loss, steps, config, {"photos": len(photos)}, every=EVERY, plots=plots)
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
     file = args.file or cache_file(cache_folder(), QAT)
     command = f"python -m deepseek_mm train qat --data {args.data} --images {args.images} --out {args.out}"

@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -28,27 +28,26 @@ from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
     tell_written,
-    train_steps,
+    train_stage,
 )
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     CAPTIONED,
+    PRESENCE,
     AlbumFeatures,
+    PhotoQuestion,
     QuestionAlbum,
     QuestionBatchConfig,
     QuestionSampler,
     open_features,
     read_albums,
 )
-from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
-from deepseek_mm.training.search_certainty import fit_logistic
 from deepseek_mm.vision.ensemble import YES, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
@@ -65,9 +64,8 @@ def pack_reader(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Question
     noticer = read_noticer(space)
     nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
     sure = fit_calibration(*score_questions(net.eval(), mixed, nouns), answers, nouns=nouns)
-    weights = WitnessWeighing(
-        space, VisionPipeline(space, SeeConfig()), noticer, net, mixed, sure, answers
-    ).fit_weights()
+    eyes = VisionPipeline(space, SeeConfig())
+    weights = WitnessWeighing(space, eyes, noticer, net, mixed, sure, answers).fit_weights()
     tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
@@ -91,24 +89,17 @@ class WitnessWeighing:
 
     def fit_weights(self) -> Weights:
         """How much each counts where they say whether a thing is there (logistic regression)."""
-        parts = [self.weigh_album(number) for number in range(len(self.mixed.banks))]
-        said = np.array([row for own, _ in parts for row in own])
-        there = np.array([each for _, own in parts for each in own])
-        weights_W, offset = fit_logistic(said, there, np.ones(len(there)))
-        by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
-        return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
-
-    def weigh_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
-        """Of every question whether a thing is there: the log-odds of the witnesses, and whether it is."""
-        bank = self.mixed.banks[number]
         said: list[list[float]] = []
         there: list[bool] = []
-        for photo in self.mixed.photos[number]:
-            pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and find_noun(p, self.sure.nouns)]
-            if pairs:
-                said += self.weigh_photo(bank.select([photo], [0]), pairs)
-                there += [pair.answer == YES for pair in pairs]
-        return said, there
+        for bank, photos in zip(self.mixed.banks, self.mixed.photos, strict=True):
+            for photo in photos:
+                pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and find_noun(p, self.sure.nouns)]
+                if pairs:
+                    said += self.weigh_photo(bank.select([photo], [0]), pairs)
+                    there += [pair.answer == YES for pair in pairs]
+        weights_W, offset = fit_logistic(np.array(said), np.array(there), np.ones(len(there)))
+        by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
+        return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
 
     @torch.inference_mode()
     def weigh_photo(self, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
@@ -119,9 +110,7 @@ class WitnessWeighing:
         (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
         (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
         labels = self.eyes.labels_of(looks_of(self.space, shown.cells_BPC)[0])
-        asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
-        with autocast_bf16():
-            scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
+        scores_QV = score_pairs(self.net, self.mixed, shown, pairs)
         heard = []
         for thing, scores_V in zip(things, scores_QV, strict=True):
             read = float(self.sure.chances(scores_V, "there", self.answers)[self.answers.index(YES)])
@@ -142,6 +131,14 @@ def is_asked_by_people(album: QuestionAlbum, pair: PhotoQuestion, nouns: Collect
     return bool(find_noun(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
 
 
+def score_pairs(net: ReaderNet, mixed: QuestionSampler, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> Tensor:
+    """(Q, V): what the net says to questions about one photo."""
+    asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
+    with autocast_bf16():
+        scores_QV: Tensor = net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked)
+    return scores_QV.float()
+
+
 @torch.inference_mode()
 def score_questions(net: ReaderNet, mixed: QuestionSampler, nouns: Collection[str]) -> tuple[list[str], Tensor, Tensor]:
     """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
@@ -154,9 +151,7 @@ def score_questions(net: ReaderNet, mixed: QuestionSampler, nouns: Collection[st
             pairs = [pair for pair in bank.album.pairs[n] if is_asked_by_people(bank.album, pair, nouns)]
             if not pairs:
                 continue
-            asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
-            with autocast_bf16():
-                scores.append(net(bank.select([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
+            scores.append(score_pairs(net, mixed, bank.select([n], [0]), pairs))
             families += [family_of(pair.question, nouns) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
     return families, torch.cat(scores), torch.tensor(rights)
@@ -195,20 +190,11 @@ def run(args: argparse.Namespace) -> int:
     if args.stage == "pack":
         if not args.begin:
             net.load_state_dict(read_learned(args.out / "read"))
-        return pack_reader(
-            args.weights, space, net, QuestionSampler.of(space, banks, class_of, batch, held_out=True), answers
-        )
-    journal = RunFolder(args.out / "read", {**asdict(batch), **asdict(steps), **asdict(config)})
+        held = QuestionSampler.of(space, banks, class_of, batch, held_out=True)
+        return pack_reader(args.weights, space, net, held, answers)
     mixed = QuestionSampler.of(space, banks, class_of, batch, held_out=False)
-    net.train()
-    train_steps(
-        dict(net.named_parameters()),
-        make_gather(make_reading_loss(net, mixed, steps, batch)),
-        journal,
-        steps,
-        every=batch.every,
-    )
-    journal.plot("loss", "right")
+    loss = make_reading_loss(net.train(), mixed, steps, batch)
+    train_stage(args.out / "read", net, loss, steps, batch, config, every=batch.every, plots=("loss", "right"))
     return 0
 
 

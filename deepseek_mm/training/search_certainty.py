@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, r
 from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens
 from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCurve, save_certainty
 from deepseek_mm.retrieval.search import Search
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.word_classifiers import read_question_pairs
 from deepseek_mm.vision.analysis import ImageAnalysis
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -39,10 +40,8 @@ from index.store import RegionStore
 
 Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones
-PULL = 1.0  # of the weights towards zero
 PULL_RATES = 10.0  # the same for the direction of things that are photographed often
 LOUDER = 3.0  # a gallery without some common things counts as this many
-STEPS = 50  # of Newton; it is there after ten
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,13 +67,9 @@ def find_mentions(texts: Sequence[str], things: Sequence[str]) -> Bools:
     return found
 
 
-def count_words(texts: Sequence[str]) -> dict[str, int]:
+def count_words(texts: Sequence[str]) -> Counter[str]:
     """Word, singular -> texts that say it."""
-    counts: dict[str, int] = {}
-    for text in texts:
-        for word in {singular(token) for token in tokens(text)}:
-            counts[word] = counts.get(word, 0) + 1
-    return counts
+    return Counter(word for text in texts for word in {singular(token) for token in tokens(text)})
 
 
 def fit_direction(vectors_TD: Floats, counts_T: NDArray[np.int64], num_photos: int) -> tuple[Floats, float]:
@@ -98,9 +93,7 @@ def fit_search_curve(heard: Sequence[GalleryWitnesses], judged: Sequence[Gallery
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])
     fair = np.concatenate([balance_things(part) for part in judged])
     there = np.concatenate([part.num_photos_T > 0 for part in judged])
-    return LogisticCurve(
-        weights=curve.weights, offset=curve.offset, threshold=find_even_threshold(chances, there, fair)
-    )
+    return replace(curve, threshold=find_even_threshold(chances, there, fair))
 
 
 def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
@@ -114,20 +107,6 @@ def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
     for side in (there_T, ~there_T):
         weight_T[side] /= max(weight_T[side].sum(), 1e-9) * 2
     return weight_T
-
-
-def fit_logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> tuple[Floats, float]:
-    """Weights and offset by maximum likelihood (Newton's method), the weights drawn a little towards zero."""
-    mean_W, spread_W = x_TW.mean(axis=0), x_TW.std(axis=0) + 1e-9
-    x = np.c_[(x_TW - mean_W) / spread_W, np.ones(len(x_TW))]
-    pull = np.diag([PULL] * x_TW.shape[1] + [1e-6])
-    b = np.zeros(x.shape[1])
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-x @ b))
-        hessian = (x * (weight_T * p * (1 - p))[:, None]).T @ x + pull
-        b += np.linalg.solve(hessian, x.T @ (weight_T * (there_T - p)) - pull @ b)
-    weights_W = b[:-1] / spread_W
-    return weights_W.astype(np.float32), float(b[-1] - weights_W @ mean_W)
 
 
 def find_even_threshold(chance_T: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> float:
@@ -184,12 +163,12 @@ class CertaintyTrainer:
         things: Sequence[str],
         absent: Sequence[bool],
         *,
-        counts: Mapping[str, int],
+        counts: Counter[str],
         num_photos: int,
     ) -> None:
         self.search, self.sets, self.things = search, sets, list(things)
         self.absent_T = np.array(absent)
-        self.counts, self.num_photos = Counter(counts), num_photos
+        self.counts, self.num_photos = counts, num_photos
         self.rng = np.random.default_rng(0)
         self.vectors_TD = search.space.embed_texts(self.things)
         self.fold_T = self.rng.permutation(len(self.things)) % FOLDS
@@ -204,13 +183,9 @@ class CertaintyTrainer:
         """Hear every gallery, and fit."""
         galleries = list(self._draw())
         heard = [self._collect_witnesses(gallery) for gallery in galleries]
-        whole = [gallery.photo_set.complete and not len(gallery.withheld) for gallery in galleries]
-        largest = max(len(gallery.photos) for gallery, fair in zip(galleries, whole, strict=True) if fair)
-        judged = [
-            part
-            for part, gallery, fair in zip(heard, galleries, whole, strict=True)
-            if fair and len(gallery.photos) == largest
-        ]
+        whole = [n for n, each in enumerate(galleries) if each.photo_set.complete and not len(each.withheld)]
+        largest = max(len(galleries[n].photos) for n in whole)
+        judged = [heard[n] for n in whole if len(galleries[n].photos) == largest]
         commons = self._make_commons(self.counts, np.ones(len(self.things), bool), self.num_photos)
         return self._make_certainty(commons, fit_search_curve(heard, judged), self._fit_pictures())
 
@@ -232,16 +207,12 @@ class CertaintyTrainer:
         told, photos = gallery.photo_set, gallery.photos
         shown_T = told.named_NT[photos].sum(axis=0)
         possible_T = (shown_T if told.complete else told.named_NT.sum(axis=0)) == 0
-        asked = np.concatenate(
-            [
-                self.rng.permutation(np.flatnonzero(shown_T))[:ASKED],
-                self.rng.permutation(np.flatnonzero(possible_T & self.absent_T))[:ASKED],
-            ]
-        )
-        asked = np.union1d(asked, gallery.withheld).astype(np.int64)
+        there, absent = np.flatnonzero(shown_T), np.flatnonzero(possible_T & self.absent_T)
+        some = [self.rng.permutation(kind)[:ASKED] for kind in (there, absent)]
+        asked = np.union1d(np.concatenate(some), gallery.withheld).astype(np.int64)
         where = Filter(source_ids=tuple(told.ids[photos].tolist()))
         traces = self.search.traces([self.things[t] for t in asked], self.vectors_TD[asked], where=where)
-        counts = self.counts - Counter(count_words([told.texts[n] for n in photos]))
+        counts = self.counts - count_words([told.texts[n] for n in photos])
         rest = self.num_photos - len(photos)
         folds = [
             self._make_certainty(self._make_commons(counts, self.fold_T != fold, rest), UNFITTED, LIKELY)
@@ -293,9 +264,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train abstain`."""
     parser.add_argument("--data", type=Path, required=True, help="JSONL file of rows {image, captions, split}")
     parser.add_argument("--images", type=Path, required=True, help="folder of the rows' photos")
-    parser.add_argument(
-        "--questions", type=Path, required=True, help="JSONL file of rows {image, question, answer, split}"
-    )
+    parser.add_argument("--questions", type=Path, required=True, help="JSONL of rows {image, question, answer, split}")
     parser.add_argument("--question-images", type=Path, required=True, help="folder of the photos asked about")
     parser.add_argument("--photos", type=int, default=2000, help="photos looked at, of each of the two files")
     parser.add_argument("--weights", type=Path, default=FILE, help="file to write")
@@ -312,11 +281,11 @@ def run(args: argparse.Namespace) -> int:
     things, absent = list_search_things(texts)
     store_of = partial(RegionStore, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim)
     with TemporaryDirectory() as folder, store_of(Path(folder), config=config.index) as store:
-        looker = PhotoIndexer(eyes, store, things, most=args.photos)
-        sets = (
-            looker.add_photos(args.images, captioned, complete=True),
-            looker.add_photos(args.question_images, asked, complete=False),
-        )
+        told = ((args.images, captioned, True), (args.question_images, asked, False))
+        sets = [
+            index_photos(eyes, store, things, images, pick_evenly(said, args.photos), complete=complete)
+            for images, said, complete in told
+        ]
         search = Search(space, store, eyes, config.rag, certainty=None)
         galleries = CertaintyTrainer(search, sets, things, absent, counts=count_words(texts), num_photos=len(texts))
         certainty = galleries.fit()
@@ -343,33 +312,34 @@ def list_search_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
     everyday |= {line.split(",")[0].lower() for line in ImageNetInfo("imagenet1k").label_descriptions()}
     lemmas = {word.strip() for line in ImageNetInfo("imagenet22k").label_descriptions() for word in line.split(",")}
     said = set(count_words(texts))
-    plain = {
-        word for word in lemmas & said if word.islower() and len(word) > 2 and word not in NO_THINGS | set(COLOURS)
-    }
+    plain = {word for word in lemmas & said if word.islower() and len(word) > 2} - NO_THINGS - set(COLOURS)
     things = sorted(plain | everyday)
     return things, [thing in everyday for thing in things]
 
 
-class PhotoIndexer:
-    """Puts photos into the store."""
+def index_photos(
+    eyes: VisionPipeline,
+    store: RegionStore,
+    things: Sequence[str],
+    folder: Path,
+    texts: Mapping[str, str],
+    *,
+    complete: bool,
+) -> CaptionedSet:
+    """Put the photos of these texts into the store."""
+    sights = eyes.see_many(map(open_source, find_pictures(folder, list(texts))))
+    shown = tqdm(sights, total=len(texts), desc=folder.parent.name, disable=not sys.stderr.isatty())
+    ids = [store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
+    told = tuple(texts.values())
+    return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, things), complete=complete)
 
-    def __init__(self, eyes: VisionPipeline, store: RegionStore, things: Sequence[str], *, most: int) -> None:
-        self.eyes, self.store, self.things, self.most = eyes, store, things, most
 
-    def add_photos(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> CaptionedSet:
-        """At most `most` photos, chosen evenly."""
-        names = sorted(texts)[:: max(1, len(texts) // self.most)][: self.most]
-        paths = find_pictures(folder, names)
-        sights = self.eyes.see_many(open_sources(paths))
-        shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
-        ids = [self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
-        told = tuple(texts[name] for name in names)
-        return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, self.things), complete=complete)
+def pick_evenly(texts: Mapping[str, str], most: int) -> dict[str, str]:
+    """At most so many of the texts, spread evenly over their names."""
+    return {name: texts[name] for name in sorted(texts)[:: max(1, len(texts) // most)][:most]}
 
 
-def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
-    """Each with its source."""
-    for path in paths:
-        image = read_picture(path)
-        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
-        yield ImageAnalysis(image, source)
+def open_source(path: Path) -> ImageAnalysis:
+    """The picture with its source."""
+    image = read_picture(path)
+    return ImageAnalysis(image, Source(path=str(path.absolute()), width_px=image.width, height_px=image.height))

@@ -9,7 +9,7 @@ Shape key:  B photos, N photos of an album, L things
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -24,27 +24,26 @@ from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_wo
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
     tell_written,
-    train_steps,
+    train_stage,
 )
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.question_albums import (
     ASKED,
     CAPTIONED,
+    PRESENCE,
     AlbumFeatures,
     QuestionAlbum,
+    is_of_a_kind,
     open_features,
     read_asked_album,
     read_captioned_album,
 )
-from deepseek_mm.training.question_generation import PRESENCE, is_of_a_kind
-from deepseek_mm.training.search_certainty import fit_logistic
 from deepseek_mm.vision.ensemble import YES
 from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 from deepseek_mm.vision.vocabulary import TEMPLATES
@@ -90,9 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k and coco_vqa")
     parser.add_argument("--maps", type=Path, default=Path("runs/reader/maps"), help="what the tower made of the photos")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/notice"), help="folder of this run: log, plot, checkpoint"
-    )
+    parser.add_argument("--out", type=Path, default=Path("runs/notice"), help="folder of log, plot and checkpoint")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     add_config_flags(parser, TagBatchConfig, StepsConfig, NoticeConfig)
 
@@ -116,15 +113,10 @@ def run(args: argparse.Namespace) -> int:
         return pack(args.weights, MultiLabelTagger([net], names, prior_L, (1.0, 0.0)), held, space.fingerprint)
     with torch.no_grad():
         net.bias.copy_(prior_L)
-    shelves = [
-        TaggedAlbum(bank, table, bank.album.select_photos(held_out=False))
-        for bank, table in zip(banks, tables, strict=True)
-    ]
-    journal = RunFolder(args.out, {**asdict(batch), **asdict(steps), **asdict(config)})
-    net.train()
-    loss = make_tag_loss(net, shelves, steps, batch)
-    train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=batch.every)
-    journal.plot("loss")
+    parts = zip(banks, tables, strict=True)
+    shelves = [TaggedAlbum(bank, table, bank.album.select_photos(held_out=False)) for bank, table in parts]
+    loss = make_tag_loss(net.train(), shelves, steps, batch)
+    train_stage(args.out, net, loss, steps, batch, config, every=batch.every)
     return 0
 
 
@@ -180,9 +172,8 @@ def make_tag_loss(
     def loss(step: int) -> dict[str, Tensor]:
         chance = Random(f"{steps.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
-        parts = [
-            shelf.draw_batch(chance, size) for shelf, size in zip(shelves, (batch.captioned, batch.asked), strict=True)
-        ]
+        sizes = zip(shelves, (batch.captioned, batch.asked), strict=True)
+        parts = [shelf.draw_batch(chance, size) for shelf, size in sizes]
         cells_BPC, vectors_BD, there_BL = (torch.cat(each) for each in zip(*parts, strict=True))
         with autocast_bf16():
             scores_BL = net(cells_BPC, vectors_BD)
@@ -216,8 +207,7 @@ def pack(file: Path, noticer: MultiLabelTagger, held: TaggedAlbum, fingerprint: 
         fingerprint=fingerprint,
     )
     write_noticer(file, [net.state_dict() for net in noticer.nets], kept)
-    told = f"{len(noticer.names)} things, {100 * share:.2f} % right about held-out photos"
-    tell_written(file, f"{told}; ")
+    tell_written(file, f"{len(noticer.names)} things, {100 * share:.2f} % right about held-out photos; ")
     return 0
 
 

@@ -10,7 +10,7 @@ Shape key:  N scripts, T tokens, P cells, C channels of a cell, K tokens that ar
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -26,21 +26,19 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
+from deepseek_mm.training.feature_maps import pick_rows
 from deepseek_mm.training.language_model import open_base, open_shipped
 from deepseek_mm.training.language_model.trainers import add_lora
 from deepseek_mm.training.loop import (
-    RunFolder,
     StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
-    make_gather,
     read_learned,
     tell_written,
-    train_steps,
+    train_stage,
 )
-from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, open_features, read_albums
-from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, PhotoQuestion, open_features, read_albums
 from deepseek_mm.vision.visual_prompt import (
     DESCRIBE,
     NET,
@@ -96,27 +94,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
-    look, steps, config = (
-        choose_config(LookConfig(), args),
-        choose_config(STEPS, args),
-        choose_config(GlanceConfig(), args),
-    )
+    look, steps, config = (choose_config(each, args) for each in (LookConfig(), STEPS, GlanceConfig()))
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
     if args.stage == "pack":
         write_glance(args.weights, read_learned(args.out / "look"), config, space=space, model=model_of(folder))
         tell_written(args.weights)
         return 0
-    journal = RunFolder(
-        args.out / "look", {**asdict(look), **asdict(steps), **asdict(config), "model": model_of(folder)}
-    )
     torch.manual_seed(steps.seed)
     decoder = open_shipped(open_base(args.base, cache_folder())).requires_grad_(False)
     net = GlanceNet(decoder.shape.width, config, word_length=float(decoder.embedding.weight.float().std()))
     trained = {f"{NET}{name}": p for name, p in net.named_parameters()}
     trained |= add_lora(decoder, names=CHANGED, rank=config.rank)
     scenes = LookedPhotos.of(space, args, look, read_tokenizer(folder).encode_many)
-    train_steps(trained, make_gather(make_looking_loss(decoder, net, scenes, steps)), journal, steps, every=look.every)
-    journal.plot("loss", "right")
+    loss, settings = make_looking_loss(decoder, net, scenes, steps), (look, config, {"model": model_of(folder)})
+    train_stage(args.out / "look", trained, loss, steps, *settings, every=look.every, plots=("loss", "right"))
     return 0
 
 
@@ -182,7 +173,7 @@ class LookedPhotos:
 
 def get_cells(bank: AlbumFeatures, photo: int, view: int) -> Tensor:
     """(1, P, C)."""
-    return bank.maps.batch([photo], [view]).float()
+    return pick_rows(bank.maps, [photo], [view]).float()
 
 
 def make_looking_loss(decoder: Decoder, net: GlanceNet, looked: LookedPhotos, steps: StepsConfig) -> StepLoss:

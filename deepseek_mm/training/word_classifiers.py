@@ -6,15 +6,20 @@ of other things little is known), and ones sorted by hand into classes of clothe
 (GroceryStoreDataset, MIT). For every word that enough photos show, a direction of the space and an offset are fitted by
 logistic regression.
 
-Shape key:  N photos, L words, D width of the space
+The curve of any other word of the vocabulary, by its text alone, is fitted for `train align`: both outcomes of a word
+weigh the same; how rare things are in a library is taken into account where it is used (`deepseek_mm.chance`). Words
+that occur often enough get an offset of their own, drawn towards zero.
+
+Shape key:  N photos, L words, D width of the space, M photos and Q cells of the background
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +31,23 @@ from tqdm import tqdm
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.training.feature_maps import cache_array
 from deepseek_mm.training.loop import tell_written
-from deepseek_mm.vision.vocabulary import FILE, Learned, read_names
+from deepseek_mm.vision.vocabulary import (
+    FILE,
+    Calibration,
+    Learned,
+    NamingCurve,
+    against,
+    read_names,
+    standing_out,
+    usual,
+    word_vectors,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +55,27 @@ class ClassWords:
     """Words that are there, and words that may be."""
 
     shows: tuple[str, ...]
-    may_show: tuple[str, ...] = ()
+    may_show: tuple[str, ...]
 
 
 ROOM = ("wall", "carpet", "bed", "blanket", "table", "curtain", "pillow", "uniform", "costume")
-STORE = (
-    *(
-        "food",
-        "shop",
-        "supermarket",
-        "market",
-        "price tag",
-        "barcode",
-        "box",
-        "basket",
-        "shelf",
-        "sign",
-        "refrigerator",
-    ),
-    *("yoghurt", "yoghurt pot", "milk", "juice", "water bottle", "bottle", "cream", "green apple", "plant", "leaves"),
+GOODS = (
+    "food, shop, supermarket, market, price tag, barcode, box, basket, shelf, sign, refrigerator, yoghurt, "
+    "yoghurt pot, milk, juice, water bottle, bottle, cream, green apple, plant, leaves"
 )
+STORE = tuple(GOODS.split(", "))
 KNITTED = ("sweater", "sweatshirt", "hoodie", "cardigan")
-CLOTHES = {
-    "dress": ClassWords(("dress",), ("skirt",)),
-    "hat": ClassWords(("hat",), ("cap",)),
-    "longsleeve": ClassWords((), ("shirt", "T-shirt", "blouse", *KNITTED)),
-    "outwear": ClassWords(("jacket",), ("coat", "vest", *KNITTED)),
-    "pants": ClassWords(("trousers",), ("jeans",)),
-    "shirt": ClassWords(("shirt",), ("blouse", "polo shirt", "T-shirt")),
-    "shoes": ClassWords(("shoe",), ("sneaker", "boot", "sandal", "high heels", "slipper")),
-    "shorts": ClassWords(("shorts",), ("jeans", "swimsuit", "underwear")),
-    "skirt": ClassWords(("skirt",), ("dress",)),
-    "t-shirt": ClassWords(("T-shirt", "shirt"), ("polo shirt",)),
+CLOTHES = {  # class -> what its photos show, and what they may show
+    "dress": (("dress",), ("skirt",)),
+    "hat": (("hat",), ("cap",)),
+    "longsleeve": ((), ("shirt", "T-shirt", "blouse", *KNITTED)),
+    "outwear": (("jacket",), ("coat", "vest", *KNITTED)),
+    "pants": (("trousers",), ("jeans",)),
+    "shirt": (("shirt",), ("blouse", "polo shirt", "T-shirt")),
+    "shoes": (("shoe",), ("sneaker", "boot", "sandal", "high heels", "slipper")),
+    "shorts": (("shorts",), ("jeans", "swimsuit", "underwear")),
+    "skirt": (("skirt",), ("dress",)),
+    "t-shirt": (("T-shirt", "shirt"), ("polo shirt",)),
 }
 KIND_OF = {"Fruit": "fruit", "Vegetables": "vegetable", "Packages": "carton"}  # first folder of a grocery
 GROCERIES = {  # second or third folder, where its word is another than its own name in lower case
@@ -82,25 +87,22 @@ GROCERIES = {  # second or third folder, where its word is another than its own 
 
 def list_clothing_words(label: str) -> ClassWords:
     """What a photo of that class of clothes shows."""
-    shelf = CLOTHES[label]
-    return ClassWords(shelf.shows, (*shelf.may_show, *ROOM))
+    shows, may_show = CLOTHES[label]
+    return ClassWords(shows, (*may_show, *ROOM))
 
 
 def list_grocery_words(path: str) -> ClassWords:
     """What a photo shows whose path is `.../Fruit/Melon/Cantaloupe/NAME` or the like.
 
-    >>> shelf_of_grocery("dataset/test/Fruit/Melon/Cantaloupe/Cantaloupe_012.jpg").shows
+    >>> list_grocery_words("dataset/test/Fruit/Melon/Cantaloupe/Cantaloupe_012.jpg").shows
     ('fruit', 'melon', 'cantaloupe')
     """
     folders = path.split("/")[:-1]
     first = next((n for n, folder in enumerate(folders) if folder in KIND_OF), None)
     if first is None:
         return ClassWords((), STORE)
-    words = [
-        KIND_OF[folders[first]],
-        *(GROCERIES.get(name, name.replace("-", " ").lower()) for name in folders[first + 1 :]),
-    ]
-    return ClassWords(tuple(words), STORE)
+    own = (GROCERIES.get(name, name.replace("-", " ").lower()) for name in folders[first + 1 :])
+    return ClassWords((KIND_OF[folders[first]], *own), STORE)
 
 
 ENOUGH = 12  # photos that show a word, before it is learned
@@ -134,12 +136,15 @@ def make_word_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b({OTHER_FORMS.get(name, re.escape(name.lower()) + '(?:s|es)?')})\b")
 
 
+def count_mentions(rows: Sequence[CaptionRow], names: Sequence[str]) -> NDArray[np.int64]:
+    """(N, L): captions of the photo that say the word."""
+    patterns, texts = [make_word_pattern(name) for name in names], [[t.lower() for t in row.captions] for row in rows]
+    return np.array([[sum(bool(p.search(text)) for text in own) for p in patterns] for own in texts], np.int64)
+
+
 def label_by_captions(rows: Sequence[CaptionRow], names: Sequence[str]) -> WordLabels:
     """Two captions are believed, one leaves it open, none denies it."""
-    patterns = [make_word_pattern(name) for name in names]
-    times_NL = np.array(
-        [[sum(bool(p.search(text.lower())) for text in row.captions) for p in patterns] for row in rows], np.int64
-    ).reshape(len(rows), len(names))
+    times_NL = count_mentions(rows, names)
     return WordLabels(shows_NL=times_NL >= BELIEVED, weight_NL=(times_NL != 1).astype(np.float32))
 
 
@@ -173,11 +178,8 @@ def label_by_classes(shelves: Sequence[ClassWords], names: Sequence[str]) -> Wor
 
 def fit_names(vectors_ND: Floats, told: WordLabels, names: Sequence[str], *, enough: int = ENOUGH) -> Learned:
     """Directions and offsets of the words that enough photos show; ConfigError when there is none."""
-    often = [
-        n
-        for n, count in enumerate((told.shows_NL & (told.weight_NL > 0)).sum(axis=0))
-        if count >= enough and names[n] not in MISLEADING
-    ]
+    count_L = (told.shows_NL & (told.weight_NL > 0)).sum(axis=0)
+    often = [n for n, name in enumerate(names) if count_L[n] >= enough and name not in MISLEADING]
     if not often:
         raise ConfigError(f"no word of the vocabulary is told of {enough} photos. Give more photos")
     torch.manual_seed(0)
@@ -205,9 +207,14 @@ def fit_names(vectors_ND: Floats, told: WordLabels, names: Sequence[str], *, eno
 
 def save_names(file: Path, learned: Learned, fingerprint: str) -> None:
     """Write what `vision.vocabulary.read_learned` reads."""
-    told = {"fingerprint": fingerprint, "names": learned.names}
-    arrays = {"directions": learned.directions_LD.astype(np.float16), "offsets": learned.offsets_L.astype(np.float16)}
-    atomic_write(file, save(arrays, metadata={"told": json.dumps(told)}))
+    arrays = {"directions": learned.directions_LD, "offsets": learned.offsets_L}
+    save_arrays(file, arrays, told={"fingerprint": fingerprint, "names": learned.names})
+
+
+def save_arrays(file: Path, arrays: Mapping[str, Floats], **headers: Mapping[str, object]) -> None:
+    """Write arrays as float16, with headers of JSON."""
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    atomic_write(file, save(halves, metadata={name: json.dumps(told) for name, told in headers.items()}))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -223,28 +230,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed the photos of split "train" (kept in --out), fit the words and write them."""
-    names, space, parts = read_names(), open_space(EncoderConfig()), []
+    names, space = read_names(), open_space(EncoderConfig())
+    vectors: list[Floats] = []
+    told: list[WordLabels] = []
     if args.captions:
         rows = read_caption_rows(args.captions, split="train")
         paths = find_pictures(args.caption_images, [row.image for row in rows])
-        parts.append((cache_vectors(space, paths, args.out / "captions.npy"), label_by_captions(rows, names)))
+        vectors.append(cache_vectors(space, paths, args.out / "captions.npy"))
+        told.append(label_by_captions(rows, names))
     if args.questions:
         asked = read_question_pairs(args.questions)
         paths = find_pictures(args.question_images, list(asked))
-        parts.append(
-            (cache_vectors(space, paths, args.out / "questions.npy"), label_by_questions([*asked.values()], names))
-        )
+        vectors.append(cache_vectors(space, paths, args.out / "questions.npy"))
+        told.append(label_by_questions([*asked.values()], names))
     if args.shelves:
         shelves = read_class_photos(args.shelves)
-        vectors_ND = cache_vectors(space, list(shelves), args.out / "shelves.npy")
-        parts.append((vectors_ND, label_by_classes([*shelves.values()], names)))
-    if not parts:
+        vectors.append(cache_vectors(space, list(shelves), args.out / "shelves.npy"))
+        told.append(label_by_classes([*shelves.values()], names))
+    if not vectors:
         raise ConfigError("train names has no photos. Give --captions, --questions or --shelves")
-    told = WordLabels(
-        shows_NL=np.concatenate([part.shows_NL for _, part in parts]),
-        weight_NL=np.concatenate([part.weight_NL for _, part in parts]),
-    )
-    learned = fit_names(np.concatenate([vectors_ND for vectors_ND, _ in parts]), told, names)
+    shows_NL, weight_NL = (np.concatenate([getattr(part, name) for part in told]) for name in ("shows_NL", "weight_NL"))
+    learned = fit_names(np.concatenate(vectors), WordLabels(shows_NL=shows_NL, weight_NL=weight_NL), names)
     save_names(args.weights, learned, space.fingerprint)
     tell_written(args.weights, f"learned {len(learned.names)} of {len(names)} words; ")
     return 0
@@ -252,13 +258,10 @@ def run(args: argparse.Namespace) -> int:
 
 def cache_vectors(space: EmbeddingModel, paths: Sequence[Path], file: Path) -> Floats:
     """(N, D), read from `file` if an earlier run with as many photos left them there."""
-    if not file.is_file() or len(np.load(file, mmap_mode="r")) != len(paths):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        looks = space.look_many(read_picture(path) for path in paths)
-        told = tqdm(looks, total=len(paths), unit="photo", desc=file.stem, file=sys.stderr)
-        vectors_ND = np.stack([look.vector_D for look in told])
-        np.save(file, vectors_ND)
-    return np.asarray(np.load(file), np.float32)
+    bar = partial(tqdm, total=len(paths), unit="photo", desc=file.stem, file=sys.stderr)
+    return cache_array(
+        file, len(paths), lambda: np.stack([look.vector_D for look in bar(space.look_many(map(read_picture, paths)))])
+    )
 
 
 def read_question_pairs(file: Path) -> dict[str, list[tuple[str, str]]]:
@@ -277,3 +280,63 @@ def read_class_photos(folder: Path) -> dict[Path, ClassWords]:
     groceries = map(json.loads, (folder / "grocery.jsonl").read_text(encoding="utf-8").splitlines())
     shelves = {folder / "clothing" / row["image"]: list_clothing_words(row["label"]) for row in clothes}
     return shelves | {folder / "grocery" / row["image"]: list_grocery_words(row["src"]) for row in groceries}
+
+
+PHOTOS, CELLS = 600, 400  # of the background that is kept
+OFFSET_PHOTOS = 15  # photos that must show a word before it gets an offset of its own
+OFFSET_PULL = 1.0  # of the offsets towards zero
+
+
+def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> NamingCurve:
+    """Slope, offset and offsets of the words by maximum likelihood; both outcomes of a word weigh the same."""
+    z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
+    share_L = there.mean(dim=0).clamp(1e-4, 1 - 1e-4)
+    weight = torch.where(there.bool(), 0.5 / share_L, 0.5 / (1 - share_L))
+    slope, offset, own_L = (torch.zeros(n, requires_grad=True) for n in (1, 1, len(words)))
+    optimiser = torch.optim.LBFGS([slope, offset, own_L], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logit = slope * z + offset + own_L
+        cost = F.binary_cross_entropy_with_logits(logit, there, weight=weight, reduction="sum")
+        total = cost / len(z) + OFFSET_PULL * own_L.square().sum() / len(words) / 10
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    a, b = (round(float(value.detach()), 4) for value in (slope, offset))
+    offsets = {word: round(float(value), 4) for word, value in zip(words, own_L.detach(), strict=True)}
+    return NamingCurve(slope=a, offset=b, word_offsets=offsets)
+
+
+def fit_vocabulary(
+    space: EmbeddingModel, looks: Sequence[ImageEmbedding], rows: Sequence[CaptionRow], names: Sequence[str]
+) -> Calibration:
+    """Background and curve from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
+    there = count_mentions(rows, names) > 0
+    often = [n for n in range(len(names)) if there[:, n].sum() >= OFFSET_PHOTOS]
+    if not often:
+        enough = f"{OFFSET_PHOTOS} of {len(rows)} photos"
+        raise ConfigError(f"no word of the vocabulary occurs in {enough}. Train on more of them")
+    photos, cells = sample_background(looks)
+    vectors_LD = word_vectors(space, names)
+    cosine_NL = np.stack([look.vector_D for look in looks]) @ vectors_LD.T
+    z_NL = against(usual(photos, vectors_LD), cosine_NL)
+    z_NL = standing_out(z_NL, z_NL)
+    curve = fit_word_curve(z_NL[:, often], there[:, often], [names[n] for n in often])
+    return Calibration(photos_MD=photos, cells_QD=cells, curve=curve)
+
+
+def sample_background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
+    """Vectors of some photos, and of some cells, spread evenly over the looks."""
+    step = max(1, len(looks) // PHOTOS)
+    photos = np.stack([look.vector_D for look in looks[::step][:PHOTOS]])
+    stride = max(1, len(looks) // CELLS)
+    grids = [look.grid_HWD.reshape(-1, look.grid_HWD.shape[-1]) for look in looks[::stride][:CELLS]]
+    return photos, np.stack([grid_PD[n % len(grid_PD)] for n, grid_PD in enumerate(grids)])
+
+
+def save_vocabulary(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
+    """Write what `vision.vocabulary.read_calibration` reads."""
+    arrays = {"photos": calibration.photos_MD, "cells": calibration.cells_QD}
+    save_arrays(file, arrays, curves={"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)})

@@ -34,12 +34,12 @@ from deepseek_mm.language.words import IS_A, singular
 from deepseek_mm.training.question_albums import (
     ASKED,
     INDOOR,
+    PhotoQuestion,
     QuestionAlbum,
     hash_name,
     make_album,
     read_captioned_album,
 )
-from deepseek_mm.training.question_generation import PhotoQuestion
 from deepseek_mm.vision.vqa_net import SHARP
 
 COLOURS = {

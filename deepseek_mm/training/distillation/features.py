@@ -7,6 +7,7 @@ Shape key:  N photos, B of a batch, P cells (81), C channels, D width of the spa
             K classes of ImageNet
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
@@ -28,18 +29,19 @@ from deepseek_mm.embeddings.package_files import small_tower_file
 from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM, ImageHead
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.runtime.engines import BY_NAME
-from deepseek_mm.runtime.towers.backends import install
-from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.training.feature_maps import read_squares, to_bf16_bits
+from deepseek_mm.evaluation.retrieval import (
+    CaptionRow,
+    RetrievalReport,
+    find_pictures,
+    read_caption_rows,
+    score_vectors,
+)
+from deepseek_mm.training.feature_maps import Bits, cache_array, read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
-from deepseek_mm.vision.tagger import NoticeNet, read_noticer
-from deepseek_mm.vision.vqa import read_reader
-from deepseek_mm.vision.vqa_net import ReaderNet
+from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
+from deepseek_mm.vision.vqa import VqaModel, read_reader
 
 BATCH = 16
-ENGINE = "openvino-bf16"  # that computes the towers here
 SMALL = 256  # width of reader and noticer
 SHAPES: Mapping[str, tuple[int, ...]] = {
     "map": (CELLS, MAP_CHANNELS),  # the student's tower
@@ -50,75 +52,12 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "noticed": (CELLS, SMALL),  # what its noticer does
     "classes": (NUM_CLASSES,),  # what its packaged tower says they are
 }
-Squares = Sequence[NDArray[np.uint8]]
-ComputeFeatures = Callable[[Squares], dict[str, Tensor]]
+Looks = Mapping[str, Bits]  # arrays (N, ...) of some photos, by the names of SHAPES
 
 
-@dataclass(frozen=True, slots=True)
-class DistillationFeatures:
-    """Of some photos, arrays (N, ...) of bfloat16 bits by the names of SHAPES; one mapping a view."""
-
-    views: tuple[Mapping[str, NDArray[np.int16]], ...]
-
-    def __len__(self) -> int:
-        return len(self.views[0]["map"])
-
-    def batch(self, name: str, photos: Sequence[int], views: Sequence[int]) -> Tensor:
-        """(B, ...) bfloat16: the given photos, each in the given view."""
-        picked = np.stack([self.views[view][name][photo] for photo, view in zip(photos, views, strict=True)])
-        return torch.from_numpy(picked).view(torch.bfloat16)
-
-
-class OneTower(nn.Module):
-    """A tower where engines look for one."""
-
-    def __init__(self, tower: ImageTower) -> None:
-        super().__init__()
-        self.image_tower = tower
-
-
-class TeacherAndStudent:
-    """Teacher and student's tower look at the same squares."""
-
-    def __init__(self, space: DefaultSpace, tower: ImageTower, engines: Path | None = None) -> None:
-        """Both towers are computed by engines in this folder, in place, where one is named: three times as fast."""
-        self.space, self.model, self.tower, self.namer = space, space.model, tower, space.namer
-        if engines:
-            own, one = space.model, OneTower(tower)
-            parts = [*image_parts(own, lambda: ()), *text_parts(own, lambda: ())]
-            install(own, parts, BY_NAME[ENGINE], engines / "teacher")
-            install(one, image_parts(one, lambda: ()), BY_NAME[ENGINE], engines / "student")
-        self.whole_noticer = read_noticer(space)
-        self.whole_reader = read_reader(space)
-        self.reader: ReaderNet = self.whole_reader.net
-        self.noticer: NoticeNet = self.whole_noticer.nets[0]
-
-    @torch.inference_mode()
-    def look(self, squares: Squares) -> dict[str, Tensor]:
-        """By the names of SHAPES, bfloat16."""
-        with autocast_bf16():
-            maps = self.model.maps(squares)
-            vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
-            cells_BPC = maps.cells().float()
-            shares = [
-                compute_attention_shares(self.model.image_head, maps.main_BPC),
-                compute_attention_shares(self.model.side.image, maps.side_BPC),
-            ]
-            own = compute_student_maps(self.tower, squares)
-            told = {
-                "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
-                "shares": torch.cat(shares, dim=1),
-                "read": self.reader.bring(cells_BPC),
-                "noticed": self.noticer.bring(cells_BPC),
-                "classes": self.namer.classifier(maps.packaged_BCGG.float().mean(dim=(2, 3))),
-            }
-        return {name: value.bfloat16() for name, value in (own | told).items()}
-
-
-def compute_student_maps(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
-    """The student's maps."""
-    middle_BCMM = tower.lower(to_pixels(squares))
-    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrink_map(middle_BCMM)}
+def take(looks: Looks, name: str, photos: Sequence[int] | slice) -> Tensor:
+    """(B, ...) bfloat16: one of the arrays, of the given photos."""
+    return torch.from_numpy(looks[name][photos]).view(torch.bfloat16)
 
 
 def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
@@ -128,46 +67,28 @@ def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
 
 
 def cache_features(
-    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, *, views: int, name: str
-) -> DistillationFeatures:
-    """Made where `folder` does not hold it yet; a call that was stopped is gone on with."""
-    return DistillationFeatures(
-        tuple(_cache_view(looks, paths, folder / f"view{view}", view, name) for view in range(views))
-    )
-
-
-def _cache_view(
-    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, view: int, name: str
-) -> Mapping[str, NDArray[np.int16]]:
+    look: Callable[[list[NDArray[np.uint8]]], dict[str, Tensor]], paths: Sequence[Path], folder: Path
+) -> Looks:
+    """What `look` makes of the photos, made where `folder` does not hold it yet; a stopped call is gone on with."""
     folder.mkdir(parents=True, exist_ok=True)
-    done_file = folder / "done"
-    done = int(done_file.read_text()) if done_file.is_file() else 0
+    progress = folder / "done"  # how many photos are in the arrays
+    done = int(progress.read_text()) if progress.is_file() else 0
     arrays = {
-        key: _open_array(folder / f"{key}.npy", (len(paths), *shape), new=not done) for key, shape in SHAPES.items()
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", "r+" if done else "w+", dtype=np.int16, shape=(len(paths), *shape)
+        )
+        for name, shape in SHAPES.items()
     }
-    squares = read_squares(paths, view, start=done)
-    bar = tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr, mininterval=20)
-    with bar:
-        for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
-            for key, value in looks(some).items():
-                arrays[key][done : done + len(some)] = to_bf16_bits(value)
-            done += len(some)
-            bar.update(len(some))
-            if done % (BATCH * 16) == 0 or done == len(paths):
-                _flush(arrays, done_file, done)
+    batches = prefetch_batches(read_squares(paths, view=0, start=done), size=BATCH) if done < len(paths) else ()
+    for some in tqdm(batches, total=math.ceil((len(paths) - done) / BATCH), desc=folder.name, file=sys.stderr):
+        for name, value in look(some).items():
+            arrays[name][done : done + len(some)] = to_bf16_bits(value)
+        done += len(some)
+        if done % (BATCH * 16) == 0 or done == len(paths):
+            for array in arrays.values():
+                array.flush()
+            progress.write_text(str(done))
     return arrays
-
-
-def _flush(arrays: Mapping[str, np.memmap], done_file: Path, done: int) -> None:
-    for array in arrays.values():
-        array.flush()
-    done_file.write_text(str(done))
-
-
-def _open_array(file: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap:
-    if new:
-        return np.lib.format.open_memmap(file, "w+", dtype=np.int16, shape=shape)
-    return np.lib.format.open_memmap(file, "r+")
 
 
 NET = "tf_efficientnet_lite0"  # in timm
@@ -187,12 +108,10 @@ DEV = "dev"  # folder of the photos that only judge
 
 @dataclass(frozen=True)
 class DistillationRun:
-    """Folders of the data and of the run; what is opened is opened once."""
+    """Folders of the data and of the run, teacher and student's tower; what is opened is opened once."""
 
     data: Path
     out: Path
-    seed: int = 0
-    views: int = 1  # of each photo: itself, then random crops
 
     @cached_property
     def space(self) -> DefaultSpace:
@@ -205,56 +124,64 @@ class DistillationRun:
         return rounded_tower()
 
     @cached_property
-    def albums(self) -> list[QuestionAlbum]:
-        """Photos and questions that are learned from."""
-        return read_albums(self.data, seed=self.seed)
+    def reader(self) -> VqaModel:
+        """The teacher's."""
+        return read_reader(self.space)
 
     @cached_property
-    def both(self) -> TeacherAndStudent:
-        """Teacher and student side by side."""
-        return TeacherAndStudent(DefaultSpace(), rounded_tower(), self.out / "engines")
+    def noticer(self) -> MultiLabelTagger:
+        """The teacher's."""
+        return read_noticer(self.space)
+
+    @cached_property
+    def albums(self) -> list[QuestionAlbum]:
+        """Photos and questions that are learned from."""
+        return read_albums(self.data, seed=0)
 
     def rows(self, split: str) -> list[CaptionRow]:
         """Photos with captions."""
         return read_caption_rows(self.data / CAPTIONED / "captions.jsonl", split=split)
 
-    def open_features(self, album: QuestionAlbum) -> DistillationFeatures:
+    def open_features(self, album: QuestionAlbum) -> Looks:
         """What both make of the album's photos, made where it is not kept yet."""
-        paths = find_pictures(album.images, album.photos)
-        return cache_features(
-            lambda some: self.both.look(some), paths, self.maps / album.name, views=self.views, name=album.name
-        )
+        return cache_features(self.look, find_pictures(album.images, album.photos), self.out / "looks" / album.name)
 
-    def open_dev_features(self) -> DistillationFeatures:
-        """The same of the dev photos, one view."""
+    def open_dev_features(self) -> Looks:
+        """The same of the dev photos."""
         paths = find_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
-        return cache_features(lambda some: self.both.look(some), paths, self.maps / DEV, views=1, name=DEV)
+        return cache_features(self.look, paths, self.out / "looks" / DEV)
 
     def embed_captions(self, split: str) -> list[Floats]:
         """Of each photo the vectors of its captions, by the teacher."""
         rows = self.rows(split)
         captions = [caption for row in rows for caption in row.captions]
-        file = self.maps / f"texts-{split}.npy"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        vectors = cache_array(file, lambda: self.both.space.embed_texts(captions))
+        file = self.out / "looks" / f"texts-{split}.npy"
+        vectors = cache_array(file, len(captions), lambda: self.space.embed_texts(captions))
         return np.split(vectors, np.cumsum([len(row.captions) for row in rows])[:-1])
 
-    @property
-    def maps(self) -> Path:
-        """Where what was made of photos lies."""
-        return self.out / "looks"
+    @torch.inference_mode()
+    def look(self, squares: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
+        """By the names of SHAPES, bfloat16."""
+        model = self.space.model
+        with autocast_bf16():
+            maps = model.maps(squares)
+            vectors_BD, grid_BPD = model.look_at(maps.main_BPC, maps.side_BPC)
+            cells_BPC = maps.cells().float()
+            looked = ((model.image_head, maps.main_BPC), (model.side.image, maps.side_BPC))
+            middle_BCMM = self.tower.lower(to_pixels(squares))
+            found = {
+                "map": positions(self.tower.upper(middle_BCMM)),
+                "middle": shrink_map(middle_BCMM),
+                "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
+                "shares": torch.cat([compute_attention_shares(head, map_BPC) for head, map_BPC in looked], dim=1),
+                "read": self.reader.net.bring(cells_BPC),
+                "noticed": self.noticer.nets[0].bring(cells_BPC),
+                "classes": self.space.namer.classifier(maps.packaged_BCGG.float().mean(dim=(2, 3))),
+            }
+        return {name: value.bfloat16() for name, value in found.items()}
 
 
-def cache_array(file: Path, make: Callable[[], Floats]) -> Floats:
-    """What lies in the file, which is made where it is missing."""
-    if not file.is_file():
-        draft = file.with_suffix(".draft.npy")
-        np.save(draft, make())
-        draft.replace(file)
-    array: Floats = np.load(file)
-    return array
-
-
-def list_owners(texts: Sequence[Floats]) -> np.ndarray:
-    """(captions,): the number of each caption's photo."""
-    return np.repeat(np.arange(len(texts)), [len(own) for own in texts])
+def score_recalls(photos_ND: Tensor, texts: Sequence[Floats]) -> RetrievalReport:
+    """How well photos and captions find each other; `texts` holds the vectors of each photo's captions."""
+    owner_T = np.repeat(np.arange(len(texts)), [len(own) for own in texts])
+    return score_vectors(photos_ND.float().numpy(), np.concatenate(texts), owner_T)

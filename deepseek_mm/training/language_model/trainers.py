@@ -24,11 +24,11 @@ from deepseek_mm.config import between
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.moe import Expert, Gate, LookBack, Routing, balance_loss, compute_load, z_loss
-from deepseek_mm.training.language_model.packed_batch import PackedAttention
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 from deepseek_mm.lm.weights import TALL, THIN
 from deepseek_mm.training.corpus.items import DOMAINS
 from deepseek_mm.training.corpus.token_shards import PackedRows
+from deepseek_mm.training.language_model.packed_batch import PackedAttention
 
 
 class LoraLinear(nn.Module):

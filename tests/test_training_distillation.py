@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 
 from deepseek_mm.embeddings.edge import EdgeSpace, files_of_edge
-from deepseek_mm.training.distillation import features as houses
-from deepseek_mm.training.distillation.features import DistillationFeatures, DistillationRun, list_owners
-from deepseek_mm.training.distillation.stages import (
+from deepseek_mm.training.distillation import (
     draw_recalls,
     measure_teacher_recalls,
-    open_student,
     pack_stage,
     read_run_recalls,
 )
+from deepseek_mm.training.distillation import features as houses
+from deepseek_mm.training.distillation.features import DistillationRun
+from deepseek_mm.training.distillation.lessons import Student
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
 from deepseek_mm.vision.analysis import ImageAnalysis
@@ -33,7 +33,7 @@ def house(tmp_path):
     vectors = np.eye(4, 512, dtype=np.float32)
     rows = torch.zeros(4, 82, 512)
     rows[:, 0] = torch.from_numpy(vectors)
-    looks = DistillationFeatures(({"vectors": to_bf16_bits(rows.bfloat16())},))
+    looks = {"vectors": to_bf16_bits(rows.bfloat16())}
     texts = [np.stack([vector, vector]) for vector in vectors]
     return SimpleNamespace(out=tmp_path, embed_captions=lambda split: texts, open_dev_features=lambda: looks)
 
@@ -84,11 +84,8 @@ def data(tmp_path):
 def test_captions_are_read_once_and_belong_to_their_photos(data, tmp_path, monkeypatch):
     house, reads = DistillationRun(data, tmp_path / "out"), Reads()
     monkeypatch.setattr(houses, "DefaultSpace", lambda: reads)
-    monkeypatch.setattr(houses, "rounded_tower", lambda: None)
-    monkeypatch.setattr(houses, "TeacherAndStudent", lambda space, tower, engines: argparse.Namespace(space=space))
     texts, again = house.embed_captions("dev"), DistillationRun(data, tmp_path / "out").embed_captions("dev")
     assert [own[:, 0].tolist() for own in texts] == [[1, 2], [3]]
-    assert list_owners(texts).tolist() == [0, 0, 1]
     assert reads.asked == 1
     assert all(np.array_equal(a, b) for a, b in zip(texts, again, strict=True))
 
@@ -96,7 +93,7 @@ def test_captions_are_read_once_and_belong_to_their_photos(data, tmp_path, monke
 @pytest.mark.campaign(times=1, only=True)
 def test_a_student_that_has_learned_nothing_is_packed_and_opened_with_its_small_models(data, tmp_path):
     house = DistillationRun(data, tmp_path / "out")
-    student = open_student(house)
+    student = Student(house.tower.classifier)
     trained = {name: p.detach() for name, p in student.named_parameters()}
     RunFolder(house.out / "sight", {}).save(1, {"trained": trained})
     assert pack_stage(house, argparse.Namespace(weights=tmp_path)) == 0
