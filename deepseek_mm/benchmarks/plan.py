@@ -36,7 +36,7 @@ from deepseek_mm.evaluation.pointing_game import (
     program_answer,
     read_point_rows,
 )
-from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
+from deepseek_mm.evaluation.retrieval import read_pictures
 from deepseek_mm.factory import load
 from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
@@ -283,9 +283,8 @@ def _measure_preset(
 
 def _time_questions(assistant: Assistant, rows: Sequence[PointRow], photos: Path) -> list[tuple[float, bool]]:
     """Seconds of each question, and whether its answer is right; one goes ahead unmeasured, to warm up."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, find_pictures(photos, names)), strict=True))
-    assistant.ask(Question(text="Is there a person in this photo?", image=pictures[names[-1]].rotate(90)))
+    pictures = read_pictures(photos, [row.image for row in rows])
+    assistant.ask(Question(text="Is there a person in this photo?", image=[*pictures.values()][-1].rotate(90)))
     told = []
     for row in rows:
         for text in make_questions(row.thing):

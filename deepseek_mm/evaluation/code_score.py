@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import ConfigError
@@ -87,13 +87,6 @@ MEMORY_MB = 500
 Progress = Callable[[str], None]
 
 
-class ProgramRunner(Protocol):
-    """Says of programs whether they end well."""
-
-    def passes(self, programs: Sequence[str]) -> list[bool]:
-        """Of each, in order."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassRate:
     """How many of how many."""
@@ -160,7 +153,7 @@ class CodeBench:
     """Model, sandbox and journal of one measurement of code."""
 
     lm: TextCompleter
-    runs: ProgramRunner
+    runs: "SandboxRunner"
     journal: ResultJournal
     progress: Progress
     draws: LineSampling = LineSampling()
@@ -227,7 +220,7 @@ class CodeBench:
 
 
 class SandboxRunner:
-    """`Runs` in the sandbox, as many side by side as there are processors."""
+    """Runs programs in the sandbox, as many side by side as there are processors."""
 
     def __init__(self, config: SandboxConfig) -> None:
         from deepseek_mm.sandbox.run import Sandbox
@@ -237,7 +230,7 @@ class SandboxRunner:
         self._sandbox, self._pool = Sandbox(config), ThreadPoolExecutor(cores)
 
     def passes(self, programs: Sequence[str]) -> list[bool]:
-        """As `Runs` says."""
+        """Of each program, in order, whether it ends well."""
         return list(self._pool.map(lambda each: self._sandbox.run(each).is_success, programs))
 
 

@@ -306,7 +306,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "code-search": score_code_search,
     "screenshot": score_screenshots,
     "lm": lm_commands.score_models,
-    "quant": partial(quant_commands.score_schemes, open_decider=open_decider),
+    "quant": quant_commands.score_schemes,
     "code": score_code,
 }
 

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from deepseek_mm.evaluation.experts import ExpertVisits, count_visits
 from deepseek_mm.lm.attention_backend import THRESHOLD, FullTextAttention, PrunedAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
+from deepseek_mm.training.corpus.token_shards import PackedRows
 
 CHUNK = 512  # tokens that are read at once
 
@@ -69,26 +70,6 @@ def perplexity_of(nats: Sequence[Tensor]) -> float:
 
 
 AT_ONCE = 4  # rows that are read together
-
-
-class TokenRows(Protocol):
-    """Packed documents, as training has them (train/rows.py)."""
-
-    @property
-    def ids_NT(self) -> Tensor:
-        """Tokens."""
-
-    @property
-    def segments_NT(self) -> Tensor:
-        """1, 2, ... for the documents of a row, 0 where there is none."""
-
-    @property
-    def learn_NT(self) -> Tensor:
-        """True for a token that is asked for."""
-
-    @property
-    def domains_N(self) -> Tensor:
-        """Each row's domain, by number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,14 +132,14 @@ class LanguageReport:
         return [f"{mixture.name} is below {below}" if below else "", mixture.visits.table()]
 
 
-def evaluate_language(models: Mapping[str, Decoder], rows: TokenRows, domains: Sequence[str]) -> LanguageReport:
+def evaluate_language(models: Mapping[str, Decoder], rows: PackedRows, domains: Sequence[str]) -> LanguageReport:
     """Let every model read the rows; `domains` are the names behind the rows' numbers."""
     readings = tuple(score_rows(decoder, rows, domains, name=name) for name, decoder in models.items())
     return LanguageReport(domains=tuple(domains), readings=readings)
 
 
 @torch.inference_mode()
-def score_rows(decoder: Decoder, rows: TokenRows, domains: Sequence[str], *, name: str) -> DomainReading:
+def score_rows(decoder: Decoder, rows: PackedRows, domains: Sequence[str], *, name: str) -> DomainReading:
     """One model's perplexity of every domain; NaN for a domain of which nothing is asked."""
     nats_D = torch.zeros(len(domains), dtype=torch.float64)
     tokens_D = torch.zeros(len(domains), dtype=torch.int64)
@@ -179,7 +160,7 @@ def score_rows(decoder: Decoder, rows: TokenRows, domains: Sequence[str], *, nam
     )
 
 
-def split_batches(rows: TokenRows) -> list[tuple[Tensor, ...]]:
+def split_batches(rows: PackedRows) -> list[tuple[Tensor, ...]]:
     """Some rows at a time: ids, segments, what is asked for, domains."""
     columns = (rows.ids_NT, rows.segments_NT, rows.learn_NT, rows.domains_N)
     return list(zip(*(column.split(AT_ONCE) for column in columns), strict=True))

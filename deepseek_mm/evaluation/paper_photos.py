@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import COLOURS, NUMBERS, singular
 from deepseek_mm.retrieval.photo_evidence import same_kind
+from deepseek_mm.vision import vocabulary
 from index import Box, Label, Region, Source
 
 
@@ -24,7 +24,6 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-LABELS_FILE = Path(__file__).parent.parent / "see" / "labels.txt"
 SURE = (0.45, 0.66, 0.84, 0.91, 0.96)  # of a label, by how many of the captions say it
 PLAIN = ("white", "black", "grey", "brown", "blue", "green", "red", "yellow", "orange", "pink", "purple", "beige")
 SIZES = ((1600, 1200), (1200, 1600), (1280, 853), (1024, 768), (900, 1200), (640, 480), (3000, 2000))
@@ -68,10 +67,9 @@ class ThingMentions:
     numbers: Counter[int] = field(default_factory=Counter)
 
 
-def read_names(file: Path = LABELS_FILE) -> frozenset[str]:
+def read_names() -> frozenset[str]:
     """The things that the vision pipeline can name."""
-    lines = (line.strip().lower() for line in file.read_text(encoding="utf-8").splitlines())
-    return frozenset(line for line in lines if line and not line.startswith("#")) - VERBS
+    return frozenset(name.lower() for name in vocabulary.read_names()) - VERBS
 
 
 def make_paper_photos(rows: Iterable[CaptionRow], names: frozenset[str], *, seed: int = 0) -> Iterator[PaperPhoto]:

@@ -12,29 +12,23 @@ apply the answer of the reader stands.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Protocol
-
-from PIL.Image import Image
+from typing import TYPE_CHECKING
 
 from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
-from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
+from deepseek_mm.evaluation.retrieval import percent, read_pictures, read_rows
 from deepseek_mm.language.words import is_or_are, normalize_answer, plural, tokens, with_article
-from deepseek_mm.types import Answer, Question, Verdict
+from deepseek_mm.types import Answer, Question
+
+if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
 SHARED = 0.3  # intersection over union from which two boxes are of one thing
 ALL: BoxShares = (0.0, 0.0, 1.0, 1.0)
-
-
-class PhotoAnswerer(Protocol):
-    """The product, asked many questions at once."""
-
-    def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
-        """One answer a question, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,18 +109,13 @@ class CitedBoxReport:
 
 
 def read_point_rows(file: Path, *, split: str = "") -> list[PointRow]:
-    """Rows `{image, thing, boxes}` of a JSONL file, those of one split where `split` is given.
-
-    Raises what `read_rows` raises.
-    """
-
-    def make_row(row: Any) -> PointRow | None:
-        if split and row.get("split") != split:
-            return None
-        boxes = tuple(parse_box(box) for box in row["boxes"])
-        return PointRow(image=row["image"], thing=str(row["thing"]), boxes=boxes)
-
-    return read_rows(file, make_row, shape="{image, thing, boxes}", split=split)
+    """Rows `{image, thing, boxes}` of a JSONL file. Raises what `read_rows` raises."""
+    return read_rows(
+        file,
+        lambda row: PointRow(image=row["image"], thing=str(row["thing"]), boxes=tuple(map(parse_box, row["boxes"]))),
+        shape="{image, thing, boxes}",
+        split=split,
+    )
 
 
 def make_questions(thing: str) -> tuple[str, str]:
@@ -135,18 +124,15 @@ def make_questions(thing: str) -> tuple[str, str]:
     return f"Where {be} the {thing}?", f"{be.capitalize()} there {with_article(thing)} in the photo?"
 
 
-def evaluate_pointing(assistant: PhotoAnswerer, rows: Sequence[PointRow], images: Path) -> CitedBoxReport:
+def evaluate_pointing(assistant: "Assistant", rows: Sequence[PointRow], images: Path) -> CitedBoxReport:
     """Ask both questions about every row, photo by photo."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
-    asked = [(row, text) for name in names for row in rows if row.image == name for text in make_questions(row.thing)]
-    answers = assistant.ask_many([make_question(row, text, pictures) for row, text in asked])
+    pictures = read_pictures(images, [row.image for row in rows])
+    asked = [
+        (row, text) for name in pictures for row in rows if row.image == name for text in make_questions(row.thing)
+    ]
+    # without the photo's name, which may tell what it shows
+    answers = assistant.ask_many([Question(text=text, image=pictures[row.image]) for row, text in asked])
     return score_boxes([locate_citation(row, text, answer) for (row, text), answer in zip(asked, answers, strict=True)])
-
-
-def make_question(row: PointRow, text: str, pictures: Mapping[str, Image]) -> Question:
-    """With the photo at hand, and without its name, which may tell what it shows."""
-    return Question(text=text, image=pictures[row.image])
 
 
 def locate_citation(row: PointRow, text: str, answer: Answer) -> CitedBox:
@@ -203,16 +189,6 @@ APART = 0.15  # of the photo's side, between two middles, from which it is clear
 MOST = 10  # things that anybody counts
 SIDES = (("to the left of", 0, -1), ("to the right of", 0, 1), ("above", 1, -1), ("below", 1, 1))
 KINDS = ("spatial", "count")
-
-
-class PhotoDecider(Protocol):
-    """The product, and the step of it that settles questions by looking alone."""
-
-    def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
-        """One answer a question, in order."""
-
-    def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
-        """How each is settled without a program."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -301,10 +277,9 @@ def box_middle(row: PointRow) -> tuple[float, float]:
     return (left + right) / 2, (top + bottom) / 2
 
 
-def evaluate_placement(assistant: PhotoDecider, rows: Sequence[PointRow], images: Path) -> PlacementReport:
+def evaluate_placement(assistant: "Assistant", rows: Sequence[PointRow], images: Path) -> PlacementReport:
     """Ask every question both ways."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
+    pictures = read_pictures(images, [row.image for row in rows])
     asked = make_placement_questions(rows)
     alone = assistant.decide_many([(one.text, pictures[one.image]) for one in asked])
     answers = assistant.ask_many([Question(text=one.text, image=pictures[one.image]) for one in asked])

@@ -2,8 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +12,8 @@ from deepseek_mm.terminal import OK, Desk
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
 
-OpenDecider = Callable[[Namespace, Desk], AbstractContextManager["Assistant"]]
 EXAMPLE = "python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos"
 PHOTOS, ROWS = 256, 4  # that ranges, curvature and sizes are looked at on
 EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers that are shown come of it
@@ -25,17 +21,12 @@ TOWERS = ("full", "towers-int8", "towers-dynamic", "towers-qat")
 LANGUAGE = ("full", "lm-int8", "lm-fp4")
 
 
-def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "QuantReport":
+def score_schemes(args: Namespace, desk: Desk) -> "QuantReport":
     """All schemes of the parts asked for. NothingThere where no file is there."""
     from deepseek_mm.evaluation.quant import QuantReport
 
-    parts: dict[str, Callable[[Namespace, Desk], Iterator[QuantScheme]]] = {
-        "towers": score_towers,
-        "language": score_language,
-        "path": partial(score_path, open_decider=open_decider),
-    }
-    chosen = [parts[name] for name in args.parts]
-    found = tuple(scheme for part in chosen for scheme in part(args, desk))
+    parts = {"towers": score_towers, "language": score_language}
+    found = tuple(scheme for name in args.parts for scheme in parts[name](args, desk))
     if not any(scheme.name != "full" for scheme in found):
         raise NothingThere("no quantised file yet. Make one with: python -m deepseek_mm quantize --help")
     return QuantReport(schemes=found)
@@ -44,7 +35,7 @@ def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Qu
 def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The space: recalls over the photos of --data."""
     from deepseek_mm.embeddings.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
+    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
 
@@ -61,14 +52,12 @@ def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
         full = name == "full"
         space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
         size = whole if full else file.stat().st_size
-        apart = measure_in_process("towers", name, file) if args.apart else None
-        scores = judge.scores(space, name, beside="towers-int8" if name == "towers-qat" else "")
-        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
+        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=judge.scores(space))
 
 
 def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The language model: perplexity over held-out rows of every domain."""
-    from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
+    from deepseek_mm.evaluation.quant import QuantScheme, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
     from deepseek_mm.training.corpus.items import DOMAINS
@@ -86,37 +75,8 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
         decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
         whole = whole or full_bytes(decoder.shape)
         size = whole if full else file.stat().st_size
-        apart = measure_in_process("language", name, file) if args.apart else None
         scores = score_decoder(decoder, rows, DOMAINS)
-        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
-
-
-def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Iterator[QuantScheme]":
-    """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
-    from deepseek_mm.embeddings.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
-    from deepseek_mm.evaluation.vqa import read_question_rows
-    from deepseek_mm.runtime.quantization.int8_layers import bytes_of, full_bytes_of, make_dynamic, models_in
-    from deepseek_mm.runtime.quantization.int8_space import full_bytes, open_quantised
-
-    if args.questions is None or args.question_images is None:
-        raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
-    rows = read_question_rows(args.questions, split=args.split)[: args.photos_of or None]
-    hearing = VqaJudge(rows, args.question_images)
-    with open_decider(args, desk) as assistant:
-        desk.note(f"asking {len(rows)} questions, twice")
-        first = hearing.scores(assistant)
-        space, file = assistant.eyes.space, file_of(args, "towers-int8")
-        assert isinstance(space, DefaultSpace), "only the default space is quantised"
-        beside = [model for model in models_in(assistant.eyes) if model is not space.model]
-        whole = full_bytes(space.model) + full_bytes_of(*beside)
-        yield QuantScheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
-        space.model = open_quantised(file, dynamic=True).model
-        swapped = sum(make_dynamic(model) for model in beside)
-        desk.note(f"swapped {swapped} linear layers beside the towers'")
-        size = file.stat().st_size + bytes_of(*beside)
-        scores = hearing.scores(assistant)
-        yield QuantScheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
+        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores)
 
 
 def file_of(args: Namespace, scheme: str) -> Path:
@@ -129,12 +89,9 @@ def file_of(args: Namespace, scheme: str) -> Path:
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags of `eval quant`; --corpus and --rows are those of `eval lm`."""
     group = parser.add_argument_group("quant")
-    group.add_argument("--parts", choices=("towers", "language", "path"), nargs="+", default=["towers", "language"])
+    group.add_argument("--parts", choices=("towers", "language"), nargs="+", default=["towers", "language"])
     group.add_argument("--files", metavar="FOLDER", type=Path, help="where the quantised files lie (the cache folder)")
     group.add_argument("--photos-of", metavar="N", type=int, default=0, help="only the first N photos of the split")
-    group.add_argument("--questions", metavar="FILE", type=Path, help="path: JSONL of rows {image, question, answer}")
-    group.add_argument("--question-images", metavar="FOLDER", type=Path, help="path: where their pictures lie")
-    group.add_argument("--apart", action="store_true", help="speed and peak memory too, each in its own process")
 
 
 def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -63,13 +62,13 @@ def read_box_rows(file: Path, *, split: str = "") -> list[BoxRow]:
     says it belongs to every split. Raises NothingThere for an absent file, a row of another shape, and no row at all.
     """
     splits = read_splits(file) if split else {}
-
-    def make_row(row: Any) -> BoxRow | None:
-        if split and row.get("split", splits.get(row["image"], split)) != split:
-            return None
-        return BoxRow(image=row["image"], boxes=tuple(parse_box(box) for box in row["person_boxes"]))
-
-    return read_rows(file, make_row, shape="{image, person_boxes}", split=split)
+    return read_rows(
+        file,
+        lambda row: BoxRow(image=row["image"], boxes=tuple(parse_box(box) for box in row["person_boxes"])),
+        shape="{image, person_boxes}",
+        split=split,
+        split_of=lambda row: row.get("split", splits.get(row["image"], split)),
+    )
 
 
 def parse_box(box: Sequence[float]) -> BoxShares:

@@ -16,14 +16,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.evaluation.retrieval import find_pictures, read_picture, read_rows
+from deepseek_mm.evaluation.retrieval import read_pictures, read_rows
 from deepseek_mm.language.words import normalize_answer
+
+if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
@@ -40,7 +43,6 @@ def score_answer(said: str, right: Sequence[str]) -> float:
 BINS = 10
 PRECISE = 90  # percent that must be right of what is answered
 GREY = (128, 128, 128)
-SHAPE = "{image, question, answer}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,25 +53,6 @@ class QuestionRow:
     question: str
     answers: tuple[str, ...]
     kind: str = ""
-
-
-class ShortAnswer(Protocol):
-    """The short answer to a question, with its probability."""
-
-    @property
-    def answer(self) -> str:
-        """In few words."""
-
-    @property
-    def chance(self) -> float:
-        """Probability that it is right, 0 to 1."""
-
-
-class AnswerDecider(Protocol):
-    """The step of the product that settles an answer."""
-
-    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[ShortAnswer]:
-        """One for each question and its picture; questions about the same picture object look at it once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,18 +109,11 @@ class VqaReport:
 def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
     """Rows of a JSONL file, those of one split where `split` is given. Raises what `read_rows` raises."""
 
-    def make_row(row: Any) -> QuestionRow | None:
-        if split and row.get("split") != split:
-            return None
-        answers = row["answer"]
-        return QuestionRow(
-            image=row["image"],
-            question=row["question"],
-            answers=(answers,) if isinstance(answers, str) else tuple(map(str, answers)),
-            kind=str(row.get("kind", "")),
-        )
+    def make_row(row: Any) -> QuestionRow:
+        answers = (row["answer"],) if isinstance(row["answer"], str) else tuple(map(str, row["answer"]))
+        return QuestionRow(image=row["image"], question=row["question"], answers=answers, kind=str(row.get("kind", "")))
 
-    return read_rows(file, make_row, shape=SHAPE, split=split)
+    return read_rows(file, make_row, shape="{image, question, answer}", split=split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +130,7 @@ class ScoredQuestions:
         )
 
 
-def evaluate_vqa(
-    decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False
-) -> VqaReport:
+def evaluate_vqa(decider: "Assistant", rows: Sequence[QuestionRow], images: Path, *, blind: bool = False) -> VqaReport:
     """Ask everything, picture by picture; with `blind` once more over grey pictures."""
     report = make_report(ask_all(decider, rows, images), rows)
     if not blind:
@@ -165,15 +139,13 @@ def evaluate_vqa(
     return replace(report, blind=make_report(ask_about(decider, rows, grey), rows))
 
 
-def ask_all(decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path) -> ScoredQuestions:
+def ask_all(decider: "Assistant", rows: Sequence[QuestionRow], images: Path) -> ScoredQuestions:
     """Every question about its picture in this folder; each picture is opened once."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, find_pictures(images, names), strict=True))
-    return ask_about(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
+    return ask_about(decider, rows, read_pictures(images, [row.image for row in rows]))
 
 
 def ask_about(
-    decider: AnswerDecider, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]
+    decider: "Assistant", rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]
 ) -> ScoredQuestions:
     """Every question about its picture."""
     began = time.perf_counter()
@@ -286,7 +258,7 @@ class CalibrationReport:
 
 
 def evaluate_calibration(
-    decider: AnswerDecider, sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]
+    decider: "Assistant", sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]
 ) -> CalibrationReport:
     """Ask every set; each is rows, and the folder of their pictures."""
     return CalibrationReport({name: ask_all(decider, rows, images) for name, (rows, images) in sets.items()})

@@ -6,14 +6,11 @@ Static layers have the range of their inputs from calibration: values outside ar
 clipped at 0 and 6 is the range of the next layer's input, so it costs no work of its own. The residual around a chain
 stays as it is.
 
-`make_dynamic` converts the linear layers of any model in memory, without calibration or file.
-
 Shape key:  B pictures, C channels, H, W cells, M rows, D inputs, F outputs, V words
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -225,72 +222,3 @@ class Int8Embedding(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """(..., D)."""
         return (self.weight_VD[ids].float() * self.scale_V[ids][..., None]).to(self.dtype)
-
-
-def make_dynamic(model: nn.Module) -> int:
-    """Swaps every `nn.Linear` within, in place; returns how many. Words that share a layer's weight go with it."""
-    done: dict[nn.Module, DynamicLinear] = {}
-    for parent in list(model.modules()):
-        for child, linear in list(parent.named_children()):
-            # another subclass may be read by whoever owns it
-            if type(linear) is nn.Linear:
-                done[linear] = done.get(linear) or to_dynamic(linear)
-                setattr(parent, child, done[linear])
-    tied = {id(linear.weight): made for linear, made in done.items()}
-    for parent in list(model.modules()):
-        for child, words in list(parent.named_children()):
-            if isinstance(words, nn.Embedding) and id(words.weight) in tied:
-                made = tied[id(words.weight)]
-                setattr(parent, child, Int8Embedding(made.weight_FD, made.scale_F, dtype=words.weight.dtype))
-    return len(done)
-
-
-def bytes_of(*models: nn.Module) -> int:
-    """Bytes of the weights of these models, each counted once."""
-    held: dict[int, int] = {}
-    for module in (module for model in models for module in model.modules()):
-        parts = [*module.parameters(recurse=False)]
-        if isinstance(module, DynamicLinear):
-            parts += [module.weight_FD, module.scale_F]  # type: ignore[list-item]
-        held |= {part.data_ptr(): part.nbytes for part in parts}
-    return sum(held.values())
-
-
-def full_bytes_of(*models: nn.Module) -> int:
-    """Bytes that their weights would take in float32."""
-    numbers = {p.data_ptr(): p.numel() for model in models for p in model.parameters()}
-    return 4 * sum(numbers.values())
-
-
-def to_dynamic(linear: nn.Linear) -> DynamicLinear:
-    """The layer in eight bits."""
-    bias_F = None if linear.bias is None else linear.bias.detach().float()
-    return DynamicLinear(*eight_bits_of(linear.weight.detach()), bias_F)
-
-
-def models_in(*holders: Any) -> list[nn.Module]:
-    """Every model that these objects hold, or objects that they hold; each once, and none that lies in another."""
-    found: dict[int, nn.Module] = {}
-    seen: set[int] = set()
-    waiting = list(holders)
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, nn.Module):
-            found[id(one)] = one
-        else:
-            waiting += _list_contents(one)
-    inside = {id(part) for model in found.values() for part in model.modules() if part is not model}
-    return [model for key, model in found.items() if key not in inside]
-
-
-def _list_contents(one: Any) -> Iterable[Any]:
-    """The values of a list, a tuple, a dataclass or an object of this package."""
-    if isinstance(one, list | tuple):
-        return list(one)
-    if is_dataclass(one) and not isinstance(one, type):
-        return [getattr(one, item.name) for item in fields(one)]
-    ours = type(one).__module__.startswith("deepseek_mm")
-    return list(vars(one).values()) if ours and hasattr(one, "__dict__") else []
