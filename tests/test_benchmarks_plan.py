@@ -43,16 +43,14 @@ def test_both_sides_take_turns_and_the_median_of_each_counts():
     def side(name, values):
         return lambda: (order.append(name), next(values))[1]
 
-    pair = time_in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), 3)
+    pair = time_in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), rounds=3)
     assert order == ["own", "its"] * 3
     assert (pair.chosen_ms, pair.eager_ms) == (2, 8)
 
 
 def test_the_eager_side_alone_computes_in_full():
     seen = []
-    time_in_turns(
-        "x", "x", lambda: seen.append(dtype_of_quick()) or 1.0, lambda: seen.append(dtype_of_quick()) or 1.0, 1
-    )
+    time_in_turns("x", "x", *[lambda: seen.append(dtype_of_quick()) or 1.0] * 2, rounds=1)
     assert seen[1] is torch.float32
     assert dtype_of_quick() is seen[0]
     with compute_in_fp32():

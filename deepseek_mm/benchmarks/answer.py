@@ -13,9 +13,8 @@ from itertools import cycle
 from PIL import Image
 
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.benchmarks.ingestion import BUNDLED
+from deepseek_mm.benchmarks.ingestion import bundled_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
-from deepseek_mm.errors import NothingThere
 from deepseek_mm.factory import load
 from deepseek_mm.types import Question
 
@@ -32,9 +31,7 @@ QUESTIONS = (
 
 def measure_answer(setting: BenchSetting) -> BenchResult:
     """Medians and the slowest of all."""
-    paths = sorted(BUNDLED.glob("*.jpg"))[:PHOTOS]
-    if not paths:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    paths = bundled_photos()[:PHOTOS]
     with load(replace(setting.config, data=setting.folder / "library"), progress=setting.note) as assistant:
         setting.note(f"asking about {len(paths)} photos")
         images = [Image.open(path).convert("RGB") for path in paths]
@@ -43,11 +40,16 @@ def measure_answer(setting: BenchSetting) -> BenchResult:
         model = assistant.lm.name
     firsts, wholes = zip(*told, strict=True)
     lines = (
-        TableLine(what="question with a photo to the first word", value=f"{median(firsts):.2f} s",
-             beside=f"slowest {max(firsts):.2f} s", bar="1 (aim 0.5)"),
-        TableLine(what="  to the whole answer", value=f"{median(wholes):.2f} s",
-             beside=f"slowest {max(wholes):.2f} s", bar="3 (aim 1.5)"),
-    )  # fmt: skip
+        TableLine(
+            "question with a photo to the first word",
+            f"{median(firsts):.2f} s",
+            beside=f"slowest {max(firsts):.2f} s",
+            bar="1 (aim 0.5)",
+        ),
+        TableLine(
+            "  to the whole answer", f"{median(wholes):.2f} s", beside=f"slowest {max(wholes):.2f} s", bar="3 (aim 1.5)"
+        ),
+    )
     numbers = {
         "first_word_s": median(firsts),
         "answer_s": median(wholes),

@@ -2,7 +2,7 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -19,62 +19,26 @@ if TYPE_CHECKING:
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
 
-def measure_start(setting: "BenchSetting") -> "BenchResult":
-    """How soon a server is there, and what it holds."""
-    from deepseek_mm.benchmarks.server_start import start
+def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
+    """Measure one part; all are imported here, because help must not wait for torch."""
+    from deepseek_mm.benchmarks import answer, edge, index, ingestion, lm, page, plan, search, serve, server_start, soak
+    from deepseek_mm.benchmarks.training_reports import measure_learning
 
-    return start(setting)
-
-
-def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
-    """Measure one part; each is imported here, because help must not wait for torch."""
-    match part:
-        case "page":
-            from deepseek_mm.benchmarks.page import measure_page
-
-            return [measure_page(setting)]
-        case "search":
-            from deepseek_mm.benchmarks.search import measure_search
-
-            return [measure_search(setting)]
-        case "answer":
-            from deepseek_mm.benchmarks.answer import measure_answer
-
-            return [measure_answer(setting)]
-        case "serve":
-            from deepseek_mm.benchmarks.serve import measure_serve
-
-            return [measure_serve(setting)]
-        case "soak":
-            from deepseek_mm.benchmarks.soak import measure_soak
-
-            return [measure_soak(setting)]
-        case "plan":
-            from deepseek_mm.benchmarks.plan import measure_plan
-
-            return [measure_plan(setting)]
-        case "code":
-            from deepseek_mm.benchmarks.ingestion import measure_code
-
-            return [measure_code(setting)]
-        case "learning":
-            from deepseek_mm.benchmarks.training_reports import measure_learning
-
-            return [measure_learning(setting)]
-        case "edge":
-            from deepseek_mm.benchmarks.edge import measure_edge
-
-            return [measure_edge(setting)]
-        case "start":
-            return [measure_start(setting)]
-        case "lm":
-            from deepseek_mm.benchmarks import lm
-
-            return lm.measure_lm(setting)
-        case _:
-            from deepseek_mm.benchmarks.index import measure_index
-
-            return measure_index(setting)
+    measures: Mapping[str, Callable[[BenchSetting], BenchResult]] = {
+        "index": index.measure_index,
+        "search": search.measure_search,
+        "page": page.measure_page,
+        "lm": lm.measure_lm,
+        "answer": answer.measure_answer,
+        "serve": serve.measure_serve,
+        "soak": soak.measure_soak,
+        "plan": plan.measure_plan,
+        "code": ingestion.measure_code,
+        "learning": measure_learning,
+        "edge": edge.measure_edge,
+        "start": server_start.start,
+    }
+    return measures[part](setting)
 
 
 def run(args: Namespace, desk: Desk) -> int:
@@ -98,14 +62,13 @@ def run(args: Namespace, desk: Desk) -> int:
             report=desk.cwd / args.report if args.report else None,
             cache=cache_folder(),
         )
-        results = measure_part(args.part, setting)
+        result = measure_part(args.part, setting)
     desk.note(f"measured in {time.monotonic() - start:.0f} s")
     origin = about()
     if not args.json:
-        desk.say(format_table(results))
-        said = {name: words for result in results for name, words in result.words.items()}
-        desk.say("\n".join(f"{name}: {words}" for name, words in (said | origin).items()))
-    desk.say(format_json(results, **origin))
+        desk.say(format_table(result))
+        desk.say("\n".join(f"{name}: {words}" for name, words in ({**result.words, **origin}).items()))
+    desk.say(format_json(result, **origin))
     return OK
 
 

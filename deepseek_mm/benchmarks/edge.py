@@ -17,6 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_mm.benchmarks.answer import QUESTIONS
+from deepseek_mm.benchmarks.ingestion import bundled_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.config import DEFAULT, EDGE, EDGE_LM, Config
 from deepseek_mm.embeddings import open_space
@@ -52,12 +54,7 @@ class TimedAnswer:
 
 def measure_edge(setting: BenchSetting) -> BenchResult:
     """Ask both products in turns. NothingThere without the bundled photos, or where one of them does not open."""
-    from deepseek_mm.benchmarks.answer import QUESTIONS
-    from deepseek_mm.benchmarks.ingestion import BUNDLED
-
-    paths = sorted(BUNDLED.glob("*.jpg"))[: setting.sizes.plan_photos]
-    if not paths:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    paths = bundled_photos()[: setting.sizes.plan_photos]
     usual = replace(setting.config, data=setting.folder / "usual")
     with pin_to_one_core():
         setting.note("opening the default models, then the student")
@@ -72,8 +69,6 @@ def measure_edge(setting: BenchSetting) -> BenchResult:
         house.close()
     result = report_speed(pairs, peaks, student_mb())
     if setting.data is not None:
-        pass
-
         result = join_results([result, measure_quality(setting)])
     if setting.report is not None:
         write_report(make_report("distill", COMMAND, result.numbers, NOTES), setting.report)
@@ -109,13 +104,16 @@ def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float
         "distill_mb": size_mb,
     }
     lines = (
-        TableLine(what="an ask with one photo, one core, times faster", value=f"{speedup:.2f}",
-             beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms", bar="2"),
-        TableLine(what="  the mean", value=f"{mean:.2f}"),
-        TableLine(what="most memory of the process", value=f"{peaks[1]:.0f} MB",
-             beside=f"{peaks[0]:.0f} MB", bar="1,000"),
-        TableLine(what="files of the student", value=f"{size_mb:.1f} MB", bar="60"),
-    )  # fmt: skip
+        TableLine(
+            "an ask with one photo, one core, times faster",
+            f"{speedup:.2f}",
+            beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms",
+            bar="2",
+        ),
+        TableLine("  the mean", f"{mean:.2f}"),
+        TableLine("most memory of the process", f"{peaks[1]:.0f} MB", beside=f"{peaks[0]:.0f} MB", bar="1,000"),
+        TableLine("files of the student", f"{size_mb:.1f} MB", bar="60"),
+    )
     return BenchResult(lines=lines, numbers=numbers)
 
 
@@ -246,9 +244,12 @@ def report_quality(
         **{f"distill_default_vqa_{kind}": part.accuracy for kind, part in answered[0].by_kind.items()},
     }
     lines = (
-        TableLine(what="R@10 kept, both directions", value=f"{found:.3f}",
-             beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}", bar="0.95"),
-        TableLine(what="answers about photos kept", value=f"{own / right:.3f}",
-             beside=f"{own} % of {right} %", bar="0.90"),
-    )  # fmt: skip
+        TableLine(
+            "R@10 kept, both directions",
+            f"{found:.3f}",
+            beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}",
+            bar="0.95",
+        ),
+        TableLine("answers about photos kept", f"{own / right:.3f}", beside=f"{own} % of {right} %", bar="0.90"),
+    )
     return BenchResult(lines=lines, numbers=numbers)

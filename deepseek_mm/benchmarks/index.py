@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 
 from deepseek_mm.benchmarks.ingestion import measure_intake_speed, measure_memory_growth
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, TableLine
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, TableLine, join_results
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.start import starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors, RandomVectors
@@ -79,13 +79,9 @@ def make_lines(name: str, run: SearchTiming, *, bar: str = "") -> tuple[TableLin
     """Lines of the table for one measurement."""
     ratio = f"all compared: {run.flat_ms:.2f} ms, {run.flat_ms / run.ms:.0f} times"
     return (
-        TableLine(
-            what=f"{name}: a query, recall@{K}", value=f"{run.ms:.2f} ms, {run.recall:.4f}", beside=ratio, bar=bar
-        ),
-        TableLine(
-            what="  slowest of twenty; one in seven allowed", value=f"{run.slow_ms:.2f} ms; {run.filtered_ms:.2f} ms"
-        ),
-        TableLine(what="  build; memory", value=f"{run.build_s:.1f} s; {run.memory_mb:.0f} MB"),
+        TableLine(f"{name}: a query, recall@{K}", f"{run.ms:.2f} ms, {run.recall:.4f}", beside=ratio, bar=bar),
+        TableLine("  slowest of twenty; one in seven allowed", f"{run.slow_ms:.2f} ms; {run.filtered_ms:.2f} ms"),
+        TableLine("  build; memory", f"{run.build_s:.1f} s; {run.memory_mb:.0f} MB"),
     )
 
 
@@ -167,6 +163,6 @@ MEASUREMENTS: tuple[Measurement, ...] = (
 )
 
 
-def measure_index(setting: BenchSetting, measurements: Sequence[Measurement] = MEASUREMENTS) -> list[BenchResult]:
+def measure_index(setting: BenchSetting, measurements: Sequence[Measurement] = MEASUREMENTS) -> BenchResult:
     """One after the other, so that none takes the processor from another."""
-    return [measurement(setting) for measurement in measurements]
+    return join_results([measurement(setting) for measurement in measurements])

@@ -6,7 +6,6 @@ small. Perplexity is that of long held-out texts under progressive attention, be
 experts of the same tokens where one is at hand, else of the base without experts, and the words say which.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from deepseek_mm.benchmarks.lm_peers import LLAMA, TRANSFORMERS, Open, Ours, com
 from deepseek_mm.benchmarks.lm_prefill import measure_prompts
 from deepseek_mm.benchmarks.moe import measure_moe
 from deepseek_mm.benchmarks.peers import LlamaCpp, PeerProcess, Transformers, torch_threads
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results, report_missing
 from deepseek_mm.config import PACKAGED_LMS
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from deepseek_mm.evaluation.language import LongReport, compare_attention
@@ -29,19 +28,19 @@ from deepseek_mm.runtime.quantization import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
 from deepseek_mm.training.language_model.runs import open_base, open_run, read_long_texts
 
-KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"
+WHAT, KEY, BAR = "perplexity, progressive over full", "ppl_increase", "+2 % (aim +1 %)"
 CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/experts-full")  # in the cache; where the commands are given
 
 
 def measure_perplexity(setting: BenchSetting, model: BenchModel) -> BenchResult:
     """The worst increase of all lengths and kinds of text; or why there is none."""
     if model.changes is None:
-        return report_not_measured(f"these weights were not trained for it. Train them: {MAKE}")
+        return report_missing(WHAT, KEY, f"these weights were not trained for it. Train them: {MAKE}", bar=BAR)
     try:
         full, ours, against = open_both(setting, model)
         reports = read_all(setting, full, ours)
     except DeepSeekMMError as error:
-        return report_not_measured(str(error))
+        return report_missing(WHAT, KEY, str(error), bar=BAR)
     worst = max(report.ppl_increase for report in reports)
     cells = {
         f"ppl_{kind}_{length}": (report.full[length, kind], report.progressive[length, kind])
@@ -51,18 +50,8 @@ def measure_perplexity(setting: BenchSetting, model: BenchModel) -> BenchResult:
     numbers = {key: value for key, (_, value) in cells.items()}
     numbers |= {f"{key}_full": value for key, (value, _) in cells.items()}
     detail = ", ".join(f"{key.removeprefix('ppl_')} {full:.2f} to {ours:.2f}" for key, (full, ours) in cells.items())
-    line = TableLine(
-        what="perplexity, progressive over full", value=f"{worst:+.2%}", beside=f"{against}: {detail}", bar=BAR
-    )
+    line = TableLine(WHAT, f"{worst:+.2%}", beside=f"{against}: {detail}", bar=BAR)
     return BenchResult(lines=(line,), numbers=numbers | {KEY: worst}, words={f"{KEY}_against": against})
-
-
-def report_not_measured(why: str) -> BenchResult:
-    """A row that says why it was not measured."""
-    said = f"not measured: {why}"
-    return BenchResult(
-        lines=(TableLine(what="perplexity, progressive over full", value=said, bar=BAR),), words={KEY: said}
-    )
 
 
 def read_all(setting: BenchSetting, full: Decoder, ours: Decoder) -> list[LongReport]:
@@ -98,7 +87,7 @@ def pack_weights(decoder: Decoder) -> Decoder:
     return decoder
 
 
-def measure_lm(setting: BenchSetting) -> Sequence[BenchResult]:
+def measure_lm(setting: BenchSetting) -> BenchResult:
     """Every measurement as one result."""
     with torch_threads(num_cores()):
         model = find_model(setting.config.lm.name, setting.cache, setting.note)
@@ -106,7 +95,7 @@ def measure_lm(setting: BenchSetting) -> Sequence[BenchResult]:
         ours = Ours(*open_fast(model), threads=num_cores(), chunk=setting.lm.chunk, says=model.says)
         results += [compare_peers(setting, ours, list_rivals(setting, model)), compare_batching(setting, ours)]
         del ours
-        return [*results, measure_moe(setting), measure_perplexity(setting, model)]
+        return join_results([*results, measure_moe(setting), measure_perplexity(setting, model)])
 
 
 def list_rivals(setting: BenchSetting, model: BenchModel) -> dict[str, Open]:

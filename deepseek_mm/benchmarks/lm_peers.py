@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from deepseek_mm.benchmarks.peers import Peer, fastest_s, make_tokens, torch_threads
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results, report_missing
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
@@ -155,7 +155,9 @@ def compare_peers(setting: BenchSetting, ours: Ours, rivals: Mapping[str, Open])
         times = take_turns(task, {OURS: ours, **there})
         parts.append(BenchResult(numbers={f"{name}_{who}": statistics.median(values) for who, values in times.items()}))
         parts += [
-            report_comparison(row, task, times) if row.rival in there else report_missing(row, task, absent[row.rival])
+            report_comparison(row, task, times)
+            if row.rival in there
+            else report_missing(f"{task.says} / {row.rival}", row.key, absent[row.rival], bar=row.bar)
             for row in rows
         ]
     return join_results(parts)
@@ -191,20 +193,12 @@ def report_comparison(row: PeerComparison, task: PeerTask, times: Times) -> Benc
     """The result of one comparison."""
     ours, theirs = (statistics.median(times[who]) for who in (OURS, row.rival))
     line = TableLine(
-        what=f"{task.says} / {row.rival}",
-        value=f"{median_ratio(times, row.rival):.2f}x, {ours:.3g} {task.unit}",
+        f"{task.says} / {row.rival}",
+        f"{median_ratio(times, row.rival):.2f}x, {ours:.3g} {task.unit}",
         beside=f"{row.rival}: {theirs:.3g} {task.unit}",
         bar=row.bar,
     )
     return BenchResult(lines=(line,), numbers={row.key: median_ratio(times, row.rival)})
-
-
-def report_missing(row: PeerComparison, task: PeerTask, why: str) -> BenchResult:
-    """A row whose rival is missing."""
-    said = f"not measured: {why}"
-    return BenchResult(
-        lines=(TableLine(what=f"{task.says} / {row.rival}", value=said, bar=row.bar),), words={row.key: said}
-    )
 
 
 def compare_batching(setting: BenchSetting, ours: Ours) -> BenchResult:
@@ -218,8 +212,8 @@ def compare_batching(setting: BenchSetting, ours: Ours) -> BenchResult:
     gain = statistics.median(many / one for one, many in rounds)
     one, many = (statistics.median(each) for each in zip(*rounds, strict=True))
     line = TableLine(
-        what=f"{sizes.requests} requests at once",
-        value=f"{gain:.2f}x, {many:.0f} tokens/s",
+        f"{sizes.requests} requests at once",
+        f"{gain:.2f}x, {many:.0f} tokens/s",
         beside=f"one alone: {one:.1f} tokens/s",
         bar="3x (aim 5x)",
     )

@@ -21,45 +21,11 @@ import torch
 
 from deepseek_mm.benchmarks.lm_case import Kind, PrefillCase, PrefillOutcome
 from deepseek_mm.benchmarks.lm_models import BenchModel, count_prefill_flops, read_ours
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results, report_missing
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.machine import ROOT
 from deepseek_mm.threads import num_cores
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PrefillCurve:
-    """Time and memory of one way of reading, by length."""
-
-    name: str
-    lengths: Sequence[int]
-    seconds: Sequence[float]
-    peak_mb: Sequence[float]
-
-
-def draw_curves(curves: Sequence[PrefillCurve], file: Path, *, title: str) -> Path:
-    """Two panels, both axes by powers of two; the folder is made if need be."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(title)
-    time, memory = figure.subplots(1, 2)
-    for curve in curves:
-        time.plot(curve.lengths, curve.seconds, marker="o", label=curve.name)
-        memory.plot(curve.lengths, curve.peak_mb, marker="o", label=curve.name)
-    for axes, says in ((time, "seconds to read the prompt"), (memory, "peak memory above the weights, MB")):
-        axes.set(xlabel="tokens of the prompt", ylabel=says)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
-        ticks = sorted({length for curve in curves for length in curve.lengths})
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-        axes.grid(alpha=0.3)
-        axes.legend()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
-    return file
-
 
 NAMES: Mapping[Kind, str] = {"ours": "progressive", "sdpa": "full, SDPA", "full": "full, our kernel"}
 SPEED_BAR, MEMORY_BAR, BUSY_BAR = "3x (aim 5x)", "-58 % (aim -80 %)", "0.5 (aim 0.7)"
@@ -88,18 +54,27 @@ class PrefillReadings:
         """The longest prompt that was read."""
         return max(length for each, outcome in self.outcomes if each == kind for length in outcome.lengths)
 
-    def curves(self) -> list[PrefillCurve]:
-        """Of each kind that read several lengths."""
-        found = {kind: outcome for kind, outcome in reversed(self.outcomes) if len(outcome.lengths) > 1}
-        return [
-            PrefillCurve(
-                name=NAMES[kind],
-                lengths=outcome.lengths,
-                seconds=[self.seconds(kind, length) for length in outcome.lengths],
-                peak_mb=[self.peak_mb(kind, length) for length in outcome.lengths],
-            )
-            for kind, outcome in found.items()
-        ]
+    def draw(self, file: Path, *, title: str) -> Path:
+        """Time and memory by length of each kind that read several, both axes by powers of two; returns the file."""
+        from matplotlib.figure import Figure
+
+        lengths = {kind: list(each.lengths) for kind, each in reversed(self.outcomes) if len(each.lengths) > 1}
+        ticks = sorted({length for some in lengths.values() for length in some})
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        figure.suptitle(title)
+        panels = (("seconds to read the prompt", self.seconds), ("peak memory above the weights, MB", self.peak_mb))
+        for axes, (says, value) in zip(figure.subplots(1, 2), panels, strict=True):
+            for kind, some in lengths.items():
+                axes.plot(some, [value(kind, length) for length in some], marker="o", label=NAMES[kind])
+            axes.set(xlabel="tokens of the prompt", ylabel=says)
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            axes.grid(alpha=0.3)
+            axes.legend()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=120)
+        return file
 
     def _at(self, kind: Kind, length: int) -> list[tuple[PrefillOutcome, int]]:
         found = [(outcome, list(outcome.lengths)) for each, outcome in self.outcomes if each == kind]
@@ -126,8 +101,8 @@ def _report_speed(readings: PrefillReadings, length: int, bar: str) -> BenchResu
     name = f"prefill_{abbreviate_length(length)}"
     ours_s, full_s = (readings.seconds(kind, length) for kind in ("ours", "sdpa"))
     line = TableLine(
-        what=f"prompt of {length:,} tokens",
-        value=f"{full_s / ours_s:.2f}x, {ours_s:.1f} s",
+        f"prompt of {length:,} tokens",
+        f"{full_s / ours_s:.2f}x, {ours_s:.1f} s",
         beside=f"full: {full_s:.1f} s",
         bar=bar,
     )
@@ -139,10 +114,10 @@ def _report_memory(readings: PrefillReadings, length: int, bar: str) -> BenchRes
     name, what = f"memory_{abbreviate_length(length)}", "  peak memory above the weights"
     ours_mb, full_mb = (readings.peak_mb(kind, length) for kind in ("ours", "sdpa"))
     if math.isnan(ours_mb):
-        said = "not measured: this system does not tell how much memory was used at most"
-        return BenchResult(lines=(TableLine(what=what, value=said, bar=bar),), words={f"{name}_saved": said})
+        why = "this system does not tell how much memory was used at most"
+        return report_missing(what, f"{name}_saved", why, bar=bar)
     saved = 1 - ours_mb / full_mb
-    line = TableLine(what=what, value=f"{-saved:+.0%}, {ours_mb:.0f} MB", beside=f"full: {full_mb:.0f} MB", bar=bar)
+    line = TableLine(what, f"{-saved:+.0%}, {ours_mb:.0f} MB", beside=f"full: {full_mb:.0f} MB", bar=bar)
     return BenchResult(
         lines=(line,), numbers={f"{name}_saved": saved, f"{name}_mb": ours_mb, f"{name}_full_mb": full_mb}
     )
@@ -152,7 +127,7 @@ def report_own_kernel(readings: PrefillReadings, length: int) -> BenchResult:
     """Full attention by our kernel, which is faster than torch's."""
     ours_s, own_s = (readings.seconds(kind, length) for kind in ("ours", "full"))
     name, says = f"prefill_{abbreviate_length(length)}", "  beside full attention by our own kernel"
-    line = TableLine(what=says, value=f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
+    line = TableLine(says, f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
     return BenchResult(
         lines=(line,), numbers={f"{name}_speedup_own_kernel": own_s / ours_s, f"{name}_own_kernel_s": own_s}
     )
@@ -167,8 +142,8 @@ def report_utilization(readings: PrefillReadings, shape: DecoderShape, sizes: LM
     return BenchResult(
         lines=(
             TableLine(
-                what=f"share of the machine's arithmetic, {sizes.busy:,} tokens",
-                value=f"{share:.2f} ({longest:.2f} at {sizes.lengths[-1]:,})",
+                f"share of the machine's arithmetic, {sizes.busy:,} tokens",
+                f"{share:.2f} ({longest:.2f} at {sizes.lengths[-1]:,})",
                 beside=f"bf16 product: {readings.matmul / 1e9:,.0f} GFLOP/s",
                 bar=BUSY_BAR,
             ),
@@ -208,9 +183,9 @@ def race_kinds(setting: BenchSetting, model: BenchModel, device: str, run: Run |
     readings = PrefillReadings(outcomes)
     found = report_readings(readings, read_ours(model)[0], setting.lm)
     mark = "" if device == "cpu" else f"{device}_"
-    plot = draw_curves(readings.curves(), setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
+    plot = readings.draw(setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
     words = {**found.words, "plot": str(plot), "weights": model.says}
-    head = (TableLine(what=f"on the GPU ({device}):", value=""),) if mark else ()
+    head = (TableLine(f"on the GPU ({device}):", ""),) if mark else ()
     return BenchResult(
         lines=(*head, *found.lines),
         numbers={mark + key: value for key, value in found.numbers.items()},

@@ -125,9 +125,7 @@ def make_lines(name: str, run: MoeTiming, *, bar: str = "") -> tuple[TableLine, 
     """Lines of the table for one measurement."""
     kinds = (("prefill", run.prefill_ms, run.prefill_saved), ("decode", run.decode_ms, run.decode_saved))
     return tuple(
-        TableLine(
-            what=f"{name}: {kind}", value=f"{ours:.2f} ms, {-saved:+.0%}", beside=f"dense: {dense:.2f} ms", bar=bar
-        )
+        TableLine(f"{name}: {kind}", f"{ours:.2f} ms, {-saved:+.0%}", beside=f"dense: {dense:.2f} ms", bar=bar)
         for kind, (dense, ours), saved in kinds
     )
 

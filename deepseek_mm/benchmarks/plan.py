@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +21,8 @@ from PIL import Image
 
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.ingestion import BUNDLED
-from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, open_plain
+from deepseek_mm.benchmarks.ingestion import bundled_photos
+from deepseek_mm.benchmarks.lm_models import find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import OUR_LM, Config, cache_folder
@@ -42,8 +43,10 @@ from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
+from deepseek_mm.machine import ROOT
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.runtime.calibration import pass_ms
+from deepseek_mm.runtime.engines import Tower
 from deepseek_mm.runtime.fast_decoder import torch_alone
 from deepseek_mm.runtime.quality_preset import PRESETS, PresetResult, QualityPreset
 from deepseek_mm.threads import num_cores
@@ -73,9 +76,7 @@ class LatencyPair:
 
 def measure_plan(setting: BenchSetting) -> BenchResult:
     """Everything in one run. NothingThere without the bundled photos."""
-    paths = sorted(BUNDLED.glob("*.jpg"))[: setting.sizes.plan_photos]
-    if not paths:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    paths = bundled_photos()[: setting.sizes.plan_photos]
     with ExitStack() as stack:
         chosen = stack.enter_context(load(replace(setting.config, data=setting.folder / "a"), progress=setting.note))
         eager = stack.enter_context(open_eager(setting))
@@ -100,8 +101,8 @@ def report_pairs(pairs: Sequence[LatencyPair], *, questions: int, words: dict[st
         }
     lines = tuple(
         TableLine(
-            what=pair.says,
-            value=f"{pair.saved_share:.2f} saved",
+            pair.says,
+            f"{pair.saved_share:.2f} saved",
             beside=f"{pair.chosen_ms:.1f} ms for {pair.eager_ms:.1f} ms",
             bar=f"{BAR:.2f}",
         )
@@ -186,21 +187,10 @@ def get_spaces(chosen: Assistant, eager: Assistant) -> tuple[DefaultSpace, Defau
 
 def time_towers(spaces: tuple[DefaultSpace, DefaultSpace], rounds: int) -> list[LatencyPair]:
     """A pass over one picture, and over one text."""
+    passes: dict[Tower, str] = {"image": "image tower, one picture", "text": "text tower, one text"}
     return [
-        time_in_turns(
-            "image",
-            "image tower, one picture",
-            lambda: pass_ms(spaces[0].model, "image", 1),
-            lambda: pass_ms(spaces[1].model, "image", 1),
-            rounds,
-        ),
-        time_in_turns(
-            "text",
-            "text tower, one text",
-            lambda: pass_ms(spaces[0].model, "text", 1),
-            lambda: pass_ms(spaces[1].model, "text", 1),
-            rounds,
-        ),
+        time_in_turns(name, says, *(partial(pass_ms, space.model, name, 1) for space in spaces), rounds=rounds)
+        for name, says in passes.items()
     ]
 
 
@@ -209,35 +199,21 @@ def time_language(setting: BenchSetting, rounds: int) -> list[LatencyPair]:
     if not setting.config.lm.trained_here:
         return []
     model = find_model(setting.config.lm.name, setting.cache, setting.note)
-    own, its = open_both(model, setting.config.lm.threads or num_cores())
-    return [
-        time_in_turns(
-            "prefill",
-            f"reading a prompt of {PROMPT} tokens",
-            lambda: 1000 * own.first_token_s(PROMPT),
-            lambda: 1000 * its.first_token_s(PROMPT),
-            rounds,
-        ),
-        time_in_turns(
-            "decode",
-            "writing a token",
-            lambda: 1000 / own.decode_speed(CONTEXT, WRITTEN),
-            lambda: 1000 / its.decode_speed(CONTEXT, WRITTEN),
-            rounds,
-        ),
-    ]
-
-
-def open_both(model: BenchModel, threads: int) -> tuple[Ours, Ours]:
-    """The product's, and the same weights in 32 bits by torch alone."""
-    return (
+    threads = setting.config.lm.threads or num_cores()
+    both = (  # the product's, and the same weights in 32 bits by torch alone
         Ours(*open_fast(model), threads=threads, chunk=CHUNK, says=model.says),
         Ours(open_plain(model), torch_alone, threads=threads, chunk=CHUNK, says=model.says),
     )
+    reads = (partial(lambda each: 1000 * each.first_token_s(PROMPT), each) for each in both)
+    writes = (partial(lambda each: 1000 / each.decode_speed(CONTEXT, WRITTEN), each) for each in both)
+    return [
+        time_in_turns("prefill", f"reading a prompt of {PROMPT} tokens", *reads, rounds=rounds),
+        time_in_turns("decode", "writing a token", *writes, rounds=rounds),
+    ]
 
 
 def time_in_turns(
-    name: str, says: str, chosen: Callable[[], float], eager: Callable[[], float], rounds: int
+    name: str, says: str, chosen: Callable[[], float], eager: Callable[[], float], *, rounds: int
 ) -> LatencyPair:
     """The medians of both, measured one after the other, round by round; the eager one in full."""
     own_ms, its_ms = [], []
@@ -248,7 +224,7 @@ def time_in_turns(
     return LatencyPair(name=name, says=says, chosen_ms=statistics.median(own_ms), eager_ms=statistics.median(its_ms))
 
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 PHOTOS = 12
 Load = Callable[..., Assistant]
 

@@ -83,7 +83,7 @@ class BenchSetting:
     cache: Path = field(default_factory=cache_folder)  # where converted models lie
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class TableLine:
     """One line of the table."""
 
@@ -103,7 +103,7 @@ class BenchResult:
 
 
 Measurement = Callable[[BenchSetting], BenchResult]
-HEAD = TableLine(what="", value="measured", beside="beside it", bar="bar")
+HEAD = TableLine("", "measured", beside="beside it", bar="bar")
 
 
 def join_results(parts: Sequence[BenchResult]) -> BenchResult:
@@ -115,15 +115,19 @@ def join_results(parts: Sequence[BenchResult]) -> BenchResult:
     )
 
 
-def format_table(results: Sequence[BenchResult]) -> str:
+def report_missing(what: str, key: str, why: str, *, bar: str) -> BenchResult:
+    """A row that says why it was not measured, in the place of the figure `key`."""
+    said = f"not measured: {why}"
+    return BenchResult(lines=(TableLine(what, said, bar=bar),), words={key: said})
+
+
+def format_table(result: BenchResult) -> str:
     """All lines in columns."""
-    rows = [(x.what, x.value, x.beside, x.bar) for x in (HEAD, *(line for result in results for line in result.lines))]
+    rows = [(line.what, line.value, line.beside, line.bar) for line in (HEAD, *result.lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def format_json(results: Sequence[BenchResult], **about: str) -> str:
+def format_json(result: BenchResult, **about: str) -> str:
     """All numbers and what they are about, on one line."""
-    numbers = {key: value for result in results for key, value in result.numbers.items()}
-    words = {key: said for result in results for key, said in result.words.items()}
-    return json.dumps(numbers | words | about, ensure_ascii=False)
+    return json.dumps({**result.numbers, **result.words, **about}, ensure_ascii=False)

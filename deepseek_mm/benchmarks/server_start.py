@@ -63,15 +63,21 @@ def start(setting: BenchSetting, root: Path = ROOT) -> BenchResult:
     help_ms = max(1000 * statistics.median(house.command(*words) for _ in range(RUNS)) for words in QUICK)
     cli_ask_s = statistics.median(asks_s)
     lines = (
-        TableLine(what="memory after ten requests", value=f"{rss_mb:,.0f} MB",
-             beside=f"the server {server_mb:,.0f}", bar="1,800 (aim 1,000)"),
-        TableLine(what="second start: until GET / is 200", value=f"{page_s:.1f} s",
-             beside=f"whole page {ready_s:.1f} s", bar="4 (aim 2)"),
-        TableLine(what="  until the first answer", value=f"{answer_s:.1f} s", bar="7 (aim 4)"),
-        TableLine(what="ask beside a server", value=f"{cli_ask_s:.2f} s",
-             beside=f"without one {alone_s:.1f} s", bar="1 (aim 0.5); 7"),
-        TableLine(what="--help, config, library list, history list", value=f"{help_ms:.0f} ms", bar="500 (aim 300)"),
-    )  # fmt: skip
+        TableLine(
+            "memory after ten requests",
+            f"{rss_mb:,.0f} MB",
+            beside=f"the server {server_mb:,.0f}",
+            bar="1,800 (aim 1,000)",
+        ),
+        TableLine(
+            "second start: until GET / is 200", f"{page_s:.1f} s", beside=f"whole page {ready_s:.1f} s", bar="4 (aim 2)"
+        ),
+        TableLine("  until the first answer", f"{answer_s:.1f} s", bar="7 (aim 4)"),
+        TableLine(
+            "ask beside a server", f"{cli_ask_s:.2f} s", beside=f"without one {alone_s:.1f} s", bar="1 (aim 0.5); 7"
+        ),
+        TableLine("--help, config, library list, history list", f"{help_ms:.0f} ms", bar="500 (aim 300)"),
+    )
     numbers = {
         "rss_mb": rss_mb,
         "page_s": page_s,

@@ -295,14 +295,10 @@ def report_growth(samples: Sequence[MemorySample], tally: StatusCounts) -> Bench
     grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60
     strange = tally.strange
     lines = (
-        TableLine(
-            what="memory grew after warm-up", value=f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"
-        ),
-        TableLine(what="  a minute", value=f"{slope:.2f} MB"),
-        TableLine(what="requests", value=f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
-        TableLine(
-            what="  answered as nobody expects", value=f"{sum(strange.values())} {strange or ''}".strip(), bar="0"
-        ),
+        TableLine("memory grew after warm-up", f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"),
+        TableLine("  a minute", f"{slope:.2f} MB"),
+        TableLine("requests", f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
+        TableLine("  answered as nobody expects", f"{sum(strange.values())} {strange or ''}".strip(), bar="0"),
     )
     numbers = {
         "soak_grew_mb": round(grew_mb, 2),

@@ -50,15 +50,11 @@ def report_part(part: str, report: TrainingReport | str) -> BenchResult:
     """The figures of one report, those with a bar first; one that is not there is said in words."""
     bars = PARTS[part]
     if isinstance(report, str):
-        return BenchResult(lines=(TableLine(what=part, value="no report"),), words={f"{part}_report": report})
+        return BenchResult(lines=(TableLine(part, "no report"),), words={f"{part}_report": report})
     lines = [
-        TableLine(what=name, value=f"{value:.4g}", bar=bars.get(name, ""))
+        TableLine(name, f"{value:.4g}", bar=bars.get(name, ""))
         for name, value in sorted(report.figures.items(), key=lambda item: item[0] not in bars)
     ]
-    lines += [
-        TableLine(what=name, value="not in the report", bar=bar)
-        for name, bar in bars.items()
-        if name not in report.figures
-    ]
+    lines += [TableLine(name, "not in the report", bar=bar) for name, bar in bars.items() if name not in report.figures]
     said = f"{report.made}, {report.commit}, {report.machine}: {report.command}"
     return BenchResult(lines=tuple(lines), numbers=report.figures, words={f"{part}_report": said})
