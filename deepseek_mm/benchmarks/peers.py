@@ -11,17 +11,17 @@ Shape key:  B batch (1), T tokens, V vocabulary
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
-from multiprocessing import get_context
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from deepseek_mm.errors import DeepSeekMMError, MissingPackage, NothingThere
+from deepseek_mm.benchmarks.servers import OwnProcess
+from deepseek_mm.errors import MissingPackage
 from deepseek_mm.lm.backends.transformers_model import best_dtype, read_checkpoint
 
 ROUNDS = 3
@@ -68,43 +68,22 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-_here: list[Peer] = []  # in the other process: the peer, once it is open
-
-
 class PeerProcess:
     """A Peer. `make` opens the real one over there; it must be picklable. NothingThere says why it cannot."""
 
     def __init__(self, make: Callable[[], Peer]) -> None:
-        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        self.settings, trouble = self._process.submit(_open, make).result()
-        if trouble:
-            self._process.shutdown()
-            raise NothingThere(trouble)
+        self._there = OwnProcess(make)
+        self.settings = f"{self._there.call(attrgetter('settings'))}, in a process of its own"
 
     def decode_speed(self, context: int, new_tokens: int) -> float:
         """As `Peer` says."""
-        return self._process.submit(_decode_speed, context, new_tokens).result()
+        tokens_s: float = self._there.call(methodcaller("decode_speed", context, new_tokens))
+        return tokens_s
 
     def first_token_s(self, prompt_tokens: int) -> float:
         """As `Peer` says."""
-        return self._process.submit(_first_token_s, prompt_tokens).result()
-
-
-def _open(make: Callable[[], Peer]) -> tuple[str, str]:
-    """The peer's settings, and why there is none. Errors of ours cannot travel between processes; what they say can."""
-    try:
-        _here[:] = [make()]
-    except DeepSeekMMError as error:
-        return "", str(error)
-    return f"{_here[0].settings}, in a process of its own", ""
-
-
-def _decode_speed(context: int, new_tokens: int) -> float:
-    return _here[0].decode_speed(context, new_tokens)
-
-
-def _first_token_s(prompt_tokens: int) -> float:
-    return _here[0].first_token_s(prompt_tokens)
+        seconds: float = self._there.call(methodcaller("first_token_s", prompt_tokens))
+        return seconds
 
 
 class Transformers:

@@ -4,19 +4,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from socket import create_server
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.config import Config
-from deepseek_mm.errors import NothingThere, ServerError
+from deepseek_mm.errors import DeepSeekMMError, NothingThere, ServerError
 from deepseek_mm.machine import ROOT
 from deepseek_mm.settings import describe
 
+Result = TypeVar("Result")
 APP = ROOT / "app.py"
 PROC = Path("/proc")
 START_S, END_S, POLL_S = 600.0, 60.0, 0.1  # that a start and an end may take on a busy machine, between two looks
@@ -93,6 +96,40 @@ def start_api(setting: BenchSetting) -> Iterator[str]:
     words += ["--set", f"serve.port={port}", "--set", "library.read_text=false"]
     with ServerProcess(words, setting.folder / "serve.log") as server:
         yield server.url()
+
+
+_held: list[Any] = []  # in the other process: the object, once it is open
+
+
+class OwnProcess:
+    """An object in a process of its own, which `make` opens there. NothingThere says why it does not open."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        if trouble := self._process.submit(_open, make).result():
+            self.close()
+            raise NothingThere(trouble)
+
+    def call(self, function: Callable[..., Result], *args: object) -> Result:
+        """What the function says of the object over there."""
+        return self._process.submit(_call, function, args).result()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.shutdown()
+
+
+def _open(make: Callable[[], object]) -> str:
+    """Why there is no object, or "". Errors of ours cannot travel between processes; what they say can."""
+    try:
+        _held[:] = [make()]
+    except DeepSeekMMError as error:
+        return str(error)
+    return ""
+
+
+def _call(function: Callable[..., Result], args: Sequence[object]) -> Result:
+    return function(_held[0], *args)
 
 
 def find_free_port() -> int:

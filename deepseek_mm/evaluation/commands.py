@@ -111,7 +111,7 @@ def score_answers(args: Namespace, desk: Desk) -> EvaluationReport:
     lm = desk.open_lm(config.lm, desk.note)
     desk.note(f"asking {lm.name} {len(asked)} questions")
     ways = WAYS if args.way == "all" else (args.way,)
-    return evaluate_answers(lm, asked, config, ways=ways, progress=desk.note)
+    return lm_commands.ReportSet(parts=evaluate_answers(lm, asked, config, ways=ways, progress=desk.note))
 
 
 def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:

@@ -9,7 +9,6 @@ Shape key:  N rows, T tokens of a row or text, D domains or width, L layers with
             asked for, V vocabulary
 """
 
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -224,12 +223,7 @@ def compare_attention(
 ) -> LongReport:
     """Both decoders over the texts, each of which is cut to the longest length."""
     found = [score_long(decoder, texts, lengths, chunk=chunk) for decoder in (full, progressive)]
-    return make_long_report("progressive", *found, tokens=count_tokens(texts, lengths))
-
-
-def make_long_report(name: str, full: Mapping[Cell, float], other: Mapping[Cell, float], *, tokens: int) -> LongReport:
-    """A report of what was read."""
-    return LongReport(name=name, full=full, progressive=other, tokens=tokens)
+    return LongReport(name="progressive", full=found[0], progressive=found[1], tokens=count_tokens(texts, lengths))
 
 
 def count_tokens(texts: Texts, lengths: Sequence[int]) -> int:
@@ -300,10 +294,6 @@ class PruningReport:
     def figures(self) -> dict[str, Any]:
         """For machines."""
         return {"cuts": [asdict(cut) for cut in self.cuts]}
-
-    def json(self) -> str:
-        """One line."""
-        return json.dumps(self.figures())
 
 
 def evaluate_pruning(

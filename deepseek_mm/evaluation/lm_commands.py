@@ -20,8 +20,8 @@ MEASURES = ("domains", "long", "needle", "pruning")
 BASE = "base"
 
 
-class ModelReport(Protocol):
-    """One measure's report."""
+class PartReport(Protocol):
+    """The report of one measure or way."""
 
     def table(self) -> str:
         """A table for people."""
@@ -31,10 +31,10 @@ class ModelReport(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelReports:
-    """Reports of several measures, by name."""
+class ReportSet:
+    """Reports of several measures or ways, by name."""
 
-    parts: Mapping[str, ModelReport]
+    parts: Mapping[str, PartReport]
 
     def table(self) -> str:
         """One below the other."""
@@ -78,12 +78,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the drawings, such as docs/pictures")
 
 
-def score_models(args: Namespace, desk: Desk) -> ModelReports:
+def score_models(args: Namespace, desk: Desk) -> ReportSet:
     """Score what --measure names."""
     config, cache = config_of(args, desk), cache_folder()
     args.corpus = args.corpus or cache / "corpus"
     models = open_models(args, config.lm.name, cache)
-    parts: dict[str, ModelReport] = {}
+    parts: dict[str, PartReport] = {}
     for name in args.measure:
         desk.note(f"measuring {name} of {', '.join(models)}")
         if name == "domains":
@@ -94,7 +94,7 @@ def score_models(args: Namespace, desk: Desk) -> ModelReports:
             parts[name] = score_pruning(args, models)
         else:
             parts[name] = score_needles(args, models, config.lm.name, cache, desk)
-    return ModelReports(parts=parts)
+    return ReportSet(parts=parts)
 
 
 def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]":
@@ -128,18 +128,20 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
     return report
 
 
-def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, ModelReport]:
+def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, PartReport]:
     """Every model against the first, by length."""
-    from deepseek_mm.evaluation.language import LENGTHS, count_tokens, make_long_report, score_long
+    from deepseek_mm.evaluation.language import LENGTHS, LongReport, count_tokens, score_long
     from deepseek_mm.training.language_model.runs import read_long_texts
 
     lengths = args.lengths or LENGTHS
     if len(models) < 2:
         raise ConfigError("there is nothing to compare the base with. Name a run, e.g. --run runs/lm/reach")
     texts = read_long_texts(args.corpus, texts=args.texts, length=max(lengths))
-    full, *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
+    (_, full), *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
     tokens = count_tokens(texts, lengths)
-    return {f"long {name}": make_long_report(name, full[1], found, tokens=tokens) for name, found in others}
+    return {
+        f"long {name}": LongReport(name=name, full=full, progressive=found, tokens=tokens) for name, found in others
+    }
 
 
 def score_pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
