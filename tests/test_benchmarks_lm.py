@@ -11,9 +11,9 @@ from lm_bench_help import FEW, save_deep, setting_of
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import lm
 from deepseek_mm.benchmarks.lm import measure_perplexity, open_both, open_progressive
-from deepseek_mm.benchmarks.lm_case import run_case
 from deepseek_mm.benchmarks.lm_models import BenchModel, open_decoder, read_ours
 from deepseek_mm.benchmarks.lm_peers import LLAMA
+from deepseek_mm.benchmarks.lm_prefill import run_case
 from deepseek_mm.benchmarks.results import BenchResult, format_json, format_table
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.language import score_long

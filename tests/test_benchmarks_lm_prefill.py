@@ -9,9 +9,9 @@ from lm_bench_help import FEW, save_deep, setting_of
 from PIL import Image
 
 from deepseek_mm.benchmarks import lm_prefill
-from deepseek_mm.benchmarks.lm_case import PrefillOutcome
 from deepseek_mm.benchmarks.lm_models import count_prefill_flops, read_ours
 from deepseek_mm.benchmarks.lm_prefill import (
+    PrefillOutcome,
     PrefillReadings,
     abbreviate_length,
     choose_lengths,

@@ -9,7 +9,7 @@ from fakes import picture
 from torch import nn
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.pointing_game import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.training.person_boxes import find_pictures, is_for_testing
 from deepseek_mm.training.person_photos import (

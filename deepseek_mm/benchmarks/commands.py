@@ -21,8 +21,8 @@ PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "co
 
 def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
     """Measure one part; all are imported here, because help must not wait for torch."""
-    from deepseek_mm.benchmarks import answer, edge, index, ingestion, lm, page, plan, search, serve, server_start, soak
-    from deepseek_mm.benchmarks.training_reports import measure_learning
+    from deepseek_mm.benchmarks import answer, edge, index, ingestion, lm, page, search, serve, servers, soak
+    from deepseek_mm.benchmarks.results import measure_learning
 
     measures: Mapping[str, Callable[[BenchSetting], BenchResult]] = {
         "index": index.measure_index,
@@ -32,11 +32,11 @@ def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
         "answer": answer.measure_answer,
         "serve": serve.measure_serve,
         "soak": soak.measure_soak,
-        "plan": plan.measure_plan,
+        "plan": answer.measure_plan,
         "code": ingestion.measure_code,
         "learning": measure_learning,
         "edge": edge.measure_edge,
-        "start": server_start.start,
+        "start": servers.start,
     }
     return measures[part](setting)
 
@@ -114,7 +114,7 @@ def measure_presets(
     config: Config, load: Callable[..., "Assistant"], note: Callable[[str], None]
 ) -> "list[PresetResult]":
     """What each quality preset costs and is worth on this machine, as `plan --dial` asks for it."""
-    from deepseek_mm.benchmarks.plan import measure_dial
+    from deepseek_mm.benchmarks.answer import measure_dial
 
     return measure_dial(config, load, note=note)
 

@@ -1,4 +1,9 @@
-"""What a bench runs with and what comes out: sizes, setting, table lines, results as a table and as one JSON object."""
+"""What a bench runs with and what comes out: sizes, setting, table lines, results as a table and as one JSON object.
+
+`bench learning` is here too, since nothing is measured for it: the reports that the trainings left behind are read. A
+report that is missing leaves its keys out and is named; one that is damaged stops everything, for nobody should take
+half of it for the whole.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.config import Config, cache_folder
-from deepseek_mm.training.report import REPORTS
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.training.report import REPORTS, TrainingReport
+from deepseek_mm.training.report import read_report as read_training_report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,3 +138,51 @@ def format_table(result: BenchResult) -> str:
 def format_json(result: BenchResult, **about: str) -> str:
     """All numbers and what they are about, on one line."""
     return json.dumps({**result.numbers, **result.words, **about}, ensure_ascii=False)
+
+
+PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must have, each with its bar
+    "ppo": {"ppo_pass_rate_gain": ">= 10 points", "ppo_pass_rate_before": "", "ppo_pass_rate_after": ""},
+    "distill": {
+        "distill_speedup": ">= 2",
+        "distill_retrieval_kept": ">= 0.95",
+        "distill_vqa_kept": ">= 0.90",
+        "distill_mb": "<= 60",
+        "distill_peak_mb": "<= 1,000",
+    },
+    "continual": {"replay_over_finetune": ">= 3"},
+    "parallel": {},
+    "quantum": {},
+}
+
+
+def measure_learning(setting: BenchSetting) -> BenchResult:
+    """Every figure of every report. NothingThere if there is no report at all, BadFile if one is none."""
+    found = [(part, read_report(part, setting.reports)) for part in PARTS]
+    if not any(isinstance(report, TrainingReport) for _, report in found):
+        raise NothingThere(
+            f"no report of a training in {setting.reports}. Name their folder with --reports FOLDER, or make one with:"
+            " python -m deepseek_mm train ppo --report docs/learning/ppo.json"
+        )
+    return join_results([report_part(part, report) for part, report in found])
+
+
+def read_report(part: str, folder: Path) -> TrainingReport | str:
+    """The part's report, or why there is none."""
+    try:
+        return read_training_report(folder / f"{part}.json")
+    except NothingThere as error:
+        return str(error)
+
+
+def report_part(part: str, report: TrainingReport | str) -> BenchResult:
+    """The figures of one report, those with a bar first; one that is not there is said in words."""
+    bars = PARTS[part]
+    if isinstance(report, str):
+        return BenchResult(lines=(TableLine(part, "no report"),), words={f"{part}_report": report})
+    lines = [
+        TableLine(name, f"{value:.4g}", bar=bars.get(name, ""))
+        for name, value in sorted(report.figures.items(), key=lambda item: item[0] not in bars)
+    ]
+    lines += [TableLine(name, "not in the report", bar=bar) for name, bar in bars.items() if name not in report.figures]
+    said = f"{report.made}, {report.commit}, {report.machine}: {report.command}"
+    return BenchResult(lines=tuple(lines), numbers=report.figures, words={f"{part}_report": said})

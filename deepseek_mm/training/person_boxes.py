@@ -31,7 +31,7 @@ from deepseek_mm.embeddings.image import MIDDLE_SIDE, load_image_tower
 from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
+from deepseek_mm.evaluation.pointing_game import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, follow_average, schedule_rate, tell_written

@@ -31,7 +31,7 @@ from deepseek_mm.embeddings.image import (
 )
 from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.space import Share
-from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.pointing_game import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 from deepseek_mm.vision.regions import PEOPLE
 

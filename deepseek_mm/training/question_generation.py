@@ -14,7 +14,7 @@ from itertools import pairwise
 from random import Random
 
 from deepseek_mm.answering.closed_vqa import APART, are_rivals
-from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
+from deepseek_mm.evaluation.vqa import NOUNS, PLACES, canonical_noun, find_nouns, split_words
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import COLOURS, IS_A, NUMBERS, plural, with_article
 from deepseek_mm.retrieval.photo_evidence import same_kind

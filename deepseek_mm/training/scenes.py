@@ -19,9 +19,9 @@ from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.question_sets import find_easy_images
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
+from deepseek_mm.evaluation.vqa import find_easy_images
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,

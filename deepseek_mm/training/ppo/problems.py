@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.evaluation.code_tasks import CodeTask, is_askable_line, read_tasks
+from deepseek_mm.evaluation.code_score import CodeTask, is_askable_line, read_tasks
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.corpus.items import FIRST_MBPP, LAST_MBPP, choose_split

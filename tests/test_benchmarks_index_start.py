@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from deepseek_mm.benchmarks.index import fill, open_store, starts
 from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
-from deepseek_mm.benchmarks.start import fill, open_store, starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.vision.vocabulary import read_names
 from index import Counts, finder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deepseek_mm.benchmarks.moe import (
+from deepseek_mm.benchmarks.lm import (
     LARGE,
     OWN,
     FixedContext,

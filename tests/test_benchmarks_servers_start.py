@@ -3,7 +3,7 @@
 import pytest
 
 from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.server_start import PHOTOS, QUESTIONS, Checkout, start
+from deepseek_mm.benchmarks.servers import PHOTOS, QUESTIONS, Checkout, start
 from deepseek_mm.errors import ServerError
 
 APP = """
