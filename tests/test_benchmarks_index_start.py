@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.index import fill, open_store, starts
+from deepseek_mm.benchmarks.index import fill, measure_starts, open_store
 from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.vision.vocabulary import read_names
@@ -33,7 +33,7 @@ def test_a_filled_store_is_like_one_that_photos_went_into(setting):
 
 def test_a_start_with_the_file_reads_no_vector_that_the_rebuild_did_not_write(setting, caplog):
     caplog.set_level("INFO", logger="index.finder")
-    result = starts(setting)
+    result = measure_starts(setting)
     assert caplog.text.count("reading all vectors from the store") == 1  # the rebuild; the start took the file
     assert set(result.numbers) == {"start_s", "rebuild_s", "store_ms_100k", "removed_ms"}
     assert min(result.numbers.values()) > 0

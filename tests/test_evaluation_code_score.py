@@ -5,7 +5,7 @@ import math
 from itertools import combinations
 
 import pytest
-from test_evaluation_code_tasks import HUMANEVAL, MBPP, write
+from test_evaluation_code_score_tasks import HUMANEVAL, MBPP, write
 from test_lm_infilling import Scripted
 
 from deepseek_mm.errors import ConfigError

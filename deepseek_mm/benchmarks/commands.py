@@ -36,7 +36,7 @@ def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
         "code": ingestion.measure_code,
         "learning": measure_learning,
         "edge": edge.measure_edge,
-        "start": servers.start,
+        "start": servers.measure_start,
     }
     return measures[part](setting)
 

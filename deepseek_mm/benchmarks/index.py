@@ -33,16 +33,16 @@ from index.vectors import Floats, Ints
 REGIONS = 10  # of a photo
 
 
-def starts(setting: BenchSetting) -> BenchResult:
+def measure_starts(setting: BenchSetting) -> BenchResult:
     """Fill a store, rebuild its memory, start again with the file; and a search and a removal when it is warm."""
     crowds, count = ClusteredVectors(setting.sizes.vectors, setting.sizes.dim), setting.sizes.vectors
     setting.note(f"filling a store with {count:,} regions")
     fill(setting, crowds)
     queries_QD = crowds.queries(setting.sizes.queries)
     setting.note("starting without the cache file, then with it")
-    rebuild_s, store = measure_start(setting, queries_QD[0])
+    rebuild_s, store = time_start(setting, queries_QD[0])
     store.close()
-    start_s, store = measure_start(setting, queries_QD[0])
+    start_s, store = time_start(setting, queries_QD[0])
     ms = 1000 * statistics.median(seconds_of(store, query_D) for query_D in queries_QD)
     store.remove([1])
     removed_ms = 1000 * seconds_of(store, queries_QD[0])
@@ -58,7 +58,7 @@ def starts(setting: BenchSetting) -> BenchResult:
     return BenchResult(lines=lines, numbers=numbers)
 
 
-def measure_start(setting: BenchSetting, query_D: Floats) -> tuple[float, RegionStore]:
+def time_start(setting: BenchSetting, query_D: Floats) -> tuple[float, RegionStore]:
     """Seconds from opening to the first answer, and the store, its cache file written."""
     start = time.perf_counter()
     store = open_store(setting)
@@ -230,7 +230,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     measure_intake_speed,
     measure_memory_growth,
     measure_100k,
-    starts,
+    measure_starts,
     measure_million,
 )
 

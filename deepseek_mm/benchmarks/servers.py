@@ -202,7 +202,7 @@ QUICK = (("--help",), ("config",), ("library", "list"), ("history", "list"))
 RUNS, ASKS = 5, 3
 
 
-def start(setting: BenchSetting, root: Path = ROOT) -> BenchResult:
+def measure_start(setting: BenchSetting, root: Path = ROOT) -> BenchResult:
     """All figures of the project in `root`; its server must be able to listen on loopback."""
     house = Checkout(root, setting.folder / "library", setting.folder / "server.log")
     setting.note("indexing the bundled photos: a first start, which is not measured")

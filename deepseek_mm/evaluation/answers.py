@@ -18,8 +18,13 @@ from deepseek_mm.answering.prompts import build_prompt, reading_prompt
 from deepseek_mm.answering.verifier import CITED, check, sentences
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.abstain import percent_of, read_things
-from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
+from deepseek_mm.evaluation.evidence_questions import (
+    EvidenceQuestion,
+    Kind,
+    QuestionGenerator,
+    make_paper_photos,
+    read_names,
+)
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import content, is_negated, lead
 from deepseek_mm.lm import Generator

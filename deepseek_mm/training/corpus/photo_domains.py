@@ -14,8 +14,15 @@ from deepseek_mm.answering.prompts import build_prompt, draft_prompt, facts, rea
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import read_things
-from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, make_paper_photos, read_names
+from deepseek_mm.evaluation.evidence_questions import (
+    EvidenceQuestion,
+    Kind,
+    PaperPhoto,
+    QuestionGenerator,
+    collect_mentions,
+    make_paper_photos,
+    read_names,
+)
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.words import join_words, with_article
 from deepseek_mm.training.corpus.claim_wordings import refuse, rephrase, word_claim
