@@ -2,7 +2,8 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,28 +18,14 @@ if TYPE_CHECKING:
     from deepseek_mm.runtime.quality_preset import PresetResult
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
+MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
 
 def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
-    """Measure one part; all are imported here, because help must not wait for torch."""
-    from deepseek_mm.benchmarks import answer, edge, index, ingestion, lm, page, search, serve, servers, soak
-    from deepseek_mm.benchmarks.results import measure_learning
-
-    measures: Mapping[str, Callable[[BenchSetting], BenchResult]] = {
-        "index": index.measure_index,
-        "search": search.measure_search,
-        "page": page.measure_page,
-        "lm": lm.measure_lm,
-        "answer": answer.measure_answer,
-        "serve": serve.measure_serve,
-        "soak": soak.measure_soak,
-        "plan": answer.measure_plan,
-        "code": ingestion.measure_code,
-        "learning": measure_learning,
-        "edge": edge.measure_edge,
-        "start": servers.measure_start,
-    }
-    return measures[part](setting)
+    """Call the part's `measure_...`; its module is imported here, because help must not wait for torch."""
+    module = import_module(f"{__package__}.{MODULES.get(part, part)}")
+    result: BenchResult = getattr(module, f"measure_{part}")(setting)
+    return result
 
 
 def run(args: Namespace, desk: Desk) -> int:
