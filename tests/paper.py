@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluation.evidence_questions import QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
+from deepseek_mm.evaluation.evidence_questions import QuestionGenerator, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.training.corpus.items import Sources
 

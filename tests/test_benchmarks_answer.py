@@ -5,6 +5,7 @@ from fakes import Parrot, picture
 from rag_house import build
 
 from deepseek_mm.benchmarks import answer as bench
+from deepseek_mm.benchmarks import ingestion
 from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.errors import NothingThere
 
@@ -15,7 +16,7 @@ def setting(tmp_path, monkeypatch):
     photos.mkdir()
     for colour in ("red", "green", "blue"):
         picture(colour).save(photos / f"{colour}.jpg")
-    monkeypatch.setattr(bench, "BUNDLED", photos)
+    monkeypatch.setattr(ingestion, "BUNDLED", photos)
     monkeypatch.setattr(bench, "load", lambda config, progress: build(config.data, lm=Parrot("It is red [1].")))
     return BenchSetting(folder=tmp_path / "bench", note=lambda line: None)
 
@@ -27,6 +28,6 @@ def test_every_photo_is_asked_about_once_and_the_first_word_comes_before_the_las
 
 
 def test_without_bundled_photos_it_says_where_to_run_it(setting, monkeypatch, tmp_path):
-    monkeypatch.setattr(bench, "BUNDLED", tmp_path / "nowhere")
+    monkeypatch.setattr(ingestion, "BUNDLED", tmp_path / "nowhere")
     with pytest.raises(NothingThere, match="clone of the repository"):
         bench.measure_answer(setting)

@@ -6,27 +6,19 @@ import pytest
 
 from deepseek_mm.benchmarks.edge import (
     THREADS,
-    TimedAnswer,
-    measure_quality,
     pin_to_one_core,
     read_peak_mb,
     report_quality,
     report_speed,
     student_of,
 )
-from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.config import EDGE, EDGE_LM, Config, LMConfig
-from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import RetrievalReport
 from deepseek_mm.evaluation.vqa import Accuracy, VqaReport
 
 
-def pair(usual_ms, small_ms):
-    return (TimedAnswer(ms=usual_ms, words=5, text=""), TimedAnswer(ms=small_ms, words=4, text=""))
-
-
 def test_how_much_faster_the_student_is_is_told_by_medians_and_by_means():
-    result = report_speed([pair(100, 50), pair(300, 60), pair(200, 1000)], [2500.0, 800.0], 48.5)
+    result = report_speed([(100, 50), (300, 60), (200, 1000)], [2500.0, 800.0], 48.5)
     assert result.numbers["distill_speedup"] == pytest.approx(200 / 60, abs=1e-3)
     assert result.numbers["distill_speedup_mean"] == pytest.approx(600 / 1110, abs=1e-3)
     assert (result.numbers["distill_peak_mb"], result.numbers["distill_mb"]) == (800.0, 48.5)
@@ -79,8 +71,3 @@ def test_what_is_kept_is_the_mean_of_both_directions_and_the_share_of_right_answ
     assert result.numbers["distill_vqa_kept"] == 0.9
     assert result.numbers["distill_vqa_yes/no"] == 57.0
     assert "76.0 / 50.0 of 80.0 / 50.0" in result.lines[0].beside
-
-
-def test_what_is_kept_cannot_be_told_without_the_sets_and_says_how_to_name_them(tmp_path):
-    with pytest.raises(NothingThere, match="--judged FOLDER"):
-        measure_quality(BenchSetting(folder=tmp_path, note=lambda line: None))

@@ -11,9 +11,9 @@ from lm_bench_help import FEW, save_deep, setting_of
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import lm
 from deepseek_mm.benchmarks.lm import measure_perplexity, open_both, open_progressive
-from deepseek_mm.benchmarks.lm_case import run_case
 from deepseek_mm.benchmarks.lm_models import BenchModel, open_decoder, read_ours
 from deepseek_mm.benchmarks.lm_peers import LLAMA
+from deepseek_mm.benchmarks.lm_prefill import run_case
 from deepseek_mm.benchmarks.results import BenchResult, format_json, format_table
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.language import score_long
@@ -30,8 +30,8 @@ def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monke
     monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.SIDES", (64,))
     here = lambda case: run_case(case, open_decoder(model, full=case.kind != "ours"))  # noqa: E731
     monkeypatch.setattr("deepseek_mm.benchmarks.lm_prefill.run_in_process", here)
-    results = lm.measure_lm(setting_of(tmp_path))
-    told = json.loads(format_json(results))
+    result = lm.measure_lm(setting_of(tmp_path))
+    told = json.loads(format_json(result))
     measured = (
         "prefill_128_speedup", "memory_128_saved", "mfu_prefill", "decode_vs_transformers", "batch8_speedup",
         "moe_time_saved_vs_dense",
@@ -41,7 +41,7 @@ def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monke
         assert told[key].startswith("not measured: ")
     assert "transformers 5" in told["settings_transformers"]
     assert (tmp_path / "out" / "lm.png").stat().st_size > 10_000
-    assert "8,192" not in (shown := format_table(results))
+    assert "8,192" not in (shown := format_table(result))
     assert "prompt of 128 tokens" in shown
 
 
@@ -53,7 +53,7 @@ def test_llama_cpp_reads_the_packaged_file_and_no_other_model(tmp_path):
 
 def test_settings_of_peers_stand_under_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        lm, "measure_lm", lambda setting: [BenchResult(words={"settings_llamacpp": "llama.cpp, 2 threads"})]
+        lm, "measure_lm", lambda setting: BenchResult(words={"settings_llamacpp": "llama.cpp, 2 threads"})
     )
     out = io.StringIO()
     assert main(["bench", "lm"], Desk(out=out, err=io.StringIO(), environ={}, cwd=tmp_path)) == 0
@@ -63,7 +63,7 @@ def test_settings_of_peers_stand_under_the_table(tmp_path, monkeypatch):
 def test_the_command_hands_over_where_pictures_go_and_prints_one_line(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        lm, "measure_lm", lambda setting: [seen.append(setting) or BenchResult(numbers={"mfu_prefill": 0.5})]
+        lm, "measure_lm", lambda setting: seen.append(setting) or BenchResult(numbers={"mfu_prefill": 0.5})
     )
     monkeypatch.setenv("DEEPSEEK_MM_CACHE", str(tmp_path / "cache"))
     out = io.StringIO()

@@ -16,9 +16,9 @@ from deepseek_mm.benchmarks.lm_peers import (
     compare_batching,
     compare_peers,
     list_tasks,
+    make_tokens,
     take_turns,
 )
-from deepseek_mm.benchmarks.peers import make_tokens
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.lm.attention_backend import FullTextAttention

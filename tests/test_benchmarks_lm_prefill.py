@@ -9,9 +9,9 @@ from lm_bench_help import FEW, save_deep, setting_of
 from PIL import Image
 
 from deepseek_mm.benchmarks import lm_prefill
-from deepseek_mm.benchmarks.lm_case import PrefillOutcome
 from deepseek_mm.benchmarks.lm_models import count_prefill_flops, read_ours
 from deepseek_mm.benchmarks.lm_prefill import (
+    PrefillOutcome,
     PrefillReadings,
     abbreviate_length,
     choose_lengths,
@@ -92,8 +92,8 @@ def test_progressive_reads_before_and_after_and_the_curve_is_read_once(tmp_path,
     assert result.numbers["prefill_128_speedup"] == pytest.approx(3 / 3)
     assert Image.open(result.words["plot"]).size[0] > 500
     assert Path(result.words["plot"]) == tmp_path / "out" / "lm.png"
-    assert "prompt of 128 tokens" in format_table([result])
-    assert '"weights": "model, experts not trained"' in format_json([result])
+    assert "prompt of 128 tokens" in format_table(result)
+    assert '"weights": "model, experts not trained"' in format_json(result)
 
 
 def test_the_longest_prompt_is_read_only_with_everything(tmp_path, model):

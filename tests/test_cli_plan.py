@@ -41,10 +41,10 @@ def test_what_was_calibrated_is_kept_and_told_the_next_time(desk, monkeypatch):
 
 
 def test_measured_steps_of_the_dial_are_told_with_seconds_and_score(desk, monkeypatch):
-    from deepseek_mm.benchmarks import plan
+    from deepseek_mm.benchmarks import answer
 
     step = PresetResult(name="fast", says="", seconds=0.25, score=61.5, questions=13)
-    monkeypatch.setattr(plan, "measure_dial", lambda config, load, *, note: [step])
+    monkeypatch.setattr(answer, "measure_dial", lambda config, load, *, note: [step])
     assert main(["plan", "--dial"], desk) == OK
     assert "fast      0.25 s an ask, 61.5 % of 13" in desk.out.getvalue()
 

@@ -11,7 +11,7 @@ from fakes import picture
 from plan_help import planned_in
 from torch import nn
 
-from deepseek_mm.benchmarks.plan import compute_in_fp32
+from deepseek_mm.benchmarks.answer import compute_in_fp32
 from deepseek_mm.embeddings.autocast import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.factory import small_nets

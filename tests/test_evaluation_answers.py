@@ -1,7 +1,5 @@
 """Answers scored: by hand for one question, then over many with models that are perfect, silent or wrong."""
 
-import json
-
 import pytest
 from fakes import Parrot
 from paper import rows
@@ -108,7 +106,7 @@ def test_the_questions_are_as_many_as_wished_for_and_always_the_same(asked):
 
 def test_a_model_that_knows_is_perfect_in_every_way(asked):
     distinct = list({one.case.question.text: one for one in asked}.values())
-    for report in evaluate_answers(Knows(distinct), distinct, FREE).reports:
+    for report in evaluate_answers(Knows(distinct), distinct, FREE).values():
         scores = report.scores()
         assert {name: scores[name] for name in ("citation_precision", "citation_recall", "grounded", "right")} == (
             dict.fromkeys(("citation_precision", "citation_recall", "grounded", "right"), 100.0)
@@ -119,7 +117,7 @@ def test_a_model_that_knows_is_perfect_in_every_way(asked):
 
 def test_a_parrot_fails_alone_and_the_whole_path_mends_it_in_its_own_words(asked):
     lm = Parrot("A purple elephant sings [99].")
-    read, answered = evaluate_answers(lm, asked, FREE, ways=("read", "answer")).reports
+    read, answered = evaluate_answers(lm, asked, FREE, ways=("read", "answer")).values()
     assert read.scores()["grounded"] == 0.0
     assert read.scores()["citation_recall"] == 0.0
     assert answered.scores()["citation_recall"] == 100.0
@@ -127,15 +125,15 @@ def test_a_parrot_fails_alone_and_the_whole_path_mends_it_in_its_own_words(asked
 
 
 def test_only_questions_with_a_draft_are_asked_with_one(asked):
-    (report,) = evaluate_answers(Parrot("x"), asked, FREE, ways=("draft",)).reports
+    (report,) = evaluate_answers(Parrot("x"), asked, FREE, ways=("draft",)).values()
     assert len(report.said) == sum(bool(one.case.claims) for one in asked) < len(asked)
 
 
 def test_the_report_is_a_table_with_a_line_a_kind_and_one_json_line(asked):
     lines: list[str] = []
-    reports = evaluate_answers(Parrot("x [1]."), asked * 3, FREE, ways=("read",), progress=lines.append)
-    assert [line.split()[0] for line in reports.table().splitlines()[2:]] == [*SIZES, "all"]
-    assert json.loads(reports.json())["read"]["n"] == 3 * len(asked)
+    (report,) = evaluate_answers(Parrot("x [1]."), asked * 3, FREE, ways=("read",), progress=lines.append).values()
+    assert [line.split()[0] for line in report.table().splitlines()[2:]] == [*SIZES, "all"]
+    assert report.figures()["n"] == 3 * len(asked)
     assert lines == ["read: 50 of 66 questions"]
 
 

@@ -5,12 +5,20 @@ import math
 from itertools import combinations
 
 import pytest
-from test_evaluation_code_tasks import HUMANEVAL, MBPP, write
+from test_evaluation_code_score_tasks import HUMANEVAL, MBPP, write
 from test_lm_infilling import Scripted
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.code_score import CodeBench, PassRate, SandboxRunner, evaluate_code, open_journal, pass_at_k
-from deepseek_mm.evaluation.code_tasks import cut_all_holes, read_tasks
+from deepseek_mm.evaluation.code_score import (
+    CodeBench,
+    PassRate,
+    SandboxRunner,
+    cut_all_holes,
+    evaluate_code,
+    open_journal,
+    pass_at_k,
+    read_tasks,
+)
 
 BROKEN = MBPP | {"task_id": 13, "test_list": ["assert double(2) == 5"]}
 

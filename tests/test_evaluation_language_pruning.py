@@ -1,7 +1,5 @@
 """What cutting weak links costs: thresholds beside each other."""
 
-import json
-
 import pytest
 import torch
 from lm_help import decoder
@@ -31,7 +29,7 @@ def test_the_table_compares_with_the_same_text_uncut():
     ]
     report = PruningReport(cuts=tuple(cuts))
     assert report.table().splitlines()[-1].split() == ["m", "code", "0.1", "6.000", "20.00%", "98.5%", "1.50"]
-    assert json.loads(report.json())["cuts"][1]["dropped"] == 0.985
+    assert report.figures()["cuts"][1]["dropped"] == 0.985
 
 
 def test_no_text_is_a_users_error():

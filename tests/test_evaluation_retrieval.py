@@ -187,24 +187,26 @@ def written(path, *lines: str):
     return path
 
 
-def even(row) -> int | None:
-    return row["n"] if row["n"] % 2 == 0 else None
+def half(row) -> float:
+    return row["n"] / 2
 
 
-def test_wanted_rows_come_in_order_and_empty_lines_are_passed_over(tmp_path):
-    file = written(tmp_path / "rows.jsonl", *(json.dumps({"n": n}) for n in (4, 3)), "", json.dumps({"n": 2}))
-    assert read_rows(file, even, shape="{n}", split="") == [4, 2]
+def test_rows_of_the_split_come_in_order_and_empty_lines_are_passed_over(tmp_path):
+    rows = [json.dumps({"n": n, "split": split}) for n, split in ((4, "dev"), (6, "test"), (2, "dev"))]
+    file = written(tmp_path / "rows.jsonl", *rows[:2], "", rows[2])
+    assert read_rows(file, half, shape="{n}", split="") == [2, 3, 1]
+    assert read_rows(file, half, shape="{n}", split="dev") == [2, 1]
 
 
 @pytest.mark.parametrize("line", ["no json", '{"m": 1}', "[1]", '{"n": "two"}'])
 def test_a_row_of_another_shape_is_named_by_its_line(tmp_path, line):
     file = written(tmp_path / "rows.jsonl", '{"n": 2}', "", line)
     with pytest.raises(NothingThere, match=r"line 3 is no row \{n\}: .*Mend or remove it"):
-        read_rows(file, even, shape="{n}", split="")
+        read_rows(file, half, shape="{n}", split="")
 
 
 def test_an_absent_file_and_a_split_that_no_row_has_say_what_to_give(tmp_path):
     with pytest.raises(NothingThere, match=r"Give a JSONL file of rows \{n\} with --data"):
-        read_rows(tmp_path / "rows.jsonl", even, shape="{n}", split="")
+        read_rows(tmp_path / "rows.jsonl", half, shape="{n}", split="")
     with pytest.raises(NothingThere, match="no row with split 'dev'"):
-        read_rows(written(tmp_path / "rows.jsonl", '{"n": 1}'), even, shape="{n}", split="dev")
+        read_rows(written(tmp_path / "rows.jsonl", '{"n": 1}'), half, shape="{n}", split="dev")

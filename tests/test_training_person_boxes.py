@@ -14,7 +14,7 @@ from torch import nn
 from deepseek_mm.embeddings.detection import BoxHead, load_box_head
 from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.pointing_game import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import read_log

@@ -9,8 +9,7 @@ from PIL import Image
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.evaluation.pointing_game import ALL
-from deepseek_mm.evaluation.regions import is_inside
+from deepseek_mm.evaluation.pointing_game import ALL, is_inside
 from deepseek_mm.language.grammar import ThingPhrase
 from deepseek_mm.vision.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
 from deepseek_mm.vision.vocabulary import Vocabulary, read_learned

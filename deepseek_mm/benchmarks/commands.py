@@ -2,7 +2,8 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,64 +18,14 @@ if TYPE_CHECKING:
     from deepseek_mm.runtime.planner import PresetResult
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
+MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
 
-def measure_start(setting: "BenchSetting") -> "BenchResult":
-    """How soon a server is there, and what it holds."""
-    from deepseek_mm.benchmarks.server_start import start
-
-    return start(setting)
-
-
-def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
-    """Measure one part; each is imported here, because help must not wait for torch."""
-    match part:
-        case "page":
-            from deepseek_mm.benchmarks.page import measure_page
-
-            return [measure_page(setting)]
-        case "search":
-            from deepseek_mm.benchmarks.search import measure_search
-
-            return [measure_search(setting)]
-        case "answer":
-            from deepseek_mm.benchmarks.answer import measure_answer
-
-            return [measure_answer(setting)]
-        case "serve":
-            from deepseek_mm.benchmarks.serve import measure_serve
-
-            return [measure_serve(setting)]
-        case "soak":
-            from deepseek_mm.benchmarks.soak import measure_soak
-
-            return [measure_soak(setting)]
-        case "plan":
-            from deepseek_mm.benchmarks.plan import measure_plan
-
-            return [measure_plan(setting)]
-        case "code":
-            from deepseek_mm.benchmarks.ingestion import measure_code
-
-            return [measure_code(setting)]
-        case "learning":
-            from deepseek_mm.benchmarks.training_reports import measure_learning
-
-            return [measure_learning(setting)]
-        case "edge":
-            from deepseek_mm.benchmarks.edge import measure_edge
-
-            return [measure_edge(setting)]
-        case "start":
-            return [measure_start(setting)]
-        case "lm":
-            from deepseek_mm.benchmarks import lm
-
-            return lm.measure_lm(setting)
-        case _:
-            from deepseek_mm.benchmarks.index import measure_index
-
-            return measure_index(setting)
+def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":
+    """Call the part's `measure_...`; its module is imported here, because help must not wait for torch."""
+    module = import_module(f"{__package__}.{MODULES.get(part, part)}")
+    result: BenchResult = getattr(module, f"measure_{part}")(setting)
+    return result
 
 
 def run(args: Namespace, desk: Desk) -> int:
@@ -98,14 +49,13 @@ def run(args: Namespace, desk: Desk) -> int:
             report=desk.cwd / args.report if args.report else None,
             cache=cache_folder(),
         )
-        results = measure_part(args.part, setting)
+        result = measure_part(args.part, setting)
     desk.note(f"measured in {time.monotonic() - start:.0f} s")
     origin = about()
     if not args.json:
-        desk.say(format_table(results))
-        said = {name: words for result in results for name, words in result.words.items()}
-        desk.say("\n".join(f"{name}: {words}" for name, words in (said | origin).items()))
-    desk.say(format_json(results, **origin))
+        desk.say(format_table(result))
+        desk.say("\n".join(f"{name}: {words}" for name, words in ({**result.words, **origin}).items()))
+    desk.say(format_json(result, **origin))
     return OK
 
 
@@ -151,7 +101,7 @@ def measure_presets(
     config: Config, load: Callable[..., "Assistant"], note: Callable[[str], None]
 ) -> "list[PresetResult]":
     """What each quality preset costs and is worth on this machine, as `plan --dial` asks for it."""
-    from deepseek_mm.benchmarks.plan import measure_dial
+    from deepseek_mm.benchmarks.answer import measure_dial
 
     return measure_dial(config, load, note=note)
 

@@ -9,24 +9,26 @@ import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import cycle
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
+from deepseek_mm.benchmarks.servers import OwnProcess
 from deepseek_mm.config import DEFAULT, EDGE, EDGE_LM, Config
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from deepseek_mm.embeddings.edge import files_of_edge
 from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
 from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
 from deepseek_mm.factory import load
 from deepseek_mm.machine import STATUS, memory_mb
+from deepseek_mm.parse.document import read_photo
 from deepseek_mm.training.question_albums import ASKED, CAPTIONED
 from deepseek_mm.training.report import make_report, write_report
+from deepseek_mm.types import Question
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -38,43 +40,31 @@ NOTES = (
     "Memory is the process's VmHWM after 25 asks about photos.",
 )
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_here: "list[Assistant]" = []  # in the other process: the product, once it is open
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TimedAnswer:
-    """One ask in the other process."""
-
-    ms: float
-    words: int  # of the answer
-    text: str
 
 
 def measure_edge(setting: BenchSetting) -> BenchResult:
     """Ask both products in turns. NothingThere without the bundled photos, or where one of them does not open."""
+    # not above: what is imported there counts as memory of the two processes
     from deepseek_mm.benchmarks.answer import QUESTIONS
-    from deepseek_mm.benchmarks.ingestion import BUNDLED
+    from deepseek_mm.benchmarks.ingestion import bundled_photos
 
-    paths = sorted(BUNDLED.glob("*.jpg"))[: setting.sizes.plan_photos]
-    if not paths:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    paths = bundled_photos()[: setting.sizes.plan_photos]
     usual = replace(setting.config, data=setting.folder / "usual")
     with pin_to_one_core():
         setting.note("opening the default models, then the student")
-        houses = [ProductProcess(usual), ProductProcess(student_of(setting.config, setting.folder / "edge"))]
+        configs = (usual, student_of(setting.config, setting.folder / "edge"))
+        products = [OwnProcess(partial(load, config)) for config in configs]
     setting.note(f"asking about {len(paths)} photos, in turns")
-    for house in houses:
-        house.ask(paths[-1], QUESTIONS[0])
+    for product in products:
+        product.call(ask_product, paths[-1], QUESTIONS[0])
     asks = list(zip(paths, cycle(QUESTIONS), strict=False))
-    pairs = [tuple(house.ask(path, text) for house in houses) for path, text in asks]
-    peaks = [house.peak_mb() for house in houses]
-    for house in houses:
-        house.close()
+    pairs = [tuple(product.call(ask_product, *ask) for product in products) for ask in asks]
+    peaks = [product.call(end_product) for product in products]
+    for product in products:
+        product.close()
     result = report_speed(pairs, peaks, student_mb())
     if setting.data is not None:
-        pass
-
-        result = join_results([result, measure_quality(setting)])
+        result = join_results([result, measure_quality(setting, setting.data)])
     if setting.report is not None:
         write_report(make_report("distill", COMMAND, result.numbers, NOTES), setting.report)
     return result
@@ -87,14 +77,12 @@ def student_of(config: Config, data: Path) -> Config:
 
 def student_mb() -> float:
     """The size of all files that the student consists of, in MB."""
-    from deepseek_mm.embeddings.edge import files_of_edge
-
     return round(sum(file.stat().st_size for file in files_of_edge()) / 1e6, 2)
 
 
-def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float], size_mb: float) -> BenchResult:
-    """Report medians and means of both, peak memory and size."""
-    usual, small = ([pair[n].ms for pair in pairs] for n in (0, 1))
+def report_speed(pairs: Sequence[tuple[float, ...]], peaks: Sequence[float], size_mb: float) -> BenchResult:
+    """Medians and means of the milliseconds of both, peak memory and size."""
+    usual, small = zip(*pairs, strict=True)
     speedup, mean = (
         statistics.median(usual) / statistics.median(small),
         statistics.fmean(usual) / statistics.fmean(small),
@@ -109,13 +97,16 @@ def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float
         "distill_mb": size_mb,
     }
     lines = (
-        TableLine(what="an ask with one photo, one core, times faster", value=f"{speedup:.2f}",
-             beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms", bar="2"),
-        TableLine(what="  the mean", value=f"{mean:.2f}"),
-        TableLine(what="most memory of the process", value=f"{peaks[1]:.0f} MB",
-             beside=f"{peaks[0]:.0f} MB", bar="1,000"),
-        TableLine(what="files of the student", value=f"{size_mb:.1f} MB", bar="60"),
-    )  # fmt: skip
+        TableLine(
+            "an ask with one photo, one core, times faster",
+            f"{speedup:.2f}",
+            beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms",
+            bar="2",
+        ),
+        TableLine("  the mean", f"{mean:.2f}"),
+        TableLine("most memory of the process", f"{peaks[1]:.0f} MB", beside=f"{peaks[0]:.0f} MB", bar="1,000"),
+        TableLine("files of the student", f"{size_mb:.1f} MB", bar="60"),
+    )
     return BenchResult(lines=lines, numbers=numbers)
 
 
@@ -133,27 +124,12 @@ def pin_to_one_core() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-class ProductProcess:
-    """A product in a process of its own. NothingThere says why it does not open."""
-
-    def __init__(self, config: Config) -> None:
-        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        if trouble := self._process.submit(_open, config).result():
-            self.close()
-            raise NothingThere(trouble)
-
-    def ask(self, photo: Path, text: str) -> TimedAnswer:
-        """A question about a photo, as a page asks it."""
-        return self._process.submit(_ask, photo, text).result()
-
-    def peak_mb(self) -> float:
-        """Peak memory of the process, in MB."""
-        return self._process.submit(read_peak_mb).result()
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.submit(_close).result()
-        self._process.shutdown()
+def ask_product(assistant: "Assistant", photo: Path, text: str) -> float:
+    """Milliseconds of a question about a photo, as a page asks it."""
+    start = time.perf_counter()
+    image = read_photo(photo, max_pixels=assistant.config.parse.max_pixels).image
+    assistant.ask(Question(text=text, image=image, image_name=photo.name, image_path=str(photo)))
+    return 1000 * (time.perf_counter() - start)
 
 
 def read_peak_mb(status: Path = STATUS) -> float:
@@ -161,74 +137,41 @@ def read_peak_mb(status: Path = STATUS) -> float:
     return round(memory_mb("VmHWM", status), 1)
 
 
-def _open(config: Config) -> str:
-    """Open the product here; returns why it does not open, or "", since errors cannot travel between processes."""
-    from deepseek_mm.factory import load
-
-    try:
-        _here[:] = [load(config)]
-    except DeepSeekMMError as error:
-        return str(error)
-    return ""
-
-
-def _ask(photo: Path, text: str) -> TimedAnswer:
-    from deepseek_mm.parse.document import read_photo
-    from deepseek_mm.types import Question
-
-    start, house = time.perf_counter(), _here[0]
-    image = read_photo(photo, max_pixels=house.config.parse.max_pixels).image
-    answer = house.ask(Question(text=text, image=image, image_name=photo.name, image_path=str(photo)))
-    return TimedAnswer(ms=1000 * (time.perf_counter() - start), words=len(answer.text.split()), text=answer.text)
-
-
-def _close() -> None:
-    for assistant in _here:
-        assistant.close()
-    _here.clear()
+def end_product(assistant: "Assistant") -> float:
+    """Close it; returns the peak memory of its process, in MB."""
+    peak_mb = read_peak_mb()
+    assistant.close()
+    return peak_mb
 
 
 SPACES = (DEFAULT, EDGE)
 
 
-def measure_quality(setting: BenchSetting) -> BenchResult:
+def measure_quality(setting: BenchSetting, data: Path) -> BenchResult:
     """Score retrieval and answers of both models. NothingThere without the data."""
-    if setting.data is None:
-        raise NothingThere("no folder with flickr8k and coco_vqa. Name it with --judged FOLDER")
-    return report_quality(
-        *(score_retrieval(setting, name, setting.data / CAPTIONED) for name in SPACES),
-        answered=(
-            score_vqa(setting, SPACES[0], setting.data / ASKED),
-            score_vqa(setting, SPACES[1], setting.data / ASKED),
-        ),
-    )
+    found = (score_retrieval(setting, name, data / CAPTIONED) for name in SPACES)
+    return report_quality(*found, answered=[score_vqa(setting, name, data / ASKED) for name in SPACES])
 
 
 def score_retrieval(setting: BenchSetting, name: str, folder: Path) -> RetrievalReport:
     """As `eval retrieval --split dev` does."""
     setting.note(f"finding photos in the space {name}")
     rows = read_caption_rows(folder / "captions.jsonl", split="dev")
-    return evaluate_retrieval(open_space(with_space(setting.config, name).encoder), rows, folder / "images")
+    return evaluate_retrieval(open_space(replace(setting.config.encoder, name=name)), rows, folder / "images")
 
 
 def score_vqa(setting: BenchSetting, name: str, folder: Path) -> VqaReport:
     """As `eval vqa --split dev` does."""
     setting.note(f"answering in the space {name}")
-    config = with_space(setting.config, name)
+    config = setting.config
     rows = read_question_rows(folder / "qa.jsonl", split="dev")
-    silent = replace(config, data=setting.folder / f"vqa-{name}", lm=replace(config.lm, name="none"))
+    encoder, lm = replace(config.encoder, name=name), replace(config.lm, name="none")
+    silent = replace(config, data=setting.folder / f"vqa-{name}", encoder=encoder, lm=lm)
     with load(silent, progress=setting.note) as assistant:
         return evaluate_vqa(assistant, rows, folder / "images")
 
 
-def with_space(config: Config, space: str) -> Config:
-    """The same configuration with another embedding space."""
-    return replace(config, encoder=replace(config.encoder, name=space))
-
-
-def report_quality(
-    usual: RetrievalReport, small: RetrievalReport, *, answered: tuple[VqaReport, VqaReport]
-) -> BenchResult:
+def report_quality(usual: RetrievalReport, small: RetrievalReport, *, answered: Sequence[VqaReport]) -> BenchResult:
     """What the student reaches of what the default models do; of retrieval the mean of both directions."""
     found = (small.t2i_r10 / usual.t2i_r10 + small.i2t_r10 / usual.i2t_r10) / 2
     right, own = (report.whole.accuracy for report in answered)
@@ -246,9 +189,12 @@ def report_quality(
         **{f"distill_default_vqa_{kind}": part.accuracy for kind, part in answered[0].by_kind.items()},
     }
     lines = (
-        TableLine(what="R@10 kept, both directions", value=f"{found:.3f}",
-             beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}", bar="0.95"),
-        TableLine(what="answers about photos kept", value=f"{own / right:.3f}",
-             beside=f"{own} % of {right} %", bar="0.90"),
-    )  # fmt: skip
+        TableLine(
+            "R@10 kept, both directions",
+            f"{found:.3f}",
+            beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}",
+            bar="0.95",
+        ),
+        TableLine("answers about photos kept", f"{own / right:.3f}", beside=f"{own} % of {right} %", bar="0.90"),
+    )
     return BenchResult(lines=lines, numbers=numbers)

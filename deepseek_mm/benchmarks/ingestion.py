@@ -6,17 +6,6 @@ and shrunk to its own size beforehand; the two take turns, three times. `bench c
 names until they hold as many functions as are wanted, indexes them, again without a change, and after one, and then
 watches the folder as the library does it. Functions and methods are counted; classes, modules and further parts of
 long functions go in beside them and cost the same.
-
-Photos are cut out of the bundled ones at random, in sizes as collections have them: each has its own bytes, costs a
-decoder what a real one does, and shows things that are named and boxed. The bare tower gets the same pictures decoded
-and squeezed to its own size beforehand: what is missing from its speed to ours is reading, hashing, decoding, regions,
-colours and the store. The two take turns, three times.
-
-Then the folder is watched, as the library does it, and files change in it.
-
-Files are copied in the order of their names until they hold as many functions as are wanted, so that the measurement
-has a folder of its own. Functions and methods are counted; classes, modules and further parts of long functions go in
-beside them and cost the same.
 """
 
 import os
@@ -79,12 +68,12 @@ def measure_intake_speed(setting: BenchSetting) -> BenchResult:
     read_s = time_reading(paths[:READ])
     lines = (
         TableLine(
-            what="photos in: read, decode, tower, regions, store",
-            value=f"{ratio:.2f} of the bare tower",
+            "photos in: read, decode, tower, regions, store",
+            f"{ratio:.2f} of the bare tower",
             beside=f"{statistics.median(ours):.1f} photos/s, tower {statistics.median(bare):.1f}",
             bar="0.6 (aim 0.8)",
         ),
-        TableLine(what="  text in pictures, a second pass", value=f"{1 / read_s:.1f} photos/s"),
+        TableLine("  text in pictures, a second pass", f"{1 / read_s:.1f} photos/s"),
     )
     numbers = {
         "ingest_vs_tower": ratio,
@@ -111,8 +100,8 @@ def measure_memory_growth(setting: BenchSetting) -> BenchResult:
     ingest_folder(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
     grown = max(seen[int(WARM * len(seen)) :], default=0.0) - seen[int(WARM * len(seen))]
     line = TableLine(
-        what=f"memory while {count:,} photos go in",
-        value=f"{grown:+.0f} MB",
+        f"memory while {count:,} photos go in",
+        f"{grown:+.0f} MB",
         beside=f"{seen[-1]:.0f} MB in all",
         bar="< 200 MB, over 20,000 (--full)",
     )
@@ -136,12 +125,17 @@ def ingest_folder(
     assert not report.failed, report.failed[0]
 
 
+def bundled_photos() -> list[Path]:
+    """The photos that come along, by name. NothingThere outside of a clone, which has them."""
+    if paths := sorted(BUNDLED.glob("*.jpg")):
+        return paths
+    raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+
+
 def make_photos(folder: Path, count: int, sizes_px: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     """JPEG files, each with bytes of its own. NothingThere outside of a clone, which has the bundled photos."""
     folder.mkdir(parents=True)
-    originals = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
-    if not originals:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    originals = [Image.open(path).convert("RGB") for path in bundled_photos()]
     random = np.random.default_rng(0)
     for n in range(count):
         original = originals[n % len(originals)]
@@ -205,14 +199,14 @@ def measure_code(setting: BenchSetting) -> BenchResult:
         watch_s = time_watch(intake, folder, setting.folder / "jobs.db")
     first_s, again_s, changed_s = (report.seconds for report in reports)
     line = TableLine(
-        what=f"{functions:,} functions in ({sum(kinds.values()):,} pieces of {reports[0].added:,} files)",
-        value=f"{first_s:.0f} s",
+        f"{functions:,} functions in ({sum(kinds.values()):,} pieces of {reports[0].added:,} files)",
+        f"{first_s:.0f} s",
         beside=f"{functions / first_s:.0f} functions/s; copying and splitting alone {split_s:.0f} s",
         bar="20,000 in 600 s",
     )
-    again = TableLine(what="  again, nothing changed", value=f"{again_s:.2f} s", bar="5 s")
-    changed = TableLine(what="  again, one file changed", value=f"{changed_s:.2f} s")
-    found = TableLine(what="  a changed file of a watched folder is found", value=f"{watch_s:.2f} s", bar="2 s")
+    again = TableLine("  again, nothing changed", f"{again_s:.2f} s", bar="5 s")
+    changed = TableLine("  again, one file changed", f"{changed_s:.2f} s")
+    found = TableLine("  a changed file of a watched folder is found", f"{watch_s:.2f} s", bar="2 s")
     numbers = {"functions": functions, "pieces": sum(kinds.values()), "files": reports[0].added, "index_s": first_s}
     numbers |= {"functions_per_s": functions / first_s, "again_s": again_s, "changed_s": changed_s}
     return BenchResult(lines=(line, again, changed, found), numbers=numbers | {"split_s": split_s, "watch_s": watch_s})

@@ -5,60 +5,167 @@ only. Each case is a process of its own and has the machine to itself: progressi
 the kernel of torch, so that neither has the better half of a noisy hour. That kernel is the slowest, and reads every
 other length. Full attention by our own kernel is read as well, without a bar and at half the length: it shows how
 much of the gain is the kernel, and how much is seeing less.
+
+    python -m deepseek_mm.benchmarks.lm_prefill CASE    # a PrefillCase as JSON; the last line is a PrefillOutcome
+
+A process of its own because peaks are told of whole processes. The weights are read first, and a short prompt, for
+which the programs of the processor are prepared; then for each length the mark of the highest resident memory is set
+back and read again at the end. On a GPU it is what torch has allocated. Of the ways of torch to do full attention a
+boolean mask is as fast as any (measured at 8,192 tokens).
+
+Shape key:  T tokens of the chunk, H query heads, G key/value heads, K head width, S keys, N rows
 """
 
+import gc
 import json
 import math
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from deepseek_mm.benchmarks.lm_case import Kind, PrefillCase, PrefillOutcome
-from deepseek_mm.benchmarks.lm_models import BenchModel, count_prefill_flops, read_ours
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
+from deepseek_mm.benchmarks.lm_models import BenchModel, count_prefill_flops, measure_matmul, open_decoder, read_ours
+from deepseek_mm.benchmarks.lm_peers import make_tokens
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results, report_missing
 from deepseek_mm.errors import ModelFailed
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.block_manager import CachedText
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass, open_memory
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.machine import ROOT
+from deepseek_mm.machine import REFS, ROOT, memory_mb, set_peak_back
+from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.threads import num_cores
 
 
+class FullAttention:
+    """An `AttentionBackend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
+
+    def __init__(self, memory: PagedMemory, texts: Sequence[CachedText], count: int) -> None:
+        (text,) = texts
+        self._paged = PagedPass(memory, texts, count)  # has the pages, and the attention of the gates
+        self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
+        self.scale = self._paged.scale
+        self._cache, self._layers = memory.cache, memory.shape.num_layers
+        (table,) = (table for group, table in zip(memory.blocks.groups, text.tables, strict=True) if 0 in group.slots)
+        end = text.length + count
+        (self._all,) = table.row_ranges(0, end)
+        (new,) = table.row_ranges(text.length, end)
+        device = memory.cache.device
+        self._rows_N = torch.arange(new.row, new.row + new.size, device=device)
+        self._seen_TS = torch.ones(count, end, dtype=torch.bool, device=device).tril(text.length)
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `AttentionBackend` says."""
+        if slot >= self._layers:
+            return self._paged(slot, q_BTHK, k_BTGK, v_BTGK)
+        self._cache.write(slot, self._rows_N, k_BTGK[0], v_BTGK[0])
+        k_GSK, v_GSK = self._cache.view(slot, self._all.row, self._all.size)
+        seen = F.scaled_dot_product_attention(
+            q_BTHK.transpose(1, 2), k_GSK[None], v_GSK[None], attn_mask=self._seen_TS, enable_gqa=True
+        )
+        return seen.transpose(1, 2)
+
+
+Kind = Literal["ours", "sdpa", "full"]  # progressive; full attention by torch's kernel; by our own
+ATTEND: dict[Kind, Callable[[PagedMemory, Sequence[CachedText], int], PagedPass | FullAttention]] = {
+    "ours": PagedPass,
+    "sdpa": FullAttention,
+    "full": PagedPass,
+}
+WARM = 4  # chunks of the prompt that warms up
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrefillCurve:
-    """Time and memory of one way of reading, by length."""
+class PrefillCase:
+    """Which prompts are read, by which model, and how."""
 
-    name: str
+    folder: str
+    changes: str | None
+    kind: Kind
     lengths: Sequence[int]
-    seconds: Sequence[float]
-    peak_mb: Sequence[float]
+    chunk: int
+    threads: int
+    device: str = "cpu"
 
 
-def draw_curves(curves: Sequence[PrefillCurve], file: Path, *, title: str) -> Path:
-    """Two panels, both axes by powers of two; the folder is made if need be."""
-    from matplotlib.figure import Figure
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefillOutcome:
+    """Arithmetic speed, seconds and peak memory of one case."""
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(title)
-    time, memory = figure.subplots(1, 2)
-    for curve in curves:
-        time.plot(curve.lengths, curve.seconds, marker="o", label=curve.name)
-        memory.plot(curve.lengths, curve.peak_mb, marker="o", label=curve.name)
-    for axes, says in ((time, "seconds to read the prompt"), (memory, "peak memory above the weights, MB")):
-        axes.set(xlabel="tokens of the prompt", ylabel=says)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
-        ticks = sorted({length for curve in curves for length in curve.lengths})
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-        axes.grid(alpha=0.3)
-        axes.legend()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
-    return file
+    matmul: float  # floating point operations a second of bf16 matrix products: the best, before and after
+    lengths: Sequence[int]
+    seconds: Sequence[float]  # of each length
+    peak_mb: Sequence[float]  # above the weights; NaN where the system does not tell
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the case given as JSON on the command line."""
+    torch.set_num_threads((case := PrefillCase(**json.loads(words[0]))).threads)
+    model = BenchModel(folder=Path(case.folder), changes=Path(case.changes) if case.changes else None)
+    decoder = open_decoder(model, full=case.kind != "ours", device=case.device)
+    sys.stdout.write(json.dumps(asdict(run_case(case, decoder))) + "\n")
+    return 0
+
+
+@torch.inference_mode()
+def run_case(case: PrefillCase, decoder: Decoder) -> PrefillOutcome:
+    """Every length once, after a short prompt that warms up."""
+    before = measure_matmul(case.device)
+    decoder.embedding.weight.sum()  # it is mapped from its file, and becomes resident as it is read
+    time_prompt(decoder, case, WARM * case.chunk)
+    seconds, peaks = [], []
+    for length in case.lengths:
+        with measure_peak(case.device) as peak:
+            seconds.append(time_prompt(decoder, case, length))
+        peaks += peak
+    best = max(before, measure_matmul(case.device))
+    return PrefillOutcome(matmul=best, lengths=case.lengths, seconds=seconds, peak_mb=peaks)
+
+
+def time_prompt(decoder: Decoder, case: PrefillCase, length: int) -> float:
+    """Seconds for a prompt of so many tokens, chunk by chunk, to the scores of what follows its last one."""
+    like = decoder.embedding.weight
+    memory = open_memory(decoder.shape, tokens=length, sequences=1, chunk=case.chunk, like=like)
+    text = memory.start(make_tokens(length, decoder.shape.vocab_size), most=length)
+    start = time.perf_counter()
+    while text.length < length:
+        attend = ATTEND[case.kind](memory, [text], memory.blocks.step(text, length - text.length))
+        hidden_BTD, _ = decoder(decoder.embed(attend.ids_BT), attend)
+        memory.blocks.advance(text, hidden_BTD.shape[1])
+    float(decoder.logits(hidden_BTD[:, -1]).amax())  # waits for a GPU
+    return time.perf_counter() - start
+
+
+@contextmanager
+def measure_peak(device: str) -> Iterator[list[float]]:
+    """Megabytes by which memory rises at most meanwhile; the list has them afterwards."""
+    peak: list[float] = []
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        yield peak
+        peak.append((torch.cuda.max_memory_allocated() - before) / 1e6)
+        return
+    gc.collect()
+    give_back()
+    if not REFS.exists():
+        yield peak
+        peak.append(math.nan)
+        return
+    set_peak_back()
+    before_mb = memory_mb("VmRSS")
+    yield peak
+    peak.append(memory_mb("VmHWM") - before_mb)
 
 
 NAMES: Mapping[Kind, str] = {"ours": "progressive", "sdpa": "full, SDPA", "full": "full, our kernel"}
@@ -88,18 +195,27 @@ class PrefillReadings:
         """The longest prompt that was read."""
         return max(length for each, outcome in self.outcomes if each == kind for length in outcome.lengths)
 
-    def curves(self) -> list[PrefillCurve]:
-        """Of each kind that read several lengths."""
-        found = {kind: outcome for kind, outcome in reversed(self.outcomes) if len(outcome.lengths) > 1}
-        return [
-            PrefillCurve(
-                name=NAMES[kind],
-                lengths=outcome.lengths,
-                seconds=[self.seconds(kind, length) for length in outcome.lengths],
-                peak_mb=[self.peak_mb(kind, length) for length in outcome.lengths],
-            )
-            for kind, outcome in found.items()
-        ]
+    def draw(self, file: Path, *, title: str) -> Path:
+        """Time and memory by length of each kind that read several, both axes by powers of two; returns the file."""
+        from matplotlib.figure import Figure
+
+        lengths = {kind: list(each.lengths) for kind, each in reversed(self.outcomes) if len(each.lengths) > 1}
+        ticks = sorted({length for some in lengths.values() for length in some})
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        figure.suptitle(title)
+        panels = (("seconds to read the prompt", self.seconds), ("peak memory above the weights, MB", self.peak_mb))
+        for axes, (says, value) in zip(figure.subplots(1, 2), panels, strict=True):
+            for kind, some in lengths.items():
+                axes.plot(some, [value(kind, length) for length in some], marker="o", label=NAMES[kind])
+            axes.set(xlabel="tokens of the prompt", ylabel=says)
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            axes.grid(alpha=0.3)
+            axes.legend()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=120)
+        return file
 
     def _at(self, kind: Kind, length: int) -> list[tuple[PrefillOutcome, int]]:
         found = [(outcome, list(outcome.lengths)) for each, outcome in self.outcomes if each == kind]
@@ -126,8 +242,8 @@ def _report_speed(readings: PrefillReadings, length: int, bar: str) -> BenchResu
     name = f"prefill_{abbreviate_length(length)}"
     ours_s, full_s = (readings.seconds(kind, length) for kind in ("ours", "sdpa"))
     line = TableLine(
-        what=f"prompt of {length:,} tokens",
-        value=f"{full_s / ours_s:.2f}x, {ours_s:.1f} s",
+        f"prompt of {length:,} tokens",
+        f"{full_s / ours_s:.2f}x, {ours_s:.1f} s",
         beside=f"full: {full_s:.1f} s",
         bar=bar,
     )
@@ -139,10 +255,10 @@ def _report_memory(readings: PrefillReadings, length: int, bar: str) -> BenchRes
     name, what = f"memory_{abbreviate_length(length)}", "  peak memory above the weights"
     ours_mb, full_mb = (readings.peak_mb(kind, length) for kind in ("ours", "sdpa"))
     if math.isnan(ours_mb):
-        said = "not measured: this system does not tell how much memory was used at most"
-        return BenchResult(lines=(TableLine(what=what, value=said, bar=bar),), words={f"{name}_saved": said})
+        why = "this system does not tell how much memory was used at most"
+        return report_missing(what, f"{name}_saved", why, bar=bar)
     saved = 1 - ours_mb / full_mb
-    line = TableLine(what=what, value=f"{-saved:+.0%}, {ours_mb:.0f} MB", beside=f"full: {full_mb:.0f} MB", bar=bar)
+    line = TableLine(what, f"{-saved:+.0%}, {ours_mb:.0f} MB", beside=f"full: {full_mb:.0f} MB", bar=bar)
     return BenchResult(
         lines=(line,), numbers={f"{name}_saved": saved, f"{name}_mb": ours_mb, f"{name}_full_mb": full_mb}
     )
@@ -152,7 +268,7 @@ def report_own_kernel(readings: PrefillReadings, length: int) -> BenchResult:
     """Full attention by our kernel, which is faster than torch's."""
     ours_s, own_s = (readings.seconds(kind, length) for kind in ("ours", "full"))
     name, says = f"prefill_{abbreviate_length(length)}", "  beside full attention by our own kernel"
-    line = TableLine(what=says, value=f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
+    line = TableLine(says, f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
     return BenchResult(
         lines=(line,), numbers={f"{name}_speedup_own_kernel": own_s / ours_s, f"{name}_own_kernel_s": own_s}
     )
@@ -167,8 +283,8 @@ def report_utilization(readings: PrefillReadings, shape: DecoderShape, sizes: LM
     return BenchResult(
         lines=(
             TableLine(
-                what=f"share of the machine's arithmetic, {sizes.busy:,} tokens",
-                value=f"{share:.2f} ({longest:.2f} at {sizes.lengths[-1]:,})",
+                f"share of the machine's arithmetic, {sizes.busy:,} tokens",
+                f"{share:.2f} ({longest:.2f} at {sizes.lengths[-1]:,})",
                 beside=f"bf16 product: {readings.matmul / 1e9:,.0f} GFLOP/s",
                 bar=BUSY_BAR,
             ),
@@ -208,9 +324,9 @@ def race_kinds(setting: BenchSetting, model: BenchModel, device: str, run: Run |
     readings = PrefillReadings(outcomes)
     found = report_readings(readings, read_ours(model)[0], setting.lm)
     mark = "" if device == "cpu" else f"{device}_"
-    plot = draw_curves(readings.curves(), setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
+    plot = readings.draw(setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
     words = {**found.words, "plot": str(plot), "weights": model.says}
-    head = (TableLine(what=f"on the GPU ({device}):", value=""),) if mark else ()
+    head = (TableLine(f"on the GPU ({device}):", ""),) if mark else ()
     return BenchResult(
         lines=(*head, *found.lines),
         numbers={mark + key: value for key, value in found.numbers.items()},
@@ -244,10 +360,14 @@ def make_case(
 
 def run_in_process(case: PrefillCase) -> PrefillOutcome:
     """The case in a process of its own. ModelFailed says what it died of."""
-    command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_case", json.dumps(asdict(case))]
+    command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_prefill", json.dumps(asdict(case))]
     environ = {**os.environ, "OMP_NUM_THREADS": str(case.threads), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
     if done.returncode:
         last = next(iter(done.stderr.strip().splitlines()[-1:]), f"it ended with {done.returncode}")
         raise ModelFailed(f"reading prompts ({NAMES[case.kind]}) failed: {last}. Free memory and run the bench again")
     return PrefillOutcome(**json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

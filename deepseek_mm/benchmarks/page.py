@@ -240,8 +240,8 @@ def make_lines(
     """A line for each figure: the large one, and the small one beside it."""
     return tuple(
         TableLine(
-            what=figure.says,
-            value=f"{format_value(numbers[f'{figure.key}_{name}'], figure.unit)} ({large})",
+            figure.says,
+            f"{format_value(numbers[f'{figure.key}_{name}'], figure.unit)} ({large})",
             beside=f"{format_value(numbers[figure.key], figure.unit)} ({small}), {numbers[figure.ratio]:.2f} times",
             bar=f"{figure.bar:g} {figure.unit}" if figure.bar else "",
         )

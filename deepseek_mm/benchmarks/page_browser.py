@@ -178,10 +178,7 @@ LIBRARY = (
     Figure(key="tab_ms", says="a tab from the click until its first own element is seen, median", bar=200),
     Figure(key="tab_worst_ms", says="the slowest of these", bar=200),
     Figure(key="search_ms", says="from Enter until the first result is seen"),
-    Figure(
-        key="photo_ms",
-        says="from Enter until its photo is drawn; in a large library few were shown before",
-    ),
+    Figure(key="photo_ms", says="from Enter until its photo is drawn; in a large library few were shown before"),
     Figure(key="more_ms", says="from scrolling to the last result until more are there"),
     Figure(key="scroll_s", says="scrolling through the results, one step a frame"),
     Figure(key="frame_ms", says="between two frames while scrolling, the slowest of twenty"),

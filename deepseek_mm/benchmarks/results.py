@@ -1,4 +1,9 @@
-"""What a bench runs with and what comes out: sizes, setting, table lines, results as a table and as one JSON object."""
+"""What a bench runs with and what comes out: sizes, setting, table lines, results as a table and as one JSON object.
+
+`bench learning` is here too, since nothing is measured for it: the reports that the trainings left behind are read. A
+report that is missing leaves its keys out and is named; one that is damaged stops everything, for nobody should take
+half of it for the whole.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.config import Config, cache_folder
-from deepseek_mm.training.report import REPORTS
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.training.report import REPORTS, TrainingReport
+from deepseek_mm.training.report import read_report as read_training_report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +90,7 @@ class BenchSetting:
     cache: Path = field(default_factory=cache_folder)  # where converted models lie
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class TableLine:
     """One line of the table."""
 
@@ -103,7 +110,7 @@ class BenchResult:
 
 
 Measurement = Callable[[BenchSetting], BenchResult]
-HEAD = TableLine(what="", value="measured", beside="beside it", bar="bar")
+HEAD = TableLine("", "measured", beside="beside it", bar="bar")
 
 
 def join_results(parts: Sequence[BenchResult]) -> BenchResult:
@@ -115,15 +122,67 @@ def join_results(parts: Sequence[BenchResult]) -> BenchResult:
     )
 
 
-def format_table(results: Sequence[BenchResult]) -> str:
+def report_missing(what: str, key: str, why: str, *, bar: str) -> BenchResult:
+    """A row that says why it was not measured, in the place of the figure `key`."""
+    said = f"not measured: {why}"
+    return BenchResult(lines=(TableLine(what, said, bar=bar),), words={key: said})
+
+
+def format_table(result: BenchResult) -> str:
     """All lines in columns."""
-    rows = [(x.what, x.value, x.beside, x.bar) for x in (HEAD, *(line for result in results for line in result.lines))]
+    rows = [(line.what, line.value, line.beside, line.bar) for line in (HEAD, *result.lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def format_json(results: Sequence[BenchResult], **about: str) -> str:
+def format_json(result: BenchResult, **about: str) -> str:
     """All numbers and what they are about, on one line."""
-    numbers = {key: value for result in results for key, value in result.numbers.items()}
-    words = {key: said for result in results for key, said in result.words.items()}
-    return json.dumps(numbers | words | about, ensure_ascii=False)
+    return json.dumps({**result.numbers, **result.words, **about}, ensure_ascii=False)
+
+
+PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must have, each with its bar
+    "ppo": {"ppo_pass_rate_gain": ">= 10 points", "ppo_pass_rate_before": "", "ppo_pass_rate_after": ""},
+    "distill": {
+        "distill_speedup": ">= 2",
+        "distill_retrieval_kept": ">= 0.95",
+        "distill_vqa_kept": ">= 0.90",
+        "distill_mb": "<= 60",
+        "distill_peak_mb": "<= 1,000",
+    },
+    "continual": {"replay_over_finetune": ">= 3"},
+    "parallel": {},
+    "quantum": {},
+}
+
+
+def measure_learning(setting: BenchSetting) -> BenchResult:
+    """Every figure of every report. NothingThere if there is no report at all, BadFile if one is none."""
+    found = [(part, read_report(part, setting.reports)) for part in PARTS]
+    if not any(isinstance(report, TrainingReport) for _, report in found):
+        raise NothingThere(
+            f"no report of a training in {setting.reports}. Name their folder with --reports FOLDER, or make one with:"
+            " python -m deepseek_mm train ppo --report docs/learning/ppo.json"
+        )
+    return join_results([report_part(part, report) for part, report in found])
+
+
+def read_report(part: str, folder: Path) -> TrainingReport | str:
+    """The part's report, or why there is none."""
+    try:
+        return read_training_report(folder / f"{part}.json")
+    except NothingThere as error:
+        return str(error)
+
+
+def report_part(part: str, report: TrainingReport | str) -> BenchResult:
+    """The figures of one report, those with a bar first; one that is not there is said in words."""
+    bars = PARTS[part]
+    if isinstance(report, str):
+        return BenchResult(lines=(TableLine(part, "no report"),), words={f"{part}_report": report})
+    lines = [
+        TableLine(name, f"{value:.4g}", bar=bars.get(name, ""))
+        for name, value in sorted(report.figures.items(), key=lambda item: item[0] not in bars)
+    ]
+    lines += [TableLine(name, "not in the report", bar=bar) for name, bar in bars.items() if name not in report.figures]
+    said = f"{report.made}, {report.commit}, {report.machine}: {report.command}"
+    return BenchResult(lines=tuple(lines), numbers=report.figures, words={f"{part}_report": said})

@@ -148,16 +148,16 @@ def make_lines(numbers: dict[str, float]) -> tuple[TableLine, ...]:
     linear = f"a linear scan: {numbers['linear_ms']:.0f} ms, {numbers['vs_linear_scan']:.1f} times"
     value = f"{numbers['median_ms']:.0f} ms, {numbers['p95_ms']:.0f} ms"
     lines = [
-        TableLine(what=f"a search, {size}: median, slowest of twenty", value=value, beside=linear, bar="50 ms"),
-        TableLine(what=f"{CLIENTS} clients: searches a second", value=f"{numbers['qps8']:.1f}", bar="20"),
-        TableLine(what="the server's time on the processor for one", value=f"{numbers['processor_ms']:.0f} ms"),
+        TableLine(f"a search, {size}: median, slowest of twenty", value, beside=linear, bar="50 ms"),
+        TableLine(f"{CLIENTS} clients: searches a second", f"{numbers['qps8']:.1f}", bar="20"),
+        TableLine("the server's time on the processor for one", f"{numbers['processor_ms']:.0f} ms"),
         TableLine(
-            what="memory of the server",
-            value=f"{numbers['server_mb']:,.0f} MB",
+            "memory of the server",
+            f"{numbers['server_mb']:,.0f} MB",
             beside=f"with an empty library {numbers['empty_mb']:,.0f} MB",
         ),
     ]
     if "painted_ms" in numbers:
         value = f"{numbers['painted_ms']:.0f} ms, {numbers['photo_ms']:.0f} ms"
-        lines.append(TableLine(what="the page: from Enter to the first result, its photo", value=value, bar="300 ms"))
+        lines.append(TableLine("the page: from Enter to the first result, its photo", value, bar="300 ms"))
     return tuple(lines)

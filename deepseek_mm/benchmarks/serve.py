@@ -23,10 +23,10 @@ import httpx
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.ingestion import BUNDLED
+from deepseek_mm.benchmarks.ingestion import BUNDLED, bundled_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import start_api
-from deepseek_mm.errors import JobFailed, NothingThere
+from deepseek_mm.errors import JobFailed
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 END = b"\r\n\r\n"
@@ -139,9 +139,7 @@ class RequestKind:
 
 def measure_serve(setting: BenchSetting) -> BenchResult:
     """Ratios of requests a second, and of latencies."""
-    photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
-    if not photos:
-        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    photos = [Image.open(path).convert("RGB") for path in bundled_photos()]
     with start_api(setting) as url:
         setting.note("indexing the bundled photos")
         index_bundled_photos(url)
@@ -175,17 +173,18 @@ def report_serving(
     slower = statistics.median(latency_ratio(*crowd) for crowd in crowds)
     bars = {"text_batch": "3", "image_batch": "1.2", "ask_batch": "1.4 (aim 2)"}
     lines = [
-        TableLine(what=f"{CLIENTS} clients beside one by one, {name}", value=f"{ratio:.2f} times", bar=bars[name])
+        TableLine(f"{CLIENTS} clients beside one by one, {name}", f"{ratio:.2f} times", bar=bars[name])
         for name, ratio in ratios.items()
     ]
     lines += [
-        TableLine(what=f"{MANY} clients: requests that failed",
-             value=f"{errors} of {len(usual) + len(asked)}", bar="0"),
-        TableLine(what=f"{OVERLOAD} clients: latency of those let in, beside {MANY}",
-             value=f"{slower:.2f} times", bar="2"),
-        TableLine(what="  sent away with 429; neither served nor sent away",
-             value=f"{sum(one.status == 429 for one in over)} of {len(over)}; {strange}", bar="the rest; 0"),
-    ]  # fmt: skip
+        TableLine(f"{MANY} clients: requests that failed", f"{errors} of {len(usual) + len(asked)}", bar="0"),
+        TableLine(f"{OVERLOAD} clients: latency of those let in, beside {MANY}", f"{slower:.2f} times", bar="2"),
+        TableLine(
+            "  sent away with 429; neither served nor sent away",
+            f"{sum(one.status == 429 for one in over)} of {len(over)}; {strange}",
+            bar="the rest; 0",
+        ),
+    ]
     numbers = {**ratios, "errors_32": errors, "overload_latency": round(slower, 3), "overload_strange": strange}
     return BenchResult(lines=tuple(lines), numbers=numbers)
 
@@ -195,9 +194,7 @@ def list_requests(photos: Sequence[Image.Image]) -> dict[str, RequestKind]:
     shot = cache(lambda n, version: encode_photo(photos[n % len(photos)], version))
     return {
         "text_batch": RequestKind(
-            path="/embed",
-            requests=480,
-            body=lambda n, version: {"texts": [f"{WORDS[n % 6]}, number {n}, {version}"]},
+            path="/embed", requests=480, body=lambda n, version: {"texts": [f"{WORDS[n % 6]}, number {n}, {version}"]}
         ),
         "image_batch": RequestKind(
             path="/embed", requests=48, body=lambda n, version: {"pictures": [shot(n, version)]}

@@ -198,25 +198,6 @@ class RandomClient:
         return {"model": model, "messages": messages, "max_tokens": 24}
 
 
-def draw_memory(
-    minutes: Sequence[float], resident_mb: Sequence[float], *, line: tuple[float, float, float], file: Path
-) -> Path:
-    """The samples, and the straight line `(from minute, MB a minute, MB there)` through what follows the warm-up."""
-    from matplotlib.figure import Figure
-
-    begun, slope, start_mb = line
-    end_mb = start_mb + slope * (minutes[-1] - begun)
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(minutes, resident_mb, linewidth=1, label="server and the processes that it started")
-    axes.plot([begun, minutes[-1]], [start_mb, end_mb], label=f"what stays, after warm-up: {slope:+.2f} MB a minute")
-    axes.set(xlabel="minutes under load", ylabel="resident memory, MB", ylim=(0, max(resident_mb) * 1.15))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(file, dpi=120)
-    return file
-
-
 CLIENTS = 6
 LOOK_S = 3.0
 FEWEST = 3  # periods that a line is drawn through
@@ -247,12 +228,12 @@ def measure_soak(setting: BenchSetting) -> BenchResult:
 
 def sample_memory(url: str, pid: int, seconds: float, tally: StatusCounts) -> list[MemorySample]:
     """Clients at work, and samples until the time is over. JobFailed if a client does not come to rest."""
-    stop, begun_s = threading.Event(), time.monotonic()
+    stop = threading.Event()
     clients = [RandomClient(url, seed=n, tally=tally) for n in range(CLIENTS)]
     threads = [threading.Thread(target=client.run, args=(stop,)) for client in clients]
     for thread in threads:
         thread.start()
-    samples = []
+    samples, begun_s = [], time.monotonic()
     try:
         while (at_s := time.monotonic() - begun_s) < seconds:
             samples.append(MemorySample(seconds=round(at_s, 1), resident_mb=resident_mb(pid), requests=tally.total))
@@ -295,14 +276,10 @@ def report_growth(samples: Sequence[MemorySample], tally: StatusCounts) -> Bench
     grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60
     strange = tally.strange
     lines = (
-        TableLine(
-            what="memory grew after warm-up", value=f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"
-        ),
-        TableLine(what="  a minute", value=f"{slope:.2f} MB"),
-        TableLine(what="requests", value=f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
-        TableLine(
-            what="  answered as nobody expects", value=f"{sum(strange.values())} {strange or ''}".strip(), bar="0"
-        ),
+        TableLine("memory grew after warm-up", f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"),
+        TableLine("  a minute", f"{slope:.2f} MB"),
+        TableLine("requests", f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
+        TableLine("  answered as nobody expects", f"{sum(strange.values())} {strange or ''}".strip(), bar="0"),
     )
     numbers = {
         "soak_grew_mb": round(grew_mb, 2),
@@ -320,10 +297,23 @@ def save_samples(samples: Sequence[MemorySample], tally: StatusCounts, folder: P
     answers = Counter({f"{what} {status}": number for (what, status), number in sorted(tally.answers.items())})
     told = {"samples": [asdict(one) for one in samples], "answers": answers}
     (folder / "soak.json").write_text(json.dumps(told, indent=1))
+    draw_memory(samples, folder / "soak.png")
+
+
+def draw_memory(samples: Sequence[MemorySample], file: Path) -> None:
+    """The samples, and the straight line through what stays after the warm-up."""
+    from matplotlib.figure import Figure
+
     last = lowest_by_period(drop_warm_up(samples))
-    draw_memory(
-        [one.seconds / 60 for one in samples],
-        [one.resident_mb for one in samples],
-        line=(last[0].seconds / 60, *fit_line(last)),
-        file=folder / "soak.png",
-    )
+    slope, start_mb = fit_line(last)
+    minutes, used_mb = [one.seconds / 60 for one in samples], [one.resident_mb for one in samples]
+    ends = (last[0].seconds / 60, minutes[-1])
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(minutes, used_mb, linewidth=1, label="server and the processes that it started")
+    line = [start_mb + slope * (minute - ends[0]) for minute in ends]
+    axes.plot(ends, line, label=f"what stays, after warm-up: {slope:+.2f} MB a minute")
+    axes.set(xlabel="minutes under load", ylabel="resident memory, MB", ylim=(0, max(used_mb) * 1.15))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(file, dpi=120)

@@ -22,8 +22,7 @@ from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent, read_rows
 from deepseek_mm.language.words import plural
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.retrieval.certainty import MeasuredErrors
@@ -106,19 +105,13 @@ def band_name(low: int, high: int) -> str:
 
 
 def read_things(file: Path = THINGS_FILE) -> list[SearchedThing]:
-    """Rows `{thing, there}` of a JSONL file. NothingThere for an absent file, or a row that is not of this shape."""
-    if not file.is_file():
-        raise NothingThere(f"no file {file}. Give a JSONL file of rows {{thing, there}} with --things")
-    things = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            things.append(SearchedThing(name=str(row["thing"]), there=bool(row["there"])))
-        except (ValueError, KeyError, TypeError) as error:
-            raise NothingThere(
-                f"{file}, line {number} is no row {{thing, there}}: {error}. Mend or remove it"
-            ) from error
-    return things
+    """Rows `{thing, there}` of a JSONL file. Raises what `read_rows` raises."""
+    return read_rows(
+        file,
+        lambda row: SearchedThing(name=str(row["thing"]), there=bool(row["there"])),
+        shape="{thing, there}",
+        flag="--things",
+    )
 
 
 def evaluate_abstain(

@@ -6,11 +6,11 @@ added. Citations are compared with the entries that a right answer rests on; a s
 `verifier.check` lets it pass; a refusal denies, and is right only where nothing shows what was asked for.
 """
 
-import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import Any
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.composer import OWN_WORDS, stream_answer
@@ -18,12 +18,17 @@ from deepseek_mm.answering.prompts import build_prompt, reading_prompt
 from deepseek_mm.answering.verifier import CITED, check, sentences
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.abstain import percent_of, read_things
-from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
+from deepseek_mm.evaluation.evidence_questions import (
+    EvidenceQuestion,
+    Kind,
+    QuestionGenerator,
+    make_paper_photos,
+    read_names,
+)
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import content, is_negated, lead
 from deepseek_mm.lm import Generator
-from deepseek_mm.types import Check
+from deepseek_mm.types import Message
 
 WAYS = ("read", "draft", "answer")
 SIZES: dict[Kind, int] = {"answerable": 80, "unanswerable": 40, "counting": 40, "which": 40}
@@ -98,22 +103,9 @@ class AnswerReport:
             lines.append(f"{kind or 'all':<14}" + "".join(f"{row[name]:>20.1f}" for name in names))
         return "\n".join(lines)
 
-    def json(self) -> str:
-        """The figures as one line of JSON."""
-        return json.dumps({"way": self.way, "model": self.model, "n": len(self.said), **self.scores()})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AnswerReports:
-    """One report a way."""
-
-    reports: tuple[AnswerReport, ...]
-
-    def table(self) -> str:
-        return "\n\n".join(report.table() for report in self.reports)
-
-    def json(self) -> str:
-        return json.dumps({report.way: json.loads(report.json()) for report in self.reports})
+    def figures(self) -> dict[str, Any]:
+        """The figures by name, for machines."""
+        return {"way": self.way, "model": self.model, "n": len(self.said), **self.scores()}
 
 
 def make_questions(
@@ -139,9 +131,9 @@ def evaluate_answers(
     *,
     ways: Iterable[str] = WAYS,
     progress: Callable[[str], None] = lambda line: None,
-) -> AnswerReports:
-    """Ask every question in every way."""
-    reports = []
+) -> dict[str, AnswerReport]:
+    """Ask every question in every way; one report a way."""
+    reports = {}
     for way in ways:
         said: list[ScoredAnswer] = []
         chosen = [one for one in asked if way != "draft" or one.case.claims]  # without claims there is no draft
@@ -149,20 +141,23 @@ def evaluate_answers(
             said.append(SPEAK[way](lm, one, config))
             if number % 50 == 0:
                 progress(f"{way}: {number} of {len(chosen)} questions")
-        reports.append(AnswerReport(way=way, model=lm.name, said=tuple(said)))
-    return AnswerReports(reports=tuple(reports))
+        reports[way] = AnswerReport(way=way, model=lm.name, said=tuple(said))
+    return reports
 
 
 def answer_from_evidence(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """Answer from the evidence alone."""
-    prompt = reading_prompt(asked.case.question, asked.case.evidence)
-    return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
+    return say(lm, reading_prompt(asked.case.question, asked.case.evidence), asked, config)
 
 
 def answer_from_draft(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """Answer from the evidence and the draft."""
     case = asked.case
-    prompt = build_prompt(case.question, case.program, case.evidence, case.claims)
+    return say(lm, build_prompt(case.question, case.program, case.evidence, case.claims), asked, config)
+
+
+def say(lm: Generator, prompt: Sequence[Message], asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
+    """What the model makes of a prompt."""
     return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
 
 
@@ -185,16 +180,10 @@ SPEAK: dict[str, Callable[[Generator, EvidenceQuestion, Config], ScoredAnswer]] 
 
 
 def weigh_answer(text: str, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
-    """Its citations, and each of its sentences against the evidence."""
-    kept = tuple(entry.kept for entry in checks_of(text, asked, config))
+    """Its citations, and each of its sentences that says something against the evidence, as the rules see it."""
+    said = (sentence for sentence in sentences([text]) if sentence.strip())
+    kept = tuple(check(sentence, asked.case.evidence, asked.truth, config).kept for sentence in said)
     return ScoredAnswer(asked=asked, text=text, cited=frozenset(int(n) for n in CITED.findall(text)), kept=kept)
-
-
-def checks_of(text: str, asked: EvidenceQuestion, config: Config) -> Iterator[Check]:
-    """The sentences that say something, as the rules see them."""
-    for sentence in sentences([text]):
-        if sentence.strip():
-            yield check(sentence, asked.case.evidence, asked.truth, config)
 
 
 def mean(values: Sequence[float]) -> float:

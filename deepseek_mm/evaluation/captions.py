@@ -11,15 +11,12 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
-
-from PIL.Image import Image
 
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
-from deepseek_mm.vision.captioner import LONGEST, Caption, Run, Runs, alike, count_weighted, runs_of
+from deepseek_mm.vision.captioner import LONGEST, Captioner, Run, Runs, alike, count_weighted, runs_of
 
 SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
 
@@ -93,13 +90,6 @@ def count_pairs(runs: Runs) -> int:
 EXAMPLES = 5  # sentences that the table shows
 
 
-class CaptionModel(Protocol):
-    """Turns pictures into sentences."""
-
-    def describe_many(self, images: Iterable[Image]) -> Iterator[Caption]:
-        """A sentence for each, in order."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionReport:
     """Scores over all photos."""
@@ -121,7 +111,7 @@ class CaptionReport:
         return json.dumps({name: value for name, value in asdict(self).items() if name != "said"})
 
 
-def evaluate_captions(captioner: CaptionModel, rows: Sequence[CaptionRow], images: Path) -> CaptionReport:
+def evaluate_captions(captioner: Captioner, rows: Sequence[CaptionRow], images: Path) -> CaptionReport:
     """Describe every photo."""
     paths = find_pictures(images, [row.image for row in rows])
     began = time.perf_counter()

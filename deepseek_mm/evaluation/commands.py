@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import lm_commands, quant_commands
+from deepseek_mm.evaluation import model_commands
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
-    from deepseek_mm.evaluation.regions import draw_sheet, evaluate_regions, read_box_rows
+    from deepseek_mm.evaluation.drawings import draw_sheet
+    from deepseek_mm.evaluation.pointing_game import evaluate_regions, read_box_rows
     from deepseek_mm.vision.pipeline import VisionPipeline
 
     config = config_of(args, desk)
@@ -111,7 +112,7 @@ def score_answers(args: Namespace, desk: Desk) -> EvaluationReport:
     lm = desk.open_lm(config.lm, desk.note)
     desk.note(f"asking {lm.name} {len(asked)} questions")
     ways = WAYS if args.way == "all" else (args.way,)
-    return evaluate_answers(lm, asked, config, ways=ways, progress=desk.note)
+    return model_commands.ReportSet(parts=evaluate_answers(lm, asked, config, ways=ways, progress=desk.note))
 
 
 def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -127,7 +128,7 @@ def score_captions(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_vqa(args: Namespace, desk: Desk) -> EvaluationReport:
     """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
-    from deepseek_mm.evaluation.question_sets import EASY, find_easy_images, read_easy_rows
+    from deepseek_mm.evaluation.vqa import EASY, find_easy_images, read_easy_rows
 
     file = require_path(args.data_file, "--data")
     if file == Path(EASY):
@@ -137,7 +138,7 @@ def score_vqa(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_presence(args: Namespace, desk: Desk) -> EvaluationReport:
     """Whether things are there, asked of photos with captions."""
-    from deepseek_mm.evaluation.question_sets import make_presence_rows
+    from deepseek_mm.evaluation.vqa import make_presence_rows
 
     rows = make_presence_rows(read_captions(args))
     if not rows:
@@ -148,9 +149,8 @@ def score_presence(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_calibration(args: Namespace, desk: Desk) -> EvaluationReport:
     """How far confidence can be trusted, over both kinds of questions; `--pictures` draws it."""
-    from deepseek_mm.evaluation.question_sets import make_presence_rows
     from deepseek_mm.evaluation.retrieval import read_caption_rows
-    from deepseek_mm.evaluation.vqa import evaluate_calibration
+    from deepseek_mm.evaluation.vqa import evaluate_calibration, make_presence_rows
 
     captions = read_caption_rows(require_path(args.captions, "--captions"), split=args.split)
     sets: dict[str, tuple[Sequence[QuestionRow], Path]] = {
@@ -180,8 +180,14 @@ def score_code(args: Namespace, desk: Desk) -> EvaluationReport:
 
     ConfigError: the language model goes on with no text.
     """
-    from deepseek_mm.evaluation.code_score import CodeBench, SandboxRunner, evaluate_code, open_journal
-    from deepseek_mm.evaluation.code_tasks import cut_all_holes, read_tasks
+    from deepseek_mm.evaluation.code_score import (
+        CodeBench,
+        SandboxRunner,
+        cut_all_holes,
+        evaluate_code,
+        open_journal,
+        read_tasks,
+    )
     from deepseek_mm.lm.generator import TextCompleter
 
     config, seed = config_of(args, desk), args.seed or 0
@@ -305,8 +311,8 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "scenes": score_scenes,
     "code-search": score_code_search,
     "screenshot": score_screenshots,
-    "lm": lm_commands.score_models,
-    "quant": partial(quant_commands.score_schemes, open_decider=open_decider),
+    "lm": model_commands.score_models,
+    "quant": model_commands.score_schemes,
     "code": score_code,
 }
 
@@ -360,8 +366,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
     parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
-    lm_commands.add_arguments(parser)
-    quant_commands.add_arguments(parser)
+    model_commands.add_lm_arguments(parser)
+    model_commands.add_quant_arguments(parser)
     add_code_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
@@ -394,4 +400,4 @@ def add_commands(register: Callable[..., object]) -> None:
         add=add_arguments,
         run=run,
     )
-    quant_commands.add_commands(register)
+    model_commands.add_commands(register)

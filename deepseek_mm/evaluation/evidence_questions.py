@@ -1,30 +1,222 @@
 """Questions about photos on paper, with the evidence that the product would hand to its language model.
 
-A question is a form with its gaps filled: `{t}` is a thing ("dog"), `{a}` the same with its article, `{s}` several of
-it, `{u}` and `{b}` are a second thing without and with an article, `{c}` is a colour. It is read by the real program
-and answered by the real facts over entries that are ranked and numbered as the retriever does it. What is nowhere in
-the evidence has claims too, one a photo, so that an honest "I found none" can be weighed like any other sentence.
+A question is a form of `question_forms.json` with its gaps filled: `{t}` is a thing ("dog"), `{a}` the same with its
+article, `{s}` several of it, `{u}` and `{b}` are a second thing without and with an article, `{c}` is a colour. It is
+read by the real program and answered by the real facts over entries that are ranked and numbered as the retriever does
+it. What is nowhere in the evidence has claims too, one a photo, so that an honest "I found none" can be weighed like
+any other sentence.
+
+Photos on paper are what the vision pipeline could have found in a photo, made up from what people said of it. Captions
+name the things, their colours and often their number; how sure the labels are follows from how many people said them.
+Where a thing stands, what the file is called and when it was taken is drawn, always alike for one photo: a reader
+learns to read what is written, and nothing of it can be guessed.
 """
 
+import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.paper_photos import PaperPhoto
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.parser import Act, Claim, parse, parse_several
-from deepseek_mm.language.words import content, is_negated, lead, plural, with_article
+from deepseek_mm.language.words import COLOURS, NUMBERS, content, is_negated, lead, plural, singular, with_article
 from deepseek_mm.retrieval.context import QuestionContext
 from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, same_kind
 from deepseek_mm.retrieval.retriever import foremost, number_evidence, pointing, rank_photos
 from deepseek_mm.types import Evidence, Question
-from index import Region
+from deepseek_mm.vision import vocabulary
+from index import Box, Label, Region, Source
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SURE = (0.45, 0.66, 0.84, 0.91, 0.96)  # of a label, by how many of the captions say it
+PLAIN = ("white", "black", "grey", "brown", "blue", "green", "red", "yellow", "orange", "pink", "purple", "beige")
+SIZES = ((1600, 1200), (1200, 1600), (1280, 853), (1024, 768), (900, 1200), (640, 480), (3000, 2000))
+WORDS = _words(
+    "holiday summer walk family trip garden morning sunday outing weekend picnic visit festival party village lake "
+    "winter spring autumn spain italy norway album old new best test scan favourite saturday home"
+)
+SCENES = _words(
+    "grass water sky snow sand beach street road field park forest mountain crowd city sea ocean river lake"
+)
+MOST_PARTS, MOST_LABELS = 4, 3  # regions besides the whole, and labels of the whole: as many as a prompt prints
+IDS = 100  # more than a photo has regions: each has an id of its own, as in a store
+VERBS = frozenset(["watch", "train", "plant"])  # in captions mostly something that people do
+FIRST_DAY = datetime(2004, 3, 1, 8, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaperPhoto:
+    """One photo on paper."""
+
+    key: str  # the real photo's file name
+    captions: tuple[str, ...]
+    regions: tuple[Region, ...]  # the whole picture first, as the eyes return them
+
+    @property
+    def source(self) -> Source:
+        return self.regions[0].source
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every label of it."""
+        return frozenset(label.name for region in self.regions for label in region.labels)
+
+
+@dataclass(slots=True)
+class ThingMentions:
+    """What the captions say of one thing."""
+
+    captions: set[int] = field(default_factory=set)  # those that name it
+    colours: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[int] = field(default_factory=Counter)
+
+
+def read_names() -> frozenset[str]:
+    """The things that the vision pipeline can name."""
+    return frozenset(name.lower() for name in vocabulary.read_names()) - VERBS
+
+
+def make_paper_photos(rows: Iterable[CaptionRow], names: frozenset[str], *, seed: int = 0) -> Iterator[PaperPhoto]:
+    """The photos in whose captions something can be named, in order."""
+    for place, row in enumerate(rows):
+        if seen := collect_mentions(row.captions, names):
+            photo = _photo(row, seen, random.Random(f"{seed} {row.image}"))
+            regions = [replace(r, id=place * IDS + n) for n, r in enumerate(photo.regions, start=1)]
+            yield replace(photo, regions=tuple(regions))
+
+
+def collect_mentions(captions: Sequence[str], names: frozenset[str]) -> dict[str, ThingMentions]:
+    """Thing -> what the captions say of it, the most said first; of two names for one kind the commoner stays."""
+    found: dict[str, ThingMentions] = {}
+    for number, caption in enumerate(captions):
+        for name, colours, count in parse_mentions(caption, names):
+            seen = found.setdefault(name, ThingMentions())
+            seen.captions.add(number)
+            seen.colours.update(colours)
+            seen.numbers.update([count])
+    ordered = sorted(found, key=lambda name: (-len(found[name].captions), name))
+    kept: list[str] = []
+    for name in ordered:
+        if not any(same_kind(name, other) for other in kept):
+            kept.append(name)
+    return {name: found[name] for name in kept}
+
+
+def parse_mentions(caption: str, names: frozenset[str]) -> Iterator[tuple[str, list[str], int]]:
+    """(thing, its colours, how many) for each thing that a caption names. "two black dogs" -> dog, black, 2."""
+    words = re.findall(r"[a-z]+", caption.lower())
+    start = 0  # of the words that may belong to the next thing
+    for at, word in enumerate(words):
+        pair = f"{words[at - 1]} {singular(word)}" if at > start else ""
+        name = pair if pair in names else singular(word)
+        if name not in names or name in COLOURS:
+            continue
+        before = words[max(start, at - 4) : at]
+        colours = [COLOURS[w] for w in before if w in COLOURS]
+        counts = [int(NUMBERS[w]) for w in before if w in NUMBERS]
+        start = at + 1
+        yield name, colours, counts[-1] if counts else 2 if singular(word) != word else 1
+
+
+def _photo(row: CaptionRow, seen: dict[str, ThingMentions], draw: random.Random) -> PaperPhoto:
+    source = _source(draw)
+    labels = {name: Label(name=name, score=_score(said, draw)) for name, said in seen.items()}
+    first = sorted(labels.values(), key=lambda label: -label.score)
+    size = (source.width_px, source.height_px)
+    colours = [colour for said in seen.values() for colour in said.colours]
+    whole = Region(
+        source=source,
+        kind="whole",
+        box_px=(0, 0, *size),
+        labels=tuple(first[:MOST_LABELS]),
+        colours=_colours(colours, draw),
+    )
+    parts = [
+        Region(source=source, box_px=box, labels=(labels[name],), colours=_colours(_top(seen[name]), draw))
+        for name in list(seen)[:MOST_PARTS]
+        if name not in SCENES or draw.random() < 0.3
+        for box in _boxes(_how_many(seen[name]), size, draw)
+    ]
+    return PaperPhoto(key=row.image, captions=row.captions, regions=(whole, *parts))
+
+
+def _score(said: ThingMentions, draw: random.Random) -> float:
+    return round(SURE[min(len(said.captions), len(SURE)) - 1] + draw.uniform(-0.04, 0.035), 3)
+
+
+def _top(said: ThingMentions) -> list[str]:
+    return [colour for colour, _ in said.colours.most_common(2)]
+
+
+def _how_many(said: ThingMentions) -> int:
+    """The number that most people give; a plural without a number is two."""
+    return max(1, min(4, said.numbers.most_common(1)[0][0]))
+
+
+def _colours(known: Sequence[str], draw: random.Random) -> tuple[str, ...]:
+    """One or two; what nobody told is drawn."""
+    wanted = 1 if draw.random() < 0.6 else 2
+    drawn = draw.sample(PLAIN, 2)
+    return tuple(dict.fromkeys([*known, *(drawn if not known else ())]))[:wanted]
+
+
+def _boxes(count: int, size: tuple[int, int], draw: random.Random) -> list[Box]:
+    """Boxes in different ninths of the picture, so that none hides another."""
+    width, height = size
+    boxes = []
+    for cell in draw.sample(range(9), count):
+        x, y = (cell % 3 + draw.uniform(0.35, 0.65)) * width / 3, (cell // 3 + draw.uniform(0.35, 0.65)) * height / 3
+        half_x, half_y = draw.uniform(0.06, 0.15) * width, draw.uniform(0.06, 0.15) * height
+        boxes.append((round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y)))
+    return boxes
+
+
+def _source(draw: random.Random) -> Source:
+    width, height = draw.choice(SIZES)
+    taken = FIRST_DAY + timedelta(minutes=draw.randrange(20 * 365 * 24 * 60))
+    return Source(
+        path=f"/photos/{_file_name(taken, draw)}",
+        format="jpeg",
+        size_bytes=draw.randrange(60_000, 6_000_000),
+        width_px=width,
+        height_px=height,
+        taken_at=taken if draw.random() < 0.25 else None,
+    )
+
+
+def _file_name(taken: datetime, draw: random.Random) -> str:
+    """As cameras and people call photos; never after what is in them."""
+    number = draw.randrange(1, 9999)
+    word, other = draw.sample(WORDS, 2)
+    return draw.choice(
+        (
+            f"IMG_{number:04d}.jpg",
+            f"DSC{number:05d}.JPG",
+            f"{word}.jpg",
+            f"{word}-{number % 100}.jpg",
+            f"{word}_{other}.jpeg",
+            f"{word} {other} {number % 20}.png",
+            f"{taken:%Y-%m-%d}.jpg",
+            f"{taken:%Y%m%d}_{taken:%H%M%S}.jpg",
+        )
+    )
+
 
 Kind = Literal["answerable", "unanswerable", "counting", "which"]
 Where = Literal["photo", "row", "library"]
+FORMS_FILE = Path(__file__).with_name("question_forms.json")
 KINDS: tuple[Kind, ...] = ("answerable", "unanswerable", "counting", "which")
 
 
@@ -48,150 +240,17 @@ class QuestionForm:
         return bool({"colour", "where", "compare", "count"} & set(self.programs)) or "{c}" in self.text
 
 
-EXIST = (
-    "Is there {a} in this photo?",
-    "Can you see {a} here?",
-    "Do you see any {s}?",
-    "Does this picture show {a}?",
-    "Are there any {s} in this image?",
-    "Does the photo have {a} in it?",
-    "Is there {a} in the picture?",
-    "Do you see {a}?",
-    "is there {a}",
-    "any {s} in this photo?",
-    "Could you tell me, is there {a} in this photo?",
-)
-COLOUR = (
-    "What colour is the {t}?",
-    "What color is the {t}?",
-    "Which colour does the {t} have?",
-    "what colour is the {t} in this photo",
-    "Tell me the colour of the {t}.",
-    "Is the {t} {c}?",
-    "What colours does the {t} have?",
-)
-WHERE = (
-    "Where is the {t}?",
-    "Where in this photo is the {t}?",
-    "On which side is the {t}?",
-    "Where can I see the {t}?",
-    "Is the {t} on the left?",
-    "Is the {t} at the top?",
-    "where is the {t} in the picture?",
-)
-COMPARE = (
-    "Is the {t} to the left of the {u}?",
-    "Is the {t} to the right of the {u}?",
-    "Is the {t} above the {u}?",
-    "Is the {t} below the {u}?",
-)
-DESCRIBE = (
-    "What is in this photo?",
-    "What can you see in this picture?",
-    "Describe this photo.",
-    "What does this photo show?",
-    "What do you see?",
-    "Tell me about this picture.",
-    "What is this?",
-    "what is in the image",
-    "Describe the picture, please.",
-    "What things are in this photo?",
-)
-WHEN = ("When was this photo taken?", "When was it taken?", "What date is this picture from?")
-COUNT = (
-    "How many {s} are in this photo?",
-    "How many {s} can you see?",
-    "How many {s} are there?",
-    "Count the {s}.",
-    "What is the number of {s} in this picture?",
-    "how many {s} do you see",
-    "Please count the {s} in the photo.",
-)
-COUNT_PHOTOS = (
-    "How many photos show {a}?",
-    "How many of my photos show {a}?",
-    "How many pictures with {s} do I have?",
-    "How many photos have {s}?",
-    "In how many photos can you see {a}?",
-)
-COUNT_ROW = (
-    "How many of these pictures show {a}?",
-    "How many of these photos have {a}?",
-    "How many {s} are in these photos?",
-    "How many of them show {a}?",
-)
-WHICH = (
-    "Which photos show {a}?",
-    "Which photo shows {a}?",
-    "Find photos of {s}.",
-    "Show me pictures with {a}.",
-    "Which pictures have {a} in them?",
-    "Find me a photo with {a} and {b}.",
-    "Which photos show {a} and {b}?",
-    "Which photos show a {c} {t}?",
-    "Show me photos of a {c} {t}.",
-    "Search for pictures of {s}",
-    "photos with {s}",
-    "Which of my photos have {a}?",
-)
-WHICH_ROW = (
-    "Which of these photos shows {a}?",
-    "Which of these pictures has {a}?",
-    "Which one shows {a}?",
-    "Which of them show {s}?",
-    "In which one can you see {a}?",
-    "Which of these shows {a} and {b}?",
-)
-LIBRARY = (
-    "Is there {a} in my photos?",
-    "Do I have any photos of {s}?",
-    "Do any of my photos show {a}?",
-    "Have I got a picture with {a}?",
-    "Are there any pictures of {s} in my library?",
-    "Do my photos show {a}?",
-)
-ROW = (
-    "Is there {a} in these photos?",
-    "Do any of these pictures show {a}?",
-    "Does one of these photos have {a}?",
-    "Do all of these pictures show {a}?",
-    "What colour is the {t} in these pictures?",
-)
-
-DESCRIBE_ROW = ("What is in these photos?", "What do these pictures show?", "Describe these photos.")
+def read_forms(file: Path = FORMS_FILE) -> tuple[QuestionForm, ...]:
+    """The forms of a JSON file of rows `{kind, where, programs, absent, texts}`, in order."""
+    rows = json.loads(file.read_text(encoding="utf-8"))
+    return tuple(
+        QuestionForm(row["kind"], row["where"], tuple(row["programs"]), text, row["absent"])
+        for row in rows
+        for text in row["texts"]
+    )
 
 
-def _forms(
-    kind: Kind, where: Where, programs: str, texts: Sequence[str], *, absent: bool = False
-) -> list[QuestionForm]:
-    return [QuestionForm(kind, where, tuple(programs.split()), text, absent) for text in texts]
-
-
-FORMS: tuple[QuestionForm, ...] = (
-    *_forms("answerable", "photo", "exist", EXIST),
-    *_forms("answerable", "photo", "colour", COLOUR),
-    *_forms("answerable", "photo", "where", WHERE),
-    *_forms("answerable", "photo", "compare", COMPARE),
-    *_forms("answerable", "photo", "describe", DESCRIBE),
-    *_forms("answerable", "photo", "when", WHEN),
-    *_forms("answerable", "library", "exist", LIBRARY),
-    *_forms("answerable", "row", "exist colour", ROW),
-    *_forms("answerable", "row", "describe", DESCRIBE_ROW),
-    *_forms("unanswerable", "photo", "exist", EXIST, absent=True),
-    *_forms("unanswerable", "photo", "colour", COLOUR[:5], absent=True),
-    *_forms("unanswerable", "photo", "where", WHERE[:4], absent=True),
-    *_forms("unanswerable", "photo", "count", COUNT, absent=True),
-    *_forms("unanswerable", "library", "exist", LIBRARY, absent=True),
-    *_forms("unanswerable", "library", "which", [text for text in WHICH if "{c}" not in text], absent=True),
-    *_forms("unanswerable", "library", "count", COUNT_PHOTOS, absent=True),
-    *_forms("unanswerable", "row", "exist", ROW[:3], absent=True),
-    *_forms("unanswerable", "row", "which", WHICH_ROW[:4], absent=True),
-    *_forms("counting", "photo", "count", COUNT),
-    *_forms("counting", "library", "count", COUNT_PHOTOS),
-    *_forms("counting", "row", "count", COUNT_ROW),
-    *_forms("which", "library", "which", WHICH),
-    *_forms("which", "row", "which", WHICH_ROW),
-)
+FORMS = read_forms()
 
 
 def fill_form(form: QuestionForm, things: Sequence[str], colour: str, draw: random.Random) -> str:

@@ -5,26 +5,126 @@ chat, the answers). A long text is read chunk by chunk in pages, as the product 
 shorter texts, so that only what has been seen of it differs. Scores come in the precision of the decoder; half a step
 of bfloat16 moves a mean by less than a thousandth, the same for all decoders.
 
+Of a mixture of experts is told how evenly it shares its work, and how much the domain of a text tells of it. If all
+experts did the same, knowing the domain would tell nothing of who is visited: 0 bits of mutual information. If each of
+eight domains had an expert of its own that did all its work, it would be 3 bits; with two visits a token, of which the
+second goes elsewhere, less. Domains weigh the same here, however long their texts are.
+
 Shape key:  N rows, T tokens of a row or text, D domains or width, L layers with experts, E experts, P tokens that are
             asked for, V vocabulary
 """
 
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.experts import ExpertVisits, count_visits
+from deepseek_mm.evaluation.drawings import Panel, draw_panels
 from deepseek_mm.lm.attention_backend import THRESHOLD, FullTextAttention, PrunedAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
+from deepseek_mm.lm.moe import Routing
+from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.training.corpus.token_shards import PackedRows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpertVisits:
+    """How often tokens of each domain visited each expert, in every layer that has experts."""
+
+    layers: tuple[int, ...]
+    domains: tuple[str, ...]
+    experts: tuple[str, ...]
+    count_LDE: Tensor  # int64
+
+    def __add__(self, other: "ExpertVisits") -> "ExpertVisits":
+        """Both together."""
+        whole = self.count_LDE + other.count_LDE
+        return ExpertVisits(layers=self.layers, domains=self.domains, experts=self.experts, count_LDE=whole)
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """Of each layer: visits of its busiest expert over the mean. 1 is balance, E a single favourite."""
+        return tuple(max_over_mean(count_DE.sum(0)) for count_DE in self.count_LDE)
+
+    @property
+    def bits(self) -> tuple[float, ...]:
+        """Of each layer: what a text's domain tells of the experts that it visits."""
+        return tuple(mutual_information_bits(each) for each in visit_shares(self.count_LDE))
+
+    def figures(self) -> dict[str, Any]:
+        """For machines. The share of a domain's visits is the mean over the layers."""
+        mean_DE = visit_shares(self.count_LDE).mean(0)
+        return {
+            "load_max_over_mean": {str(layer): load for layer, load in zip(self.layers, self.loads, strict=True)},
+            "worst_load": max(self.loads),
+            "mutual_information_bits": {str(layer): bits for layer, bits in zip(self.layers, self.bits, strict=True)},
+            "mean_bits": sum(self.bits) / len(self.bits),
+            "share": {
+                domain: dict(zip(self.experts, row, strict=True))
+                for domain, row in zip(self.domains, mean_DE.tolist(), strict=True)
+            },
+        }
+
+    def table(self) -> str:
+        """A table for people."""
+        lines = [f"{'layer':<8}{'load max/mean':>16}{'domain tells, bits':>22}"]
+        for layer, load, bits in zip(self.layers, self.loads, self.bits, strict=True):
+            lines.append(f"{layer:<8}{load:>16.2f}{bits:>22.3f}")
+        return "\n".join(lines)
+
+
+def count_visits(
+    routings: Sequence[Routing], moe: MoEShape, domains_B: Tensor, present_BT: Tensor, names: Sequence[str]
+) -> ExpertVisits:
+    """The visits of tokens that are present, in rows of these domains."""
+    size = len(moe.experts)
+    of_N = domains_B[:, None].expand_as(present_BT)[present_BT]
+    counts = [
+        (of_N[:, None] * size + each.experts_BTk[present_BT]).flatten().bincount(minlength=len(names) * size)
+        for each in routings
+    ]
+    return ExpertVisits(
+        layers=moe.layers,
+        domains=tuple(names),
+        experts=tuple(spec.name for spec in moe.experts),
+        count_LDE=torch.stack(counts).view(-1, len(names), size),
+    )
+
+
+def visit_shares(count_XDE: Tensor) -> Tensor:
+    """The share of each domain's visits that went to each expert, (..., D, E); zeros for a domain without any."""
+    return count_XDE.double() / count_XDE.sum(-1, keepdim=True).clamp_min(1)
+
+
+def max_over_mean(visits_E: Tensor) -> float:
+    """Visits of the busiest expert over the mean of all, 1 to E."""
+    return float(visits_E.max() / visits_E.double().mean())
+
+
+def mutual_information_bits(weight_XY: Tensor) -> float:
+    """I(X; Y) of a table of counts or weights, in bits (Cover and Thomas, Elements of Information Theory, eq. 2.28)."""
+    joint_XY = weight_XY.double() / weight_XY.sum()
+    apart_XY = joint_XY.sum(1, keepdim=True) * joint_XY.sum(0, keepdim=True)
+    seen = joint_XY > 0
+    return float((joint_XY[seen] * (joint_XY[seen] / apart_XY[seen]).log2()).sum().clamp_min(0))
+
+
+def draw_visits(visits: ExpertVisits, file: Path) -> Path:
+    """A panel for each layer: the share of a domain's visits that went to each expert."""
+    panels = [
+        Panel(title=f"layer {layer}: {bits:.2f} bits", values=each.tolist())
+        for layer, bits, each in zip(visits.layers, visits.bits, visit_shares(visits.count_LDE), strict=True)
+    ]
+    return draw_panels(panels, file, rows=visits.domains, columns=visits.experts, unit="share of the domain's visits")
+
 
 CHUNK = 512  # tokens that are read at once
 
@@ -69,26 +169,6 @@ def perplexity_of(nats: Sequence[Tensor]) -> float:
 
 
 AT_ONCE = 4  # rows that are read together
-
-
-class TokenRows(Protocol):
-    """Packed documents, as training has them (train/rows.py)."""
-
-    @property
-    def ids_NT(self) -> Tensor:
-        """Tokens."""
-
-    @property
-    def segments_NT(self) -> Tensor:
-        """1, 2, ... for the documents of a row, 0 where there is none."""
-
-    @property
-    def learn_NT(self) -> Tensor:
-        """True for a token that is asked for."""
-
-    @property
-    def domains_N(self) -> Tensor:
-        """Each row's domain, by number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,14 +231,14 @@ class LanguageReport:
         return [f"{mixture.name} is below {below}" if below else "", mixture.visits.table()]
 
 
-def evaluate_language(models: Mapping[str, Decoder], rows: TokenRows, domains: Sequence[str]) -> LanguageReport:
+def evaluate_language(models: Mapping[str, Decoder], rows: PackedRows, domains: Sequence[str]) -> LanguageReport:
     """Let every model read the rows; `domains` are the names behind the rows' numbers."""
     readings = tuple(score_rows(decoder, rows, domains, name=name) for name, decoder in models.items())
     return LanguageReport(domains=tuple(domains), readings=readings)
 
 
 @torch.inference_mode()
-def score_rows(decoder: Decoder, rows: TokenRows, domains: Sequence[str], *, name: str) -> DomainReading:
+def score_rows(decoder: Decoder, rows: PackedRows, domains: Sequence[str], *, name: str) -> DomainReading:
     """One model's perplexity of every domain; NaN for a domain of which nothing is asked."""
     nats_D = torch.zeros(len(domains), dtype=torch.float64)
     tokens_D = torch.zeros(len(domains), dtype=torch.int64)
@@ -179,7 +259,7 @@ def score_rows(decoder: Decoder, rows: TokenRows, domains: Sequence[str], *, nam
     )
 
 
-def split_batches(rows: TokenRows) -> list[tuple[Tensor, ...]]:
+def split_batches(rows: PackedRows) -> list[tuple[Tensor, ...]]:
     """Some rows at a time: ids, segments, what is asked for, domains."""
     columns = (rows.ids_NT, rows.segments_NT, rows.learn_NT, rows.domains_N)
     return list(zip(*(column.split(AT_ONCE) for column in columns), strict=True))
@@ -243,12 +323,7 @@ def compare_attention(
 ) -> LongReport:
     """Both decoders over the texts, each of which is cut to the longest length."""
     found = [score_long(decoder, texts, lengths, chunk=chunk) for decoder in (full, progressive)]
-    return make_long_report("progressive", *found, tokens=count_tokens(texts, lengths))
-
-
-def make_long_report(name: str, full: Mapping[Cell, float], other: Mapping[Cell, float], *, tokens: int) -> LongReport:
-    """A report of what was read."""
-    return LongReport(name=name, full=full, progressive=other, tokens=tokens)
+    return LongReport(name="progressive", full=found[0], progressive=found[1], tokens=count_tokens(texts, lengths))
 
 
 def count_tokens(texts: Texts, lengths: Sequence[int]) -> int:
@@ -319,10 +394,6 @@ class PruningReport:
     def figures(self) -> dict[str, Any]:
         """For machines."""
         return {"cuts": [asdict(cut) for cut in self.cuts]}
-
-    def json(self) -> str:
-        """One line."""
-        return json.dumps(self.figures())
 
 
 def evaluate_pruning(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.experts import Panel, draw_panels
+from deepseek_mm.evaluation.drawings import Panel, draw_panels
 from deepseek_mm.evaluation.language import CHUNK
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt

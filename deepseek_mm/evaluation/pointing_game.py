@@ -1,4 +1,9 @@
-"""`eval pointing`, `eval placed`: whether citations hold the thing that was asked for, and what programs add.
+"""`eval regions`, `eval pointing`, `eval placed`: whether regions and citations hold the thing that was asked for.
+
+`regions` is the pointing game (arXiv:1608.00507, section 4.1) for people: of each photo's regions the surest one that
+is called a person, or a kind of person, is taken; the photo counts as a hit if the middle of that region lies in one of
+the boxes that people drew. A photo without such a region counts by its own middle, which is also what the result is
+compared with.
 
 Every row names a thing in a photo and the boxes that somebody drew around all of its kind. The `Assistant` is asked
 "Where is the cup?" and "Is there a cup in the photo?", and the region that its answer cites first is taken. It is a
@@ -12,29 +17,146 @@ apply the answer of the reader stands.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from PIL.Image import Image
-
-from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
-from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
+from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_pictures, read_rows
 from deepseek_mm.language.words import is_or_are, normalize_answer, plural, tokens, with_article
-from deepseek_mm.types import Answer, Question, Verdict
+from deepseek_mm.types import Answer, Question
+from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.regions import PEOPLE
+from index import Region, Source
+
+if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
+
+
+BoxShares = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height
+Point = tuple[float, float]  # across and down, as shares of the picture
+MIDDLE: Point = (0.5, 0.5)
+SPLITS = "qa.jsonl"  # beside the boxes: rows {image, split}, for boxes that name no split
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxRow:
+    """One photo and the people in it, as far as somebody drew boxes around them."""
+
+    image: str  # file name
+    boxes: tuple[BoxShares, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionReport:
+    """Percent of photos that were pointed at rightly, and that their middle points at rightly."""
+
+    pointing: float
+    centre_baseline: float
+    n: int  # photos
+
+    def table(self) -> str:
+        """A table for people."""
+        return (
+            f"the best region for a person   {self.pointing:5.1f} %\n"
+            f"the middle of the photo        {self.centre_baseline:5.1f} %\n{self.n} photos"
+        )
+
+    def json(self) -> str:
+        """The figures as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def read_box_rows(file: Path, *, split: str = "") -> list[BoxRow]:
+    """Rows `{image, person_boxes}` of a JSONL file, those of one split where `split` is given.
+
+    A row's split is its field `split`, else what `qa.jsonl` beside the file says of its image; a row of which nobody
+    says it belongs to every split. Raises NothingThere for an absent file, a row of another shape, and no row at all.
+    """
+    splits = read_splits(file) if split else {}
+    return read_rows(
+        file,
+        lambda row: BoxRow(image=row["image"], boxes=tuple(parse_box(box) for box in row["person_boxes"])),
+        shape="{image, person_boxes}",
+        split=split,
+        split_of=lambda row: row.get("split", splits.get(row["image"], split)),
+    )
+
+
+def parse_box(box: Sequence[float]) -> BoxShares:
+    """Four numbers from 0 to 1, left before right and top before bottom; ValueError for others."""
+    left, top, right, bottom = (float(side) for side in box)
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"{list(box)} is no box [left, top, right, bottom] in shares of the picture")
+    return (left, top, right, bottom)
+
+
+def read_splits(file: Path) -> dict[str, str]:
+    """Image to split, from the questions that lie beside the boxes; empty where there are none."""
+    questions = file.with_name(SPLITS)
+    if not questions.is_file():
+        return {}
+    rows = map(json.loads, questions.read_text(encoding="utf-8").splitlines())
+    return {row["image"]: row["split"] for row in rows if "image" in row and "split" in row}
+
+
+def evaluate_regions(
+    eyes: VisionPipeline, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
+) -> RegionReport:
+    """See every photo and play the game; `told` is called with the number of photos done."""
+    points = []
+    for sight in eyes.see_many(open_sources(find_pictures(images, [row.image for row in rows]))):
+        points.append(point_at_person(sight))
+        told(len(points))
+    return score_points(points, rows)
+
+
+def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> RegionReport:
+    """Hits in percent; point n belongs to row n."""
+    hits = [is_inside(point, row.boxes) for point, row in zip(points, rows, strict=True)]
+    middles = [is_inside(MIDDLE, row.boxes) for row in rows]
+    return RegionReport(pointing=percent(hits), centre_baseline=percent(middles), n=len(rows))
+
+
+def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
+    """What `VisionPipeline.see_many` takes."""
+    for path in paths:
+        image = read_picture(path)
+        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
+        yield ImageAnalysis(image, source)
+
+
+def point_at_person(sight: ImageAnalysis) -> Point:
+    """The middle of the region that is surest to be a person, or of the picture; the smaller of two equally sure."""
+    best = max(sight.regions, key=lambda region: (person_score(region), -area_px(region)))
+    if not person_score(best):
+        return MIDDLE
+    left, top, right, bottom = best.box_px
+    return ((left + right) / 2 / best.source.width_px, (top + bottom) / 2 / best.source.height_px)
+
+
+def person_score(region: Region) -> float:
+    """The best score of a label that means a person, 0 if none does."""
+    return max((label.score for label in region.labels if label.name in PEOPLE), default=0.0)
+
+
+def area_px(region: Region) -> int:
+    """The area of a region in square pixels."""
+    left, top, right, bottom = region.box_px
+    return (right - left) * (bottom - top)
+
+
+def is_inside(point: Point, boxes: Sequence[BoxShares]) -> bool:
+    """Whether a point lies in one of the boxes, edges included."""
+    across, down = point
+    return any(left <= across <= right and top <= down <= bottom for left, top, right, bottom in boxes)
+
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
 SHARED = 0.3  # intersection over union from which two boxes are of one thing
 ALL: BoxShares = (0.0, 0.0, 1.0, 1.0)
-
-
-class PhotoAnswerer(Protocol):
-    """The product, asked many questions at once."""
-
-    def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
-        """One answer a question, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,18 +237,13 @@ class CitedBoxReport:
 
 
 def read_point_rows(file: Path, *, split: str = "") -> list[PointRow]:
-    """Rows `{image, thing, boxes}` of a JSONL file, those of one split where `split` is given.
-
-    Raises what `read_rows` raises.
-    """
-
-    def make_row(row: Any) -> PointRow | None:
-        if split and row.get("split") != split:
-            return None
-        boxes = tuple(parse_box(box) for box in row["boxes"])
-        return PointRow(image=row["image"], thing=str(row["thing"]), boxes=boxes)
-
-    return read_rows(file, make_row, shape="{image, thing, boxes}", split=split)
+    """Rows `{image, thing, boxes}` of a JSONL file. Raises what `read_rows` raises."""
+    return read_rows(
+        file,
+        lambda row: PointRow(image=row["image"], thing=str(row["thing"]), boxes=tuple(map(parse_box, row["boxes"]))),
+        shape="{image, thing, boxes}",
+        split=split,
+    )
 
 
 def make_questions(thing: str) -> tuple[str, str]:
@@ -135,18 +252,15 @@ def make_questions(thing: str) -> tuple[str, str]:
     return f"Where {be} the {thing}?", f"{be.capitalize()} there {with_article(thing)} in the photo?"
 
 
-def evaluate_pointing(assistant: PhotoAnswerer, rows: Sequence[PointRow], images: Path) -> CitedBoxReport:
+def evaluate_pointing(assistant: "Assistant", rows: Sequence[PointRow], images: Path) -> CitedBoxReport:
     """Ask both questions about every row, photo by photo."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
-    asked = [(row, text) for name in names for row in rows if row.image == name for text in make_questions(row.thing)]
-    answers = assistant.ask_many([make_question(row, text, pictures) for row, text in asked])
+    pictures = read_pictures(images, [row.image for row in rows])
+    asked = [
+        (row, text) for name in pictures for row in rows if row.image == name for text in make_questions(row.thing)
+    ]
+    # without the photo's name, which may tell what it shows
+    answers = assistant.ask_many([Question(text=text, image=pictures[row.image]) for row, text in asked])
     return score_boxes([locate_citation(row, text, answer) for (row, text), answer in zip(asked, answers, strict=True)])
-
-
-def make_question(row: PointRow, text: str, pictures: Mapping[str, Image]) -> Question:
-    """With the photo at hand, and without its name, which may tell what it shows."""
-    return Question(text=text, image=pictures[row.image])
 
 
 def locate_citation(row: PointRow, text: str, answer: Answer) -> CitedBox:
@@ -203,16 +317,6 @@ APART = 0.15  # of the photo's side, between two middles, from which it is clear
 MOST = 10  # things that anybody counts
 SIDES = (("to the left of", 0, -1), ("to the right of", 0, 1), ("above", 1, -1), ("below", 1, 1))
 KINDS = ("spatial", "count")
-
-
-class PhotoDecider(Protocol):
-    """The product, and the step of it that settles questions by looking alone."""
-
-    def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
-        """One answer a question, in order."""
-
-    def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
-        """How each is settled without a program."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -301,10 +405,9 @@ def box_middle(row: PointRow) -> tuple[float, float]:
     return (left + right) / 2, (top + bottom) / 2
 
 
-def evaluate_placement(assistant: PhotoDecider, rows: Sequence[PointRow], images: Path) -> PlacementReport:
+def evaluate_placement(assistant: "Assistant", rows: Sequence[PointRow], images: Path) -> PlacementReport:
     """Ask every question both ways."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
+    pictures = read_pictures(images, [row.image for row in rows])
     asked = make_placement_questions(rows)
     alone = assistant.decide_many([(one.text, pictures[one.image]) for one in asked])
     answers = assistant.ask_many([Question(text=one.text, image=pictures[one.image]) for one in asked])

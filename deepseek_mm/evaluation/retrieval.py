@@ -27,30 +27,37 @@ from deepseek_mm.storage.files import atomic_write
 Row = TypeVar("Row")
 
 
-def read_rows(file: Path, make: Callable[[Any], Row | None], *, shape: str, split: str) -> list[Row]:
-    """What `make` makes of each line's value, in order; it returns None for one that is not wanted.
+def read_rows(
+    file: Path,
+    make: Callable[[Any], Row],
+    *,
+    shape: str,
+    split: str = "",
+    flag: str = "--data",
+    split_of: Callable[[Any], str | None] = lambda row: row.get("split"),
+) -> list[Row]:
+    """What `make` makes of each line's value, in order, of those of one split where `split` is given.
 
-    Raises NothingThere for an absent file, for a row that is not of this shape, and if no row of the split is wanted.
+    Raises NothingThere for an absent file, for a row that is not of this shape, and if no row is of the split.
     """
     if not file.is_file():
-        raise NothingThere(f"no file {file}. Give a JSONL file of rows {shape} with --data")
+        raise NothingThere(f"no file {file}. Give a JSONL file of rows {shape} with {flag}")
     rows = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            row = make(json.loads(line))
+            row = json.loads(line)
+            if not split or split_of(row) == split:
+                rows.append(make(row))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NothingThere(f"{file}, line {number} is no row {shape}: {error}. Mend or remove it") from error
-        rows += [] if row is None else [row]
     if not rows:
         raise NothingThere(f"no row with split {split!r} in {file}. Leave --split out, or name one that its rows have")
     return rows
 
 
 CUTS = (1, 5, 10)
-
-Ranks = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,17 +104,13 @@ class RetrievalReport:
 
 
 def read_caption_rows(file: Path, *, split: str = "") -> list[CaptionRow]:
-    """Rows `{image, captions}` of a JSONL file, those of one split where `split` is given.
-
-    Raises NothingThere for an absent file or a split without rows, and for a row that is not of this shape.
-    """
-
-    def make_row(row: Any) -> CaptionRow | None:
-        if split and row.get("split") != split:
-            return None
-        return CaptionRow(image=row["image"], captions=tuple(row["captions"]))
-
-    return read_rows(file, make_row, shape="{image, captions}", split=split)
+    """Rows `{image, captions}` of a JSONL file. Raises what `read_rows` raises."""
+    return read_rows(
+        file,
+        lambda row: CaptionRow(image=row["image"], captions=tuple(row["captions"])),
+        shape="{image, captions}",
+        split=split,
+    )
 
 
 def find_pictures(folder: Path, names: Sequence[str]) -> list[Path]:
@@ -128,6 +131,12 @@ def read_picture(path: Path) -> Image.Image:
         raise BadPicture(f"{path} is no picture that can be read: {error}. Replace it or take its row out") from error
 
 
+def read_pictures(folder: Path, names: Sequence[str]) -> dict[str, Image.Image]:
+    """Every named picture once, by its name. NothingThere and BadPicture name the first that fails."""
+    names = list(dict.fromkeys(names))
+    return dict(zip(names, map(read_picture, find_pictures(folder, names)), strict=True))
+
+
 def evaluate_retrieval(
     space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, *, others_OD: Floats | None = None
 ) -> RetrievalReport:
@@ -144,25 +153,16 @@ def evaluate_retrieval(
 
 def score_vectors(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
     """Recalls from vectors; caption n belongs to photo `owner_N[n]`."""
-    return recalls_from_ranks(*rank_both_ways(photos_MD, captions_ND, owner_N))
-
-
-def recalls_from_ranks(caption_rank_N: Ranks, photo_rank_M: Ranks) -> RetrievalReport:
-    """Recalls from ranks."""
-    recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
-    recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
-    return RetrievalReport(**recalls, images=len(photo_rank_M), captions=len(caption_rank_N))
-
-
-def rank_both_ways(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> tuple[Ranks, Ranks]:
-    """How many photos come before a caption's own, (N,); how many foreign captions before all of a photo's, (M,)."""
     cosine_NM = captions_ND @ photos_MD.T
     own_N1 = cosine_NM[np.arange(len(owner_N)), owner_N][:, None]
-    caption_rank_N = (cosine_NM >= own_N1).sum(axis=1) - 1
+    caption_rank_N = (cosine_NM >= own_N1).sum(axis=1) - 1  # photos that come before the caption's own
     best_M = np.full(len(photos_MD), -np.inf, np.float32)
     np.maximum.at(best_M, owner_N, own_N1[:, 0])
     foreign_NM = owner_N[:, None] != np.arange(len(photos_MD))
-    return caption_rank_N, ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
+    photo_rank_M = ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)  # foreign captions before all of the photo's
+    recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
+    recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
+    return RetrievalReport(**recalls, images=len(photos_MD), captions=len(captions_ND))
 
 
 def add_distractors(

@@ -11,17 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from random import Random
-from typing import Protocol
-
-from PIL.Image import Image
 
 from deepseek_mm.answering.closed_vqa import settled_on_paper
+from deepseek_mm.evaluation.retrieval import percent
 from deepseek_mm.evaluation.scene_painter import PaperScene, SceneThing, draw_scene, make_scene
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.logic.interpreter import run
 from deepseek_mm.logic.scene import VALUES, SceneItem
 from deepseek_mm.logic.syntax import CallNode, WordNode
-from deepseek_mm.vision.scene_models import SceneFinder, Solids
+from deepseek_mm.vision.scene_models import SceneAnswerer, SceneFinder
 
 SAID = {  # other words for the same, of which one is drawn
     **{"big": ("big", "large"), "small": ("small", "little"), "sphere": ("sphere", "ball")},
@@ -267,13 +265,6 @@ KINDS: dict[str, Callable[[PaperScene, Random], Question]] = {
 }
 
 
-class SolidsAnswerer(Protocol):
-    """Answers about what was found, without a program."""
-
-    def answer_many(self, questions: Sequence[str], solids: Sequence[Solids]) -> list[tuple[str, float]]:
-        """Answer and its probability, one a question."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneAccuracy:
     """Percent of questions that were answered right."""
@@ -317,43 +308,31 @@ class ScenesReport:
         )
 
 
-def evaluate_scenes(finder: SceneFinder, answers: SolidsAnswerer, *, scenes: int, seed: int) -> ScenesReport:
+def evaluate_scenes(finder: SceneFinder, answers: SceneAnswerer, *, scenes: int, seed: int) -> ScenesReport:
     """One question of every kind about each of so many scenes."""
     chance = Random(seed)
     made = [make_scene(chance) for _ in range(scenes)]
     asked = [[make_question(each, kind, chance) for kind in KINDS] for each in made]
-    found = list(finder.find_many(pictures(made)))
-    alone: list[tuple[SceneQuestion, bool]] = []
-    helped: list[tuple[SceneQuestion, bool]] = []
+    found = list(finder.find_many(map(draw_scene, made)))
+    rights: list[tuple[str, bool, bool]] = []  # kind; right alone, right with programs
     by_program = 0
     for questions, solids in zip(asked, found, strict=True):
         said = answers.answer_many([one.question for one in questions], [solids] * len(questions))
-        scene = solids.scene
         for one, guess in zip(questions, said, strict=True):
-            verdict = settled_on_paper(one.question, scene, guess)
+            verdict = settled_on_paper(one.question, solids.scene, guess)
             by_program += verdict.said[0].by == "program"
-            alone.append((one, guess[0] == one.answer))
-            helped.append((one, verdict.answer == one.answer))
-    whole = sum(len(m.things) == len(f) for m, f in zip(made, found, strict=True))
+            rights.append((one.kind, guess[0] == one.answer, verdict.answer == one.answer))
+    whole = [len(paper.things) == len(solids) for paper, solids in zip(made, found, strict=True)]
     return ScenesReport(
-        whole=share(alone, helped),
-        by_kind={kind: share(*(of_kind(pairs, kind) for pairs in (alone, helped))) for kind in KINDS},
-        by_program=round(100 * by_program / len(alone), 2),
-        things_found=round(100 * whole / len(made), 2),
+        whole=measure_share(rights),
+        by_kind={kind: measure_share([each for each in rights if each[0] == kind]) for kind in KINDS},
+        by_program=round(100 * by_program / len(rights), 2),
+        things_found=percent(whole),
         seed=seed,
     )
 
 
-def pictures(made: Sequence[PaperScene]) -> "map[Image]":
-    """Painted when they are looked at."""
-    return map(draw_scene, made)
-
-
-def of_kind(pairs: Sequence[tuple[SceneQuestion, bool]], kind: str) -> list[tuple[SceneQuestion, bool]]:
-    return [pair for pair in pairs if pair[0].kind == kind]
-
-
-def share(alone: Sequence[tuple[SceneQuestion, bool]], helped: Sequence[tuple[SceneQuestion, bool]]) -> SceneAccuracy:
-    """Percents of those that are right."""
-    first, second = (round(100 * sum(right for _, right in pairs) / len(pairs), 2) for pairs in (alone, helped))
-    return SceneAccuracy(accuracy=first, accuracy_with_programs=second, n=len(alone))
+def measure_share(rights: Sequence[tuple[str, bool, bool]]) -> SceneAccuracy:
+    """Percents of those that are right, alone and with programs."""
+    _, alone, helped = zip(*rights, strict=True)
+    return SceneAccuracy(accuracy=percent(alone), accuracy_with_programs=percent(helped), n=len(rights))

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
@@ -245,13 +245,6 @@ FIRST = 5
 CODE = Filter(source_kinds=("code",))
 
 
-class SearchFunction(Protocol):
-    """Searches."""
-
-    def __call__(self, query: Query, *, k: int, where: Filter) -> Found:
-        """At most k files, best first."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScreenshotScore:
     """How one kind of picture did."""
@@ -285,7 +278,7 @@ class ScreenshotReport:
 
 
 def evaluate_screenshots(
-    find: SearchFunction,
+    find: Callable[..., Found],
     shots: Sequence[tuple[Screenshot, Path]],
     sources: Path,
     files: int,

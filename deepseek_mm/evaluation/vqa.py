@@ -6,6 +6,10 @@ of ten people give min(n / 3, 1) for an answer that n of them gave. Beside the a
 frequent right answer ("majority"), the expected calibration error over ten bins of equally many questions (Naeini et
 al. 2015), and with `blind` the same questions over grey pictures.
 
+Questions are also made of other data: presence of nouns in captioned photos, each asked for as often with yes as with
+no, and easy-VQA (Victor Zhou, MIT), read from the package of that name. A photo shows what any of its captions names,
+and does not show what none of them names; people leave much unsaid, so looking alone cannot reach 100 %.
+
 Shape key:  N questions
 """
 
@@ -16,14 +20,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.evaluation.retrieval import find_pictures, read_picture, read_rows
+from deepseek_mm.evaluation.retrieval import read_pictures, read_rows
 from deepseek_mm.language.words import normalize_answer
+
+if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
+import re
+from random import Random
+
+from deepseek_mm.errors import ConfigError, MissingPackage
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.language.words import singular, with_article
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
@@ -40,7 +53,6 @@ def score_answer(said: str, right: Sequence[str]) -> float:
 BINS = 10
 PRECISE = 90  # percent that must be right of what is answered
 GREY = (128, 128, 128)
-SHAPE = "{image, question, answer}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,25 +63,6 @@ class QuestionRow:
     question: str
     answers: tuple[str, ...]
     kind: str = ""
-
-
-class ShortAnswer(Protocol):
-    """The short answer to a question, with its probability."""
-
-    @property
-    def answer(self) -> str:
-        """In few words."""
-
-    @property
-    def chance(self) -> float:
-        """Probability that it is right, 0 to 1."""
-
-
-class AnswerDecider(Protocol):
-    """The step of the product that settles an answer."""
-
-    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[ShortAnswer]:
-        """One for each question and its picture; questions about the same picture object look at it once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,18 +119,11 @@ class VqaReport:
 def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
     """Rows of a JSONL file, those of one split where `split` is given. Raises what `read_rows` raises."""
 
-    def make_row(row: Any) -> QuestionRow | None:
-        if split and row.get("split") != split:
-            return None
-        answers = row["answer"]
-        return QuestionRow(
-            image=row["image"],
-            question=row["question"],
-            answers=(answers,) if isinstance(answers, str) else tuple(map(str, answers)),
-            kind=str(row.get("kind", "")),
-        )
+    def make_row(row: Any) -> QuestionRow:
+        answers = (row["answer"],) if isinstance(row["answer"], str) else tuple(map(str, row["answer"]))
+        return QuestionRow(image=row["image"], question=row["question"], answers=answers, kind=str(row.get("kind", "")))
 
-    return read_rows(file, make_row, shape=SHAPE, split=split)
+    return read_rows(file, make_row, shape="{image, question, answer}", split=split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +140,7 @@ class ScoredQuestions:
         )
 
 
-def evaluate_vqa(
-    decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False
-) -> VqaReport:
+def evaluate_vqa(decider: "Assistant", rows: Sequence[QuestionRow], images: Path, *, blind: bool = False) -> VqaReport:
     """Ask everything, picture by picture; with `blind` once more over grey pictures."""
     report = make_report(ask_all(decider, rows, images), rows)
     if not blind:
@@ -165,15 +149,13 @@ def evaluate_vqa(
     return replace(report, blind=make_report(ask_about(decider, rows, grey), rows))
 
 
-def ask_all(decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path) -> ScoredQuestions:
+def ask_all(decider: "Assistant", rows: Sequence[QuestionRow], images: Path) -> ScoredQuestions:
     """Every question about its picture in this folder; each picture is opened once."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, find_pictures(images, names), strict=True))
-    return ask_about(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
+    return ask_about(decider, rows, read_pictures(images, [row.image for row in rows]))
 
 
 def ask_about(
-    decider: AnswerDecider, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]
+    decider: "Assistant", rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]
 ) -> ScoredQuestions:
     """Every question about its picture."""
     began = time.perf_counter()
@@ -286,7 +268,7 @@ class CalibrationReport:
 
 
 def evaluate_calibration(
-    decider: AnswerDecider, sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]
+    decider: "Assistant", sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]
 ) -> CalibrationReport:
     """Ask every set; each is rows, and the folder of their pictures."""
     return CalibrationReport({name: ask_all(decider, rows, images) for name, (rows, images) in sets.items()})
@@ -334,3 +316,81 @@ def draw_risk(asked: Mapping[str, ScoredQuestions], file: Path) -> Path:
     axes.legend()
     figure.savefig(file, dpi=110)
     return file
+
+
+EASY = "easy-vqa"  # said in place of a file of rows
+SPLITS = ("train", "test")
+
+
+def read_easy_rows(split: str = "") -> list[QuestionRow]:
+    """All questions of `split`; those of "test" when it is empty. MissingPackage, or ConfigError for another split."""
+    find_easy_images(split)
+    import easy_vqa
+
+    asked = easy_vqa.get_train_questions() if split == "train" else easy_vqa.get_test_questions()
+    questions, answers, images = asked
+    return [
+        QuestionRow(image=f"{image}.png", question=question, answers=(answer,), kind=answer_kind(answer))
+        for question, answer, image in zip(questions, answers, images, strict=True)
+    ]
+
+
+def find_easy_images(split: str = "") -> Path:
+    """Where its drawings lie. MissingPackage, or ConfigError for another split."""
+    if split and split not in SPLITS:
+        raise ConfigError(f"easy-VQA has no split {split!r}. Use {' or '.join(SPLITS)}")
+    try:
+        import easy_vqa
+    except ImportError as error:
+        raise MissingPackage(EASY, needed_for="its questions") from error
+    return Path(str(easy_vqa.__file__)).parent / "data" / (split or "test") / "images"
+
+
+def answer_kind(answer: str) -> str:
+    """Closed or open."""
+    return "yesno" if answer in ("yes", "no") else "open"
+
+
+LEAST, MOST = 8, 30  # photos that show a noun: with fewer it is not asked for; more are not asked about
+MANY = {"people": "person", "kids": "child", "kid": "child", "men": "man", "women": "woman", "guy": "man"}
+
+
+def read_nouns(file: Path) -> tuple[tuple[str, ...], frozenset[str]]:
+    """All nouns, and those that are places."""
+    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    return tuple(name for name, *_ in lines), frozenset(name for name, *marks in lines if marks)
+
+
+NOUNS, PLACES = read_nouns(Path(__file__).parent / "nouns.txt")
+
+
+def split_words(caption: str) -> list[str]:
+    """Lower-case words as they stand."""
+    return re.findall(r"[a-z]+", caption.lower())
+
+
+def canonical_noun(word: str) -> str:
+    """dogs -> dog, people -> person, kids -> child."""
+    return MANY.get(word) or MANY.get(single := singular(word)) or single
+
+
+def find_nouns(captions: Sequence[str]) -> frozenset[str]:
+    """Those of NOUNS that any of the captions names."""
+    return frozenset(canonical_noun(word) for caption in captions for word in split_words(caption)) & frozenset(NOUNS)
+
+
+def make_presence_rows(rows: Sequence[CaptionRow], *, seed: int = 0, least: int = LEAST) -> list[QuestionRow]:
+    """For each noun that enough photos show some of those, and as many that do not; always the same for a seed."""
+    named = [find_nouns(row.captions) for row in rows]
+    asked = []
+    for noun in NOUNS:
+        chance = Random(f"{seed} {noun}")
+        shown = [n for n, nouns in enumerate(named) if noun in nouns]
+        absent = [n for n, nouns in enumerate(named) if noun not in nouns]
+        if len(shown) < least or len(absent) < least:
+            continue
+        count = min(len(shown), len(absent), MOST)
+        for answer, photos in (("yes", chance.sample(shown, count)), ("no", chance.sample(absent, count))):
+            question = f"Is there {with_article(noun)} in the photo?"
+            asked += [QuestionRow(image=rows[n].image, question=question, answers=(answer,), kind=noun) for n in photos]
+    return asked

@@ -48,7 +48,7 @@ from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
 from deepseek_mm.embeddings.prefetch import prefetch_batches
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.regions import BoxRow, evaluate_regions, read_box_rows
+from deepseek_mm.evaluation.pointing_game import BoxRow, evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.feature_maps import BATCH, Bits, cache_rows, list_pictures, pick_rows, to_bf16_bits

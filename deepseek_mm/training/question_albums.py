@@ -27,9 +27,16 @@ from deepseek_mm.answering.closed_vqa import APART, are_rivals
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import CELLS, DefaultSpace, SpaceModel, places_of
 from deepseek_mm.embeddings.projection import SPACE_DIM
-from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
-from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
+from deepseek_mm.evaluation.vqa import (
+    NOUNS,
+    PLACES,
+    QuestionRow,
+    canonical_noun,
+    find_nouns,
+    read_question_rows,
+    split_words,
+)
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import COLOURS, IS_A, NUMBERS, normalize_answer, plural, with_article
 from deepseek_mm.retrieval.photo_evidence import same_kind

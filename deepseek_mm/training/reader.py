@@ -25,7 +25,7 @@ from deepseek_mm.answering.closed_vqa import by_labels
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of
-from deepseek_mm.evaluation.question_sets import NOUNS
+from deepseek_mm.evaluation.vqa import NOUNS
 from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
     StepLoss,

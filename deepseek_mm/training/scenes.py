@@ -32,10 +32,10 @@ from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.question_sets import find_easy_images
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
+from deepseek_mm.evaluation.vqa import find_easy_images
 from deepseek_mm.logic.scene import ANSWERS, VALUES
 from deepseek_mm.training.feature_maps import list_pictures
 from deepseek_mm.training.loop import (

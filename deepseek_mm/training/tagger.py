@@ -20,8 +20,8 @@ from torch import Tensor
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.evaluation.vqa import NOUNS, canonical_noun, split_words
 from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
     StepLoss,

@@ -27,9 +27,8 @@ from tqdm import tqdm
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import ImageEmbedding
-from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.evaluation.vqa import read_question_rows
+from deepseek_mm.evaluation.vqa import read_question_rows, split_words
 from deepseek_mm.language.words import IS_A, singular
 from deepseek_mm.training.question_albums import (
     ASKED,

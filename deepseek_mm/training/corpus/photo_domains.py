@@ -21,8 +21,15 @@ from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import read_things
-from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
-from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, make_paper_photos, read_names
+from deepseek_mm.evaluation.evidence_questions import (
+    EvidenceQuestion,
+    Kind,
+    PaperPhoto,
+    QuestionGenerator,
+    collect_mentions,
+    make_paper_photos,
+    read_names,
+)
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import join_words, with_article

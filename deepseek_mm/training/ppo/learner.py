@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.evaluation.code_tasks import is_askable_line
+from deepseek_mm.evaluation.code_score import is_askable_line
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, StepsConfig, make_gather, read_log, train_steps

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.evaluation.code_tasks import CodeTask, is_askable_line, read_tasks
+from deepseek_mm.evaluation.code_score import CodeTask, is_askable_line, read_tasks
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.storage.files import atomic_write

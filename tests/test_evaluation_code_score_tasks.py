@@ -6,7 +6,7 @@ import json
 import pytest
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.evaluation.code_tasks import cut_all_holes, cut_holes, read_tasks
+from deepseek_mm.evaluation.code_score import cut_all_holes, cut_holes, read_tasks
 
 HUMANEVAL = {
     "task_id": "HumanEval/7",

@@ -1,23 +1,185 @@
-"""`quantize` writes weights in fewer bits, with a card; `eval quant` scores every such file that is there."""
+"""`eval lm` and `eval quant` score models beside what they were made of; `quantize` writes weights in fewer bits."""
 
+import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from deepseek_mm.config import cache_folder
-from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.terminal import OK, Desk
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.terminal import Desk, config_of
+
+if TYPE_CHECKING:
+    from deepseek_mm.evaluation.language import LanguageReport, PruningReport
+    from deepseek_mm.evaluation.needle import NeedleReport
+    from deepseek_mm.lm.decoder import Decoder
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import OK
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepseek_mm.assistant import Assistant
     from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
 
-OpenDecider = Callable[[Namespace, Desk], AbstractContextManager["Assistant"]]
+
+MEASURES = ("domains", "long", "needle", "pruning")
+BASE = "base"
+
+
+class PartReport(Protocol):
+    """The report of one measure or way."""
+
+    def table(self) -> str:
+        """A table for people."""
+
+    def figures(self) -> dict[str, Any]:
+        """The figures by name, for machines."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportSet:
+    """Reports of several measures or ways, by name."""
+
+    parts: Mapping[str, PartReport]
+
+    def table(self) -> str:
+        """One below the other."""
+        return "\n\n".join(part.table() for part in self.parts.values())
+
+    def json(self) -> str:
+        """All reports as one JSON object."""
+        return json.dumps({name: part.figures() for name, part in self.parts.items()})
+
+
+def add_lm_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `eval lm`."""
+    group = parser.add_argument_group("lm")
+    group.add_argument(
+        "--run",
+        metavar="FOLDER",
+        dest="runs",
+        type=Path,
+        action="append",
+        default=[],
+        help="a run of train lm; again for more",
+    )
+    group.add_argument(
+        "--reach",
+        metavar="PATH",
+        type=Path,
+        help="the run, or file of weights, that experts stand on, if not beside them",
+    )
+    group.add_argument("--full", metavar="FOLDER", type=Path, help="the run with full attention to compare with")
+    group.add_argument("--shipped", action="store_true", help="the weights that come along")
+    group.add_argument("--untrained", action="store_true", help="our attention on the base's own weights as well")
+    group.add_argument(
+        "--scales", metavar="N", type=float, nargs="+", default=[], help="the base again, reading so many times further"
+    )
+    group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES), help="all, if left out")
+    group.add_argument("--corpus", metavar="FOLDER", type=Path, help="made by: train corpus")
+    group.add_argument("--rows", metavar="N", type=int, default=12, help="domains: rows of 512 tokens of each")
+    group.add_argument("--texts", metavar="N", type=int, default=3, help="long, pruning: texts of prose and of code")
+    group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle, pruning: tokens of a text")
+    group.add_argument("--depths", metavar="D", type=float, nargs="+", help="needle: 0 at the start, 1 at the end")
+    group.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the drawings, such as docs/pictures")
+
+
+def score_models(args: Namespace, desk: Desk) -> ReportSet:
+    """Score what --measure names."""
+    config, cache = config_of(args, desk), cache_folder()
+    args.corpus = args.corpus or cache / "corpus"
+    models = open_models(args, config.lm.name, cache)
+    parts: dict[str, PartReport] = {}
+    for name in args.measure:
+        desk.note(f"measuring {name} of {', '.join(models)}")
+        if name == "domains":
+            parts[name] = score_domains(args, models)
+        elif name == "long":
+            parts |= score_long_texts(args, models)
+        elif name == "pruning":
+            parts[name] = score_pruning(args, models)
+        else:
+            parts[name] = score_needles(args, models, config.lm.name, cache, desk)
+    return ReportSet(parts=parts)
+
+
+def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]":
+    """The base and what was named, by name; the base comes first, or the run that stands for it."""
+    from deepseek_mm.training.language_model import open_base, open_run, open_shipped
+
+    base = open_base(name, cache)
+    models = {BASE: open_run(args.full, base)} if args.full else {BASE: base.decoder()}
+    models |= {f"base x{scale:g}": base.decoder(scale=scale) for scale in args.scales if scale != 1.0}
+    if args.untrained:
+        models["untrained"] = base.decoder(progressive=True)
+    if args.shipped:
+        models["shipped"] = open_shipped(base)
+    for folder in args.runs:
+        called = folder.name if folder.name not in models else str(folder)
+        models[called] = open_run(folder, base, reach=args.reach)
+    return models
+
+
+def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "LanguageReport":
+    """Held-out perplexity by domain, and what the experts did."""
+    from deepseek_mm.evaluation.language import draw_visits, evaluate_language
+    from deepseek_mm.training.corpus.items import DOMAINS
+    from deepseek_mm.training.language_model import read_held_rows
+
+    report = evaluate_language(models, read_held_rows(args.corpus, rows=args.rows), DOMAINS)
+    for reading in report.readings if args.pictures else ():
+        if reading.visits:
+            draw_visits(reading.visits, args.pictures / f"lm_{Path(reading.name).name}_by_domain.png")
+    return report
+
+
+def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, PartReport]:
+    """Every model against the first, by length."""
+    from deepseek_mm.evaluation.language import LENGTHS, LongReport, count_tokens, score_long
+    from deepseek_mm.training.language_model import read_long_texts
+
+    lengths = args.lengths or LENGTHS
+    if len(models) < 2:
+        raise ConfigError("there is nothing to compare the base with. Name a run, e.g. --run runs/lm/reach")
+    texts = read_long_texts(args.corpus, texts=args.texts, length=max(lengths))
+    (_, full), *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
+    tokens = count_tokens(texts, lengths)
+    return {
+        f"long {name}": LongReport(name=name, full=full, progressive=found, tokens=tokens) for name, found in others
+    }
+
+
+def score_pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
+    """What cutting weak links of attention costs every model."""
+    from deepseek_mm.evaluation.language import LENGTH, evaluate_pruning
+    from deepseek_mm.training.language_model import read_long_texts
+
+    length = min(args.lengths or [LENGTH])
+    return evaluate_pruning(models, read_long_texts(args.corpus, texts=args.texts, length=length))
+
+
+def score_needles(
+    args: Namespace, models: "Mapping[str, Decoder]", name: str, cache: Path, desk: Desk
+) -> "NeedleReport":
+    """Who finds a number in a long text."""
+    from deepseek_mm.evaluation.needle import DEPTHS, LENGTHS, evaluate_needle
+    from deepseek_mm.lm.model_folders import find_folder
+    from deepseek_mm.lm.tokenizer import read_tokenizer
+
+    tokenizer = read_tokenizer(find_folder(name, cache=cache, progress=desk.note))
+    report = evaluate_needle(
+        models, tokenizer, lengths=args.lengths or LENGTHS, depths=args.depths or DEPTHS, progress=desk.note
+    )
+    if args.pictures:
+        report.draw(args.pictures / "lm_needle.png")
+    return report
+
+
 EXAMPLE = "python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos"
 PHOTOS, ROWS = 256, 4  # that ranges, curvature and sizes are looked at on
 EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers that are shown come of it
@@ -25,17 +187,12 @@ TOWERS = ("full", "towers-int8", "towers-dynamic", "towers-qat")
 LANGUAGE = ("full", "lm-int8", "lm-fp4")
 
 
-def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "QuantReport":
+def score_schemes(args: Namespace, desk: Desk) -> "QuantReport":
     """All schemes of the parts asked for. NothingThere where no file is there."""
     from deepseek_mm.evaluation.quant import QuantReport
 
-    parts: dict[str, Callable[[Namespace, Desk], Iterator[QuantScheme]]] = {
-        "towers": score_towers,
-        "language": score_language,
-        "path": partial(score_path, open_decider=open_decider),
-    }
-    chosen = [parts[name] for name in args.parts]
-    found = tuple(scheme for part in chosen for scheme in part(args, desk))
+    parts = {"towers": score_towers, "language": score_language}
+    found = tuple(scheme for name in args.parts for scheme in parts[name](args, desk))
     if not any(scheme.name != "full" for scheme in found):
         raise NothingThere("no quantised file yet. Make one with: python -m deepseek_mm quantize --help")
     return QuantReport(schemes=found)
@@ -44,7 +201,7 @@ def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Qu
 def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The space: recalls over the photos of --data."""
     from deepseek_mm.embeddings.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
+    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.training.int8_space import full_bytes, open_quantised
 
@@ -61,14 +218,12 @@ def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
         full = name == "full"
         space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
         size = whole if full else file.stat().st_size
-        apart = measure_in_process("towers", name, file) if args.apart else None
-        scores = judge.scores(space, name, beside="towers-int8" if name == "towers-qat" else "")
-        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
+        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=judge.scores(space))
 
 
 def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The language model: perplexity over held-out rows of every domain."""
-    from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
+    from deepseek_mm.evaluation.quant import QuantScheme, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantization.lm_files import full_bytes, open_quantised_lm
     from deepseek_mm.training.corpus.items import DOMAINS
@@ -86,36 +241,8 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
         decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
         whole = whole or full_bytes(decoder.shape)
         size = whole if full else file.stat().st_size
-        apart = measure_in_process("language", name, file) if args.apart else None
         scores = score_decoder(decoder, rows, DOMAINS)
-        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
-
-
-def score_path(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Iterator[QuantScheme]":
-    """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
-    from deepseek_mm.embeddings.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge, bytes_of, full_bytes_of, make_dynamic, models_in
-    from deepseek_mm.evaluation.vqa import read_question_rows
-    from deepseek_mm.training.int8_space import full_bytes, open_quantised
-
-    if args.questions is None or args.question_images is None:
-        raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
-    rows = read_question_rows(args.questions, split=args.split)[: args.photos_of or None]
-    hearing = VqaJudge(rows, args.question_images)
-    with open_decider(args, desk) as assistant:
-        desk.note(f"asking {len(rows)} questions, twice")
-        first = hearing.scores(assistant)
-        space, file = assistant.eyes.space, file_of(args, "towers-int8")
-        assert isinstance(space, DefaultSpace), "only the default space is quantised"
-        beside = [model for model in models_in(assistant.eyes) if model is not space.model]
-        whole = full_bytes(space.model) + full_bytes_of(*beside)
-        yield QuantScheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
-        space.model = open_quantised(file, dynamic=True).model
-        swapped = sum(make_dynamic(model) for model in beside)
-        desk.note(f"swapped {swapped} linear layers beside the towers'")
-        size = file.stat().st_size + bytes_of(*beside)
-        scores = hearing.scores(assistant)
-        yield QuantScheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
+        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores)
 
 
 def file_of(args: Namespace, scheme: str) -> Path:
@@ -125,15 +252,12 @@ def file_of(args: Namespace, scheme: str) -> Path:
     return args.files / f"{scheme}.safetensors" if args.files else cache_file(cache_folder(), scheme)
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_quant_arguments(parser: ArgumentParser) -> None:
     """The flags of `eval quant`; --corpus and --rows are those of `eval lm`."""
     group = parser.add_argument_group("quant")
-    group.add_argument("--parts", choices=("towers", "language", "path"), nargs="+", default=["towers", "language"])
+    group.add_argument("--parts", choices=("towers", "language"), nargs="+", default=["towers", "language"])
     group.add_argument("--files", metavar="FOLDER", type=Path, help="where the quantised files lie (the cache folder)")
     group.add_argument("--photos-of", metavar="N", type=int, default=0, help="only the first N photos of the split")
-    group.add_argument("--questions", metavar="FILE", type=Path, help="path: JSONL of rows {image, question, answer}")
-    group.add_argument("--question-images", metavar="FOLDER", type=Path, help="path: where their pictures lie")
-    group.add_argument("--apart", action="store_true", help="speed and peak memory too, each in its own process")
 
 
 def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:

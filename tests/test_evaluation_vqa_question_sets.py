@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.evaluation.question_sets import find_easy_images, find_nouns, make_presence_rows, read_easy_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.vqa import find_easy_images, find_nouns, make_presence_rows, read_easy_rows
 from deepseek_mm.language.words import normalize_answer
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.vision.drawings import shapes_in

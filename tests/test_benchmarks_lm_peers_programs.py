@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.benchmarks.peers import (
+from deepseek_mm.benchmarks.lm_peers import (
     BITE,
     LlamaCpp,
     PeerProcess,

@@ -2,7 +2,7 @@
 
 from paper import rows
 
-from deepseek_mm.evaluation.paper_photos import (
+from deepseek_mm.evaluation.evidence_questions import (
     MOST_LABELS,
     collect_mentions,
     make_paper_photos,

@@ -12,9 +12,9 @@ from lm_bench_help import save_deep
 from lm_help import decoder
 from moe_help import small
 
-from deepseek_mm.benchmarks import lm_case
-from deepseek_mm.benchmarks.lm_case import FullAttention, PrefillCase, measure_peak, run_case, time_prompt
+from deepseek_mm.benchmarks import lm_prefill
 from deepseek_mm.benchmarks.lm_models import open_decoder
+from deepseek_mm.benchmarks.lm_prefill import FullAttention, PrefillCase, measure_peak, run_case, time_prompt
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import tiny
@@ -66,7 +66,7 @@ def test_the_peak_counts_what_was_freed_again_and_not_what_was_before():
 
 
 def test_where_the_system_does_not_tell_the_peak_is_no_number(monkeypatch, tmp_path):
-    monkeypatch.setattr(lm_case, "REFS", tmp_path / "absent")
+    monkeypatch.setattr(lm_prefill, "REFS", tmp_path / "absent")
     with measure_peak("cpu") as peak:
         pass
     assert math.isnan(peak[0])
@@ -75,7 +75,7 @@ def test_where_the_system_does_not_tell_the_peak_is_no_number(monkeypatch, tmp_p
 def test_the_process_writes_its_outcome_as_its_last_line(model):
     words = json.dumps({"folder": str(model.folder), "changes": None, "kind": "ours", "lengths": [64], "chunk": 32})
     words = json.dumps(json.loads(words) | {"threads": 1})
-    command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_case", words]
+    command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_prefill", words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True, timeout=120)
     outcome = json.loads(done.stdout.splitlines()[-1])
     assert (outcome["lengths"], len(outcome["seconds"])) == ([64], 1)

@@ -5,9 +5,16 @@ import torch
 from fakes import Parrot, picture
 from rag_house import build
 
-from deepseek_mm.benchmarks import plan as bench
-from deepseek_mm.benchmarks import plan as dial_bench
-from deepseek_mm.benchmarks.plan import LatencyPair, compute_in_fp32, report_pairs, time_ask, time_asks, time_in_turns
+from deepseek_mm.benchmarks import answer as bench
+from deepseek_mm.benchmarks import answer as dial_bench
+from deepseek_mm.benchmarks.answer import (
+    LatencyPair,
+    compute_in_fp32,
+    report_pairs,
+    time_ask,
+    time_asks,
+    time_in_turns,
+)
 from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.types import Picture, Question
@@ -43,16 +50,14 @@ def test_both_sides_take_turns_and_the_median_of_each_counts():
     def side(name, values):
         return lambda: (order.append(name), next(values))[1]
 
-    pair = time_in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), 3)
+    pair = time_in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), rounds=3)
     assert order == ["own", "its"] * 3
     assert (pair.chosen_ms, pair.eager_ms) == (2, 8)
 
 
 def test_the_eager_side_alone_computes_in_full():
     seen = []
-    time_in_turns(
-        "x", "x", lambda: seen.append(dtype_of_quick()) or 1.0, lambda: seen.append(dtype_of_quick()) or 1.0, 1
-    )
+    time_in_turns("x", "x", *[lambda: seen.append(dtype_of_quick()) or 1.0] * 2, rounds=1)
     assert seen[1] is torch.float32
     assert dtype_of_quick() is seen[0]
     with compute_in_fp32():

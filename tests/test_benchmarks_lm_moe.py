@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deepseek_mm.benchmarks.moe import (
+from deepseek_mm.benchmarks.lm import (
     LARGE,
     OWN,
     FixedContext,
@@ -105,7 +105,7 @@ def test_the_measurement_gives_the_figure_with_the_bar_and_the_product_s_beside_
     assert numbers["moe_time_saved_vs_dense"] == min(numbers["moe_prefill_saved"], numbers["moe_decode_saved"])
     assert "moe_time_saved_product" in numbers
     assert [line.bar for line in result.lines] == ["-40 % (aim -60 %)"] * 2 + [""] * 2
-    assert "beside SmolLM2's own: decode" in format_table([result])
+    assert "beside SmolLM2's own: decode" in format_table(result)
     assert len(notes) == 2
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.benchmarks.training_reports import PARTS, report_part
+from deepseek_mm.benchmarks.results import PARTS, report_part
 from deepseek_mm.terminal import Desk
 from deepseek_mm.training.report import make_report, write_report
 

@@ -3,7 +3,7 @@
 import pytest
 
 from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.server_start import PHOTOS, QUESTIONS, Checkout, start
+from deepseek_mm.benchmarks.servers import PHOTOS, QUESTIONS, Checkout, measure_start
 from deepseek_mm.errors import ServerError
 
 APP = """
@@ -59,7 +59,7 @@ def setting(root):
 
 def test_it_asks_ten_different_requests_and_times_what_a_user_waits_for(project):
     root = project()
-    numbers = start(setting(root), root).numbers
+    numbers = measure_start(setting(root), root).numbers
     asked = (root / "room" / "library" / "asked").read_text().splitlines()
     assert len(asked) == 10
     assert asked.count("/ask ['question']") == len(QUESTIONS) == 7

@@ -10,15 +10,10 @@ from PIL import Image, ImageColor
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.regions import (
-    COLOURS,
-    COLUMNS,
-    GAP_PX,
+from deepseek_mm.evaluation.drawings import COLOURS, COLUMNS, GAP_PX, SIDE_PX, WORDS_PX, draw_sheet
+from deepseek_mm.evaluation.pointing_game import (
     MIDDLE,
-    SIDE_PX,
-    WORDS_PX,
     BoxRow,
-    draw_sheet,
     evaluate_regions,
     is_inside,
     point_at_person,

@@ -7,7 +7,7 @@ import torch
 from lm_help import experts
 from PIL import Image
 
-from deepseek_mm.evaluation.experts import (
+from deepseek_mm.evaluation.language import (
     ExpertVisits,
     count_visits,
     draw_visits,
