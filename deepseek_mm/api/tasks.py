@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import LOCAL, Caller, check_path, check_run, require_right
 from deepseek_mm.api.problems import problem_in, problem_of
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
-from deepseek_mm.api.routes.library_file_routes import size_of
+from deepseek_mm.api.routes.library_routes import size_of
 from deepseek_mm.api.schemas import AnswerOut, FoundOut, Text
 from deepseek_mm.api.task_schemas import (
     AskIn,
@@ -38,7 +38,7 @@ from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_engine import AnswerRun
-from deepseek_mm.services.answer_service import AnswerService
+from deepseek_mm.services.answer_service import AnswerService, Captions
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.types import Answer, Picture, Query, Question
@@ -285,6 +285,16 @@ class Tasks:
         most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
         asked = JobRequest(by=caller.session, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
+
+    def start_answer(self, asked: AskIn, caller: Caller) -> AnswerRun[Answer]:
+        """A question whose caller waits. Raises what `submit` raises."""
+        names = [self._inbox.keep(taken) for taken in self._pictures.take_many(asked.pictures)]
+        return self._answers.start(caller, question_of(asked.model_copy(update={"pictures": names}), self._inbox))
+
+    def start_describing(self, asked: CaptionIn, caller: Caller) -> AnswerRun[Captions]:
+        """Pictures whose descriptions a caller waits for. Raises what `submit` raises."""
+        images = [taken.image for taken in self._pictures.take_many(asked.pictures)]
+        return self._answers.start_describing(caller, images)
 
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""
