@@ -10,7 +10,7 @@ from serve_help import client_of
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, USUAL, Caller
 from deepseek_mm.api.routes.task_routes import run_router
 from deepseek_mm.config import Config, SandboxConfig
-from deepseek_mm.services.program_service import ProgramService
+from deepseek_mm.services.services import ProgramService
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 SMALL = SandboxConfig(seconds=20, memory_mb=300)

@@ -19,7 +19,7 @@ from deepseek_mm.api.tasks import TaskOut
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.lm.backends.own_model import count_common_prefix
-from deepseek_mm.services.answer_engine import AnswerRun
+from deepseek_mm.services.answer_service import AnswerRun
 
 
 class TextEvent(BaseModel):

@@ -37,8 +37,7 @@ from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageF
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
-from deepseek_mm.services.answer_engine import AnswerRun
-from deepseek_mm.services.answer_service import AnswerService, Captions
+from deepseek_mm.services.answer_service import AnswerRun, AnswerService, Captions
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.types import Answer, Picture, Query, Question

@@ -86,8 +86,11 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
 
     A picture from a file is always looked at here, and so is everything by other settings than the server's.
     """
-    from deepseek_mm.api.local_server import find_server
-    from deepseek_mm.cli.ask_server import ServerGone, ask_server  # here, because help must not wait for it
+    from deepseek_mm.api.local_server import (  # here, because help must not wait for it
+        ServerGone,
+        ask_server,
+        find_server,
+    )
 
     server = None if question.pictures else find_server(settings.config.data, settings.config)
     if server is not None:

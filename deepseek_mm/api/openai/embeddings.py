@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_mm.api.openai.catalogue import EMBED_CODE
 from deepseek_mm.api.openai.errors import UnsupportedRequest
 from deepseek_mm.api.openai.messages import OpensPictures
+from deepseek_mm.api.openai.models import EMBED_CODE
 from deepseek_mm.api.openai.schemas import (
     EmbeddingList,
     EmbeddingRequest,

@@ -9,23 +9,29 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.api.openai.catalogue import (
+from deepseek_mm.api.openai.embeddings import embeddings
+from deepseek_mm.api.openai.errors import check_fields
+from deepseek_mm.api.openai.messages import OpensPictures, messages_for, question_of
+from deepseek_mm.api.openai.models import (
     BARE,
     EMBED,
     EMBED_CODE,
     GROUNDED,
+    TextReplyFormat,
     catalogue,
+    check_grounded,
+    check_request,
+    complete_texts,
+    delete_unless_stored,
     find_model,
     no_model,
+    stream_grounded,
+    stream_plain,
 )
-from deepseek_mm.api.openai.embeddings import embeddings
-from deepseek_mm.api.openai.errors import check_fields
-from deepseek_mm.api.openai.grounded_model import check_grounded, delete_unless_stored, stream_grounded
-from deepseek_mm.api.openai.messages import OpensPictures, messages_for, question_of
-from deepseek_mm.api.openai.plain_model import TextReplyFormat, check_request, complete_texts, stream_plain
-from deepseek_mm.api.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
+from deepseek_mm.api.openai.replies import ChatFormat, Head, Pieces, reply
 from deepseek_mm.api.openai.schemas import (
     ChatRequest,
     Completion,
@@ -44,13 +50,12 @@ from deepseek_mm.services import Services
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorReply} for status in (400, 401, 403, 404, 413, 429, 500, 501, 502, 503)
 }
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": Completion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 
-TEXTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": TextCompletion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
+
+def growing(model: type[BaseModel]) -> dict[str, Any]:
+    """What a route declares whose answer comes whole, or as events."""
+    events = {"model": model, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    return {"response_class": Response, "responses": {200: events}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +74,10 @@ class ChatAnswerer:
             yield from stream_plain(lm, request, messages, stop)
             return
         question = question_of(request.messages, self.pictures)
-        growing = self.services.answers.stream(caller, question, stop=stop)
+        answers = self.services.answers.stream(caller, question, stop=stop)
         delete = partial(self.services.history.delete, caller)
-        with closing(delete_unless_stored(request, growing, delete)) as growing:
-            yield from stream_grounded(self.assistant, request, growing)
+        with closing(delete_unless_stored(request, answers, delete)) as states:
+            yield from stream_grounded(self.assistant, request, states)
 
 
 def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictures) -> APIRouter:
@@ -101,20 +106,18 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
             raise no_model(request.model, [EMBED, EMBED_CODE])
         return embeddings(assistant.retriever.space, partial(services.answers.embed, caller), request, pictures)
 
-    @router.post("/chat/completions", summary="Go on with a talk", response_class=Response, responses=EVENTS)
+    @router.post("/chat/completions", summary="Go on with a talk", **growing(Completion))
     async def chat(request: ChatRequest, connection: Request, caller: Caller = asks) -> Response:
         check_chat(assistant, request)
-        form = ChatFormat(head=head_of(assistant, request), counts=counts_tokens(request))
-        reply = reply_stream if request.stream else reply_whole
-        return await reply(partial(talks.answer, request, caller), form, connection)
+        form = ChatFormat(head=head_of(assistant, request), counts=request.counts)
+        return await reply(partial(talks.answer, request, caller), form, connection, streams=request.stream)
 
-    @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
+    @router.post("/completions", summary="Go on with a text, or fill a gap", **growing(TextCompletion))
     async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
         lm = check_request(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
-        form = TextReplyFormat(head=head, counts=counts_tokens(request))
-        reply = reply_stream if request.stream else reply_whole
-        return await reply(partial(complete_texts, lm, request), form, connection)
+        form = TextReplyFormat(head=head, counts=request.counts)
+        return await reply(partial(complete_texts, lm, request), form, connection, streams=request.stream)
 
     return router
 
@@ -127,11 +130,6 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
         raise no_model(request.model, names)
     if request.model == GROUNDED:
         check_grounded(request)
-
-
-def counts_tokens(request: ChatRequest | TextRequest) -> bool:
-    """Whether a stream is to end with its tokens."""
-    return request.stream_options is not None and request.stream_options.include_usage
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

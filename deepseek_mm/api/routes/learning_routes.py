@@ -9,7 +9,7 @@ from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, OurServices
 from deepseek_mm.api.schemas import Body, JobOut, Number, Record, Text, Typed
 from deepseek_mm.learning import Version
-from deepseek_mm.services.learning_service import PhotoExample
+from deepseek_mm.services.services import PhotoExample
 
 MOST_ROWS = 1_000  # at a time
 Told = Annotated[Typed, Field(max_length=500)]

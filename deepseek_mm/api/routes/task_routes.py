@@ -25,7 +25,7 @@ from deepseek_mm.api.tasks import TaskHandlers, TaskOut, Tasks, captions_of
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.sandbox.records import EndedBy
 from deepseek_mm.sandbox.run import MOST_CODE
-from deepseek_mm.services.answer_engine import AnswerRun, State
+from deepseek_mm.services.answer_service import AnswerRun, State
 from deepseek_mm.types import Answer
 
 STREAM = "text/event-stream"
