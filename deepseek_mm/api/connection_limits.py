@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -30,20 +30,7 @@ from deepseek_mm.config import ServeConfig
 BUSY, TOO_MANY = 503, 429
 
 
-class Evictable(Protocol):
-    """A connection that can say whether it may go."""
-
-    network: str  # whom it counts for
-    idle_since_s: float  # by the event loop's clock
-
-    def stage(self) -> int | None:
-        """0 if nothing is asked, 1 if a request has only begun to come, None if one is under way."""
-
-    def evict(self) -> None:
-        """Close it."""
-
-
-def make_room(new: Evictable, connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
+def make_room(new: "SlowClientProtocol", connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
     """Close what `new` needs closed; or the status and the reason why there is no room for it.
 
     `connections` are all of the server, `new` among them; websockets count, and are never closed.
@@ -61,7 +48,7 @@ def make_room(new: Evictable, connections: Iterable[Any], serve: ServeConfig) ->
     return None
 
 
-def is_evictable(each: Any, new: Evictable) -> bool:
+def is_evictable(each: Any, new: "SlowClientProtocol") -> bool:
     """Whether it is another connection, and may be closed."""
     return each is not new and hasattr(each, "stage") and each.stage() is not None
 

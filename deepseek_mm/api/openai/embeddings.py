@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from deepseek_mm.api.openai.errors import UnsupportedRequest
-from deepseek_mm.api.openai.messages import OpensPictures
 from deepseek_mm.api.openai.models import EMBED_CODE
 from deepseek_mm.api.openai.schemas import (
     EmbeddingList,
@@ -18,6 +17,7 @@ from deepseek_mm.api.openai.schemas import (
     TextPart,
     Vector,
 )
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, TokenCounter
 
 Embed = Callable[[str, Sequence[Any]], Floats]  # (N, D) vectors of "text", "code" or "picture"
@@ -25,7 +25,7 @@ MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; ch
 
 
 def embeddings(
-    space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: OpensPictures
+    space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: PictureDecoder
 ) -> EmbeddingList:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
@@ -48,7 +48,7 @@ def embeddings(
     )
 
 
-def vectors_of(embed: Embed, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
+def vectors_of(embed: Embed, items: Sequence[str | PicturePart], pictures: PictureDecoder, *, code: bool) -> Floats:
     """(N, D), in the order of the items."""
     texts = [item for item in items if isinstance(item, str)]
     urls = [item.image_url.url for item in items if isinstance(item, PicturePart)]

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.openai.embeddings import embeddings
 from deepseek_mm.api.openai.errors import check_fields
-from deepseek_mm.api.openai.messages import OpensPictures, messages_for, question_of
+from deepseek_mm.api.openai.messages import messages_for, question_of
 from deepseek_mm.api.openai.models import (
     BARE,
     EMBED,
@@ -43,6 +43,7 @@ from deepseek_mm.api.openai.schemas import (
     TextCompletion,
     TextRequest,
 )
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.services import Services
@@ -64,7 +65,7 @@ class ChatAnswerer:
 
     services: Services
     assistant: Assistant
-    pictures: OpensPictures
+    pictures: PictureDecoder
 
     def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Pieces:
         """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
@@ -80,7 +81,7 @@ class ChatAnswerer:
             yield from stream_grounded(self.assistant, request, states)
 
 
-def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictures) -> APIRouter:
+def openai_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
     """The routes. Nothing of them blocks the event loop; vectors and questions are computed with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
