@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.api.lifecycle import EVENTS
+from deepseek_mm.api.limits import Admission, RequestLimiter
 from deepseek_mm.api.openai.errors import PREFIX
 from deepseek_mm.api.openai.routes import openai_routes
 from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
-from deepseek_mm.api.request_limits import Admission, RequestLimiter
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
     history_routes,

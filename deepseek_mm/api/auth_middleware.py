@@ -19,11 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, Keys, needs_keys
+from deepseek_mm.api.limits import BodyLimit
 from deepseek_mm.api.login import LOGIN, LOGOUT, Clock, Guesses, LoginPage, Logins, login_path, onward_of
 from deepseek_mm.api.logs import ROUTE, LogMiddleware
 from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
 from deepseek_mm.api.problems import REQUEST_ID, FullStorage, problem_response
-from deepseek_mm.api.request_limits import BodyLimit
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 

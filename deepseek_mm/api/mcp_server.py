@@ -136,16 +136,8 @@ class McpTools:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
         answers = self.open_answers()
         house = answers.engine.assistant
-        first, *more = [self._open_picture(caller, each, house) for each in pictures] or [Picture()]
-        question = Question(
-            text=text,
-            image=first.image,
-            image_name=first.name,
-            image_path=first.path,
-            image_source=first.source,
-            more=tuple(more),
-            conversation=conversation,
-        )
+        opened = [self._open_picture(caller, each, house) for each in pictures]
+        question = Question.of(text, opened, conversation=conversation)
         return answer_result(answers.ask(caller, question, stop=stop))
 
     @requires("ask")

@@ -18,7 +18,7 @@ from deepseek_mm.accounts.permissions import LOCAL, Caller, check_path, check_ru
 from deepseek_mm.api.problems import problem_in, problem_of
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes.library_routes import size_of
-from deepseek_mm.api.schemas import AnswerOut, FoundOut, Text
+from deepseek_mm.api.schemas import AnswerOut, FoundOut, Record, Text
 from deepseek_mm.api.task_schemas import (
     AskIn,
     AskTask,
@@ -42,6 +42,7 @@ from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.types import Answer, Picture, Query, Question
 
+JOB_FIELDS = ("state", "cancelling", "bulk", "attempts", "created_at", "started_at", "ended_at")  # of every task
 PREFIX = "task."  # of the kinds of jobs that are tasks
 FROM_HERE = "local"  # in the payload of a task with files or programs: whether a caller on this machine asked
 PROBLEM = "problem"  # in the result of a task that failed: status and kind
@@ -200,21 +201,12 @@ def note_problem(task: Task, error: Exception) -> None:
 
 def question_of(asked: AskIn, inbox: Inbox, *, task: str = "") -> Question:
     """The question as the assistant takes it; its pictures have files already, which are kept as they are."""
-    first, *more = [
-        Picture(image=inbox.open(name), name=f"picture {n}", path=str(inbox.path(name)))
+    pictures = [
+        Picture(image=inbox.open(name), name=f"picture {n}" if n > 1 else "picture", path=str(inbox.path(name)))
         for n, name in enumerate(asked.pictures, start=1)
-    ] or [Picture()]
-    return Question(
-        text=asked.question,
-        about=asked.about,
-        run=asked.run,
-        image=first.image,
-        image_name="picture" if first.image else "",
-        image_path=first.path,
-        more=tuple(more),
-        conversation=asked.conversation,
-        task=task,
-    )
+    ]
+    more = {"about": asked.about, "run": asked.run, "conversation": asked.conversation, "task": task}
+    return Question.of(asked.question, pictures, **more)
 
 
 KINDS = ("ask", "search", "embed", "caption", "index")
@@ -224,7 +216,7 @@ ACTIVE: tuple[State, ...] = ("waiting", "running")
 Wanted = AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask
 
 
-class ProgressOut(BaseModel):
+class ProgressOut(Record):
     """How far a task came."""
 
     done: int
@@ -321,21 +313,16 @@ class Tasks:
         """As the API says it."""
         group = next((kinds for kinds in self._groups if job.kind in kinds), ())
         place = self.jobs.ahead(job, group) + 1 if job.state == "waiting" else 0
+        same = {name: getattr(job, name) for name in JOB_FIELDS}
         return TaskOut(
+            **same,
             task_id=job.token,
             kind=job.kind.removeprefix(PREFIX),  # type: ignore[arg-type]  # one of KINDS, as it was written
-            state=job.state,
-            cancelling=job.cancelling,
             place=place,
-            bulk=job.bulk,
-            progress=ProgressOut(done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left),
+            progress=ProgressOut.of(job),
             text=job.partial,
             result=job.result if job.state == "done" else None,
             error=job.message if job.state == "failed" else "",
-            attempts=job.attempts,
-            created_at=job.created_at,
-            started_at=job.started_at,
-            ended_at=job.ended_at,
         )
 
     def out_of_run(self, run: AnswerRun[Answer]) -> TaskOut:

@@ -22,18 +22,8 @@ Shape = dict[str, Any]  # an answer as `answer_shape` tells it
 def question_of(args: Namespace, config: Config) -> Question:
     """The words and the pictures that are named."""
     pictures = [picture_at(path, config) for path in args.image]
-    first, *more = pictures or [Picture()]
-    return Question(
-        text=args.text,
-        image=first.image,
-        image_name=first.name,
-        image_path=first.path,
-        image_source=first.source,
-        more=tuple(more),
-        conversation=args.continue_id,
-        about="code" if args.code else "photos",
-        run=args.leave_to_run,
-    )
+    about = "code" if args.code else "photos"
+    return Question.of(args.text, pictures, conversation=args.continue_id, about=about, run=args.leave_to_run)
 
 
 def picture_at(path: Path, config: Config) -> Picture:

@@ -119,16 +119,11 @@ def run_mcp(args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def add_mcp(parser: ArgumentParser) -> None:
-    """The words of `mcp`."""
-    add_settings(parser)
-
-
 MCP = Command(
     name="mcp",
     help="offer search, ask and read_region to an agent, over standard input and output",
     example="python -m deepseek_mm mcp --data library",
-    add=add_mcp,
+    add=add_settings,
     run=run_mcp,
 )
 

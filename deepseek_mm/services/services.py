@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from deepseek_mm.accounts.permissions import Caller, check_run, requires
+from deepseek_mm.accounts.permissions import Caller, check_run, requires, requires_everywhere
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
 from deepseek_mm.config import Config, SandboxConfig
@@ -89,13 +89,13 @@ class PhotoExample:
     words: str = ""  # a description; instead of question and answer
 
 
+@requires_everywhere("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningService:
     """The library's learning, as callers steer it."""
 
     assistant: Assistant
 
-    @requires("settings")
     def describe_state(self, caller: Caller) -> LearningState:
         """What answers, how much is new, and every version with its report."""
         learning = self._learning
@@ -108,32 +108,26 @@ class LearningService:
             versions=tuple(learning.list()),
         )
 
-    @requires("settings")
     def find_job(self, caller: Caller) -> Job | None:
         """The training that was begun last."""
         return next(iter(self.assistant.library.jobs.find(kinds=(LEARN,), limit=1)), None)
 
-    @requires("settings")
     def train(self, caller: Caller) -> Job:
         """Learn from what is new: a job, whose result names the version. NothingThere says that it is too little."""
         return self._learning.train()
 
-    @requires("settings")
     def find_version(self, caller: Caller, number: int) -> Version:
         """One version. NothingThere, BadCheckpoint."""
         return self._learning.get(number)
 
-    @requires("settings")
     def accept(self, caller: Caller, number: int, *, force: bool = False) -> Version:
         """Answer with it from the next question on. Conflict if its report speaks against it and nobody insists."""
         return self._learning.accept(number, force=force)
 
-    @requires("settings")
     def go_back(self, caller: Caller) -> int:
         """Answer with what answered before: its number, or 0 for the shipped weights."""
         return self._learning.back()
 
-    @requires("settings")
     def teach(self, caller: Caller, examples: Sequence[PhotoExample]) -> int:
         """Keep them to learn from; how many were new. NothingThere if a photo is none of the library's."""
         return self._learning.teach([self._row(example) for example in examples])

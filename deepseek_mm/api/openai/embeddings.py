@@ -36,8 +36,11 @@ def embeddings(
     items = items_of(request)
     texts = {n: item for n, item in enumerate(items) if isinstance(item, str)}
     vectors_ND = vectors_of(embed, items, pictures, code=request.model == EMBED_CODE)
-    lengths = lengths_of(space, list(texts.values()))
-    longest = space.max_tokens if isinstance(space, TokenCounter) else max(lengths, default=0)
+    if isinstance(space, TokenCounter):
+        lengths, longest = space.count_tokens(list(texts.values())), space.max_tokens
+    else:  # words, and none too many
+        lengths = [len(text.split()) for text in texts.values()]
+        longest = max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
     spelt = [describe_items(vector_D, request.encoding_format) for vector_D in vectors_ND]
     return EmbeddingList(
@@ -88,11 +91,6 @@ def _item(n: int, item: Item) -> str | PicturePart:
 
 def refuse_input(message: str) -> UnsupportedRequest:
     return UnsupportedRequest(message, param="input", code="invalid_input")
-
-
-def lengths_of(space: EmbeddingModel, texts: Sequence[str]) -> list[int]:
-    """Tokens of each; words where the space has no tokenizer that counts."""
-    return space.count_tokens(texts) if isinstance(space, TokenCounter) else [len(text.split()) for text in texts]
 
 
 def describe_items(vector_D: Floats, form: str) -> list[float] | str:

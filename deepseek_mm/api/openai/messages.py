@@ -30,21 +30,15 @@ def question_of(messages: Sequence[ChatMessage], pictures: PictureDecoder) -> Qu
     """
     *before, asked = read_turns(messages)
     shown = None if asked.urls else next((heard for heard in reversed(before) if heard.urls), None)
-    first, *more = open_pictures(asked.urls, pictures) or [Picture()]
-    return Question(
-        text=asked.text,
-        image=first.image,
-        image_name=first.name,
-        more=tuple(more),
-        told=tuple(
-            Exchange(
-                question=heard.text,
-                answer=heard.answer,
-                pictures=tuple(open_pictures(heard.urls, pictures)) if heard is shown else (),
-            )
-            for heard in before
-        ),
-    )
+    told = [
+        Exchange(
+            question=heard.text,
+            answer=heard.answer,
+            pictures=tuple(open_pictures(heard.urls, pictures)) if heard is shown else (),
+        )
+        for heard in before
+    ]
+    return Question.of(asked.text, open_pictures(asked.urls, pictures), told=tuple(told))
 
 
 def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:

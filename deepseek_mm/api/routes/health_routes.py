@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.limits import RequestLimiter
 from deepseek_mm.api.problems import DECLARED
-from deepseek_mm.api.request_limits import RequestLimiter
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
