@@ -80,12 +80,12 @@ def requires(
     return mark
 
 
-def requires_everywhere(right: Right) -> Callable[[type[Service]], type[Service]]:
-    """Mark every public method of a service with the right that it needs, as `requires` does."""
+def requires_by_default(right: Right) -> Callable[[type[Service]], type[Service]]:
+    """Mark a service, whose public methods then need this right where `requires` names no other."""
 
     def mark(service: type[Service]) -> type[Service]:
         for name, method in list(vars(service).items()):
-            if isfunction(method) and not name.startswith("_"):
+            if isfunction(method) and not name.startswith("_") and not hasattr(method, "right"):
                 setattr(service, name, requires(right)(method))
         return service
 

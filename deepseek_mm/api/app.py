@@ -28,7 +28,6 @@ from deepseek_mm.api.routes.health_routes import (
     ASSETS,
     Metrics,
     MetricsMiddleware,
-    describe_api,
     health_routes,
     swagger_ui,
 )
@@ -146,7 +145,13 @@ def build_api(
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     handlers = TaskHandlers(services, assistant, inbox)
     tasks = Tasks(assistant.library.jobs, handlers, inbox, pictures, services.answers)
-    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **describe_api())
+    app = FastAPI(
+        title="DeepSeek-MM",
+        description="Ask your photos: answers that cite the regions they rest on, on your own machine.",
+        version=str(import_module("deepseek_mm").__version__),
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.services, app.state.assistant, app.state.pictures = services, assistant, pictures
     app.state.tasks, app.state.handlers = tasks, handlers
     add_problems(app)

@@ -22,7 +22,7 @@ from anyio.to_thread import run_sync
 from PIL.Image import Image
 from pydantic import BaseModel, Field
 
-from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, NothingThere
@@ -103,6 +103,7 @@ class LibrarySummary(BaseModel):
     labels: dict[str, int] = Field(description="what is seen most often, and in how many files")
 
 
+@requires_by_default("ask")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class McpTools:
     """The tools. `open_answers` gives the service that answers, which may be long in coming.
@@ -113,7 +114,6 @@ class McpTools:
     open_answers: Callable[[], AnswerService]
     pictures: PictureDecoder
 
-    @requires("ask")
     def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> SearchResults:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
@@ -129,7 +129,6 @@ class McpTools:
         ]
         return SearchResults(found=found.found, certainty=round_score(found.certainty), results=results)
 
-    @requires("ask")
     def ask(
         self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
     ) -> AnswerResult:
@@ -140,7 +139,6 @@ class McpTools:
         question = Question.of(text, opened, conversation=conversation)
         return answer_result(answers.ask(caller, question, stop=stop))
 
-    @requires("ask")
     def read_region(self, caller: Caller, name: str) -> tuple[RegionPlace, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
         house = self._assistant
@@ -150,7 +148,6 @@ class McpTools:
             return place, b""
         return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
 
-    @requires("ask")
     def list_collections(self, caller: Caller) -> LibrarySummary:
         """What the library has."""
         store = self._assistant.store

@@ -23,7 +23,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 import numpy as np
 from PIL.Image import Image
 
-from deepseek_mm.accounts.permissions import Caller, check_run, requires_everywhere
+from deepseek_mm.accounts.permissions import Caller, check_run, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
@@ -271,7 +271,7 @@ def stop_runs(runs: Sequence[AnswerRun[Any]], wait_s: float) -> bool:
 Captions = tuple[str, ...]  # a sentence a picture, in order
 
 
-@requires_everywhere("ask")
+@requires_by_default("ask")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerService:
     """Answers questions, describes pictures and embeds for callers; what several want at a time is done together."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 
-from deepseek_mm.accounts.permissions import Caller, requires_everywhere
+from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
@@ -19,7 +19,7 @@ from deepseek_mm.types import Worked
 MAX_BYTES = 100_000_000  # of a file, out or in
 
 
-@requires_everywhere("ask")
+@requires_by_default("ask")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryService:
     """What was asked here, as callers see and change their own."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from deepseek_mm.accounts.permissions import Caller, check_run, requires, requires_everywhere
+from deepseek_mm.accounts.permissions import Caller, check_run, requires, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
 from deepseek_mm.config import Config, SandboxConfig
@@ -89,7 +89,7 @@ class PhotoExample:
     words: str = ""  # a description; instead of question and answer
 
 
-@requires_everywhere("settings")
+@requires_by_default("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningService:
     """The library's learning, as callers steer it."""

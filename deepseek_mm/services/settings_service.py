@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm.accounts.permissions import Caller, require_local, requires_everywhere
+from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
@@ -71,7 +71,7 @@ def to_json_value(value: Any) -> Any:
 BY_FILE = "data"  # lies where the file lies, so no file can change it
 
 
-@requires_everywhere("settings")
+@requires_by_default("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettingsService:
     """The settings of one library, as callers read and change them."""
@@ -117,7 +117,7 @@ def check_change(name: str, origin: Mapping[str, str], caller: Caller) -> None:
         require_local(caller, f"change {name}")
 
 
-@requires_everywhere("settings")
+@requires_by_default("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelService:
     """Which models there are to choose from."""
