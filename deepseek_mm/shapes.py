@@ -86,12 +86,8 @@ def held_shape(held: "Held") -> dict[str, Any]:
 
 def job_shape(job: "Job") -> dict[str, Any]:
     """A piece of long work and how it stands."""
-    return job_state(job) | job.result
-
-
-def job_state(job: "Job") -> dict[str, Any]:
-    """The same without what it brought."""
-    return pick(job, "id", "kind", "title", "state", "done", "total", "message", "num_failed")
+    state = pick(job, "id", "kind", "title", "state", "done", "total", "message", "num_failed")
+    return state | job.result
 
 
 def pick(record: object, *names: str) -> dict[str, Any]:
