@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.api.login import network_of
-from deepseek_mm.api.problems import LEFT, REQUEST_ID, has_left, problem_response
+from deepseek_mm.api.problems import LEFT, has_left, problem_for, problem_response
 from deepseek_mm.config import ServeConfig
 
 COMPUTES = (
@@ -108,8 +108,8 @@ class Admission:
             return await self.app(scope, receive, send)
         room = self.room
         if not room.enter():
-            told = {"path": scope["path"], "request_id": str(scope.get(REQUEST_ID, "")), "Retry-After": str(RETRY_S)}
-            return await problem_response(429, "busy", room.detail, **told)(scope, receive, send)
+            problem = problem_for(scope, TOO_MANY, "busy", room.detail, **{"Retry-After": str(RETRY_S)})
+            return await problem(scope, receive, send)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -163,9 +163,7 @@ class BodyLimit:
             f"the request has more than {self._most:,} bytes. Send less at a time, or raise serve.max_body_bytes where "
             "the server is started"
         )
-        number = scope.get(REQUEST_ID, "")
-        problem = problem_response(413, "too-large", detail, path=scope["path"], request_id=number, Connection="close")
-        await problem(scope, receive, send)
+        await problem_for(scope, 413, "too-large", detail, Connection="close")(scope, receive, send)
 
 
 def read_content_length(scope: Scope) -> int:

@@ -184,19 +184,15 @@ def note_problems(do: Callable[[Task], str], task: Task) -> str:
     """The work, which leaves with a failed task how the API tells such an error."""
     try:
         return do(task)
-    except Exception as error:  # the worker tells of any other
-        if isinstance(error, DeepSeekMMError | IndexProblem):
-            note_problem(task, error)
-        elif full := StorageFull.of(error):
-            note_problem(task, error)
-            raise full from error
-        raise
-
-
-def note_problem(task: Task, error: Exception) -> None:
-    """Leave with the task how the API tells this error."""
-    status, kind = problem_of(error)
-    task.result[PROBLEM] = {"status": status, "kind": kind}
+    except Exception as error:
+        known = error if isinstance(error, DeepSeekMMError | IndexProblem) else StorageFull.of(error)
+        if known is None:  # the worker tells of it
+            raise
+        status, kind = problem_of(error)
+        task.result[PROBLEM] = {"status": status, "kind": kind}
+        if known is error:
+            raise
+        raise known from error
 
 
 def question_of(asked: AskIn, inbox: Inbox, *, task: str = "") -> Question:

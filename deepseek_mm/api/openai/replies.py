@@ -24,7 +24,7 @@ from starlette.types import Message
 from deepseek_mm.api.event_streams import stop_when_left
 from deepseek_mm.api.openai.errors import FAULT, error_body
 from deepseek_mm.api.openai.schemas import AssistantMessage, Choice, Completion, Usage
-from deepseek_mm.api.problems import LEFT, REQUEST_ID, problem_of
+from deepseek_mm.api.problems import LEFT, REQUEST_ID, describe_fault, problem_of
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
@@ -276,7 +276,4 @@ def _trouble(error: Exception, number: str) -> dict[str, Any]:
     if isinstance(error, DeepSeekMMError | IndexProblem):
         return error_body(*problem_of(error), str(error))
     log.error("request %s broke in the midst of its answer", number, exc_info=error)
-    told = (
-        f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
-    )
-    return error_body(FAULT, "fault", told)
+    return error_body(FAULT, "fault", describe_fault(number))
