@@ -9,10 +9,11 @@ import json
 import logging
 import re
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from threading import Event, Lock
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -29,6 +30,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
 
+Result = TypeVar("Result")
 Reason = Literal["stop", "length"]
 
 
@@ -146,32 +148,24 @@ class PieceReader:
 
     async def next(self) -> str | End | None:
         """The next piece; None behind the last."""
-        return await run_sync(self._next)
+        return await self._alone(lambda: next(self._pieces, None))
 
     async def last(self) -> str | End | None:
         """The last piece."""
-        return await run_sync(self._last)
+        return next(iter(await self._alone(lambda: deque(self._pieces, maxlen=1))), None)
 
     async def close(self) -> None:
         """Give up the rest: an answer whose reader left early is a stopped one."""
         self.stop.set()
         with anyio.CancelScope(shield=True):
-            await run_sync(self._close)
+            await self._alone(self._pieces.close)
 
-    def _next(self) -> str | End | None:
-        with self._lock:
-            return next(self._pieces, None)
+    async def _alone(self, do: Callable[[], Result]) -> Result:
+        def run() -> Result:
+            with self._lock:  # a thread may still be at the next piece
+                return do()
 
-    def _last(self) -> str | End | None:
-        with self._lock:
-            last = None
-            for piece in self._pieces:
-                last = piece
-            return last
-
-    def _close(self) -> None:
-        with self._lock:  # a thread may still be at the next piece
-            self._pieces.close()
+        return await run_sync(run)
 
 
 async def reply(work: Work, form: ReplyFormat, request: Request, *, streams: bool) -> Response:
@@ -215,27 +209,19 @@ async def stream_events(
 ) -> AsyncIterator[str]:
     """The data of each event, from the first piece on; `number` is the request's, for the log."""
     try:
-        async for chunk in stream_chunks(reader, form, piece, number):
+        for chunk in form.opening():
             yield json_of(chunk)
+        try:
+            while piece is not None and not reader.stop.is_set():
+                for chunk in form.chunks(piece):
+                    yield json_of(chunk)
+                piece = await reader.next()
+        except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
+            yield json_of(_trouble(error, number))
         if not reader.stop.is_set():
             yield DONE
     finally:
         await reader.close()
-
-
-async def stream_chunks(
-    reader: PieceReader, form: ReplyFormat, piece: str | End | None, number: str
-) -> AsyncIterator[dict[str, Any]]:
-    """The same as objects; an error in the midst of it is the last one."""
-    for chunk in form.opening():
-        yield chunk
-    try:
-        while piece is not None and not reader.stop.is_set():
-            for chunk in form.chunks(piece):
-                yield chunk
-            piece = await reader.next()
-    except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
-        yield _trouble(error, number)
 
 
 @dataclass(kw_only=True, slots=True)
