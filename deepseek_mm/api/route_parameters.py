@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, Right, caller_in, require_right
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.schemas import Typed
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.language.search_filters import FileKind, SearchFilter
@@ -102,4 +103,5 @@ Asker = Annotated[Caller, needs("ask")]
 Librarian = Annotated[Caller, needs("library")]
 Administrator = Annotated[Caller, needs("settings")]
 OurServices = Annotated[Services, part_of_app("services")]
+Pictures = Annotated[PictureDecoder, part_of_app("pictures")]
 OurAssistant = Annotated[Assistant, part_of_app("assistant")]

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from deepseek_mm.jobs import State
 from deepseek_mm.shapes import (
     answer_shape,
     found_shape,
@@ -307,7 +308,7 @@ class JobOut(Record):
     id: int = Field(examples=[5])
     kind: str = Field(examples=["index"])
     title: Text = Field(examples=["Index /home/me/photos"])
-    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    state: State
     cancelling: bool = Field(description="it still runs, and was asked to stop for good")
     done: int = Field(description="items", examples=[12])
     total: int | None = Field(description="items; null while nobody knows", examples=[40])

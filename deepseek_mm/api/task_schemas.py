@@ -13,6 +13,7 @@ from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import check_searchable, narrowed_by
 from index import LIBRARY, Filter
 
+Kind = Literal["ask", "search", "embed", "caption", "index"]
 MOST_ITEMS = 256  # texts or pictures of one request
 MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
 Address = Annotated[Typed, Field(min_length=1, max_length=60_000_000, examples=["data:image/png;base64,iVBORw0KGgo="])]

@@ -8,7 +8,7 @@ of limited length, and taking files in has workers of its own, so that it keeps 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from PIL.Image import Image
 from pydantic import BaseModel, Field
@@ -28,6 +28,7 @@ from deepseek_mm.api.task_schemas import (
     EmbedTask,
     IndexIn,
     IndexTask,
+    Kind,
     SearchIn,
     SearchTask,
     TaskResult,
@@ -225,8 +226,8 @@ class TaskOut(BaseModel):
     """A task as it stands."""
 
     task_id: str = Field(examples=["0b8f6a2b8e0a4c0f9d1a7b6c5d4e3f2a"])
-    kind: Literal["ask", "search", "embed", "caption", "index"]
-    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    kind: Kind
+    state: State
     cancelling: bool = Field(description="it still runs, and was asked to stop")
     place: int = Field(description="in the queue, from 1; 0 once it is begun", examples=[1])
     bulk: bool

@@ -10,6 +10,7 @@ from deepseek_mm.api.route_parameters import Administrator, OurServices
 from deepseek_mm.api.schemas import Body, JobOut, Number, Record, Text, Typed
 from deepseek_mm.learning import Version
 from deepseek_mm.services.services import PhotoExample
+from deepseek_mm.shapes import pick
 
 MOST_ROWS = 1_000  # at a time
 Told = Annotated[Typed, Field(max_length=500)]
@@ -53,9 +54,7 @@ class VersionOut(BaseModel):
     def of(cls, version: Version, answering: int) -> Self:
         """As JSON says it, where version `answering` answers."""
         return cls(
-            number=version.number,
-            made_at=version.made_at,
-            base=version.base,
+            **pick(version, "number", "made_at", "base"),
             accepted=version.number == answering,
             scores=[ScoreOut.of(score) for score in version.scores],
             objections=list(version.objections),

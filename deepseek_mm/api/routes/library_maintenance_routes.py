@@ -15,8 +15,10 @@ from pydantic import BaseModel, Field
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, Asker, Librarian, OurServices, Page, Paged
 from deepseek_mm.api.schemas import Body, JobOut, Number, PathIn, Record, SourceOut, Text, Typed
+from deepseek_mm.jobs import State
 from deepseek_mm.library import Health, Twins
 from deepseek_mm.library.duplicates import Keep
+from deepseek_mm.shapes import pick
 
 router = APIRouter(tags=["library"], responses=DECLARED)
 
@@ -166,15 +168,12 @@ class LibraryHealthOut(BaseModel):
             recall_at_10=round(health.store.recall, 4),
             sampled=health.store.sampled,
             regions=health.store.regions,
-            num_problems=health.num_problems,
             problems=[ItemOut(item=each.path, reason=each.detail) for each in health.problems],
-            gone=health.gone,
-            num_failed=health.num_failed,
             failed=list(map(ItemOut.of, health.failed)),
             sizes=list(map(PartOut.of, health.sizes)),
-            in_trash=health.in_trash,
             traces=TracesOut.of(health.store.traces),
             found=None,
+            **pick(health, "num_problems", "gone", "num_failed", "in_trash"),
         )
 
 
@@ -187,7 +186,7 @@ def health(services: OurServices, caller: Librarian, gone: Gone = "") -> Library
     return told
 
 
-States = Annotated[list[Literal["waiting", "running", "done", "cancelled", "failed"]], Query(alias="state")]
+States = Annotated[list[State], Query(alias="state")]
 
 
 class FailedOut(Record):

@@ -11,7 +11,7 @@ from deepseek_mm.answering.code.coder import questions_to_try
 from deepseek_mm.answering.code.questions import mentions
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.request_pictures import PictureDecoder
-from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, SearchFilterIn, part_of_app
+from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Pictures, SearchFilterIn
 from deepseek_mm.api.routes.library_routes import SAFE
 from deepseek_mm.api.schemas import Body, Number, Record, Text, Typed
 from deepseek_mm.api.task_schemas import SearchIn
@@ -28,7 +28,6 @@ from deepseek_mm.types import About
 from index import LIBRARY
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
-Pictures = Annotated[PictureDecoder, part_of_app("pictures")]
 router = APIRouter(tags=["ask"], responses=DECLARED)
 
 

@@ -17,12 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import Caller, caller_in, check_run
 from deepseek_mm.api.event_streams import changes_of, events, stop_when_left, tasks_out
 from deepseek_mm.api.problems import DECLARED, problem_in
-from deepseek_mm.api.request_pictures import PictureDecoder
-from deepseek_mm.api.route_parameters import Asker, OurServices, part_of_app
+from deepseek_mm.api.route_parameters import Asker, OurServices, Pictures, part_of_app
 from deepseek_mm.api.schemas import AnswerOut, Body, FoundOut, Record, Text, Typed
-from deepseek_mm.api.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, SearchIn, TaskIn, VectorsOut
+from deepseek_mm.api.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, Kind, SearchIn, TaskIn, VectorsOut
 from deepseek_mm.api.tasks import TaskHandlers, TaskOut, Tasks, captions_of
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.jobs import State as JobState
 from deepseek_mm.sandbox.records import EndedBy
 from deepseek_mm.sandbox.run import MOST_CODE
 from deepseek_mm.services.answer_service import AnswerRun, State
@@ -31,7 +31,6 @@ from deepseek_mm.types import Answer
 STREAM = "text/event-stream"
 OurTasks = Annotated[Tasks, part_of_app("tasks")]
 Handlers = Annotated[TaskHandlers, part_of_app("handlers")]
-Pictures = Annotated[PictureDecoder, part_of_app("pictures")]
 ask_router = APIRouter(tags=["ask"], responses=DECLARED)
 
 
@@ -93,8 +92,6 @@ async def events_until_left(run: AnswerRun[Answer], tasks: Tasks) -> AsyncIterat
 
 
 Key = Annotated[str, Header(max_length=200, description="the same key gives the same task")]
-Kind = Literal["ask", "search", "embed", "caption", "index"]
-StateIn = Literal["waiting", "running", "done", "cancelled", "failed"]
 MOST = 1_000  # tasks of one list
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {STREAM: {}}, "description": "state, text and end events"}}
 task_router = APIRouter(tags=["tasks"], responses=DECLARED)
@@ -120,7 +117,7 @@ def list_tasks(
     tasks: OurTasks,
     caller: Asker,
     kind: Annotated[list[Kind], Query()] = [],  # noqa: B006  fastapi copies it
-    state: Annotated[list[StateIn], Query()] = [],  # noqa: B006
+    state: Annotated[list[JobState], Query()] = [],  # noqa: B006
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> list[TaskOut]:
