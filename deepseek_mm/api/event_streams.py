@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.api.tasks import TaskOut
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs import Job, Jobs
+from deepseek_mm.jobs import ENDED, Job, Jobs
 from deepseek_mm.lm.backends.own_model import count_common_prefix
 from deepseek_mm.services.answer_service import AnswerRun
 
@@ -30,7 +30,6 @@ class TextEvent(BaseModel):
 
 
 LOOK_S = 0.5  # between two looks where nothing was heard
-ENDED = ("done", "failed", "cancelled")
 Event = dict[str, str]
 Listen = Callable[[Callable[[], object]], AbstractContextManager[None]]  # calls the listener while it is open
 

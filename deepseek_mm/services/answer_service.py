@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from PIL.Image import Image
@@ -28,13 +28,13 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.jobs import ENDED
+from deepseek_mm.jobs import State as Stage
 from deepseek_mm.jobs.table import new_token
 from deepseek_mm.types import Answer, Question
 
 State = TypeVar("State")
 Produce = Callable[[threading.Event], Iterator[State]]  # the states, which end early when the event is set
-Stage = Literal["waiting", "running", "done", "failed", "cancelled"]
-ENDED: tuple[Stage, ...] = ("done", "failed", "cancelled")
 
 
 class AnswerRun(Generic[State]):
