@@ -2,7 +2,7 @@
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import Any
@@ -59,33 +59,31 @@ def growing(model: type[BaseModel]) -> dict[str, Any]:
     return {"response_class": Response, "responses": {200: events}}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChatAnswerer:
-    """Goes on with talks."""
-
-    services: Services
-    assistant: Assistant
-    pictures: PictureDecoder
-
-    def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Pieces:
-        """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
-        lm = self.assistant.lm
-        if request.model != GROUNDED:
-            messages = messages_for(request.messages, self.pictures, sees=lm.sees)
-            yield from stream_plain(lm, request, messages, stop)
-            return
-        question = question_of(request.messages, self.pictures)
-        answers = self.services.answers.stream(caller, question, stop=stop)
-        delete = partial(self.services.history.delete, caller)
-        with closing(delete_unless_stored(request, answers, delete)) as states:
-            yield from stream_grounded(self.assistant, request, states)
+def answer_chat(
+    services: Services,
+    assistant: Assistant,
+    pictures: PictureDecoder,
+    request: ChatRequest,
+    caller: Caller,
+    stop: Event,
+) -> Pieces:
+    """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
+    lm = assistant.lm
+    if request.model != GROUNDED:
+        messages = messages_for(request.messages, pictures, sees=lm.sees)
+        yield from stream_plain(lm, request, messages, stop)
+        return
+    question = question_of(request.messages, pictures)
+    answers = services.answers.stream(caller, question, stop=stop)
+    delete = partial(services.history.delete, caller)
+    with closing(delete_unless_stored(request, answers, delete)) as states:
+        yield from stream_grounded(assistant, request, states)
 
 
 def openai_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
     """The routes. Nothing of them blocks the event loop; vectors and questions are computed with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
-    talks = ChatAnswerer(services=services, assistant=assistant, pictures=pictures)
 
     def list_models() -> ModelList:
         return catalogue(assistant.lm, began)
@@ -111,7 +109,8 @@ def openai_routes(services: Services, assistant: Assistant, pictures: PictureDec
     async def chat(request: ChatRequest, connection: Request, caller: Caller = asks) -> Response:
         check_chat(assistant, request)
         form = ChatFormat(head=head_of(assistant, request), counts=request.counts)
-        return await reply(partial(talks.answer, request, caller), form, connection, streams=request.stream)
+        work = partial(answer_chat, services, assistant, pictures, request, caller)
+        return await reply(work, form, connection, streams=request.stream)
 
     @router.post("/completions", summary="Go on with a text, or fill a gap", **growing(TextCompletion))
     async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
