@@ -209,19 +209,27 @@ async def stream_events(
 ) -> AsyncIterator[str]:
     """The data of each event, from the first piece on; `number` is the request's, for the log."""
     try:
-        for chunk in form.opening():
+        async for chunk in stream_chunks(reader, form, piece, number):
             yield json_of(chunk)
-        try:
-            while piece is not None and not reader.stop.is_set():
-                for chunk in form.chunks(piece):
-                    yield json_of(chunk)
-                piece = await reader.next()
-        except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
-            yield json_of(_trouble(error, number))
         if not reader.stop.is_set():
             yield DONE
     finally:
         await reader.close()
+
+
+async def stream_chunks(
+    reader: PieceReader, form: ReplyFormat, piece: str | End | None, number: str
+) -> AsyncIterator[dict[str, Any]]:
+    """The same as objects; an error in the midst of it is the last one."""
+    for chunk in form.opening():
+        yield chunk
+    try:
+        while piece is not None and not reader.stop.is_set():
+            for chunk in form.chunks(piece):
+                yield chunk
+            piece = await reader.next()
+    except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
+        yield _trouble(error, number)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
 from deepseek_mm.history.row_mapping import NAME_CHARS
 from deepseek_mm.services import Services
-from deepseek_mm.services.history_service import MAX_BYTES
+from deepseek_mm.services.history_service import MAX_BYTES, HistoryService
 from deepseek_mm.sharing import Kind, Language
 from deepseek_mm.sharing.files import MEDIA_TYPES
 from deepseek_mm.sharing.parcel import Parcel
@@ -236,18 +236,13 @@ def work_out(services: OurServices, conversation: Number, turn: Number, asked: P
 
 @router.get(f"{ONE}/turns/{{turn}}/pictures/{{number}}", responses=JPEG, response_class=Response)
 def picture(
-    services: OurServices,
-    request: Request,
-    conversation: Number,
-    turn: Number,
-    number: Number,
-    caller: Asker,
-    px: Px = 1024,
+    request: Request, conversation: Number, turn: Number, number: Number, caller: Asker, px: Px = 1024
 ) -> Response:
     """A picture that came with a question, from 1."""
-    named = uploads(services.history.find_turn(caller, conversation, turn))
+    history: HistoryService = request.app.state.services.history
+    named = uploads(history.find_turn(caller, conversation, turn))
     _, path = named[number - 1] if 0 < number <= len(named) else ("", "")
-    if not Path(path).is_relative_to(services.history.assistant.config.data.absolute() / UPLOADS):
+    if not Path(path).is_relative_to(history.assistant.config.data.absolute() / UPLOADS):
         raise NothingThere(f"turn {turn} has no picture {number} here. Ask again with the picture")
     return answer_picture(request, Source(path=path, digest=path), (0, px, ""))  # named by its own digest
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from PIL import Image
 from pydantic import BaseModel, Field
@@ -160,18 +160,21 @@ JPEG: dict[int | str, dict[str, Any]] = {
 BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
+def read_view(page: PageNumber = 0, px: Px = 1024, box: Box | None = None) -> tuple[int, int, str]:
+    """Page, longest side and box of a picture, from the query."""
+    return page, px, box or ""
+
+
 @router.get("/library/sources/{source}/picture", responses=JPEG, response_class=Response)
 def picture(
     services: OurServices,
     request: Request,
     source: Number,
     caller: Asker,
-    page: PageNumber = 0,
-    px: Px = 1024,
-    box: Box | None = None,
+    how: Annotated[tuple[int, int, str], Depends(read_view)],
 ) -> Response:
     """A photo, or a page of a document, upright."""
-    return answer_picture(request, services.library.find_source(caller, source), (page, px, box or ""))
+    return answer_picture(request, services.library.find_source(caller, source), how)
 
 
 def answer_picture(request: Request, source: Source, how: tuple[int, int, str]) -> Response:
