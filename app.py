@@ -27,9 +27,9 @@ from starlette.middleware import Middleware
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import choose_token
 from deepseek_mm.api.lifecycle import StartupApp
+from deepseek_mm.api.limits import RequestLimiter
 from deepseek_mm.api.local_server import announce_server
 from deepseek_mm.api.logs import configure_logging
-from deepseek_mm.api.request_limits import RequestLimiter
 from deepseek_mm.api.server import (
     build_server,
     format_address,

@@ -164,7 +164,7 @@ def split_flags(pairs: Sequence[str]) -> dict[str, str]:
 def describe(config: Config, origin: Mapping[str, str] | None = None) -> str:
     """TOML that reads back as the same Config; with `origin`, a comment tells where each value came from."""
     sections: dict[str, list[str]] = {}
-    for name, value in _values(config):
+    for name, value in list_values(config):
         section, _, leaf = name.rpartition(".")
         comment = "" if origin is None else f"  # {_one_line(origin.get(name, 'default'))}"
         sections.setdefault(section, []).append(f"{leaf} = {_toml(value)}{comment}")
@@ -246,13 +246,13 @@ def _types(kind: Any, prefix: str = "") -> dict[str, type]:
     return found
 
 
-def _values(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def list_values(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted name and value, plain values before sections, as TOML needs them."""
     found = [(f"{prefix}{field.name}", getattr(config, field.name)) for field in fields(config)]
     yield from ((name, value) for name, value in found if not is_dataclass(value))
     for name, value in found:
         if is_dataclass(value):
-            yield from _values(value, f"{name}.")
+            yield from list_values(value, f"{name}.")
 
 
 def _nearest(one: _Given, known: Mapping[str, type]) -> str:

@@ -29,7 +29,7 @@ def region_shape(region: Region) -> dict[str, Any]:
 
 def symbol_shape(symbol: Symbol) -> dict[str, str]:
     """What a piece of code defines; the names that it calls are asked for by name."""
-    return {name: getattr(symbol, name) for name in ("name", "parent", "kind", "signature", "doc")}
+    return pick(symbol, "name", "parent", "kind", "signature", "doc")
 
 
 def citation_shape(citation: Citation) -> dict[str, Any]:
@@ -44,13 +44,8 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
         "found": answer.found,
         "confidence": None if answer.confidence is None else round_score(answer.confidence),
         "citations": [citation_shape(citation) for citation in answer.citations],
-        "checks": [
-            {"claim": c.claim, "numbers": list(c.numbers), "kept": c.kept, "reason": c.reason} for c in answer.checks
-        ],
-        "state": answer.state,
-        "conversation": answer.conversation,
-        "turn": answer.turn,
-        "model": answer.model,
+        "checks": [pick(c, "claim", "numbers", "kept", "reason") | {"numbers": list(c.numbers)} for c in answer.checks],
+        **pick(answer, "state", "conversation", "turn", "model"),
         "seconds": round_score(answer.seconds),
         "unread": answer.unread,
         "trace": answer.trace and answer.trace.as_json(),  # which experts worked, if the model has any
@@ -80,7 +75,7 @@ def match_shape(match: Match) -> dict[str, Any]:
 
 def rule_shape(rule: "Rule") -> dict[str, Any]:
     """A rule of a file."""
-    return {"line": rule.line, "kind": rule.kind, "text": rule.text, "by_absence": rule.by_absence}
+    return pick(rule, "line", "kind", "text", "by_absence")
 
 
 def held_shape(held: "Held") -> dict[str, Any]:
@@ -91,21 +86,13 @@ def held_shape(held: "Held") -> dict[str, Any]:
 
 def job_shape(job: "Job") -> dict[str, Any]:
     """A piece of long work and how it stands."""
-    return job_state(job) | job.result
+    state = pick(job, "id", "kind", "title", "state", "done", "total", "message", "num_failed")
+    return state | job.result
 
 
-def job_state(job: "Job") -> dict[str, Any]:
-    """The same without what it brought."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "title": job.title,
-        "state": job.state,
-        "done": job.done,
-        "total": job.total,
-        "message": job.message,
-        "num_failed": job.num_failed,
-    }
+def pick(record: object, *names: str) -> dict[str, Any]:
+    """The attributes of these names."""
+    return {name: getattr(record, name) for name in names}
 
 
 def round_score(value: float) -> float:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from PIL.Image import Image
 
@@ -52,6 +52,13 @@ class Question:
     task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
     about: About = "photos"
     run: bool = False  # whoever asks may run programs and wants it: tests that are written are tried in the sandbox
+
+    @classmethod
+    def of(cls, text: str, pictures: Sequence[Picture], **more: Any) -> Self:
+        """With these pictures, in their order; `more` are further fields."""
+        first, *others = pictures or [Picture()]
+        own: dict[str, Any] = {"image": first.image, "image_name": first.name, "image_path": first.path}
+        return cls(text=text, image_source=first.source, more=tuple(others), **own, **more)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

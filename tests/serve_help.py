@@ -1,5 +1,7 @@
 """What tests of the service share: an app without a door, where the test says who is calling."""
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +32,9 @@ def app_of(*routers: APIRouter, who: Caller = LOCAL) -> FastAPI:
     return app
 
 
-def client_of(*routers: APIRouter, who: Caller = LOCAL) -> TestClient:
-    """A client of that app; errors of ours come as status 500, not as exceptions."""
-    return TestClient(app_of(*routers, who=who), raise_server_exceptions=False)
+def client_of(*routers: APIRouter, who: Caller = LOCAL, **state: Any) -> TestClient:
+    """A client of that app, which holds `state`; errors of ours come as status 500, not as exceptions."""
+    app = app_of(*routers, who=who)
+    for name, part in state.items():
+        setattr(app.state, name, part)
+    return TestClient(app, raise_server_exceptions=False)

@@ -11,10 +11,8 @@ from rag_house import build, paint, put
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
-from deepseek_mm.api.app import library_routes
+from deepseek_mm.api.app import ROUTERS
 from deepseek_mm.api.problems import add_problems
-from deepseek_mm.api.routes.history_routes import history_routes
-from deepseek_mm.api.routes.settings_routes import settings_routes
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.jobs import follow
 from deepseek_mm.services import build_services
@@ -46,8 +44,9 @@ class House:
         add_problems(app)
         services = build_services(self.assistant, self.file)
         services = replace(services, library=replace(services.library, stop_answers=self.stop_answers))
-        for routes in (library_routes, history_routes, settings_routes):
-            app.include_router(routes(services, self.assistant))
+        app.state.services, app.state.assistant = services, self.assistant
+        for router in ROUTERS:
+            app.include_router(router)
         return app
 
     def stop_answers(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from deepseek_mm.api.lifecycle import StartupApp
-from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.api.limits import RequestLimiter
 from deepseek_mm.api.server import build_server
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import LibraryError

@@ -9,7 +9,7 @@ from rag_house import build
 from test_lm_infilling import AFTER, BEFORE, Scripted
 from tiny_lm import save_tiny, tiny_llama
 
-from deepseek_mm.api.openai.catalogue import BARE, GROUNDED
+from deepseek_mm.api.openai.models import BARE, GROUNDED
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 
 TEXT = "two cups are on"

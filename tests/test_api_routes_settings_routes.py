@@ -8,7 +8,7 @@ from serve_help import client_of
 from service import STRANGER, house_in
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.api.routes.settings_routes import settings_routes
+from deepseek_mm.api.routes import settings_routes
 from deepseek_mm.runtime.planner import apply_preset
 from deepseek_mm.services import build_services
 from deepseek_mm.services.settings_service import defaults, descriptions
@@ -88,7 +88,7 @@ def test_what_cannot_be_set_is_refused_and_nothing_is_changed(house, me, changes
 def test_a_flag_wins_and_cannot_be_changed_here(house):
     data = str(house.assistant.config.data)
     file = SettingsFile({"data": data, "rag.num_regions": "7"}, environ={}, cwd=house.folder)
-    other = client_of(settings_routes(build_services(house.assistant, file), house.assistant))
+    other = client_of(settings_routes.router, services=build_services(house.assistant, file), assistant=house.assistant)
     assert told(other.get("/settings"))["rag.num_regions"]["fixed"]
     answer = other.patch("/settings", json={"changes": {"rag.num_regions": 8}})
     assert (answer.status_code, "flag rag.num_regions" in answer.json()["detail"]) == (409, True)

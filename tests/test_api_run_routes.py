@@ -8,9 +8,9 @@ import pytest
 from serve_help import client_of
 
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, USUAL, Caller
-from deepseek_mm.api.routes.task_routes import run_routes
+from deepseek_mm.api.routes.task_routes import run_router
 from deepseek_mm.config import Config, SandboxConfig
-from deepseek_mm.services.program_service import ProgramService
+from deepseek_mm.services.services import ProgramService
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 SMALL = SandboxConfig(seconds=20, memory_mb=300)
@@ -20,7 +20,7 @@ RUNNER = Caller(name="laptop", rights=frozenset(RIGHTS), session="key:laptop")
 
 def client(tmp_path, *, who=LOCAL, **numbers):
     config = Config(data=tmp_path, sandbox=replace(SMALL, **numbers))
-    return client_of(run_routes(SimpleNamespace(programs=ProgramService.of(config))), who=who)
+    return client_of(run_router, who=who, services=SimpleNamespace(programs=ProgramService.of(config)))
 
 
 def test_a_program_comes_back_with_its_words_its_end_and_what_protected_us(tmp_path):

@@ -19,7 +19,7 @@ from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.api.event_streams import changes_of, place_of
 from deepseek_mm.api.tasks import TaskHandlers
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.services.answer_engine import AnswerRun
+from deepseek_mm.services.answer_service import AnswerRun
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)
 

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 import deepseek_mm
 from deepseek_mm.api.auth_middleware import OPEN
-from deepseek_mm.cli.probes import requirements
+from deepseek_mm.cli.doctor import requirements
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 import app
 from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.cli.probes import data_folder
+from deepseek_mm.cli.doctor import data_folder
 from deepseek_mm.errors import Conflict, DeepSeekMMError
 from deepseek_mm.factory import load
 from deepseek_mm.history import History

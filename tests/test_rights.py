@@ -100,7 +100,7 @@ def test_a_routes_declaration_is_what_refuses(api):
     for name, route in routes_of(api.app):
         (check,) = [each.call for each in route.dependant.dependencies if right_of(each.call)] or [None]
         for rights in SETS if check else ():
-            request = SimpleNamespace(scope={SCOPE: caller(rights)})
+            request = SimpleNamespace(scope={SCOPE: caller(rights)}, app=api.app)
             refused = is_refused(lambda: asyncio.run(check(request)))  # noqa: B023
             assert refused == (right_of(check) not in rights), (name, rights)
 

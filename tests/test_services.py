@@ -15,7 +15,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, ConfigError, Conflict, Forbidden, NothingThere
 from deepseek_mm.jobs import JobRequest
 from deepseek_mm.services import build_services
-from deepseek_mm.services.learning_service import PhotoExample
+from deepseek_mm.services.services import PhotoExample
 from deepseek_mm.settings_file import SettingsFile
 
 DIARY = b"dear diary"

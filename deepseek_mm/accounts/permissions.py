@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
+from inspect import isfunction
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, get_args
 
@@ -75,6 +76,18 @@ def requires(
 
         check_first.right = right  # type: ignore[attr-defined]
         return check_first
+
+    return mark
+
+
+def requires_by_default(right: Right) -> Callable[[type[Service]], type[Service]]:
+    """Mark a service, whose public methods then need this right where `requires` names no other."""
+
+    def mark(service: type[Service]) -> type[Service]:
+        for name, method in list(vars(service).items()):
+            if isfunction(method) and not name.startswith("_") and not hasattr(method, "right"):
+                setattr(service, name, requires(right)(method))
+        return service
 
     return mark
 

@@ -5,39 +5,32 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.api.lifecycle import EVENTS
+from deepseek_mm.api.limits import Admission, RequestLimiter
 from deepseek_mm.api.openai.errors import PREFIX
 from deepseek_mm.api.openai.routes import openai_routes
-from deepseek_mm.api.problems import DECLARED, MEDIA_TYPE, AllowedMethods, add_problems
-from deepseek_mm.api.request_limits import Admission, RequestLimiter
+from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
-from deepseek_mm.api.routes.ask_routes import ask_routes
+from deepseek_mm.api.routes import (
+    history_routes,
+    learning_routes,
+    library_change_routes,
+    library_maintenance_routes,
+    library_routes,
+    search_routes,
+    settings_routes,
+    task_routes,
+)
 from deepseek_mm.api.routes.health_routes import (
     ASSETS,
     Metrics,
     MetricsMiddleware,
-    describe_api,
     health_routes,
     swagger_ui,
 )
-from deepseek_mm.api.routes.history_routes import history_routes
-from deepseek_mm.api.routes.learning_routes import learning_routes
-from deepseek_mm.api.routes.library_change_routes import add_routes, change_routes
-from deepseek_mm.api.routes.library_file_routes import picture_routes, zip_routes
-from deepseek_mm.api.routes.library_maintenance_routes import (
-    care_routes,
-    job_routes,
-    library_health_routes,
-    twin_routes,
-)
-from deepseek_mm.api.routes.library_routes import list_routes
-from deepseek_mm.api.routes.library_rule_routes import rule_routes
-from deepseek_mm.api.routes.search_routes import complete_routes, saved_routes, why_routes
-from deepseek_mm.api.routes.settings_routes import settings_routes
-from deepseek_mm.api.routes.task_routes import run_routes, task_routes
 from deepseek_mm.api.tasks import TaskHandlers, Tasks
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.backends.own_model import LateModel
@@ -53,6 +46,18 @@ EVENT = {  # one of a stream
 }
 TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
 UNUSED = ("HTTPValidationError", "ValidationError")  # the framework's own errors: `problems` answers in their place
+ROUTERS = (
+    task_routes.task_router,
+    task_routes.ask_router,
+    search_routes.router,
+    library_routes.router,
+    library_change_routes.router,
+    library_maintenance_routes.router,
+    history_routes.router,
+    learning_routes.router,
+    settings_routes.router,
+    task_routes.run_router,
+)
 
 
 def describe_exactly(app: FastAPI) -> None:
@@ -138,22 +143,21 @@ def build_api(
     services = build_services(assistant, file, heard=metrics.batch, photos=photos)
     pictures = PictureDecoder(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
-    doing = TaskHandlers(services, assistant, inbox)
-    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, services.answers)
-    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **describe_api())
+    handlers = TaskHandlers(services, assistant, inbox)
+    tasks = Tasks(assistant.library.jobs, handlers, inbox, pictures, services.answers)
+    app = FastAPI(
+        title="DeepSeek-MM",
+        description="Ask your photos: answers that cite the regions they rest on, on your own machine.",
+        version=str(import_module("deepseek_mm").__version__),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services, app.state.assistant, app.state.pictures = services, assistant, pictures
+    app.state.tasks, app.state.handlers = tasks, handlers
     add_problems(app)
     for router in (
-        task_routes(tasks),
-        ask_routes(services, tasks, doing, pictures, inbox),
-        why_routes(services, assistant, pictures),
-        complete_routes(assistant),
-        saved_routes(services),
-        library_routes(services, assistant),
-        history_routes(services, assistant),
-        learning_routes(services),
-        settings_routes(services, assistant),
+        *ROUTERS,
         openai_routes(services, assistant, pictures),
-        run_routes(services),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)
@@ -163,19 +167,3 @@ def build_api(
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(AllowedMethods)
     return Api(app=app, assistant=assistant, tasks=tasks, room=room, services=services)
-
-
-def library_routes(services: Services, assistant: Assistant) -> APIRouter:
-    """/library."""
-    router = APIRouter(tags=["library"], responses=DECLARED)
-    router.include_router(list_routes(services, assistant))
-    router.include_router(picture_routes(services, assistant))
-    router.include_router(zip_routes(services, assistant))
-    router.include_router(add_routes(services, assistant.config))
-    router.include_router(change_routes(services, assistant))
-    router.include_router(care_routes(services))
-    router.include_router(job_routes(services))
-    router.include_router(rule_routes(services))
-    router.include_router(twin_routes(services))
-    router.include_router(library_health_routes(services))
-    return router

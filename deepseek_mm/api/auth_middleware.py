@@ -19,16 +19,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, Keys, needs_keys
+from deepseek_mm.api.limits import BodyLimit
 from deepseek_mm.api.login import LOGIN, LOGOUT, Clock, Guesses, LoginPage, Logins, login_path, onward_of
 from deepseek_mm.api.logs import ROUTE, LogMiddleware
 from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
-from deepseek_mm.api.problems import REQUEST_ID, FullStorage, problem_response
-from deepseek_mm.api.request_limits import BodyLimit
+from deepseek_mm.api.problems import FullStorage, problem_for
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
-PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of
+PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of: these need the right "page"
 FETCHES = re.compile(
     r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
 )  # Gradio would, for a caller
@@ -68,12 +68,10 @@ class AuthMiddleware:
         keys: Keys,
         *,
         clock: Clock = time.monotonic,
-        page: Sequence[str] = PAGE,
         token: AccessToken | None = None,
     ) -> None:
-        """`page` are the paths, with all below them, that need the right "page"."""
         self.own_token: AccessToken | None = None  # of the command line
-        self._app, self._serve, self._keys, self._page, self._token = app, serve, keys, tuple(page), token
+        self._app, self._serve, self._keys, self._token = app, serve, keys, token
         self._logins, self._guesses = Logins(clock, lasts_s=serve.login_s), Guesses(clock)
         self._login = LoginPage(keys, self._logins, self._guesses, token)
 
@@ -143,7 +141,7 @@ class AuthMiddleware:
         who = self._find_caller(HTTPConnection(scope))
         if isinstance(who, Response):
             return who
-        if "page" not in who.rights and is_below(path, ("/", *self._page)):
+        if "page" not in who.rights and is_below(path, ("/", *PAGE)):
             return refuse(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
         if FETCHES.search(path):
             return refuse(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
@@ -210,8 +208,7 @@ def split_query(query: str) -> tuple[str | None, str]:
 
 def refuse(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> Response:
     """A problem, that nobody keeps."""
-    headers["Cache-Control"] = "no-store"
-    return problem_response(status, kind, detail, path=scope["path"], request_id=scope.get(REQUEST_ID, ""), **headers)
+    return problem_for(scope, status, kind, detail, **headers | UNKEPT)
 
 
 def _send_same_origin(send: Send) -> Send:

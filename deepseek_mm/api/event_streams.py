@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.api.tasks import TaskOut
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs import Job, Jobs
+from deepseek_mm.jobs import ENDED, Job, Jobs
 from deepseek_mm.lm.backends.own_model import count_common_prefix
-from deepseek_mm.services.answer_engine import AnswerRun
+from deepseek_mm.services.answer_service import AnswerRun
 
 
 class TextEvent(BaseModel):
@@ -30,7 +30,6 @@ class TextEvent(BaseModel):
 
 
 LOOK_S = 0.5  # between two looks where nothing was heard
-ENDED = ("done", "failed", "cancelled")
 Event = dict[str, str]
 Listen = Callable[[Callable[[], object]], AbstractContextManager[None]]  # calls the listener while it is open
 
@@ -95,7 +94,8 @@ async def events(tasks: AsyncIterator[TaskOut], last: str = "") -> AsyncIterator
             yield {"event": "state", "id": f"{attempt}.{told}", "data": shown}
         if len(task.text) > at or (known and at < len(known)):
             known, told = task.text, len(task.text)
-            yield {"event": "text", "id": f"{attempt}.{told}", "data": text_event(at, task.text)}
+            added = TextEvent(at=at, text=task.text[at:])
+            yield {"event": "text", "id": f"{attempt}.{told}", "data": added.model_dump_json()}
         if task.state in ENDED:
             yield {"event": "end", "id": f"{attempt}.{told}", "data": task.model_dump_json()}
 
@@ -105,11 +105,6 @@ def place_of(last: str) -> tuple[int, int]:
     attempt, _, told = last.partition(".")
     fits = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (attempt, told))
     return (int(attempt), int(told)) if fits else (-1, 0)
-
-
-def text_event(at: int, text: str) -> str:
-    """The text from a character on, as JSON."""
-    return TextEvent(at=at, text=text[at:]).model_dump_json()
 
 
 @asynccontextmanager

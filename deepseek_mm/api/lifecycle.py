@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.api.openai.errors import PREFIX, error_body
-from deepseek_mm.api.problems import REQUEST_ID, problem_response
+from deepseek_mm.api.problems import problem_for, problem_response
 
 EARLY = ("/ask", "/search", "/embed", "/health", "/health/ready")  # that need the models, and not the page
 PAGES = ("/", "/en", "/en/", "/zh", "/zh/")
@@ -159,7 +159,7 @@ def early_answer(scope: Scope) -> ASGIApp | None:
         return JSONResponse({"status": "ok"})
     if path == "/health/ready":
         detail = f"the models are loading. Ask again in {LOADING_RETRY_S} s"
-        return problem_response(503, "not-now", detail, path=path, **{"Retry-After": str(LOADING_RETRY_S)})
+        return problem_for(scope, 503, "not-now", detail, **{"Retry-After": str(LOADING_RETRY_S)})
     if path in PAGES and method in ("GET", "HEAD"):
         return HTMLResponse(LOADING, headers=HEADERS)
     return None
@@ -168,7 +168,7 @@ def early_answer(scope: Scope) -> ASGIApp | None:
 async def answer_ending(scope: Scope, receive: Receive, send: Send) -> None:
     """Tell who waited that the server ends."""
     if scope["type"] == "http":
-        await problem_response(503, "stopping", "the server is being stopped", path=scope["path"])(scope, receive, send)
+        await problem_for(scope, 503, "stopping", "the server is being stopped")(scope, receive, send)
     else:
         await receive()
         await send({"type": "websocket.close", "code": 1012, "reason": "the server is being stopped"})
@@ -231,7 +231,8 @@ class OpenResponse:
             last = b"" if any(end in self.tail for end in ENDS) else closing_events(self.scope["path"])
             await self.send({"type": "http.response.body", "body": last, "more_body": False})
         else:
-            await problem(self.scope)(self.scope, _nothing, self.send)
+            headers = {"Retry-After": str(RETRY_S), "Connection": "close", "Cache-Control": "no-store"}
+            await problem_for(self.scope, STATUS, KIND, DETAIL, **headers)(self.scope, _nothing, self.send)
         if self.task is not None:
             self.task.cancel()
 
@@ -283,14 +284,6 @@ def closing_events(path: str) -> bytes:
         return b"data: " + json.dumps(error_body(STATUS, KIND, DETAIL)).encode() + b"\n\ndata: [DONE]\n\n"
     told = bytes(problem_response(STATUS, KIND, DETAIL, path=path).body)
     return b"event: closing\r\ndata: " + told + b"\r\n\r\n"
-
-
-def problem(scope: Scope) -> ASGIApp:
-    """The answer to a request that has none yet."""
-    headers = {"Retry-After": str(RETRY_S), "Connection": "close", "Cache-Control": "no-store"}
-    return problem_response(
-        STATUS, KIND, DETAIL, path=scope["path"], request_id=str(scope.get(REQUEST_ID, "")), **headers
-    )
 
 
 async def _nothing() -> Message:

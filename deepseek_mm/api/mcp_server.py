@@ -15,21 +15,23 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from anyio import get_cancelled_exc_class
 from anyio.to_thread import run_sync
 from PIL.Image import Image
 from pydantic import BaseModel, Field
 
-from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.accounts.permissions import Caller, requires_by_default
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, NothingThere
 from deepseek_mm.language.search_filters import check_searchable
 from deepseek_mm.lm.backends.server_model import shrink_picture
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.services.answer_service import AnswerService
-from deepseek_mm.types import Answer, Citation, Match, Picture, Query, Question
+from deepseek_mm.shapes import round_score
+from deepseek_mm.types import Answer, Picture, Query, Question
 from index import LIBRARY, Filter, IndexProblem, Region
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ class RegionPlace(BaseModel):
     score: float = Field(description="cosine similarity with what was asked, -1 to 1")
     label: str
     text: str
+
+    @classmethod
+    def of(cls, region: Region, score: float, **more: Any) -> Self:
+        """A region as an agent reads it; `more` are the fields of a subclass."""
+        same = {name: getattr(region, name) for name in ("kind", "page", "label", "text")}
+        box_px, path = list(region.box_px), region.source.path
+        name = f"{region.source.id}.{region.id}"
+        return cls(region=name, path=path, box_px=box_px, score=round_score(score), **same, **more)
 
 
 class SearchResult(RegionPlace):
@@ -93,13 +103,7 @@ class LibrarySummary(BaseModel):
     labels: dict[str, int] = Field(description="what is seen most often, and in how many files")
 
 
-class PictureOpener(Protocol):
-    """What is needed to look at a picture that an agent names."""
-
-    def open(self, url: str) -> Image:
-        """The picture behind a data URL."""
-
-
+@requires_by_default("ask")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class McpTools:
     """The tools. `open_answers` gives the service that answers, which may be long in coming.
@@ -108,9 +112,8 @@ class McpTools:
     """
 
     open_answers: Callable[[], AnswerService]
-    pictures: PictureOpener
+    pictures: PictureDecoder
 
-    @requires("ask")
     def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> SearchResults:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
@@ -118,39 +121,33 @@ class McpTools:
         house = self._assistant
         query = Query(text=words, image=self._open_picture(caller, picture, house).image if picture else None)
         found = house.find(query, k=limit, where=Filter(collection=check_searchable(collection or LIBRARY)))
-        results = [result_of(match) for match in found.matches]
-        return SearchResults(found=found.found, certainty=round(float(found.certainty), 4), results=results)
+        results = [
+            SearchResult.of(
+                each.region, each.score, why=list(each.why), twins=[twin.source.path for twin in each.twins]
+            )
+            for each in found.matches
+        ]
+        return SearchResults(found=found.found, certainty=round_score(found.certainty), results=results)
 
-    @requires("ask")
     def ask(
         self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
     ) -> AnswerResult:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
         answers = self.open_answers()
         house = answers.engine.assistant
-        first, *more = [self._open_picture(caller, each, house) for each in pictures] or [Picture()]
-        question = Question(
-            text=text,
-            image=first.image,
-            image_name=first.name,
-            image_path=first.path,
-            image_source=first.source,
-            more=tuple(more),
-            conversation=conversation,
-        )
+        opened = [self._open_picture(caller, each, house) for each in pictures]
+        question = Question.of(text, opened, conversation=conversation)
         return answer_result(answers.ask(caller, question, stop=stop))
 
-    @requires("ask")
     def read_region(self, caller: Caller, name: str) -> tuple[RegionPlace, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
         house = self._assistant
         region, siblings = region_named(name, house)
-        place = RegionPlace(region=name, score=1.0, **region_fields(region))
+        place = RegionPlace.of(region, 1.0)
         if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
             return place, b""
         return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
 
-    @requires("ask")
     def list_collections(self, caller: Caller) -> LibrarySummary:
         """What the library has."""
         store = self._assistant.store
@@ -173,49 +170,15 @@ class McpTools:
         return Picture(image=photo.image, name=path.name, path=photo.source.path, source=photo.source)
 
 
-def region_fields(region: Region) -> dict[str, Any]:
-    """What a place says of a region."""
-    return {
-        "path": region.source.path,
-        "kind": region.kind,
-        "box_px": list(region.box_px),
-        "page": region.page,
-        "label": region.label,
-        "text": region.text,
-    }
-
-
-def name_of(region: Region) -> str:
-    """The word by which it is read again."""
-    return f"{region.source.id}.{region.id}"
-
-
-def result_of(match: Match) -> SearchResult:
-    """A match as an agent reads it."""
-    return SearchResult(
-        region=name_of(match.region),
-        score=round(float(match.score), 4),
-        why=list(match.why),
-        twins=[twin.source.path for twin in match.twins],
-        **region_fields(match.region),
-    )
-
-
 def answer_result(answer: Answer) -> AnswerResult:
     """An answer as an agent reads it."""
     return AnswerResult(
         answer=answer.text,
         found=answer.found,
-        confidence=None if answer.confidence is None else round(float(answer.confidence), 4),
-        citations=[numbered_place(citation) for citation in answer.citations],
+        confidence=None if answer.confidence is None else round_score(answer.confidence),
+        citations=[NumberedPlace.of(each.region, each.score, number=each.number) for each in answer.citations],
         conversation=answer.conversation,
     )
-
-
-def numbered_place(citation: Citation) -> NumberedPlace:
-    """A citation as an agent reads it."""
-    score, region = round(float(citation.score), 4), citation.region
-    return NumberedPlace(number=citation.number, region=name_of(region), score=score, **region_fields(region))
 
 
 def region_named(name: str, house: Assistant) -> tuple[Region, tuple[Region, ...]]:

@@ -116,61 +116,17 @@ def is_own(origin: str, host: str, scheme: str) -> bool:
 
 
 CONTAINED = ("forward", "proxy")  # X-Forwarded-For and its many kin, X-ProxyUser-Ip, WL-Proxy-Client-IP, X-Nginx-Proxy
-BEGINNINGS = (
-    "x-real-",  # nginx
-    "x-original",  # ingress-nginx, IIS, Azure
-    "x-remote-",
-    "x-envoy-",
-    "x-traefik-",
-    "x-arr-",  # IIS as a proxy
-    "x-ssl-",
-    "ssl-client-",
-    "x-azure-",
-    "x-fd-",  # Azure Front Door
-    "x-ms-client-principal",
-    "x-amzn-",
-    "x-amz-cf-",
-    "cloudfront-",
-    "x-appengine-",
-    "x-goog-iap-",
-    "x-goog-authenticated-",
-    "cf-",  # Cloudflare
-    "fly-",
-    "fastly-",
-    "x-fastly-",
-    "akamai-",
-    "x-akamai-",
-    "x-vercel-",
-    "x-nf-",  # Netlify
-    "x-railway-",
-    "rndr-",  # Render
-    "tailscale-",
-    "x-authentik-",
-    "x-auth-request-",  # oauth2-proxy
-    "x-sucuri-",
-    "incap-",
-    "cdn-",
-)
+BEGINNINGS = (  # nginx, ingress-nginx, IIS, Azure and its Front Door, Netlify, Render, oauth2-proxy, ...
+    "x-real-", "x-original", "x-remote-", "x-envoy-", "x-traefik-", "x-arr-", "x-ssl-", "ssl-client-", "x-azure-",
+    "x-fd-", "x-ms-client-principal", "x-amzn-", "x-amz-cf-", "cloudfront-", "x-appengine-", "x-goog-iap-",
+    "x-goog-authenticated-", "cf-", "fly-", "fastly-", "x-fastly-", "akamai-", "x-akamai-", "x-vercel-", "x-nf-",
+    "x-railway-", "rndr-", "tailscale-", "x-authentik-", "x-auth-request-", "x-sucuri-", "incap-", "cdn-",
+)  # fmt: skip
 NAMES = {
-    "via",
-    "x-via",
-    "x-host",
-    "x-scheme",
-    "x-url-scheme",
-    "x-script-name",
-    "x-ingress-path",
-    "x-rewrite-url",
-    "x-replaced-path",
-    "x-request-start",
-    "x-queue-start",
-    "x-varnish",
-    "x-cloud-trace-context",
-    "x-iinfo",
-    "front-end-https",
-    "surrogate-capability",
-    "remote-user",
-    "remote-addr",
-}
+    "via", "x-via", "x-host", "x-scheme", "x-url-scheme", "x-script-name", "x-ingress-path", "x-rewrite-url",
+    "x-replaced-path", "x-request-start", "x-queue-start", "x-varnish", "x-cloud-trace-context", "x-iinfo",
+    "front-end-https", "surrogate-capability", "remote-user", "remote-addr",
+}  # fmt: skip
 ADDRESS = re.compile(r"(?:.*-)?(?:client|connecting|originating|real|remote|socket|source|src|true|user)?ip(?:v[46])?")
 
 

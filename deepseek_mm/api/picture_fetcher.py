@@ -119,10 +119,8 @@ class Fetcher:
         *,
         resolve: Resolve = resolve_here,
         connect: Connect = connect_there,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`tls` is what trusts servers; None trusts those that the system trusts."""
-        self._serve, self._resolve, self._connect, self._tls = serve, resolve, connect, tls
+        self._serve, self._resolve, self._connect = serve, resolve, connect
 
     def fetch(self, url: str) -> bytes:
         """What lies at the address. Forbidden, TooLarge, BadPicture or BadFile says why it was not fetched."""
@@ -139,7 +137,7 @@ class Fetcher:
         backend = PinnedBackend(target, self._addresses(target, until_s), self._connect, until_s)
         try:
             with (
-                httpcore.ConnectionPool(self._tls, max_connections=1, network_backend=backend) as pool,
+                httpcore.ConnectionPool(max_connections=1, network_backend=backend) as pool,
                 pool.stream("GET", _url(target), headers=_headers(target)) as response,
             ):
                 if response.status in REDIRECTS:

@@ -138,10 +138,16 @@ def answer_problem(
     return problem_response(status, kind, detail, path=request.url.path, request_id=number, param=param, **headers)
 
 
+def problem_for(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> JSONResponse:
+    """The same for those who have only the scope of a request, such as the door."""
+    number = str(scope.get(REQUEST_ID, ""))
+    return problem_response(status, kind, detail, path=scope["path"], request_id=number, **headers)
+
+
 def problem_response(
     status: int, kind: str, detail: str, *, path: str, request_id: str = "", param: str | None = None, **headers: str
 ) -> JSONResponse:
-    """The same for those who have no Request, such as the door. Below /v1 it is an error as OpenAI's clients read it,
+    """The same for those who have no request. Below /v1 it is an error as OpenAI's clients read it,
     with the field that is to be changed as `param`.
     """
     if path.startswith(PREFIX):
@@ -201,10 +207,14 @@ def _answer_unknown(request: Request, error: Exception) -> Response:
         return _answer_left(request, error)
     number = request.scope.get(REQUEST_ID, "")
     log.error("request %s (%s) broke", number, request.url.path, exc_info=error)
-    detail = (
+    return answer_problem(request, FAULT, "fault", describe_fault(number))
+
+
+def describe_fault(number: str) -> str:
+    """What is told of an error that nobody foresaw, in the request of this number."""
+    return (
         f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
     )
-    return answer_problem(request, 500, "fault", detail)
 
 
 FAULT = 500
@@ -237,8 +247,7 @@ class FullStorage:
                 raise
             remove_drafts(self._drafts)
             log.error("the disk is full: %s", type(error).__name__)
-            number = str(scope.get(REQUEST_ID, ""))
-            await problem_response(*FULL, STORAGE_FULL, path=scope["path"], request_id=number)(scope, receive, send)
+            await problem_for(scope, *FULL, STORAGE_FULL)(scope, receive, send)
         else:
             await send_all(held, send)
 

@@ -1,20 +1,31 @@
-"""Parameters that routes share: the caller with the right that is needed, the page of a list, and filters."""
+"""Parameters that routes share: the caller with a right, parts of the app, the page of a list, and filters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, Right, caller_in, require_right
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.schemas import Typed
+from deepseek_mm.assistant import Assistant
 from deepseek_mm.language.search_filters import FileKind, SearchFilter
+from deepseek_mm.services import Services
 from index import Filter
 
 MOST = 500  # items of one page
 FAR = 10**9  # items that can be skipped
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageRange:
+    """Which part of a list is wanted."""
+
+    offset: int
+    limit: int
 
 
 class Page(BaseModel, Generic[Item]):
@@ -25,19 +36,17 @@ class Page(BaseModel, Generic[Item]):
     offset: int = Field(description="how many come before these", examples=[0])
     next_offset: int | None = Field(description="where the next page begins; null after the last", examples=[None])
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageRange:
-    """Which part of a list is wanted."""
-
-    offset: int
-    limit: int
-
-    def to_page(self, items: list[Any], total: int) -> dict[str, Any]:
-        """The fields of a Page; `items` are those of this part."""
-        end = self.offset + len(items)
+    @classmethod
+    def of(cls, part: PageRange, items: list[Item], total: int) -> Self:
+        """`items` are those of this part."""
+        end = part.offset + len(items)
         after = end if items and end < total else None
-        return {"items": items, "total": total, "offset": self.offset, "next_offset": after}
+        return cls(items=items, total=total, offset=part.offset, next_offset=after)
+
+    @classmethod
+    def cut(cls, part: PageRange, every: Sequence[Any], show: Callable[[Any], Item]) -> Self:
+        """This part of a whole list, each item as `show` says it."""
+        return cls.of(part, [show(each) for each in every[part.offset : part.offset + part.limit]], len(every))
 
 
 def read_page_range(
@@ -69,16 +78,11 @@ Paged = Annotated[PageRange, Depends(read_page_range)]
 Where = Annotated[Filter, Depends(read_filter)]
 
 
-def needs(right: Right, *, first: Callable[[Caller], None] | None = None) -> Any:
-    """A dependency that gives the caller. Forbidden if the caller's key has not this right.
-
-    `first` may refuse before that, where there is more to say than which right is missing.
-    """
+def needs(right: Right) -> Any:
+    """A dependency that gives the caller. Forbidden if the caller's key has not this right."""
 
     async def check(request: Request) -> Caller:  # not async, it would be sent to a thread
         caller = caller_in(request.scope)
-        if first is not None:
-            first(caller)
         require_right(caller, right)
         return caller
 
@@ -86,4 +90,18 @@ def needs(right: Right, *, first: Callable[[Caller], None] | None = None) -> Any
     return Depends(check)
 
 
-Me = Annotated[Caller, needs("ask")]
+def part_of_app(name: str) -> Any:
+    """A dependency that gives what `app.build_api` has put under this name into the app's state."""
+
+    async def find(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(find)
+
+
+Asker = Annotated[Caller, needs("ask")]
+Librarian = Annotated[Caller, needs("library")]
+Administrator = Annotated[Caller, needs("settings")]
+OurServices = Annotated[Services, part_of_app("services")]
+Pictures = Annotated[PictureDecoder, part_of_app("pictures")]
+OurAssistant = Annotated[Assistant, part_of_app("assistant")]

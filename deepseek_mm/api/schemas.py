@@ -19,17 +19,15 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from deepseek_mm.jobs import Job
+from deepseek_mm.jobs import State
 from deepseek_mm.shapes import (
     answer_shape,
-    citation_shape,
     found_shape,
-    job_state,
     match_shape,
     region_shape,
     round_score,
 )
-from deepseek_mm.types import Answer, Citation, Found, Match, Verdict, Worked
+from deepseek_mm.types import Answer, Found, Worked
 from index import Region, Source
 from index.region import UPLOADS
 
@@ -51,8 +49,26 @@ Typed = Annotated[str, AfterValidator(spelt)]  # of what somebody sends
 PathIn = Annotated[Typed, Field(min_length=1, max_length=4096)]
 Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaScript can count no farther
 BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
+Score = Annotated[float, BeforeValidator(round_score)]
 PICTURE = "/library/sources/7/picture"  # for example
 PICTURES = ("photo", "document")  # kinds of sources that have pictures
+
+
+class Body(BaseModel):
+    """What is sent: nothing that is not known is passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Record(BaseModel):
+    """What we say of a record: its attributes of the same names."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, record: object) -> Self:
+        """As JSON says it."""
+        return cls.model_validate(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +103,11 @@ class SourceOut(BaseModel):
     picture: str = Field(description="its address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
-    def of(cls, source: Source) -> Self:
-        """As JSON says it."""
-        names = ("id", "path", "name", "kind", "format", "collection", "digest", "size_bytes", "width_px", "height_px")
-        more = ("taken_at", "latitude", "longitude", "note")
-        values = {name: getattr(source, name) for name in (*names, *more)}
+    def of(cls, source: Source, **more: Any) -> Self:
+        """As JSON says it; `more` are the fields of a subclass."""
+        same = {name: getattr(source, name) for name in cls.model_fields if hasattr(source, name)}
         changed = datetime.fromtimestamp(source.modified_ns / 1e9, UTC) if source.modified_ns else None
-        return cls(**values, modified_at=changed, picture=picture_of(source))
+        return cls(**same | {"modified_at": changed, "picture": picture_of(source)} | more)
 
 
 class RegionOut(BaseModel):
@@ -114,9 +128,11 @@ class RegionOut(BaseModel):
     picture: str = Field(description="address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
-    def of(cls, region: Region) -> Self:
-        """As JSON says it."""
-        return cls(**region_fields(region))
+    def of(cls, region: Region, **more: Any) -> Self:
+        """A region's shape, with the numbers that other routes take; `more` are the fields of a subclass."""
+        address = picture_of(region.source, region.page)
+        own = {"id": region.id, "source": region.source.id, "picture": address}
+        return cls(**region_shape(region) | own | more)
 
 
 class SymbolOut(BaseModel):
@@ -142,13 +158,8 @@ class CitationOut(RegionOut):
     number: int = Field(examples=[1])
     score: float = Field(description="likeness to the question, -1 to 1", examples=[0.31])
 
-    @classmethod
-    def of_citation(cls, citation: Citation) -> Self:
-        """As JSON says it."""
-        return cls(**region_fields(citation.region) | citation_shape(citation))
 
-
-class CheckOut(BaseModel):
+class CheckOut(Record):
     """A claim that was made, and whether the evidence carries it."""
 
     claim: Text
@@ -157,40 +168,25 @@ class CheckOut(BaseModel):
     reason: Text
 
 
-class SaidOut(BaseModel):
+class SaidOut(Record):
     """What one witness says."""
 
     by: str = Field(examples=["reader"])
     answer: Text
-    chance: float
+    chance: Score
 
 
-class VerdictOut(BaseModel):
+class VerdictOut(Record):
     """How a closed question about one picture was settled."""
 
     answer: Text = Field(examples=["yes"])
-    chance: float = Field(description="probability that it is right", examples=[0.91])
+    chance: Score = Field(description="probability that it is right", examples=[0.91])
     outcome: Literal["sure", "unsure", "unknown"]
     runner_up: Text
-    runner_chance: float
+    runner_chance: Score
     said: list[SaidOut] = Field(description="the witnesses")
     disputed: bool
     missing: Text
-
-    @classmethod
-    def of(cls, verdict: Verdict) -> Self:
-        """Without the map of where was looked."""
-        said = [SaidOut(by=one.by, answer=one.answer, chance=round_score(one.chance)) for one in verdict.said]
-        return cls(
-            answer=verdict.answer,
-            chance=round_score(verdict.chance),
-            outcome=verdict.outcome,
-            runner_up=verdict.runner_up,
-            runner_chance=round_score(verdict.runner_chance),
-            said=said,
-            disputed=verdict.disputed,
-            missing=verdict.missing,
-        )
 
 
 class StepOut(BaseModel):
@@ -253,8 +249,11 @@ class AnswerOut(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> Self:
         """As JSON says it."""
+        cited = [
+            CitationOut.of(each.region, number=each.number, score=round_score(each.score)) for each in answer.citations
+        ]
         told = answer_shape(answer) | {
-            "citations": [CitationOut.of_citation(citation) for citation in answer.citations],
+            "citations": cited,
             "verdict": answer.verdict and VerdictOut.of(answer.verdict),
             "worked": answer.worked and WorkedOut.of(answer.worked),
         }
@@ -267,11 +266,6 @@ class MatchOut(RegionOut):
     score: float = Field(description="likeness to what was looked for, -1 to 1", examples=[0.31])
     why: list[Text] = Field(description="labels and words of it that agree", examples=[["kite"]])
     twins: list[Text] = Field(description="paths of near duplicates that it stands for")
-
-    @classmethod
-    def of_match(cls, match: Match) -> Self:
-        """As JSON says it."""
-        return cls(**region_fields(match.region) | match_shape(match))
 
 
 class FoundOut(BaseModel):
@@ -286,13 +280,12 @@ class FoundOut(BaseModel):
     @classmethod
     def of(cls, found: Found) -> Self:
         """As JSON says it."""
-        return cls(**found_shape(found) | {"hits": [MatchOut.of_match(match) for match in found.matches]})
+        hits = [MatchOut.of(each.region, **match_shape(each)) for each in found.matches]
+        return cls(**found_shape(found) | {"hits": hits})
 
 
-class JobResultOut(BaseModel):
+class JobResultOut(Body):
     """What a job of the library brought; each kind of job has fields of its own, and some have none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     added: int = Field(default=0, description="files that are new")
     replaced: int = Field(default=0, description="files that had changed")
@@ -309,13 +302,13 @@ class JobResultOut(BaseModel):
     objections: list[Text] = Field(default=[], description="what speaks against that version")
 
 
-class JobOut(BaseModel):
+class JobOut(Record):
     """A piece of long work and how it stands."""
 
     id: int = Field(examples=[5])
     kind: str = Field(examples=["index"])
     title: Text = Field(examples=["Index /home/me/photos"])
-    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    state: State
     cancelling: bool = Field(description="it still runs, and was asked to stop for good")
     done: int = Field(description="items", examples=[12])
     total: int | None = Field(description="items; null while nobody knows", examples=[40])
@@ -329,12 +322,6 @@ class JobOut(BaseModel):
     ended_at: datetime | None
     result: Annotated[dict[str, Any], DescribedAs(JobResultOut)] = Field(description="what it brought")
 
-    @classmethod
-    def of(cls, job: Job) -> Self:
-        """As JSON says it."""
-        more = ("cancelling", "per_second", "seconds_left", "attempts", "created_at", "started_at", "ended_at")
-        return cls(**job_state(job), **{name: getattr(job, name) for name in more}, result=job.result)
-
 
 def picture_of(source: Source, page: int = 0) -> str:
     """Where this server has the picture of a file of the library, or of one of its pages; empty where it has none."""
@@ -342,9 +329,3 @@ def picture_of(source: Source, page: int = 0) -> str:
     if none or not source.id or source.collection == UPLOADS:  # what came with a question is its asker's own
         return ""
     return f"/library/sources/{source.id}/picture" + (f"?page={page}" if page else "")
-
-
-def region_fields(region: Region) -> dict[str, Any]:
-    """A region's shape, with the numbers that other routes take."""
-    address = picture_of(region.source, region.page)
-    return region_shape(region) | {"id": region.id, "source": region.source.id, "picture": address}

@@ -17,11 +17,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.connection_limits import SlowClientProtocol
 from deepseek_mm.api.credentials import PARAMETER, Keys, first_key
 from deepseek_mm.api.lifecycle import GracefulShutdown
+from deepseek_mm.api.limits import RequestLimiter, SlowClientProtocol
 from deepseek_mm.api.logs import configure_logging
-from deepseek_mm.api.request_limits import RequestLimiter
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
 

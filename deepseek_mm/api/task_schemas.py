@@ -6,26 +6,21 @@ A picture is a data URL, or an address where the server was told that it may fet
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from deepseek_mm.api.schemas import AnswerOut, DescribedAs, FoundOut, JobResultOut, Number, Text, Typed
+from deepseek_mm.api.schemas import AnswerOut, Body, DescribedAs, FoundOut, JobResultOut, Number, Text, Typed
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import check_searchable, narrowed_by
 from index import LIBRARY, Filter
 
+Kind = Literal["ask", "search", "embed", "caption", "index"]
 MOST_ITEMS = 256  # texts or pictures of one request
 MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
 Address = Annotated[Typed, Field(min_length=1, max_length=60_000_000, examples=["data:image/png;base64,iVBORw0KGgo="])]
 Sentence = Annotated[Typed, Field(max_length=MOST_CHARS)]
 
 
-class TaskFields(BaseModel):
-    """What all of them have: nothing that is not known is passed over."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class AskIn(TaskFields):
+class AskIn(Body):
     """A question over the library, or about pictures that come with it."""
 
     question: Typed = Field(max_length=MOST_CHARS, examples=["Which photos show a dog?"])
@@ -37,7 +32,7 @@ class AskIn(TaskFields):
     run: bool = Field(default=False, description="code: try the tests that are asked for, behind the walls of /run")
 
 
-class WhereIn(TaskFields):
+class WhereIn(Body):
     """Which part of the library; conditions add up."""
 
     collection: Typed | None = Field(default=LIBRARY, max_length=200, description='"library" is all of it')
@@ -64,7 +59,7 @@ class WhereIn(TaskFields):
         )
 
 
-class SearchIn(TaskFields):
+class SearchIn(Body):
     """What to look for: words, a picture, both; or more of what a region shows."""
 
     text: Typed = Field(default="", max_length=MOST_CHARS, examples=["a yellow cap"])
@@ -83,7 +78,7 @@ class SearchIn(TaskFields):
     where: WhereIn = WhereIn()
 
 
-class EmbedIn(TaskFields):
+class EmbedIn(Body):
     """What becomes vectors of the space: texts, code and pictures, each in order."""
 
     texts: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[["a dog on a beach"]])
@@ -96,13 +91,13 @@ class EmbedIn(TaskFields):
             raise BadQuestion('there is nothing to embed. Send some, for example: {"texts": ["a dog on a beach"]}')
 
 
-class CaptionIn(TaskFields):
+class CaptionIn(Body):
     """Pictures to be described in a sentence each."""
 
     pictures: list[Address] = Field(min_length=1, max_length=64)
 
 
-class IndexIn(TaskFields):
+class IndexIn(Body):
     """Files and folders of this machine to take into the library."""
 
     paths: list[Typed] = Field(min_length=1, max_length=1_000, examples=[["/home/me/photos"]])
@@ -110,7 +105,7 @@ class IndexIn(TaskFields):
     anew: bool = Field(default=False, description="look again at what has not changed")
 
 
-class BaseTask(TaskFields):
+class BaseTask(Body):
     """One piece of work that is acknowledged at once."""
 
     bulk: bool = Field(default=False, description="nobody sits waiting: others go first")

@@ -8,7 +8,7 @@ of limited length, and taking files in has workers of its own, so that it keeps 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from PIL.Image import Image
 from pydantic import BaseModel, Field
@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import LOCAL, Caller, check_path, check_run, require_right
 from deepseek_mm.api.problems import problem_in, problem_of
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
-from deepseek_mm.api.routes.library_file_routes import size_of
-from deepseek_mm.api.schemas import AnswerOut, FoundOut, Text
+from deepseek_mm.api.routes.library_routes import size_of
+from deepseek_mm.api.schemas import AnswerOut, FoundOut, Record, Text
 from deepseek_mm.api.task_schemas import (
     AskIn,
     AskTask,
@@ -28,6 +28,7 @@ from deepseek_mm.api.task_schemas import (
     EmbedTask,
     IndexIn,
     IndexTask,
+    Kind,
     SearchIn,
     SearchTask,
     TaskResult,
@@ -37,12 +38,12 @@ from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageF
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
-from deepseek_mm.services.answer_engine import AnswerRun
-from deepseek_mm.services.answer_service import AnswerService
+from deepseek_mm.services.answer_service import AnswerRun, AnswerService, Captions
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.types import Answer, Picture, Query, Question
 
+JOB_FIELDS = ("state", "cancelling", "bulk", "attempts", "created_at", "started_at", "ended_at")  # of every task
 PREFIX = "task."  # of the kinds of jobs that are tasks
 FROM_HERE = "local"  # in the payload of a task with files or programs: whether a caller on this machine asked
 PROBLEM = "problem"  # in the result of a task that failed: status and kind
@@ -184,38 +185,25 @@ def note_problems(do: Callable[[Task], str], task: Task) -> str:
     """The work, which leaves with a failed task how the API tells such an error."""
     try:
         return do(task)
-    except Exception as error:  # the worker tells of any other
-        if isinstance(error, DeepSeekMMError | IndexProblem):
-            note_problem(task, error)
-        elif full := StorageFull.of(error):
-            note_problem(task, error)
-            raise full from error
-        raise
-
-
-def note_problem(task: Task, error: Exception) -> None:
-    """Leave with the task how the API tells this error."""
-    status, kind = problem_of(error)
-    task.result[PROBLEM] = {"status": status, "kind": kind}
+    except Exception as error:
+        known = error if isinstance(error, DeepSeekMMError | IndexProblem) else StorageFull.of(error)
+        if known is None:  # the worker tells of it
+            raise
+        status, kind = problem_of(error)
+        task.result[PROBLEM] = {"status": status, "kind": kind}
+        if known is error:
+            raise
+        raise known from error
 
 
 def question_of(asked: AskIn, inbox: Inbox, *, task: str = "") -> Question:
     """The question as the assistant takes it; its pictures have files already, which are kept as they are."""
-    first, *more = [
-        Picture(image=inbox.open(name), name=f"picture {n}", path=str(inbox.path(name)))
+    pictures = [
+        Picture(image=inbox.open(name), name=f"picture {n}" if n > 1 else "picture", path=str(inbox.path(name)))
         for n, name in enumerate(asked.pictures, start=1)
-    ] or [Picture()]
-    return Question(
-        text=asked.question,
-        about=asked.about,
-        run=asked.run,
-        image=first.image,
-        image_name="picture" if first.image else "",
-        image_path=first.path,
-        more=tuple(more),
-        conversation=asked.conversation,
-        task=task,
-    )
+    ]
+    more = {"about": asked.about, "run": asked.run, "conversation": asked.conversation, "task": task}
+    return Question.of(asked.question, pictures, **more)
 
 
 KINDS = ("ask", "search", "embed", "caption", "index")
@@ -225,7 +213,7 @@ ACTIVE: tuple[State, ...] = ("waiting", "running")
 Wanted = AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask
 
 
-class ProgressOut(BaseModel):
+class ProgressOut(Record):
     """How far a task came."""
 
     done: int
@@ -238,8 +226,8 @@ class TaskOut(BaseModel):
     """A task as it stands."""
 
     task_id: str = Field(examples=["0b8f6a2b8e0a4c0f9d1a7b6c5d4e3f2a"])
-    kind: Literal["ask", "search", "embed", "caption", "index"]
-    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    kind: Kind
+    state: State
     cancelling: bool = Field(description="it still runs, and was asked to stop")
     place: int = Field(description="in the queue, from 1; 0 once it is begun", examples=[1])
     bulk: bool
@@ -286,6 +274,16 @@ class Tasks:
         asked = JobRequest(by=caller.session, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
 
+    def start_answer(self, asked: AskIn, caller: Caller) -> AnswerRun[Answer]:
+        """A question whose caller waits. Raises what `submit` raises."""
+        names = [self._inbox.keep(taken) for taken in self._pictures.take_many(asked.pictures)]
+        return self._answers.start(caller, question_of(asked.model_copy(update={"pictures": names}), self._inbox))
+
+    def start_describing(self, asked: CaptionIn, caller: Caller) -> AnswerRun[Captions]:
+        """Pictures whose descriptions a caller waits for. Raises what `submit` raises."""
+        images = [taken.image for taken in self._pictures.take_many(asked.pictures)]
+        return self._answers.start_describing(caller, images)
+
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""
         return self.jobs.find_by_token(token, by=by)
@@ -312,21 +310,16 @@ class Tasks:
         """As the API says it."""
         group = next((kinds for kinds in self._groups if job.kind in kinds), ())
         place = self.jobs.ahead(job, group) + 1 if job.state == "waiting" else 0
+        same = {name: getattr(job, name) for name in JOB_FIELDS}
         return TaskOut(
+            **same,
             task_id=job.token,
             kind=job.kind.removeprefix(PREFIX),  # type: ignore[arg-type]  # one of KINDS, as it was written
-            state=job.state,
-            cancelling=job.cancelling,
             place=place,
-            bulk=job.bulk,
-            progress=ProgressOut(done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left),
+            progress=ProgressOut.of(job),
             text=job.partial,
             result=job.result if job.state == "done" else None,
             error=job.message if job.state == "failed" else "",
-            attempts=job.attempts,
-            created_at=job.created_at,
-            started_at=job.started_at,
-            ended_at=job.ended_at,
         )
 
     def out_of_run(self, run: AnswerRun[Answer]) -> TaskOut:

@@ -1,4 +1,4 @@
-"""The command line: one small file a command, each of which parses its own words and calls one part of the house.
+"""The command line: each command parses its own words and calls one part of the house.
 
 Answers and tables go to standard output, progress and messages to standard error, so that a pipe carries results only.
 """

@@ -22,18 +22,8 @@ Shape = dict[str, Any]  # an answer as `answer_shape` tells it
 def question_of(args: Namespace, config: Config) -> Question:
     """The words and the pictures that are named."""
     pictures = [picture_at(path, config) for path in args.image]
-    first, *more = pictures or [Picture()]
-    return Question(
-        text=args.text,
-        image=first.image,
-        image_name=first.name,
-        image_path=first.path,
-        image_source=first.source,
-        more=tuple(more),
-        conversation=args.continue_id,
-        about="code" if args.code else "photos",
-        run=args.leave_to_run,
-    )
+    about = "code" if args.code else "photos"
+    return Question.of(args.text, pictures, conversation=args.continue_id, about=about, run=args.leave_to_run)
 
 
 def picture_at(path: Path, config: Config) -> Picture:
@@ -86,8 +76,11 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
 
     A picture from a file is always looked at here, and so is everything by other settings than the server's.
     """
-    from deepseek_mm.api.local_server import find_server
-    from deepseek_mm.cli.ask_server import ServerGone, ask_server  # here, because help must not wait for it
+    from deepseek_mm.api.local_server import (  # here, because help must not wait for it
+        ServerGone,
+        ask_server,
+        find_server,
+    )
 
     server = None if question.pictures else find_server(settings.config.data, settings.config)
     if server is not None:

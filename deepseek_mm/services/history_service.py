@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 
-from deepseek_mm.accounts.permissions import Caller, requires
+from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
@@ -19,40 +19,35 @@ from deepseek_mm.types import Worked
 MAX_BYTES = 100_000_000  # of a file, out or in
 
 
+@requires_by_default("ask")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryService:
     """What was asked here, as callers see and change their own."""
 
     assistant: Assistant
 
-    @requires("ask")
     def list_conversations(self, caller: Caller, *, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """Pinned ones first, then newest first; those with every word of `text`, or all."""
         return self._history.conversations(session=caller.session, limit=limit, offset=offset, text=text)
 
-    @requires("ask")
     def count_conversations(self, caller: Caller, text: str = "") -> int:
         """How many there are to list."""
         return self._history.count(session=caller.session, text=text)
 
-    @requires("ask")
     def find_conversation(self, caller: Caller, conversation: int) -> Conversation:
         """One of them. NothingThere if it is not the caller's."""
         return self._history.conversation(conversation, session=caller.session)
 
-    @requires("ask")
     def list_turns(
         self, caller: Caller, conversation: int, *, last: int | None = None, before: int | None = None
     ) -> list[Turn]:
         """Its turns, oldest first: of those with an id below `before`, the `last` newest."""
         return self._history.turns(conversation, session=caller.session, last=last, before=before)
 
-    @requires("ask")
     def count_turns(self, caller: Caller, conversation: int) -> int:
         """How many turns it has."""
         return self._history.num_turns(conversation, session=caller.session)
 
-    @requires("ask")
     def find_turn(self, caller: Caller, conversation: int, turn: int) -> Turn:
         """One turn. NothingThere if it is none of the conversation's."""
         found = self._history.turns(conversation, session=caller.session, last=1, before=turn + 1)
@@ -60,7 +55,6 @@ class HistoryService:
             raise NothingThere(f"conversation {conversation} has no turn {turn}. List its turns")
         return found[0]
 
-    @requires("ask")
     def work_out(self, caller: Caller, conversation: int, turn: int, program: str) -> Worked:
         """Run a program over the photo that an answer cites first, and compare what it gives with the answer."""
         answer = self.find_turn(caller, conversation, turn).answer
@@ -68,80 +62,65 @@ class HistoryService:
             raise BadProgram(f"answer {turn} cites no photo that a program could run over. Name another turn")
         return self.assistant.work_out(answer, program)
 
-    @requires("ask")
     def rename(self, caller: Caller, conversation: int, title: str) -> None:
         """Give it another title; an empty one leaves it as it is."""
         self._history.rename(conversation, title, session=caller.session)
 
-    @requires("ask")
     def pin(self, caller: Caller, conversation: int, pinned: bool) -> None:
         """Let it stand above the others, or no longer."""
         self._history.pin(conversation, pinned, session=caller.session)
 
-    @requires("ask")
     def delete(self, caller: Caller, conversation: int) -> None:
         """Delete it; `undelete` brings it back for ten minutes."""
         self._history.delete(conversation, session=caller.session)
 
-    @requires("ask")
     def undelete(self, caller: Caller, conversation: int) -> None:
         """Bring it back as it was. NothingThere when its time is over."""
         self._history.undelete(conversation, session=caller.session)
 
-    @requires("ask")
     def branch(self, caller: Caller, conversation: int, *, before: int) -> int | None:
         """A new conversation with copies of the turns whose id is below `before`; None if there is none."""
         return self._history.branch(conversation, before=before, session=caller.session)
 
-    @requires("ask")
     def drop_last(self, caller: Caller, conversation: int, turn: int) -> bool:
         """Take back the last question with its answer; False if the turn is not the last one."""
         return self._history.drop_last(conversation, turn, session=caller.session)
 
-    @requires("ask")
     def rate(self, caller: Caller, turn: int, rating: Rating) -> None:
         """Thumb up or down, in place of the one before; "" takes it back."""
         self._history.rate(turn, rating, session=caller.session)
 
-    @requires("ask")
     def put_right(self, caller: Caller, turn: int, right: str) -> None:
         """Say what the answer should have been, in few words."""
         self._history.put_right(turn, right, session=caller.session)
 
-    @requires("ask")
     def correct(self, caller: Caller, turn: int, corrected: Corrected) -> None:
         """Draw the box of a citation right, and say what it shows."""
         self._history.correct(turn, corrected, session=caller.session)
 
-    @requires("ask")
     def list_feedback(self, caller: Caller) -> list[Turn]:
         """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
         mine = {each.id for each in self._history.conversations(session=caller.session, limit=-1)}
         return [turn for turn in self._history.feedback() if turn.conversation in mine]
 
-    @requires("ask")
     def export(
         self, caller: Caller, conversation: int, kind: Kind, *, language: Language = "en", places: bool = False
     ) -> Exported:
         """The conversation as a file; with `places` JSON names folders and coordinates. BadFile if it is too large."""
         return self._sharing().export(conversation, kind, session=caller.session, language=language, places=places)
 
-    @requires("ask")
     def take_in(self, caller: Caller, data: bytes) -> int:
         """A conversation out of what an export as JSON gave, as the caller's own; its new id. BadFile."""
         return self._sharing().take_in(data, session=caller.session)
 
-    @requires("ask")
     def list_searches(self, caller: Caller) -> list[Saved]:
         """The searches that the caller saved, by name."""
         return self._history.saved_searches(session=caller.session)
 
-    @requires("ask")
     def save_search(self, caller: Caller, name: str, text: str, filters: Mapping[str, str]) -> Saved:
         """Keep a search, in place of the one of that name."""
         return self._history.save_search(name, text, filters, session=caller.session)
 
-    @requires("ask")
     def forget_search(self, caller: Caller, saved: int) -> None:
         """Forget one. NothingThere."""
         self._history.forget_search(saved, session=caller.session)

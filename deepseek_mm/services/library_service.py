@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires
+from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires, requires_by_default
 from deepseek_mm.answering.rule_checks import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
@@ -29,6 +29,7 @@ from index import LIBRARY, Filter, Source
 KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs
 
 
+@requires_by_default("library")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryService:
     """One library, as callers act on it."""
@@ -37,7 +38,6 @@ class LibraryService:
     stop_answers: Callable[[], object]  # that are under way, before what they are written into is exchanged
     photos: Path | None = None  # the program's own, where there are any
 
-    @requires("library")
     def add(
         self,
         caller: Caller,
@@ -58,19 +58,16 @@ class LibraryService:
             raise BadFile("nothing was named that could be taken in. Name a file or a folder, or send files")
         return self._library.add([*kept, *found], collection=collection, anew=anew)
 
-    @requires("library")
     def add_examples(self, caller: Caller) -> Job:
         """Take in the photos that come with the program. NothingThere if there are none."""
         if self.photos is None or not self.photos.is_dir():
             raise NothingThere("no photos come with this program. Name a folder of your own")
         return self._library.add([self.photos])
 
-    @requires("library")
     def watch(self, caller: Caller, folder: str) -> Job:
         """Take a folder in, now and whenever something changes in it."""
         return self._library.watch(self._check_named(folder, caller))
 
-    @requires("library")
     def unwatch(self, caller: Caller, folder: str) -> bool:
         """Watch it no longer; what is known of it stays. False if it was not watched."""
         return self._library.unwatch(folder)
@@ -80,37 +77,30 @@ class LibraryService:
         """The folders that are watched, sorted."""
         return self._library.list_watched()
 
-    @requires("library")
     def forget(self, caller: Caller, paths: Sequence[str]) -> int:
         """Take files out for good; the files themselves stay. Returns how many paths were known."""
         return self._library.forget(paths)
 
-    @requires("library")
     def take_out(self, caller: Caller, paths: Sequence[str]) -> Taken:
         """Forget files; `put_back` undoes it for library.undo_s seconds."""
         return self._library.take_out(paths)
 
-    @requires("library")
     def list_taken(self, caller: Caller) -> list[Taken]:
         """What can be put back, the newest first."""
         return self._library.list_taken()
 
-    @requires("library")
     def put_back(self, caller: Caller, token: str) -> int:
         """Undo a `take_out`; returns how many files came back."""
         return self._library.put_back(token)
 
-    @requires("library")
     def assign(self, caller: Caller, paths: Sequence[str], collection: str) -> int:
         """Put files into a collection; "library" takes them out of any. Returns how many were elsewhere before."""
         return self._library.assign(paths, collection)
 
-    @requires("library")
     def rename_collection(self, caller: Caller, old: str, new: str) -> int:
         """Give a collection another name; returns how many files are in it."""
         return self._library.rename_collection(old, new)
 
-    @requires("library")
     def describe(self, caller: Caller, source: int, text: str) -> str:
         """Say in one's own words what a photo shows, by its id; returns what is known to be said of it."""
         found = known_source(self.assistant, source)
@@ -129,17 +119,14 @@ class LibraryService:
         """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
         return known_source(self.assistant, source)
 
-    @requires("library")
     def verify(self, caller: Caller) -> Job:
         """Compare index, cache and disk."""
         return self._library.verify()
 
-    @requires("library")
     def repair(self, caller: Caller, *, forget: bool = False) -> Job:
         """Mend what a check finds; with `forget` files that are gone are taken out."""
         return self._library.repair(forget=forget)
 
-    @requires("library")
     def backup(self, caller: Caller, file: str = "") -> Job:
         """Everything into one file; without a name into a new one in the library's own folder.
 
@@ -149,7 +136,6 @@ class LibraryService:
             return self._library.backup(new_backup(self.assistant.config.data))
         return self._library.backup(self._check_named(file, caller, new=True))
 
-    @requires("library")
     def list_backups(self, caller: Caller) -> list[Path]:
         """Those in the library's own folder, the newest first."""
         return backups_in(self.assistant.config.data)
@@ -182,7 +168,6 @@ class LibraryService:
         self._library.delete_everything()
         return self.assistant.store.counts().sources
 
-    @requires("library")
     def find_duplicates(self, caller: Caller) -> Job:
         """Look for near duplicates among all photos."""
         return self._library.duplicates()
@@ -197,17 +182,14 @@ class LibraryService:
         """Id of the job that looked for near duplicates last; 0 where none did."""
         return self._library.last_look_id()
 
-    @requires("library")
     def tell_apart(self, caller: Caller, sources: Sequence[int]) -> int:
         """Say that photos are no duplicates of each other; returns how many pairs that is new for."""
         return self._library.tell_apart(sources)
 
-    @requires("library")
     def measure_health(self, caller: Caller) -> Health:
         """Recall, what belongs to nothing, what failed, how large everything is, what is left of deleted things."""
         return self._library.health()
 
-    @requires("library")
     def find_traces(self, caller: Caller, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files."""
         return self._library.find_traces(text)
@@ -234,13 +216,11 @@ class LibraryService:
         """What it could not do, oldest first."""
         return self._library.jobs.failures(self._job(job).id, limit=limit, offset=offset)
 
-    @requires("library")
     def cancel_job(self, caller: Caller, job: int) -> Job:
         """End it for good: at once if it waits, soon if it runs; one that ended stays so."""
         self._library.jobs.cancel(self._job(job).id)
         return self._job(job)
 
-    @requires("library")
     def retry_job(self, caller: Caller, job: int) -> Job:
         """Do what failed again, and only that: a new job. Conflict if nothing failed."""
         again = self._library.jobs.retry(self._job(job).id)

@@ -13,33 +13,27 @@ not set for (`lm.credentials`).
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
 from deepseek_mm.lm.backends.server_model import address_of, models_at
 from deepseek_mm.runtime.planner import apply_preset
-from deepseek_mm.settings import Settings
+from deepseek_mm.settings import Settings, list_values
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
 
 FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)  # with the comment behind it
 
 
-def defaults(config: Any = None, prefix: str = "") -> dict[str, Any]:
-    """Dotted name -> value, of a Config or of the default one, in its order."""
-    config = Config() if config is None else config
-    found: dict[str, Any] = {}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        more = defaults(value, f"{prefix}{field.name}.") if is_dataclass(value) else {f"{prefix}{field.name}": value}
-        found |= more
-    return found
+def defaults() -> dict[str, Any]:
+    """Dotted name -> value, in their order."""
+    return dict(list_values(Config()))
 
 
 def descriptions() -> dict[str, str]:
@@ -49,7 +43,9 @@ def descriptions() -> dict[str, str]:
     found: dict[str, str] = {}
     for prefix, section in sections.items():
         if is_dataclass(section):
-            found |= {f"{prefix}{name}": says for name, says in _comments(type(section))}
+            with suppress(OSError):
+                rows = FIELD.findall(inspect.getsource(type(section)))
+                found |= {f"{prefix}{name}": says.strip() for name, says in rows}
     return found
 
 
@@ -72,14 +68,10 @@ def to_json_value(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def _comments(kind: type) -> Iterator[tuple[str, str]]:
-    with suppress(OSError):
-        yield from ((name, says.strip()) for name, says in FIELD.findall(inspect.getsource(kind)))
-
-
 BY_FILE = "data"  # lies where the file lies, so no file can change it
 
 
+@requires_by_default("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettingsService:
     """The settings of one library, as callers read and change them."""
@@ -87,12 +79,10 @@ class SettingsService:
     assistant: Assistant
     file: SettingsFile
 
-    @requires("settings")
     def read(self, caller: Caller) -> Settings:
         """Those of the next start, with the origin of each. ConfigError if that start would fail."""
         return self.file.read()
 
-    @requires("settings")
     def change(self, caller: Caller, changes: Mapping[str, Value | None]) -> Settings:
         """Write some, None for the default; all of them or, where one cannot be, none.
 
@@ -105,14 +95,12 @@ class SettingsService:
         self.assistant.reconfigure(settings.config)
         return settings
 
-    @requires("settings")
     def restore_defaults(self, caller: Caller) -> Settings:
         """Take back whatever the file says of what holds at once."""
         origin = self.file.read().origin
         mine = [name for name in origin if applies_at_once(name) and not is_fixed(origin, name)]
         return self.change(caller, dict.fromkeys(mine))
 
-    @requires("settings")
     def list_pending(self, caller: Caller, settings: Settings) -> list[str]:
         """Names of those that another start would open otherwise than they are now."""
         now, then = self.assistant.config, apply_preset(settings.config)
@@ -129,6 +117,7 @@ def check_change(name: str, origin: Mapping[str, str], caller: Caller) -> None:
         require_local(caller, f"change {name}")
 
 
+@requires_by_default("settings")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelService:
     """Which models there are to choose from."""
@@ -136,12 +125,10 @@ class ModelService:
     assistant: Assistant
     file: SettingsFile
 
-    @requires("settings")
     def list_models(self, caller: Caller, url: str) -> list[str]:
         """Names of the models that the server at this address offers. ServerError says what is wrong with it."""
         return models_at(self._server(caller, url))
 
-    @requires("settings")
     def check_address(self, caller: Caller, url: str) -> str:
         """The address as it is kept and shown. BadQuestion if it is none; nobody is asked."""
         return address_of(self._server(caller, url))

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_mm.api.openai.catalogue import EMBED_CODE
 from deepseek_mm.api.openai.errors import UnsupportedRequest
-from deepseek_mm.api.openai.messages import OpensPictures
+from deepseek_mm.api.openai.models import EMBED_CODE
 from deepseek_mm.api.openai.schemas import (
     EmbeddingList,
     EmbeddingRequest,
@@ -18,6 +17,7 @@ from deepseek_mm.api.openai.schemas import (
     TextPart,
     Vector,
 )
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, TokenCounter
 
 Embed = Callable[[str, Sequence[Any]], Floats]  # (N, D) vectors of "text", "code" or "picture"
@@ -25,7 +25,7 @@ MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; ch
 
 
 def embeddings(
-    space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: OpensPictures
+    space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: PictureDecoder
 ) -> EmbeddingList:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
@@ -36,8 +36,11 @@ def embeddings(
     items = items_of(request)
     texts = {n: item for n, item in enumerate(items) if isinstance(item, str)}
     vectors_ND = vectors_of(embed, items, pictures, code=request.model == EMBED_CODE)
-    lengths = lengths_of(space, list(texts.values()))
-    longest = space.max_tokens if isinstance(space, TokenCounter) else max(lengths, default=0)
+    if isinstance(space, TokenCounter):
+        lengths, longest = space.count_tokens(list(texts.values())), space.max_tokens
+    else:  # words, and none too many
+        lengths = [len(text.split()) for text in texts.values()]
+        longest = max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
     spelt = [describe_items(vector_D, request.encoding_format) for vector_D in vectors_ND]
     return EmbeddingList(
@@ -48,7 +51,7 @@ def embeddings(
     )
 
 
-def vectors_of(embed: Embed, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
+def vectors_of(embed: Embed, items: Sequence[str | PicturePart], pictures: PictureDecoder, *, code: bool) -> Floats:
     """(N, D), in the order of the items."""
     texts = [item for item in items if isinstance(item, str)]
     urls = [item.image_url.url for item in items if isinstance(item, PicturePart)]
@@ -88,11 +91,6 @@ def _item(n: int, item: Item) -> str | PicturePart:
 
 def refuse_input(message: str) -> UnsupportedRequest:
     return UnsupportedRequest(message, param="input", code="invalid_input")
-
-
-def lengths_of(space: EmbeddingModel, texts: Sequence[str]) -> list[int]:
-    """Tokens of each; words where the space has no tokenizer that counts."""
-    return space.count_tokens(texts) if isinstance(space, TokenCounter) else [len(text.split()) for text in texts]
 
 
 def describe_items(vector_D: Floats, form: str) -> list[float] | str:

@@ -38,20 +38,10 @@ def error_body(status: int, code: str, message: str, *, param: str | None = None
     return {"error": {"message": message, "type": kind, "param": param, "code": code.replace("-", "_")}}
 
 
-HARMLESS = frozenset(  # they change no answer of ours
-    [
-        "metadata",
-        "parallel_tool_calls",
-        "prediction",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "reasoning_effort",
-        "safety_identifier",
-        "service_tier",
-        "user",
-        "verbosity",
-    ]
-)
+HARMLESS = {  # they change no answer of ours
+    "metadata", "parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort",
+    "safety_identifier", "service_tier", "user", "verbosity",
+}  # fmt: skip
 NOTHING: dict[str, tuple[Any, ...]] = {  # values that ask for nothing, beside null
     "audio": (),
     "frequency_penalty": (0,),

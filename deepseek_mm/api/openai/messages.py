@@ -6,22 +6,13 @@ Such a request brings its whole talk along every time, so nothing is looked up: 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
-
-from PIL.Image import Image
 
 from deepseek_mm.api.openai.errors import UnsupportedRequest
 from deepseek_mm.api.openai.schemas import ChatMessage, TextPart
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.types import Exchange, Message, Picture, Question
 
 RULES = ("system", "developer")
-
-
-class OpensPictures(Protocol):
-    """What is needed to look at a picture that a request names."""
-
-    def open(self, url: str) -> Image:
-        """The picture at a data URL or, where that is allowed, at an address. BadFile and Forbidden say why not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,27 +24,21 @@ class ChatTurn:
     answer: str = ""
 
 
-def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures) -> Question:
+def question_of(messages: Sequence[ChatMessage], pictures: PictureDecoder) -> Question:
     """The last message as a question, and what went before it. Of earlier pictures only those are opened that it may
     mean: the last ones, if it brings none itself. Refused if the last message is nobody's question.
     """
     *before, asked = read_turns(messages)
     shown = None if asked.urls else next((heard for heard in reversed(before) if heard.urls), None)
-    first, *more = open_pictures(asked.urls, pictures) or [Picture()]
-    return Question(
-        text=asked.text,
-        image=first.image,
-        image_name=first.name,
-        more=tuple(more),
-        told=tuple(
-            Exchange(
-                question=heard.text,
-                answer=heard.answer,
-                pictures=tuple(open_pictures(heard.urls, pictures)) if heard is shown else (),
-            )
-            for heard in before
-        ),
-    )
+    told = [
+        Exchange(
+            question=heard.text,
+            answer=heard.answer,
+            pictures=tuple(open_pictures(heard.urls, pictures)) if heard is shown else (),
+        )
+        for heard in before
+    ]
+    return Question.of(asked.text, open_pictures(asked.urls, pictures), told=tuple(told))
 
 
 def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:
@@ -74,7 +59,7 @@ def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:
     return heard
 
 
-def messages_for(messages: Sequence[ChatMessage], pictures: OpensPictures, *, sees: bool) -> list[Message]:
+def messages_for(messages: Sequence[ChatMessage], pictures: PictureDecoder, *, sees: bool) -> list[Message]:
     """For a language model by itself. Refused where one brings pictures and it sees none."""
     if not sees and any(urls_of(each) for each in messages):
         raise UnsupportedRequest(
@@ -91,7 +76,7 @@ def messages_for(messages: Sequence[ChatMessage], pictures: OpensPictures, *, se
     ]
 
 
-def open_pictures(urls: Sequence[str], pictures: OpensPictures) -> list[Picture]:
+def open_pictures(urls: Sequence[str], pictures: PictureDecoder) -> list[Picture]:
     """The pictures, with names that tell several apart."""
     names = ["picture"] if len(urls) == 1 else [f"picture-{n}" for n in range(1, len(urls) + 1)]
     return [Picture(image=pictures.open(url), name=name) for name, url in zip(names, urls, strict=True)]

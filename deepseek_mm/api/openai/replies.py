@@ -8,10 +8,12 @@ event, since the status is out already.
 import json
 import logging
 import re
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from threading import Event, Lock
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -23,11 +25,12 @@ from starlette.types import Message
 from deepseek_mm.api.event_streams import stop_when_left
 from deepseek_mm.api.openai.errors import FAULT, error_body
 from deepseek_mm.api.openai.schemas import AssistantMessage, Choice, Completion, Usage
-from deepseek_mm.api.problems import LEFT, REQUEST_ID, problem_of
+from deepseek_mm.api.problems import LEFT, REQUEST_ID, describe_fault, problem_of
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.tokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
 
+Result = TypeVar("Result")
 Reason = Literal["stop", "length"]
 
 
@@ -106,17 +109,34 @@ class Head:
     system_fingerprint: str
 
 
-class ReplyFormat(Protocol):
+@dataclass(kw_only=True, slots=True)
+class ReplyFormat(ABC):
     """How the parts of an answer are written."""
 
+    kind: ClassVar[str]  # of a chunk
+    head: Head
+    counts: bool = False  # whether the last chunk tells of tokens
+
+    @abstractmethod
     def whole(self, end: End) -> dict[str, Any]:
         """The object of an answer that is not streamed."""
 
     def opening(self) -> list[dict[str, Any]]:
         """Chunks before the first piece."""
+        return []
 
+    @abstractmethod
     def chunks(self, piece: str | End) -> list[dict[str, Any]]:
         """Those of a piece."""
+
+    def chunk(self, *choices: dict[str, Any]) -> dict[str, Any]:
+        """One chunk with these choices."""
+        usage = {"usage": None} if self.counts else {}
+        return {"id": self.head.id, "object": self.kind, **asdict(self.head), "choices": list(choices), **usage}
+
+    def last(self, usage: Usage | None) -> list[dict[str, Any]]:
+        """The chunk that tells of tokens, where that is wanted."""
+        return [self.chunk() | {"usage": usage and usage.model_dump()}] if self.counts else []
 
 
 class PieceReader:
@@ -128,32 +148,29 @@ class PieceReader:
 
     async def next(self) -> str | End | None:
         """The next piece; None behind the last."""
-        return await run_sync(self._next)
+        return await self._alone(lambda: next(self._pieces, None))
 
     async def last(self) -> str | End | None:
         """The last piece."""
-        return await run_sync(self._last)
+        return next(iter(await self._alone(lambda: deque(self._pieces, maxlen=1))), None)
 
     async def close(self) -> None:
         """Give up the rest: an answer whose reader left early is a stopped one."""
         self.stop.set()
         with anyio.CancelScope(shield=True):
-            await run_sync(self._close)
+            await self._alone(self._pieces.close)
 
-    def _next(self) -> str | End | None:
-        with self._lock:
-            return next(self._pieces, None)
+    async def _alone(self, do: Callable[[], Result]) -> Result:
+        def run() -> Result:
+            with self._lock:  # a thread may still be at the next piece
+                return do()
 
-    def _last(self) -> str | End | None:
-        with self._lock:
-            last = None
-            for piece in self._pieces:
-                last = piece
-            return last
+        return await run_sync(run)
 
-    def _close(self) -> None:
-        with self._lock:  # a thread may still be at the next piece
-            self._pieces.close()
+
+async def reply(work: Work, form: ReplyFormat, request: Request, *, streams: bool) -> Response:
+    """The answer, whole or as it grows."""
+    return await (reply_stream if streams else reply_whole)(work, form, request)
 
 
 async def reply_whole(work: Work, form: ReplyFormat, request: Request) -> Response:
@@ -215,53 +232,32 @@ async def stream_chunks(
         yield _trouble(error, number)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChatFormat:
+@dataclass(kw_only=True, slots=True)
+class ChatFormat(ReplyFormat):
     """As clients of /v1/chat/completions read it."""
 
-    head: Head
-    counts: bool = False  # whether the last chunk tells of tokens
+    kind = "chat.completion.chunk"
 
     def whole(self, end: End) -> dict[str, Any]:
         """One completion."""
-        return completion(self.head, end).model_dump()
+        message = AssistantMessage(content=end.text, **end.fields)
+        choices = [Choice(message=message, finish_reason=end.reason)]
+        return Completion(**asdict(self.head), choices=choices, usage=end.usage).model_dump()
 
     def opening(self) -> list[dict[str, Any]]:
         """Who speaks."""
-        return [self._chunk({"role": "assistant", "content": ""})]
+        return [self.chunk(to_choice({"role": "assistant", "content": ""}))]
 
     def chunks(self, piece: str | End) -> list[dict[str, Any]]:
         """A piece of text; at the end what the answer has beside its words, and its tokens."""
         if isinstance(piece, str):
-            return [self._chunk({"content": piece})] if piece else []
-        last = [self._chunk(piece.fields, reason=piece.reason)]
-        if not self.counts:
-            return last
-        usage = piece.usage and piece.usage.model_dump()
-        return [*last, self._chunk(None) | {"usage": usage}]
-
-    def _chunk(self, delta: dict[str, Any] | None, *, reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return {
-            "id": self.head.id,
-            "object": "chat.completion.chunk",
-            "created": self.head.created,
-            "model": self.head.model,
-            "system_fingerprint": self.head.system_fingerprint,
-            "choices": [] if delta is None else [choice],
-        } | ({"usage": None} if self.counts else {})
+            return [self.chunk(to_choice({"content": piece}))] if piece else []
+        return [self.chunk(to_choice(piece.fields, piece.reason)), *self.last(piece.usage)]
 
 
-def completion(head: Head, end: End) -> Completion:
-    """The whole answer."""
-    return Completion(
-        id=head.id,
-        created=head.created,
-        model=head.model,
-        choices=[Choice(message=AssistantMessage(content=end.text, **end.fields), finish_reason=end.reason)],
-        usage=end.usage,
-        system_fingerprint=head.system_fingerprint,
-    )
+def to_choice(delta: dict[str, Any], reason: Reason | None = None) -> dict[str, Any]:
+    """The one choice of a chunk."""
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
 def json_of(body: dict[str, Any]) -> str:
@@ -274,7 +270,4 @@ def _trouble(error: Exception, number: str) -> dict[str, Any]:
     if isinstance(error, DeepSeekMMError | IndexProblem):
         return error_body(*problem_of(error), str(error))
     log.error("request %s broke in the midst of its answer", number, exc_info=error)
-    told = (
-        f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
-    )
-    return error_body(FAULT, "fault", told)
+    return error_body(FAULT, "fault", describe_fault(number))

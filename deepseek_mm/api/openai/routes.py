@@ -2,30 +2,36 @@
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.api.openai.catalogue import (
+from deepseek_mm.api.openai.embeddings import embeddings
+from deepseek_mm.api.openai.errors import check_fields
+from deepseek_mm.api.openai.messages import messages_for, question_of
+from deepseek_mm.api.openai.models import (
     BARE,
     EMBED,
     EMBED_CODE,
     GROUNDED,
+    TextReplyFormat,
     catalogue,
+    check_grounded,
+    check_request,
+    complete_texts,
+    delete_unless_stored,
     find_model,
     no_model,
+    stream_grounded,
+    stream_plain,
 )
-from deepseek_mm.api.openai.embeddings import embeddings
-from deepseek_mm.api.openai.errors import check_fields
-from deepseek_mm.api.openai.grounded_model import check_grounded, delete_unless_stored, stream_grounded
-from deepseek_mm.api.openai.messages import OpensPictures, messages_for, question_of
-from deepseek_mm.api.openai.plain_model import TextReplyFormat, check_request, complete_texts, stream_plain
-from deepseek_mm.api.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
+from deepseek_mm.api.openai.replies import ChatFormat, Head, Pieces, reply
 from deepseek_mm.api.openai.schemas import (
     ChatRequest,
     Completion,
@@ -37,6 +43,7 @@ from deepseek_mm.api.openai.schemas import (
     TextCompletion,
     TextRequest,
 )
+from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.services import Services
@@ -44,42 +51,39 @@ from deepseek_mm.services import Services
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorReply} for status in (400, 401, 403, 404, 413, 429, 500, 501, 502, 503)
 }
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": Completion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
-
-TEXTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": TextCompletion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChatAnswerer:
-    """Goes on with talks."""
-
-    services: Services
-    assistant: Assistant
-    pictures: OpensPictures
-
-    def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Pieces:
-        """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
-        lm = self.assistant.lm
-        if request.model != GROUNDED:
-            messages = messages_for(request.messages, self.pictures, sees=lm.sees)
-            yield from stream_plain(lm, request, messages, stop)
-            return
-        question = question_of(request.messages, self.pictures)
-        growing = self.services.answers.stream(caller, question, stop=stop)
-        delete = partial(self.services.history.delete, caller)
-        with closing(delete_unless_stored(request, growing, delete)) as growing:
-            yield from stream_grounded(self.assistant, request, growing)
+def growing(model: type[BaseModel]) -> dict[str, Any]:
+    """What a route declares whose answer comes whole, or as events."""
+    events = {"model": model, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    return {"response_class": Response, "responses": {200: events}}
 
 
-def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictures) -> APIRouter:
+def answer_chat(
+    services: Services,
+    assistant: Assistant,
+    pictures: PictureDecoder,
+    request: ChatRequest,
+    caller: Caller,
+    stop: Event,
+) -> Pieces:
+    """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
+    lm = assistant.lm
+    if request.model != GROUNDED:
+        messages = messages_for(request.messages, pictures, sees=lm.sees)
+        yield from stream_plain(lm, request, messages, stop)
+        return
+    question = question_of(request.messages, pictures)
+    answers = services.answers.stream(caller, question, stop=stop)
+    delete = partial(services.history.delete, caller)
+    with closing(delete_unless_stored(request, answers, delete)) as states:
+        yield from stream_grounded(assistant, request, states)
+
+
+def openai_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
     """The routes. Nothing of them blocks the event loop; vectors and questions are computed with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
-    talks = ChatAnswerer(services=services, assistant=assistant, pictures=pictures)
 
     def list_models() -> ModelList:
         return catalogue(assistant.lm, began)
@@ -101,20 +105,19 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
             raise no_model(request.model, [EMBED, EMBED_CODE])
         return embeddings(assistant.retriever.space, partial(services.answers.embed, caller), request, pictures)
 
-    @router.post("/chat/completions", summary="Go on with a talk", response_class=Response, responses=EVENTS)
+    @router.post("/chat/completions", summary="Go on with a talk", **growing(Completion))
     async def chat(request: ChatRequest, connection: Request, caller: Caller = asks) -> Response:
         check_chat(assistant, request)
-        form = ChatFormat(head=head_of(assistant, request), counts=counts_tokens(request))
-        reply = reply_stream if request.stream else reply_whole
-        return await reply(partial(talks.answer, request, caller), form, connection)
+        form = ChatFormat(head=head_of(assistant, request), counts=request.counts)
+        work = partial(answer_chat, services, assistant, pictures, request, caller)
+        return await reply(work, form, connection, streams=request.stream)
 
-    @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
+    @router.post("/completions", summary="Go on with a text, or fill a gap", **growing(TextCompletion))
     async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
         lm = check_request(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
-        form = TextReplyFormat(head=head, counts=counts_tokens(request))
-        reply = reply_stream if request.stream else reply_whole
-        return await reply(partial(complete_texts, lm, request), form, connection)
+        form = TextReplyFormat(head=head, counts=request.counts)
+        return await reply(partial(complete_texts, lm, request), form, connection, streams=request.stream)
 
     return router
 
@@ -127,11 +130,6 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
         raise no_model(request.model, names)
     if request.model == GROUNDED:
         check_grounded(request)
-
-
-def counts_tokens(request: ChatRequest | TextRequest) -> bool:
-    """Whether a stream is to end with its tokens."""
-    return request.stream_options is not None and request.stream_options.include_usage
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

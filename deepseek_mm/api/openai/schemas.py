@@ -85,7 +85,32 @@ class SchemaFormat(BaseModel):
 Format = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
 
 
-class ChatRequest(BaseModel):
+class WritingRequest(BaseModel):
+    """What requests for a chat and for a text have in common: how words are drawn, and how they are sent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, description="0 if left out: the likeliest words")
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, le=1, description="not of OpenAI")
+    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100, description="not of OpenAI")
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end what is written."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def counts(self) -> bool:
+        """Whether a stream is to end with its tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class ChatRequest(WritingRequest):
     """A talk that is to be gone on with. The last message is the question; pictures come as parts of messages."""
 
     model_config = ConfigDict(
@@ -99,16 +124,8 @@ class ChatRequest(BaseModel):
 
     model: str = Field(examples=["deepseek-mm"])
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
-    stream: bool = False
-    stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(default=None, ge=1, le=100_000)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=100_000)
-    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, description="0 if left out: the likeliest words")
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    min_p: float | None = Field(default=None, ge=0, le=1, description="not of OpenAI")
-    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100, description="not of OpenAI")
-    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     n: Literal[1] | None = 1
     response_format: Format | None = None
     store: bool | None = Field(default=None, description="keep question and answer in the caller's history")
@@ -117,11 +134,6 @@ class ChatRequest(BaseModel):
     def most(self) -> int | None:
         """Tokens that the answer may have, where the caller says so."""
         return self.max_completion_tokens or self.max_tokens
-
-    @property
-    def stops(self) -> tuple[str, ...]:
-        """Texts that end the answer."""
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
 
 class Usage(BaseModel):
@@ -258,7 +270,7 @@ MOST_PROMPTS, MOST_CHOICES = 16, 16  # of one request; choices are those of all 
 Prompt = Annotated[Typed, Field(max_length=1_000_000)]
 
 
-class TextRequest(BaseModel):
+class TextRequest(WritingRequest):
     """A text that is to be gone on with; with `suffix` the line between both."""
 
     model_config = ConfigDict(
@@ -280,22 +292,14 @@ class TextRequest(BaseModel):
     suffix: Prompt | None = Field(default=None, description="what comes after the gap: one line is filled in")
     max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="16 if left out, as OpenAI has it")
     n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
-    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    stream: bool = False
-    stream_options: StreamOptions | None = None
     echo: bool = False
-    temperature: float | None = Field(default=None, ge=0, le=2, description="0 if left out: the likeliest words")
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    min_p: float | None = Field(default=None, ge=0, le=1, description="not of OpenAI")
-    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100, description="not of OpenAI")
-    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     logprobs: int | None = Field(default=None, description="is not offered")
     best_of: int | None = Field(default=None, description="is not offered; a gap is filled by the best of ten anyway")
 
     @property
-    def stops(self) -> tuple[str, ...]:
-        """Texts that end a choice."""
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+    def num(self) -> int:
+        """Choices of each prompt."""
+        return self.n or 1
 
 
 class TextChoice(BaseModel):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -15,17 +15,17 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.limits import RequestLimiter
 from deepseek_mm.api.problems import DECLARED
-from deepseek_mm.api.request_limits import RequestLimiter
-from deepseek_mm.api.route_parameters import needs
+from deepseek_mm.api.route_parameters import Administrator, Asker
+from deepseek_mm.api.schemas import Record
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.package_files import package_folder
 from deepseek_mm.lm.generator import CountingGenerator
 
 
-class PlanStepOut(BaseModel):
+class PlanStepOut(Record):
     """A step of the dial; numbers are null until `plan --dial` was run on this machine."""
 
     name: str = Field(examples=["balanced"])
@@ -55,8 +55,7 @@ def describe_plan(assistant: Assistant) -> PlanOut | None:
     planned = assistant.planned
     if planned is None:
         return None
-    steps = [PlanStepOut(**asdict(step)) for step in planned.presets()]
-    return PlanOut(**asdict(planned.plan), steps=steps)
+    return PlanOut(**asdict(planned.plan), steps=list(map(PlanStepOut.of, planned.presets())))
 
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -95,21 +94,14 @@ class Metrics:
         self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
         self.registry.register(LanguageModelCollector(assistant))
-        self.requests = Counter(
-            "requests", "answered", ["method", "route", "status"], namespace="deepseek_mm", registry=self.registry
-        )
-        self.seconds = Histogram(
-            "request_seconds", "until the last byte", ["route"], namespace="deepseek_mm", registry=self.registry
-        )
-        self.batches = Histogram(
-            "batch_size", "that shared a pass", ["kind"], namespace="deepseek_mm", registry=self.registry, buckets=SIZES
-        )
-        self.batch_seconds = Counter(
-            "batch_seconds", "in passes", ["kind"], namespace="deepseek_mm", registry=self.registry
-        )
-        self.tasks = Gauge("tasks", "under way", ["state"], namespace="deepseek_mm", registry=self.registry)
-        self.room = Gauge("room", "requests that compute", ["who"], namespace="deepseek_mm", registry=self.registry)
-        self.held = Gauge("library", "that the index holds", ["what"], namespace="deepseek_mm", registry=self.registry)
+        own: dict[str, Any] = {"namespace": "deepseek_mm", "registry": self.registry}
+        self.requests = Counter("requests", "answered", ["method", "route", "status"], **own)
+        self.seconds = Histogram("request_seconds", "until the last byte", ["route"], **own)
+        self.batches = Histogram("batch_size", "that shared a pass", ["kind"], buckets=SIZES, **own)
+        self.batch_seconds = Counter("batch_seconds", "in passes", ["kind"], **own)
+        self.tasks = Gauge("tasks", "under way", ["state"], **own)
+        self.room = Gauge("room", "requests that compute", ["who"], **own)
+        self.held = Gauge("library", "that the index holds", ["what"], **own)
 
     def batch(self, kind: str, number: int, seconds: float) -> None:
         """So many requests shared a pass."""
@@ -173,14 +165,10 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     router = APIRouter(tags=["health"], responses=DECLARED)
 
     @router.get("/health")
-    def health(caller: Annotated[Caller, needs("ask")]) -> HealthOut:
+    def health(caller: Asker) -> HealthOut:
         """What answers here, and how much is under way."""
-        return HealthOut(
-            status="ok",
-            tasks={state: number for state, number in tasks.counts().items()},
-            about=assistant.about(),
-            plan=describe_plan(assistant),
-        )
+        under_way = {str(state): number for state, number in tasks.counts().items()}
+        return HealthOut(status="ok", tasks=under_way, about=assistant.about(), plan=describe_plan(assistant))
 
     @router.get("/health/live")
     def live() -> dict[str, str]:
@@ -188,13 +176,13 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         return {"status": "ok"}
 
     @router.get("/health/ready")
-    def ready(caller: Annotated[Caller, needs("ask")]) -> dict[str, str]:
+    def ready(caller: Asker) -> dict[str, str]:
         """The library can be read."""
         assistant.store.counts()
         return {"status": "ok"}
 
     @router.get("/metrics", name="metered", response_class=Response)
-    def read_metrics(caller: Annotated[Caller, needs("settings")]) -> Response:
+    def read_metrics(caller: Administrator) -> Response:
         """For Prometheus."""
         return Response(metrics.text(tasks), media_type=FORMAT)
 
@@ -214,13 +202,3 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
 def swagger_ui() -> Path:
     """The folder with Swagger UI, which draws /docs without a network. MissingPackage if it is absent."""
     return package_folder("fastapi_offline", distribution="fastapi-offline", needed_for="/docs") / "static"
-
-
-def describe_api() -> dict[str, Any]:
-    """What the OpenAPI document begins with."""
-    return {
-        "title": "DeepSeek-MM",
-        "description": "Ask your photos: answers that cite the regions they rest on, on your own machine.",
-        "docs_url": None,
-        "redoc_url": None,
-    }

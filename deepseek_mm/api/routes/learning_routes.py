@@ -1,25 +1,22 @@
 """/learning: what was corrected, the versions that were learned from it, and which of these answers."""
 
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.problems import DECLARED
-from deepseek_mm.api.route_parameters import needs
-from deepseek_mm.api.schemas import JobOut, Number, Text, Typed
-from deepseek_mm.learning import Score, Version
-from deepseek_mm.services import Services
-from deepseek_mm.services.learning_service import PhotoExample
+from deepseek_mm.api.route_parameters import Administrator, OurServices
+from deepseek_mm.api.schemas import Body, JobOut, Number, Record, Text, Typed
+from deepseek_mm.learning import Version
+from deepseek_mm.services.services import PhotoExample
+from deepseek_mm.shapes import pick
 
-Keeper = Annotated[Caller, needs("settings")]
 MOST_ROWS = 1_000  # at a time
 Told = Annotated[Typed, Field(max_length=500)]
 
 
-class ScoreOut(BaseModel):
+class ScoreOut(Record):
     """A set of questions before and after."""
 
     name: str = Field(examples=["built-in"])
@@ -28,11 +25,6 @@ class ScoreOut(BaseModel):
     after: int
     gained: int = Field(description="right now and not before")
     lost: int
-
-    @classmethod
-    def of(cls, score: Score) -> Self:
-        """As JSON says it."""
-        return cls(**{name: getattr(score, name) for name in cls.model_fields})
 
 
 class ChangedOut(BaseModel):
@@ -60,11 +52,9 @@ class VersionOut(BaseModel):
 
     @classmethod
     def of(cls, version: Version, answering: int) -> Self:
-        """As JSON says it."""
+        """As JSON says it, where version `answering` answers."""
         return cls(
-            number=version.number,
-            made_at=version.made_at,
-            base=version.base,
+            **pick(version, "number", "made_at", "base"),
             accepted=version.number == answering,
             scores=[ScoreOut.of(score) for score in version.scores],
             objections=list(version.objections),
@@ -85,18 +75,14 @@ class LearningOut(BaseModel):
     versions: list[VersionOut] = Field(description="newest first")
 
 
-class AcceptIn(BaseModel):
+class AcceptIn(Body):
     """Whether to insist."""
-
-    model_config = ConfigDict(extra="forbid")
 
     force: bool = Field(default=False, description="also where the report speaks against it")
 
 
-class ExampleIn(BaseModel):
+class ExampleIn(Body):
     """A photo of the library with a question and its right answer, or with a description."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source: Number
     question: Told = ""
@@ -104,10 +90,8 @@ class ExampleIn(BaseModel):
     words: Told = Field(default="", description="a description; instead of question and answer")
 
 
-class ExamplesIn(BaseModel):
+class ExamplesIn(Body):
     """Some of them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     examples: Annotated[list[ExampleIn], Field(min_length=1, max_length=MOST_ROWS)]
 
@@ -119,55 +103,50 @@ class KeptOut(BaseModel):
     waiting: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class LearningEndpoints:
-    """Trains, tells, accepts."""
-
-    services: Services
-
-    def state(self, caller: Keeper) -> LearningOut:
-        """What answers, how much is new, and every version with its report."""
-        now = self.services.learning.describe_state(caller)
-        return LearningOut(
-            answers=now.answers,
-            trouble=now.trouble,
-            waiting=sum(now.waiting.values()),
-            waiting_by=dict(now.waiting),
-            versions=[VersionOut.of(version, now.answering) for version in now.versions],
-        )
-
-    def train(self, caller: Keeper) -> JobOut:
-        """Learn from what is new: a job, whose result names the version; it answers once it is accepted."""
-        return JobOut.of(self.services.learning.train(caller))
-
-    def version(self, number: Number, caller: Keeper) -> VersionOut:
-        """One version's report."""
-        return VersionOut.of(
-            self.services.learning.find_version(caller, number), self.services.learning.describe_state(caller).answering
-        )
-
-    def accept(self, number: Number, asked: AcceptIn, caller: Keeper) -> VersionOut:
-        """Answer with it from the next question on; 409 says what its report says against it."""
-        return VersionOut.of(self.services.learning.accept(caller, number, force=asked.force), number)
-
-    def back(self, caller: Keeper) -> LearningOut:
-        """Answer with what answered before."""
-        self.services.learning.go_back(caller)
-        return self.state(caller)
-
-    def examples(self, asked: ExamplesIn, caller: Keeper) -> KeptOut:
-        """Keep photos with right answers, or descriptions, to learn from."""
-        kept = self.services.learning.teach(caller, [PhotoExample(**dict(each)) for each in asked.examples])
-        return KeptOut(kept=kept, waiting=sum(self.services.learning.describe_state(caller).waiting.values()))
+router = APIRouter(tags=["learning"], responses=DECLARED)
 
 
-def learning_routes(services: Services) -> APIRouter:
-    """The routes."""
-    taught, router = LearningEndpoints(services=services), APIRouter(tags=["learning"], responses=DECLARED)
-    router.get("/learning")(taught.state)
-    router.post("/learning/train", status_code=202)(taught.train)
-    router.get("/learning/versions/{number}")(taught.version)
-    router.post("/learning/versions/{number}/accept")(taught.accept)
-    router.post("/learning/back")(taught.back)
-    router.post("/learning/examples", status_code=201)(taught.examples)
-    return router
+@router.get("/learning")
+def state(services: OurServices, caller: Administrator) -> LearningOut:
+    """What answers, how much is new, and every version with its report."""
+    now = services.learning.describe_state(caller)
+    return LearningOut(
+        answers=now.answers,
+        trouble=now.trouble,
+        waiting=sum(now.waiting.values()),
+        waiting_by=dict(now.waiting),
+        versions=[VersionOut.of(version, now.answering) for version in now.versions],
+    )
+
+
+@router.post("/learning/train", status_code=202)
+def train(services: OurServices, caller: Administrator) -> JobOut:
+    """Learn from what is new: a job, whose result names the version; it answers once it is accepted."""
+    return JobOut.of(services.learning.train(caller))
+
+
+@router.get("/learning/versions/{number}")
+def version(services: OurServices, number: Number, caller: Administrator) -> VersionOut:
+    """One version's report."""
+    found = services.learning.find_version(caller, number)
+    return VersionOut.of(found, services.learning.describe_state(caller).answering)
+
+
+@router.post("/learning/versions/{number}/accept")
+def accept(services: OurServices, number: Number, asked: AcceptIn, caller: Administrator) -> VersionOut:
+    """Answer with it from the next question on; 409 says what its report says against it."""
+    return VersionOut.of(services.learning.accept(caller, number, force=asked.force), number)
+
+
+@router.post("/learning/back")
+def back(services: OurServices, caller: Administrator) -> LearningOut:
+    """Answer with what answered before."""
+    services.learning.go_back(caller)
+    return state(services, caller)
+
+
+@router.post("/learning/examples", status_code=201)
+def examples(services: OurServices, asked: ExamplesIn, caller: Administrator) -> KeptOut:
+    """Keep photos with right answers, or descriptions, to learn from."""
+    kept = services.learning.teach(caller, [PhotoExample(**dict(each)) for each in asked.examples])
+    return KeptOut(kept=kept, waiting=sum(services.learning.describe_state(caller).waiting.values()))

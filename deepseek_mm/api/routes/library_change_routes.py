@@ -1,4 +1,4 @@
-"""Changes to the library: files are added, put into collections, described, taken out and put back.
+"""Changes to the library: files are added, collected, described, taken out and put back; and rules over its photos.
 
 Uploads lie apart, below the library's own folder, under names that are only names. Paths are for callers on this
 machine, or below `serve.roots`: the service sees to it.
@@ -6,44 +6,42 @@ machine, or below `serve.roots`: the service sees to it.
 
 import os
 import shutil
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.api.route_parameters import needs
-from deepseek_mm.api.routes.library_routes import CountOut, collections
-from deepseek_mm.api.schemas import JobOut, Number, PathIn, Text, Typed
+from deepseek_mm.answering.rule_checks import Checked
+from deepseek_mm.api.problems import DECLARED
+from deepseek_mm.api.route_parameters import Asker, Librarian, OurAssistant, OurServices
+from deepseek_mm.api.routes.library_routes import CountOut, count_collections
+from deepseek_mm.api.schemas import Body, BoxOut, JobOut, Number, PathIn, RegionOut, Text, Typed
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Conflict, NothingThere, TooLarge
-from deepseek_mm.services import Services
+from deepseek_mm.logic.rules import FORM, Rule, rules_of
+from deepseek_mm.shapes import held_shape, rule_shape
 from deepseek_mm.sharing.files import same_name
-from index import Filter
+from index import LIBRARY, Filter
 
 MOST_FILES = 1000  # of one upload
 NAME_CHARS = 200  # of a collection
 Named = Annotated[Typed, Field(max_length=NAME_CHARS, examples=["Summer"])]
 
 
-class PathsIn(BaseModel):
+class PathsIn(Body):
     """Files and folders of the server's machine."""
-
-    model_config = ConfigDict(extra="forbid")
 
     paths: list[PathIn] = Field(min_length=1, max_length=MOST_FILES, examples=[["/home/me/photos"]])
     collection: Named = Field(default="", description="that all of it goes into; empty is none")
     anew: bool = Field(default=False, description="read what has not changed again, too")
 
 
-class FolderIn(BaseModel):
+class FolderIn(Body):
     """A folder of the server's machine."""
-
-    model_config = ConfigDict(extra="forbid")
 
     folder: PathIn = Field(examples=["/home/me/photos"])
 
@@ -54,50 +52,52 @@ class WatchedOut(BaseModel):
     folder: Text
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddEndpoints:
-    """Begins what takes files in."""
+router = APIRouter(tags=["library"], responses=DECLARED)
 
-    services: Services
-    config: Config
 
-    def files(
-        self,
-        caller: Annotated[Caller, needs("library")],
-        files: Annotated[list[UploadFile], File(description="photos, documents, code, archives of them")],
-        collection: Annotated[Named, Form()] = "",
-    ) -> JobOut:
-        """Keep uploaded files in the library's folder, and take them in."""
-        if not 0 < len(files) <= MOST_FILES:
-            raise BadFile(f"{len(files)} files came, and 1 to {MOST_FILES} are taken at once. Send them in turn")
-        if sum(file.size or 0 for file in files) > self.config.serve.max_body_bytes:
-            raise TooLarge(
-                f"the files have more than serve.max_body_bytes={self.config.serve.max_body_bytes:,}. Send fewer"
-            )
-        with TemporaryDirectory(
-            prefix=f"upload-{os.getpid()}-", dir=self.config.data
-        ) as room:  # as `leftovers` knows them
-            kept = [store_upload(file, Path(room) / str(n)) for n, file in enumerate(files)]
-            return JobOut.of(self.services.library.add(caller, uploads=kept, collection=collection))
+@router.post("/library/files", status_code=202)
+def files(
+    services: OurServices,
+    assistant: OurAssistant,
+    caller: Librarian,
+    files: Annotated[list[UploadFile], File(description="photos, documents, code, archives of them")],
+    collection: Annotated[Named, Form()] = "",
+) -> JobOut:
+    """Keep uploaded files in the library's folder, and take them in."""
+    data, most_bytes = assistant.config.data, assistant.config.serve.max_body_bytes
+    if not 0 < len(files) <= MOST_FILES:
+        raise BadFile(f"{len(files)} files came, and 1 to {MOST_FILES} are taken at once. Send them in turn")
+    if sum(file.size or 0 for file in files) > most_bytes:
+        raise TooLarge(f"the files have more than serve.max_body_bytes={most_bytes:,}. Send fewer")
+    with TemporaryDirectory(prefix=f"upload-{os.getpid()}-", dir=data) as room:  # as `leftovers` knows them
+        kept = [store_upload(file, Path(room) / str(n)) for n, file in enumerate(files)]
+        return JobOut.of(services.library.add(caller, uploads=kept, collection=collection))
 
-    def paths(self, asked: PathsIn, caller: Annotated[Caller, needs("library")]) -> JobOut:
-        """Take files and folders in where they lie."""
-        added = self.services.library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
-        return JobOut.of(added)
 
-    def list_watched(self, caller: Annotated[Caller, needs("ask")]) -> list[WatchedOut]:
-        """The folders that are watched, sorted."""
-        return [WatchedOut(folder=folder) for folder in self.services.library.list_watched(caller)]
+@router.post("/library/paths", status_code=202)
+def paths(services: OurServices, asked: PathsIn, caller: Librarian) -> JobOut:
+    """Take files and folders in where they lie."""
+    return JobOut.of(services.library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew))
 
-    def watch(self, asked: FolderIn, caller: Annotated[Caller, needs("library")]) -> JobOut:
-        """Take a folder in, now and whenever something changes in it."""
-        return JobOut.of(self.services.library.watch(caller, asked.folder))
 
-    def unwatch(self, folder: Annotated[PathIn, Query()], caller: Annotated[Caller, needs("library")]) -> WatchedOut:
-        """Watch it no longer; what is known of it stays."""
-        if not self.services.library.unwatch(caller, folder):
-            raise Conflict(f"{folder} is not watched. See what is: GET /library/watched")
-        return WatchedOut(folder=folder)
+@router.get("/library/watched", name="watched")
+def list_watched(services: OurServices, caller: Asker) -> list[WatchedOut]:
+    """The folders that are watched, sorted."""
+    return [WatchedOut(folder=folder) for folder in services.library.list_watched(caller)]
+
+
+@router.post("/library/watched", status_code=202)
+def watch(services: OurServices, asked: FolderIn, caller: Librarian) -> JobOut:
+    """Take a folder in, now and whenever something changes in it."""
+    return JobOut.of(services.library.watch(caller, asked.folder))
+
+
+@router.delete("/library/watched")
+def unwatch(services: OurServices, folder: Annotated[PathIn, Query()], caller: Librarian) -> WatchedOut:
+    """Watch it no longer; what is known of it stays."""
+    if not services.library.unwatch(caller, folder):
+        raise Conflict(f"{folder} is not watched. See what is: GET /library/watched")
+    return WatchedOut(folder=folder)
 
 
 def store_upload(file: UploadFile, room: Path) -> str:
@@ -109,25 +109,12 @@ def store_upload(file: UploadFile, room: Path) -> str:
     return str(target)
 
 
-def add_routes(services: Services, config: Config) -> APIRouter:
-    """What comes in."""
-    added, router = AddEndpoints(services=services, config=config), APIRouter()
-    router.post("/library/files", status_code=202)(added.files)
-    router.post("/library/paths", status_code=202)(added.paths)
-    router.get("/library/watched", name="watched")(added.list_watched)
-    router.post("/library/watched", status_code=202)(added.watch)
-    router.delete("/library/watched")(added.unwatch)
-    return router
-
-
 MOST_CHOSEN = 1000  # files or folders at once
 Name = Annotated[Typed, Field(min_length=1, max_length=NAME_CHARS, examples=["Summer"])]
 
 
-class Chosen(BaseModel):
+class Chosen(Body):
     """Files that the library knows, by id, or by path: a folder stands for all below it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     sources: list[Number] = Field(default=[], max_length=MOST_CHOSEN, examples=[[7]])
     paths: list[PathIn] = Field(default=[], max_length=MOST_CHOSEN, examples=[[]])
@@ -145,10 +132,8 @@ class CollectIn(Chosen):
     name: Name = Field(description='"library" takes them out of any')
 
 
-class RenameIn(BaseModel):
+class RenameIn(Body):
     """A collection, and its new name."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name
     new_name: Name = Field(description="if there is one of that name, the two are one from then on")
@@ -167,18 +152,14 @@ class TakenOut(BaseModel):
     sources: int
 
 
-class TokenIn(BaseModel):
+class TokenIn(Body):
     """What take-out gave."""
-
-    model_config = ConfigDict(extra="forbid")
 
     token: Annotated[Typed, Field(max_length=64, examples=["0123456789abcdef"])]
 
 
-class DescriptionIn(BaseModel):
+class DescriptionIn(Body):
     """What somebody says of a photo."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Annotated[Typed, Field(min_length=1, max_length=500, examples=["A red kite over the beach"])]
 
@@ -189,68 +170,169 @@ class DescribedOut(BaseModel):
     text: Text
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangeEndpoints:
-    """Changes what is known of files; the files themselves are never touched."""
-
-    services: Services
-    assistant: Assistant
-
-    def collections(self, caller: Annotated[Caller, needs("ask")]) -> list[CountOut]:
-        """Their names, and how many files each has."""
-        return collections(self.assistant.store.collections())
-
-    def collect(self, asked: CollectIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
-        """Put files into a collection, which may be a new one."""
-        return MovedOut(sources=self.services.library.assign(caller, self._paths(asked), asked.name))
-
-    def rename(self, asked: RenameIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
-        """Give a collection another name; "library" dissolves it."""
-        return MovedOut(sources=self.services.library.rename_collection(caller, asked.name, asked.new_name))
-
-    def take_out(self, asked: Chosen, caller: Annotated[Caller, needs("library")]) -> TakenOut:
-        """Forget files; put-back undoes it for library.undo_s seconds."""
-        taken = self.services.library.take_out(caller, self._paths(asked))
-        if not taken.num_sources:
-            raise NothingThere("the library knows none of these. List what it knows: GET /library/sources")
-        return TakenOut(token=taken.token, sources=taken.num_sources)
-
-    def list_taken(self, caller: Annotated[Caller, needs("library")]) -> list[TakenOut]:
-        """What can be put back, the newest first."""
-        return [
-            TakenOut(token=each.token, sources=each.num_sources) for each in self.services.library.list_taken(caller)
-        ]
-
-    def put_back(self, asked: TokenIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
-        """Undo a take-out."""
-        return MovedOut(sources=self.services.library.put_back(caller, asked.token))
-
-    def describe(
-        self, source: Number, asked: DescriptionIn, caller: Annotated[Caller, needs("library")]
-    ) -> DescribedOut:
-        """Say in one's own words what a photo shows; searches find it by them."""
-        return DescribedOut(text=self.services.library.describe(caller, source, asked.text))
-
-    def _paths(self, chosen: Chosen) -> list[str]:
-        """Every place of the chosen files. NothingThere if an id is none of the library's."""
-        store = self.assistant.store
-        ids = tuple(dict.fromkeys(chosen.sources))
-        found = store.sources(Filter(source_ids=ids), limit=len(ids)) if ids else []
-        gone = set(ids) - {source.id for source in found}
-        if gone:
-            raise NothingThere(f"no file {min(gone)} in the library. List what there is: GET /library/sources")
-        places = store.places_of(ids)
-        return [os.path.expanduser(path) for path in chosen.paths] + [path for each in ids for path in places[each]]
+@router.get("/library/collections")
+def collections(assistant: OurAssistant, caller: Asker) -> list[CountOut]:
+    """Their names, and how many files each has."""
+    return count_collections(assistant)
 
 
-def change_routes(services: Services, assistant: Assistant) -> APIRouter:
-    """What is done to known files."""
-    changed, router = ChangeEndpoints(services=services, assistant=assistant), APIRouter()
-    router.get("/library/collections")(changed.collections)
-    router.post("/library/collections")(changed.collect)
-    router.patch("/library/collections")(changed.rename)
-    router.post("/library/take-out")(changed.take_out)
-    router.get("/library/taken", name="taken")(changed.list_taken)
-    router.post("/library/put-back")(changed.put_back)
-    router.put("/library/sources/{source}/description")(changed.describe)
-    return router
+@router.post("/library/collections")
+def collect(services: OurServices, assistant: OurAssistant, asked: CollectIn, caller: Librarian) -> MovedOut:
+    """Put files into a collection, which may be a new one."""
+    return MovedOut(sources=services.library.assign(caller, paths_of(asked, assistant), asked.name))
+
+
+@router.patch("/library/collections")
+def rename(services: OurServices, asked: RenameIn, caller: Librarian) -> MovedOut:
+    """Give a collection another name; "library" dissolves it."""
+    return MovedOut(sources=services.library.rename_collection(caller, asked.name, asked.new_name))
+
+
+@router.post("/library/take-out")
+def take_out(services: OurServices, assistant: OurAssistant, asked: Chosen, caller: Librarian) -> TakenOut:
+    """Forget files; put-back undoes it for library.undo_s seconds."""
+    taken = services.library.take_out(caller, paths_of(asked, assistant))
+    if not taken.num_sources:
+        raise NothingThere("the library knows none of these. List what it knows: GET /library/sources")
+    return TakenOut(token=taken.token, sources=taken.num_sources)
+
+
+@router.get("/library/taken", name="taken")
+def list_taken(services: OurServices, caller: Librarian) -> list[TakenOut]:
+    """What can be put back, the newest first."""
+    return [TakenOut(token=each.token, sources=each.num_sources) for each in services.library.list_taken(caller)]
+
+
+@router.post("/library/put-back")
+def put_back(services: OurServices, asked: TokenIn, caller: Librarian) -> MovedOut:
+    """Undo a take-out."""
+    return MovedOut(sources=services.library.put_back(caller, asked.token))
+
+
+@router.put("/library/sources/{source}/description")
+def describe(services: OurServices, source: Number, asked: DescriptionIn, caller: Librarian) -> DescribedOut:
+    """Say in one's own words what a photo shows; searches find it by them."""
+    return DescribedOut(text=services.library.describe(caller, source, asked.text))
+
+
+def paths_of(chosen: Chosen, assistant: Assistant) -> list[str]:
+    """Every place of the chosen files. NothingThere if an id is none of the library's."""
+    store = assistant.store
+    ids = tuple(dict.fromkeys(chosen.sources))
+    found = store.sources(Filter(source_ids=ids), limit=len(ids)) if ids else []
+    gone = set(ids) - {source.id for source in found}
+    if gone:
+        raise NothingThere(f"no file {min(gone)} in the library. List what there is: GET /library/sources")
+    places = store.places_of(ids)
+    return [os.path.expanduser(path) for path in chosen.paths] + [path for each in ids for path in places[each]]
+
+
+MOST_CHARS = 200_000  # of a text of rules
+Rules = Annotated[Typed, Field(max_length=MOST_CHARS, examples=[FORM])]
+
+
+class RuleOut(BaseModel):
+    """A line of the rules."""
+
+    line: int
+    kind: Literal["warn", "note"]
+    text: Text = Field(examples=["careful"])
+    by_absence: bool = Field(description="it holds as far as boxes tell: what has none may be there")
+
+
+class RulesOut(BaseModel):
+    """The rules that are kept."""
+
+    text: Text = Field(examples=[FORM])
+    rules: list[RuleOut]
+
+
+class RulesIn(Body):
+    """Rules, one a line."""
+
+    text: Rules
+
+
+class CheckIn(Body):
+    """What to check, and where."""
+
+    text: Rules | None = Field(default=None, description="null is what is kept")
+    collection: Annotated[Typed, Field(max_length=200)] = Field(default="", description="empty is the whole library")
+    engine: Literal["own", "clingo"] = Field(default="own", deprecated=True, description="has no effect")
+    most: int = Field(default=24, ge=0, le=500, description="photos that are told of each rule")
+
+
+class BoxedOut(BaseModel):
+    """A box that a rule rests on."""
+
+    label: Text
+    box_px: BoxOut
+
+
+class HeldOut(RuleOut):
+    """A rule that holds in a photo, and why: the boxes of its conditions; none for what is not there."""
+
+    boxes: list[BoxedOut]
+
+
+class CaseOut(BaseModel):
+    """A photo in which rules hold."""
+
+    photo: RegionOut
+    held: list[HeldOut]
+
+
+class SumOut(RuleOut):
+    """A rule, and in how many photos it holds."""
+
+    photos: int
+
+
+class CheckedOut(BaseModel):
+    """What the rules found."""
+
+    photos: int = Field(description="that were checked")
+    rules: list[SumOut]
+    cases: list[CaseOut] = Field(description="photos in the order in which they came, at most `most` of each rule")
+
+
+@router.get("/library/rules")
+def read(services: OurServices, caller: Asker) -> RulesOut:
+    """What is kept; empty at first."""
+    text = services.rules.read(caller)
+    return RulesOut(text=text, rules=to_rules(rules_of(text.splitlines())))
+
+
+@router.put("/library/rules")
+def write(services: OurServices, asked: RulesIn, caller: Librarian) -> RulesOut:
+    """Keep these, if all of them can be understood."""
+    return RulesOut(text=asked.text, rules=to_rules(services.rules.write(caller, asked.text)))
+
+
+@router.post("/library/rules/check")
+def check(services: OurServices, asked: CheckIn, caller: Asker) -> CheckedOut:
+    """In which photos each rule holds, and by which boxes. Nothing is kept."""
+    text = services.rules.read(caller) if asked.text is None else asked.text
+    rules = rules_of(text.splitlines())
+    every = services.rules.check(caller, rules, collection=asked.collection or LIBRARY)
+    return to_checked(rules, every, asked.most)
+
+
+def to_rules(rules: Iterable[Rule]) -> list[RuleOut]:
+    """As JSON says them."""
+    return [RuleOut(**rule_shape(rule)) for rule in rules]
+
+
+def to_checked(rules: Sequence[Rule], every: Iterable[Checked], most: int) -> CheckedOut:
+    """All photos counted, the first ones told."""
+    counts: Counter[Rule] = Counter()
+    cases, photos = list[CaseOut](), 0
+    for checked in every:
+        photos += 1
+        new = [held for held in checked.held if counts[held.rule] < most]
+        counts.update(held.rule for held in checked.held)
+        if new:
+            shown = [HeldOut(**held_shape(held)) for held in new]
+            cases.append(CaseOut(photo=RegionOut.of(checked.photo), held=shown))
+    sums = [SumOut(**rule_shape(rule), photos=counts[rule]) for rule in rules]
+    return CheckedOut(photos=photos, rules=sums, cases=cases)

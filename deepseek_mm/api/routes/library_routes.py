@@ -1,17 +1,33 @@
-"""/library: its numbers, its sources and what is known of one; the other routes of the library are joined to them."""
+"""/library: its numbers, its sources and what is known of one, and their pictures and files, one by one or in a ZIP.
 
-from dataclasses import dataclass
-from typing import Annotated
+A picture is drawn anew as JPEG: whatever an uploaded file claims to be, nothing of it is ever run. The file itself is
+only ever a download of plain bytes, never a page of this server.
+"""
 
-from fastapi import APIRouter
+import hashlib
+import io
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from PIL import Image
 from pydantic import BaseModel, Field
 
-from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.api.route_parameters import Page, Paged, Where, needs
-from deepseek_mm.api.schemas import Number, RegionOut, SourceOut, Text
+from deepseek_mm.api.problems import DECLARED
+from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Page, Paged, Where
+from deepseek_mm.api.schemas import Body, Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.library.backup_target import size_of
-from deepseek_mm.services import Services
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.library.backup_target import size_of as folder_size
+from deepseek_mm.retrieval.heat import cut
+from deepseek_mm.sharing.files import same_name
+from deepseek_mm.sharing.zip_export import pack_chosen
+from deepseek_mm.types import Citation
 from index import LIBRARY, Region, Source
 from index.region import Order
 
@@ -53,68 +69,65 @@ class KnownOut(SourceOut):
     num_regions: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListEndpoints:
-    """Reads the shelves."""
-
-    services: Services
-    assistant: Assistant
-
-    def library(self, caller: Annotated[Caller, needs("ask")]) -> LibraryOut:
-        """How much there is, and by what it can be filtered."""
-        store = self.assistant.store
-        kinds = store.kinds()
-        jobs = self.services.library.list_jobs(caller, states=("running", "waiting"))
-        return LibraryOut(
-            photos=kinds.get("photo", 0),
-            documents=kinds.get("document", 0),
-            code=kinds.get("code", 0),
-            regions=store.counts().regions,
-            size_bytes=size_of(self.assistant.config.data),
-            labels=[CountOut(name=each.name, sources=each.sources) for each in store.labels(MOST_LABELS)],
-            formats=to_counts(store.formats()),
-            collections=collections(store.collections()),
-            busy=any(job.kind != "watch" for job in jobs),
-        )
-
-    def sources(
-        self,
-        page: Paged,
-        where: Where,
-        caller: Annotated[Caller, needs("ask")],
-        order: Order = "added",
-    ) -> Page[ListedOut]:
-        """The files, page by page: "added" is the latest first, "size" the largest."""
-        store = self.assistant.store
-        total = sum(store.kinds(where=where).values())
-        found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
-        leading = store.leading([source.id for source in found])
-        items = [to_listed(source, leading.get(source.id)) for source in found]
-        return Page[ListedOut](**page.to_page(items, total))
-
-    def source(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> KnownOut:
-        """One file."""
-        found = self.services.library.find_source(caller, source)
-        regions = self.assistant.store.regions_of([source])[source]
-        return KnownOut(
-            **SourceOut.of(found).model_dump(),
-            paths=list(self.assistant.store.places_of([source])[source]),
-            described=self.services.library.read_description(caller, found),
-            num_regions=len(regions),
-        )
-
-    def regions(self, source: Number, page: Paged, caller: Annotated[Caller, needs("ask")]) -> Page[RegionOut]:
-        """What was found in one file, the whole picture first."""
-        self.services.library.find_source(caller, source)
-        every = self.assistant.store.regions_of([source])[source]
-        items = [RegionOut.of(region) for region in every[page.offset : page.offset + page.limit]]
-        return Page[RegionOut](**page.to_page(items, len(every)))
+router = APIRouter(tags=["library"], responses=DECLARED)
 
 
-def to_listed(source: Source, leading: Region | None) -> ListedOut:
-    """With what stands for it."""
-    region = RegionOut.of(leading) if leading else None
-    return ListedOut(**SourceOut.of(source).model_dump(), region=region)
+@router.get("/library")
+def library(services: OurServices, assistant: OurAssistant, caller: Asker) -> LibraryOut:
+    """How much there is, and by what it can be filtered."""
+    store = assistant.store
+    kinds = store.kinds()
+    jobs = services.library.list_jobs(caller, states=("running", "waiting"))
+    return LibraryOut(
+        photos=kinds.get("photo", 0),
+        documents=kinds.get("document", 0),
+        code=kinds.get("code", 0),
+        regions=store.counts().regions,
+        size_bytes=folder_size(assistant.config.data),
+        labels=[CountOut(name=each.name, sources=each.sources) for each in store.labels(MOST_LABELS)],
+        formats=to_counts(store.formats()),
+        collections=count_collections(assistant),
+        busy=any(job.kind != "watch" for job in jobs),
+    )
+
+
+@router.get("/library/sources")
+def sources(
+    assistant: OurAssistant, page: Paged, where: Where, caller: Asker, order: Order = "added"
+) -> Page[ListedOut]:
+    """The files, page by page: "added" is the latest first, "size" the largest."""
+    store = assistant.store
+    total = sum(store.kinds(where=where).values())
+    found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
+    leading = store.leading([source.id for source in found])
+    items = [ListedOut.of(each, region=show_region(leading.get(each.id))) for each in found]
+    return Page[ListedOut].of(page, items, total)
+
+
+@router.get("/library/sources/{source}")
+def source(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> KnownOut:
+    """One file."""
+    found = services.library.find_source(caller, source)
+    return KnownOut.of(
+        found,
+        paths=list(assistant.store.places_of([source])[source]),
+        described=services.library.read_description(caller, found),
+        num_regions=len(assistant.store.regions_of([source])[source]),
+    )
+
+
+@router.get("/library/sources/{source}/regions")
+def regions(
+    services: OurServices, assistant: OurAssistant, source: Number, page: Paged, caller: Asker
+) -> Page[RegionOut]:
+    """What was found in one file, the whole picture first."""
+    services.library.find_source(caller, source)
+    return Page[RegionOut].cut(page, assistant.store.regions_of([source])[source], RegionOut.of)
+
+
+def show_region(region: Region | None) -> RegionOut | None:
+    """As JSON says it, if there is one."""
+    return RegionOut.of(region) if region else None
 
 
 def to_counts(counts: dict[str, int]) -> list[CountOut]:
@@ -122,16 +135,138 @@ def to_counts(counts: dict[str, int]) -> list[CountOut]:
     return [CountOut(name=name, sources=count) for name, count in counts.items()]
 
 
-def collections(counts: dict[str, int]) -> list[CountOut]:
+def count_collections(assistant: Assistant) -> list[CountOut]:
     """Those that somebody named."""
-    return to_counts({name: count for name, count in counts.items() if name != LIBRARY})
+    return to_counts({name: count for name, count in assistant.store.collections().items() if name != LIBRARY})
 
 
-def list_routes(services: Services, assistant: Assistant) -> APIRouter:
-    """What is there."""
-    shown, router = ListEndpoints(services=services, assistant=assistant), APIRouter()
-    router.get("/library")(shown.library)
-    router.get("/library/sources")(shown.sources)
-    router.get("/library/sources/{source}")(shown.source)
-    router.get("/library/sources/{source}/regions")(shown.regions)
-    return router
+AT_ONCE = 2  # pictures that are decoded at the same time: each takes a processor and up to 300 MB
+QUALITY = 85  # of a JPEG
+MOST_PX = 4096  # longest side
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, no-cache",  # kept by the browser, which asks each time whether it is still right
+}
+TURN = threading.BoundedSemaphore(AT_ONCE)
+BOX = r"^\d{1,6},\d{1,6},\d{1,6},\d{1,6}$"
+Box = Annotated[str, Query(pattern=BOX, description="only this part: left,top,right,bottom in its own pixels")]
+Px = Annotated[int, Query(ge=16, le=MOST_PX, description="longest side")]
+PageNumber = Annotated[int, Query(ge=0, le=1_000_000, description="of a document, from 1")]
+JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}},
+    304: {"description": "the browser has it already"},
+}
+BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+
+
+def read_view(page: PageNumber = 0, px: Px = 1024, box: Box | None = None) -> tuple[int, int, str]:
+    """Page, longest side and box of a picture, from the query."""
+    return page, px, box or ""
+
+
+@router.get("/library/sources/{source}/picture", responses=JPEG, response_class=Response)
+def picture(
+    services: OurServices,
+    request: Request,
+    source: Number,
+    caller: Asker,
+    how: Annotated[tuple[int, int, str], Depends(read_view)],
+) -> Response:
+    """A photo, or a page of a document, upright."""
+    return answer_picture(request, services.library.find_source(caller, source), how)
+
+
+def answer_picture(request: Request, source: Source, how: tuple[int, int, str]) -> Response:
+    """The JPEG; or only that the browser has it. `how`: page, longest side, box. NothingThere, BadFile."""
+    page, px, box = how
+    tag = f'"{hashlib.sha256(f"{source.digest}{how}".encode()).hexdigest()[:32]}"'
+    headers = SAFE | {"ETag": tag}
+    if source.digest and tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    with TURN:
+        image = request.app.state.assistant.picture(source, page)
+        data = encode_jpeg(crop_part(image, source, page, box), px)
+    return Response(data, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/library/sources/{source}/file", responses=BYTES, response_class=Response)
+def file(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> Response:
+    """The file itself, as a download."""
+    found = services.library.find_source(caller, source)
+    return download(assistant.original(found), same_name(found.name), "application/octet-stream")
+
+
+def crop_part(image: Image.Image, source: Source, page: int, box: str) -> Image.Image:
+    """What lies in the box, which is given in pixels of the whole; all of it without one. BadFile if nothing does."""
+    if not box:
+        return image
+    left, top, right, bottom = map(int, box.split(","))
+    return cut(image, (left, top, right, bottom), size_of(image, source, page))
+
+
+def size_of(image: Image.Image, source: Source, page: int = 0) -> tuple[int, int]:
+    """The size in which boxes of it are given: that of the original, of which the image may be a reduced copy."""
+    return image.size if page or not source.width_px else (source.width_px, source.height_px)
+
+
+def encode_jpeg(image: Image.Image, px: int) -> bytes:
+    """With a longest side of at most `px`."""
+    small = image.convert("RGB")
+    small.thumbnail((px, px))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def download(data: bytes, name: str, media_type: str) -> Response:
+    """Bytes that a browser saves and never shows; the name is safe on every system."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(data, media_type=media_type, headers=SAFE | {"Content-Disposition": named})
+
+
+MOST = 200  # files of one ZIP
+PIECE_BYTES = 1 << 20
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
+ROOM = Path("page") / "zips"  # in the library's folder, which a start empties
+GONE = "could not be read any more"
+
+
+class ZipIn(Body):
+    """Which files."""
+
+    sources: list[Number] = Field(min_length=1, max_length=MOST, examples=[[7]])
+    places: bool = Field(default=False, description="whether found.csv names folders of this machine")
+
+
+@router.post("/library/zip", responses=ZIP, response_class=StreamingResponse)
+def zip(services: OurServices, assistant: OurAssistant, asked: ZipIn, caller: Asker) -> StreamingResponse:
+    """The files themselves, and found.csv: path, label, box of each, and which could not be read any more."""
+    sources = [services.library.find_source(caller, number) for number in dict.fromkeys(asked.sources)]
+    leading = assistant.store.leading([source.id for source in sources])
+    chosen = [cite_source(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
+    room = assistant.config.data.absolute() / ROOM
+    try:
+        *_, last = pack_chosen(chosen, room, picture=assistant.picture, gone=GONE, places=asked.places)
+    except OSError as error:
+        raise LibraryError(f"the files cannot be packed in {room}: {error}. Free some space there") from error
+    assert last.file is not None, "the last one is the file"
+    headers = SAFE | {"Content-Disposition": f'attachment; filename="{last.file.name}"'}
+    return StreamingResponse(read_pieces(last.file), media_type="application/zip", headers=headers)
+
+
+def cite_source(number: int, region: Region | None, source: Source) -> Citation:
+    """A file by what stands for it."""
+    whole = region or Region(source=source, kind="whole", box_px=(0, 0, source.width_px, source.height_px))
+    return Citation(number=number, region=whole, score=0.0)
+
+
+def read_pieces(file: Path) -> Iterator[bytes]:
+    """The file bit by bit; then it goes. One that nobody came for goes with a later one, or with the next start."""
+    try:
+        with file.open("rb") as stream:
+            while piece := stream.read(PIECE_BYTES):
+                yield piece
+    finally:
+        shutil.rmtree(file.parent, ignore_errors=True)

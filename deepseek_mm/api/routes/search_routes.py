@@ -1,20 +1,19 @@
 """/search/...: completion of the search box, explanations and heat maps of a match, and saved searches."""
 
 import io
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.answering.code.coder import questions_to_try
 from deepseek_mm.answering.code.questions import mentions
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.request_pictures import PictureDecoder
-from deepseek_mm.api.route_parameters import Me, SearchFilterIn, needs
-from deepseek_mm.api.routes.library_file_routes import SAFE
-from deepseek_mm.api.schemas import Number, Text, Typed
+from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Pictures, SearchFilterIn
+from deepseek_mm.api.routes.library_routes import SAFE
+from deepseek_mm.api.schemas import Body, Number, Record, Text, Typed
 from deepseek_mm.api.task_schemas import SearchIn
 from deepseek_mm.api.tasks import query_of
 from deepseek_mm.assistant import Assistant
@@ -26,9 +25,10 @@ from deepseek_mm.retrieval.heat import Heat, heat_map
 from deepseek_mm.retrieval.matches import hit_spans
 from deepseek_mm.services import Services
 from deepseek_mm.types import About
-from index import LIBRARY, Source
+from index import LIBRARY
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+router = APIRouter(tags=["ask"], responses=DECLARED)
 
 
 class WhyIn(SearchIn):
@@ -55,35 +55,30 @@ class WhyOut(BaseModel):
     words: list[WordsOut]
 
 
-def why_routes(services: Services, assistant: Assistant, pictures: PictureDecoder) -> APIRouter:
-    """The routes that explain."""
-    router = APIRouter(tags=["ask"], responses=DECLARED)
-
-    def open_source(caller: Caller, asked: WhyIn) -> Source:
-        return services.library.find_source(caller, asked.of)
-
-    @router.post("/search/why")
-    def why(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> WhyOut:
-        """What of a file speaks for a search: the cells of its picture, and its words."""
-        heat = _heat(assistant, asked, open_source(caller, asked), pictures)[0]
-        regions = assistant.store.regions_of([asked.of])[asked.of]
-        found = [(region, hit_spans(region.text, asked.text)) for region in regions]
-        words = [WordsOut(region=region.id, text=region.text, spans=spans) for region, spans in found if spans]
-        return WhyOut(cells=[list(row) for row in heat.cells_HW], low=heat.low, high=heat.high, words=words)
-
-    @router.post("/search/heat", responses=PNG, response_class=Response)
-    def heat(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> Response:
-        """The same as a clear PNG in the picture's proportions, to be laid over it."""
-        found, size = _heat(assistant, asked, open_source(caller, asked), pictures)
-        out = io.BytesIO()
-        found.to_image(size).save(out, "PNG")
-        return Response(out.getvalue(), media_type="image/png", headers=SAFE)
-
-    return router
+@router.post("/search/why")
+def why(services: OurServices, assistant: OurAssistant, pictures: Pictures, asked: WhyIn, caller: Asker) -> WhyOut:
+    """What of a file speaks for a search: the cells of its picture, and its words."""
+    heat, _ = draw_heat(services, assistant, pictures, asked, caller)
+    regions = assistant.store.regions_of([asked.of])[asked.of]
+    found = [(region, hit_spans(region.text, asked.text)) for region in regions]
+    words = [WordsOut(region=region.id, text=region.text, spans=spans) for region, spans in found if spans]
+    return WhyOut(cells=[list(row) for row in heat.cells_HW], low=heat.low, high=heat.high, words=words)
 
 
-def _heat(assistant: Assistant, asked: WhyIn, source: Source, pictures: PictureDecoder) -> tuple[Heat, tuple[int, int]]:
+@router.post("/search/heat", responses=PNG, response_class=Response)
+def heat(services: OurServices, assistant: OurAssistant, pictures: Pictures, asked: WhyIn, caller: Asker) -> Response:
+    """The same as a clear PNG in the picture's proportions, to be laid over it."""
+    found, size = draw_heat(services, assistant, pictures, asked, caller)
+    out = io.BytesIO()
+    found.to_image(size).save(out, "PNG")
+    return Response(out.getvalue(), media_type="image/png", headers=SAFE)
+
+
+def draw_heat(
+    services: Services, assistant: Assistant, pictures: PictureDecoder, asked: WhyIn, caller: Caller
+) -> tuple[Heat, tuple[int, int]]:
     """With the size of the picture. NothingThere, BadFile or BadQuestion says why there is none."""
+    source = services.library.find_source(caller, asked.of)
     query = checked(query_of(assistant, asked, pictures.open))
     image = assistant.picture(source, asked.of_page)
     return heat_map(assistant.retriever.search, query, image), image.size
@@ -93,7 +88,7 @@ LABELS = 200  # the commonest, that are proposed
 Box = Annotated[Typed, Query(max_length=500, description="what stands in the box", examples=["a dog ty"])]
 
 
-class SuggestionOut(BaseModel):
+class SuggestionOut(Record):
     """One thing that could be meant."""
 
     text: Text = Field(description="the whole box, if it is taken", examples=["a dog type:"])
@@ -110,49 +105,38 @@ class QueryPartOut(BaseModel):
     rest: Text = Field(description="the box without it", examples=["a dog"])
 
 
-def complete_routes(assistant: Assistant) -> APIRouter:
-    """The routes."""
-    router = APIRouter(tags=["ask"], responses=DECLARED)
-
-    @router.get("/search/complete")
-    def complete(
-        caller: Annotated[Caller, needs("ask")], text: Box = "", about: About = "photos"
-    ) -> list[SuggestionOut]:
-        """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
-        whole questions to begin with where the box is empty.
-        """
-        store = assistant.store
-        if about == "code":
-            tried = (
-                [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
-            )
-            return to_suggestions(tried or mentions(text, store))
-        known = {
-            "in": [name for name in store.collections() if name != LIBRARY],
-            "label": [label.name for label in store.labels(LABELS)],
-        }
-        return to_suggestions(suggest(text, known=known))
-
-    @router.get("/search/parts")
-    def parts(caller: Annotated[Caller, needs("ask")], text: Box = "") -> list[QueryPartOut]:
-        """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
-        return [
-            QueryPartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
-            for part in search_parts(text)
-        ]
-
-    return router
+@router.get("/search/complete")
+def complete(assistant: OurAssistant, caller: Asker, text: Box = "", about: About = "photos") -> list[SuggestionOut]:
+    """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
+    whole questions to begin with where the box is empty.
+    """
+    return list(map(SuggestionOut.of, find_suggestions(assistant, text, about)))
 
 
-def to_suggestions(found: list[Suggestion]) -> list[SuggestionOut]:
-    """As JSON says them."""
-    return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]
+def find_suggestions(assistant: Assistant, text: str, about: About) -> list[Suggestion]:
+    """What may stand in the box next."""
+    store = assistant.store
+    if about == "code":
+        tried = [] if text else [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)]
+        return tried or mentions(text, store)
+    known = {
+        "in": [name for name in store.collections() if name != LIBRARY],
+        "label": [label.name for label in store.labels(LABELS)],
+    }
+    return suggest(text, known=known)
 
 
-class SavedIn(BaseModel):
+@router.get("/search/parts")
+def parts(caller: Asker, text: Box = "") -> list[QueryPartOut]:
+    """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
+    return [
+        QueryPartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
+        for part in search_parts(text)
+    ]
+
+
+class SavedIn(Body):
     """A search to be kept."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Typed = Field(max_length=NAME_CHARS, examples=["dogs on the beach"])
     text: Typed = Field(default="", max_length=TEXT_CHARS, examples=["a dog on a beach"])
@@ -168,35 +152,25 @@ class SavedOut(BaseModel):
     filters: dict[str, Text] = Field(description="those that say something", examples=[{"since": "2024"}])
 
     @classmethod
-    def of(cls, saved: Saved) -> "SavedOut":
+    def of(cls, saved: Saved) -> Self:
         """As JSON says it."""
         return cls(id=saved.id, name=saved.name, text=saved.text, filters=dict(saved.filters))
 
 
-@dataclass(frozen=True, kw_only=True)
-class SavedSearchEndpoints:
-    """Keeps searches."""
-
-    services: Services
-
-    def list_searches(self, caller: Me) -> list[SavedOut]:
-        """The caller's, by name."""
-        return [SavedOut.of(each) for each in self.services.history.list_searches(caller)]
-
-    def save(self, asked: SavedIn, caller: Me) -> SavedOut:
-        """Keep a search, in place of the one of that name."""
-        filters = {name: str(value) for name, value in asked.filters.model_dump().items()}
-        return SavedOut.of(self.services.history.save_search(caller, asked.name, asked.text, filters))
-
-    def forget(self, saved: Number, caller: Me) -> None:
-        """Forget one."""
-        self.services.history.forget_search(caller, saved)
+@router.get("/search/saved", name="listed")
+def list_searches(services: OurServices, caller: Asker) -> list[SavedOut]:
+    """The caller's, by name."""
+    return list(map(SavedOut.of, services.history.list_searches(caller)))
 
 
-def saved_routes(services: Services) -> APIRouter:
-    """/search/saved."""
-    keeping, router = SavedSearchEndpoints(services=services), APIRouter(tags=["ask"], responses=DECLARED)
-    router.get("/search/saved", name="listed")(keeping.list_searches)
-    router.post("/search/saved", status_code=201)(keeping.save)
-    router.delete("/search/saved/{saved}", status_code=204)(keeping.forget)
-    return router
+@router.post("/search/saved", status_code=201)
+def save(services: OurServices, asked: SavedIn, caller: Asker) -> SavedOut:
+    """Keep a search, in place of the one of that name."""
+    filters = {name: str(value) for name, value in asked.filters.model_dump().items()}
+    return SavedOut.of(services.history.save_search(caller, asked.name, asked.text, filters))
+
+
+@router.delete("/search/saved/{saved}", status_code=204)
+def forget(services: OurServices, saved: Number, caller: Asker) -> None:
+    """Forget one."""
+    services.history.forget_search(caller, saved)

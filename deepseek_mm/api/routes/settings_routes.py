@@ -5,17 +5,16 @@ What holds at once is written and taken up; the rest holds from the next start o
 
 import os
 import platform
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.problems import DECLARED
-from deepseek_mm.api.route_parameters import needs
-from deepseek_mm.api.schemas import Text, Typed
+from deepseek_mm.api.route_parameters import Administrator, Asker, OurAssistant, OurServices
+from deepseek_mm.api.schemas import Body, Text, Typed
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.backup_target import size_of
@@ -97,20 +96,16 @@ class SettingsOut(BaseModel):
     restart: list[str] = Field(description="names of those that another start would open otherwise than they are now")
 
 
-class ChangesIn(BaseModel):
+class ChangesIn(Body):
     """Settings by name."""
-
-    model_config = ConfigDict(extra="forbid")
 
     changes: dict[Annotated[Typed, Field(max_length=100)], Scalar | None] = Field(
         min_length=1, max_length=100, description="null: the default", examples=[{"rag.num_regions": 8}]
     )
 
 
-class ServerIn(BaseModel):
+class ServerIn(Body):
     """A language model server."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Annotated[Typed, Field(min_length=1, max_length=2000, examples=["http://127.0.0.1:8000/v1"])]
 
@@ -121,40 +116,47 @@ class ModelsOut(BaseModel):
     models: list[Text] = Field(examples=[["llama-3"]])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettingsEndpoints:
-    """Reads and changes settings."""
+router = APIRouter(tags=["settings"], responses=DECLARED)
 
-    services: Services
-    assistant: Assistant
 
-    def settings(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
-        """All of them, with what they are and who says so."""
-        return self._describe(caller, self.services.settings.read(caller))
+@router.get("/settings")
+def settings(services: OurServices, caller: Administrator) -> SettingsOut:
+    """All of them, with what they are and who says so."""
+    return describe_settings(services, caller, services.settings.read(caller))
 
-    def change(self, asked: ChangesIn, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
-        """Write some; all of them or, where one cannot be, none."""
-        return self._describe(caller, self.services.settings.change(caller, asked.changes))
 
-    def defaults(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
-        """Take back whatever the file says of what holds at once."""
-        return self._describe(caller, self.services.settings.restore_defaults(caller))
+@router.patch("/settings")
+def change(services: OurServices, asked: ChangesIn, caller: Administrator) -> SettingsOut:
+    """Write some; all of them or, where one cannot be, none."""
+    return describe_settings(services, caller, services.settings.change(caller, asked.changes))
 
-    def models(self, asked: ServerIn, caller: Annotated[Caller, needs("settings")]) -> ModelsOut:
-        """Which models a server offers, before it is chosen. For callers on this machine only."""
-        return ModelsOut(models=self.services.models.list_models(caller, asked.url))
 
-    def about(self, caller: Annotated[Caller, needs("ask")]) -> AboutOut:
-        """What answers here, and on what machine."""
-        return about(self.assistant)
+@router.delete("/settings", name="defaults")
+def restore_defaults(services: OurServices, caller: Administrator) -> SettingsOut:
+    """Take back whatever the file says of what holds at once."""
+    return describe_settings(services, caller, services.settings.restore_defaults(caller))
 
-    def _describe(self, caller: Caller, settings: Settings) -> SettingsOut:
-        says = descriptions()
-        return SettingsOut(
-            file=str(settings.file.absolute()),
-            settings=[setting_out(name, value, settings, says.get(name, "")) for name, value in defaults().items()],
-            restart=self.services.settings.list_pending(caller, settings),
-        )
+
+@router.post("/settings/models")
+def models(services: OurServices, asked: ServerIn, caller: Administrator) -> ModelsOut:
+    """Which models a server offers, before it is chosen. For callers on this machine only."""
+    return ModelsOut(models=services.models.list_models(caller, asked.url))
+
+
+@router.get("/about", name="about")
+def show_about(assistant: OurAssistant, caller: Asker) -> AboutOut:
+    """What answers here, and on what machine."""
+    return about(assistant)
+
+
+def describe_settings(services: Services, caller: Caller, found: Settings) -> SettingsOut:
+    """As JSON says them."""
+    says = descriptions()
+    return SettingsOut(
+        file=str(found.file.absolute()),
+        settings=[setting_out(name, value, found, says.get(name, "")) for name, value in defaults().items()],
+        restart=services.settings.list_pending(caller, found),
+    )
 
 
 def setting_out(name: str, default: object, settings: Settings, says: str) -> SettingOut:
@@ -168,15 +170,3 @@ def setting_out(name: str, default: object, settings: Settings, says: str) -> Se
         at_once=applies_at_once(name),
         fixed=is_fixed(settings.origin, name),
     )
-
-
-def settings_routes(services: Services, assistant: Assistant) -> APIRouter:
-    """/settings and /about."""
-    tuned = SettingsEndpoints(services=services, assistant=assistant)
-    router = APIRouter(tags=["settings"], responses=DECLARED)
-    router.get("/settings")(tuned.settings)
-    router.patch("/settings")(tuned.change)
-    router.delete("/settings")(tuned.defaults)
-    router.post("/settings/models")(tuned.models)
-    router.get("/about")(tuned.about)
-    return router

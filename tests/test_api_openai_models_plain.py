@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from rag_house import build
 from tiny_lm import save_tiny, tiny_llama
 
-from deepseek_mm.api.openai.catalogue import BARE
+from deepseek_mm.api.openai.models import BARE
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 

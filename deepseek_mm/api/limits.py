@@ -1,4 +1,10 @@
-"""Limits of connections: slow clients are cut off, idle ones evicted, and long request heads refused.
+"""Limits of requests and connections: how many, how large, how slow, and how long their heads.
+
+`RequestLimiter` counts only what computes. Whoever was let in keeps a latency near that of a full house, however many
+knock: so `RequestLimiter.refusal` lets the connection itself (`SlowClientProtocol`) send them away before they are
+parsed.
+
+Whoever hangs up before the answer begins is in the log as such, whatever is said to the empty line.
 
 Where too many connections are open the longest idle one is closed, of the address that has most; next those whose
 request has only begun to come; one that is being answered is never closed. So a flood of silent connections shuts
@@ -13,44 +19,170 @@ slow body that nobody here wants to read yet is not its sender's fault. What is 
 """
 
 import asyncio
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import h11
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.api.login import network_of
-from deepseek_mm.api.problems import problem_response
-from deepseek_mm.api.request_limits import RequestLimiter
+from deepseek_mm.api.problems import LEFT, has_left, problem_for, problem_response
 from deepseek_mm.config import ServeConfig
+
+COMPUTES = (
+    "/search",
+    "/search/why",
+    "/search/heat",
+    "/embed",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+)
+RETRY_S = 1
+ASKED = re.compile(rb"POST (%s) HTTP/1\.1\r\n" % b"|".join(re.escape(path.encode()) for path in COMPUTES))
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
+END = b"\r\n\r\n"
+
+
+class RequestLimiter:
+    """Who is inside. Used in the event loop alone."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.inside, self.turned_away = most, 0, 0
+        self.begun = 0  # read by the line, and on their way to `enter`: many may come in one turn of the event loop
+        self._refusals = {path.encode(): self._refusal(path) for path in COMPUTES}
+
+    @property
+    def detail(self) -> str:
+        """What somebody is told for whom there is no room."""
+        return f"{self.most} requests are being answered, and no more are at once. Try again in {RETRY_S} s"
+
+    def refusal(self, data: bytes) -> bytes | None:
+        """The answer to a whole request that computes, if there is no room; None for anything else."""
+        if (asked := ASKED.match(data)) is None:
+            return None
+        head, _, body = data.partition(END)
+        length = LENGTH.search(head + b"\r\n")
+        if length is None or int(length[1]) != len(body):
+            return None
+        if self.inside + self.begun < self.most:
+            self.begun += 1
+            return None
+        self.turned_away += 1
+        return self._refusals[asked[1]]
+
+    def enter(self) -> bool:
+        """Somebody comes in, if there is room."""
+        self.begun = max(0, self.begun - 1)
+        if self.inside >= self.most:
+            self.turned_away += 1
+            return False
+        self.inside += 1
+        return True
+
+    def forget(self) -> None:
+        """Whoever has not come in by now was stopped at the door."""
+        self.begun = 0
+
+    def _refusal(self, path: str) -> bytes:
+        told = problem_response(429, "busy", self.detail, path=path, **{"Retry-After": str(RETRY_S)})
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in told.raw_headers)
+        return b"HTTP/1.1 429 Too Many Requests\r\n" + head + b"\r\n" + bytes(told.body)
+
+
+class Admission:
+    """ASGI middleware that counts who is inside."""
+
+    def __init__(self, app: ASGIApp, room: RequestLimiter) -> None:
+        self.app, self.room = app, room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, or answer 429."""
+        if scope["type"] != "http" or scope["path"] not in COMPUTES:
+            return await self.app(scope, receive, send)
+        room = self.room
+        if not room.enter():
+            problem = problem_for(scope, TOO_MANY, "busy", room.detail, **{"Retry-After": str(RETRY_S)})
+            return await problem(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            room.inside -= 1
+        return None
+
+
+class BodyLimit:
+    """ASGI middleware: a request with more than `most_bytes` is answered with 413, and its rest is not read."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self._app, self._most = app, most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on as long as it is small enough."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif read_content_length(scope) > self._most:
+            await self._refuse(scope, receive, send)
+        else:
+            await self._count(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        came, started, left = 0, False, False
+
+        async def receive_counted() -> Message:
+            """For the app it looks as if the caller had gone: every app can deal with that."""
+            nonlocal came, left
+            message = await receive() if came <= self._most else {"type": "http.disconnect"}
+            left = left or (came <= self._most and message["type"] == "http.disconnect")
+            came += len(message.get("body", b""))
+            return message if came <= self._most else {"type": "http.disconnect"}
+
+        async def unless_too_much(message: Message) -> None:
+            nonlocal started
+            if started or came <= self._most:
+                started = True
+                begins = message["type"] == "http.response.start"
+                await send({**message, "status": LEFT} if begins and left else message)
+
+        try:
+            await self._app(scope, receive_counted, unless_too_much)
+        except Exception as error:  # how the app takes it that the caller is gone is of no interest
+            if came <= self._most and not has_left(error):
+                raise
+        if came > self._most and not started:
+            await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = (
+            f"the request has more than {self._most:,} bytes. Send less at a time, or raise serve.max_body_bytes where "
+            "the server is started"
+        )
+        await problem_for(scope, 413, "too-large", detail, Connection="close")(scope, receive, send)
+
+
+def read_content_length(scope: Scope) -> int:
+    """Bytes of the body, as its header says; 0 if it does not say."""
+    said = Headers(scope=scope).get("content-length", "")
+    return int(said) if said.isdecimal() and len(said) < 20 else 0
+
 
 BUSY, TOO_MANY = 503, 429
 
 
-class Evictable(Protocol):
-    """A connection that can say whether it may go."""
-
-    network: str  # whom it counts for
-    idle_since_s: float  # by the event loop's clock
-
-    def stage(self) -> int | None:
-        """0 if nothing is asked, 1 if a request has only begun to come, None if one is under way."""
-
-    def evict(self) -> None:
-        """Close it."""
-
-
-def make_room(new: Evictable, connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
+def make_room(new: "SlowClientProtocol", connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
     """Close what `new` needs closed; or the status and the reason why there is no room for it.
 
     `connections` are all of the server, `new` among them; websockets count, and are never closed.
     """
     opened = [each for each in connections if not each.transport.is_closing()]
     counts = Counter(network_of_connection(each) for each in opened)
-    idle = [each for each in opened if is_evictable(each, new)]
+    idle = [each for each in opened if each is not new and hasattr(each, "stage") and each.stage() is not None]
     mine = [each for each in idle if each.network == new.network]
     most = serve.connections_per_address
     if counts[new.network] > most:
@@ -59,11 +191,6 @@ def make_room(new: Evictable, connections: Iterable[Any], serve: ServeConfig) ->
     elif len(opened) > serve.connections and not evict_first(idle, counts):
         return BUSY, f"{serve.connections} connections are open, and no more may be. Try again in a moment"
     return None
-
-
-def is_evictable(each: Any, new: Evictable) -> bool:
-    """Whether it is another connection, and may be closed."""
-    return each is not new and hasattr(each, "stage") and each.stage() is not None
 
 
 def evict_first(idle: list[Any], counts: Counter[str]) -> bool:

@@ -5,7 +5,7 @@ import json
 import pytest
 from line_help import body_of, one_answer, request, serving_house, status_of
 
-from deepseek_mm.api.request_limits import COMPUTES, RequestLimiter
+from deepseek_mm.api.limits import COMPUTES, RequestLimiter
 
 EMBED = {"texts": ["a kite"]}
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli import probes
+from deepseek_mm.cli import doctor as probes
 from deepseek_mm.cli.doctor import examine
 from deepseek_mm.config import Config
 from deepseek_mm.terminal import Desk

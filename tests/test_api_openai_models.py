@@ -14,7 +14,7 @@ from openai_house import offering, shown
 from rag_house import build, paint, put
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.api.openai.grounded_model import delete_unless_stored
+from deepseek_mm.api.openai.models import delete_unless_stored
 from deepseek_mm.api.openai.schemas import ChatRequest
 from deepseek_mm.types import Question
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from jobs_help import eventually
 from line_help import Dripping, body_of, heard, one_answer, request, serving_house, status_of
 
-from deepseek_mm.api.connection_limits import SlowClientProtocol
+from deepseek_mm.api.limits import SlowClientProtocol
 
 PATIENCE_S = 0.3
 ASK = {"question": "Is there a red thing?"}

@@ -15,9 +15,8 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.accounts.permissions import COMMAND_LINE
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.local_server import announce_server, find_server
+from deepseek_mm.api.local_server import ServerGone, announce_server, ask_server, find_server, read_events
 from deepseek_mm.api.server import build_server, open_socket
-from deepseek_mm.cli.ask_server import ServerGone, ask_server, read_events
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk
