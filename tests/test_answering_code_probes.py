@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from deepseek_mm.answering.code.prover import (
+from deepseek_mm.answering.skills.code_tests import (
     draft_file,
     file_of,
     imports,
@@ -16,7 +16,7 @@ from deepseek_mm.answering.code.prover import (
     read_result,
     seen_of,
 )
-from deepseek_mm.answering.code.trials import CallTarget, Trial
+from deepseek_mm.answering.skills.code_trials import CallTarget, Trial
 
 FILES = {
     "shop/money.py": """import time, datetime

@@ -10,12 +10,11 @@ from rag_house import photo_of
 from test_answering_closed_vqa import decider
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.grounding import Grounder
+from deepseek_mm.answering.closed_vqa import Grounder
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.language.parser import ThingPhrase, parse
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Question, Verdict
 from deepseek_mm.vision.analysis import ImageAnalysis
 

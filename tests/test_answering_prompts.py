@@ -4,7 +4,7 @@ from datetime import datetime
 
 from rag_house import photo_of
 
-from deepseek_mm.answering.prompts import (
+from deepseek_mm.answering.composer import (
     MAX_QUESTION,
     SHAPES,
     build_prompt,

@@ -9,7 +9,8 @@ from fakes import Parrot
 from openai_house import offering
 from rag_house import build
 
-from deepseek_mm.answering.prompts import check_code, code_prompt, names_in
+from deepseek_mm.answering.composer import code_prompt
+from deepseek_mm.answering.verifier import check_code, names_in
 from deepseek_mm.config import LMConfig
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.lm.backends.server_model import open_remote

@@ -5,8 +5,8 @@ import pytest
 from rag_house import build
 from rules_help import CUP, FAR_CUP, LAPTOP, fill, put_photo
 
-from deepseek_mm.answering import rule_checks
-from deepseek_mm.answering.rule_checks import keep_rules, kept_rules
+from deepseek_mm.answering import scene_programs
+from deepseek_mm.answering.scene_programs import keep_rules, kept_rules
 from deepseek_mm.errors import BadProgram, LibraryError, NothingThere
 from deepseek_mm.logic.rules import rules_of
 from index import Region, Source
@@ -52,7 +52,7 @@ EXPECTED = {
 def test_every_photo_comes_once_with_what_holds_and_its_boxes_however_many_are_looked_at_together(
     house, monkeypatch, batch
 ):
-    monkeypatch.setattr(rule_checks, "BATCH", batch)
+    monkeypatch.setattr(scene_programs, "BATCH", batch)
     checked = list(house.check_rules(RULES))
     assert told(checked) == EXPECTED
     assert len(checked) == len(EXPECTED)
@@ -69,7 +69,7 @@ def test_only_photos_of_the_collection_are_checked(house):
 
 
 def test_photos_that_come_and_go_meanwhile_disturb_no_other(house, tmp_path, monkeypatch):
-    monkeypatch.setattr(rule_checks, "BATCH", 1)
+    monkeypatch.setattr(scene_programs, "BATCH", 1)
     every = house.check_rules(RULES)
     first = next(every)
     (third,) = (source for source in house.store.sources(limit=9) if source.name == "dog.png")

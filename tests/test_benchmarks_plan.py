@@ -8,7 +8,7 @@ from rag_house import build
 from deepseek_mm.benchmarks import plan as bench
 from deepseek_mm.benchmarks import plan as dial_bench
 from deepseek_mm.benchmarks.plan import LatencyPair, compute_in_fp32, report_pairs, time_ask, time_asks, time_in_turns
-from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
+from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.types import Picture, Question
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.detection import MOST_BOXES, BoxHead, boxes_of, coincide, load_box_head, things
+from deepseek_mm.embeddings.heads import MOST_BOXES, BoxHead, boxes_of, coincide, load_box_head, things
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 

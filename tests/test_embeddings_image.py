@@ -6,16 +6,17 @@ import torch
 from fakes import picture
 from PIL import Image
 
-from deepseek_mm.embeddings.image import (
+from deepseek_mm.embeddings.towers import (
     GRID,
     MAP_CHANNELS,
     SIDE_PX,
+    image_tower_file,
     load_engine_tower,
     load_image_tower,
+    package_folder,
     squeeze,
     to_pixels,
 )
-from deepseek_mm.embeddings.package_files import image_tower_file, package_folder
 from deepseek_mm.errors import MissingPackage, MissingWeights
 
 

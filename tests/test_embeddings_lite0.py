@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from deepseek_mm.embeddings.edge import Lite0, Norm, fold_norms
-from deepseek_mm.embeddings.image import ImageTower, load_image_tower
-from deepseek_mm.embeddings.package_files import small_tower_file
+from deepseek_mm.embeddings.towers import ImageTower, load_image_tower, small_tower_file
 from deepseek_mm.training.distillation.features import NET
 
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from deepseek_mm.embeddings.package_files import text_tower_folder
-from deepseek_mm.embeddings.text import MiniLM, Pieces, load_text_tower
+from deepseek_mm.embeddings.towers import MiniLM, Pieces, load_text_tower, text_tower_folder
 
 TEXTS = ["a dog", "Two men in red shirts sit on a bench, reading.", "", "caf\u00e9 \u4f60\u597d unbelievable " * 9]
 

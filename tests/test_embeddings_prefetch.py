@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deepseek_mm.embeddings.prefetch import DEPTH, prefetch_batches
+from deepseek_mm.embeddings.inference import DEPTH, prefetch_batches
 
 
 def test_items_come_in_order_in_batches_and_the_last_may_be_short():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepseek_mm.embeddings.projection import MAIN_SHARE, ImageHead, LayersHead, SideHead, TextHead, join
+from deepseek_mm.embeddings.heads import MAIN_SHARE, ImageHead, LayersHead, SideHead, TextHead, join
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from timm.data import ImageNetInfo
 from torch import nn
 
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.detection import ImageNetTagger, LabelGroup, read_groups
+from deepseek_mm.embeddings.heads import ImageNetTagger, LabelGroup, read_groups
 from deepseek_mm.errors import ConfigError
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

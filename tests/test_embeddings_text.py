@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
-from deepseek_mm.embeddings.package_files import text_tower_folder
-from deepseek_mm.embeddings.text import LAYERS, WIDTH, in_order_of_length, load_text_tower
+from deepseek_mm.embeddings.towers import LAYERS, WIDTH, in_order_of_length, load_text_tower, text_tower_folder
 from deepseek_mm.errors import MissingWeights
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.learning.fit import Anchor, fisher_of, weights_of
+from deepseek_mm.learning.study import Anchor, fisher_of, weights_of
 
 
 def linear(weight: list[list[float]]) -> nn.Linear:

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.fit import Anchor, FitConfig, Opinions, fisher_of, fit, surprise_at, weights_of
 from deepseek_mm.learning.memory import ReaderRows, join_rows
+from deepseek_mm.learning.study import Anchor, FitConfig, Opinions, fisher_of, fit, surprise_at, weights_of
 
 QUICK = FitConfig(steps=80, rate=0.05)
 

@@ -3,9 +3,8 @@
 import pytest
 
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.logic.interpreter import DONE, run
+from deepseek_mm.logic.programs import CALLS, DONE, read, run
 from deepseek_mm.logic.scene import Scene, SceneItem
-from deepseek_mm.logic.syntax import CALLS, read
 
 
 def item(number, name, box, chance=1.0, **traits):

@@ -3,7 +3,17 @@
 import pytest
 
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.syntax import CALLS, MAX_CHARS, CallNode, NumberNode, WordNode, calls_of, check, is_program, read
+from deepseek_mm.logic.programs import (
+    CALLS,
+    MAX_CHARS,
+    CallNode,
+    NumberNode,
+    WordNode,
+    calls_of,
+    check,
+    is_program,
+    read,
+)
 
 CUPS = 'count(both(filter(all(), "cup", "red"), relate("left of", the(filter(all(), "laptop")))))'
 

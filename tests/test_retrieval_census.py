@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepseek_mm.language.words import ANYTHING, names_the_same
-from deepseek_mm.retrieval import census
-from deepseek_mm.retrieval.census import Census, Traces
+from deepseek_mm.retrieval import query_vectors
+from deepseek_mm.retrieval.query_vectors import Census, Traces
 from index import Filter
 
 LABELS = {"dog": 5, "Guide Dogs": 2, "puppy": 1, "cat": 4, "tennis ball": 3, "cup": 7, "sofa": 1, "women": 6, "": 1}
@@ -54,11 +54,11 @@ def test_a_census_that_takes_long_is_good_for_a_while_and_a_quick_one_is_taken_w
         clock.now += clock.took / 2  # between the two looks at it
         return clock.now
 
-    monkeypatch.setattr(census, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(query_vectors, "time", SimpleNamespace(monotonic=monotonic))
     quick = Traces(Shelves())
     assert [quick._count(Filter()).count_named("dog") for _ in range(3)] == [1, 2, 3]
-    clock.took = 4 * census.LONG_S
+    clock.took = 4 * query_vectors.LONG_S
     slow = Traces(Shelves())
     assert [slow._count(Filter()).count_named("dog") for _ in range(3)] == [1, 1, 1]
-    clock.now += census.PATIENCE * clock.took
+    clock.now += query_vectors.PATIENCE * clock.took
     assert slow._count(Filter()).count_named("dog") == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.retrieval.word_search import points, reciprocal_rank_fusion, reorder_worth
+from deepseek_mm.retrieval.ranking import points, reciprocal_rank_fusion, reorder_worth
 
 
 def test_points_are_the_sum_of_reciprocal_ranks_as_worked_out_by_hand():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.language.grammar import things_in
-from deepseek_mm.retrieval.matches import (
+from deepseek_mm.language.parser import things_in
+from deepseek_mm.retrieval.ranking import (
     TWIN,
     all_written,
     best_of_each,

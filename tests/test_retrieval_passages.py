@@ -12,7 +12,7 @@ from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.config import Config
 from deepseek_mm.jobs import follow
 from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.passages import MAX_QUOTE, place, quote, quote_passages
+from deepseek_mm.retrieval.evidence import MAX_QUOTE, place, quote, quote_passages
 from deepseek_mm.types import Evidence, Question
 from index import Region, Source
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.retrieval.word_search import WordHits, names_in, rerank_by_words
+from deepseek_mm.retrieval.ranking import WordHits, names_in, rerank_by_words
 from index import Hit, Region, Source
 
 SOURCE = Source(path="/a.py")

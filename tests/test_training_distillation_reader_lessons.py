@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from deepseek_mm.embeddings.edge import CELLS, EdgeSight
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
 from deepseek_mm.training.distillation.features import DistillationFeatures
 from deepseek_mm.training.distillation.reader_lessons import (
     ReadingConfig,

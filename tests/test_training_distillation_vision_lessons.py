@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.embeddings.image import GRID, MAP_CHANNELS
+from deepseek_mm.embeddings.towers import GRID, MAP_CHANNELS
 from deepseek_mm.training.distillation.features import SHAPES, DistillationFeatures
 from deepseek_mm.training.distillation.vision_lessons import (
     SightConfig,

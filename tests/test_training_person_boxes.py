@@ -10,8 +10,8 @@ import torch
 from fakes import COLOURS, picture
 from safetensors import safe_open
 
-from deepseek_mm.embeddings.detection import BoxHead, load_box_head
-from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
+from deepseek_mm.embeddings.heads import BoxHead, load_box_head
+from deepseek_mm.embeddings.towers import fingerprint, image_tower_file
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.training.person_boxes import (
     BoxConfig,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.image import squeeze, to_pixels
+from deepseek_mm.embeddings.towers import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantization.int8_space import CalibrationSample, calibrate
 from deepseek_mm.runtime.quantization.int8_towers import put_in, quantize_model

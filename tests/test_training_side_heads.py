@@ -3,7 +3,7 @@
 import torch
 from test_training_alignment import ToyModel, data  # noqa: F401  a fixture
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.training.side_heads import SideConfig, embed_photos, find_strongest, pool_texts, train_side
 
 CONFIG = SideConfig(epochs=60, batch=8, average=0.5)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.vision.ensemble import (
+from deepseek_mm.vision.vqa import (
     EVEN,
     GLANCED,
     Weights,

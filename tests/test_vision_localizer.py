@@ -11,8 +11,8 @@ from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.evaluation.pointing_game import ALL
 from deepseek_mm.evaluation.regions import is_inside
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.vision.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
+from deepseek_mm.language.parser import ThingPhrase
+from deepseek_mm.vision.regions import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
 from deepseek_mm.vision.vocabulary import Vocabulary, read_learned
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

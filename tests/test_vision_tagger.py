@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.vision.tagger import (
+from deepseek_mm.vision.vqa_net import (
     MultiLabelTagger,
     NoticeConfig,
     NoticeNet,

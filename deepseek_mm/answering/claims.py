@@ -12,8 +12,7 @@ from deepseek_mm.answering.skills.pictures import among, none_left
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.language.words import join_words, plural, with_article
-from deepseek_mm.retrieval.passages import is_told, is_written, quote_passages, unread
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, shots_of, shows
+from deepseek_mm.retrieval.evidence import PhotoEvidence, is_told, is_written, quote_passages, shots_of, shows, unread
 from deepseek_mm.types import Evidence, Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else

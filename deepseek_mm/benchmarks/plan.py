@@ -25,8 +25,8 @@ from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, 
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import OUR_LM, Config, cache_folder
-from deepseek_mm.embeddings.autocast import autocast_to
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_to
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import (
     PointRow,

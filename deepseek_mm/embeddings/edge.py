@@ -31,13 +31,29 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import SCALE, WHOLE, pack_whole, unpack_delta
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import SeeingSpace, TextSide, positions
-from deepseek_mm.embeddings.detection import ImageNetTagger, read_groups
-from deepseek_mm.embeddings.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
-from deepseek_mm.embeddings.package_files import fingerprint, text_tower_folder
-from deepseek_mm.embeddings.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, Residual, TextHead
-from deepseek_mm.embeddings.text import LAYERS, TextTower, blank_text_tower
+from deepseek_mm.embeddings.heads import (
+    MAIN_DIM,
+    SPACE_DIM,
+    ImageHead,
+    ImageNetTagger,
+    LayersHead,
+    Residual,
+    TextHead,
+    read_groups,
+)
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import (
+    GRID,
+    LAYERS,
+    MAP_CHANNELS,
+    ImageTower,
+    TextTower,
+    blank_text_tower,
+    fingerprint,
+    text_tower_folder,
+    to_pixels,
+)
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.storage.files import atomic_write
 

@@ -17,8 +17,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.paper_photos import PaperPhoto
 from deepseek_mm.language.parser import Act, Claim, parse, parse_several
 from deepseek_mm.language.words import content, is_negated, lead, plural, with_article
-from deepseek_mm.retrieval.context import QuestionContext
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, same_kind
+from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, same_kind
 from deepseek_mm.retrieval.retriever import foremost, number_evidence, pointing, rank_photos
 from deepseek_mm.types import Evidence, Question
 from index import Region

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import COLOURS, NUMBERS, singular
-from deepseek_mm.retrieval.photo_evidence import same_kind
+from deepseek_mm.retrieval.evidence import same_kind
 from index import Box, Label, Region, Source
 
 

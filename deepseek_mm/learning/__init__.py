@@ -3,8 +3,7 @@ last layer from them beside a `reservoir` of what was learned before and an `anc
 says what improved and what was forgotten, `versions` keeps every version, and `Learning` joins them.
 """
 
-from deepseek_mm.learning.learner import LEARN, Learning
+from deepseek_mm.learning.learner import LEARN, Learning, Version
 from deepseek_mm.learning.study import Score
-from deepseek_mm.learning.versions import Version
 
 __all__ = ["LEARN", "Learning", "Score", "Version"]

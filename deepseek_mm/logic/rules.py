@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from deepseek_mm.errors import BadProgram, NothingThere
+from deepseek_mm.logic.programs import wrong
 from deepseek_mm.logic.scene import RELATIONS, Scene, SceneItem, is_called
-from deepseek_mm.logic.syntax import wrong
 from deepseek_mm.storage.files import read_lines
 
 RULE = re.compile(r'(?P<conditions>.+?)->\s*(?P<kind>warn|note)\s+"(?P<text>[^"]+)"\s*')

@@ -22,8 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_feature_maps
@@ -38,7 +38,6 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
-from deepseek_mm.vision.attention import Seen
 from deepseek_mm.vision.captioner import (
     END,
     PAD,
@@ -53,6 +52,7 @@ from deepseek_mm.vision.captioner import (
     runs_of,
     write_captioner,
 )
+from deepseek_mm.vision.small_nets import Seen
 
 SELDOM = 4  # a word that comes less often is unknown
 

@@ -26,10 +26,9 @@ from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig, between
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.detection import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.embeddings.image import MIDDLE_SIDE, load_image_tower
-from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
+from deepseek_mm.embeddings.heads import BOX_WEIGHTS, BoxHead, load_box_head
 from deepseek_mm.embeddings.space import Share
+from deepseek_mm.embeddings.towers import MIDDLE_SIDE, fingerprint, image_tower_file, load_image_tower
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
@@ -216,7 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caption-images", type=Path, help="folder of the captions' photos")
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="photos of nobody: folders or questions")
     parser.add_argument("--out", type=Path, default=Path("runs/boxes"), help="folder of this run: maps, log, plot")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to")
+    parser.add_argument("--weights", type=Path, default=BOX_WEIGHTS, help="file to write the head to")
     for item in fields(BoxConfig):
         parser.add_argument(f"--{item.name}", type=type(item.default), default=item.default)
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
-from deepseek_mm.embeddings.image import (
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.embeddings.space import Share
+from deepseek_mm.embeddings.towers import (
     GRID,
     MAP_CHANNELS,
     MIDDLE_CHANNELS,
@@ -29,8 +30,6 @@ from deepseek_mm.embeddings.image import (
     squeeze,
     to_pixels,
 )
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.embeddings.space import Share
 from deepseek_mm.evaluation.regions import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 from deepseek_mm.vision.regions import PEOPLE

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import CELLS, DefaultSpace, SpaceModel, places_of
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.language.words import normalize_answer

@@ -17,8 +17,8 @@ from deepseek_mm.answering.closed_vqa import APART, are_rivals
 from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import COLOURS, IS_A, NUMBERS, plural, with_article
-from deepseek_mm.retrieval.photo_evidence import same_kind
-from deepseek_mm.vision.ensemble import CLOSED
+from deepseek_mm.retrieval.evidence import same_kind
+from deepseek_mm.vision.vqa import CLOSED
 
 PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"

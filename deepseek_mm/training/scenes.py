@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import find_easy_images
@@ -43,7 +43,7 @@ from deepseek_mm.training.scene_data import (
 from deepseek_mm.training.search_certainty import fit_logistic
 from deepseek_mm.vision.drawings import ANSWERER, FINDER, MAKE, WEIGHTS, SceneWeightsHeader, write_scene_weights
 from deepseek_mm.vision.scene_models import AnswererConfig, AnswerNet, FinderNet
-from deepseek_mm.vision.weight_file import read_any_weights
+from deepseek_mm.vision.small_nets import read_any_weights
 
 MOST = 1_200  # photos that scenes are told from
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.detection import read_groups
+from deepseek_mm.embeddings.heads import read_groups
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
 from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import TEXT_BATCH, SpaceModel
-from deepseek_mm.embeddings.text import in_order_of_length
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import in_order_of_length
 from deepseek_mm.training.feature_maps import CaptionedViews
 from deepseek_mm.training.loop import follow_average, schedule_rate
 from deepseek_mm.training.losses import contrastive_loss

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.language.parser import parse
@@ -45,9 +45,16 @@ from deepseek_mm.training.question_albums import (
 )
 from deepseek_mm.training.question_generation import PRESENCE, is_of_a_kind
 from deepseek_mm.training.search_certainty import fit_logistic
-from deepseek_mm.vision.ensemble import YES
-from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 from deepseek_mm.vision.vocabulary import TEMPLATES
+from deepseek_mm.vision.vqa import YES
+from deepseek_mm.vision.vqa_net import (
+    WEIGHTS,
+    MultiLabelTagger,
+    NoticeConfig,
+    NoticeNet,
+    TaggerHeader,
+    write_noticer,
+)
 
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned

@@ -27,11 +27,9 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel, maps_of_many
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.vision.attention import Attention, Drop, Feed, Seen
-from deepseek_mm.vision.weight_file import read_weights, write_weights
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.vision.small_nets import Attention, Drop, Feed, Seen, read_weights, write_weights
 
 LONGEST = 4  # words of a run
 SPREAD = 6.0  # standard deviation of the penalty for another length

@@ -37,7 +37,7 @@ from deepseek_mm.vision.scene_models import (
     SceneFinder,
     Solids,
 )
-from deepseek_mm.vision.weight_file import read_any_weights, read_weights, write_weights
+from deepseek_mm.vision.small_nets import read_any_weights, read_weights, write_weights
 from index import Label, Source
 
 SIDE_PX = 256  # the longer side that drawings are brought to

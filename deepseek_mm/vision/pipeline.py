@@ -16,13 +16,11 @@ from PIL.Image import Image
 
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.drawings import Drawing
-from deepseek_mm.vision.ensemble import Weights
-from deepseek_mm.vision.localizer import read_pointer
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -31,9 +29,11 @@ from deepseek_mm.vision.regions import (
     merge_places,
     people_in,
     places,
+    read_pointer,
     vectors_of,
 )
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
+from deepseek_mm.vision.vqa import Weights
 from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Box, Label, Region, Source
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.logic.scene import ANSWERS, VALUES, Scene, SceneItem, solid
-from deepseek_mm.vision.attention import Attention, Feed
+from deepseek_mm.vision.small_nets import Attention, Feed
 
 SIDE_PX, GRID = 192, 24
 WIDTH, BLOCKS = 96, 4

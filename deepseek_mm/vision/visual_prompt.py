@@ -29,9 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import CHANNELS, DefaultSpace
-from deepseek_mm.embeddings.image import GRID
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.errors import DeepSeekMMError, MissingWeights
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
@@ -39,7 +39,7 @@ from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.lm.weights import TALL, THIN, build, fingerprint_with, merge_changes, read_folder, with_changes
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
-from deepseek_mm.vision.weight_file import read_weights, write_weights
+from deepseek_mm.vision.small_nets import read_weights, write_weights
 
 WAVES = 4  # pairs of sine and cosine of each side of a box
 

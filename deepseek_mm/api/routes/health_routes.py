@@ -21,7 +21,7 @@ from deepseek_mm.api.request_limits import RequestLimiter
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.embeddings.package_files import package_folder
+from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.lm.generator import CountingGenerator
 
 

@@ -24,7 +24,7 @@ from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.schemas import Number
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.retrieval.heat import cut
+from deepseek_mm.retrieval.search import cut
 from deepseek_mm.services import Services
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.sharing.zip_export import pack_chosen

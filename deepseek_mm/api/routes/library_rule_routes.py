@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.answering.rule_checks import Checked, Held
+from deepseek_mm.answering.scene_programs import Checked, Held
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.schemas import BoxOut, RegionOut, Text, Typed
 from deepseek_mm.logic.rules import FORM, Rule, rules_of

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.code import WEIGHTS, CodeSide
-from deepseek_mm.embeddings.package_files import text_tower_folder
+from deepseek_mm.embeddings.towers import text_tower_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages

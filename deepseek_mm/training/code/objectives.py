@@ -20,10 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
-from deepseek_mm.embeddings.code import BATCH, CodeSide
-from deepseek_mm.embeddings.code_text import broken_up, code_text
-from deepseek_mm.embeddings.text import in_order_of_length
+from deepseek_mm.embeddings.code import BATCH, CodeSide, broken_up, code_text
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import in_order_of_length
 from deepseek_mm.evaluation.code_search import (
     Function,
     hash_runs,

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.builtin import WEIGHTS
+from deepseek_mm.learning.memory import WEIGHTS
 from deepseek_mm.training.continual.experiment import CourseConfig, run_experiment
 from deepseek_mm.training.continual.replay_sample import make_memory
 

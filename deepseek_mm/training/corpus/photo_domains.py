@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from deepseek_mm.answering.prompts import build_prompt, draft_prompt, facts, reading_prompt
+from deepseek_mm.answering.composer import build_prompt, draft_prompt, facts, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import read_things

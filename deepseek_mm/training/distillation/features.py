@@ -20,23 +20,27 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, positions
 from deepseek_mm.embeddings.edge import CELLS, COUNTED, MIDDLE_CHANNELS, shrink_map
-from deepseek_mm.embeddings.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, load_image_tower, to_pixels
-from deepseek_mm.embeddings.package_files import small_tower_file
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM, ImageHead
+from deepseek_mm.embeddings.heads import HEADS, SPACE_DIM, ImageHead
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import (
+    MAP_CHANNELS,
+    NUM_CLASSES,
+    ImageTower,
+    load_image_tower,
+    small_tower_file,
+    to_pixels,
+)
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.backends import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 from deepseek_mm.training.feature_maps import read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
-from deepseek_mm.vision.tagger import NoticeNet, read_noticer
 from deepseek_mm.vision.vqa import read_reader
-from deepseek_mm.vision.vqa_net import ReaderNet
+from deepseek_mm.vision.vqa_net import NoticeNet, ReaderNet, read_noticer
 
 BATCH = 16
 ENGINE = "openvino-bf16"  # that computes the towers here

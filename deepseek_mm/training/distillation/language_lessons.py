@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build

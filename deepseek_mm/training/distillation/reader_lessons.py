@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import CELLS, EdgeSight
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.training.distillation.features import DistillationFeatures
 from deepseek_mm.training.feature_maps import FeatureMaps, cache_rows, to_bf16_bits
 from deepseek_mm.training.question_albums import AT_ONCE, AlbumFeatures, QuestionAlbum, QuestionSampler

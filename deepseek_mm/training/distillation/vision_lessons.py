@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import NECK, EdgeSight
-from deepseek_mm.embeddings.image import GRID
-from deepseek_mm.embeddings.projection import HEADS
+from deepseek_mm.embeddings.heads import HEADS
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.training.distillation.features import SMALL, DistillationFeatures
 from deepseek_mm.training.losses import contrastive_loss
 

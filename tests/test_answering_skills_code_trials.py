@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from deepseek_mm.answering.code.trials import (
+from deepseek_mm.answering.skills.code_trials import (
     Trial,
     calls_in,
     from_docstring,

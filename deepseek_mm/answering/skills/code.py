@@ -14,9 +14,18 @@ from typing import Literal, Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.code.prover import PROBES, Prover, WrittenTests
-from deepseek_mm.answering.code.questions import CODE, Crash, TracebackFrame, Wish, crash_of, wish_of
-from deepseek_mm.answering.code.screenshots import WHERE, as_printed, locate_files
+from deepseek_mm.answering.skills.code_questions import (
+    CODE,
+    WHERE,
+    Crash,
+    TracebackFrame,
+    Wish,
+    as_printed,
+    crash_of,
+    locate_files,
+    wish_of,
+)
+from deepseek_mm.answering.skills.code_tests import PROBES, Prover, WrittenTests
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import Claim
@@ -24,7 +33,7 @@ from deepseek_mm.language.words import clean, content, join_words, singular
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import read_letters
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region, Source
 from index.region import at_lines

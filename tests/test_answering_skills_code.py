@@ -7,11 +7,11 @@ from code_house import FILES, put_code
 from fakes import picture
 from rag_house import build
 
-from deepseek_mm.answering.code.coder import Coder, alike, no_code
+from deepseek_mm.answering.skills.code import Coder, alike, no_code
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
 from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Query, Question
 from index import Filter
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fakes import Parrot
 
-from deepseek_mm.answering.code import prover as proving
-from deepseek_mm.answering.code.prover import Prover, WrittenTests, root_of, try_out, with_reason
+from deepseek_mm.answering.skills import code_tests as proving
+from deepseek_mm.answering.skills.code_tests import Prover, WrittenTests, root_of, try_out, with_reason
 from deepseek_mm.config import Config, IndexConfig, SandboxConfig
 from deepseek_mm.errors import Busy
 from deepseek_mm.parse.code.pieces import module_name, split

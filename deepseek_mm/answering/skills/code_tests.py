@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from deepseek_mm.accounts.permissions import check_allowed
-from deepseek_mm.answering.code.questions import CODE
-from deepseek_mm.answering.code.trials import CallTarget, Trial, target_of, trials
+from deepseek_mm.answering.skills.code_questions import CODE
+from deepseek_mm.answering.skills.code_trials import CallTarget, Trial, target_of, trials
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
 from deepseek_mm.lm.generator import Generator, TextCompleter

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from code_house import put_code
 
-from deepseek_mm.answering.code.screenshots import (
+from deepseek_mm.answering.skills.code_questions import (
     as_printed,
     cuts,
     locate_files,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.answering.code.questions import wish_of
+from deepseek_mm.answering.skills.code_questions import wish_of
 
 
 @pytest.mark.parametrize(
