@@ -44,8 +44,7 @@ from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.quality_preset import PRESETS_BY_NAME
 from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
-from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked

@@ -16,7 +16,7 @@ from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, parse
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Question, Verdict
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 
 IMAGE = picture("blue", patch="red")
 WHOLE = (0, 0, 300, 300)

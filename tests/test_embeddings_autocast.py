@@ -15,7 +15,7 @@ from deepseek_mm.benchmarks.plan import compute_in_fp32
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.factory import small_nets
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import read_reader
 from deepseek_mm.vision.vqa_net import VqaQuestion
 

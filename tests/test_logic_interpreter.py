@@ -3,8 +3,7 @@
 import pytest
 
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.logic.programs import CALLS, DONE, read, run
-from deepseek_mm.logic.scene import Scene, SceneItem
+from deepseek_mm.logic.programs import CALLS, DONE, Scene, SceneItem, read, run
 
 
 def item(number, name, box, chance=1.0, **traits):
@@ -92,7 +91,7 @@ def test_names_fit_as_the_scene_says():
 
 def test_the_steps_show_what_each_call_gave():
     steps = run(read('exist(filter(all(), "red"))'), SCENE).steps
-    assert [(step.call, step.gave) for step in steps] == [
+    assert list(steps) == [
         ("all()", "cube [1], ball [2], cone [3]"),
         ('filter(..., "red")', "cube [1], cone [3]"),
         ("exist(...)", "yes"),

@@ -21,7 +21,7 @@ from deepseek_mm.training.distillation.stages import (
 )
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import read_reader
 from deepseek_mm.vision.vqa_net import VqaQuestion, read_noticer
 

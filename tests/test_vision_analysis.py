@@ -10,7 +10,7 @@ from fakes import COLOURS, ColourSpace, picture
 
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of, maps_of_many
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis, VqaPrediction, add_features, only_once
+from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VqaPrediction, add_features, only_once
 from index import Source
 
 

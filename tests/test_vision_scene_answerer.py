@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.logic.scene import ANSWERS
+from deepseek_mm.logic.programs import ANSWERS
 from deepseek_mm.vision.drawings import (
     SceneWeightsHeader,
     read_paper,

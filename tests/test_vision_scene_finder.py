@@ -6,8 +6,7 @@ import torch
 from PIL import Image
 
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.programs import run
-from deepseek_mm.logic.scene import VALUES
+from deepseek_mm.logic.programs import VALUES, run
 from deepseek_mm.vision.scene_models import (
     GRID,
     OUT,

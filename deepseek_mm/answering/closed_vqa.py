@@ -1,13 +1,13 @@
 """Closed questions about one picture: the predictors' verdict, and the places of the things that are asked for.
 
-Both look at the same things. Where the grammar knows a program, its answer stands: it is exact, and as sure as what it
+Of a drawing, where the grammar knows a program, its answer stands: it is exact, and as sure as what it
 rests on; the network is heard beside it. Elsewhere the network answers, as sure as it is. Where a program finds that a
 question takes something for granted that is not there, the network's answer is no more than a guess.
 
-The reader reads the question while it looks. Where the question is whether one thing is there, its likeness to the
-picture, as search measures it, is a second witness, the picture's labels are a third, and what is noticed of things
-that are known well is a fourth; a language model that looks at pictures is a fifth. A question that speaks of a thing
-which is not there is told so instead of being answered.
+Of a photo, the reader reads the question while it looks. Where the question is whether one thing is there, its likeness
+to the picture, as search measures it, is a second witness, the picture's labels are a third, and what is noticed of
+things that are known well is a fourth; a language model that looks at pictures is a fifth. A question that speaks of a
+thing which is not there is told so instead of being answered.
 
 A photo keeps a few parts for what it surely shows, each where one look at the whole picture put it. A question may ask
 for anything else, and where it asks for such a part a closer look finds it better. So the witnesses say how probable
@@ -35,13 +35,11 @@ from deepseek_mm.language.parser import Act, ThingPhrase, parse
 from deepseek_mm.language.words import IS_A, PRONOUNS, names_the_same, plural, with_article
 from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.programs import run
-from deepseek_mm.logic.scene import Scene
+from deepseek_mm.logic.programs import Scene, run
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, same_kind, score_of
 from deepseek_mm.types import Evidence, Said, Verdict
-from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
 from deepseek_mm.vision.colours import Palette, colours_looked_at
-from deepseek_mm.vision.pipeline import VisionPipeline, on_image
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, on_image, only_once
 from deepseek_mm.vision.regions import PEOPLE, PERSON, WHOLE, area, place_of
 from deepseek_mm.vision.vqa import (
     AT_ONCE,

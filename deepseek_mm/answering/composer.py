@@ -19,7 +19,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Event
-from typing import Protocol
 
 from PIL.Image import Image
 
@@ -28,7 +27,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.language.words import clean, content, is_hedged, is_negated, lead, quote_title
-from deepseek_mm.lm.generator import TracingGenerator
+from deepseek_mm.lm.generator import Generator, TracingGenerator
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, spot
 from deepseek_mm.types import Answer, Check, Citation, Evidence, Message, Question, Trace
 from index.region import at_lines
@@ -256,21 +255,10 @@ MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened
 TOKENS_A_CLAIM = 48
 
 
-class TextGenerator(Protocol):
-    """What is needed from a language model."""
-
-    @property
-    def name(self) -> str:
-        """As the answer shows it."""
-
-    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
-        """Pieces of text."""
-
-
 class RecordingGenerator:
     """Listens to a language model, and keeps which of its experts worked, if it can tell."""
 
-    def __init__(self, lm: TextGenerator) -> None:
+    def __init__(self, lm: Generator) -> None:
         self.name, self.traces, self._lm = lm.name, list[Trace](), lm
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
@@ -280,8 +268,15 @@ class RecordingGenerator:
         return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
 
 
+Speaker = Generator | RecordingGenerator
+
+
 def stream_checks(
-    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+    lm: Speaker,
+    case: QuestionContext,
+    config: Config,
+    stop: Event,
+    images: Sequence[Image] = (),
 ) -> Iterator[Check]:
     """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
     said: list[Check] = []
@@ -313,7 +308,11 @@ def free_prompt(case: QuestionContext, config: Config) -> tuple[tuple[Message, .
 
 
 def stream_answer(
-    lm: TextGenerator, case: QuestionContext, config: Config, stop: Event, images: Sequence[Image] = ()
+    lm: Generator,
+    case: QuestionContext,
+    config: Config,
+    stop: Event,
+    images: Sequence[Image] = (),
 ) -> Iterator[Answer]:
     """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
     said: list[Check] = []
@@ -348,7 +347,11 @@ def with_images(messages: Sequence[Message], images: Sequence[Image]) -> tuple[M
 
 
 def phrase_claims(
-    lm: TextGenerator, claims: Sequence[Claim], evidence: Sequence[Evidence], config: Config, stop: Event
+    lm: Speaker,
+    claims: Sequence[Claim],
+    evidence: Sequence[Evidence],
+    config: Config,
+    stop: Event,
 ) -> Iterator[Check]:
     """Claim by claim: a dropped attempt is reported too, and the program's own words follow it."""
     for n, claim in enumerate(claims):
@@ -362,7 +365,7 @@ def phrase_claims(
         yield own(claim)
 
 
-def phrase_claim(lm: TextGenerator, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
+def phrase_claim(lm: Speaker, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
     """One claim in the model's words, kept only if they say all of it and nothing else."""
     heard = sentences(
         lm.stream(draft_prompt(claim, examples=not config.lm.trained_here), max_tokens=TOKENS_A_CLAIM, stop=stop)
@@ -392,7 +395,7 @@ def file_words(claim: Claim) -> str:
 
 
 def speak_freely(
-    lm: TextGenerator,
+    lm: Speaker,
     messages: Sequence[Message],
     claims: Sequence[Claim],
     weigh: Callable[[str], Check],

@@ -9,13 +9,12 @@ import hashlib
 import io
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from PIL.Image import Image
 
@@ -32,19 +31,12 @@ from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.storage.files import atomic_write, sync_file
 from deepseek_mm.types import Answer, Exchange, Picture, Question
-from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
+from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index.store import RegionStore
 
 COLLECTION = "uploads"
 MAX_NAME = 80  # characters of a kept file's name
 DIGEST_CHARS = 16
-
-
-class PictureAnalyzer(Protocol):
-    """What is needed from the eyes."""
-
-    def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
-        """The same pictures, in order, with regions and their vectors."""
 
 
 class UploadStore:
@@ -54,7 +46,7 @@ class UploadStore:
         self,
         config: Config,
         *,
-        eyes: PictureAnalyzer,
+        eyes: VisionPipeline,
         store: RegionStore,
         analyses: AnalysisCache,
         ages: Ages | None = None,

@@ -22,9 +22,21 @@ from deepseek_mm.errors import BadProgram, DeepSeekMMError, NothingThere
 from deepseek_mm.language.words import lead, names_the_same, singular
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.english import ANYTHING, ENDS, RELATION_PHRASES, SPELLINGS, program_of, spelt
-from deepseek_mm.logic.programs import CallNode, Node, WordNode, check, read, run
-from deepseek_mm.logic.rules import FORM, Rule, Warned, watch_many
-from deepseek_mm.logic.scene import FLAT, SCENE, TRAITS, Scene, SceneItem, drawn_item
+from deepseek_mm.logic.programs import (
+    FLAT,
+    SCENE,
+    TRAITS,
+    CallNode,
+    Node,
+    Scene,
+    SceneItem,
+    WordNode,
+    check,
+    drawn_item,
+    read,
+    run,
+)
+from deepseek_mm.logic.rules import FORM, Rule, watch
 from deepseek_mm.storage.files import atomic_write, read_lines
 from deepseek_mm.types import Agreement, Answer, Message, Worked
 from index import LIBRARY, Filter, Region
@@ -121,7 +133,7 @@ def run_and_compare(program: Node, regions: Sequence[Region], answer: str, *, le
     return Worked(
         program=str(program),
         answer=outcome.answer,
-        steps=tuple((step.call, step.gave) for step in outcome.steps),
+        steps=outcome.steps,
         missing=outcome.missing,
         agrees=agrees,
     )
@@ -254,13 +266,12 @@ def walk_photos(rules: Sequence[Rule], store: "RegionStore", where: Filter, leas
         after = sources[-1].id
         found = store.regions_of([source.id for source in sources])
         photos = [regions for regions in found.values() if regions]
-        warned = watch_many(rules, [scene_of(regions, least=least) for regions in photos])
-        yield from map(build_checked, photos, warned)
+        yield from (check_photo(rules, regions, least) for regions in photos)
 
 
-def build_checked(regions: Sequence[Region], warned: Sequence[Warned]) -> Checked:
-    """With the boxes in place of their numbers."""
-    parts = parts_by_number(regions)
+def check_photo(rules: Sequence[Rule], regions: Sequence[Region], least: float) -> Checked:
+    """The rules that hold in one photo, with the boxes in place of their numbers."""
+    parts, warned = parts_by_number(regions), watch(rules, scene_of(regions, least=least))
     held = (Held(rule=each.rule, regions=tuple(parts[number] for number in each.numbers)) for each in warned)
     return Checked(photo=regions[0], held=tuple(held))
 

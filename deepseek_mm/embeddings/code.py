@@ -7,10 +7,10 @@ its code are read by the same weights, but a piece weighs differently in a quest
 
 `weights/code.safetensors` holds what training changed: differences of the upper layers and the table, int8.
 
-Shape key:  N texts, T tokens, W width of the tower (384), K width of the table (128), D width of the space (512)
-
 A tower reads a hundred tokens or so, and knows words. So names are broken up, in the code too, what every line of it
 has in common is left out, and of a long docstring only the beginning is kept, so that the code itself comes into view.
+
+Shape key:  N texts, T tokens, W width of the tower (384), K width of the table (128), D width of the space (512)
 """
 
 import re

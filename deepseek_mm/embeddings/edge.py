@@ -1,16 +1,14 @@
 """The edge space: a small image tower (EfficientNet-Lite0) and text head, distilled from the default space.
 
-It has timm's names and does timm's arithmetic, so the packaged weights fit; but timm itself takes 110 MB of memory and
-seconds to import, which is more than a small machine has to spare.
-
-Shape key:  B pictures, C channels, H, W sides of a map
+The tower has timm's names and does timm's arithmetic, so the packaged weights fit; but timm itself takes 110 MB of
+memory and seconds to import.
 
 EfficientNet-Lite0 looks, rounded to eight bits and otherwise as packaged, so that its classifier still names things. A
 neck makes cells of its maps which stand where the default towers' cells stand: vectors of the space, the reader of
 questions and the noticer look at those. A tower of three layers reads texts. All of it is in one file.
 
-Shape key:  B pictures, P cells (81), C channels of a map, N width of the neck, D width of the space (512),
-            M side of the middle map (17), G cells a side (9), T tokens
+Shape key:  B pictures, P cells (81), C channels of a map, H, W sides of a map, N width of the neck, D width of the
+            space (512), M side of the middle map (17), G cells a side (9), T tokens
 """
 
 import json

@@ -5,22 +5,18 @@ code have a small residual network each. Beside these main heads stand side head
 and at earlier layers too, err on other photos, and so the two together err less. A vector of the space is the main
 vector, turned so that its strongest half is kept, followed by the side vector; its cosine is the weighted mean of both.
 
-Shape key:  B pictures or texts, P positions of the map (81), C channels, D width of the space (512), W tower width,
-            L layers of the text tower, M width of a main vector before it is narrowed (512)
-
 The classifier was trained on a million photos of single things, far more than the captions that the shared space knows;
 so its word counts where it is sure. A name's probability is the sum over its classes ("dog" over 118 breeds), and its
 heat is how much each cell of the map speaks for the likeliest of them (class activation mapping, arXiv:1512.04150).
-
-Shape key:  K classes (1000), C channels of the map (1280), G cells a side (9)
 
 Each cell of the middle map (17 x 17) says how sure it is that it lies in the middle of a person, and how far that
 person reaches to the left, top, right and bottom, as in FCOS (arXiv:1904.01355). The fine map knows where things end,
 the coarse one (9 x 9) what they are; so the coarse map is stretched over the fine one and added. Of boxes that cover
 the same person the surest stays. The head looks at the tower as packaged only: it fits every space that is built on it.
 
-Shape key:  B pictures, C channels, M side of the middle map (17), G side of the feature map (9), W width of the head,
-            N boxes; a trailing 4 is left, top, right, bottom as shares of the picture, 0 to 1
+Shape key:  B pictures or texts, P positions of the map (81), C channels, K classes (1000), G cells a side (9), M side
+            of the middle map (17) or width of a main vector (512), D width of the space (512), W width of a tower or
+            head, L layers of the text tower, N boxes; a trailing 4 is left, top, right, bottom as shares of the picture
 """
 
 import json

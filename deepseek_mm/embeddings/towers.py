@@ -1,22 +1,17 @@
 """The packaged towers, EfficientNet-Lite2 for pictures and MiniLM for texts, and where their files lie.
 
-The lower part (stem and the first five stages) stays as ImageNet left it; the upper part (the last two stages and the
-closing convolution) may be tuned. What lies between them can be kept on disk, so that a training epoch pays for the
-upper part only. A picture is squeezed to a square, whatever its shape: a cell of the map is then the same share of
-every picture's width and height.
+The image tower is cut where training begins: its lower part (stem and the first five stages) stays as ImageNet left it;
+the upper part (the last two stages and the closing convolution) may be tuned. What lies between them can be kept on
+disk, so that a training epoch pays for the upper part only. A picture is squeezed to a square, whatever its shape: a
+cell of the map is then the same share of every picture's width and height.
 
-Shape key:  B pictures, C channels, S side of the picture (260 px), M side of the middle map (17), G side of the map (9)
-
-It has transformers' names and does its arithmetic, so the packaged weights fit; but importing a model of transformers
-takes 130 MB of memory, which is more than a small machine has to spare.
-
-Shape key:  N texts, T tokens, W width, H heads
-
-Code reads through the same tower; only its head differs (`projection.py`).
-
-Shape key:  N texts, T tokens, L layers that are read (4), W width of the tower (384)
+The text tower of a small machine has transformers' names and does its arithmetic, so the packaged weights fit; but
+importing a model of transformers takes 130 MB of memory.
 
 Packages are found without being imported, since some of them import libraries that are not needed here.
+
+Shape key:  B pictures, C channels, S side of the picture (260 px), M side of the middle map (17), G side of the map
+            (9), N texts, T tokens, L layers that are read (4), W width of the text tower (384), H heads
 """
 
 import hashlib

@@ -17,8 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from deepseek_mm.vision.regions import PEOPLE
 from index import Region, Source
 

@@ -18,8 +18,7 @@ from PIL.Image import Image
 from deepseek_mm.answering.closed_vqa import settled_on_paper
 from deepseek_mm.evaluation.scene_painter import PaperScene, SceneThing, draw_scene, make_scene
 from deepseek_mm.language.words import plural, with_article
-from deepseek_mm.logic.programs import CallNode, WordNode, run
-from deepseek_mm.logic.scene import VALUES, SceneItem
+from deepseek_mm.logic.programs import VALUES, CallNode, SceneItem, WordNode, run
 from deepseek_mm.vision.scene_models import SceneFinder, Solids
 
 SAID = {  # other words for the same, of which one is drawn

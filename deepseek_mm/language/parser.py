@@ -9,8 +9,8 @@ nothing shows, and the answer says so.
 The first pattern that fits decides. What fits none is a free question ("other"): it is still searched for and answered
 with what is certain. A question that leans on the one before ("and what colour is it?") borrows its thing.
 
-They are put into the words that the grammar knows, "which pictures" and "this picture". Only a question that names the
-library, or that asks for what looks like these, looks elsewhere.
+Questions over several pictures are put into the words that the grammar knows, "which pictures" and "this picture". Only
+a question that names the library, or that asks for what looks like these, looks elsewhere.
 """
 
 import re

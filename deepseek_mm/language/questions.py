@@ -88,17 +88,9 @@ def failure_check(error: BaseException) -> Check:
 
 
 MOST = 4  # questions of one text; what comes after them belongs to the last
-
-
 ASKS = r"what|which|where|who|whose|when|how|why"
-
-
 ENDED = re.compile(r"(?<=[?\uff1f])\s+(?=\w)")
-
-
 ADDED = re.compile(rf",?\s+and\s+(?=(?:{ASKS})\b)", re.IGNORECASE)
-
-
 BEGUN = re.compile(rf"(?:{ASKS}|is|are|was|were|do|does|did|can|could|has|have)\b", re.IGNORECASE)
 
 

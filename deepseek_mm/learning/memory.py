@@ -4,12 +4,8 @@ Algorithm R (Vitter 1985, ACM TOMS 11:1, p. 39): the first `size` items are kept
 place of a random one with probability size / t. Chance depends on the seed and t alone, so a stream that comes in
 pieces leaves the same sample as one that comes at once.
 
-Shape key:  N examples, W width of what is seen (256)
-
 A correction that was made anew takes the place of the one before. Those that were held out are remembered too, to be
 asked again whenever something new was learned.
-
-Shape key:  N corrections, W width of what is seen
 
 `weights/replay.safetensors` holds no photo and no question: only what the reader's layers made of some of them, and
 the numbers of the right answers. `python -m deepseek_mm train continual --stage memory` writes it.

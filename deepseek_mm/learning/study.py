@@ -5,21 +5,15 @@ squared distance from the weights that the task was learned with lets the others
 2017, arXiv:1612.00796, eq. 3). Fishers of several tasks add up, each pulling to the newest weights (Schwarz et al.
 2018, arXiv:1805.06370, online EWC).
 
-Shape key:  N examples, W width of what goes in, V answers
-
-Shape key:  N examples, V answers
-
 The user's corrections that were held out, those accepted earlier, the built-in questions by family, and of these the
 ones most like the corrections: there a wrong label does its harm. `objections` says why a version should not be taken.
-
-Shape key:  N questions, K nearest, W width of what is seen, V answers
 
 It goes on from the layer that answers now, with a row for each answer that is new. Beside the corrections it learns
 what was accepted earlier again, and the shipped layer's own opinions of the built-in sample (their right answers would
 pull it towards those few); and an anchor holds it at the shipped weights, as stiffly as the
 built-in questions need them.
 
-Shape key:  N questions, W width of what is seen, V answers
+Shape key:  N examples or questions, K nearest, W width of what is seen, V answers
 """
 
 import time

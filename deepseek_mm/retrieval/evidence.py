@@ -18,7 +18,7 @@ from itertools import groupby
 from deepseek_mm.language.parser import Act, Claim, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
 from deepseek_mm.types import Evidence, Question, Verdict, Worked
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import area, overlap
 from index import Box, Label, Region, Source
 

@@ -4,13 +4,11 @@ All words to look for are read together, as one text: the space knows "horse str
 term with another weight than 1 pulls by so much more or less, and what is taken away pushes a little: as much as `AWAY`
 of its vector, for more takes away what the photos that are wanted share with it (docs/log/).
 
-Shape key:  T texts, Q queries, D width of the space
-
 Cosines between two texts lie elsewhere than those between a text and a picture, so the twenty pages of a manual would
 bury the right photo, or the other way round. So each cosine is told in deviations from what is usual for this query
 over regions of the same kind: some of this library, and some of nobody's, which keep the scale steady in a small one.
 
-Shape key:  N regions, T things, D width of the space
+Shape key:  T texts or things, Q queries, N regions, D width of the space
 """
 
 import time

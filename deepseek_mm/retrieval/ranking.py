@@ -1,9 +1,5 @@
 """Ranking: words and names beside vectors by rank fusion, and hits that become matches, one a photo or document.
 
-Everything here is pure; vectors and regions come in.
-
-Shape key:  N matches, D width of the space
-
 Each ranking gives its n-th entry 1 / (depth + n) points, times its weight (Cormack, Clarke and Buettcher, "Reciprocal
 Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009). No ranking needs a scale, so
 vectors, BM25 and names that are exactly so can be joined.
@@ -11,6 +7,8 @@ vectors, BM25 and names that are exactly so can be joined.
 Texts, code and captions are looked up by BM25 besides, and code by names that are exactly so. Within each kind the
 rankings are fused by reciprocal rank; the kind keeps its worths, dealt out in the new order, so kinds compare as before
 and pictures, which have no words of their own, stay where they were.
+
+Shape key:  N matches, D width of the space
 """
 
 import re

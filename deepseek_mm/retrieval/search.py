@@ -4,13 +4,11 @@ Every kind of region is searched by itself and brought onto one scale; regions w
 first. Then one match stands for each photo or document, near duplicates behind it. Apart from all that, every thing of
 the query is asked after in the whole collection: the least certain one decides whether the query counts as found.
 
-Shape key:  Q queries, T things, N pictures, D width of the space
-
 A cell's heat is its cosine with the query, from the picture's median cell (0, cold) to its nearest one (1, hot). Cells
 that hardly differ stay cold: noise is not stretched until it looks like a find. The two cosines are told along, so that
 a legend can say how near "hot" is.
 
-Shape key:  H, W cells of the map, D width of the space
+Shape key:  Q queries, T things, N pictures, D width of the space, H, W cells of the feature map
 """
 
 import math
@@ -18,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +53,7 @@ from deepseek_mm.retrieval.ranking import (
 )
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import EVERYTHING, Box, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import Near, RegionStore
@@ -65,13 +64,6 @@ ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
-
-
-class Presence(Protocol):
-    """The one thing that is needed from the eyes."""
-
-    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
-        """(N, T): probability that each picture shows each thing."""
 
 
 class PresenceVerdict(NamedTuple):
@@ -101,7 +93,7 @@ class Search:
         self,
         space: EmbeddingModel,
         store: RegionStore,
-        eyes: Presence,
+        eyes: VisionPipeline,
         config: RagConfig,
         *,
         certainty: Certainty | None,

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
-from deepseek_mm.logic.scene import ANSWERS, VALUES
+from deepseek_mm.logic.programs import ANSWERS, VALUES
 from deepseek_mm.vision.scene_models import (
     GRID,
     MOST_SOLIDS,

@@ -31,8 +31,7 @@ from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens
 from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCurve, save_certainty
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training.word_classifiers import read_question_pairs
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from deepseek_mm.vision.vocabulary import read_names
 from index import Filter, Source
 from index.store import RegionStore

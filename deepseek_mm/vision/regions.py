@@ -6,18 +6,14 @@ where it is hot and rare elsewhere belongs to the thing. Colour and heat are wei
 smoothed, and what hangs together around the hottest point is the thing's extent: GrabCut (Rother, Kolmogorov and
 Blake, 2004) with a heat map for the user's rectangle, histograms for mixtures, and a blur for the graph cut.
 
-Shape key:  H, W cells of a heat map, S points a side of the canvas, P = S * S of them, K kinds of colour
-
-Shape key:  N places, D width of the space, H, W cells of the feature map, S points a side of the canvas
-
 Of some six hundred names it is known from photos what speaks for them: the tower's classifier learned them from a
 million pictures, and everyday words were learned from captions. Any other thing is looked for by the names whose text
 is nearest to its own (moose: deer, camel), each as far as it is near (after ConSE, arXiv:1312.5650). The picture is
 looked at as a whole, in four large pieces and in nine smaller ones that overlap, and what each says is laid over each
 other: in a piece a small thing fills more cells of the tower's map, and in the whole a large one is seen at once.
 
-Shape key:  K names, W those that are near, V views (14), H, G cells a side of the map (9), S points a side of the
-            canvas, D width of the space
+Shape key:  N places, K kinds of colour or names, W names that are near, V views (14), H, W, G cells a side of a map
+            (9), S points a side of the canvas, P = S * S of them, D width of the space
 """
 
 from collections.abc import Sequence

@@ -4,17 +4,14 @@ A picture is sixteen boxes, four by four; a retrieved region is one. Both go the
 brought to fewer channels, the cells that a box covers are averaged, the box's place is added, and a layer makes a
 vector of it that is as long as a word's.
 
-Shape key:  B pictures, P cells (81), C channels of a cell, R boxes of a picture, F features, D width of the model
-
     <picture>
     Q: is there a dog?
     A: yes
     Q: what colour is it?
     A: brown
 
-Shape key:  N scripts, T tokens, R places of all scripts, D width of the model
-
-Shape key:  Q questions, B pictures, P cells, C channels of a cell, R vectors of a picture, V vocabulary
+Shape key:  B pictures, Q questions, N scripts, T tokens, P cells (81), C channels of a cell, R boxes of a picture, F
+            features, D width of the model, V vocabulary
 """
 
 import math

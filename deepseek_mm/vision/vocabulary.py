@@ -5,14 +5,13 @@ similarity is measured in standard deviations over a background of other picture
 this picture, and a logistic curve that was fitted on captioned photos turns it into a probability. A space without a
 fitted background is measured over the vocabulary only.
 
-Shape key:  N pictures, L words, D width of the space, M pictures of the background, Q cells of the background
-
 A word's vector comes from a text tower that never saw a photo, so likeness to it is a rough guide. Of some two hundred
 everyday words there are photos whose captions, questions or shelves name them; for these a direction of the space and
 an offset were fitted, and a sigmoid gives the probability that somebody would name the word. Where it holds is asked of
 each cell of the feature map with the same direction.
 
-Shape key:  N pictures, L words, D width of the space, H, W cells of the feature map
+Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of the background, H, W cells of the
+            feature map
 """
 
 import json

@@ -1,13 +1,11 @@
 """Closed questions about one picture, answered with calibrated probabilities, and one verdict of all that answer.
 
-Every witness's probabilities are calibrated by itself. Where two speak of the same yes or no, their log-odds are added
-with weights that were fitted on photos that were held out. What is sure is told, what is likely is told with its doubt
-and the runner-up, and where guessing would do as well nothing is told. No model and no picture is needed here.
+Every predictor's probabilities are calibrated by itself. Where two speak of the same yes or no, their log-odds are
+added with weights that were fitted on photos that were held out. What is sure is told, what is likely is told with its
+doubt and the runner-up, and where guessing would do as well nothing is told.
 
 A question belongs to a family by its words; whether a thing is there that was asked for often is a family of its own.
 Of each family a temperature, and for yes or no a weight towards yes, were fitted on photos that were held out.
-
-Shape key:  Q questions, V answers
 
 Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
 """
@@ -18,7 +16,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -31,8 +28,9 @@ from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
-from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
 from deepseek_mm.vision.vqa_net import (
     MultiLabelTagger,
@@ -249,15 +247,6 @@ STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
-class AnswerWeigher(Protocol):
-    """A language model that looks, and says how probable it finds answers."""
-
-    def weigh(
-        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
-    ) -> list[Mapping[str, float]]:
-        """Of each question, about the picture of its number, how probable each of its options is; they sum to 1."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class AnswerHead:
     """The answers that are known, and the layer that scores them: what can be learned while all below stays."""
@@ -276,7 +265,7 @@ class VqaModel:
         answers: Sequence[str],
         sure: AnswerCalibration,
         noticer: MultiLabelTagger | None = None,
-        glance: AnswerWeigher | None = None,
+        glance: VisualPrompt | LateVisualPrompt | None = None,
     ) -> None:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
@@ -445,7 +434,7 @@ def read_reader(
     file: Path | None = None,
     *,
     noticer: MultiLabelTagger | None = None,
-    glance: AnswerWeigher | None = None,
+    glance: VisualPrompt | LateVisualPrompt | None = None,
 ) -> VqaModel:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)

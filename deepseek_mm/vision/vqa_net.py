@@ -1,19 +1,13 @@
 """The networks that look at one picture: one answers closed questions, one tells the things that people would name.
 
-The words come from the text tower's last layer. The vectors are the whole question's, and those of the first things
-that it names: likeness to the picture's cells says where to look before anything is learned.
-
-Shape key:  Q questions, T pieces of words, W width of the text tower, A vectors of a question (3), D width of the space
-
-Its tokens are one that becomes the answer, one for each vector of the question, and the question's words. A vector's
-token knows how alike it is to the picture, to each cell, and to the cells that are likest. In each layer the tokens
-look at each other, then at the cells; where cells are like the question's vectors, looking there is made easier or
-harder, by a learned factor for each head.
+The reader's tokens are one that becomes the answer, one for each vector of the question (its own, and those of the
+first things that it names), and the question's words, out of the text tower's last layer. A vector's token knows how
+alike it is to the picture, to each cell, and to the cells that are likest. In each layer the tokens look at each other,
+then at the cells; where cells are like the question's vectors, looking there is made easier or harder, by a learned
+factor for each head.
 
 Shape key:  B photos, Q questions, P cells (81), C channels of a cell, D width of the space (512), A vectors of a
-            question (3), T words, N tokens (1 + A + T), W width, H heads, V answers
-
-Shape key:  B pictures, P cells, C channels, D width of the space, L things
+            question (3), T words, N tokens (1 + A + T), W width, H heads, V answers, L things
 """
 
 from collections.abc import Mapping, Sequence
@@ -349,14 +343,7 @@ class TaggerHeader:
 
 def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: TaggerHeader) -> None:
     """Weights of every net as int8 with a scale a row."""
-    beside = {
-        "names": list(told.names),
-        "usual": [round(each, 4) for each in told.usual],
-        "curve": list(told.curve),
-        "nets": len(states),
-        "config": asdict(told.config),
-        "fingerprint": told.fingerprint,
-    }
+    beside = asdict(told) | {"usual": [round(each, 4) for each in told.usual], "nets": len(states)}
     write_weights(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, beside)
 
 

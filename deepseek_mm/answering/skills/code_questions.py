@@ -5,10 +5,11 @@ Python prints the innermost call last, all others first; here it is always first
 A name is what stands in backquotes, behind an "@", or looks like one: with a dot, an underscore, a bracket or a capital
 inside. A plain word is one only where the question has a place for it: "explain parse", "who calls load".
 
-Every line is a question of its own and votes for the files that have its words: the rarer those are, the more it
-counts, and the earlier a file comes in its ranking, the more it gets. Beside these votes stand the rankings by all
-words together, by names that are defined somewhere, by a traceback's frames, by what the whole means, and by how many
-of the lines a file has. What is read wrongly spoils one line; a word that the index does not have is mended if it can.
+Of a picture, every line is a question of its own and votes for the files that have its words: the rarer those are, the
+more it counts, and the earlier a file comes in its ranking, the more it gets. Beside these votes stand the rankings by
+all words together, by names that are defined somewhere, by a traceback's frames, by what the whole means, and by how
+many of the lines a file has. What is read wrongly spoils one line; a word that the index does not have is mended if it
+can.
 """
 
 import re

@@ -311,17 +311,13 @@ def try_out(
     try:
         source = text_of(region.source.path)
     except (DeepSeekMMError, OSError) as error:
-        return WrittenTests(text="", verified=False, why_not=f"its file cannot be read now: {error}")
+        return no_tests(f"its file cannot be read now: {error}")
     found = target_of(source, region.symbol.path)
     if found is None or not region.source.path.endswith(".py"):
-        return WrittenTests(
-            text="", verified=False, why_not="it is no function or method of Python that a test could call"
-        )
+        return no_tests("it is no function or method of Python that a test could call")
     target, node = found
     if isinstance(node, ast.AsyncFunctionDef):
-        return WrittenTests(
-            text="", verified=False, why_not="it is asynchronous, and tests of such are not written yet"
-        )
+        return no_tests("it is asynchronous, and tests of such are not written yet")
     callers = [one.text for one in store.callers(target.name, where=CODE)]
     tried = trials(target, region.symbol.doc or ast.get_docstring(node) or "", callers, propose(region))
     place = at_lines(region.source.name, region.lines)
@@ -333,6 +329,11 @@ def try_out(
         return draft
     package = replace(package, files=files_of(package, region.source.path, source, store))
     return seen_twice(target, package, tried, place, runs=runs, draft=draft)
+
+
+def no_tests(why: str) -> WrittenTests:
+    """Where there is nothing to try."""
+    return WrittenTests(text="", verified=False, why_not=why)
 
 
 def seen_twice(

@@ -25,7 +25,7 @@ from deepseek_mm.learning.memory import Builtin, ReaderRows, known_by, numbers, 
 from deepseek_mm.learning.study import fisher_of
 from deepseek_mm.training.loop import tell_written
 from deepseek_mm.training.question_albums import QuestionAlbum, read_albums
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import FAMILIES, THERE, VqaModel, read_reader
 from deepseek_mm.vision.vqa_net import VqaQuestion
 
