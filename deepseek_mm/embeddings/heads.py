@@ -76,13 +76,9 @@ class ImageHead(nn.Module):
         self.out = nn.Linear(hidden, dim)
         self.edge = nn.Dropout(edges)  # of what comes in and what goes out
 
-    def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:
-        """(B, D): one vector a picture. `cover_BP` (0 to 1) says how much of each cell a box covers; None is all."""
-        return self._finish(self._pool(*self._values(map_BPC), cover_BP))
-
-    def cells(self, map_BPC: Tensor) -> Tensor:
-        """(B, P, D): each cell on its own."""
-        return self._finish(self._values(map_BPC)[0])
+    def forward(self, map_BPC: Tensor) -> Tensor:
+        """(B, D): one vector a picture."""
+        return self._finish(self._pool(*self._values(map_BPC)))
 
     def both(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """The picture and its cells, in one go: one row more takes next to nothing, a pass of its own takes a third."""
@@ -91,9 +87,7 @@ class ImageHead(nn.Module):
         vector_BQD = self._finish(all_BQD)
         return vector_BQD[:, 0], vector_BQD[:, 1:]
 
-    def _pool(self, value_BPD: Tensor, logit_BPH: Tensor, cover_BP: Tensor | None = None) -> Tensor:
-        if cover_BP is not None:
-            logit_BPH = logit_BPH + cover_BP.clamp_min(1e-6).log()[..., None]
+    def _pool(self, value_BPD: Tensor, logit_BPH: Tensor) -> Tensor:
         share_BPH = logit_BPH.softmax(dim=1)
         return torch.einsum("bph,bphk->bhk", share_BPH, value_BPD.unflatten(-1, (HEADS, -1))).flatten(1)
 

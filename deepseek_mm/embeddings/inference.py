@@ -4,11 +4,11 @@ Autocast would make bfloat16 of all weights at every pass. What comes out is the
 the same way; of a picture's heads it takes a third of the time.
 """
 
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
-from queue import Full, Queue
 from typing import TypeVar
 
 import torch
@@ -72,7 +72,6 @@ def round_linears(nets: Iterable[object]) -> int:
 Item = TypeVar("Item")
 
 DEPTH = 2  # batches that may wait
-POLL_S = 0.1  # how soon the thread notices that nobody listens any more
 
 
 def prefetch_batches(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
@@ -85,36 +84,12 @@ def prefetch_batches(items: Iterable[Item], *, size: int) -> Iterator[list[Item]
     if len(first) < size:
         yield from [first] if first else []
         return
-    waiting: Queue[list[Item] | BaseException | None] = Queue(DEPTH)
-    left = threading.Event()
-    threading.Thread(target=_draw, args=(items, size, waiting, left), daemon=True).start()
+    drawer = ThreadPoolExecutor(1)
+    waiting = deque(drawer.submit(list, islice(items, size)) for _ in range(DEPTH))
     try:
         yield first
-        while (batch := waiting.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
+        while batch := waiting.popleft().result():
+            waiting.append(drawer.submit(list, islice(items, size)))
             yield batch
     finally:
-        left.set()
-
-
-def _draw(
-    items: Iterator[Item], size: int, waiting: "Queue[list[Item] | BaseException | None]", left: threading.Event
-) -> None:
-    try:
-        while not left.is_set() and (batch := list(islice(items, size))):
-            _enqueue(batch, waiting, left)
-        _enqueue(None, waiting, left)
-    except BaseException as error:  # noqa: BLE001  it belongs to the consumer, who re-raises it
-        _enqueue(error, waiting, left)
-
-
-def _enqueue(
-    batch: list[Item] | BaseException | None, waiting: "Queue[list[Item] | BaseException | None]", left: threading.Event
-) -> None:
-    while not left.is_set():
-        try:
-            waiting.put(batch, timeout=POLL_S)
-            return
-        except Full:
-            continue
+        drawer.shutdown(wait=False, cancel_futures=True)

@@ -41,9 +41,9 @@ class Drop(nn.Module):
 class Attention(nn.Module):
     """Queries from one place, keys and values from the same or another."""
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
 
     def keys_values(self, x_NSD: Tensor) -> Seen:
@@ -53,9 +53,8 @@ class Attention(nn.Module):
 
     def forward(self, x_NTD: Tensor, seen: Seen, *, causal: bool = False, added: Tensor | None = None) -> Tensor:
         """What they take. `added` (N, H or 1, T or 1, S) is added to the scores, or is False where nobody may look."""
-        dropped = self.dropout if self.training else 0.0
         q_NHTK = self._queries(x_NTD)
-        taken = F.scaled_dot_product_attention(q_NHTK, *seen, attn_mask=added, is_causal=causal, dropout_p=dropped)
+        taken = F.scaled_dot_product_attention(q_NHTK, *seen, attn_mask=added, is_causal=causal)
         out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
         return out
 

@@ -182,7 +182,6 @@ def read(decoder: Decoder, laid: Laid, vectors_RD: Tensor) -> Tensor:
     return found
 
 
-MOST = 24  # tokens that are said
 AT_ONCE = 32  # questions that are read together
 
 
@@ -191,7 +190,6 @@ class VisualPrompt:
 
     def __init__(self, decoder: Decoder, net: GlanceNet, tokenizer: Tokenizer) -> None:
         self.decoder, self.net, self.tokenizer = decoder.eval(), net.eval().requires_grad_(False), tokenizer
-        self.ends = {tokenizer.encode_many([END])[0][0], *tokenizer.ends}
 
     @torch.inference_mode()
     def weigh(
@@ -212,21 +210,6 @@ class VisualPrompt:
                 shares = scores_V[ids].softmax(-1).tolist() if ids else []
                 found.append(dict(zip(names, shares, strict=True)))
         return found
-
-    @torch.inference_mode()
-    def say(self, question: str, cells_PC: Tensor, *, most: int = MOST) -> str:
-        """The likeliest answer, word by word."""
-        vectors_BRD = self._encode_cells(cells_PC[None])
-        script = self._build_script(question, vectors_BRD.shape[1])
-        said: list[int] = []
-        while len(said) < most:
-            token = int(self._next([script], vectors_BRD)[0].argmax())
-            if token in self.ends:
-                break
-            said.append(token)
-            script.ids.append(token)
-            script.counts.append(0.0)
-        return self.tokenizer.decode(said).strip()
 
     def _build_script(self, question: str, places: int) -> Script:
         return Script(self.tokenizer.encode_many).show(places).ask(question.lower())

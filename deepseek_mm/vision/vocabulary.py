@@ -14,17 +14,14 @@ Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of
             feature map
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import load_file
 
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, unit
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -143,18 +140,11 @@ def names_in(lines: Iterable[str]) -> tuple[str, ...]:
 
 def read_calibration(space: EmbeddingModel, file: Path = CURVES_FILE) -> Calibration | None:
     """The calibration that was fitted for this space, or for the one that taught it; or None."""
-    if not file.is_file():
+    fitted = read_fitted(file, "curves", known_as(space))
+    if fitted is None:
         return None
-    with safe_open(file, framework="numpy") as opened:
-        told = json.loads(opened.metadata()["curves"])
-    if told["fingerprint"] not in known_as(space):
-        return None
-    arrays = load_file(file)
-    return Calibration(
-        photos_MD=arrays["photos"].astype(np.float32),
-        cells_QD=arrays["cells"].astype(np.float32),
-        curve=NamingCurve(**told["curve"]),
-    )
+    told, arrays = fitted
+    return Calibration(photos_MD=arrays["photos"], cells_QD=arrays["cells"], curve=NamingCurve(**told["curve"]))
 
 
 FILE = Path(__file__).parent.parent / "weights" / "names.safetensors"
@@ -179,15 +169,8 @@ class Learned:
 
 def read_learned(space: EmbeddingModel, file: Path = FILE) -> Learned | None:
     """The words that were learned in this space, or in the one that taught it; or None."""
-    if not file.is_file():
+    fitted = read_fitted(file, "told", known_as(space))
+    if fitted is None:
         return None
-    with safe_open(file, framework="numpy") as opened:
-        told = json.loads(opened.metadata()["told"])
-    if told["fingerprint"] not in known_as(space):
-        return None
-    arrays = load_file(file)
-    return Learned(
-        names=tuple(told["names"]),
-        directions_LD=arrays["directions"].astype(np.float32),
-        offsets_L=arrays["offsets"].astype(np.float32),
-    )
+    told, arrays = fitted
+    return Learned(names=tuple(told["names"]), directions_LD=arrays["directions"], offsets_L=arrays["offsets"])
