@@ -278,7 +278,11 @@ class Learning:
     def _learn(self, looked: CorrectionRows) -> Version:
         """Train, and keep what came out."""
         base, told = self._answering_version(), self.config.learning
-        earlier = ReplayMemory.of(self.versions.tensors(base, MEMORY)) if base else nothing(self.reader)
+        earlier = (
+            ReplayMemory.of(self.versions.tensors(base, MEMORY))
+            if base
+            else ReplayMemory.nothing(self.reader.net.config.width)
+        )
         held_N = torch.tensor([int(example.key, 16) % told.held_out == 0 for example in looked.examples])
         material = Material(
             now=self.reader.head,
@@ -311,11 +315,6 @@ class Learning:
 def told_of(number: int) -> str:
     """What answers, for people."""
     return f"version {number}" if number else ""
-
-
-def nothing(reader: VqaModel) -> ReplayMemory:
-    """What is remembered before the first version."""
-    return ReplayMemory.nothing(reader.net.config.width)
 
 
 def changed_answers(

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
 
 from deepseek_mm.language.parser import Act, Claim, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
@@ -166,13 +165,11 @@ def spot(region: Region) -> str:
 
 def shots_of(evidence: Iterable[Evidence], min_label: float) -> list[PhotoEvidence]:
     """Photo by photo, in the order of their first entries."""
-    first: dict[str, int] = {}
-    entries = list(evidence)
-    for entry in entries:
-        first.setdefault(entry.region.source.path, entry.number)
-    ordered = sorted(entries, key=lambda e: (first[e.region.source.path], e.number))
-    grouped = groupby(ordered, key=lambda e: e.region.source.path)
-    return [PhotoEvidence(tuple(group), min_label) for _, group in grouped]
+    groups: dict[str, list[Evidence]] = {}
+    for entry in evidence:
+        groups.setdefault(entry.region.source.path, []).append(entry)
+    ordered = sorted(groups.values(), key=lambda group: group[0].number)
+    return [PhotoEvidence(tuple(sorted(group, key=lambda entry: entry.number)), min_label) for group in ordered]
 
 
 def shows(shot: PhotoEvidence, things: Sequence[ThingPhrase], *, any_of: bool) -> float:
