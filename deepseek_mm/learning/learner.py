@@ -278,11 +278,9 @@ class Learning:
     def _learn(self, looked: CorrectionRows) -> Version:
         """Train, and keep what came out."""
         base, told = self._answering_version(), self.config.learning
-        earlier = (
-            ReplayMemory.of(self.versions.tensors(base, MEMORY))
-            if base
-            else ReplayMemory.nothing(self.reader.net.config.width)
-        )
+        earlier = ReplayMemory.nothing(self.reader.net.config.width)
+        if base:
+            earlier = ReplayMemory.of(self.versions.tensors(base, MEMORY))
         held_N = torch.tensor([int(example.key, 16) % told.held_out == 0 for example in looked.examples])
         material = Material(
             now=self.reader.head,
