@@ -50,11 +50,11 @@ def may_be_said(name: str, score: float) -> bool:
     return score >= SURE or name not in EASILY_MISTAKEN
 
 
-def connected_cells(hot_HW: NDArray[np.generic], seed: tuple[int, int]) -> NDArray[np.bool_]:
+def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
     """The hot cells that can be reached from `seed` in steps up, down, left and right."""
-    hot_HW = hot_HW.astype(np.uint8)
-    hot_HW[seed] = 1
-    _, part_HW = cv2.connectedComponents(hot_HW, connectivity=4)
+    cells_HW = hot_HW.astype(np.uint8)
+    cells_HW[seed] = 1
+    _, part_HW = cv2.connectedComponents(cells_HW, connectivity=4)
     return np.asarray(part_HW == part_HW[seed])
 
 
