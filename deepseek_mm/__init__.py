@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import check_run as check_run
     from deepseek_mm.accounts.permissions import require_local as require_local
     from deepseek_mm.accounts.permissions import require_right as require_right
-    from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
-    from deepseek_mm.answering.code.coder import Listing as Listing
-    from deepseek_mm.answering.code.coder import listing_of as listing_of
-    from deepseek_mm.answering.code.coder import questions_to_try as questions_to_try
-    from deepseek_mm.answering.rule_checks import Checked as Checked
-    from deepseek_mm.answering.rule_checks import Held as Held
-    from deepseek_mm.answering.rule_checks import keep_rules as keep_rules
-    from deepseek_mm.answering.rule_checks import kept_rules as kept_rules
+    from deepseek_mm.answering.scene_programs import Checked as Checked
+    from deepseek_mm.answering.scene_programs import Held as Held
+    from deepseek_mm.answering.scene_programs import keep_rules as keep_rules
+    from deepseek_mm.answering.scene_programs import kept_rules as kept_rules
+    from deepseek_mm.answering.skills.code import ASK_LEAVE as ASK_LEAVE
+    from deepseek_mm.answering.skills.code import Listing as Listing
+    from deepseek_mm.answering.skills.code import listing_of as listing_of
+    from deepseek_mm.answering.skills.code import questions_to_try as questions_to_try
     from deepseek_mm.assistant import Assistant as Assistant
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
@@ -62,10 +62,10 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.document import read_photo as read_photo
-    from deepseek_mm.retrieval.heat import Heat as Heat
-    from deepseek_mm.retrieval.heat import cut as cut
-    from deepseek_mm.retrieval.heat import heat_map as heat_map
-    from deepseek_mm.retrieval.matches import hit_spans as hit_spans
+    from deepseek_mm.retrieval.ranking import hit_spans as hit_spans
+    from deepseek_mm.retrieval.search import Heat as Heat
+    from deepseek_mm.retrieval.search import cut as cut
+    from deepseek_mm.retrieval.search import heat_map as heat_map
     from deepseek_mm.sandbox.records import Protection as Protection
     from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
@@ -105,12 +105,12 @@ _HOMES = {
     "check_run": "accounts.permissions",
     "require_local": "accounts.permissions",
     "require_right": "accounts.permissions",
-    "ASK_LEAVE": "answering.code.coder",
+    "ASK_LEAVE": "answering.skills.code",
     "About": "types",
     "Answer": "types",
     "Assistant": "assistant",
     "Check": "types",
-    "Checked": "answering.rule_checks",
+    "Checked": "answering.scene_programs",
     "Citation": "types",
     "Config": "config",
     "Conversation": "history",
@@ -120,13 +120,13 @@ _HOMES = {
     "Failed": "jobs",
     "Found": "types",
     "Health": "library",
-    "Heat": "retrieval.heat",
-    "Held": "answering.rule_checks",
+    "Heat": "retrieval.search",
+    "Held": "answering.scene_programs",
     "Job": "jobs",
     "LMConfig": "config",
     "Learning": "learning",
     "Library": "library",
-    "Listing": "answering.code.coder",
+    "Listing": "answering.skills.code",
     "Match": "types",
     "Notice": "config",
     "Packed": "sharing.zip_export",
@@ -156,24 +156,24 @@ _HOMES = {
     "address_of": "lm.backends.server_model",
     "backups_in": "library.backup_target",
     "check_allowed": "accounts.permissions",
-    "cut": "retrieval.heat",
-    "heat_map": "retrieval.heat",
-    "hit_spans": "retrieval.matches",
+    "cut": "retrieval.search",
+    "heat_map": "retrieval.search",
+    "hit_spans": "retrieval.ranking",
     "search_parts": "language.search_syntax",
     "search_with": "language.search_syntax",
     "search_without": "language.search_syntax",
     "here_in": "sharing",
     "keep_dropped": "library.dropped_files",
-    "keep_rules": "answering.rule_checks",
-    "kept_rules": "answering.rule_checks",
-    "listing_of": "answering.code.coder",
+    "keep_rules": "answering.scene_programs",
+    "kept_rules": "answering.scene_programs",
+    "listing_of": "answering.skills.code",
     "load": "factory",
     "models_at": "lm.backends.server_model",
     "new_backup": "library.backup_target",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.zip_export",
     "period": "dates",
-    "questions_to_try": "answering.code.coder",
+    "questions_to_try": "answering.skills.code",
     "read_photo": "parse.document",
     "read_rules": "logic.rules",
     "rules_of": "logic.rules",

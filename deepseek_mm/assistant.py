@@ -14,15 +14,19 @@ from typing import Self, cast
 from PIL.Image import Image
 
 from deepseek_mm.answering.claims import build_claims, nothing
-from deepseek_mm.answering.closed_vqa import SETTLED, Decider
-from deepseek_mm.answering.code.coder import Coder, no_code
-from deepseek_mm.answering.code.prover import Prover
+from deepseek_mm.answering.closed_vqa import SETTLED, Decider, Grounder
 from deepseek_mm.answering.composer import stream_answer, stream_text
-from deepseek_mm.answering.grounding import Grounder
-from deepseek_mm.answering.references import ReferenceResolver, last_shown
-from deepseek_mm.answering.rule_checks import Checked, check
-from deepseek_mm.answering.scene_programs import is_drawn, rerun_program, run_question, translate_question
-from deepseek_mm.answering.uploads import UploadStore, path_of
+from deepseek_mm.answering.references import ReferenceResolver, UploadStore, last_shown, path_of
+from deepseek_mm.answering.scene_programs import (
+    Checked,
+    check_photos,
+    is_drawn,
+    rerun_program,
+    run_question,
+    translate_question,
+)
+from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
@@ -35,13 +39,12 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import close_workers
-from deepseek_mm.retrieval.context import QuestionContext, merge_answers
+from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
 from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
-from deepseek_mm.vision.analysis import AnalysisCache, ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
@@ -116,7 +119,7 @@ class Assistant:
 
         BadProgram without a rule, NothingThere without a photo.
         """
-        return check(rules, self.store, collection=collection, least=self.config.see.min_tag)
+        return check_photos(rules, self.store, collection=collection, least=self.config.see.min_tag)
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
         """At most k files, best first, and whether the library has what the box asks for. BadQuestion."""

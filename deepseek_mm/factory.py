@@ -26,8 +26,8 @@ from deepseek_mm.config import (
     cache_folder,
 )
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.autocast import round_linears
 from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
+from deepseek_mm.embeddings.inference import round_linears
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
@@ -53,11 +53,11 @@ from deepseek_mm.vision.captioner import read_captioner
 from deepseek_mm.vision.drawings import read_paper
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
-from deepseek_mm.vision.tagger import read_noticer
 from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
 from deepseek_mm.vision.vocabulary import names_in
 from deepseek_mm.vision.vqa import read_reader
+from deepseek_mm.vision.vqa_net import read_noticer
 from index.errors import SpaceMismatch
 from index.store import RegionStore
 

@@ -6,7 +6,7 @@ from deepseek_mm.types import Answer, Citation, Found, Match
 from index import Region, Symbol
 
 if TYPE_CHECKING:
-    from deepseek_mm.answering.rule_checks import Held
+    from deepseek_mm.answering.scene_programs import Held
     from deepseek_mm.jobs import Job
     from deepseek_mm.logic.rules import Rule
 

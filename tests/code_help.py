@@ -5,7 +5,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from deepseek_mm.embeddings.code import CodeSide, WordTable
-from deepseek_mm.embeddings.text import WIDTH
+from deepseek_mm.embeddings.towers import WIDTH
 
 WORDS = ("[PAD]", "add", "two", "numbers", "open", "a", "file", "def", "close", "read", "lines", "x")
 

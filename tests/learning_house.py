@@ -11,8 +11,7 @@ from torch import Tensor
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
-from deepseek_mm.learning.builtin import Builtin
-from deepseek_mm.learning.memory import ReaderRows
+from deepseek_mm.learning.memory import Builtin, ReaderRows
 from deepseek_mm.types import Answer, Question
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa import AnswerCalibration, AnswerHead, VqaModel

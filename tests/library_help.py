@@ -11,7 +11,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
 from deepseek_mm.vision.ocr import TextBlock, TextReader
-from deepseek_mm.vision.pipeline import Describer, VisionPipeline
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -34,7 +34,7 @@ class House:
         reader: TextReader | None = None,
         parse: ParseConfig | None = None,
         space: ColourSpace | None = None,
-        describer: Describer | None = None,
+        describer=None,
         **library,
     ) -> None:
         data.mkdir(exist_ok=True)

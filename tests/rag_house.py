@@ -18,8 +18,7 @@ from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Evidence, Message
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Label, Region, Source
 from index.store import RegionStore
 

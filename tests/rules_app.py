@@ -19,7 +19,7 @@ from rag_house import build
 from rules_help import fill, put_photo
 
 import app
-from deepseek_mm.answering.rule_checks import Checked
+from deepseek_mm.answering.scene_programs import Checked
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 

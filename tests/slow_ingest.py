@@ -12,7 +12,7 @@ from fakes import ColourSpace
 from PIL.Image import Image
 
 from deepseek_mm.config import IndexConfig, ParseConfig, SeeConfig
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.ingest import Hooks, Intake
 from deepseek_mm.vision.pipeline import VisionPipeline

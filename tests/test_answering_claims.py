@@ -7,10 +7,10 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.answering.claims import build_claims, nothing
-from deepseek_mm.answering.prompts import SHAPES
+from deepseek_mm.answering.composer import SHAPES
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.photo_evidence import at, lies, overlap, position, shots_of
+from deepseek_mm.retrieval.evidence import at, lies, overlap, position, shots_of
 
 TOP_LEFT, CENTRE, RIGHT = (0, 0, 100, 100), (110, 110, 190, 190), (200, 100, 300, 200)
 DOG = ("dog", CENTRE, "black white", 0.93)

@@ -15,9 +15,8 @@ from deepseek_mm.errors import ModelFailed
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import with_article
 from deepseek_mm.types import Question
-from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction
-from deepseek_mm.vision.ensemble import EVEN, Weights, log_odds
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction
+from deepseek_mm.vision.vqa import EVEN, Weights, log_odds
 from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Label
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.answering.closed_vqa import settled_on_paper
-from deepseek_mm.logic.scene import VALUES
+from deepseek_mm.logic.programs import VALUES
 from deepseek_mm.vision.scene_models import NUM_VALUES, SPANS, Solids
 
 

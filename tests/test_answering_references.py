@@ -11,7 +11,7 @@ from rag_house import build, paint, put
 from deepseek_mm.answering.references import last_shown
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")

@@ -7,7 +7,7 @@ from rag_house import photo_of
 
 from deepseek_mm.answering.scene_programs import rerun_program, run_question, scene_of
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.scene import FLAT, SCENE
+from deepseek_mm.logic.programs import FLAT, SCENE
 from deepseek_mm.types import Answer, Citation, Verdict
 from index import Label
 

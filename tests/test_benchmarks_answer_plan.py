@@ -15,7 +15,7 @@ from deepseek_mm.benchmarks.answer import (
     time_asks,
     time_in_turns,
 )
-from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
+from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.types import Picture, Question
 

@@ -13,13 +13,13 @@ from fakes import ColourSpace, picture
 
 import app
 from deepseek_mm.__main__ import main
-from deepseek_mm.answering.rule_checks import kept_rules
+from deepseek_mm.answering.scene_programs import kept_rules
 from deepseek_mm.api.server import lock_library
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
 from deepseek_mm.learning.examples import taught_rows
-from deepseek_mm.learning.versions import Versions
+from deepseek_mm.learning.learner import Versions
 from deepseek_mm.terminal import Desk
 from index import IndexProblem
 

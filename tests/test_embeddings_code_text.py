@@ -1,6 +1,6 @@
 """What of a piece of code the tower is given."""
 
-from deepseek_mm.embeddings.code_text import MOST_CHARS, broken_up, code_text
+from deepseek_mm.embeddings.code import MOST_CHARS, broken_up, code_text
 from index import Symbol
 
 TEXT = '''def from_gguf(self, path: Path) -> "Self":

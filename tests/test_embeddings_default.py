@@ -11,7 +11,7 @@ from PIL import Image
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.package_files import fingerprint
+from deepseek_mm.embeddings.towers import fingerprint
 from deepseek_mm.errors import MissingWeights
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

@@ -15,16 +15,14 @@ from deepseek_mm.embeddings.edge import (
     shrink_map,
     write_edge,
 )
-from deepseek_mm.embeddings.image import ImageTower, squeeze, to_pixels
-from deepseek_mm.embeddings.package_files import text_tower_folder
 from deepseek_mm.embeddings.space import known_as
-from deepseek_mm.embeddings.text import blank_text_tower
+from deepseek_mm.embeddings.towers import ImageTower, blank_text_tower, squeeze, text_tower_folder, to_pixels
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.factory import open_trained
 from deepseek_mm.runtime.towers.export import PICTURE, TEXT, export_edge
+from deepseek_mm.vision.small_nets import weights_for
 from deepseek_mm.vision.vqa import WEIGHTS as READS
 from deepseek_mm.vision.vqa import read_reader
-from deepseek_mm.vision.weight_file import weights_for
 
 SIZE = EdgeConfig(neck=48, layers=1, read_after=(0, 0, 1, 1))
 

@@ -7,9 +7,8 @@ from paper import rows
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.evaluation.answers import AnswerReport, evaluate_answers, make_questions, mean, weigh_answer
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.language.parser import Act, Claim
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.language.parser import Act, Claim, ThingPhrase
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Question
 from index import Label, Region, Source
 

@@ -5,8 +5,7 @@ import random
 import pytest
 from paper import shelf
 
-from deepseek_mm.answering.composer import covers
-from deepseek_mm.answering.prompts import facts
+from deepseek_mm.answering.composer import covers, facts
 from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere

@@ -20,8 +20,7 @@ from deepseek_mm.evaluation.pointing_game import (
     read_box_rows,
     score_points,
 )
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)

@@ -19,8 +19,7 @@ from deepseek_mm.evaluation.scene_painter import (
     visible_share,
 )
 from deepseek_mm.evaluation.scene_questions import KINDS, make_question
-from deepseek_mm.logic.scene import ANSWERS, VALUES
-from deepseek_mm.logic.syntax import is_program
+from deepseek_mm.logic.programs import ANSWERS, VALUES, is_program
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from deepseek_mm.language.grammar import ThingPhrase, things_in
-from deepseek_mm.language.parser import parse
+from deepseek_mm.language.parser import ThingPhrase, parse, things_in
 from deepseek_mm.language.words import (
     ANYTHING,
     clean,

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import LearningConfig
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.learning.builtin import Builtin, read_builtin
-from deepseek_mm.learning.memory import Corrections, ReaderRows, ReplayMemory, no_corrections
+from deepseek_mm.learning.memory import Builtin, Corrections, ReaderRows, ReplayMemory, no_corrections, read_builtin
 from deepseek_mm.learning.study import Material, StudyResult, chances_of, changes, head_of, rightly, study, widen_head
+from deepseek_mm.vision.small_nets import read_any_weights
 from deepseek_mm.vision.vqa import MAKE, WEIGHTS, AnswerHead
-from deepseek_mm.vision.weight_file import read_any_weights
 
 CONFIG = LearningConfig()
 

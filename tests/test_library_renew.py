@@ -7,7 +7,7 @@ import pytest
 from fakes import ColourSpace
 from library_help import House, paint
 
-from deepseek_mm.embeddings.code_text import code_text
+from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.jobs import follow
 
 

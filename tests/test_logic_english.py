@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.interpreter import run
+from deepseek_mm.logic.programs import run
 
 
 @pytest.mark.parametrize(

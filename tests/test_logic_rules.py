@@ -3,8 +3,8 @@
 import pytest
 
 from deepseek_mm.errors import BadProgram, NothingThere
+from deepseek_mm.logic.programs import Scene, SceneItem
 from deepseek_mm.logic.rules import MAX_CHARS, MAX_RULES, read_rules, rules_of, watch
-from deepseek_mm.logic.scene import Scene, SceneItem
 
 
 def item(number, name, box, chance=1.0):

@@ -7,7 +7,7 @@ from rag_house import build, paint, put
 
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.language.parser import parse
-from deepseek_mm.retrieval.context import QuestionContext
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.retriever import best_worded
 from deepseek_mm.types import Evidence, Query, Question
 from index import Region, Source

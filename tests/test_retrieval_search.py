@@ -7,9 +7,8 @@ from rag_house import build, paint, put
 
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
-from deepseek_mm.retrieval.census import TEXTS, Scales, group_of
 from deepseek_mm.retrieval.certainty import Certainty, Commons, LogisticCurve
-from deepseek_mm.retrieval.query_vectors import QueryVectors
+from deepseek_mm.retrieval.query_vectors import TEXTS, QueryVectors, Scales, group_of
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.types import Query
 from index import Filter, Hit, Label, Region, Source

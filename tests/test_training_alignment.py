@@ -11,11 +11,10 @@ from fakes import COLOURS, picture
 from safetensors.torch import load_file
 from torch import nn
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.image import load_image_tower, squeeze, to_pixels
-from deepseek_mm.embeddings.package_files import image_tower_file
-from deepseek_mm.embeddings.projection import ImageHead, SideHead, TextHead
+from deepseek_mm.embeddings.heads import ImageHead, SideHead, TextHead
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import image_tower_file, load_image_tower, squeeze, to_pixels
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_caption_rows
 from deepseek_mm.training.alignment import (

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.builtin import Builtin, read_builtin, write_builtin
-from deepseek_mm.learning.memory import ReaderRows
+from deepseek_mm.learning.memory import Builtin, ReaderRows, read_builtin, write_builtin
 from deepseek_mm.training import continual
 from deepseek_mm.training.continual import (
     CourseConfig,
@@ -101,7 +100,7 @@ def test_a_sample_comes_back_in_a_byte_a_number(tmp_path):
     )
     reader, file = tmp_path / "reader.safetensors", tmp_path / "replay.safetensors"
     reader.write_bytes(b"weights")
-    from deepseek_mm.learning.builtin import known_by
+    from deepseek_mm.learning.memory import known_by
 
     write_builtin(file, told, reader=known_by(reader))
     again = read_builtin(file, reader=reader)

@@ -7,8 +7,7 @@ from random import Random
 import pytest
 from paper import shelf, sources
 
-from deepseek_mm.answering.composer import restore_names
-from deepseek_mm.answering.prompts import REPHRASE, RULES, SHAPES
+from deepseek_mm.answering.composer import REPHRASE, RULES, SHAPES, restore_names
 from deepseek_mm.answering.verifier import CITED
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere

@@ -21,10 +21,9 @@ from deepseek_mm.training.distillation.features import DistillationRun
 from deepseek_mm.training.distillation.lessons import Student
 from deepseek_mm.training.feature_maps import to_bf16_bits
 from deepseek_mm.training.loop import RunFolder
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.tagger import read_noticer
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import read_reader
-from deepseek_mm.vision.vqa_net import VqaQuestion
+from deepseek_mm.vision.vqa_net import VqaQuestion, read_noticer
 
 
 @pytest.fixture

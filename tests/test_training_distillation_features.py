@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.embeddings.projection import ImageHead
+from deepseek_mm.embeddings.heads import ImageHead
 from deepseek_mm.training.distillation import features
 from deepseek_mm.training.distillation.features import cache_features, compute_attention_shares, take
 from deepseek_mm.training.feature_maps import cache_array, to_bf16_bits

@@ -13,8 +13,8 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from torch import nn
 
 from deepseek_mm.embeddings.edge import CELLS, EdgeSight
-from deepseek_mm.embeddings.image import GRID, MAP_CHANNELS
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
+from deepseek_mm.embeddings.towers import GRID, MAP_CHANNELS
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.model_folders import read_shape
 from deepseek_mm.lm.shape import tiny

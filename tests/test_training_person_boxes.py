@@ -11,8 +11,8 @@ from fakes import COLOURS, picture
 from safetensors import safe_open
 from torch import nn
 
-from deepseek_mm.embeddings.detection import BoxHead, load_box_head
-from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
+from deepseek_mm.embeddings.heads import BoxHead, load_box_head
+from deepseek_mm.embeddings.towers import fingerprint, image_tower_file
 from deepseek_mm.errors import ConfigError, NothingThere
 from deepseek_mm.evaluation.pointing_game import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.image import squeeze, to_pixels
+from deepseek_mm.embeddings.towers import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.training.int8_space import CalibrationSample, calibrate, put_in, quantize_model
 from deepseek_mm.training.qat import CaptionVectors, TowerOutputs, make_aware, measure_distance

@@ -11,8 +11,7 @@ import torch
 from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import evaluate_scenes
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.interpreter import run
-from deepseek_mm.logic.scene import ANSWERS, VALUES
+from deepseek_mm.logic.programs import ANSWERS, VALUES, run
 from deepseek_mm.training import scenes as trainer
 from deepseek_mm.training.loop import RunFolder, read_learned
 from deepseek_mm.training.scenes import (

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepseek_mm.embeddings.default import CELLS, CHANNELS
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
 from deepseek_mm.training import tagger as trained
 from deepseek_mm.training.loop import StepsConfig, make_gather
 from deepseek_mm.training.question_albums import ASKED, PRESENCE, AlbumFeatures, PhotoQuestion, QuestionAlbum
@@ -23,7 +23,7 @@ from deepseek_mm.training.tagger import (
     tabulate_answers,
     tabulate_captions,
 )
-from deepseek_mm.vision.tagger import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
+from deepseek_mm.vision.vqa_net import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
 
 SMALL = NoticeConfig(width=16, heads=2, feed=16)
 NAMES = ("dog", "ball", "moose")

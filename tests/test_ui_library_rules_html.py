@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.answering.rule_checks import Held
+from deepseek_mm.answering.scene_programs import Held
 from deepseek_mm.logic.rules import rules_of
 from index import Label, Region, Source
 from ui.library.rules import MOST, RuleCase, RuleResults, exhibits, render_rules

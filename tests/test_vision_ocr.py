@@ -101,7 +101,7 @@ def test_doubtful_words_and_single_letters_are_left_out(monkeypatch):
             apart = [[(x, y + 40 * n) for x, y in box] for n, box in enumerate(corners)]
             return type("Found", (), {"txts": ("*O*", "M1lk?", "milk"), "boxes": apart, "scores": (1.0, 0.7, 0.76)})()
 
-    monkeypatch.setattr(ocr, "_open_engine", lambda threads: Engine())
+    monkeypatch.setattr(ocr, "_open_engine", lambda: Engine())
     assert TextReader().read(Image.new("RGB", (50, 150))) == [line("milk", (0, 80, 9, 89), 0.76)]
 
 

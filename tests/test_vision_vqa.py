@@ -6,7 +6,7 @@ from PIL import Image
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import (
     AnswerCalibration,
     VqaModel,

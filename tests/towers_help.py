@@ -9,8 +9,8 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from deepseek_mm.embeddings.default import PackagedSpace
-from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.embeddings.space import ImageEmbedding
+from deepseek_mm.embeddings.towers import SIDE_PX, squeeze, to_pixels
 
 
 class Net(nn.Module):

@@ -12,8 +12,7 @@ from deepseek_mm.answering.skills.pictures import among, none_left
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import Act, Claim
 from deepseek_mm.language.words import join_words, plural, with_article
-from deepseek_mm.retrieval.passages import is_told, is_written, quote_passages, unread
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, shots_of, shows
+from deepseek_mm.retrieval.evidence import PhotoEvidence, is_told, is_written, quote_passages, shots_of, shows, unread
 from deepseek_mm.types import Evidence, Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else
@@ -84,13 +83,9 @@ def tell_yes_no(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Telle
         said_no = missing(program.things[0], shot, tell, lead="No, ")
         text = said_no.text if not hedge else said_no.text.replace("No, I see", "No, I probably see")
         return Claim(text, said_no.numbers, verdict.chance, "" if hedge else said_no.shape)
-    text = f"{'Yes' if yes else 'No'}, {hedge}{'that is' if yes else 'that is not'} what {of(shot, tell)} shows"
+    this = tell.inside(shot).removeprefix("in ")
+    text = f"{'Yes' if yes else 'No'}, {hedge}{'that is' if yes else 'that is not'} what {this} shows"
     return Claim(text, tell.numbers(shot, program.things) or (shot.whole,), verdict.chance)
-
-
-def of(shot: PhotoEvidence, tell: Teller) -> str:
-    """This photo."""
-    return shot.name if tell.needs_name else "this photo"
 
 
 MAX_PHOTOS = 4  # photos that a library answer speaks about one by one
@@ -119,17 +114,13 @@ def claims_of_photos(
     program: Act, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
 ) -> tuple[Claim, ...]:
     """What the photos of the evidence show, as far as they answer."""
-    shots = relevant(program, shots_of(evidence, config.see.min_tag), config)
+    shots, tell = relevant(program, shots_of(evidence, config.see.min_tag), config), Teller(program, config)
     if verdict is not None and shots:
-        return tuple(tell_verdict(program, verdict, shots[0], Teller(program, config)))
-    if not program.library:
-        return tuple(
-            claim for shot in shots[:1] for claim in KINDS[program.kind](program, shot, Teller(program, config))
-        )
-    if program.kind in ("which", "exist", "count"):
-        return tuple(gallery(program, shots, Teller(program, config)))
-    spoken = shots[:MAX_PHOTOS] if program.things else shots[:1]
-    return tuple(claim for shot in spoken for claim in KINDS[program.kind](program, shot, Teller(program, config)))
+        return tuple(tell_verdict(program, verdict, shots[0], tell))
+    if program.library and program.kind in ("which", "exist", "count"):
+        return tuple(gallery(program, shots, tell))
+    spoken = shots[: MAX_PHOTOS if program.library and program.things else 1]
+    return tuple(claim for shot in spoken for claim in KINDS[program.kind](program, shot, tell))
 
 
 def relevant(program: Act, shots: Sequence[PhotoEvidence], config: Config) -> list[PhotoEvidence]:
@@ -179,9 +170,8 @@ def gallery(program: Act, shots: Sequence[PhotoEvidence], tell: Teller) -> list[
     if claims and program.kind == "exist":
         claims[0] = replace(claims[0], text=f"Yes, {claims[0].text}")
     if claims and program.kind == "count":
-        claims = (
-            [total(program, listed_shots, claims)] if program.attribute else counted_each(program, listed_shots, tell)
-        )
+        each = [claim for shot in listed_shots for claim in count(program, shot, tell)]
+        return [total(program, listed_shots, claims)] if program.attribute else each
     return claims
 
 
@@ -199,7 +189,3 @@ def total(program: Act, shots: Sequence[PhotoEvidence], claims: Sequence[Claim])
     many = f"{len(shots)} photos show" if len(shots) > 1 else "1 photo shows"
     numbers = tuple(dict.fromkeys(claim.numbers[0] for claim in claims))
     return Claim(f"At least {many} {names}", numbers, min(claim.certainty for claim in claims))
-
-
-def counted_each(program: Act, shots: Sequence[PhotoEvidence], tell: Teller) -> list[Claim]:
-    return [claim for shot in shots for claim in count(program, shot, tell)]

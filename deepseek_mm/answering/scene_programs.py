@@ -1,27 +1,50 @@
-"""A question as a program over the scene graph of one photo, by grammar or by the language model, and its result.
+"""Questions and a user's rules as programs over the scene graph of a photo, and the boxes that they rest on.
 
 Boxes with labels are the things of a photo; what has no box is not in the scene, so a thing that a program does not
 find may be there all the same. That is told as "not covered", not as a no.
 
 The model is shown some questions with their programs. What it writes counts only where it holds together and speaks of
 nothing that the question does not name: a small model is soon beside the point, and a wrong program is worse than none.
+
+Photos come some hundred at a time, by rising id, so a library of any size takes no more memory. A rule knows a photo by
+its boxes and their labels only: a thing without a box may be there all the same (`Rule.by_absence`).
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
-from deepseek_mm.errors import BadProgram, DeepSeekMMError
+from deepseek_mm.errors import BadProgram, DeepSeekMMError, NothingThere
 from deepseek_mm.language.words import lead, names_the_same, singular
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.english import ANYTHING, ENDS, RELATION_PHRASES, SPELLINGS, program_of, spelt
-from deepseek_mm.logic.interpreter import run
-from deepseek_mm.logic.scene import FLAT, SCENE, TRAITS, Scene, SceneItem, drawn_item
-from deepseek_mm.logic.syntax import CallNode, Node, WordNode, check, read
+from deepseek_mm.logic.programs import (
+    FLAT,
+    SCENE,
+    TRAITS,
+    CallNode,
+    Node,
+    Scene,
+    SceneItem,
+    WordNode,
+    check,
+    drawn_item,
+    read,
+    run,
+)
+from deepseek_mm.logic.rules import FORM, Rule, watch
+from deepseek_mm.storage.files import atomic_write, read_lines
 from deepseek_mm.types import Agreement, Answer, Message, Worked
-from index import Region
+from index import LIBRARY, Filter, Region
+from index.region import UPLOADS
+
+if TYPE_CHECKING:
+    from index.store import RegionStore
+
 
 EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
 
@@ -110,7 +133,7 @@ def run_and_compare(program: Node, regions: Sequence[Region], answer: str, *, le
     return Worked(
         program=str(program),
         answer=outcome.answer,
-        steps=tuple((step.call, step.gave) for step in outcome.steps),
+        steps=outcome.steps,
         missing=outcome.missing,
         agrees=agrees,
     )
@@ -190,3 +213,74 @@ def words_of(node: Node) -> Iterator[tuple[str, str]]:
         if isinstance(given, WordNode) and isinstance(node, CallNode):
             yield node.name, given.text
         yield from words_of(given)
+
+
+BATCH = 256  # photos that are looked at together
+RULES = "rules.txt"  # in the library's folder: the rules that were checked last on its page
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A rule that holds in a photo."""
+
+    rule: Rule
+    regions: tuple[Region, ...]  # the boxes that it rests on, in the order of its conditions; () for what is not there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """A photo, and the rules that hold in it in their order; none perhaps."""
+
+    photo: Region  # the whole of it
+    held: tuple[Held, ...]
+
+
+def check_photos(rules: Sequence[Rule], store: "RegionStore", *, collection: str, least: float) -> Iterator[Checked]:
+    """See `Assistant.check_rules`; a box counts whose label has at least the probability `least`."""
+    if not rules:
+        raise BadProgram(f"there is no rule to check. Write one a line, such as: {FORM}")
+    if collection == UPLOADS or not store.counts(where=photos_of(collection)).sources:
+        raise NothingThere(why_none(store, collection))
+    return walk_photos(rules, store, photos_of(collection), least)
+
+
+def photos_of(collection: str) -> Filter:
+    """What is checked of a collection."""
+    return Filter(collection=collection, source_kinds=("photo",))
+
+
+def why_none(store: "RegionStore", collection: str) -> str:
+    """Why there is no photo to check, and what to do."""
+    if collection == LIBRARY:
+        return "the library has no photos to check. Add some with: python -m deepseek_mm index PHOTOS"
+    names = [name for name in store.collections() if name != LIBRARY]
+    if collection not in names:
+        return f"no collection is called {collection!r}. Those there are: {', '.join(names) or 'none yet'}"
+    return f"no photo is in the collection {collection!r}. Name another, or none for the whole library"
+
+
+def walk_photos(rules: Sequence[Rule], store: "RegionStore", where: Filter, least: float) -> Iterator[Checked]:
+    """Batch by batch; a photo that goes meanwhile is left out."""
+    after = 0
+    while sources := store.walk(where, limit=BATCH, after=after):
+        after = sources[-1].id
+        found = store.regions_of([source.id for source in sources])
+        photos = [regions for regions in found.values() if regions]
+        yield from (check_photo(rules, regions, least) for regions in photos)
+
+
+def check_photo(rules: Sequence[Rule], regions: Sequence[Region], least: float) -> Checked:
+    """The rules that hold in one photo, with the boxes in place of their numbers."""
+    parts, warned = parts_by_number(regions), watch(rules, scene_of(regions, least=least))
+    held = (Held(rule=each.rule, regions=tuple(parts[number] for number in each.numbers)) for each in warned)
+    return Checked(photo=regions[0], held=tuple(held))
+
+
+def kept_rules(data: Path) -> str:
+    """The text of the rules that were kept in a library's folder; empty where there are none."""
+    return "\n".join(read_lines(data / RULES))
+
+
+def keep_rules(data: Path, text: str) -> None:
+    """Keep this text there. LibraryError says why it cannot be."""
+    atomic_write(data / RULES, text.encode("utf-8", "replace"))

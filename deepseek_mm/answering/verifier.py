@@ -6,7 +6,7 @@ yes and no, in doubt, and in who stands left of whom. Words that claim nothing (
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
@@ -16,6 +16,7 @@ from deepseek_mm.language.words import (
     IS_A,
     PLACES,
     SAME,
+    clean,
     content,
     is_hedged,
     is_negated,
@@ -23,7 +24,7 @@ from deepseek_mm.language.words import (
     quote_title,
     singular,
 )
-from deepseek_mm.retrieval.photo_evidence import MAX_NAME, spot
+from deepseek_mm.retrieval.evidence import MAX_NAME, spot
 from deepseek_mm.types import Check, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
@@ -175,3 +176,80 @@ def in_order(words: Sequence[str], whole: Sequence[str]) -> bool:
     """Do the words appear in `whole` in this order?"""
     rest = iter(whole)
     return all(word in rest for word in words)
+
+
+MAX_PATH = 200
+
+
+QUOTED = re.compile(r"`([^`\n]+)`")
+
+
+LIKE_A_NAME = re.compile(r"(?<![\w`/.])(?:[A-Za-z]\w*_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+(?=\(\)))")
+
+
+PLACE = re.compile(r"([\w.\-]+\.[A-Za-z]\w{0,3}):(\d+)(?:-(\d+))?")
+
+
+WORD = re.compile(r"[^\W\d]\w*")
+
+
+PLAIN = frozenset(["None", "True", "False", "self", "cls", "null", "true", "false", "this"])  # words of languages
+
+
+Knows = Callable[[str], bool]
+
+
+def check_code(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], knows: Knows) -> Check:
+    """Whether a sentence may be shown, and why. A missing citation is put in where one piece alone has its names."""
+    line = tidy(sentence)
+    numbers = tuple(dict.fromkeys(int(n) for n in CITED.findall(QUOTED.sub(" ", line))))
+    there = {entry.number for entry in evidence}
+    names = names_in(line)
+    if not WORD.search(CITED.sub(" ", line)):
+        return Check(claim=line, numbers=numbers, kept=False, reason="it claims nothing")
+    if strange := [n for n in numbers if n not in there]:
+        return Check(claim=line, numbers=numbers, kept=False, reason=f"it cites [{strange[0]}], which does not exist")
+    if not numbers:
+        holders = [entry.number for entry in evidence if names and set(names) <= words_of(entry)]
+        if len(holders) != 1:
+            return Check(claim=line, numbers=(), kept=False, reason="it cites nothing")
+        line, numbers = f"{line.rstrip('.')} [{holders[0]}].", (holders[0],)
+    if reason := code_objection(line, names, evidence, claims, knows):
+        return Check(claim=line, numbers=numbers, kept=False, reason=reason)
+    return Check(claim=line, numbers=numbers, kept=True, reason="its names and places were shown")
+
+
+def code_objection(
+    line: str, names: Sequence[str], evidence: Sequence[Evidence], claims: Sequence[Claim], knows: Knows
+) -> str:
+    """The first name or place that was not shown; empty where there is none."""
+    shown = {word for entry in evidence for word in words_of(entry)}
+    shown |= {word for claim in claims for word in WORD.findall(claim.text)}
+    for name in names:
+        if name not in shown and not knows(name):
+            return f"nothing here is called {clean(name, MAX_PATH)}"
+    for file, first, last in PLACE.findall(line):
+        spans = [entry.region.lines for entry in evidence if entry.region.source.name == file]
+        if not any(low <= int(first) <= int(last or first) <= high for low, high in spans):
+            return f"{clean(file, MAX_PATH)}:{first} was not shown"
+    return ""
+
+
+def names_in(line: str) -> list[str]:
+    """Identifiers between backquotes, and those outside that look like names; without words of languages."""
+    quoted = [word for code in QUOTED.findall(line) for word in WORD.findall(without_strings(code))]
+    plain = LIKE_A_NAME.findall(QUOTED.sub(" ", line))
+    return [name for name in dict.fromkeys([*quoted, *plain]) if name not in PLAIN]
+
+
+def without_strings(code: str) -> str:
+    """Code without what stands between quotes in it."""
+    return re.sub(r"\"[^\"]*\"|'[^']*'", " ", code)
+
+
+def words_of(entry: Evidence) -> set[str]:
+    """All words of a piece: its text, its path, what it is called and what it calls."""
+    region = entry.region
+    symbol = region.symbol
+    told = f"{symbol.path} {symbol.signature} {symbol.doc} {' '.join(symbol.calls)}" if symbol else ""
+    return set(WORD.findall(f"{region.text} {told} {region.source.path}"))

@@ -29,8 +29,8 @@ from deepseek_mm.benchmarks.lm_models import find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import OUR_LM, Config, cache_folder
-from deepseek_mm.embeddings.autocast import autocast_to
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_to
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import (
     PointRow,

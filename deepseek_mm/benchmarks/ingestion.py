@@ -26,8 +26,8 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.image import SIDE_PX
 from deepseek_mm.embeddings.space import EmbeddingModel
+from deepseek_mm.embeddings.towers import SIDE_PX
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker

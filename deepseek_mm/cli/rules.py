@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.answering.rule_checks import RULES
+from deepseek_mm.answering.scene_programs import RULES
 from deepseek_mm.logic.rules import BETWEEN, Rule, read_rules
 from deepseek_mm.shapes import held_shape, rule_shape
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.answering.rule_checks import Checked, Held
+    from deepseek_mm.answering.scene_programs import Checked, Held
 
 EVERY = 5_000  # photos between two lines that say how far it is
 BOXES_ONLY = "as far as boxes tell"

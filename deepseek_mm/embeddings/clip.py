@@ -34,7 +34,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
 from deepseek_mm.hub import check_sizes, fetch, next_step, short_name, without_revision

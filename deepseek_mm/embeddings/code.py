@@ -1,4 +1,4 @@
-"""What reads code, and questions that are about code: a tower of its own, and beside it a table of words.
+"""What reads code, and questions about code: a tower of its own, a table of words beside it, and what both are given.
 
 The tower is all-MiniLM-L6-v2 as packaged with upper layers of its own, so that the text tower, which learned to tell
 photos apart, stays what it is. It reads the first tokens. The table knows each word piece by itself and reads on to
@@ -7,9 +7,13 @@ its code are read by the same weights, but a piece weighs differently in a quest
 
 `weights/code.safetensors` holds what training changed: differences of the upper layers and the table, int8.
 
+A tower reads a hundred tokens or so, and knows words. So names are broken up, in the code too, what every line of it
+has in common is left out, and of a long docstring only the beginning is kept, so that the code itself comes into view.
+
 Shape key:  N texts, T tokens, W width of the tower (384), K width of the table (128), D width of the space (512)
 """
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +26,19 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
-from deepseek_mm.embeddings.autocast import autocast_bf16, round_linears
-from deepseek_mm.embeddings.package_files import fingerprint, text_tower_folder
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
+from deepseek_mm.embeddings.inference import autocast_bf16, round_linears
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.embeddings.text import MAX_TOKENS, WIDTH, in_order_of_length, load_text_tower
+from deepseek_mm.embeddings.towers import (
+    MAX_TOKENS,
+    WIDTH,
+    fingerprint,
+    in_order_of_length,
+    load_text_tower,
+    text_tower_folder,
+)
 from deepseek_mm.errors import MissingWeights
+from index import Symbol
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "code.safetensors"
 TABLE_WIDTH = SPACE_DIM - WIDTH
@@ -131,3 +142,40 @@ def load_code_side(weights: Path = WEIGHTS) -> CodeSide:
         add_deltas(side, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     round_linears([side])
     return side.eval().requires_grad_(False)
+
+
+JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_+")  # where a name is broken up
+SAID_BY_ALL = re.compile(r"\b(?:self|cls|this)\b[.,]? ?|^[ \t]+", re.MULTILINE)
+MOST_CHARS = 2_000  # of what is given; the tower reads less
+DOC_CHARS = 300  # of what the author says
+MARKS = " \t\"'#/*!-;%"  # around the lines of docstrings and comments
+
+
+def code_text(symbol: Symbol | None, text: str, path: str) -> str:
+    """The words of the name, the beginning of the docstring, then the code without the docstring.
+
+    `path` is that of the file, whose name speaks where a piece has none.
+    """
+    if symbol is None:
+        return broken_up(f"{stem(path)}\n{text}")[:MOST_CHARS]
+    doc = " ".join(symbol.doc.strip().split("\n\n")[0].split())[:DOC_CHARS]
+    named = symbol.path.replace(".", " ") or stem(path)
+    return broken_up("\n".join(filter(None, (named, doc, without(symbol.doc, text)))))[:MOST_CHARS]
+
+
+def broken_up(text: str) -> str:
+    """ "MoEConfig.from_gguf(self, path)" -> "Mo E Config.from gguf(path)": names as words, no indentation."""
+    return SAID_BY_ALL.sub("", JOINTS.sub(" ", text))
+
+
+def without(doc: str, text: str) -> str:
+    """The text without the lines that belong to its docstring or to the comment above it."""
+    said = {line.strip(MARKS) for line in doc.splitlines()} - {""}
+    if not said:
+        return text
+    return "\n".join(line for line in text.splitlines() if line.strip(MARKS) not in said | {""})
+
+
+def stem(path: str) -> str:
+    """The file's name without its ending."""
+    return re.split(r"[/\\]", path)[-1].partition(".")[0]

@@ -29,32 +29,40 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
-from deepseek_mm.embeddings import detection
-from deepseek_mm.embeddings.autocast import autocast_bf16, keep_dtype
-from deepseek_mm.embeddings.code import CodeReader
-from deepseek_mm.embeddings.code_text import broken_up
-from deepseek_mm.embeddings.detection import ImageNetTagger, read_groups
-from deepseek_mm.embeddings.image import (
+from deepseek_mm.embeddings.code import CodeReader, broken_up
+from deepseek_mm.embeddings.heads import (
+    BOX_WEIGHTS,
+    MAIN_DIM,
+    SPACE_DIM,
+    BoxHead,
+    ImageHead,
+    ImageNetTagger,
+    SideHead,
+    TextHead,
+    join,
+    load_box_head,
+    read_groups,
+)
+from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
+from deepseek_mm.embeddings.space import DetectedObject, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.towers import (
     GRID,
+    LAYERS,
     MAP_CHANNELS,
+    MAX_TOKENS,
     MIDDLE_CHANNELS,
     SIDE_PX,
-    load_engine_tower,
-    load_image_tower,
-    squeeze,
-    to_pixels,
-)
-from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file, text_tower_folder
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.embeddings.projection import MAIN_DIM, SPACE_DIM, ImageHead, SideHead, TextHead, join
-from deepseek_mm.embeddings.space import DetectedObject, Floats, ImageEmbedding, Tag
-from deepseek_mm.embeddings.text import (
-    LAYERS,
-    MAX_TOKENS,
     TextTower,
+    fingerprint,
+    image_tower_file,
     in_order_of_length,
     load_engine_text_tower,
+    load_engine_tower,
+    load_image_tower,
     load_text_tower,
+    squeeze,
+    text_tower_folder,
+    to_pixels,
 )
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.threads import run_in_background, single_threaded_for
@@ -236,7 +244,7 @@ class SeeingSpace(PackagedSpace):
     prefix = ""  # of the files of the small models that look at its cells
     taught_by = ""  # fingerprint of the space whose vectors it learned, if it did: what was fitted to those fits here
     namer: ImageNetTagger
-    finder: detection.BoxHead | None = None  # of people
+    finder: BoxHead | None = None  # of people
 
     def __init__(self, *, batch: int = 16) -> None:
         super().__init__()
@@ -317,7 +325,7 @@ class DefaultSpace(SeeingSpace):
             add_deltas(self.model, {name: file.get_tensor(name) for name in names})
         self.model.eval().requires_grad_(False)
         self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
-        self.finder = detection.load_box_head(detection.WEIGHTS, fingerprint((image_tower_file(),)))
+        self.finder = load_box_head(BOX_WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = default_fingerprint(weights)
 
 

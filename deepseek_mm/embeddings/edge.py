@@ -1,16 +1,14 @@
 """The edge space: a small image tower (EfficientNet-Lite0) and text head, distilled from the default space.
 
-It has timm's names and does timm's arithmetic, so the packaged weights fit; but timm itself takes 110 MB of memory and
-seconds to import, which is more than a small machine has to spare.
-
-Shape key:  B pictures, C channels, H, W sides of a map
+The tower has timm's names and does timm's arithmetic, so the packaged weights fit; but timm itself takes 110 MB of
+memory and seconds to import.
 
 EfficientNet-Lite0 looks, rounded to eight bits and otherwise as packaged, so that its classifier still names things. A
 neck makes cells of its maps which stand where the default towers' cells stand: vectors of the space, the reader of
 questions and the noticer look at those. A tower of three layers reads texts. All of it is in one file.
 
-Shape key:  B pictures, P cells (81), C channels of a map, N width of the neck, D width of the space (512),
-            M side of the middle map (17), G cells a side (9), T tokens
+Shape key:  B pictures, P cells (81), C channels of a map, H, W sides of a map, N width of the neck, D width of the
+            space (512), M side of the middle map (17), G cells a side (9), T tokens
 """
 
 import json
@@ -31,13 +29,29 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import SCALE, WHOLE, pack_whole, unpack_delta
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import SeeingSpace, TextSide, positions
-from deepseek_mm.embeddings.detection import ImageNetTagger, read_groups
-from deepseek_mm.embeddings.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
-from deepseek_mm.embeddings.package_files import fingerprint, text_tower_folder
-from deepseek_mm.embeddings.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, Residual, TextHead
-from deepseek_mm.embeddings.text import LAYERS, TextTower, blank_text_tower
+from deepseek_mm.embeddings.heads import (
+    MAIN_DIM,
+    SPACE_DIM,
+    ImageHead,
+    ImageNetTagger,
+    LayersHead,
+    Residual,
+    TextHead,
+    read_groups,
+)
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import (
+    GRID,
+    LAYERS,
+    MAP_CHANNELS,
+    ImageTower,
+    TextTower,
+    blank_text_tower,
+    fingerprint,
+    text_tower_folder,
+    to_pixels,
+)
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.storage.files import atomic_write
 

@@ -7,15 +7,19 @@ the vectors of code alone are made anew.
 Shape key:  N pictures, T or N texts, D width of the space (512 by default), H, W cells of the feature map
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL.Image import Image
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 Floats = NDArray[np.float32]
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height, 0 to 1
@@ -100,6 +104,17 @@ def known_as(space: EmbeddingModel) -> tuple[str, ...]:
     """Fingerprints of the spaces whose fitted weights hold here: its own, and that of the space that taught it."""
     taught_by: str = getattr(space, "taught_by", "")
     return (space.fingerprint, taught_by) if taught_by else (space.fingerprint,)
+
+
+def read_fitted(file: Path, key: str, fingerprints: Sequence[str]) -> tuple[dict[str, Any], dict[str, Floats]] | None:
+    """What stands under `key` beside weights that were fitted for one of these spaces, and their arrays; or None."""
+    if not file.is_file():
+        return None
+    with safe_open(file, framework="numpy") as opened:
+        told: dict[str, Any] = json.loads(opened.metadata()[key])
+    if told["fingerprint"] not in fingerprints:
+        return None
+    return told, {name: array.astype(np.float32) for name, array in load_file(file).items()}
 
 
 def unit(x_ND: Floats) -> Floats:

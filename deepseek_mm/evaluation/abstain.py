@@ -28,8 +28,7 @@ from deepseek_mm.parse.document import read_photo
 from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Query
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.store import RegionStore
 
 THINGS_FILE = Path(__file__).parent / "things.jsonl"

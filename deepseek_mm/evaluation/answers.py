@@ -13,8 +13,7 @@ from threading import Event
 from typing import Any
 
 from deepseek_mm.answering.claims import nothing
-from deepseek_mm.answering.composer import OWN_WORDS, stream_answer
-from deepseek_mm.answering.prompts import build_prompt, reading_prompt
+from deepseek_mm.answering.composer import OWN_WORDS, build_prompt, reading_prompt, stream_answer
 from deepseek_mm.answering.verifier import CITED, check, sentences
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.abstain import percent_of, read_things

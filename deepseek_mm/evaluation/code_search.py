@@ -26,14 +26,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.embeddings.autocast import autocast_bf16
-from deepseek_mm.embeddings.code_text import code_text
-from deepseek_mm.embeddings.package_files import text_tower_folder
+from deepseek_mm.embeddings.code import code_text
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
-from deepseek_mm.embeddings.text import in_order_of_length, load_text_tower
+from deepseek_mm.embeddings.towers import in_order_of_length, load_text_tower, text_tower_folder
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.parse.packages import InstalledPackage, read_source
-from deepseek_mm.retrieval.word_search import BY_VECTOR, BY_WORDS, DEPTH, reciprocal_rank_fusion
+from deepseek_mm.retrieval.ranking import BY_VECTOR, BY_WORDS, DEPTH, reciprocal_rank_fusion
 from index import Region, Source, Symbol
 from index.store import RegionStore
 

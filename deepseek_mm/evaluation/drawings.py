@@ -9,8 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import open_sources
 from deepseek_mm.evaluation.retrieval import find_pictures
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Region
 
 SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below

@@ -28,8 +28,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.parser import Act, Claim, parse, parse_several
 from deepseek_mm.language.words import COLOURS, NUMBERS, content, is_negated, lead, plural, singular, with_article
-from deepseek_mm.retrieval.context import QuestionContext
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, same_kind
+from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, same_kind
 from deepseek_mm.retrieval.retriever import foremost, number_evidence, pointing, rank_photos
 from deepseek_mm.types import Evidence, Question
 from deepseek_mm.vision import vocabulary

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.logic.scene import VALUES, Scene, Share, solid
+from deepseek_mm.logic.programs import VALUES, Scene, Share, solid
 
 HALVES = {"small": 0.075, "big": 0.135}  # half a thing's side in the middle of the floor, as a share of the picture
 FEWEST, MOST = 3, 10

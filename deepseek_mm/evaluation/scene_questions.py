@@ -16,9 +16,7 @@ from deepseek_mm.answering.closed_vqa import settled_on_paper
 from deepseek_mm.evaluation.retrieval import percent
 from deepseek_mm.evaluation.scene_painter import PaperScene, SceneThing, draw_scene, make_scene
 from deepseek_mm.language.words import plural, with_article
-from deepseek_mm.logic.interpreter import run
-from deepseek_mm.logic.scene import VALUES, SceneItem
-from deepseek_mm.logic.syntax import CallNode, WordNode
+from deepseek_mm.logic.programs import VALUES, CallNode, SceneItem, WordNode, run
 from deepseek_mm.vision.scene_models import SceneAnswerer, SceneFinder
 
 SAID = {  # other words for the same, of which one is drawn

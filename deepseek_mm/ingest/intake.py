@@ -24,8 +24,7 @@ from deepseek_mm.parse.files import is_gone, open_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, why_content
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.region import LIBRARY, Stamp
 from index.store import RegionStore
 

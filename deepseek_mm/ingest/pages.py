@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from deepseek_mm.embeddings.code_text import code_text
+from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.parse.formats import ParsedDocument, Piece
 from index import Region

@@ -28,7 +28,7 @@ from deepseek_mm.learning.memory import Corrections, ReaderRows, no_corrections
 from deepseek_mm.learning.study import widen_head
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import LIKELIEST, THERE, VqaModel
 from deepseek_mm.vision.vqa_net import VqaQuestion
 

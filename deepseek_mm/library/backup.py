@@ -27,7 +27,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, ConfigError, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
-from deepseek_mm.learning.versions import FOLDER as LEARNING
+from deepseek_mm.learning.learner import FOLDER as LEARNING
 from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget, read_manifest
 from deepseek_mm.library.dropped_files import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART

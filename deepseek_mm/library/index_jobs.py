@@ -18,8 +18,9 @@ from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
+from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.ocr import TextBlock, TextReader
-from deepseek_mm.vision.pipeline import Describer, VisionPipeline
+from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
@@ -53,7 +54,7 @@ class IndexingHandlers:
         return Quarantine(jobs=self.jobs, config=self.config)
 
     @property
-    def describer(self) -> Describer | None:
+    def describer(self) -> Captioner | None:
         """What says what photos show."""
         return self.eyes.describer if self.describe else None
 

@@ -12,8 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from deepseek_mm.language.words import COLOURS, NUMBERS, singular
-from deepseek_mm.logic.scene import TRAITS
-from deepseek_mm.logic.syntax import CallNode, Node, WordNode, is_program
+from deepseek_mm.logic.programs import TRAITS, CallNode, Node, WordNode, is_program
 
 RELATION_PHRASES = {  # as people write it -> the relation; the longest that fits is meant
     **{

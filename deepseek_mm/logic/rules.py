@@ -17,8 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from deepseek_mm.errors import BadProgram, NothingThere
-from deepseek_mm.logic.scene import RELATIONS, Scene, SceneItem, is_called
-from deepseek_mm.logic.syntax import wrong
+from deepseek_mm.logic.programs import RELATIONS, Scene, SceneItem, is_called, wrong
 from deepseek_mm.storage.files import read_lines
 
 RULE = re.compile(r'(?P<conditions>.+?)->\s*(?P<kind>warn|note)\s+"(?P<text>[^"]+)"\s*')
@@ -131,11 +130,6 @@ def condition_of(part: str, line: str, at: int) -> Condition:
         number=int(match["number"] or 0),
         denied=bool(match["no"]),
     )
-
-
-def watch_many(rules: Sequence[Rule], scenes: Sequence[Scene]) -> list[list[Warned]]:
-    """The rules that hold in each picture."""
-    return [watch(rules, scene) for scene in scenes]
 
 
 def watch(rules: Sequence[Rule], scene: Scene) -> list[Warned]:

@@ -31,13 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from deepseek_mm.embeddings.space import Floats, read_fitted
 from deepseek_mm.language.words import singular, tokens
-
-Floats = NDArray[np.float32]
 
 FILE = Path(__file__).parent.parent / "weights" / "certainty.safetensors"
 NEAREST = 20  # pictures that are heard for a thing
@@ -165,13 +162,10 @@ def save_certainty(file: Path, fingerprint: str, certainty: Certainty) -> None:
 
 def read_certainty(*fingerprints: str, file: Path = FILE) -> Certainty | None:
     """What was fitted for a space with one of these fingerprints, or None."""
-    if not file.is_file():
+    fitted = read_fitted(file, "certainty", fingerprints)
+    if fitted is None:
         return None
-    with safe_open(file, framework="numpy") as opened:
-        told: dict[str, Any] = json.loads(opened.metadata()["certainty"])
-    if told["fingerprint"] not in fingerprints:
-        return None
-    arrays = {name: array.astype(np.float32) for name, array in load_file(file).items()}
+    told, arrays = fitted
     return Certainty(
         Commons(
             counts=told["counts"],

@@ -1,18 +1,25 @@
-"""A query as vectors: words added, weighed and taken away, for pictures and for code, and the nearest regions to them.
+"""A query as vectors, what is usual for it in a collection, and the nearest regions to it.
 
 All words to look for are read together, as one text: the space knows "horse stripes" better than the sum of the two. A
 term with another weight than 1 pulls by so much more or less, and what is taken away pushes a little: as much as `AWAY`
 of its vector, for more takes away what the photos that are wanted share with it (docs/log/).
 
-Shape key:  T texts, Q queries, D width of the space
+Cosines between two texts lie elsewhere than those between a text and a picture, so the twenty pages of a manual would
+bury the right photo, or the other way round. So each cosine is told in deviations from what is usual for this query
+over regions of the same kind: some of this library, and some of nobody's, which keep the scale steady in a small one.
+
+Shape key:  T texts or things, Q queries, N regions, D width of the space
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
+from deepseek_mm.language.words import heads_of, names_the_same, singular
+from deepseek_mm.retrieval.certainty import NEAREST, PresenceTrace
 from deepseek_mm.types import Query
 from index import Filter, Hit
 from index.finder import Sought
@@ -117,3 +124,176 @@ def _best(found: Sequence[list[list[Hit]]], k: int) -> list[list[Hit]]:
     if len(found) == 1:
         return found[0]
     return [sorted(both, key=lambda hit: -hit.score)[:k] for both in map(list.__add__, *found)]
+
+
+Kinds = tuple[str, ...]
+PICTURES: Kinds = ("whole", "part", "page")
+TEXTS: Kinds = ("text",)
+CODES: Kinds = ("code",)
+CAPTIONS: Kinds = ("caption",)
+KINDS = (PICTURES, TEXTS, CODES, CAPTIONS)
+SAMPLE = 200  # sources of the library that are looked at, the newest
+OF_NOBODY = 50  # vectors of the background that go with them
+NARROWEST = 0.03  # a smaller deviation is taken for this one
+SENTENCES = (
+    *("The meeting was moved to Thursday.", "Mix the flour with two eggs and a cup of milk."),
+    *("Press the red button for three seconds.", "The river rises in the mountains and flows north."),
+    *("Invoices are due within thirty days.", "She was born in 1902 and studied chemistry."),
+    *("Our team won the final in extra time.", "The bill passed with a narrow majority."),
+    *("Turn left at the church and go on for a mile.", "The patient should rest and drink plenty of water."),
+    *("a dog in the grass", "a table with food on it", "people on a street", "a red car", "a mountain lake"),
+)
+SIGHTS = (
+    *("A dog runs through the grass .", "Two children play in the sand .", "A man in a red shirt rides a bike ."),
+    *("A group of people stand on a street .", "A woman sits at a table with food on it .", "A car on a road ."),
+    *("A mountain beside a lake .", "A boat on the water .", "A shelf with many bottles .", "A white building ."),
+)
+SNIPPETS = (
+    "def add(a, b):\n    return a + b",
+    "for name in names:\n    print(name)",
+    "SELECT id, total FROM orders WHERE total > 10",
+    "import os\npath = os.path.join(folder, 'notes.txt')",
+    "class Stack:\n    def __init__(self):\n        self.items = []",
+    "if (x == null) { throw new Error('no x'); }",
+)
+
+
+class Scales:
+    """What is usual for a query over each kind of region in one store; looked up again when the store has grown."""
+
+    def __init__(self, space: EmbeddingModel, store: RegionStore, photos_PD: Floats | None) -> None:
+        self.space, self.store, self.photos_PD = space, store, photos_PD
+        self._nobody: dict[Kinds, Floats] = {}
+        self._known: dict[Kinds, tuple[int, Floats]] = {}
+
+    def deviations(self, hits: Sequence[Hit], meant: QueryVectors) -> list[float]:
+        """By how many deviations each cosine lies above the usual one of its kind."""
+        groups = [group_of(hit.region.kind) for hit in hits]
+        usual = {kinds: self.usual(kinds, meant.of(kinds[0])) for kinds in set(groups)}
+        return [(hit.score - usual[kinds][0]) / usual[kinds][1] for hit, kinds in zip(hits, groups, strict=True)]
+
+    def usual(self, kinds: Kinds, vector_D: Floats) -> tuple[float, float]:
+        """Mean and deviation of the query's cosines over this kind."""
+        usual_N = self.background(kinds) @ vector_D
+        return (float(usual_N.mean()), max(float(usual_N.std()), NARROWEST)) if len(usual_N) else (0.0, 1.0)
+
+    def background(self, kinds: Kinds) -> Floats:
+        """(N, D): regions of this kind, the library's and nobody's."""
+        where = Filter(collection=None, kinds=kinds)
+        mark = self.store.latest(where=where)
+        known = self._known.get(kinds)
+        if known is None or known[0] != mark:
+            known = (mark, np.concatenate([self._sample(where), self._of_nobody(kinds)]))
+            self._known[kinds] = known
+        return known[1]
+
+    def _sample(self, where: Filter) -> Floats:
+        """One region of each of the newest sources: a long text must not speak for all."""
+        ids = [source.id for source in self.store.sources(where=where, limit=SAMPLE)]
+        firsts = [
+            next((region.id for region in regions if region.kind in where.kinds), None)
+            for regions in self.store.regions_of(ids).values()
+        ]
+        return self.store.vectors_of([region_id for region_id in firsts if region_id is not None])
+
+    def _of_nobody(self, kinds: Kinds) -> Floats:
+        if kinds not in self._nobody:
+            self._nobody[kinds] = self._made_of_nobody(kinds)
+        return self._nobody[kinds]
+
+    def _made_of_nobody(self, kinds: Kinds) -> Floats:
+        if kinds == CODES:
+            return self.space.embed_code(SNIPPETS)
+        if kinds in (TEXTS, CAPTIONS):
+            return self.space.embed_texts(SENTENCES if kinds == TEXTS else SIGHTS)
+        photos_PD = self.photos_PD if self.photos_PD is not None else np.zeros((0, self.space.dim), np.float32)
+        return photos_PD[:: max(1, len(photos_PD) // OF_NOBODY)][:OF_NOBODY]
+
+
+def group_of(kind: str) -> Kinds:
+    """The kinds that a region of this one is compared with."""
+    return next((kinds for kinds in KINDS if kind in kinds), PICTURES)
+
+
+WHOLE_PICTURES = ("whole", "page")
+MOST_LABELS = 10_000  # of a collection that are looked through
+MOST_COUNTED = 7  # filters whose photos and labels stay counted, besides the latest
+LONG_S, PATIENCE = 0.05, 50  # what takes longer to count is good for so many times as long
+
+
+class Census:
+    """How many photos a collection has, and how many carry each label."""
+
+    def __init__(self, num_photos: int, labels: Mapping[str, int]) -> None:
+        """`labels` has the number of photos by name."""
+        self.num_photos, self._labels = num_photos, labels
+        self._by_head: dict[str, list[str]] = {}
+        for label in labels:
+            self._by_head.setdefault(singular(label.lower()).split(" ")[-1], []).append(label)
+
+    def count_named(self, thing: str) -> int:
+        """How many photos carry a label that names it; some twice, by two labels."""
+        heads = heads_of(thing)
+        likely = self._labels if heads is None else [x for head in heads for x in self._by_head.get(head, ())]
+        return sum(self._labels[label] for label in likely if names_the_same(label, thing))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CachedCensus:
+    """A census, and when it has to be looked after."""
+
+    census: Census
+    state: object  # of the collection when it was taken
+    good_until: float  # by the monotonic clock
+
+
+class Traces:
+    """Looks for them in one store."""
+
+    def __init__(self, store: RegionStore) -> None:
+        self.store = store
+        self._census: dict[Filter, CachedCensus] = {}
+
+    def looked_for(self, vectors_TD: Floats, where: Filter) -> list[Sought]:
+        """The one search that has to be made, if there are pictures among what is allowed."""
+        kinds = tuple(kind for kind in WHOLE_PICTURES if not where.kinds or kind in where.kinds)
+        return [(vectors_TD, NEAREST, replace(where, kinds=kinds))] if kinds and len(vectors_TD) else []
+
+    def of(
+        self, things: Sequence[str], vectors_TD: Floats, ids: Sequence[Sequence[int]], *, where: Filter
+    ) -> list[PresenceTrace]:
+        """One for each thing; `ids` are those of its nearest pictures, best first."""
+        census = self._count(where)
+        flat_ND = self.store.vectors_of([each for some in ids for each in some])
+        nearest = np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
+        return [
+            PresenceTrace(
+                phrase=thing,
+                vector_D=vector_D,
+                nearest_kD=nearest_kD,
+                named=census.count_named(thing),
+                num_photos=census.num_photos,
+            )
+            for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
+        ]
+
+    def _count(self, where: Filter) -> Census:
+        """Photos and labels of the collection, counted again when it has changed.
+
+        What takes long to count, in a large library that something is written into all the time, is good for a while.
+        """
+        known, start = self._census.get(where), time.monotonic()
+        if known is not None and start < known.good_until:
+            return known.census
+        now = (self.store.counts(where=where), self.store.latest(where=where))
+        census = known.census if known is not None and known.state == now else self._count_labels(where)
+        took = time.monotonic() - start
+        counted = CachedCensus(census=census, state=now, good_until=start + (PATIENCE * took if took > LONG_S else 0))
+        kept = list(self._census.items())[-MOST_COUNTED:]
+        self._census = dict(kept) | {where: counted}
+        return census
+
+    def _count_labels(self, where: Filter) -> Census:
+        labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
+        photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
+        return Census(photos, labels)

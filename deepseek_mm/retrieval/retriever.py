@@ -16,18 +16,15 @@ import numpy as np
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.language.parser import Act
+from deepseek_mm.language.parser import Act, ThingPhrase
 from deepseek_mm.retrieval.certainty import read_certainty
-from deepseek_mm.retrieval.context import QuestionContext
-from deepseek_mm.retrieval.passages import WRITTEN, answers, worths
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, shows
+from deepseek_mm.retrieval.evidence import WRITTEN, PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.query_vectors import nearest
-from deepseek_mm.retrieval.search import Presence, Search
-from deepseek_mm.retrieval.word_search import search_by_words
+from deepseek_mm.retrieval.ranking import search_by_words
+from deepseek_mm.retrieval.search import Search
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
-from deepseek_mm.vision.analysis import add_features, only_once
+from deepseek_mm.vision.pipeline import VisionPipeline, add_features, only_once
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
 
@@ -45,7 +42,7 @@ PASSAGES = Filter(kinds=WRITTEN)
 class Retriever:
     """Finds the evidence for questions, and the regions for searches."""
 
-    def __init__(self, space: EmbeddingModel, store: RegionStore, eyes: Presence, config: Config) -> None:
+    def __init__(self, space: EmbeddingModel, store: RegionStore, eyes: VisionPipeline, config: Config) -> None:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
         self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(*known_as(space)))
 

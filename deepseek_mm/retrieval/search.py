@@ -1,10 +1,14 @@
-"""Search: what a library has for a query, best first, and whether it has it at all.
+"""Search: what a library has for a query, best first, whether it has it at all, and where in a picture it is found.
 
 Every kind of region is searched by itself and brought onto one scale; regions whose labels name what was asked for come
 first. Then one match stands for each photo or document, near duplicates behind it. Apart from all that, every thing of
 the query is asked after in the whole collection: the least certain one decides whether the query counts as found.
 
-Shape key:  Q queries, T things, N pictures, D width of the space
+A cell's heat is its cosine with the query, from the picture's median cell (0, cold) to its nearest one (1, hot). Cells
+that hardly differ stay cold: noise is not stretched until it looks like a find. The two cosines are told along, so that
+a legend can say how near "hot" is.
+
+Shape key:  Q queries, T things, N pictures, D width of the space, H, W cells of the feature map
 """
 
 import math
@@ -12,24 +16,45 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.language.detection import language_of
-from deepseek_mm.language.grammar import ThingPhrase, things_in
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.language.parser import ThingPhrase, things_in
+from deepseek_mm.language.questions import language_of
+from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
-from deepseek_mm.retrieval.census import CODES, KINDS, PICTURES, TEXTS, Scales, Traces, group_of
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
-from deepseek_mm.retrieval.matches import all_written, best_of_each, group_duplicates, reasons
-from deepseek_mm.retrieval.query_vectors import QueryVectors, Texts, embed_queries, nearest_each
-from deepseek_mm.retrieval.word_search import rerank_by_words, search_by_words
+from deepseek_mm.retrieval.query_vectors import (
+    CODES,
+    KINDS,
+    PICTURES,
+    TEXTS,
+    QueryVectors,
+    Scales,
+    Texts,
+    Traces,
+    embed_queries,
+    group_of,
+    nearest_each,
+)
+from deepseek_mm.retrieval.ranking import (
+    all_written,
+    best_of_each,
+    group_duplicates,
+    reasons,
+    rerank_by_words,
+    search_by_words,
+)
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
-from index import EVERYTHING, Filter, Hit, Region
+from deepseek_mm.vision.pipeline import VisionPipeline
+from index import EVERYTHING, Box, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import Near, RegionStore
 
@@ -39,13 +64,6 @@ ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
-
-
-class Presence(Protocol):
-    """The one thing that is needed from the eyes."""
-
-    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
-        """(N, T): probability that each picture shows each thing."""
 
 
 class PresenceVerdict(NamedTuple):
@@ -75,7 +93,7 @@ class Search:
         self,
         space: EmbeddingModel,
         store: RegionStore,
-        eyes: Presence,
+        eyes: VisionPipeline,
         config: RagConfig,
         *,
         certainty: Certainty | None,
@@ -318,3 +336,62 @@ def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:
 def is_whole(region: Region) -> bool:
     """Is it a complete picture?"""
     return region.kind == "whole"
+
+
+LEAST_SPAN = 0.2  # of cosines between cold and hot: in photos without the thing the nearest cell is about 0.15 above
+SIDE_PX = 288  # longest side of the drawn heat: cells are 9 x 9, a browser stretches it over the photo
+INKS = ((59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))  # cold to hot, dark to light
+MOST_OPAQUE = 0.78  # the photo stays visible where it is hottest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heat:
+    """How much each cell of a picture speaks for a query."""
+
+    cells_HW: tuple[tuple[float, ...], ...]  # rows from the top, 0 (as its usual cell) to 1 (its nearest one)
+    low: float  # the cosine that is 0
+    high: float  # the cosine that is 1
+
+    def to_image(self, size: tuple[int, int]) -> Image.Image:
+        """An RGBA picture of these proportions, clear where it is cold, to be laid over the photo."""
+        scale = SIDE_PX / max(1, *size)
+        width, height = (max(1, round(side * scale)) for side in size)
+        heat = Image.fromarray(np.array(self.cells_HW, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        return Image.fromarray(colour_heat(np.clip(np.asarray(heat), 0, 1)))
+
+
+def heat_map(search: Search, query: Query, image: Image.Image) -> Heat:
+    """What of the picture speaks for what the query's box means, by one look of the space's image tower."""
+    vector_D = search.embed([in_words(query)])[0]
+    (look,) = search.space.look_many([image])
+    return heat_of(look.grid_HWD, vector_D)
+
+
+def heat_of(grid_HWD: Floats, vector_D: Floats) -> Heat:
+    """From the cells' vectors and the query's, all of length 1."""
+    cosine_HW = grid_HWD @ vector_D
+    low = float(np.median(cosine_HW))
+    high = max(float(cosine_HW.max()), low + LEAST_SPAN)
+    heat_HW = np.clip((cosine_HW - low) / (high - low), 0, 1)
+    rows = tuple(tuple(round(float(heat), 4) for heat in row) for row in heat_HW)
+    return Heat(cells_HW=rows, low=round(low, 4), high=round(high, 4))
+
+
+def colour_heat(heat_HW: Floats) -> NDArray[np.uint8]:
+    """(H, W, 4): dark and clear where it is 0, light and nearly opaque where it is 1."""
+    stops = np.linspace(0, 1, len(INKS))
+    channels = [np.interp(heat_HW, stops, ink) for ink in zip(*INKS, strict=True)]
+    return np.stack([*channels, 255 * MOST_OPAQUE * heat_HW], axis=-1).round().astype(np.uint8)
+
+
+def cut(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
+    """What lies in the box, which is given in pixels of `size`; the picture may be a reduced copy of that.
+
+    What lies beside the picture is left out. BadFile if the box holds nothing of it.
+    """
+    edges = zip(box, size * 2, image.size * 2, strict=True)
+    left, top, right, bottom = (round(min(max(edge, 0), whole) * now / max(1, whole)) for edge, whole, now in edges)
+    if left >= right or top >= bottom:
+        named = ",".join(map(str, box))
+        raise BadFile(f"the box {named} holds nothing of this picture, which is {size[0]} x {size[1]}. Name another")
+    return image.crop((left, top, right, bottom))

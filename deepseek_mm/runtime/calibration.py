@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import PackagedSpace
-from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.lm.model_folders import first_line
 from deepseek_mm.runtime.engines import BY_NAME, ENGINES, TOWERS, EngineRow, Timing, Tower
 from deepseek_mm.runtime.hardware import Hardware

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires, requires_by_default
-from deepseek_mm.answering.rule_checks import Checked, keep_rules, kept_rules
+from deepseek_mm.answering.scene_programs import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow

@@ -29,9 +29,9 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import TEXT_BATCH, WEIGHTS, DefaultSpace, SpaceModel
-from deepseek_mm.embeddings.text import in_order_of_length
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import in_order_of_length
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import (
     CaptionRow,

@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
 from deepseek_mm.training.feature_maps import Bits, cache_feature_maps, pick_rows
@@ -35,7 +35,6 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_stage,
 )
-from deepseek_mm.vision.attention import Seen
 from deepseek_mm.vision.captioner import (
     END,
     PAD,
@@ -50,6 +49,7 @@ from deepseek_mm.vision.captioner import (
     runs_of,
     write_captioner,
 )
+from deepseek_mm.vision.small_nets import Seen
 
 SELDOM = 4  # a word that comes less often is unknown
 

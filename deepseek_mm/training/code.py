@@ -26,11 +26,9 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
-from deepseek_mm.embeddings.autocast import autocast_bf16
-from deepseek_mm.embeddings.code import BATCH, WEIGHTS, CodeSide
-from deepseek_mm.embeddings.code_text import broken_up, code_text
-from deepseek_mm.embeddings.package_files import text_tower_folder
-from deepseek_mm.embeddings.text import in_order_of_length
+from deepseek_mm.embeddings.code import BATCH, WEIGHTS, CodeSide, broken_up, code_text
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import in_order_of_length, text_tower_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import (
     Function,

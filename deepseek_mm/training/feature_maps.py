@@ -21,11 +21,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 from tqdm import tqdm
 
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import CELLS, CHANNELS, SpaceModel, maps_of_many
-from deepseek_mm.embeddings.image import SIDE_PX, ImageTower, squeeze, to_pixels
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import SIDE_PX, ImageTower, squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)

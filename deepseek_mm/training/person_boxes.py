@@ -30,23 +30,23 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig, between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.detection import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.embeddings.image import (
+from deepseek_mm.embeddings.heads import BOX_WEIGHTS, BoxHead, load_box_head
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.embeddings.space import Share
+from deepseek_mm.embeddings.towers import (
     GRID,
     MAP_CHANNELS,
     MIDDLE_CHANNELS,
     MIDDLE_SIDE,
     SIDE_PX,
     ImageTower,
+    fingerprint,
+    image_tower_file,
     load_image_tower,
     squeeze,
     to_pixels,
 )
-from deepseek_mm.embeddings.package_files import fingerprint, image_tower_file
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing_game import BoxRow, evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
@@ -340,7 +340,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caption-images", type=Path, help="folder of the captions' photos")
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="photos of nobody: folders or questions")
     parser.add_argument("--out", type=Path, default=Path("runs/boxes"), help="folder of this run: maps, log, plot")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to")
+    parser.add_argument("--weights", type=Path, default=BOX_WEIGHTS, help="file to write the head to")
     add_config_flags(parser, BoxConfig)
 
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import cache_folder
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel
-from deepseek_mm.embeddings.image import squeeze, to_pixels
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import squeeze, to_pixels
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.runtime.quantization.int8_layers import (
     BIAS,

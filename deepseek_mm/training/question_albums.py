@@ -26,7 +26,7 @@ from torch import Tensor
 from deepseek_mm.answering.closed_vqa import APART, are_rivals
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import CELLS, DefaultSpace, SpaceModel, places_of
-from deepseek_mm.embeddings.projection import SPACE_DIM
+from deepseek_mm.embeddings.heads import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import (
     NOUNS,
@@ -39,9 +39,9 @@ from deepseek_mm.evaluation.vqa import (
 )
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import COLOURS, IS_A, NUMBERS, normalize_answer, plural, with_article
-from deepseek_mm.retrieval.photo_evidence import same_kind
+from deepseek_mm.retrieval.evidence import same_kind
 from deepseek_mm.training.feature_maps import Bits, cache_feature_maps, cache_rows, pick_rows, to_bf16_bits
-from deepseek_mm.vision.ensemble import CLOSED
+from deepseek_mm.vision.vqa import CLOSED
 from deepseek_mm.vision.vqa_net import PictureBatch, QuestionBatch, VqaQuestion, read_questions
 
 PAIRS = re.compile(

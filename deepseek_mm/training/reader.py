@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from deepseek_mm.answering.closed_vqa import by_labels
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.vqa import NOUNS
 from deepseek_mm.language.parser import parse
 from deepseek_mm.training.loop import (
@@ -48,12 +48,20 @@ from deepseek_mm.training.question_albums import (
     open_features,
     read_albums,
 )
-from deepseek_mm.vision.ensemble import YES, Weights, log_odds
 from deepseek_mm.vision.pipeline import VisionPipeline
-from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
-from deepseek_mm.vision.vqa import MAKE, WEIGHTS, AnswerCalibration, family_of, fit_calibration, write_reader
-from deepseek_mm.vision.vqa_net import PictureBatch, ReaderConfig, ReaderNet
-from deepseek_mm.vision.weight_file import read_weights
+from deepseek_mm.vision.small_nets import read_weights
+from deepseek_mm.vision.vqa import (
+    MAKE,
+    WEIGHTS,
+    YES,
+    AnswerCalibration,
+    Weights,
+    family_of,
+    fit_calibration,
+    log_odds,
+    write_reader,
+)
+from deepseek_mm.vision.vqa_net import MultiLabelTagger, PictureBatch, ReaderConfig, ReaderNet, read_noticer
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels", "notice")

@@ -28,15 +28,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
 from deepseek_mm.evaluation.vqa import find_easy_images
-from deepseek_mm.logic.scene import ANSWERS, VALUES
+from deepseek_mm.logic.programs import ANSWERS, VALUES
 from deepseek_mm.training.feature_maps import list_pictures
 from deepseek_mm.training.loop import (
     StepLoss,
@@ -63,7 +63,7 @@ from deepseek_mm.vision.scene_models import (
     middles_of,
     words_of,
 )
-from deepseek_mm.vision.weight_file import read_any_weights
+from deepseek_mm.vision.small_nets import read_any_weights
 
 PICTURES_OF_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings import open_space
-from deepseek_mm.embeddings.detection import read_groups
+from deepseek_mm.embeddings.heads import read_groups
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
 from deepseek_mm.language.words import COLOURS, NO_THINGS, singular, tokens
@@ -32,8 +32,7 @@ from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCu
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.word_classifiers import read_question_pairs
-from deepseek_mm.vision.analysis import ImageAnalysis
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from deepseek_mm.vision.vocabulary import read_names
 from index import Filter, Source
 from index.store import RegionStore

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.evaluation.vqa import NOUNS, canonical_noun, split_words
 from deepseek_mm.language.parser import parse
@@ -44,9 +44,9 @@ from deepseek_mm.training.question_albums import (
     read_asked_album,
     read_captioned_album,
 )
-from deepseek_mm.vision.ensemble import YES
-from deepseek_mm.vision.tagger import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 from deepseek_mm.vision.vocabulary import TEMPLATES
+from deepseek_mm.vision.vqa import YES
+from deepseek_mm.vision.vqa_net import WEIGHTS, MultiLabelTagger, NoticeConfig, NoticeNet, TaggerHeader, write_noticer
 
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned

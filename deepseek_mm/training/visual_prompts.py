@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, between, cache_folder
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence

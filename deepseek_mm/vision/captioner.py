@@ -1,18 +1,16 @@
 """One sentence about a photo: a small net writes words over the tower's maps, and beam search finds the best one.
 
-Vedantam et al. 2015, eq. 2 to 4: a run counts no more often than the other has it, and another length takes off.
-
 The cells are brought to the model's width, told where they lie, and look at each other once; then three layers of words
 look back at the words so far and at all cells (Vaswani et al. 2017).
-
-Shape key:  B photos, P cells (81), C channels of a cell, N sentences, T words, D width, V words of the vocabulary
 
 A sentence's worth is the sum of its words' log-probabilities over its length to a power (Wu et al. 2016, eq. 14,
 without its constant), so that long ones are not punished for their length alone. It never says a word that it does not
 know, and never the same word twice in a row. Of the sentences that were found last, the one that all of them are most
-like is told (Kumar and Byrne 2004): what many likely sentences say is right more often than the likeliest one.
+like is told (Kumar and Byrne 2004): what many likely sentences say is right more often than the likeliest one. Alike
+are runs of words (Vedantam et al. 2015, eq. 2 to 4): one counts no more often than the other sentence has it.
 
-Shape key:  B photos, W beams, M = B * W rows, T words, V words of the vocabulary
+Shape key:  B photos, P cells (81), C channels of a cell, N sentences, W beams, M = B * W rows, T words, D width, V
+            words of the vocabulary
 """
 
 import math
@@ -27,11 +25,9 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel, maps_of_many
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.vision.attention import Attention, Drop, Feed, Seen
-from deepseek_mm.vision.weight_file import read_weights, write_weights
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.vision.small_nets import Attention, Drop, Feed, Seen, read_weights, write_weights
 
 LONGEST = 4  # words of a run
 SPREAD = 6.0  # standard deviation of the penalty for another length

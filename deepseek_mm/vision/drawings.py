@@ -3,12 +3,11 @@
 Nothing is learned here. A drawing is taken for one only where its ground and a few such shapes are all that there is;
 one thing that is no such shape, a shade or a texture, and it is left to those who look at photos.
 
-Shape key:  P pixels, C colours; H, W sides of the drawing after it was brought to one size
-
 Whether a picture is a scene on paper is told by a direction of the shared space that was learned from painted scenes
 and photos; a flat drawing is one whose ground and shapes are all there is.
 
-Shape key:  N solids, D width of the space
+Shape key:  P pixels, C colours, N solids, D width of the space; H, W sides of the drawing after it was brought to one
+            size
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.logic.scene import FLAT, SCENE, VALUES, Scene, SceneItem, Share, solid
+from deepseek_mm.logic.programs import FLAT, SCENE, VALUES, Scene, SceneItem, Share, solid
 from deepseek_mm.vision.colours import lab
 from deepseek_mm.vision.regions import LabelledBox, place_of
 from deepseek_mm.vision.scene_models import (
@@ -37,7 +36,7 @@ from deepseek_mm.vision.scene_models import (
     SceneFinder,
     Solids,
 )
-from deepseek_mm.vision.weight_file import read_any_weights, read_weights, write_weights
+from deepseek_mm.vision.small_nets import read_any_weights, read_weights, write_weights
 from index import Label, Source
 
 SIDE_PX = 256  # the longer side that drawings are brought to

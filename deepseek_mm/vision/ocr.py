@@ -35,8 +35,8 @@ class TextBlock:
 class TextReader:
     """Finds the writing in pictures; any number of threads may ask, one is served at a time."""
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._threads, self._lock = threads, Lock()
+    def __init__(self) -> None:
+        self._lock = Lock()
         self._engine: Any = None
 
     def read(self, image: Image) -> list[TextBlock]:
@@ -46,7 +46,7 @@ class TextReader:
     def lines(self, image: Image) -> list[TextBlock]:
         """Line by line, as the engine finds them. MissingPackage."""
         with self._lock:
-            self._engine = self._engine or _open_engine(self._threads)
+            self._engine = self._engine or _open_engine()
             found = self._engine(np.asarray(image.convert("RGB"))[:, :, ::-1], use_cls=False)
         if found.txts is None:
             return []
@@ -94,11 +94,11 @@ def _box(corners_42: Any) -> Box:
     return max(0, int(left)), max(0, int(top)), max(1, int(right)), max(1, int(bottom))
 
 
-def _open_engine(threads: int) -> Any:
+def _open_engine() -> Any:
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
         raise MissingPackage(error.name or "rapidocr", needed_for="reading text in pictures") from error
     runtime = "EngineConfig.onnxruntime"
-    numbers = {f"{runtime}.intra_op_num_threads": threads, f"{runtime}.inter_op_num_threads": 1}
+    numbers = {f"{runtime}.intra_op_num_threads": 1, f"{runtime}.inter_op_num_threads": 1}
     return RapidOCR(params={"Global.log_level": "critical", **numbers})

@@ -1,28 +1,36 @@
-"""Looking at a picture: what is in it, where, in which colours, and each place as a vector.
+"""What a picture shows: its analysis, decoded once and filled by each model, and the pipeline that makes regions of it.
+
+Whoever first wants an output computes it and puts it there; whoever comes after finds it. Two threads that want the
+same output at the same time may both compute it: they put the same there.
 
 The whole picture is the first region; its labels are the words that hold for it: what the tower's own classifier names,
 what was learned from photos, and the vocabulary's other words. Each word is then looked for in the feature map, and
 where it has a place smaller than the picture it makes a part. People come from the tower's own finder, if it has one,
 which tells them apart; a word for a kind of person (a woman, a climber) goes to the one who is alone in the picture.
 
-Shape key:  N pictures or regions, T things asked for, D width of the space, H, W cells of the feature map
+Shape key:  N pictures or regions, T things asked for, D width of the space, H, W, G cells a side of the feature map
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
 
-from PIL.Image import Image
+import numpy as np
+from cachetools import LRUCache
+from PIL.Image import Image, Resampling
 
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.embeddings.prefetch import prefetch_batches
+from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
+from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
-from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.parse.files import stat_file
+from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
-from deepseek_mm.vision.drawings import Drawing
-from deepseek_mm.vision.ensemble import Weights
-from deepseek_mm.vision.localizer import read_pointer
+from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -31,48 +39,155 @@ from deepseek_mm.vision.regions import (
     merge_places,
     people_in,
     places,
+    read_pointer,
     vectors_of,
 )
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
-from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Box, Label, Region, Source
 
-AHEAD = 16  # pictures that the tower looks at while those before them become regions
+if TYPE_CHECKING:  # which reads pictures as they are here
+    from deepseek_mm.vision.vqa import VqaModel
+
+SIDE_PX, COARSE_PX = 128, 16
+FLAT = 3.0  # standard deviation of the grey values, of 255, below which nothing stands out
+NOISE = 0.25  # share of that deviation which is left in a coarse copy: photos keep most of it, noise none
 
 
-class Description(Protocol):
-    """A description."""
+def shows_nothing(image: Image) -> bool:
+    """A blank picture, or noise."""
+    grey = image.convert("L").resize((SIDE_PX, SIDE_PX), Resampling.NEAREST)
+    spread = float(np.asarray(grey, np.float32).std())
+    if spread < FLAT:
+        return True
+    coarse = grey.resize((COARSE_PX, COARSE_PX), Resampling.BOX)
+    return float(np.asarray(coarse, np.float32).std()) < NOISE * spread
+
+
+MOST_READINGS = 64  # of one picture that are kept: a conversation about it asks less
+MOST_ANALYSES = 8  # that are kept between questions, 8 MB each with a decoded picture
+
+
+@dataclass(frozen=True, slots=True)
+class VqaPrediction:
+    """What was read off a picture for one question."""
+
+    family: str  # of the question
+    chances: Mapping[str, float]  # answer -> probability, the likeliest first
+    heat_GG: Floats  # how much was looked at each cell; sums to 1
+    noticed: Mapping[str, float] = field(default_factory=dict)  # thing -> how probable it is that it is there
+    glanced: Mapping[str, float] = field(default_factory=dict)  # the same answers, by a language model that looked
+
+
+class ImageAnalysis:
+    """A picture, and what was found in it so far; equal only to itself."""
+
+    def __init__(self, image: Image | Callable[[], Image], source: Source | None = None) -> None:
+        """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise."""
+        self._image, self.source = image, source
+        self.features: ImageFeatures | None = None  # what the image tower makes of it
+        self.labels: tuple[Label, ...] | None = None  # what it is called, best first
+        self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
+        self.regions: tuple[Region, ...] = ()  # the whole picture first
+        self.vectors_ND: Floats = np.zeros((0, 0), np.float32)  # row n belongs to regions[n]
+        self._drawing: tuple[Drawing | None] | None = None  # None until somebody has looked for it
+        self._readings: LRUCache[Hashable, VqaPrediction] = LRUCache(MOST_READINGS)
+        self._lock = Lock()
 
     @property
-    def text(self) -> str:
-        """One sentence."""
+    def image(self) -> Image:
+        """The pixels. What decoding raises is raised here, and it is tried again the next time."""
+        if callable(self._image):
+            self._image = self._image()
+        return self._image
+
+    @property
+    def look(self) -> ImageEmbedding:
+        """The embedding of the whole picture and of its cells, once `add_features` was called."""
+        assert self.features is not None, "add_features comes first"
+        return self.features.look
+
+    @cached_property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to see: one colour, or noise."""
+        return shows_nothing(self.image)
+
+    def drawing(self, find: Callable[[Floats, Image], Drawing | None]) -> Drawing | None:
+        """What it shows if it is a drawing, as `find` tells it from the picture's vector and its pixels."""
+        if self._drawing is None:
+            self._drawing = (find(self.look.vector_D, self.image),)
+        return self._drawing[0]
+
+    def reading(self, key: Hashable) -> VqaPrediction | None:
+        """What was read for a question before."""
+        with self._lock:
+            return self._readings.get(key)
+
+    def add_reading(self, key: Hashable, reading: VqaPrediction) -> None:
+        """Keep what was read for a question."""
+        with self._lock:
+            self._readings[key] = reading
 
 
-class Describer(Protocol):
-    """Says what pictures show."""
+def add_features(space: EmbeddingModel, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
+    """The same pictures, in order, with what the tower makes of them; pictures are drawn while the tower works.
 
-    def describe_many(self, images: Iterable[Image]) -> Iterable[Description]:
-        """One for each, in order."""
+    Those that have it already pass.
+    """
+    waiting = deque[tuple[ImageAnalysis, bool]]()  # and whether the tower gets it
+
+    def images_without_features() -> Iterator[Image]:
+        for picture in pictures:
+            lacks = picture.features is None
+            waiting.append((picture, lacks))
+            if lacks:
+                yield picture.image
+
+    for features in features_of(space, images_without_features()):
+        while not waiting[0][1]:
+            yield waiting.popleft()[0]
+        picture, _ = waiting.popleft()
+        picture.features = features
+        yield picture
+    for picture, _ in waiting:
+        yield picture
 
 
-class ClosedVqa(Protocol):
-    """Answers closed questions about pictures."""
-
-    def weights_for(self, thing: str, *, named: bool = False) -> Weights:
-        """Of its word beside that of others, on whether this thing is there; `named`: it is called by one word."""
-
-    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
-        """One for each question and its picture."""
+def features_of(space: EmbeddingModel, images: Iterable[Image]) -> Iterator[ImageFeatures]:
+    """Of each picture, in order; without cells where the space has none that small models know."""
+    if isinstance(space, SeeingSpace):
+        return space.see_many(images)
+    return (ImageFeatures(look=look) for look in space.look_many(images))
 
 
-class DrawingReader(Protocol):
-    """Knows drawings, and what stands in them."""
+def only_once(pictures: Iterable[ImageAnalysis]) -> list[ImageAnalysis]:
+    """Each picture once, in the order in which they first come."""
+    return list(dict.fromkeys(pictures))
 
-    def read_drawing(self, vector_D: Floats, image: Image) -> Drawing | None:
-        """What a drawing shows; None of other pictures. The vector is the picture's."""
 
-    def answer(self, question: str, drawn: Drawing) -> tuple[str, float]:
-        """What is asked about it, answered without a program, or ""; and how probable that is."""
+class AnalysisCache:
+    """An LRU cache of analyses by file, size and time of the last change; safe in many threads."""
+
+    def __init__(self, read_page: Callable[[str, int], Image], maxsize: int = MOST_ANALYSES) -> None:
+        """`read_page` decodes the picture of a file's page, 0 for a photo; it may raise BadFile or NothingThere."""
+        self._read_page = read_page
+        self._known: LRUCache[Hashable, ImageAnalysis] = LRUCache(maxsize)
+        self._lock = Lock()
+
+    def get(self, source: Source) -> ImageAnalysis:
+        """The analysis of a photo as its file is now; a new one is decoded when its pixels are first wanted."""
+        return self.add(ImageAnalysis(lambda: self._read_page(source.path, 0), source))
+
+    def add(self, analysis: ImageAnalysis) -> ImageAnalysis:
+        """The analysis that is known of this file, or else this one, which is kept where the file is there."""
+        assert analysis.source is not None, "an analysis of a file"
+        status = stat_file(analysis.source.path)
+        if status is None:
+            return analysis
+        with self._lock:
+            return self._known.setdefault((analysis.source.path, status), analysis)
+
+
+AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
 class VisionPipeline:
@@ -84,9 +199,9 @@ class VisionPipeline:
         config: SeeConfig,
         *,
         names: Sequence[str] = (),
-        reader: ClosedVqa | None = None,
-        describer: Describer | None = None,
-        paper: DrawingReader | None = None,
+        reader: "VqaModel | None" = None,
+        describer: Captioner | None = None,
+        paper: DrawingFinder | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 

@@ -1,4 +1,4 @@
-"""Parts of a picture: where a label's box lies, how far it reaches, and which parts are people.
+"""Places in a picture: the extent of a label or of a thing that is asked for, and which parts are people.
 
 The map of the tower has nine cells a side, so a box of hot cells cuts through things and takes in what lies beside.
 Here the picture is shrunk to a canvas of some 1,300 points. Points of like colour are one kind; a kind that is common
@@ -6,22 +6,32 @@ where it is hot and rare elsewhere belongs to the thing. Colour and heat are wei
 smoothed, and what hangs together around the hottest point is the thing's extent: GrabCut (Rother, Kolmogorov and
 Blake, 2004) with a heat map for the user's rectangle, histograms for mixtures, and a blur for the graph cut.
 
-Shape key:  H, W cells of a heat map, S points a side of the canvas, P = S * S of them, K kinds of colour
+Of some six hundred names it is known from photos what speaks for them: the tower's classifier learned them from a
+million pictures, and everyday words were learned from captions. Any other thing is looked for by the names whose text
+is nearest to its own (moose: deer, camel), each as far as it is near (after ConSE, arXiv:1312.5650). The picture is
+looked at as a whole, in four large pieces and in nine smaller ones that overlap, and what each says is laid over each
+other: in a piece a small thing fills more cells of the tower's map, and in the whole a large one is seen at once.
 
-Shape key:  N places, D width of the space, H, W cells of the feature map, S points a side of the canvas
+Shape key:  N places, K kinds of colour or names, W names that are near, V views (14), H, W, G cells a side of a map
+            (9), S points a side of the canvas, P = S * S of them, D width of the space
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
 
-from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, unit
+from deepseek_mm.embeddings.default import SeeingSpace
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, unit
+from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.vision.colours import lab
+from deepseek_mm.vision.colours import colour_mask, lab
+from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors
 from index import Box, Label, Source
 
 PERSON = "person"
@@ -42,18 +52,10 @@ def may_be_said(name: str, score: float) -> bool:
 
 def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
     """The hot cells that can be reached from `seed` in steps up, down, left and right."""
-    reached = np.zeros_like(hot_HW)
-    reached[seed] = True
-    while True:
-        spread = reached.copy()
-        spread[1:] |= reached[:-1]
-        spread[:-1] |= reached[1:]
-        spread[:, 1:] |= reached[:, :-1]
-        spread[:, :-1] |= reached[:, 1:]
-        spread &= hot_HW | reached
-        if (spread == reached).all():
-            return reached
-        reached = spread
+    cells_HW = hot_HW.astype(np.uint8)
+    cells_HW[seed] = 1
+    _, part_HW = cv2.connectedComponents(cells_HW, connectivity=4)
+    return np.asarray(part_HW == part_HW[seed])
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -61,11 +63,11 @@ def overlap(a: Box, b: Box) -> float:
     wide = min(a[2], b[2]) - max(a[0], b[0])
     high = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0, wide) * max(0, high)
-    return shared / (area(a) + area(b) - shared)
+    return shared / max(1, area(a) + area(b) - shared)
 
 
-def area(box: Box) -> int:
-    """Square pixels."""
+def area(box: Box | Share) -> float:
+    """Square pixels, or a share of the picture."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
@@ -259,3 +261,118 @@ def covered_share(share: Share, height: int, width: int) -> Floats:
         for n, low, high in ((height, share[1], share[3]), (width, share[0], share[2]))
     )
     return np.outer(down_H, across_W).astype(np.float32)
+
+
+VIEWS = ((1.0, 1), (0.6, 2), (0.42, 3))  # side of a piece as a share of the picture's, and how many there are a side
+NEAR = 10  # names that speak for a thing
+APART = 0.05  # of cosine: a name that is less near by so much counts e times less
+LEAST_COLOURED = 0.002  # share of the points that must have the colour that was asked for
+FLAT = 1e-6
+
+
+class Localizer:
+    """Things and pictures to places."""
+
+    def __init__(self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
+        """The vocabulary spares reading most of the names."""
+        self.space, self.vocabulary = space, vocabulary
+        self.groups = [group.name for group in space.namer.groups]
+        self.words = list(learned.names) if learned else []
+        self.directions_WD = learned.directions_LD if learned else np.zeros((0, space.dim), np.float32)
+
+    @cached_property
+    def names_KD(self) -> Floats:
+        """The vector of each name: the classifier's groups, then the words that were learned."""
+        vectors = dict(zip(self.vocabulary.names, self.vocabulary.vectors_LD, strict=True))
+        names = [*self.groups, *self.words]
+        others = [name for name in dict.fromkeys(names) if name not in vectors]
+        vectors |= zip(others, word_vectors(self.space, others), strict=True) if others else ()
+        return np.stack([vectors[name] for name in names])
+
+    def point_many(self, image: Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
+        """The likeliest place of each thing, were it there; None where nothing has the colour that is asked for."""
+        canvas, heats = Canvas.of(image), self.heats(image, [thing.name for thing in things])
+        found: list[Share | None] = []
+        for thing, heat_SS in zip(things, heats, strict=True):
+            if thing.colour:
+                heat_SS = heat_SS - heat_SS.min()
+                heat_SS *= where_coloured(image, thing.colour)
+            found.append(shares(trim_extent(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
+        return found
+
+    def choose(self, image: Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
+        """The one of these places, at least one, that speaks most for the thing."""
+        if len(places) == 1:
+            return places[0]
+        (heat_SS,) = self.heats(image, [thing.name])
+        return max(places, key=lambda place: float((heat_SS * covered_share(place, SIDE, SIDE)).sum() / area(place)))
+
+    def heats(self, image: Image, names: Sequence[str]) -> list[Floats]:
+        """(S, S) for each name: how much each point of the picture speaks for it."""
+        near_KD = self.vocabulary.words.vectors(names) @ self.names_KD.T
+        chosen = [np.argsort(-near_K, kind="stable")[:NEAR] for near_K in near_KD]
+        used = sorted({int(n) for each in chosen for n in each})
+        views = list(views_of())
+        spoken_VGGK = self.spoken(image, views, used)
+        heats = []
+        for near_K, each in zip(near_KD, chosen, strict=True):
+            weight_W = np.exp((near_K[each] - near_K[each[0]]) / APART)
+            rows = [used.index(int(n)) for n in each]
+            heats.append(overlay_views(spoken_VGGK[..., rows] @ (weight_W / weight_W.sum()), views))
+        return heats
+
+    def spoken(self, image: Image, views: Sequence[tuple[Share, int]], used: Sequence[int]) -> Floats:
+        """(V, G, G, used): what each cell of each view says to each name, in standard deviations from its mean."""
+        pieces = [cut(image, share) for share, _ in views]
+        groups = [n for n in used if n < len(self.groups)]
+        words = [n - len(self.groups) for n in used if n >= len(self.groups)]
+        cells_VGGD, spoken_VGGK = self.space.cells_many(pieces, groups)
+        both = np.concatenate([spoken_VGGK, cells_VGGD @ self.directions_WD[words].T], axis=-1)
+        over = (0, 1, 2)
+        return np.asarray((both - both.mean(axis=over)) / (both.std(axis=over) + FLAT), np.float32)
+
+
+def shares(box: Box) -> Share:
+    """A box in points of the canvas as shares of the picture."""
+    left, top, right, bottom = (edge / SIDE for edge in box)
+    return (left, top, right, bottom)
+
+
+def views_of() -> list[tuple[Share, int]]:
+    """Every view as shares of the picture, and the number of its kind."""
+    return [
+        ((x, y, x + side, y + side), kind)
+        for kind, (side, many) in enumerate(VIEWS)
+        for y in np.linspace(0, 1 - side, many).tolist()
+        for x in np.linspace(0, 1 - side, many).tolist()
+    ]
+
+
+def cut(image: Image, share: Share) -> Image:
+    """That piece of the picture; at least one pixel."""
+    left, top = int(share[0] * image.width), int(share[1] * image.height)
+    right, bottom = round(share[2] * image.width), round(share[3] * image.height)
+    return image.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
+
+
+def overlay_views(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Floats:
+    """(S, S): the sum over the kinds of views, of the mean of those views that show a point."""
+    summed = np.zeros((len(VIEWS), SIDE, SIDE), np.float32)
+    times = np.zeros_like(summed)
+    for heat_GG, (share, kind) in zip(heat_VGG, views, strict=True):
+        left, top, right, bottom = (round(edge * SIDE) for edge in share)
+        stretched = PILImage.fromarray(heat_GG).resize((right - left, bottom - top), PILImage.Resampling.BICUBIC)
+        summed[kind, top:bottom, left:right] += np.asarray(stretched)
+        times[kind, top:bottom, left:right] += 1
+    return np.asarray((summed / times).sum(axis=0), np.float32)
+
+
+def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
+    """(S, S): how much of that colour there is around each point, 0 to 1; 0 everywhere if it is hardly there at all."""
+    here_SS = colour_mask(image, colour, SIDE)
+    return np.asarray(blur(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
+
+
+def read_pointer(space: EmbeddingModel, learned: Learned | None, vocabulary: Vocabulary) -> Localizer | None:
+    """None for a space without a classifier of its own: nothing else tells well enough where a thing is."""
+    return Localizer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None

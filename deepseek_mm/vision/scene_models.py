@@ -1,16 +1,15 @@
 """Two small networks for rendered scenes: one finds the solids in a picture, one answers questions about them.
 
-Each cell of a map of 24 x 24 says how sure it is that the middle of a solid lies in it, where in the cell that is, how
-large the solid is, and its traits. Where two cells tell the same solid, at whose border its middle lies, their chances
-add up.
+The finder: each cell of a map of 24 x 24 says how sure it is that the middle of a solid lies in it, where in the cell
+that is, how large the solid is, and its traits. Where two cells tell the same solid, at whose border its middle lies,
+their chances add up.
 
-Shape key:  B pictures, S side of the picture in pixels, G cells a side, W width, N solids, V values of all traits (16)
+The answerer: solids know how they stand to each other by what is added to their attention: for each head a small
+function of how far one lies to the right of the other and before it. The answer is read from the question's first token
+and from a sum over the solids in which each counts as much as it says, so that numbers can be told.
 
-Solids know how they stand to each other by what is added to their attention: for each head a small function of how far
-one lies to the right of the other and before it. The answer is read from the question's first token and from a sum
-over the solids in which each counts as much as it says, so that numbers can be told.
-
-Shape key:  B questions, W words, N solids, T tokens (1 + W + N), D width, H heads, V values of all traits, A answers
+Shape key:  B pictures or questions, S side of the picture in pixels, G cells a side, W width or words, N solids, T
+            tokens (1 + W + N), D width, H heads, V values of all traits (16), A answers
 """
 
 import re
@@ -25,9 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.logic.scene import ANSWERS, VALUES, Scene, SceneItem, solid
-from deepseek_mm.vision.attention import Attention, Feed
+from deepseek_mm.embeddings.inference import prefetch_batches
+from deepseek_mm.logic.programs import ANSWERS, VALUES, Scene, SceneItem, solid
+from deepseek_mm.vision.small_nets import Attention, Feed
 
 SIDE_PX, GRID = 192, 24
 WIDTH, BLOCKS = 96, 4

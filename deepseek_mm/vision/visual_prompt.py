@@ -4,17 +4,14 @@ A picture is sixteen boxes, four by four; a retrieved region is one. Both go the
 brought to fewer channels, the cells that a box covers are averaged, the box's place is added, and a layer makes a
 vector of it that is as long as a word's.
 
-Shape key:  B pictures, P cells (81), C channels of a cell, R boxes of a picture, F features, D width of the model
-
     <picture>
     Q: is there a dog?
     A: yes
     Q: what colour is it?
     A: brown
 
-Shape key:  N scripts, T tokens, R places of all scripts, D width of the model
-
-Shape key:  Q questions, B pictures, P cells, C channels of a cell, R vectors of a picture, V vocabulary
+Shape key:  B pictures, Q questions, N scripts, T tokens, P cells (81), C channels of a cell, R boxes of a picture, F
+            features, D width of the model, V vocabulary
 """
 
 import math
@@ -29,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import CHANNELS, DefaultSpace
-from deepseek_mm.embeddings.image import GRID
+from deepseek_mm.embeddings.inference import autocast_bf16
+from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.errors import DeepSeekMMError, MissingWeights
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
@@ -39,7 +36,7 @@ from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.lm.weights import TALL, THIN, build, fingerprint_with, merge_changes, read_folder, with_changes
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
-from deepseek_mm.vision.weight_file import read_weights, write_weights
+from deepseek_mm.vision.small_nets import read_weights, write_weights
 
 WAVES = 4  # pairs of sine and cosine of each side of a box
 
@@ -185,7 +182,6 @@ def read(decoder: Decoder, laid: Laid, vectors_RD: Tensor) -> Tensor:
     return found
 
 
-MOST = 24  # tokens that are said
 AT_ONCE = 32  # questions that are read together
 
 
@@ -194,7 +190,6 @@ class VisualPrompt:
 
     def __init__(self, decoder: Decoder, net: GlanceNet, tokenizer: Tokenizer) -> None:
         self.decoder, self.net, self.tokenizer = decoder.eval(), net.eval().requires_grad_(False), tokenizer
-        self.ends = {tokenizer.encode_many([END])[0][0], *tokenizer.ends}
 
     @torch.inference_mode()
     def weigh(
@@ -215,21 +210,6 @@ class VisualPrompt:
                 shares = scores_V[ids].softmax(-1).tolist() if ids else []
                 found.append(dict(zip(names, shares, strict=True)))
         return found
-
-    @torch.inference_mode()
-    def say(self, question: str, cells_PC: Tensor, *, most: int = MOST) -> str:
-        """The likeliest answer, word by word."""
-        vectors_BRD = self._encode_cells(cells_PC[None])
-        script = self._build_script(question, vectors_BRD.shape[1])
-        said: list[int] = []
-        while len(said) < most:
-            token = int(self._next([script], vectors_BRD)[0].argmax())
-            if token in self.ends:
-                break
-            said.append(token)
-            script.ids.append(token)
-            script.counts.append(0.0)
-        return self.tokenizer.decode(said).strip()
 
     def _build_script(self, question: str, places: int) -> Script:
         return Script(self.tokenizer.encode_many).show(places).ask(question.lower())

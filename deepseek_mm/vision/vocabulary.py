@@ -5,27 +5,23 @@ similarity is measured in standard deviations over a background of other picture
 this picture, and a logistic curve that was fitted on captioned photos turns it into a probability. A space without a
 fitted background is measured over the vocabulary only.
 
-Shape key:  N pictures, L words, D width of the space, M pictures of the background, Q cells of the background
-
 A word's vector comes from a text tower that never saw a photo, so likeness to it is a rough guide. Of some two hundred
 everyday words there are photos whose captions, questions or shelves name them; for these a direction of the space and
 an offset were fitted, and a sigmoid gives the probability that somebody would name the word. Where it holds is asked of
 each cell of the feature map with the same direction.
 
-Shape key:  N pictures, L words, D width of the space, H, W cells of the feature map
+Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of the background, H, W cells of the
+            feature map
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import load_file
 
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, unit
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -144,18 +140,11 @@ def names_in(lines: Iterable[str]) -> tuple[str, ...]:
 
 def read_calibration(space: EmbeddingModel, file: Path = CURVES_FILE) -> Calibration | None:
     """The calibration that was fitted for this space, or for the one that taught it; or None."""
-    if not file.is_file():
+    fitted = read_fitted(file, "curves", known_as(space))
+    if fitted is None:
         return None
-    with safe_open(file, framework="numpy") as opened:
-        told = json.loads(opened.metadata()["curves"])
-    if told["fingerprint"] not in known_as(space):
-        return None
-    arrays = load_file(file)
-    return Calibration(
-        photos_MD=arrays["photos"].astype(np.float32),
-        cells_QD=arrays["cells"].astype(np.float32),
-        curve=NamingCurve(**told["curve"]),
-    )
+    told, arrays = fitted
+    return Calibration(photos_MD=arrays["photos"], cells_QD=arrays["cells"], curve=NamingCurve(**told["curve"]))
 
 
 FILE = Path(__file__).parent.parent / "weights" / "names.safetensors"
@@ -180,15 +169,8 @@ class Learned:
 
 def read_learned(space: EmbeddingModel, file: Path = FILE) -> Learned | None:
     """The words that were learned in this space, or in the one that taught it; or None."""
-    if not file.is_file():
+    fitted = read_fitted(file, "told", known_as(space))
+    if fitted is None:
         return None
-    with safe_open(file, framework="numpy") as opened:
-        told = json.loads(opened.metadata()["told"])
-    if told["fingerprint"] not in known_as(space):
-        return None
-    arrays = load_file(file)
-    return Learned(
-        names=tuple(told["names"]),
-        directions_LD=arrays["directions"].astype(np.float32),
-        offsets_L=arrays["offsets"].astype(np.float32),
-    )
+    told, arrays = fitted
+    return Learned(names=tuple(told["names"]), directions_LD=arrays["directions"], offsets_L=arrays["offsets"])

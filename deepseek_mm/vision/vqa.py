@@ -1,35 +1,39 @@
-"""Closed questions about one picture, answered with calibrated probabilities.
+"""Closed questions about one picture, answered with calibrated probabilities, and one verdict of all that answer.
+
+Every predictor's probabilities are calibrated by itself. Where two speak of the same yes or no, their log-odds are
+added with weights that were fitted on photos that were held out. What is sure is told, what is likely is told with its
+doubt and the runner-up, and where guessing would do as well nothing is told.
 
 A question belongs to a family by its words; whether a thing is there that was asked for often is a family of its own.
 Of each family a temperature, and for yes or no a weight towards yes, were fitted on photos that were held out.
 
-Shape key:  Q questions, V answers
-
 Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.embeddings.default import SeeingSpace
-from deepseek_mm.embeddings.image import GRID
+from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
+from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
-from deepseek_mm.vision.analysis import ImageAnalysis, VqaPrediction, add_features
-from deepseek_mm.vision.ensemble import EVEN, Weights
-from deepseek_mm.vision.tagger import MultiLabelTagger
+from deepseek_mm.types import Outcome, Said, Verdict
+from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
+from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
 from deepseek_mm.vision.vqa_net import (
+    MultiLabelTagger,
     PictureBatch,
     QuestionBatch,
     ReaderConfig,
@@ -37,14 +41,134 @@ from deepseek_mm.vision.vqa_net import (
     VqaQuestion,
     read_questions,
 )
-from deepseek_mm.vision.weight_file import read_weights, weights_for, write_weights
 
-CLOSED = re.compile(r"(is|are|was|were|do|does|did|can|could|has|have|will|would|should|am)\b(?!.*\bor\b)")
+SURE = 0.8  # probability from which an answer is told without its doubt
+TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen
+DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
+EDGE = 1e-4
+YES, NO = CLOSED = ("yes", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of the log-odds of yes, by witness, and what is added."""
+
+    by: Mapping[str, float]
+    offset: float = 0.0
+
+
+EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
+GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log/
+TINTED = 0.4  # weight of the colours that are measured where the reader looked, likewise
+FAINT = 0.03  # share of a colour that may be there unmeasured
+UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
+
+
+def combine(
+    chances: Mapping[str, float],
+    there: Mapping[str, float],
+    *,
+    weights: Weights = EVEN,
+    why: str = "",
+    glanced: Mapping[str, float] | None = None,
+    colours: Mapping[str, float] | None = None,
+) -> Verdict:
+    """The reader's probabilities of its likeliest answers, and how probable others find the thing that is asked for.
+
+    `there` is empty where the question does not ask whether one thing is there. Without a reader `chances` is empty.
+    `glanced` are a language model's probabilities of the reader's answers, where it looked; `colours` are the shares of
+    those that are measured, where one is asked for.
+    """
+    closed = bool(there) or set(chances) <= {YES, NO}
+    glanced, colours = glanced or {}, colours or {}
+    said = [
+        *likeliest_answer("reader", chances),
+        *likeliest_answer("glance", glanced),
+        *likeliest_answer("colours", colours),
+    ]
+    chances = blend_colours(blend_glance(chances, glanced), colours)
+    if there:
+        said += [one for by, p in there.items() for one in likeliest_answer(by, {YES: p, NO: 1 - p}, why=why)]
+        read = chances.get(YES, 1 - chances[NO] if NO in chances else None)
+        p_yes = add_log_odds({"reader": read, **there}, weights)
+        chances = {YES: p_yes, NO: 1 - p_yes}
+    if not chances:
+        return Verdict(answer="", chance=0.0, outcome="unknown")
+    (answer, chance), *others = sorted(chances.items(), key=lambda item: -item[1])
+    runner_up, runner_chance = others[0] if others else ("", 0.0)
+    return Verdict(
+        answer=answer,
+        chance=chance,
+        outcome=outcome_of(chance, closed=closed),
+        runner_up=runner_up,
+        runner_chance=runner_chance,
+        said=tuple(said),
+        disputed=is_disputed(said),
+    )
+
+
+def blend_glance(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[str, float]:
+    """The reader's answers with what a glance makes of them; together they stay as probable as they were."""
+    if not chances or not all(glanced.get(answer) for answer in chances):
+        return dict(chances)
+    both = {a: max(p, EDGE) ** (1 - GLANCED) * max(glanced[a], EDGE) ** GLANCED for a, p in chances.items()}
+    return as_probable(both, chances)
+
+
+def blend_colours(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[str, float]:
+    """Answers of colours, with what is measured; together they stay as probable as they were."""
+    if not chances or not colours:
+        return dict(chances)
+    both = {answer: p * (colours.get(answer, 0.0) + FAINT) ** TINTED for answer, p in chances.items()}
+    return as_probable(both, chances)
+
+
+def as_probable(both: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
+    """The same shares, together as probable as these."""
+    scale = sum(chances.values()) / sum(both.values())
+    return {answer: scale * each for answer, each in both.items()}
+
+
+def likeliest_answer(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said]:
+    """The likeliest answer of a witness; nothing from one that is silent."""
+    if not chances:
+        return []
+    answer, chance = max(chances.items(), key=lambda item: item[1])
+    return [Said(by=by, answer=answer, chance=chance, why=why)]
+
+
+def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:
+    """Probability of yes from several; one alone counts as it is."""
+    there = {by: p for by, p in p_yes.items() if p is not None}
+    if len(there) == 1:
+        return next(iter(there.values()))
+    total = weights.offset + sum(weights.by.get(by, UNFITTED) * log_odds(p) for by, p in there.items())
+    return 1 / (1 + math.exp(-total))
+
+
+def log_odds(p: float) -> float:
+    """Of a probability, which is kept off 0 and 1."""
+    p = min(1 - EDGE, max(EDGE, p))
+    return math.log(p / (1 - p))
+
+
+def outcome_of(chance: float, *, closed: bool) -> Outcome:
+    """Told, told with its doubt, or not told."""
+    if chance >= SURE:
+        return "sure"
+    return "unsure" if chance >= (TOLD_CLOSED if closed else TOLD_OPEN) else "unknown"
+
+
+def is_disputed(said: Sequence[Said]) -> bool:
+    """Are two witnesses sure of different answers?"""
+    return len({one.answer for one in said if one.chance >= DISPUTE}) > 1
+
+
+YES_NO_QUESTION = re.compile(r"(is|are|was|were|do|does|did|can|could|has|have|will|would|should|am)\b(?!.*\bor\b)")
 INSIDE = re.compile(r" (in|visible in) (the|this) (photo|picture|image)$")
 THERE = "there"  # the family of questions whether a thing is there that was asked for often
 COLOUR = "colour"
 FAMILIES = (THERE, "closed", "count", COLOUR, "open")
-YES_NO = ("yes", "no")
 MOST_BEFORE = 5  # words before the thing that a question asks for: "does the photo show a dog"
 STEPS, RATE = 200, 0.05
 
@@ -52,7 +176,7 @@ STEPS, RATE = 200, 0.05
 def family_of(question: str, nouns: Collection[str] = ()) -> str:
     """By its words; `nouns` are the things that were asked for often."""
     line = question.strip(" ?.!").lower()
-    if CLOSED.match(line):
+    if YES_NO_QUESTION.match(line):
         *before, last = INSIDE.sub("", line).split()
         return THERE if before and singular(last) in nouns and len(before) <= MOST_BEFORE else "closed"
     if line.startswith("how many"):
@@ -81,7 +205,7 @@ class AnswerCalibration:
 def chances_of(scores_QV: Tensor, family: str, answers: Sequence[str], factor: Tensor, to_yes: Tensor) -> Tensor:
     """(Q, V)."""
     scores_QV = scores_QV * factor
-    yes_no = [answers.index(word) for word in YES_NO]
+    yes_no = [answers.index(word) for word in CLOSED]
     if family in (THERE, "closed"):
         fitting = torch.full((scores_QV.shape[1],), -torch.inf)
         fitting[yes_no] = torch.stack([to_yes, torch.zeros(())])
@@ -123,15 +247,6 @@ STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
-class AnswerWeigher(Protocol):
-    """A language model that looks, and says how probable it finds answers."""
-
-    def weigh(
-        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
-    ) -> list[Mapping[str, float]]:
-        """Of each question, about the picture of its number, how probable each of its options is; they sum to 1."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class AnswerHead:
     """The answers that are known, and the layer that scores them: what can be learned while all below stays."""
@@ -150,7 +265,7 @@ class VqaModel:
         answers: Sequence[str],
         sure: AnswerCalibration,
         noticer: MultiLabelTagger | None = None,
-        glance: AnswerWeigher | None = None,
+        glance: VisualPrompt | LateVisualPrompt | None = None,
     ) -> None:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
@@ -319,7 +434,7 @@ def read_reader(
     file: Path | None = None,
     *,
     noticer: MultiLabelTagger | None = None,
-    glance: AnswerWeigher | None = None,
+    glance: VisualPrompt | LateVisualPrompt | None = None,
 ) -> VqaModel:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)

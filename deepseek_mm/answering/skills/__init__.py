@@ -1,1 +1,1 @@
-"""What each kind of question about photos answers: claims about one photo, and about several."""
+"""What each kind of question answers: claims about one photo, about several, and about code."""

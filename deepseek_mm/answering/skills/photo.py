@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.parser import Act, Claim, ThingPhrase
 from deepseek_mm.language.words import is_or_are, join_words, names_the_same, plural, with_article
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, at, lies, spot
+from deepseek_mm.retrieval.evidence import PhotoEvidence, at, lies, spot
 from index import Label, Region
 
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from deepseek_mm.answering.skills import photo
 from deepseek_mm.answering.skills.photo import KINDS, Teller, names_in, namings, sorts_in, tell_shown
 from deepseek_mm.config import Config
-from deepseek_mm.language.grammar import ThingPhrase
-from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.parser import Act, Claim, ThingPhrase
 from deepseek_mm.language.words import is_negated, join_words, plural, with_article
-from deepseek_mm.retrieval.passages import MAX_QUOTED, is_written, quote
-from deepseek_mm.retrieval.photo_evidence import PhotoEvidence, shots_of, shows
+from deepseek_mm.retrieval.evidence import MAX_QUOTED, PhotoEvidence, is_written, quote, shots_of, shows
 from deepseek_mm.types import Evidence
 
 EVEN = 0.5  # probability from which what was judged is taken to be there

@@ -21,7 +21,7 @@ from deepseek_mm.api.route_parameters import Administrator, Asker
 from deepseek_mm.api.schemas import Record
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.embeddings.package_files import package_folder
+from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.lm.generator import CountingGenerator
 
 

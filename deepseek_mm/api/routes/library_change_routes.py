@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field, model_validator
 
-from deepseek_mm.answering.rule_checks import Checked
+from deepseek_mm.answering.scene_programs import Checked
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, Librarian, OurAssistant, OurServices
 from deepseek_mm.api.routes.library_routes import CountOut, count_collections

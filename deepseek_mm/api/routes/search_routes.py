@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.answering.code.coder import questions_to_try
-from deepseek_mm.answering.code.questions import mentions
+from deepseek_mm.answering.skills.code import questions_to_try
+from deepseek_mm.answering.skills.code_questions import mentions
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Pictures, SearchFilterIn
@@ -21,8 +21,8 @@ from deepseek_mm.history import Saved
 from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
 from deepseek_mm.language.questions import validate_query as checked
 from deepseek_mm.language.search_syntax import Suggestion, search_parts, search_without, suggest
-from deepseek_mm.retrieval.heat import Heat, heat_map
-from deepseek_mm.retrieval.matches import hit_spans
+from deepseek_mm.retrieval.ranking import hit_spans
+from deepseek_mm.retrieval.search import Heat, heat_map
 from deepseek_mm.services import Services
 from deepseek_mm.types import About
 from index import LIBRARY

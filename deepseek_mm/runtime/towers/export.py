@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.embeddings.default import positions
 from deepseek_mm.embeddings.edge import EdgeModel, EdgeSpace, shrink_map
-from deepseek_mm.embeddings.image import SIDE_PX
+from deepseek_mm.embeddings.towers import SIDE_PX
 from deepseek_mm.runtime.towers.backends import write_onnx
 from deepseek_mm.runtime.towers.parts import two_texts
 

@@ -18,8 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.image import SIDE_PX, squeeze, to_pixels
-from deepseek_mm.embeddings.text import States
+from deepseek_mm.embeddings.towers import SIDE_PX, States, squeeze, to_pixels
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.runtime.engines import Tower
 

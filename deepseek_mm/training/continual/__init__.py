@@ -26,9 +26,8 @@ from tqdm import tqdm
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.learning.builtin import WEIGHTS
-from deepseek_mm.learning.fit import Anchor, FitConfig, fisher_of, fit, weights_of
-from deepseek_mm.learning.memory import ReaderRows, Reservoir, join_rows
+from deepseek_mm.learning.memory import WEIGHTS, ReaderRows, Reservoir, join_rows
+from deepseek_mm.learning.study import Anchor, FitConfig, fisher_of, fit, weights_of
 from deepseek_mm.training.continual.domains import NAMES, compute_inputs, make_domains
 from deepseek_mm.training.continual.replay_sample import make_memory
 from deepseek_mm.training.report import make_report, write_report

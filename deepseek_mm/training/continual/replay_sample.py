@@ -21,12 +21,11 @@ from tqdm import tqdm
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.language.words import singular, with_article
-from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
-from deepseek_mm.learning.fit import fisher_of
-from deepseek_mm.learning.memory import ReaderRows
+from deepseek_mm.learning.memory import Builtin, ReaderRows, known_by, numbers, write_builtin
+from deepseek_mm.learning.study import fisher_of
 from deepseek_mm.training.loop import tell_written
 from deepseek_mm.training.question_albums import QuestionAlbum, read_albums
-from deepseek_mm.vision.analysis import ImageAnalysis
+from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import FAMILIES, THERE, VqaModel, read_reader
 from deepseek_mm.vision.vqa_net import VqaQuestion
 

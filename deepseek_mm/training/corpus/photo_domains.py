@@ -15,8 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from deepseek_mm.answering.composer import covers, restore_names
-from deepseek_mm.answering.prompts import build_prompt, draft_prompt, facts, reading_prompt
+from deepseek_mm.answering.composer import build_prompt, covers, draft_prompt, facts, reading_prompt, restore_names
 from deepseek_mm.answering.verifier import check
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from deepseek_mm.answering.prompts import build_prompt, reading_prompt
+from deepseek_mm.answering.composer import build_prompt, reading_prompt
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.parse.packages import InstalledPackage, packages, prose_of, read_source

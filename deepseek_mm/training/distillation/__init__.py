@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.embeddings.text import LAYERS
+from deepseek_mm.embeddings.towers import LAYERS
 from deepseek_mm.evaluation.retrieval import RetrievalReport
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
@@ -56,10 +56,10 @@ from deepseek_mm.training.loop import (
 )
 from deepseek_mm.training.question_albums import QuestionBatchConfig, QuestionSampler
 from deepseek_mm.training.report import REPORTS
-from deepseek_mm.vision.tagger import WEIGHTS as NOTICES
-from deepseek_mm.vision.tagger import TaggerHeader, write_noticer
 from deepseek_mm.vision.vqa import WEIGHTS as READS
 from deepseek_mm.vision.vqa import read_reader, write_reader
+from deepseek_mm.vision.vqa_net import WEIGHTS as NOTICES
+from deepseek_mm.vision.vqa_net import TaggerHeader, write_noticer
 
 RECALLS, PICTURE = "recalls.json", "distill.png"
 WAYS = (("t2i_r10", "text to image"), ("i2t_r10", "image to text"))

@@ -21,14 +21,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.deltas import pack_whole, unpack_whole
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.default import DefaultSpace, positions
 from deepseek_mm.embeddings.edge import CELLS, COUNTED, MIDDLE_CHANNELS, shrink_map
-from deepseek_mm.embeddings.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, load_image_tower, to_pixels
-from deepseek_mm.embeddings.package_files import small_tower_file
-from deepseek_mm.embeddings.prefetch import prefetch_batches
-from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM, ImageHead
+from deepseek_mm.embeddings.heads import HEADS, SPACE_DIM, ImageHead
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import (
+    MAP_CHANNELS,
+    NUM_CLASSES,
+    ImageTower,
+    load_image_tower,
+    small_tower_file,
+    to_pixels,
+)
 from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
     RetrievalReport,
@@ -38,8 +43,8 @@ from deepseek_mm.evaluation.retrieval import (
 )
 from deepseek_mm.training.feature_maps import Bits, cache_array, read_squares, to_bf16_bits
 from deepseek_mm.training.question_albums import CAPTIONED, QuestionAlbum, read_albums
-from deepseek_mm.vision.tagger import MultiLabelTagger, read_noticer
 from deepseek_mm.vision.vqa import VqaModel, read_reader
+from deepseek_mm.vision.vqa_net import MultiLabelTagger, read_noticer
 
 BATCH = 16
 SMALL = 256  # width of reader and noticer

@@ -29,11 +29,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.autocast import autocast_bf16
 from deepseek_mm.embeddings.edge import CELLS, NECK, EdgeSight
-from deepseek_mm.embeddings.image import GRID
-from deepseek_mm.embeddings.projection import HEADS, SPACE_DIM
+from deepseek_mm.embeddings.heads import HEADS, SPACE_DIM
+from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build

@@ -1,0 +1,168 @@
+"""Tests that are written: drafts without a run, and files whose every assertion was seen in the sandbox."""
+
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+from fakes import Parrot
+
+from deepseek_mm.answering.skills import code_tests as proving
+from deepseek_mm.answering.skills.code_tests import Prover, WrittenTests, root_of, try_out, with_reason
+from deepseek_mm.config import Config, IndexConfig, SandboxConfig
+from deepseek_mm.errors import Busy
+from deepseek_mm.parse.code.pieces import module_name, split
+from deepseek_mm.sandbox.records import Ran
+from index import Region, Source
+from index.store import RegionStore
+
+FILES = {
+    "shop/money.py": '''import random
+from shop.rate import RATE
+
+
+def checked(amount: int) -> int:
+    """Refuse what is negative."""
+    if amount < 0:
+        raise ValueError(f"{amount} is negative")
+    return amount * RATE
+
+
+def drawn(most: int) -> float:
+    return random.random() + most
+
+
+def use():
+    return checked(amount=42)
+
+
+async def later(x: int): ...
+
+
+class Empty:
+    """Nothing."""
+''',
+    "shop/rate.py": "RATE = 2\n\n\ndef of(order):\n    return order.rate\n",
+    "shop/base.py": "import psycopg_nowhere\n\n\ndef rows(most: int):\n    return most\n",
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("repo")
+    with RegionStore(folder / "s", space_name="x", fingerprint="0" * 64, dim=1, config=IndexConfig()) as store:
+        for name, text in FILES.items():
+            path = folder / "repo" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            source = Source(path=str(path), kind="code", format="python", digest=name)
+            pieces = split(text, "python", name=module_name(str(path)), most=2_000)
+            regions = [
+                Region(source=source, kind="code", box_px=(0, 0, 0, 0), text=p.text, lines=p.lines, symbol=p.symbol)
+                for p in pieces
+            ]
+            store.add(source, regions, np.ones((len(regions), 1), np.float32))
+        yield store
+
+
+@pytest.fixture(scope="module")
+def prover():
+    return Prover(Config(sandbox=SandboxConfig(weak=True)), Parrot())
+
+
+def written(store, prover, name, *, run=True):
+    return prover.write_tests(store.symbols(name)[0], store, run=run)
+
+
+def test_every_assertion_was_seen_and_the_files_own_package_came_along(store, prover):
+    made = written(store, prover, "checked")
+    assert (made.verified, made.count, made.why_not) == (True, 5, "")
+    assert "assert checked(amount=42) == 84" in made.text
+    assert "with pytest.raises(ValueError, match=re.escape('-1 is negative')):\n        checked(-1)" in made.text
+
+
+def test_without_leave_to_run_nothing_runs_and_a_draft_is_given(store, monkeypatch):
+    prover = Prover(Config(), Parrot())
+    monkeypatch.setattr(prover, "_run", lambda code, text: pytest.fail("it ran"))
+    made = written(store, prover, "checked", run=False)
+    assert (made.verified, made.why_not) == (False, "")
+    assert "checked(amount=42)  # gives what? A run tells" in made.text
+
+
+def test_what_gives_something_else_each_time_makes_no_test(store, prover):
+    made = written(store, prover, "drawn")
+    assert (made.verified, made.why_not) == (False, "no call of it gave the same each time that a test could say")
+
+
+def test_where_all_guesses_are_of_the_wrong_type_that_is_said(store, prover):
+    made = written(store, prover, "of")
+    assert made.why_not.startswith(
+        "no call of it is written anywhere, and those that were guessed failed: AttributeError"
+    )
+
+
+def test_a_missing_package_is_named_and_the_draft_stays(store, prover):
+    made = written(store, prover, "rows")
+    assert made.why_not == "ModuleNotFoundError: No module named 'psycopg_nowhere'"
+    assert made.text.startswith('"""A draft for `rows`')
+
+
+def test_where_programs_are_switched_off_that_is_the_reason(store):
+    made = written(store, Prover(Config(sandbox=SandboxConfig(run="off")), Parrot()), "checked")
+    assert "sandbox.run is off" in made.why_not
+    assert "checked(3)" in made.text
+
+
+def test_a_sandbox_without_room_leaves_a_draft_with_the_reason(store, monkeypatch):
+    prover = Prover(Config(), Parrot())
+
+    def busy(code, *, text):
+        raise Busy("2 programs are running", retry_after_s=2)
+
+    monkeypatch.setattr(prover, "_run", busy)
+    made = written(store, prover, "checked")
+    assert (made.verified, made.why_not) == (False, "2 programs are running")
+
+
+def test_what_no_test_can_call_is_said_plainly(store, prover):
+    assert "no function or method" in written(store, prover, "Empty").why_not
+    assert "asynchronous" in written(store, prover, "later").why_not
+
+
+def test_a_file_that_is_gone_is_said_to_be(store, prover, tmp_path):
+    region = store.symbols("checked")[0]
+    lost = Source(path=str(tmp_path / "lost.py"), kind="code", format="python", digest="x")
+    gone = Region(source=lost, kind="code", box_px=(0, 0, 0, 0), text=region.text, symbol=region.symbol)
+    assert try_out(gone, store, None, lambda region: ()).why_not.startswith("its file cannot be read now")
+
+
+def test_imports_start_above_the_packages_or_the_folder_that_is_imported_from(store, tmp_path):
+    file = tmp_path / "src" / "shop" / "deep" / "money.py"
+    file.parent.mkdir(parents=True)
+    path = PurePosixPath(file)
+    assert root_of(path, "import os", store) == path.parent
+    assert root_of(path, "from shop.rate import RATE", store) == path.parent.parent.parent
+    assert root_of(path.parent.parent / "rate.py", "", store) == path.parent.parent.parent  # money imports it so
+    (file.parent / "__init__.py").touch()
+    assert root_of(path, "import os", store) == path.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("ended", "errors", "why"),
+    [
+        ("time", "", "the run was ended by its limit of time"),
+        ("", "Traceback\nMemoryError", "MemoryError"),
+        ("", "", "the program ended without a word"),
+    ],
+)
+def test_a_run_that_broke_off_says_by_what(ended, errors, why):
+    ran = Ran(stdout="", stderr=errors, exit=1, seconds=1.0, ended_by=ended, peak_mb=1.0, protections=())
+    assert with_reason(WrittenTests(text="x", verified=False), ran, "").why_not == why
+
+
+def test_for_a_draft_only_the_functions_own_file_is_read(store, monkeypatch):
+    read = []
+    text_of = proving.text_of
+    monkeypatch.setattr(proving, "text_of", lambda path: read.append(path) or text_of(path))
+    made = written(store, Prover(Config(), Parrot()), "checked", run=False)
+    assert "from shop.money import checked" in made.text
+    assert [path.rpartition("/")[2] for path in read] == ["money.py"]

@@ -1,0 +1,54 @@
+"""Which language a search is in: others than English are told, and English is never called anything else."""
+
+import pytest
+from fakes import ColourSpace
+from rag_house import build
+
+from deepseek_mm.language.questions import language_of
+from deepseek_mm.retrieval.search import ENGLISH_ONLY
+
+FOREIGN = {
+    "German": (
+        "ein Hund am Strand",
+        "Katze",
+        "zwei Kinder spielen mit einem Ball",
+        "Berge im Schnee",
+        "ein rotes Auto",
+    ),
+    "French": ("un chien sur la plage", "deux enfants avec une balle", "voiture rouge", "la montagne", "le chat noir"),
+    "Spanish": ("un perro en la playa", "niños con una pelota", "coche rojo", "el cielo azul", "perro"),
+    "Italian": ("un cane sulla spiaggia", "bambini con una palla", "la macchina rossa", "gatto nero", "il mare"),
+    "Portuguese": ("um cachorro na praia", "crianças com uma bola", "carro vermelho", "menina", "o céu azul"),
+    "Dutch": ("een hond op het strand", "kinderen met een bal", "rode fiets", "de kat", "bergen met sneeuw"),
+    "Chinese": ("海滩上的一只狗", "猫", "红色的车 car"),
+    "Japanese": ("海辺の犬", "ねこ"),
+    "Korean": ("해변의 개",),
+    "Cyrillic letters": ("собака на пляже", "кошка"),
+    "Arabic": ("كلب على الشاطئ",),
+    "Greek": ("ένας σκύλος",),
+}
+ENGLISH = (
+    "a dog on a beach", "a man in a red hat", "die cast car", "chat window", "café", "de", "", "42", "IMG_0042",
+    "la la land poster", "a kind man on a strand of sand", "naïve résumé", "pain au chocolat on a table", "gray", "no",
+    "bike", "an old man with a cane on the street", "a piñata at a party", "sushi", "a uno card and the die",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "text"), [(name, text) for name, texts in FOREIGN.items() for text in texts])
+def test_words_of_another_language_are_told_by_its_name(language, text):
+    assert language_of(text) == language
+
+
+@pytest.mark.parametrize("text", ENGLISH)
+def test_english_and_what_may_be_english_is_left_alone(text):
+    assert language_of(text) == ""
+
+
+def test_a_space_that_reads_english_says_so_with_what_it_found_and_another_does_not(tmp_path):
+    with build(tmp_path / "data", space=ColourSpace()) as house:
+        assert house.retriever.search.foreign("ein Hund am Strand") == ""
+        space = ColourSpace()
+        space.name = ENGLISH_ONLY[0]
+        house.retriever.search.space = space
+        assert house.retriever.search.foreign("ein Hund am Strand") == "German"
+        assert house.retriever.search.foreign("a dog") == ""
