@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
     from deepseek_mm.library import Twins as Twins
-    from deepseek_mm.library.backup_target import backups_in as backups_in
-    from deepseek_mm.library.backup_target import new_backup as new_backup
-    from deepseek_mm.library.backup_target import size_of as size_of
+    from deepseek_mm.library.backup import backups_in as backups_in
+    from deepseek_mm.library.backup import new_backup as new_backup
+    from deepseek_mm.library.backup import size_of as size_of
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.lm.backends.server_client import address_of as address_of
     from deepseek_mm.lm.backends.server_client import models_at as models_at
@@ -154,7 +154,7 @@ _HOMES = {
     "Worked": "types",
     "Turn": "history",
     "address_of": "lm.backends.server_client",
-    "backups_in": "library.backup_target",
+    "backups_in": "library.backup",
     "check_allowed": "accounts.permissions",
     "cut": "retrieval.heat",
     "heat_map": "retrieval.heat",
@@ -169,7 +169,7 @@ _HOMES = {
     "listing_of": "answering.code.coder",
     "load": "factory",
     "models_at": "lm.backends.server_client",
-    "new_backup": "library.backup_target",
+    "new_backup": "library.backup",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.zip_export",
     "period": "dates",
@@ -177,7 +177,7 @@ _HOMES = {
     "read_photo": "parse.document",
     "read_rules": "logic.rules",
     "rules_of": "logic.rules",
-    "size_of": "library.backup_target",
+    "size_of": "library.backup",
     "value_of": "settings_file",
 }
 __all__ = list(_HOMES)

@@ -47,8 +47,8 @@ from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.runtime.quality_preset import apply_preset
 from deepseek_mm.settings_file import value_of
+from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
-from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
 from deepseek_mm.vision.captioner import read_captioner
 from deepseek_mm.vision.drawings import read_paper
@@ -59,7 +59,7 @@ from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
 from deepseek_mm.vision.vocabulary import names_in
 from deepseek_mm.vision.vqa import read_reader
-from index.errors import SpaceMismatch
+from index.database import SpaceMismatch
 from index.store import RegionStore
 
 Part = TypeVar("Part")

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from deepseek_mm.config import Notice
 from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.exchange import copy_read_only
 from deepseek_mm.storage.owner import process_start
-from deepseek_mm.storage.read_only import copy_read_only
 from index import IndexProblem
 
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one

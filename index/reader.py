@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
-from index import places, queries, row_mapper, symbols, words
-from index.count_cache import Answer, CountCache
-from index.errors import NotStored
+from index import places, queries, symbols, words
+from index.database import NotStored
+from index.filter_cache import Answer, CountCache
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
 from index.tables import SourceRow
 from index.vectors import Floats
@@ -71,7 +71,7 @@ class StoreReader:
         same = (SourceRow.digest == digest, group)
         with self._database.reading() as session:
             row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
-            return row_mapper.to_source(row) if row else None
+            return queries.to_source(row) if row else None
 
     def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Source id -> every path with its bytes, its own first; () where the source is gone."""

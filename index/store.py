@@ -17,12 +17,10 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import check, health, places, queries, trash, words
-from index.check import StoreProblem
-from index.database import STORE
-from index.errors import BadFileName, SpaceMismatch, StoreReadOnly
+from index import health, places, queries, trash, words
+from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
-from index.health import StoreHealth
+from index.health import StoreHealth, StoreProblem
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, Hit, Region, Source
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
@@ -110,7 +108,7 @@ class RegionStore(StoreReader):
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
         with self._database.reading() as session:
             lost = check_counters(session.connection(), COUNTED)
-            return [*check.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
+            return [*health.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
 
     def num_lost(self) -> int:
         """Writes that were acknowledged and are not there any more."""

@@ -18,9 +18,8 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
-from index import places, queries, row_mapper
-from index.database import STORE
-from index.errors import OtherStore
+from index import places, queries
+from index.database import STORE, OtherStore
 from index.tables import (
     CallRow,
     LabelRow,
@@ -61,11 +60,11 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
 
 
 def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequence[str]) -> None:
-    regions = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids))
+    regions = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids))
     _copy_rows(_all(LibraryRow), session, into, LibraryRow)
-    _copy_rows(_all(SourceRow).where(row_mapper.among(SourceRow.id, ids)), session, into, SourceRow)
-    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), session, into, MarkRow)
-    _copy_rows(_all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)), session, into, RegionRow)
+    _copy_rows(_all(SourceRow).where(queries.among(SourceRow.id, ids)), session, into, SourceRow)
+    _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    _copy_rows(_all(RegionRow).where(queries.among(RegionRow.source_id, ids)), session, into, RegionRow)
     for table in OF_REGIONS:
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
@@ -113,7 +112,7 @@ def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow
 
 def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
     """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
-    ids = row_mapper.among(SourceRow.id, [row.id for row in rows])
+    ids = queries.among(SourceRow.id, [row.id for row in rows])
     digests = SourceRow.digest.in_(places.among([row.digest for row in rows if row.digest]))
     found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
     there = {source_id for source_id, _, _ in found}
@@ -140,7 +139,7 @@ def _revive(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
     """The source as it was, at its first place."""
     first = _first(row, wanted)
     at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
-    same = {name: getattr(row, name) for name in ("id", *row_mapper.SOURCE_FIELDS) if name not in at}
+    same = {name: getattr(row, name) for name in ("id", *queries.SOURCE_FIELDS) if name not in at}
     return SourceRow(**same, **at)
 
 
@@ -151,13 +150,13 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
-    query = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
+    query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
     first = queries.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
-    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), aside, session, MarkRow)
+    _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), aside, session, MarkRow)
     _copy_rows(
-        _all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
+        _all(RegionRow).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
         aside,
         session,
         RegionRow,

@@ -22,8 +22,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.language.words import clean
-from deepseek_mm.parse.document import read_photo
-from deepseek_mm.parse.files import real_path, stat_file
+from deepseek_mm.parse.document import read_photo, real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.storage.files import atomic_write, sync_file
 from deepseek_mm.types import Picture, Question

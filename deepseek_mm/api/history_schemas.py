@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.api.schemas import AnswerOut, BoxOut, Number, Text, Typed
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
-from deepseek_mm.history.row_mapping import NAME_CHARS
+from deepseek_mm.history.records import NAME_CHARS
 from deepseek_mm.types import About
 
 Thumb = Literal["", "up", "down"]

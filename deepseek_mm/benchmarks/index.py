@@ -21,9 +21,8 @@ from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.start import starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors, RandomVectors
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import AllowedIds
 from index.memory import VectorMemory
-from index.vectors import Floats, Ints
+from index.vectors import AllowedIds, Floats, Ints
 
 K = 10
 FLAT_QUERIES = 40  # of the plain search, which is slow, that are timed

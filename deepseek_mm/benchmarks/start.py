@@ -20,9 +20,8 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.storage.database import Database
 from index.database import STORE
-from index.queries import STORED
+from index.queries import SOURCE_FIELDS, STORED
 from index.region import Source
-from index.row_mapper import SOURCE_FIELDS
 from index.store import RegionStore
 from index.tables import LabelRow, RegionRow, SourceRow, VectorRow, sort_keys
 from index.vectors import Floats

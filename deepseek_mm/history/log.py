@@ -20,10 +20,9 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.dates import Ages
-from deepseek_mm.history import queries, row_mapping
+from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
-from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn
-from deepseek_mm.history.row_mapping import answer_to_rows
+from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner, current_process
@@ -76,10 +75,10 @@ class History:
             "about": question.about,
         }
         with self._database.writing(synced=False) as session:
-            if (known := row_mapping.begun_before(session, turn)) is not None:
+            if (known := records.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
-            return thread, row_mapping.insert_row(session, TurnRow, turn | {"conversation_id": thread})
+            return thread, records.insert_row(session, TurnRow, turn | {"conversation_id": thread})
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
@@ -91,7 +90,7 @@ class History:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._database.writing() as session:
-            row_mapping.store_answer(session, turn, answer_to_rows(answer))
+            records.store_answer(session, turn, answer_to_rows(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -100,14 +99,14 @@ class History:
         """
         with self._database.reading() as reading:
             rows = reading.execute(queries.select_conversations(session, text, limit, offset))
-            return [row_mapping.conversation(row, num_turns) for row, num_turns in rows]
+            return [records.conversation(row, num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
         with self._database.reading() as reading:
             row = owned_conversation(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
-            return row_mapping.conversation(row, reading.scalars(num_turns).one())
+            return records.conversation(row, reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
@@ -121,7 +120,7 @@ class History:
         self._stop_orphans()
         with self._database.reading() as reading:
             owned_conversation(reading, conversation, session)
-            return row_mapping.read(reading, row_mapping.page(conversation, last, before))[::-1]
+            return records.read(reading, records.page(conversation, last, before))[::-1]
 
     def num_turns(self, conversation: int, *, session: str) -> int:
         """How many turns the conversation has."""
@@ -133,7 +132,7 @@ class History:
         """Give the conversation another title, on one line; an empty one leaves it as it is."""
         with self._database.writing() as writing:
             row = owned_conversation(writing, conversation, session)
-            row.title = row_mapping.title_of(title, row_mapping.NAME_CHARS) or row.title
+            row.title = records.title_of(title, records.NAME_CHARS) or row.title
 
     def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
         """Let the conversation stand above the others, or no longer."""
@@ -177,13 +176,13 @@ class History:
         now = datetime.now(UTC)
         with self._database.writing() as writing:
             old = owned_conversation(writing, conversation, session)
-            turns = row_mapping.read(writing, row_mapping.page(conversation, None, before))[::-1]
+            turns = records.read(writing, records.page(conversation, None, before))[::-1]
             if not turns:
                 return None
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return row_mapping.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
+            return records.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
@@ -215,7 +214,7 @@ class History:
         is none.
         """
         with self._database.reading() as reading:
-            return row_mapping.read(reading, queries.select_judged(limit))
+            return records.read(reading, queries.select_judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
@@ -237,13 +236,13 @@ class History:
         moments = [turn.asked_at for turn in turns] or [datetime.now(UTC)]
         thread = ConversationRow(
             session_hash=hash_of(session),
-            title=row_mapping.title_of(title, row_mapping.NAME_CHARS),
+            title=records.title_of(title, records.NAME_CHARS),
             started_at=min(moments),
             last_at=max(moments),
             pinned=bool(pinned),
         )
         with self._database.writing() as writing:
-            return row_mapping.write(writing, thread, turns)
+            return records.write(writing, thread, turns)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
@@ -284,9 +283,9 @@ class History:
             row = owned_conversation(session, question.conversation, question.session)
             row.last_at = now
             return row.id
-        title = row_mapping.title_of(question.text or question.image_name)
+        title = records.title_of(question.text or question.image_name)
         new = {"session_hash": hash_of(question.session), "title": title, "started_at": now, "last_at": now}
-        return row_mapping.insert_row(session, ConversationRow, new)
+        return records.insert_row(session, ConversationRow, new)
 
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""

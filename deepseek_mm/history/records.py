@@ -1,11 +1,16 @@
-"""What the history gives back. Plain records: nobody outside sees a database row."""
+"""What the history gives back, and how it becomes rows and is read from them. Nobody outside sees a database row."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from deepseek_mm.types import About, Answer
-from index import Box
+from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
+from deepseek_mm.types import About, Answer, Check, Citation
+from index import Box, Label, Region, Source, Symbol
 
 Rating = Literal["", "up", "down"]
 RATINGS: tuple[Rating, ...] = ("", "up", "down")
@@ -62,3 +67,268 @@ class Saved:
     name: str
     text: str
     filters: tuple[tuple[str, str], ...] = ()  # name of a filter of the page, and what was typed there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRows:
+    """An answer as columns of its turn and of the rows that hang on it. Numbers may come from numpy; here are plain
+    ones.
+    """
+
+    turn: dict[str, Any]
+    citations: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+
+
+def answer_to_rows(answer: Answer) -> AnswerRows:
+    """What is kept of it."""
+    return AnswerRows(
+        turn={
+            "text": answer.text,
+            "found": bool(answer.found),
+            "state": answer.state,
+            "model": answer.model,
+            "confidence": None if answer.confidence is None else float(answer.confidence),
+            "seconds": float(answer.seconds),
+        },
+        citations=[_citation_values(citation) for citation in answer.citations],
+        checks=[
+            {"claim": c.claim, "numbers": [int(n) for n in c.numbers], "kept": bool(c.kept), "reason": c.reason}
+            for c in answer.checks
+        ],
+    )
+
+
+def rows_to_answer(turn: TurnRow) -> Answer:
+    """The Answer that `turn` holds, with its ids filled in."""
+    return Answer(
+        text=turn.text,
+        citations=tuple(_citation(row) for row in turn.citations),
+        checks=tuple(
+            Check(claim=row.claim, numbers=tuple(row.numbers), kept=row.kept, reason=row.reason) for row in turn.checks
+        ),
+        found=turn.found,
+        confidence=turn.confidence,
+        state=turn.state,  # type: ignore[arg-type]  # only a State is ever written
+        conversation=turn.conversation_id,
+        turn=turn.id,
+        model=turn.model,
+        seconds=turn.seconds,
+    )
+
+
+def turn_row(turn: Turn, conversation: int) -> TurnRow:
+    """A finished turn as a new row of `conversation`."""
+    frozen = answer_to_rows(turn.answer)
+    return TurnRow(
+        conversation_id=conversation,
+        asked_at=turn.asked_at,
+        question=turn.question,
+        image_name=turn.image_name,
+        image_path=turn.image_path,
+        settings=turn.settings,
+        fingerprint=turn.fingerprint,
+        owner_pid=0,  # nobody is answering it any more
+        owner_started="",
+        more=[list(picture) for picture in turn.more],
+        rating=turn.rating,
+        corrections=[correction_row(box) for box in turn.boxes],
+        about=turn.about,
+        right=turn.right,
+        citations=[CitationRow(**values) for values in frozen.citations],
+        checks=[CheckRow(**values) for values in frozen.checks],
+        **frozen.turn,
+    )
+
+
+def row_to_turn(row: TurnRow) -> Turn:
+    """The Turn that `row` holds."""
+    return Turn(
+        id=row.id,
+        conversation=row.conversation_id,
+        asked_at=row.asked_at,
+        question=row.question,
+        image_name=row.image_name,
+        image_path=row.image_path,
+        answer=rows_to_answer(row),
+        settings=row.settings,
+        fingerprint=row.fingerprint,
+        more=tuple((name, path) for name, path in row.more),
+        rating=row.rating,  # type: ignore[arg-type]  # only a Rating is ever written
+        boxes=tuple(correction(box) for box in row.corrections),
+        about=row.about,  # type: ignore[arg-type]  # only an About is ever written
+        right=row.right,
+    )
+
+
+def _citation_values(citation: Citation) -> dict[str, Any]:
+    region, source = citation.region, citation.region.source
+    left, top, right, bottom = (int(edge) for edge in region.box_px)
+    return {
+        "number": int(citation.number),
+        "score": float(citation.score),
+        "region_id": int(region.id),
+        "region_kind": region.kind,
+        "left_px": left,
+        "top_px": top,
+        "right_px": right,
+        "bottom_px": bottom,
+        "labels": [[label.name, float(label.score)] for label in region.labels],
+        "colours": list(region.colours),
+        "source_id": int(source.id),
+        "path": source.path,
+        "source_kind": source.kind,
+        "collection": source.collection,
+        "digest": source.digest,
+        "size_bytes": int(source.size_bytes),
+        "modified_ns": int(source.modified_ns),
+        "width_px": int(source.width_px),
+        "height_px": int(source.height_px),
+        "taken_at": source.taken_at,
+        "latitude": source.latitude,
+        "longitude": source.longitude,
+        "format": source.format,
+        "note": source.note,
+        "region_text": region.text,
+        "page": int(region.page),
+        "first_line": int(region.lines[0]),
+        "last_line": int(region.lines[1]),
+        "symbol": asdict(region.symbol) if region.symbol else None,
+    }
+
+
+def _citation(row: CitationRow) -> Citation:
+    region = Region(
+        id=row.region_id,
+        source=_source(row),
+        kind=row.region_kind,
+        box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
+        labels=tuple(Label(name=name, score=score) for name, score in row.labels),
+        colours=tuple(row.colours),
+        text=row.region_text,
+        page=row.page,
+        lines=(row.first_line, row.last_line),
+        symbol=Symbol(**row.symbol | {"calls": tuple(row.symbol["calls"])}) if row.symbol else None,
+    )
+    return Citation(number=row.number, region=region, score=row.score)
+
+
+def _source(row: CitationRow) -> Source:
+    return Source(
+        id=row.source_id,
+        path=row.path,
+        kind=row.source_kind,
+        collection=row.collection,
+        digest=row.digest,
+        size_bytes=row.size_bytes,
+        modified_ns=row.modified_ns,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        taken_at=row.taken_at,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        format=row.format,
+        note=row.note,
+    )
+
+
+TITLE_CHARS = 60  # of a question that becomes a title
+NAME_CHARS = 200  # of a title that the user gives
+STATE = select(TurnRow.state).where(TurnRow.id == bindparam("turn"))
+ANSWERED = update(TurnRow).where(TurnRow.id == bindparam("turn"))
+PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
+
+
+def correction_row(corrected: Corrected) -> CorrectionRow:
+    """A corrected box as it is kept."""
+    left, top, right, bottom = (int(edge) for edge in corrected.box_px)
+    return CorrectionRow(
+        number=int(corrected.number),
+        left_px=left,
+        top_px=top,
+        right_px=right,
+        bottom_px=bottom,
+        label=corrected.label,
+        made_at=corrected.made_at,
+    )
+
+
+def correction(row: CorrectionRow) -> Corrected:
+    """The corrected box that `row` holds."""
+    box_px = (row.left_px, row.top_px, row.right_px, row.bottom_px)
+    return Corrected(number=row.number, box_px=box_px, label=row.label, made_at=row.made_at)
+
+
+def conversation(row: ConversationRow, num_turns: int) -> Conversation:
+    """What the list shows of `row`."""
+    return Conversation(
+        id=row.id,
+        title=row.title,
+        started_at=row.started_at,
+        last_at=row.last_at,
+        num_turns=num_turns,
+        pinned=row.pinned,
+        parent=row.parent,
+    )
+
+
+def read(session: Session, query: Select[Any]) -> list[Turn]:
+    """The turns that a query finds, whole: one more query for each kind of part, however many turns there are."""
+    return [row_to_turn(row) for row in session.scalars(query.options(*(selectinload(part) for part in PARTS)))]
+
+
+def page(conversation: int, last: int | None, before: int | None) -> Select[Any]:
+    """The conversation's turns with an id below `before`, of these the `last` newest; newest first."""
+    query = select(TurnRow).where(TurnRow.conversation_id == conversation).order_by(TurnRow.id.desc())
+    return (query if before is None else query.where(TurnRow.id < before)).limit(last)
+
+
+def write(session: Session, thread: ConversationRow, turns: Iterable[Turn]) -> int:
+    """Keep a new conversation with copies of `turns`, which are over from now on: its id."""
+    session.add(thread)
+    session.flush()
+    for turn in turns:
+        over = replace(turn.answer, state="stopped") if turn.answer.state == "running" else turn.answer
+        session.add(turn_row(replace(turn, answer=over), thread.id))
+    return thread.id
+
+
+def begun_before(session: Session, turn: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(conversation, turn) of the turn that the same task began earlier, empty and running again; None of none."""
+    if not turn["task"]:
+        return None
+    row = session.scalar(select(TurnRow).where(TurnRow.task == turn["task"]))
+    if row is None:
+        return None
+    row.state, row.text, row.citations, row.checks = turn["state"], "", [], []
+    row.owner_pid, row.owner_started = turn["owner_pid"], turn["owner_started"]
+    return row.conversation_id, row.id
+
+
+def insert_row(session: Session, table: type[HistoryBase], values: Mapping[str, Any]) -> int:
+    """Write a new row at once: its id. By the connection, as no row is kept track of that nobody changes any more."""
+    return int(session.connection().execute(insert(table), dict(values)).lastrowid)
+
+
+def store_answer(session: Session, turn: int, frozen: AnswerRows) -> None:
+    """Keep the turn's answer in place of what was there; nothing happens if the turn is gone."""
+    connection = session.connection()
+    state = connection.execute(STATE, {"turn": turn}).scalar()
+    if state is None:
+        return
+    connection.execute(ANSWERED, {"turn": turn} | frozen.turn)
+    for table, values in ((CitationRow, frozen.citations), (CheckRow, frozen.checks)):
+        if state != "running":  # a running one has none yet
+            connection.execute(delete(table).where(table.turn_id == turn))
+        if values:
+            connection.execute(insert(table), [each | {"turn_id": turn} for each in values])
+
+
+def title_of(question: str, chars: int = TITLE_CHARS) -> str:
+    """The question on one line, cut at a word when it is longer than `chars`."""
+    line = " ".join(question.split())
+    if len(line) <= chars:
+        return line
+    head = line[: chars - 3]
+    words = head.rpartition(" ")[0]
+    return (words if len(words) > chars // 2 else head).rstrip(" ,.;:") + "..."

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from deepseek_mm.storage.columns import COLUMNS
 from deepseek_mm.storage.counters import make_counters
+from deepseek_mm.storage.schema import COLUMNS
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")

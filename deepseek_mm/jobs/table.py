@@ -20,13 +20,17 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
-from deepseek_mm.jobs.notifier import Notifier
-from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, SetAside, State
-from deepseek_mm.jobs.tables import (
+from deepseek_mm.jobs.records import (
     COUNTED,
+    ENDED,
+    Failed,
     FailedRow,
+    Job,
+    JobRequest,
     JobRow,
+    SetAside,
     SetAsideRow,
+    State,
     create_tables,
     job_of,
     leave,
@@ -34,7 +38,7 @@ from deepseek_mm.jobs.tables import (
     release,
     release_orphans,
 )
-from deepseek_mm.jobs.task import Task
+from deepseek_mm.jobs.task import Notifier, Task
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import current_process
 from deepseek_mm.storage.schema import LibraryErrors, Schema

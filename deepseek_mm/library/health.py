@@ -18,16 +18,14 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Failed, Jobs, Task
-from deepseek_mm.library.backup import STORE
-from deepseek_mm.library.backup_target import BACKUPS, PAGE
+from deepseek_mm.library.backup import BACKUPS, PAGE, STORE
 from deepseek_mm.library.index_jobs import INDEX, READ
-from deepseek_mm.parse.files import is_gone, open_file
+from deepseek_mm.parse.document import is_gone, open_file
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import empty_log, scratch_copy
-from deepseek_mm.storage.open_files import ENDINGS
-from index.check import WORDS, StoreProblem
-from index.health import StoreHealth
+from deepseek_mm.storage.files import ENDINGS
+from index.health import WORDS, StoreHealth, StoreProblem
 from index.region import Stamp
 from index.store import RegionStore
 

@@ -18,7 +18,7 @@ from threading import Lock
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.storage.owner import process_start
-from index.errors import OtherStore
+from index.database import OtherStore
 from index.store import RegionStore
 
 OWNED = re.compile(

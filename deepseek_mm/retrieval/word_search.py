@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from deepseek_mm.retrieval.census import CAPTIONS, CODES, TEXTS
 from deepseek_mm.retrieval.query_vectors import QueryVectors
 from index import Filter, Hit
-from index.errors import NotStored
+from index.database import NotStored
 from index.store import RegionStore
 
 HAIR = 1e-9

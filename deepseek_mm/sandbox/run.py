@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
-from deepseek_mm.sandbox.filesystem import DEVICES, choose_home
+from deepseek_mm.sandbox.kernel import DEVICES, choose_home
 from deepseek_mm.sandbox.process_tree import empty
 from deepseek_mm.sandbox.records import EndedBy, Language, LaunchOrder, Protection, Ran
 

@@ -19,7 +19,6 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.storage.columns import read_stored_json
 from deepseek_mm.storage.counters import (
     NOTED,
     WATCHED,
@@ -33,16 +32,17 @@ from deepseek_mm.storage.counters import (
 )
 from deepseek_mm.storage.errors import IndexProblem, StoreBusy
 from deepseek_mm.storage.exchange import (
+    address_of,
     copy_database,
     create_database,
     draft_beside,
     empty_log,
     exchange_database,
+    is_read_only,
     missing_content,
 )
-from deepseek_mm.storage.open_files import hold, release
-from deepseek_mm.storage.read_only import address_of, is_read_only
-from deepseek_mm.storage.schema import DatabaseErrors, Schema, read_revision, unwrap_error, upgrade
+from deepseek_mm.storage.files import hold, release
+from deepseek_mm.storage.schema import DatabaseErrors, Schema, read_revision, read_stored_json, unwrap_error, upgrade
 
 TIMEOUT_S = 30.0  # how long a writer waits for another one
 LOG_TIMEOUT_S = 1.0  # how long `cut_log` waits for readers

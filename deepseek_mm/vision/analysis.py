@@ -18,7 +18,7 @@ from PIL.Image import Image, Resampling
 
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
-from deepseek_mm.parse.files import stat_file
+from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.drawings import Drawing
 from index import Label, Region, Source
 

@@ -10,7 +10,7 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.route_parameters import Page, Paged, Where, needs
 from deepseek_mm.api.schemas import Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.library.backup_target import size_of
+from deepseek_mm.library.backup import size_of
 from deepseek_mm.services import Services
 from index import LIBRARY, Region, Source
 from index.region import Order

@@ -18,7 +18,7 @@ from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.api.schemas import Text, Typed
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
-from deepseek_mm.library.backup_target import size_of
+from deepseek_mm.library.backup import size_of
 from deepseek_mm.services import Services
 from deepseek_mm.services.settings_service import (
     applies_at_once,
