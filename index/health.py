@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.database import page_problems
 from deepseek_mm.storage.exchange import scratch_copy
 from index import queries, words
 from index.queries import READ_ROWS, STORED
@@ -158,12 +159,8 @@ class StoreProblem:
 
 def problems(session: Session, dim: int) -> Iterator[StoreProblem]:
     """What does not fit in the session's snapshot, the gravest first."""
-    broken = [str(line) for (line,) in session.execute(text("PRAGMA integrity_check(20)"))]
-    if broken != ["ok"]:
-        yield StoreProblem(path="", detail=f"SQLite finds the file damaged: {'; '.join(broken)}.")
-    orphans = sorted({str(table) for table, *_ in session.execute(text("PRAGMA foreign_key_check"))})
-    if orphans:
-        yield StoreProblem(path="", detail=f"Rows of {', '.join(orphans)} belong to nothing.")
+    for detail in page_problems(session.connection()):
+        yield StoreProblem(path="", detail=detail)
     if astray := num_astray(session):
         yield StoreProblem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
     yield from _regions(session, dim)

@@ -96,13 +96,11 @@ class RegionStore(StoreReader):
         done. False if the source is gone.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
-        with self._database.writing() as session:
-            return places.exchange_regions(session, source_id, regions, vectors_ND, mark)
+        return self._database.write(places.exchange_regions, source_id, regions, vectors_ND, mark)
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
-        with self._database.writing() as session:
-            places.touch(session, path, modified_ns)
+        self._database.write(places.touch, path, modified_ns)
 
     def problems(self) -> list[StoreProblem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
@@ -121,8 +119,7 @@ class RegionStore(StoreReader):
 
     def cache_fault(self) -> str:
         """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
-        with self._database.reading() as session:
-            return self._finder.fault(session)
+        return self._database.read(self._finder.fault)
 
     def health(self) -> StoreHealth:
         """How much of what is nearest a search finds, and what is left of deleted things. Reads every vector."""
@@ -142,13 +139,11 @@ class RegionStore(StoreReader):
         """
         _check_text(path)
         place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
-        with self._database.writing() as session:
-            return places.add(session, place)
+        return self._database.write(places.add, place)
 
     def remove_places(self, paths: Sequence[str]) -> int:
         """Forget these paths, and with its last path a source; returns how many of them were known."""
-        with self._database.writing() as session:
-            return places.forget(session, paths)
+        return self._database.write(places.forget, paths)
 
     def take_out(self, paths: Sequence[str], file: Path) -> int:
         """Like `remove_places`, but `put` can bring it back from the new `file`; returns the number of sources.
@@ -174,8 +169,7 @@ class RegionStore(StoreReader):
 
     def remove(self, source_ids: Sequence[int]) -> int:
         """Forget these sources with all their regions, at once; returns how many there were."""
-        with self._database.writing() as session:
-            return places.remove(session, source_ids)
+        return self._database.write(places.remove, source_ids)
 
     def search_many(self, vectors_QD: NDArray[Any], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
@@ -225,13 +219,11 @@ class RegionStore(StoreReader):
 
     def collect(self, paths: Sequence[str], collection: str) -> int:
         """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
-        with self._database.writing() as session:
-            return places.collect(session, paths, collection)
+        return self._database.write(places.collect, paths, collection)
 
     def rename_collection(self, old: str, new: str) -> int:
         """Give a collection another name, or join it to the one of that name; returns how many sources it had."""
-        with self._database.writing() as session:
-            return places.rename_collection(session, old, new)
+        return self._database.write(places.rename_collection, old, new)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""

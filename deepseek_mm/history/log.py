@@ -24,9 +24,9 @@ from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
-from deepseek_mm.storage.schema import LibraryErrors, Schema
+from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
 from deepseek_mm.types import Answer, Question
 from index.region import UPLOADS
 
@@ -36,12 +36,12 @@ HISTORY = Schema(
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 
-class History:
+class History(DatabaseOwner):
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
     def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
-        self._database, self._ages = Database(path, HISTORY, noted=True), ages or Ages()
-        self._owner = current_process()
+        super().__init__(Database(path, HISTORY, noted=True))
+        self._ages, self._owner = ages or Ages(), current_process()
         self._stop_orphans()
         self.purge()
 
@@ -89,8 +89,7 @@ class History:
     def finish(self, turn: int, answer: Answer) -> None:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
-        with self._database.writing() as session:
-            records.store_answer(session, turn, answer_to_rows(answer))
+        self._database.write(records.store_answer, turn, answer_to_rows(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -99,14 +98,14 @@ class History:
         """
         with self._database.reading() as reading:
             rows = reading.execute(queries.select_conversations(session, text, limit, offset))
-            return [records.conversation(row, num_turns) for row, num_turns in rows]
+            return [convert(row, Conversation, num_turns=num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
         with self._database.reading() as reading:
             row = owned_conversation(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
-            return records.conversation(row, reading.scalars(num_turns).one())
+            return convert(row, Conversation, num_turns=reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
@@ -213,23 +212,19 @@ class History:
         """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
         is none.
         """
-        with self._database.reading() as reading:
-            return records.read(reading, queries.select_judged(limit))
+        return self._database.read(records.read, queries.select_judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
-        with self._database.writing() as rows:
-            return queries.save(rows, session, name, text, filters)
+        return self._database.write(queries.save, session, name, text, filters)
 
     def saved_searches(self, *, session: str) -> list[Saved]:
         """Those that the session saved, by name."""
-        with self._database.reading() as rows:
-            return queries.saved_searches(rows, session)
+        return self._database.read(queries.saved_searches, session)
 
     def forget_search(self, number: int, *, session: str) -> None:
         """Forget one. NothingThere."""
-        with self._database.writing() as rows:
-            queries.forget(rows, session, number)
+        self._database.write(queries.forget, session, number)
 
     def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
         """Take in a conversation that came out of an export, feedback too, under new ids: the conversation's."""
@@ -241,8 +236,7 @@ class History:
             last_at=max(moments),
             pinned=bool(pinned),
         )
-        with self._database.writing() as writing:
-            return records.write(writing, thread, turns)
+        return self._database.write(records.write, thread, turns)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
@@ -252,30 +246,6 @@ class History:
             further = reading.scalars(select(TurnRow.more).where(TurnRow.more != []))
             paths = {path for pictures in further for _, path in pictures if path}
             return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
-
-    def problems(self) -> list[str]:
-        """What does not fit together in the file, as sentences."""
-        return self._database.problems()
-
-    def accept(self) -> None:
-        """What is there now is what should be there: no loss is told of any more."""
-        self._database.accept()
-
-    def copy_to(self, file: Path) -> None:
-        """The whole history as of this moment, as a new file."""
-        self._database.copy_to(file)
-
-    def exchange(self, file: Path) -> None:
-        """Take over the history of a file that `copy_to` made; what was here is gone."""
-        self._database.exchange(file)
-
-    def clear(self) -> None:
-        """Forget every conversation, so that no byte of them remains."""
-        self._database.clear()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
 
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from deepseek_mm.errors import BadFeedback, BadQuestion, NothingThere
 from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved, correction_row
 from deepseek_mm.history.tables import ConversationRow, CorrectionRow, SavedRow, TurnRow
+from deepseek_mm.storage.schema import convert
 
 
 def hash_of(session: str) -> str:
@@ -141,7 +142,7 @@ def forget(session: Session, secret: str, saved: int) -> None:
 
 def to_saved(row: SavedRow) -> Saved:
     """The record that `row` holds."""
-    return Saved(id=row.id, name=row.name, text=row.text, filters=tuple(sorted(row.filters.items())))
+    return convert(row, Saved, filters=tuple(sorted(row.filters.items())))
 
 
 MOST_RIGHT = 80  # characters of a right answer

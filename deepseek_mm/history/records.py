@@ -1,14 +1,16 @@
 """What the history gives back, and how it becomes rows and is read from them. Nobody outside sees a database row."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
+from deepseek_mm.storage.schema import convert
 from deepseek_mm.types import About, Answer, Check, Citation
 from index import Box, Label, Region, Source, Symbol
 
@@ -80,21 +82,43 @@ class AnswerRows:
     checks: list[dict[str, Any]]
 
 
+ANSWER_FIELDS = ("text", "found", "state", "model", "confidence", "seconds")  # columns of a turn
+QUESTION_FIELDS = ("asked_at", "question", "image_name", "image_path", "settings", "fingerprint")
+TURN_FIELDS = (*QUESTION_FIELDS, "rating", "about", "right")
+SOURCE_FIELDS = {field.name: field.name for field in fields(Source)} | {"id": "source_id", "kind": "source_kind"}
+REGION_FIELDS = {"id": "region_id", "kind": "region_kind", "text": "region_text", "page": "page"}  # field -> column
+SIDES = ("left_px", "top_px", "right_px", "bottom_px")
+LINES = ("first_line", "last_line")
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy's as one of Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def columns(record: object, names: Mapping[str, str]) -> dict[str, Any]:
+    """Column -> what the field of the record holds that is kept there."""
+    return {column: plain(getattr(record, name)) for name, column in names.items()}
+
+
+def numbered(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Several columns that one field is kept in."""
+    return dict(zip(names, map(plain, values), strict=True))
+
+
+def same(names: Sequence[str]) -> dict[str, str]:
+    """Fields whose columns are called as they are."""
+    return dict(zip(names, names, strict=True))
+
+
 def answer_to_rows(answer: Answer) -> AnswerRows:
     """What is kept of it."""
     return AnswerRows(
-        turn={
-            "text": answer.text,
-            "found": bool(answer.found),
-            "state": answer.state,
-            "model": answer.model,
-            "confidence": None if answer.confidence is None else float(answer.confidence),
-            "seconds": float(answer.seconds),
-        },
+        turn=columns(answer, same(ANSWER_FIELDS)),
         citations=[_citation_values(citation) for citation in answer.citations],
         checks=[
-            {"claim": c.claim, "numbers": [int(n) for n in c.numbers], "kept": bool(c.kept), "reason": c.reason}
-            for c in answer.checks
+            columns(check, same(("claim", "kept", "reason"))) | {"numbers": list(map(plain, check.numbers))}
+            for check in answer.checks
         ],
     )
 
@@ -102,18 +126,11 @@ def answer_to_rows(answer: Answer) -> AnswerRows:
 def rows_to_answer(turn: TurnRow) -> Answer:
     """The Answer that `turn` holds, with its ids filled in."""
     return Answer(
-        text=turn.text,
+        **{name: getattr(turn, name) for name in ANSWER_FIELDS},
         citations=tuple(_citation(row) for row in turn.citations),
-        checks=tuple(
-            Check(claim=row.claim, numbers=tuple(row.numbers), kept=row.kept, reason=row.reason) for row in turn.checks
-        ),
-        found=turn.found,
-        confidence=turn.confidence,
-        state=turn.state,  # type: ignore[arg-type]  # only a State is ever written
+        checks=tuple(convert(row, Check, numbers=tuple(row.numbers)) for row in turn.checks),
         conversation=turn.conversation_id,
         turn=turn.id,
-        model=turn.model,
-        seconds=turn.seconds,
     )
 
 
@@ -122,21 +139,13 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
     frozen = answer_to_rows(turn.answer)
     return TurnRow(
         conversation_id=conversation,
-        asked_at=turn.asked_at,
-        question=turn.question,
-        image_name=turn.image_name,
-        image_path=turn.image_path,
-        settings=turn.settings,
-        fingerprint=turn.fingerprint,
         owner_pid=0,  # nobody is answering it any more
         owner_started="",
         more=[list(picture) for picture in turn.more],
-        rating=turn.rating,
         corrections=[correction_row(box) for box in turn.boxes],
-        about=turn.about,
-        right=turn.right,
         citations=[CitationRow(**values) for values in frozen.citations],
         checks=[CheckRow(**values) for values in frozen.checks],
+        **columns(turn, same(TURN_FIELDS)),
         **frozen.turn,
     )
 
@@ -144,92 +153,43 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
 def row_to_turn(row: TurnRow) -> Turn:
     """The Turn that `row` holds."""
     return Turn(
-        id=row.id,
+        **{name: getattr(row, name) for name in ("id", *TURN_FIELDS)},
         conversation=row.conversation_id,
-        asked_at=row.asked_at,
-        question=row.question,
-        image_name=row.image_name,
-        image_path=row.image_path,
         answer=rows_to_answer(row),
-        settings=row.settings,
-        fingerprint=row.fingerprint,
         more=tuple((name, path) for name, path in row.more),
-        rating=row.rating,  # type: ignore[arg-type]  # only a Rating is ever written
         boxes=tuple(correction(box) for box in row.corrections),
-        about=row.about,  # type: ignore[arg-type]  # only an About is ever written
-        right=row.right,
     )
 
 
 def _citation_values(citation: Citation) -> dict[str, Any]:
-    region, source = citation.region, citation.region.source
-    left, top, right, bottom = (int(edge) for edge in region.box_px)
+    region = citation.region
     return {
-        "number": int(citation.number),
-        "score": float(citation.score),
-        "region_id": int(region.id),
-        "region_kind": region.kind,
-        "left_px": left,
-        "top_px": top,
-        "right_px": right,
-        "bottom_px": bottom,
-        "labels": [[label.name, float(label.score)] for label in region.labels],
+        **columns(citation, same(("number", "score"))),
+        **columns(region, REGION_FIELDS),
+        **columns(region.source, SOURCE_FIELDS),
+        **numbered(SIDES, region.box_px),
+        **numbered(LINES, region.lines),
+        "labels": [[label.name, plain(label.score)] for label in region.labels],
         "colours": list(region.colours),
-        "source_id": int(source.id),
-        "path": source.path,
-        "source_kind": source.kind,
-        "collection": source.collection,
-        "digest": source.digest,
-        "size_bytes": int(source.size_bytes),
-        "modified_ns": int(source.modified_ns),
-        "width_px": int(source.width_px),
-        "height_px": int(source.height_px),
-        "taken_at": source.taken_at,
-        "latitude": source.latitude,
-        "longitude": source.longitude,
-        "format": source.format,
-        "note": source.note,
-        "region_text": region.text,
-        "page": int(region.page),
-        "first_line": int(region.lines[0]),
-        "last_line": int(region.lines[1]),
         "symbol": asdict(region.symbol) if region.symbol else None,
     }
 
 
 def _citation(row: CitationRow) -> Citation:
     region = Region(
-        id=row.region_id,
-        source=_source(row),
-        kind=row.region_kind,
-        box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
+        **{name: getattr(row, column) for name, column in REGION_FIELDS.items()},
+        source=Source(**{name: getattr(row, column) for name, column in SOURCE_FIELDS.items()}),
+        box_px=_box(row),
         labels=tuple(Label(name=name, score=score) for name, score in row.labels),
         colours=tuple(row.colours),
-        text=row.region_text,
-        page=row.page,
         lines=(row.first_line, row.last_line),
         symbol=Symbol(**row.symbol | {"calls": tuple(row.symbol["calls"])}) if row.symbol else None,
     )
     return Citation(number=row.number, region=region, score=row.score)
 
 
-def _source(row: CitationRow) -> Source:
-    return Source(
-        id=row.source_id,
-        path=row.path,
-        kind=row.source_kind,
-        collection=row.collection,
-        digest=row.digest,
-        size_bytes=row.size_bytes,
-        modified_ns=row.modified_ns,
-        width_px=row.width_px,
-        height_px=row.height_px,
-        taken_at=row.taken_at,
-        latitude=row.latitude,
-        longitude=row.longitude,
-        format=row.format,
-        note=row.note,
-    )
+def _box(row: CitationRow | CorrectionRow) -> Box:
+    return row.left_px, row.top_px, row.right_px, row.bottom_px
 
 
 TITLE_CHARS = 60  # of a question that becomes a title
@@ -241,35 +201,13 @@ PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
 
 def correction_row(corrected: Corrected) -> CorrectionRow:
     """A corrected box as it is kept."""
-    left, top, right, bottom = (int(edge) for edge in corrected.box_px)
-    return CorrectionRow(
-        number=int(corrected.number),
-        left_px=left,
-        top_px=top,
-        right_px=right,
-        bottom_px=bottom,
-        label=corrected.label,
-        made_at=corrected.made_at,
-    )
+    told = columns(corrected, same(("number", "label", "made_at")))
+    return CorrectionRow(**told, **numbered(SIDES, corrected.box_px))
 
 
 def correction(row: CorrectionRow) -> Corrected:
     """The corrected box that `row` holds."""
-    box_px = (row.left_px, row.top_px, row.right_px, row.bottom_px)
-    return Corrected(number=row.number, box_px=box_px, label=row.label, made_at=row.made_at)
-
-
-def conversation(row: ConversationRow, num_turns: int) -> Conversation:
-    """What the list shows of `row`."""
-    return Conversation(
-        id=row.id,
-        title=row.title,
-        started_at=row.started_at,
-        last_at=row.last_at,
-        num_turns=num_turns,
-        pinned=row.pinned,
-        parent=row.parent,
-    )
+    return convert(row, Corrected, box_px=_box(row))
 
 
 def read(session: Session, query: Select[Any]) -> list[Turn]:

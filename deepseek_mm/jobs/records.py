@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 from deepseek_mm.storage.counters import make_counters
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner
-from deepseek_mm.storage.schema import COLUMNS
+from deepseek_mm.storage.schema import COLUMNS, convert
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
 ENDED: tuple[State, ...] = ("done", "cancelled", "failed")
@@ -169,30 +169,8 @@ MAX_DEATHS = 3  # processes that may die with a job at the same place before it 
 
 def job_of(row: JobRow) -> Job:
     """A row as the record that leaves this folder."""
-    running, to_do = row.state == "running", None if row.total is None else max(0, row.total - row.done)
-    return Job(
-        id=row.id,
-        kind=row.kind,
-        title=row.title,
-        payload=row.payload,
-        state=row.state,  # type: ignore[arg-type]  # only a State is ever written
-        cancelling=row.cancelling,
-        done=row.done,
-        total=row.total,
-        per_second=row.per_second,
-        seconds_left=to_do / row.per_second if running and to_do is not None and row.per_second > 0 else None,
-        message=row.message,
-        result=row.result,
-        num_failed=row.num_failed,
-        attempts=row.attempts,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        token=row.token,
-        asker=row.asker,
-        bulk=row.bulk,
-        partial=row.partial,
-    )
+    left = None if row.total is None or row.state != "running" else max(0, row.total - row.done)
+    return convert(row, Job, seconds_left=left / row.per_second if left is not None and row.per_second > 0 else None)
 
 
 def leave(session: Session, row: JobRow, state: State, message: str) -> None:

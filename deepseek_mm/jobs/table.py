@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ from deepseek_mm.jobs.records import (
     release_orphans,
 )
 from deepseek_mm.jobs.task import Notifier, Task
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import current_process
-from deepseek_mm.storage.schema import LibraryErrors, Schema
+from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
 
 JOBS = Schema(
     create=create_tables,
@@ -61,12 +61,16 @@ WAITING = (
 RETRY_S = 2  # after which somebody who found too many waiting may try again
 
 
-class Jobs:
-    """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses."""
+class Jobs(DatabaseOwner):
+    """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses.
+
+    Once they are cleared, a task that still runs finds itself left.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
-        self._database, self._clock, self._closed = Database(path, JOBS, noted=True), clock, closed
+        super().__init__(Database(path, JOBS, noted=True))
+        self._clock, self._closed = clock, closed
         self.notifier = Notifier()
         self._owner = current_process()
 
@@ -154,7 +158,7 @@ class Jobs:
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
         with self._database.reading() as session:
             rows = session.scalars(query.limit(limit).offset(offset))
-            return [Failed(item=row.item, reason=row.reason) for row in rows]
+            return [convert(row, Failed) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:
         """The oldest job of these kinds that waits, bulk last, now ours; None if none does.
@@ -214,31 +218,12 @@ class Jobs:
         query = select(SetAsideRow).order_by(SetAsideRow.path)
         query = query if path is None else query.where(SetAsideRow.path == path)
         with self._database.reading() as session:
-            return [
-                SetAside(**{each.name: getattr(row, each.name) for each in fields(SetAside)})
-                for row in session.scalars(query)
-            ]
+            return [convert(row, SetAside) for row in session.scalars(query)]
 
     def take_back(self, path: str) -> None:
         """Forget the note on a path."""
         with self._database.writing() as session:
             session.execute(delete(SetAsideRow).where(SetAsideRow.path == path))
-
-    def problems(self) -> list[str]:
-        """What does not fit together in the file, as sentences."""
-        return self._database.problems()
-
-    def accept(self) -> None:
-        """What is there now is what should be there: no loss is told of any more."""
-        self._database.accept()
-
-    def clear(self) -> None:
-        """Forget every job, so that no byte of them remains; a task that still runs finds itself left."""
-        self._database.clear()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
 
     def _fresh(self, job: Job) -> Job:
         """With the text that a task of this process has not yet written down."""

@@ -64,18 +64,18 @@ def new_backup(data: Path) -> Path:
     return folder / f"{datetime.now():%Y-%m-%d-%H%M%S}{SUFFIX}"
 
 
+def files_of(data: Path) -> Iterator[tuple[Path, int]]:
+    """Every file below, with its size; one that goes meanwhile is passed over."""
+    for here, _, names in os.walk(data):
+        for name in names:
+            path = Path(here, name)
+            with suppress(OSError):
+                yield path, path.lstat().st_size
+
+
 def size_of(data: Path) -> int:
     """Bytes of everything in the library's folder but the page's cache."""
-    total = 0
-    for here, folders, names in os.walk(data):
-        if Path(here) == data and PAGE in folders:
-            folders.remove(PAGE)
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(here, name)).st_size
-            except OSError:  # it went while we looked
-                continue
-    return total
+    return sum(size for path, size in files_of(data) if path.relative_to(data).parts[0] != PAGE)
 
 
 MANIFEST = "manifest.json"

@@ -20,10 +20,9 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
-from deepseek_mm.parse.formats import File, Format, ParsedDocument, format_of, named_format
+from deepseek_mm.parse.formats import File, FileHead, Format, ParsedDocument, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
-from deepseek_mm.parse.workers.wire import FileHead
 from index import Source
 
 HEAD_BYTES = 4096  # enough to see what a file is

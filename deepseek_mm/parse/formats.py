@@ -39,14 +39,20 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contents:
-    """What a reader makes of a file's bytes."""
+class FileHead:
+    """What a file says of itself, without its pieces."""
 
-    pieces: Iterator[Piece]
     width_px: int = 0  # of a picture, upright; a document has no size of its own
     height_px: int = 0
     camera: Camera = Camera()
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents(FileHead):
+    """What a reader makes of a file's bytes."""
+
+    pieces: Iterator[Piece]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

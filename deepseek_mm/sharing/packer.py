@@ -12,9 +12,10 @@ boxes shrink with it. What has neither keeps its text, and a path at which nothi
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any, TypeVar
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
@@ -24,6 +25,7 @@ from deepseek_mm.parse.links import open_plain
 from deepseek_mm.sharing.files import PhotoCopies, look_at, same_name, sha256
 from deepseek_mm.sharing.parcel import (
     Parcel,
+    ParcelPart,
     SharedAnswer,
     SharedCheck,
     SharedCitation,
@@ -36,10 +38,13 @@ from deepseek_mm.sharing.parcel import (
     SharedTurn,
 )
 from deepseek_mm.sharing.privacy import allowed_settings, remove_coordinates
+from deepseek_mm.storage.schema import convert
 from deepseek_mm.types import Answer, Check, Citation
 from index import Box, Label, Region, Source, Symbol
 from index.region import UPLOADS
 from index.store import RegionStore
+
+Part = TypeVar("Part", bound=ParcelPart)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,18 +69,14 @@ class Packer:
 
     def _turn(self, turn: Turn) -> SharedTurn:
         first = self._picture(turn.image_name, turn.image_path)
-        return SharedTurn(
-            asked_at=turn.asked_at,
-            question=turn.question,
+        return share(
+            SharedTurn,
+            turn,
             picture=first if first.name or first.file else None,
             more=tuple(self._picture(name, path) for name, path in turn.more),
             answer=self._answer(turn.answer),
-            rating=turn.rating,
-            corrected=tuple(correction(each) for each in turn.boxes),
+            corrected=tuple(share(SharedCorrection, each) for each in turn.boxes),
             settings=allowed_settings(turn.settings),
-            fingerprint=turn.fingerprint,
-            about=turn.about,
-            right=turn.right,
         )
 
     def _picture(self, name: str, path: str) -> SharedPicture:
@@ -97,51 +98,36 @@ class Packer:
         return digest
 
     def _answer(self, answer: Answer) -> SharedAnswer:
-        return SharedAnswer(
-            text=answer.text,
+        return share(
+            SharedAnswer,
+            answer,
             state="stopped" if answer.state == "running" else answer.state,  # as far as it has come
-            model=answer.model,
-            seconds=answer.seconds,
-            confidence=answer.confidence,
-            found=answer.found,
             citations=tuple(self._citation(each) for each in answer.citations),
-            checks=tuple(check(each) for each in answer.checks),
+            checks=tuple(share(SharedCheck, each) for each in answer.checks),
         )
 
     def _citation(self, citation: Citation) -> SharedCitation:
         region = citation.region
-        return SharedCitation(
+        return share(
+            SharedCitation,
+            region,
             number=citation.number,
             score=citation.score,
             source=self._source(region.source),
-            kind=region.kind,  # type: ignore[arg-type]  # pydantic looks at the word itself
-            box_px=region.box_px,
-            labels=tuple(SharedLabel(name=label.name, score=label.score) for label in region.labels),
-            colours=region.colours,
-            text=region.text,
-            page=region.page,
-            lines=region.lines,
+            labels=tuple(share(SharedLabel, label) for label in region.labels),
             photo=self._photo(citation),
-            symbol=SharedSymbol(**asdict(region.symbol)) if region.symbol else None,
+            symbol=share(SharedSymbol, region.symbol) if region.symbol else None,
         )
 
     def _source(self, source: Source) -> SharedSource:
         """Where it lies among the uploads is nobody's business, and elsewhere they lie elsewhere."""
         uploaded = source.collection == UPLOADS
-        return SharedSource(
+        return share(
+            SharedSource,
+            source,
             path=same_name(source.name) if uploaded else source.path if self.places else source.name,
-            kind=source.kind,  # type: ignore[arg-type]  # as above
-            format=source.format,
-            collection=source.collection,
             digest=(self._keep_file(source.path) if uploaded else "") or source.digest,
-            size_bytes=source.size_bytes,
-            modified_ns=source.modified_ns,
-            width_px=source.width_px,
-            height_px=source.height_px,
-            taken_at=source.taken_at,
-            latitude=source.latitude if self.places else None,
-            longitude=source.longitude if self.places else None,
-            note=source.note,
+            **({} if self.places else {"latitude": None, "longitude": None}),
         )
 
     def _photo(self, citation: Citation) -> SharedPhoto | None:
@@ -153,14 +139,10 @@ class Packer:
         return SharedPhoto(sha256=self._keep(copy.jpeg), of_px=copy.of_px, scale=copy.width_px / copy.of_px[0])
 
 
-def check(each: Check) -> SharedCheck:
-    """A claim."""
-    return SharedCheck(claim=each.claim, numbers=each.numbers, kept=each.kept, reason=each.reason)
-
-
-def correction(each: Corrected) -> SharedCorrection:
-    """A box that the user drew."""
-    return SharedCorrection(number=each.number, box_px=each.box_px, label=each.label, made_at=each.made_at)
+def share(part: type[Part], record: object, **changes: Any) -> Part:
+    """A part of a parcel with the fields that a record has as well; `changes` are the others."""
+    names = [name for name in part.model_fields if name not in changes and hasattr(record, name)]
+    return part(**{name: getattr(record, name) for name in names}, **changes)
 
 
 Here = Callable[[Region], Region | None]
@@ -231,28 +213,26 @@ class Unpacker:
         (name, path), more = (pictures[0], pictures[1:]) if turn.picture else (("", ""), pictures)
         placed = [self._citation(each) for each in turn.answer.citations]
         scales = {citation.number: scale for citation, scale in placed}
-        return Turn(
+        return convert(
+            turn,
+            Turn,
             id=0,
             conversation=0,
             asked_at=turn.asked_at.astimezone(UTC),
-            question=turn.question,
             image_name=name,
             image_path=path,
             more=tuple(more),
             answer=answer(turn, tuple(citation for citation, _ in placed)),
-            rating=turn.rating,
             boxes=tuple(
-                Corrected(
-                    number=each.number,
+                convert(
+                    each,
+                    Corrected,
                     box_px=scale_box(each.box_px, scales.get(each.number, 1.0)),
-                    label=each.label,
                     made_at=each.made_at.astimezone(UTC),
                 )
                 for each in turn.corrected
             ),
             settings=allowed_settings(turn.settings),
-            fingerprint=turn.fingerprint,
-            about=turn.about,
             right=turn.right[:MOST_RIGHT],
         )
 
@@ -335,32 +315,19 @@ def decode_picture(digest: str, text: str) -> bytes:
 
 def region_of(shared: SharedCitation) -> Region:
     """As index.Region, with the path as the file has it."""
-    source = Source(**shared.source.model_dump())
-    return Region(
-        source=source,
-        kind=shared.kind,
-        box_px=shared.box_px,
-        labels=tuple(Label(name=label.name, score=label.score) for label in shared.labels),
-        colours=shared.colours,
-        text=shared.text,
-        page=shared.page,
-        lines=shared.lines,
-        symbol=Symbol(**shared.symbol.model_dump()) if shared.symbol else None,
+    return convert(
+        shared,
+        Region,
+        source=convert(shared.source, Source),
+        labels=tuple(convert(label, Label) for label in shared.labels),
+        symbol=convert(shared.symbol, Symbol) if shared.symbol else None,
     )
 
 
 def answer(turn: SharedTurn, citations: tuple[Citation, ...]) -> Answer:
     """As records.Answer."""
-    shared = turn.answer
-    return Answer(
-        text=shared.text,
-        citations=citations,
-        checks=tuple(Check(claim=c.claim, numbers=c.numbers, kept=c.kept, reason=c.reason) for c in shared.checks),
-        found=shared.found,
-        confidence=shared.confidence,
-        state=shared.state,
-        model=shared.model,
-        seconds=shared.seconds,
+    return convert(
+        turn.answer, Answer, citations=citations, checks=tuple(convert(each, Check) for each in turn.answer.checks)
     )
 
 

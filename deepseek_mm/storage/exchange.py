@@ -114,7 +114,7 @@ def draft_beside(path: Path) -> Iterator[Path]:
 
 def _open(path: Path, patience_s: float) -> sqlite3.Connection:
     """An existing file; sqlite3 would make an absent one."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s)
+    connection = sqlite3.connect(f"{plain_address(path)}?mode=rw", uri=True, timeout=patience_s)
     connection.isolation_level = None
     return connection
 
@@ -146,9 +146,14 @@ def is_read_only(path: Path) -> bool:
     return os.access(path, os.R_OK) and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
+def plain_address(path: Path) -> str:
+    """How SQLite names the file, made if it is absent; options may follow."""
+    return f"file:{quote(str(path.absolute()))}"
+
+
 def address_of(path: Path) -> str:
     """How SQLite opens it. StoreUnmerged if its log cannot be read along."""
-    plain = f"file:{quote(str(path.absolute()))}"
+    plain = plain_address(path)
     log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
     if not log.exists() or not (index.exists() or log.stat().st_size):
         return f"{plain}?mode=ro&immutable=1"

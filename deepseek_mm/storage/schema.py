@@ -9,10 +9,10 @@ Columns come back as they went in: moments with their zone, and text that is not
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, DateTime, Float, Text, inspect
 from sqlalchemy.engine import Dialect
@@ -237,4 +237,11 @@ def _is_utf8(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
+Record = TypeVar("Record")
 COLUMNS: dict[Any, Any] = {datetime: Utc, str: AnyText, float: Float}  # for a DeclarativeBase's type_annotation_map
+
+
+def convert(record: object, to: Callable[..., Record], **changes: Any) -> Record:
+    """A record of a dataclass with the fields that another, such as a row, has as well; `changes` are the others."""
+    names = [each.name for each in fields(cast("Any", to)) if each.name not in changes and hasattr(record, each.name)]
+    return to(**{name: getattr(record, name) for name in names}, **changes)

@@ -31,7 +31,17 @@ from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
 from deepseek_mm.parse.markup import read_docx, read_html
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
 from deepseek_mm.parse.text import decode_text, read_text
-from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, head_row, piece_row, read_directory, receive, send
+from deepseek_mm.parse.workers.wire import (
+    DESK_BYTES,
+    Nonsense,
+    head_row,
+    piece_row,
+    read_directory,
+    read_exactly,
+    receive,
+    send,
+)
+from deepseek_mm.sandbox import kernel, restrictions
 
 OPEN_FILES = 64
 FIRST_TO_GO = "1000"  # of -1000 to 1000: whom the kernel ends when memory runs out
@@ -45,8 +55,6 @@ def die_with(parent: int) -> None:
     """Whoever started this process takes it along, whatever it does then."""
     if not IS_LINUX:
         return
-    from deepseek_mm.sandbox import kernel
-
     kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it went before that was asked for
         os._exit(1)
@@ -66,10 +74,8 @@ def confine(memory_mb: int) -> None:
 
 
 def _limit(what: int, most: int) -> None:
-    _, hard = resource.getrlimit(what)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     with suppress(ValueError, OSError):
-        resource.setrlimit(what, (most, most))
+        kernel.limit(what, most)
 
 
 def _own_bytes() -> int:
@@ -82,8 +88,6 @@ def _own_bytes() -> int:
 
 def _wall() -> None:
     """Files and calls. A container may forbid to forbid: then its own walls have to do."""
-    from deepseek_mm.sandbox import kernel, restrictions
-
     with suppress(OSError):
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
         with suppress(OSError):
@@ -104,19 +108,9 @@ def readable() -> list[str]:
 
 
 Reader = Callable[[File, ParseConfig], Contents]
-OPENERS = {
-    "jpeg": picture.open_jpeg,
-    "png": picture.open_png,
-    "webp": picture.open_webp,
-    "gif": picture.open_gif,
-    "bmp": picture.open_bmp,
-    "tiff": picture.open_tiff,
-    "avif": picture.open_avif,
-    "heic": picture.open_heif,
-}
 READERS: dict[str, Reader] = {  # by the name of the format; an archive has none: its members are read instead
     **{row.name: read_code for row in FORMATS if row.kind == "code"},
-    **{name: picture.picture(opener) for name, opener in OPENERS.items()},
+    **{name: picture.picture(opener) for name, opener in picture.OPENERS.items()},
     "pdf": read_pdf,
     "docx": read_docx,
     "text": read_text,
@@ -179,15 +173,12 @@ class FileParser:
         return True
 
     def _read(self, size: int) -> bytes:
-        parts, missing = [], size
-        while missing:
-            part, files, _, _ = socket.recv_fds(self._line, min(missing, 1 << 20), MOST_DESCRIPTORS)
-            self._files += files
-            if not part:
-                raise EOFError
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        return read_exactly(self._receive, size)
+
+    def _receive(self, most: int) -> bytes:
+        part, files, _, _ = socket.recv_fds(self._line, most, MOST_DESCRIPTORS)
+        self._files += files
+        return part
 
     def _answer(self, request: Message) -> Message:
         try:
