@@ -20,16 +20,9 @@ from index import IndexProblem
 
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one
 PREFIX = "deepseek-mm-"  # of our folders there; then the process, so that what a kill leaves can be told
-ANEW = (
-    "history.db",
-    "jobs.db",
-    "lock",
-    "keys.lock",
-    "page",
-    "trash",
-    "first-start",
-    "server.json",
-)  # each program's own
+ANEW = (  # each program's own
+    "history.db", "jobs.db", "lock", "keys.lock", "page", "trash", "first-start", "server.json",
+)  # fmt: skip
 FILLED = "done"  # what first-start says where no bundled photos are to be indexed
 SHORT = "this library can only be read: nothing in it is added or changed, and conversations end with the program"
 

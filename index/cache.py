@@ -21,6 +21,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from deepseek_mm.storage.files import sync_folder
 from index.database import CacheUnusable
 from index.vectors import Codes, VectorIndex
 
@@ -30,6 +31,7 @@ MAGIC = b"DSMMVEC2"
 ID = np.dtype("<i8")
 CHUNK_BYTES = 1 << 22
 ABANDONED_S = 3600.0  # age at which a draft belongs to a process that was killed
+log = logging.getLogger(__name__)
 
 
 def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
@@ -51,7 +53,7 @@ def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
@@ -125,19 +127,6 @@ def _sweep(path: Path) -> None:
     for draft in path.parent.glob(f"{path.name}.*.draft"):
         if time.time() - draft.stat().st_mtime > ABANDONED_S:
             draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be opened at all."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-log = logging.getLogger(__name__)
 
 
 class CacheWriter:

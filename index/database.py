@@ -3,11 +3,12 @@
 Each error says what, shows where, and names the next step.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
-from deepseek_mm.storage.schema import Schema
+from deepseek_mm.storage.schema import LibraryErrors, Schema
 from index.tables import COUNTED, create_tables
 from index.words import teach
 
@@ -96,8 +97,11 @@ class CacheUnusable(IndexProblem):
         super().__init__(f"{path} cannot be used: {why}. Delete it; it is made again from the store")
 
 
-class StoreErrors:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreErrors(LibraryErrors):
     """The errors of a store's database, told apart by SQLite's error codes; what is our own fault passes as it is."""
+
+    noun: str = "index"
 
     def of(self, path: Path, error: BaseException) -> IndexProblem | None:
         """One that a user can act on, or None."""

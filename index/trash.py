@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
+from deepseek_mm.storage.files import sync_folder
 from index import places, queries
 from index.database import STORE, OtherStore
 from index.tables import (
@@ -55,7 +56,8 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
             database.empty_log()
         finally:
             database.close()
-        _keep(draft, file)
+        os.replace(draft, file)  # SQLite has synced it
+        sync_folder(file.parent)  # when this returns, a power cut cannot take it back
     return len(ids)
 
 
@@ -129,7 +131,7 @@ def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[Pl
     """Note the places beside those that there are; the source's own path is its own again."""
     for place in wanted:
         if twin.id == row.id and place.path == row.path:
-            place, before = _place_of(twin), place
+            place, before = _place(twin, twin.id), place
             twin.path, twin.size_bytes, twin.modified_ns = before.path, before.size_bytes, before.modified_ns
             session.flush()
         session.add(_place(place, twin.id))
@@ -138,7 +140,7 @@ def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[Pl
 def _revive(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
     """The source as it was, at its first place."""
     first = _first(row, wanted)
-    at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
+    at = _where(first)
     same = {name: getattr(row, name) for name in ("id", *queries.SOURCE_FIELDS) if name not in at}
     return SourceRow(**same, **at)
 
@@ -179,22 +181,10 @@ def _copy_rows(
         target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
 
 
-def _place(place: PlaceRow, source_id: int) -> PlaceRow:
-    same = {"path": place.path, "size_bytes": place.size_bytes, "modified_ns": place.modified_ns}
-    return PlaceRow(source_id=source_id, **same)
+def _place(place: PlaceRow | SourceRow, source_id: int) -> PlaceRow:
+    """A place like this one, or like the source's own path."""
+    return PlaceRow(source_id=source_id, **_where(place))
 
 
-def _place_of(source: SourceRow) -> PlaceRow:
-    """The source's own path as a place."""
-    same = {"path": source.path, "size_bytes": source.size_bytes, "modified_ns": source.modified_ns}
-    return PlaceRow(source_id=source.id, **same)
-
-
-def _keep(draft: Path, file: Path) -> None:
-    """Give the draft, which SQLite has synced, its name; when this returns, a power cut cannot take it back."""
-    os.replace(draft, file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _where(place: PlaceRow | SourceRow) -> dict[str, Any]:
+    return {"path": place.path, "size_bytes": place.size_bytes, "modified_ns": place.modified_ns}

@@ -29,16 +29,8 @@ ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
 OWN_CODE = (str(ROOT / "deepseek_mm"),)  # what the launcher is, in bubblewrap's file system
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deepseek_mm.sandbox.launcher import main; main()"
 SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/alternatives",
-    "/etc/localtime",
-)
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime",
+)  # fmt: skip
 ENV = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",

@@ -43,7 +43,7 @@ from deepseek_mm.storage.exchange import (
     plain_address,
 )
 from deepseek_mm.storage.files import hold, release
-from deepseek_mm.storage.schema import DatabaseErrors, Schema, read_revision, read_stored_json, unwrap_error, upgrade
+from deepseek_mm.storage.schema import LibraryErrors, Schema, read_revision, read_stored_json, unwrap_error, upgrade
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -292,7 +292,7 @@ def open_database(path: Path, schema: Schema, *, noted: bool = False) -> Databas
 
 
 @contextmanager
-def explain_errors(path: Path, errors: DatabaseErrors) -> Iterator[None]:
+def explain_errors(path: Path, errors: LibraryErrors) -> Iterator[None]:
     """Turn what SQLite and the system complain about into errors that a user can act on."""
     try:
         yield

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, DateTime, Float, Text, inspect
 from sqlalchemy.engine import Dialect
@@ -35,54 +35,32 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-class DatabaseErrors(Protocol):
-    """The errors that are raised for one kind of database."""
-
-    def of(self, path: Path, error: BaseException) -> Exception | None:
-        """What to raise for an error of SQLite's or the system's; None to raise it as it is."""
-
-    def damage(self, path: Path, reason: str) -> Exception:
-        """The file cannot be read, or its content is gone."""
-
-    def read_only(self, path: Path, reason: str) -> Exception:
-        """The file or its folder cannot be written."""
-
-    def too_new(self, path: Path, revision: str, newest: str) -> Exception:
-        """The file was written by a later version of this program."""
-
-    def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
-        """The file was written by a version that is not upgraded any more."""
-
-    def foreign(self, path: Path, tables: list[str]) -> Exception:
-        """The file is a database of another program."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryErrors:
-    """Errors of a database that the library keeps beside the index: each is a LibraryError with a next step."""
+    """The errors that are raised for one kind of database: each is a LibraryError with a next step."""
 
     noun: str  # without an article: "history"
     if_damaged: str = "Move it away and a new one is begun: mv {path} {path}.damaged"
     elsewhere: str = "--data FOLDER"  # how to name another folder
 
-    def of(self, path: Path, error: BaseException) -> Exception:
-        """SQLite and the system are told apart by the words of their complaints."""
+    def of(self, path: Path, error: BaseException) -> Exception | None:
+        """What to raise for an error of SQLite's or the system's, told apart by its words; None: that itself."""
         if isinstance(error, UnicodeDecodeError):  # SQLite names what is damaged by the damaged bytes
             return self.damage(path, f"malformed: {error.object.decode(errors='replace')}")
         reason = str(error)
         return self._unusable(path, reason, self._next_step(path, reason))
 
     def damage(self, path: Path, reason: str) -> Exception:
-        """The next step is to put the file back, or to begin a new one."""
+        """The file cannot be read, or its content is gone: put it back, or begin a new one."""
         first = "Put the file back as it was, or from a backup." if reason.startswith(LOST) else "The file is damaged."
         return self._unusable(path, reason, f"{first} {self.if_damaged.format(path=path)}")
 
     def read_only(self, path: Path, reason: str) -> Exception:
-        """The next step is another folder, or the right to write in this one."""
+        """It cannot be written: name another folder, or give the right to write in this one."""
         return self._unusable(path, reason, f"Make the folder writable, or name another with: {self.elsewhere}")
 
     def too_new(self, path: Path, revision: str, newest: str) -> Exception:
-        """The next step is an update."""
+        """The file was written by a later version of this program: update it."""
         return LibraryError(
             f"the {self.noun} at {path} was written by a newer version "
             f"(revision {revision!r}; this one knows up to {newest!r}). "
@@ -90,7 +68,7 @@ class LibraryErrors:
         )
 
     def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
-        """The next step is to open it with the last version that upgrades it."""
+        """It was written by a version that is not upgraded any more: open it with the last one that upgrades it."""
         return LibraryError(
             f"the {self.noun} at {path} was written by an older version (revision {revision!r}; this one knows "
             f"{oldest!r} and later); nothing was changed. Open the library once with the version that upgrades it: "
@@ -98,7 +76,7 @@ class LibraryErrors:
         )
 
     def foreign(self, path: Path, tables: list[str]) -> Exception:
-        """The next step is to move the file away."""
+        """The file is a database of another program: move it away."""
         return LibraryError(
             f"{path} is an SQLite file, but no {self.noun} (its tables: {', '.join(tables[:5])}). "
             f"Move it away and a {self.noun} is begun: mv {path} {path}.other"
@@ -123,7 +101,7 @@ class Schema:
 
     create: Callable[[Connection], None]  # makes the tables of now in an empty file
     oldest: str  # revision of the oldest file that can be opened
-    errors: DatabaseErrors
+    errors: LibraryErrors
     migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say

@@ -25,8 +25,7 @@ from typing import IO, Any
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse import picture
-from deepseek_mm.parse.code.notebook import read_notebook
-from deepseek_mm.parse.code.pieces import read_code
+from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
 from deepseek_mm.parse.markup import read_docx, read_html
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
