@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import page_problems
@@ -138,11 +138,6 @@ def free_pages(file: Path) -> Iterator[tuple[int, bool]]:
                 stream.seek((leaf - 1) * size)
                 yield leaf, any(stream.read(size))
             trunk = after
-
-
-def num_regions(session: Session) -> int:
-    """All of them, in every collection."""
-    return session.scalar(select(func.count()).select_from(RegionRow)) or 0
 
 
 WORDS = "the index of words"  # what its fault is listed under

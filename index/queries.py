@@ -62,10 +62,14 @@ CALLS: Executable = (
 SPLIT = ("code", "text")  # kinds of regions that may define something
 
 
-def among(column: InstrumentedAttribute[int], ids: Sequence[int]) -> ColumnElement[bool]:
-    """`column` is one of `ids`, however many: they travel as one parameter."""
-    value = func.json_each(json.dumps([int(n) for n in ids])).table_valued("value").c.value
-    return column.in_(select(value))
+def listed(values: Iterable[int | str]) -> Select[Any]:
+    """These, however many, as something to look in: they travel as one parameter."""
+    return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
+
+
+def among(column: InstrumentedAttribute[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """`column` is one of `ids`."""
+    return column.in_(listed(map(int, ids)))
 
 
 def to_source(row: SourceRow) -> Source:

@@ -85,8 +85,7 @@ class AnswerRows:
 ANSWER_FIELDS = ("text", "found", "state", "model", "confidence", "seconds")  # columns of a turn
 QUESTION_FIELDS = ("asked_at", "question", "image_name", "image_path", "settings", "fingerprint")
 TURN_FIELDS = (*QUESTION_FIELDS, "rating", "about", "right")
-SOURCE_FIELDS = {field.name: field.name for field in fields(Source)} | {"id": "source_id", "kind": "source_kind"}
-REGION_FIELDS = {"id": "region_id", "kind": "region_kind", "text": "region_text", "page": "page"}  # field -> column
+SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name not in ("id", "kind"))
 SIDES = ("left_px", "top_px", "right_px", "bottom_px")
 LINES = ("first_line", "last_line")
 
@@ -96,9 +95,11 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def columns(record: object, names: Mapping[str, str]) -> dict[str, Any]:
-    """Column -> what the field of the record holds that is kept there."""
-    return {column: plain(getattr(record, name)) for name, column in names.items()}
+def columns(record: object, *names: str, **renamed: str) -> dict[str, Any]:
+    """Column -> what is kept there of a record: fields of the columns' names, and those that are called otherwise."""
+    return {
+        column or name: plain(getattr(record, name)) for name, column in (dict.fromkeys(names, "") | renamed).items()
+    }
 
 
 def numbered(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
@@ -106,18 +107,13 @@ def numbered(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, map(plain, values), strict=True))
 
 
-def same(names: Sequence[str]) -> dict[str, str]:
-    """Fields whose columns are called as they are."""
-    return dict(zip(names, names, strict=True))
-
-
 def answer_to_rows(answer: Answer) -> AnswerRows:
     """What is kept of it."""
     return AnswerRows(
-        turn=columns(answer, same(ANSWER_FIELDS)),
+        turn=columns(answer, *ANSWER_FIELDS),
         citations=[_citation_values(citation) for citation in answer.citations],
         checks=[
-            columns(check, same(("claim", "kept", "reason"))) | {"numbers": list(map(plain, check.numbers))}
+            columns(check, "claim", "kept", "reason") | {"numbers": list(map(plain, check.numbers))}
             for check in answer.checks
         ],
     )
@@ -145,7 +141,7 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
         corrections=[correction_row(box) for box in turn.boxes],
         citations=[CitationRow(**values) for values in frozen.citations],
         checks=[CheckRow(**values) for values in frozen.checks],
-        **columns(turn, same(TURN_FIELDS)),
+        **columns(turn, *TURN_FIELDS),
         **frozen.turn,
     )
 
@@ -164,9 +160,9 @@ def row_to_turn(row: TurnRow) -> Turn:
 def _citation_values(citation: Citation) -> dict[str, Any]:
     region = citation.region
     return {
-        **columns(citation, same(("number", "score"))),
-        **columns(region, REGION_FIELDS),
-        **columns(region.source, SOURCE_FIELDS),
+        **columns(citation, "number", "score"),
+        **columns(region, "page", id="region_id", kind="region_kind", text="region_text"),
+        **columns(region.source, *SOURCE_FIELDS, id="source_id", kind="source_kind"),
         **numbered(SIDES, region.box_px),
         **numbered(LINES, region.lines),
         "labels": [[label.name, plain(label.score)] for label in region.labels],
@@ -176,12 +172,16 @@ def _citation_values(citation: Citation) -> dict[str, Any]:
 
 
 def _citation(row: CitationRow) -> Citation:
-    region = Region(
-        **{name: getattr(row, column) for name, column in REGION_FIELDS.items()},
-        source=Source(**{name: getattr(row, column) for name, column in SOURCE_FIELDS.items()}),
+    region = convert(
+        row,
+        Region,
+        id=row.region_id,
+        source=convert(row, Source, id=row.source_id, kind=row.source_kind),
+        kind=row.region_kind,
         box_px=_box(row),
         labels=tuple(Label(name=name, score=score) for name, score in row.labels),
         colours=tuple(row.colours),
+        text=row.region_text,
         lines=(row.first_line, row.last_line),
         symbol=Symbol(**row.symbol | {"calls": tuple(row.symbol["calls"])}) if row.symbol else None,
     )
@@ -201,7 +201,7 @@ PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
 
 def correction_row(corrected: Corrected) -> CorrectionRow:
     """A corrected box as it is kept."""
-    told = columns(corrected, same(("number", "label", "made_at")))
+    told = columns(corrected, "number", "label", "made_at")
     return CorrectionRow(**told, **numbered(SIDES, corrected.box_px))
 
 

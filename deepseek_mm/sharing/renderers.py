@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.sharing.files import Copy, Language, PhotoCopies, is_drawn
 from deepseek_mm.types import Citation
-from index import Box, Region, Source
+from index import Box, Source
 from index.region import UPLOADS
 
 
@@ -108,7 +108,7 @@ CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud
 
 def to_markdown(conversation: Conversation, turns: Iterable[Turn], *, wording: Wording) -> str:
     """The whole conversation; photos are named, not shown."""
-    parts = [f"# {line(conversation.title)}", stamp(conversation.started_at)]
+    parts = [f"# {line(conversation.title)}", f"*{when(conversation.started_at)}*"]
     for number, turn in enumerate(turns, 1):
         parts += each_turn(turn, number, wording)
     return "\n\n".join(parts) + "\n"
@@ -117,7 +117,7 @@ def to_markdown(conversation: Conversation, turns: Iterable[Turn], *, wording: W
 def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
     """Its blocks, without the empty lines between them."""
     yield f"## {wording.question.format(number=number)}"
-    yield stamp(turn.asked_at)
+    yield f"*{when(turn.asked_at)}*"
     if turn.question:
         yield "\n".join(f"> {each}".rstrip() for each in lines(turn.question))
     names = [name for name in (turn.image_name, *(name for name, _ in turn.more)) if name]
@@ -130,7 +130,8 @@ def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
         yield f"*{wording.states[turn.answer.state]}*"
     if turn.answer.citations:
         yield f"### {wording.evidence}"
-        yield "\n".join(citation_line(citation, wording) for citation in in_order(turn.answer.citations))
+        cited = sorted(turn.answer.citations, key=lambda citation: citation.number)
+        yield "\n".join(citation_line(citation, wording) for citation in cited)
 
 
 def citation_line(citation: Citation, wording: Wording) -> str:
@@ -140,16 +141,6 @@ def citation_line(citation: Citation, wording: Wording) -> str:
     where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
     told = (what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}"), where)
     return f"- \\[{citation.number}\\] **{line(region.source.name)}**: {'; '.join(part for part in told if part)}"
-
-
-def in_order(citations: Sequence[Citation]) -> list[Citation]:
-    """By number."""
-    return sorted(citations, key=lambda citation: citation.number)
-
-
-def stamp(when: datetime) -> str:
-    """The minute, in UTC."""
-    return f"*{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC*"
 
 
 def lines(text: str) -> list[str]:
@@ -260,28 +251,24 @@ def exchange(turn: Turn, number: int, album: PhotoCopies, wording: Wording) -> H
     return HtmlTurn(
         number=number,
         turn=turn,
-        asked=tuple((name, shown_copy(album.copy(upload(path)))) for name, path in brought if path or name),
+        asked=tuple(
+            (name, shown_copy(album.copy(Source(path=path, collection=UPLOADS))))
+            for name, path in brought
+            if path or name
+        ),
         said=tuple(pieces(turn.answer.text, {citation.number for citation in turn.answer.citations})),
         exhibits=tuple(exhibits(turn, album, wording)),
     )
-
-
-def upload(path: str) -> Source:
-    """A picture that came with a question."""
-    return Source(path=path, collection=UPLOADS)
 
 
 def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvidence]:
     """One for each photo, page or passage, in the order in which the answer mentions them first."""
     together: dict[object, list[Citation]] = {}
     for citation in turn.answer.citations:
-        together.setdefault(sheet(citation.region), []).append(citation)
+        together.setdefault((citation.region.source.path, citation.region.page, citation.region.lines), []).append(
+            citation
+        )
     return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
-
-
-def sheet(region: Region) -> object:
-    """What regions share that are shown on one picture."""
-    return region.source.path, region.page, region.lines
 
 
 def exhibit(

@@ -5,6 +5,11 @@ place of their bodies; they are pieces of their own. What is in none of these is
 than wished is cut between lines, at an empty one if there is one.
 
 Numbers of lines count from 1.
+
+Jupyter notebooks go cell by cell: words are text, code is split as its language is, and each piece names its cell.
+Lines are those of the file on disk, which is JSON with a line for each line of a cell, so that an editor finds the
+place; (0, 0) where the file is written otherwise. What cells have put out is not read. The format: nbformat 3 and 4,
+https://nbformat.readthedocs.io.
 """
 
 import json
