@@ -126,9 +126,7 @@ class RegionStore(StoreReader):
         with suppress(StoreBusy, StoreReadOnly):
             self._database.empty_log()
         with self._database.reading() as session:
-            num = queries.count_of(
-                session, queries.matching_regions(ANYTHING)
-            )  # from here on the session reads, and nobody writes into the file
+            num = queries.count_of(session, queries.matching_regions(ANYTHING))  # nobody writes into the file any more
             find = partial(self._finder.find, session, where=ANYTHING)
             share, sampled = health.recall(session, lambda queries_QD, k: find(queries_QD, k=k), self._dim)
             left = health.traces(session, self._database.path, self._finder.cached_ids(session))

@@ -97,9 +97,8 @@ def plain(value: Any) -> Any:
 
 def columns(record: object, *names: str, **renamed: str) -> dict[str, Any]:
     """Column -> what is kept there of a record: fields of the columns' names, and those that are called otherwise."""
-    return {
-        column or name: plain(getattr(record, name)) for name, column in (dict.fromkeys(names, "") | renamed).items()
-    }
+    kept = {name: name for name in names} | renamed
+    return {column: plain(getattr(record, name)) for name, column in kept.items()}
 
 
 def numbered(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
