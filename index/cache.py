@@ -11,7 +11,6 @@ import logging
 import os
 import struct
 import time
-import uuid
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
 from index.database import CacheUnusable
 from index.vectors import Codes, VectorIndex
@@ -37,8 +37,7 @@ log = logging.getLogger(__name__)
 def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
     """Write beside `path`, fsync, rename: a reader sees the old file or the new one. OSError if the disk refuses."""
     _sweep(path)
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
-    try:
+    with draft_beside(path) as draft:
         try:
             lib.write_index(_pack(index), str(draft))
         except RuntimeError as error:  # FAISS's way to report a failed write
@@ -51,8 +50,6 @@ def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

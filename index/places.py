@@ -88,8 +88,7 @@ def sources_at(paths: Sequence[str]) -> ColumnElement[bool]:
     """A source lies at one of these paths at least."""
     listed = queries.listed(paths)
     return or_(
-        SourceRow.path.in_(listed),
-        SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed))),
+        SourceRow.path.in_(listed), SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed)))
     )
 
 

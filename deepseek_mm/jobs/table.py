@@ -75,13 +75,7 @@ class Jobs(DatabaseOwner):
         self._owner = current_process()
 
     def add(
-        self,
-        kind: str,
-        payload: Mapping[str, Any],
-        *,
-        title: str = "",
-        unique: bool = False,
-        asked: JobRequest = OURS,
+        self, kind: str, payload: Mapping[str, Any], *, title: str = "", unique: bool = False, asked: JobRequest = OURS
     ) -> Job:
         """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
 

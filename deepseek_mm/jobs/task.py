@@ -143,9 +143,7 @@ class Task:
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
         self._database, self._stop, self._clock, self._notifier = database, stop, clock, notifier
-        self.halt = notifier.begin(
-            job.id
-        )  # set at once when it is cancelled in this process, and when the worker stops
+        self.halt = notifier.begin(job.id)  # set when it is cancelled in this process, and when the worker stops
         notifier.notify(job.id)
         self._lock = threading.RLock()
         self._speed = Speed()

@@ -141,18 +141,10 @@ FORMATS = (
     photo("avif", "AVIF", (".avif", ".avifs"), AVIF),
     photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)"),
     Format(
-        name="pdf",
-        title="PDF",
-        kind="document",
-        endings=(".pdf",),
-        signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-"),
+        name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
     ),
     Format(
-        name="docx",
-        title="Word document",
-        kind="document",
-        endings=(".docx",),
-        signature=re.compile(rb"PK\x03\x04"),
+        name="docx", title="Word document", kind="document", endings=(".docx",), signature=re.compile(rb"PK\x03\x04")
     ),
     Format(
         name="zip",

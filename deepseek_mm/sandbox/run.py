@@ -254,10 +254,7 @@ def judge_protections(held: Mapping[str, str], order: LaunchOrder) -> tuple[Prot
     ways = {
         "files": (("files", OWN_SPACE), *(() if overlap else (("landlock", "Landlock"),))),
         "network": (("network", "a network of its own without connections"), ("calls", "seccomp refuses sockets")),
-        "other processes": (
-            ("processes", "a process namespace"),
-            ("calls", "seccomp refuses what reaches them"),
-        ),
+        "other processes": (("processes", "a process namespace"), ("calls", "seccomp refuses what reaches them")),
         "privileges": (("privileges", "no capabilities and none by any file"),),
         "user": (("user", "no rights of root"),),
         "system calls": (("calls", "seccomp"),),

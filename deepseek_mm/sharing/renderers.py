@@ -265,9 +265,8 @@ def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvide
     """One for each photo, page or passage, in the order in which the answer mentions them first."""
     together: dict[object, list[Citation]] = {}
     for citation in turn.answer.citations:
-        together.setdefault((citation.region.source.path, citation.region.page, citation.region.lines), []).append(
-            citation
-        )
+        region = citation.region
+        together.setdefault((region.source.path, region.page, region.lines), []).append(citation)
     return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
 
 

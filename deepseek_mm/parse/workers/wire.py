@@ -138,10 +138,7 @@ def _head(row: dict[str, Any]) -> FileHead:
     latitude, longitude = row["at"]
     taken = None if row["taken"] is None else datetime.fromisoformat(_text(row["taken"]))
     camera = Camera(
-        orientation=_number(row["turn"]),
-        taken_at=taken,
-        latitude=_degrees(latitude),
-        longitude=_degrees(longitude),
+        orientation=_number(row["turn"]), taken_at=taken, latitude=_degrees(latitude), longitude=_degrees(longitude)
     )
     return FileHead(
         width_px=_number(row["width"]), height_px=_number(row["height"]), camera=camera, note=_text(row["note"])
