@@ -101,8 +101,8 @@ def columns(record: object, *names: str, **renamed: str) -> dict[str, Any]:
     return {column: plain(getattr(record, name)) for name, column in kept.items()}
 
 
-def numbered(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """Several columns that one field is kept in."""
+def spread_out(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """The columns that one field is kept in together."""
     return dict(zip(names, map(plain, values), strict=True))
 
 
@@ -162,8 +162,8 @@ def _citation_values(citation: Citation) -> dict[str, Any]:
         **columns(citation, "number", "score"),
         **columns(region, "page", id="region_id", kind="region_kind", text="region_text"),
         **columns(region.source, *SOURCE_FIELDS, id="source_id", kind="source_kind"),
-        **numbered(SIDES, region.box_px),
-        **numbered(LINES, region.lines),
+        **spread_out(SIDES, region.box_px),
+        **spread_out(LINES, region.lines),
         "labels": [[label.name, plain(label.score)] for label in region.labels],
         "colours": list(region.colours),
         "symbol": asdict(region.symbol) if region.symbol else None,
@@ -201,7 +201,7 @@ PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
 def correction_row(corrected: Corrected) -> CorrectionRow:
     """A corrected box as it is kept."""
     told = columns(corrected, "number", "label", "made_at")
-    return CorrectionRow(**told, **numbered(SIDES, corrected.box_px))
+    return CorrectionRow(**told, **spread_out(SIDES, corrected.box_px))
 
 
 def correction(row: CorrectionRow) -> Corrected:
