@@ -37,7 +37,7 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, YesNoModel
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.rules import Rule
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever

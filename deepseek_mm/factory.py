@@ -46,8 +46,8 @@ from deepseek_mm.runtime.machine_plan import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan, apply_preset
 from deepseek_mm.settings_file import value_of
+from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
-from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
 from deepseek_mm.vision.captioner import read_captioner
 from deepseek_mm.vision.drawings import read_paper
@@ -58,7 +58,7 @@ from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
 from deepseek_mm.vision.vocabulary import names_in
 from deepseek_mm.vision.vqa import read_reader
 from deepseek_mm.vision.vqa_net import read_noticer
-from index.errors import SpaceMismatch
+from index.database import SpaceMismatch
 from index.store import RegionStore
 
 Part = TypeVar("Part")

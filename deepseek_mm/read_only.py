@@ -14,22 +14,15 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from deepseek_mm.config import Notice
 from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.exchange import copy_read_only
 from deepseek_mm.storage.owner import process_start
-from deepseek_mm.storage.read_only import copy_read_only
 from index import IndexProblem
 
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one
 PREFIX = "deepseek-mm-"  # of our folders there; then the process, so that what a kill leaves can be told
-ANEW = (
-    "history.db",
-    "jobs.db",
-    "lock",
-    "keys.lock",
-    "page",
-    "trash",
-    "first-start",
-    "server.json",
-)  # each program's own
+ANEW = (  # each program's own
+    "history.db", "jobs.db", "lock", "keys.lock", "page", "trash", "first-start", "server.json",
+)  # fmt: skip
 FILLED = "done"  # what first-start says where no bundled photos are to be indexed
 SHORT = "this library can only be read: nothing in it is added or changed, and conversations end with the program"
 

@@ -83,9 +83,7 @@ class Query:
     image: Image | None = None
     like: int = 0  # id of a region: "more like this"; the region's own source is left out
     image_weight: float = 1.0  # how much the picture counts, where the words count 1
-    terms: tuple[
-        Term, ...
-    ] = ()  # what stands for the words, if they do not count alike; `text` has those not taken away
+    terms: tuple[Term, ...] = ()  # stand for the words, if they do not count alike; `text` has those not taken away
     besides: int = 0  # id of a source that is left out: the picture is a part of it
 
 

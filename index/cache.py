@@ -2,24 +2,28 @@
 
 Layout: FAISS's own file, the ids, one line of JSON (whose store it is, how many ids), then a fixed end: checksum of all
 before it, length of the JSON, magic bytes. What FAISS reads stands first, so plain `faiss.read_index` opens it too. The
-end is written last: a torn file has none.
+end is written last: a torn file has none. It is written in the background while searches go on, but never a content
+that the store no longer has.
 """
 
 import json
+import logging
 import os
 import struct
 import time
-import uuid
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 import faiss
 import numpy as np
 
-from index.codes import Codes
-from index.errors import CacheUnusable
-from index.vectors import VectorIndex
+from deepseek_mm.storage.exchange import draft_beside
+from deepseek_mm.storage.files import sync_folder
+from index.database import CacheUnusable
+from index.vectors import Codes, VectorIndex
 
 lib: Any = faiss  # FAISS's own type stubs lag behind its code
 END = struct.Struct("<II8s")  # checksum of all before it, length of the JSON, magic
@@ -27,13 +31,13 @@ MAGIC = b"DSMMVEC2"
 ID = np.dtype("<i8")
 CHUNK_BYTES = 1 << 22
 ABANDONED_S = 3600.0  # age at which a draft belongs to a process that was killed
+log = logging.getLogger(__name__)
 
 
 def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
     """Write beside `path`, fsync, rename: a reader sees the old file or the new one. OSError if the disk refuses."""
     _sweep(path)
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
-    try:
+    with draft_beside(path) as draft:
         try:
             lib.write_index(_pack(index), str(draft))
         except RuntimeError as error:  # FAISS's way to report a failed write
@@ -46,9 +50,7 @@ def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
@@ -124,11 +126,46 @@ def _sweep(path: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be opened at all."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+class CacheWriter:
+    """Writes one file, in one thread at most; knows no SQL."""
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self._path, self._writes = path, writes
+        self._void = set[str]()  # identities of contents that the store no longer has
+        self._worker: Thread | None = None
+        self._lock = Lock()
+        self.last_id = 0  # the highest id on file; 0 without a file
+
+    def start(self, identity: str, make: Callable[[], VectorIndex]) -> None:
+        """Write what `make` returns, in the background; nothing is done while another file is being written."""
+        with self._lock:
+            busy = self._worker is not None and self._worker.is_alive()
+            if self._writes and not busy and identity not in self._void:
+                self._worker = Thread(target=self._write, args=(identity, make), name="index", daemon=True)
+                self._worker.start()
+
+    def drop(self, *, void: str = "") -> None:
+        """Delete the file, also one that is just being written; the identity `void` is never written again."""
+        with self._lock:
+            self._void.add(void)
+            self.settle()
+            self.last_id = 0
+            if self._writes:
+                drop_index(self._path)
+
+    def is_void(self, identity: str) -> bool:
+        """Whether the store no longer has this content."""
+        return identity in self._void
+
+    def settle(self) -> None:
+        """Wait until nothing is being written."""
+        if self._worker is not None:
+            self._worker.join()
+
+    def _write(self, identity: str, make: Callable[[], VectorIndex]) -> None:
+        index = make()
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            save_index(index, self._path, store=identity)
+        except OSError as error:  # a full disk costs the next start some seconds, nothing else
+            log.warning("no cache of the vectors was written: %s", error)
+        self.last_id = index.last_id  # after a failure too: it is tried again when as much has come again

@@ -1,22 +1,25 @@
-"""A cache of the ids that a filter allows: read from the database once, then only extended.
+"""Caches of what was read from the database: the ids that a filter allows, and counts over the whole store.
 
-Regions never change, so a remembered answer stays right until something is removed, and what was added since has a
-higher id. A search during a long ingestion therefore asks for the new ids only.
+Regions never change, so a remembered answer of ids stays right until something is removed, and what was added since has
+a higher id. A search during a long ingestion therefore asks for the new ids only. Counts are valid until something
+changes: every page that is opened asks how much there is and what the commonest labels are, which takes a good part of
+a second with a hundred thousand photos, and hardly ever has another answer than a moment ago.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 from cachetools import LRUCache
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import NOTES
-from index.allowed_ids import AllowedIds, is_among
 from index.queries import labelled_ids, matching_ids
 from index.region import Filter
-from index.vectors import Ints
+from index.vectors import AllowedIds, Ints, is_among
 
 REMEMBERED = 512  # filters: a search has a dozen, one for each kind of region and each label
 MOST_IDS = 20_000_000  # in all of them together, eight bytes each; the latest filter is remembered anyhow
@@ -108,3 +111,30 @@ class FilterCache:
 def _room(most_ids: int, known: tuple[Moment, AllowedIds]) -> int:
     """Ids that it counts for: no filter less than one of REMEMBERED, and none more than there is room for."""
     return min(most_ids, max(len(known[1].ids), most_ids // REMEMBERED))
+
+
+ANSWERS = 64  # answers of one moment
+Answer = TypeVar("Answer")
+
+
+class CountCache:
+    """Counts of the latest moment that was asked about, by key. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._state: Moment | None = None
+        self._answers: dict[Hashable, Any] = {}
+        self._lock = Lock()
+
+    def of(self, session: Session, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
+        """Return the count for `key` in the session's snapshot, computed by `count` if absent. Do not change it."""
+        now = moment_of(session)
+        with self._lock:
+            if self._state == now and key in self._answers:
+                known: Answer = self._answers[key]
+                return known
+        answer = count(session)
+        with self._lock:
+            if self._state != now or len(self._answers) >= ANSWERS:
+                self._state, self._answers = now, {}
+            self._answers[key] = answer
+        return answer

@@ -19,9 +19,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.cache import load_index
-from index.cache_writer import CacheWriter
-from index.errors import CacheUnusable
+from index.cache import CacheWriter, load_index
+from index.database import CacheUnusable
 from index.filter_cache import FilterCache, Moment, moment_of
 from index.memory import VectorMemory
 from index.region import Filter

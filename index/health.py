@@ -1,4 +1,8 @@
-"""How well a store does on the data that is in it: does a search find the nearest, and is what was deleted gone?
+"""Does everything in a store fit together, does a search find the nearest, and is what was deleted gone?
+
+SQLite checks its own pages; beyond that every region must have a vector of length 1 and of the right width whose bytes
+are those that were written, every text must be indexed by its words, and no path may lead to two sources. It is looked
+at piece by piece, so that a large store needs little memory.
 
 Recall is measured, not assumed: vectors of the store's own regions are searched for as any search is, and compared with
 all vectors, read out of the database piece by piece. What was deleted is looked for where it could linger: on pages
@@ -8,19 +12,23 @@ Shape key:  Q queries, N vectors, D width of the space
 """
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.database import page_problems
 from deepseek_mm.storage.exchange import scratch_copy
 from index import queries, words
-from index.tables import RegionRow
+from index.queries import READ_ROWS, STORED
+from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
+from index.words import num_astray
 
 K = 10  # nearest regions that are compared
 SAMPLE = 50  # regions that are searched for: so many finds make one half per cent
@@ -132,6 +140,52 @@ def free_pages(file: Path) -> Iterator[tuple[int, bool]]:
             trunk = after
 
 
-def num_regions(session: Session) -> int:
-    """All of them, in every collection."""
-    return session.scalar(select(func.count()).select_from(RegionRow)) or 0
+WORDS = "the index of words"  # what its fault is listed under
+ROUNDING = 1e-3  # how far a unit vector's length may be from 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreProblem:
+    """Something that does not fit."""
+
+    path: str  # the file whose entry is meant, or WORDS; empty for the store as a whole
+    detail: str  # a sentence
+
+
+def problems(session: Session, dim: int) -> Iterator[StoreProblem]:
+    """What does not fit in the session's snapshot, the gravest first."""
+    for detail in page_problems(session.connection()):
+        yield StoreProblem(path="", detail=detail)
+    if astray := num_astray(session):
+        yield StoreProblem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
+    yield from _regions(session, dim)
+    bare = ~exists().where(RegionRow.source_id == SourceRow.id)
+    for path in session.scalars(select(SourceRow.path).where(bare)):
+        yield StoreProblem(path=path, detail="It has no region, so it cannot be found.")
+    for path in session.scalars(select(PlaceRow.path).join(SourceRow, SourceRow.path == PlaceRow.path)):
+        yield StoreProblem(path=path, detail="It stands for two sources.")
+
+
+def _regions(session: Session, dim: int) -> Iterator[StoreProblem]:
+    query = (
+        select(SourceRow.path, RegionRow.id, VectorRow.data, VectorRow.checksum)
+        .join(RegionRow, RegionRow.source_id == SourceRow.id)
+        .outerjoin(VectorRow, VectorRow.region_id == RegionRow.id)
+        .order_by(RegionRow.id)
+    )
+    for piece in session.connection().execute(query).partitions(READ_ROWS):
+        for path, region_id, data, checksum in piece:
+            fault = _fault(data, checksum, dim)
+            if fault:
+                yield StoreProblem(path=path, detail=f"The vector of region {region_id} {fault}.")
+
+
+def _fault(data: bytes | None, checksum: int | None, dim: int) -> str:
+    if data is None:
+        return "is missing"
+    if len(data) != dim * STORED.itemsize:
+        return f"has {len(data)} bytes, not {dim * STORED.itemsize}"
+    if checksum is not None and zlib.crc32(data) != checksum:
+        return "is not what was written"
+    length = float(np.linalg.norm(np.frombuffer(data, STORED)))
+    return "" if length == 0 or abs(length - 1) < ROUNDING else f"has the length {length:.3f}, not 1"

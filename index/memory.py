@@ -12,9 +12,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from index.allowed_ids import AllowedIds
-from index.codes import FEWEST, Codes
-from index.vectors import Ask, Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
+from index.vectors import FEWEST, AllowedIds, Ask, Codes, Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
 
 Indexes = tuple[VectorIndex, ...]
 Masks = list[NDArray[np.bool_]]

@@ -1,27 +1,30 @@
 """Where the bytes of a source lie: its own path, and every other path with the same bytes.
 
 A source is stored once, however many copies of its file there are. When the path that it carries goes, the next one
-takes its place and the regions stay; when the last one goes, the source goes. No two sources of the
-library have the same bytes. Every function
-uses the session given.
+takes its place and the regions stay; when the last one goes, the source goes. No two sources of the library have the
+same bytes. Every function uses the session given, but for those at the end, which read a store's file as it is: it is
+not upgraded, and one that cannot be read knows nothing.
 """
 
 import json
 import os
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from index import queries, row_mapper
-from index.region import LIBRARY, Region, Source, Stamp
+from index import queries
+from index.region import LIBRARY, UPLOADS, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
 from index.vectors import Floats
 
 ARCHIVE = "!"  # ends an archive's name where a path goes on inside it: "/abs/a.zip!/inner/b.jpg"
 Stamped = Select[str, int, int, str]  # path, size, time, digest
-AT = select(*row_mapper.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
+AT = select(*queries.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
 PLACE = (PlaceRow.source_id, PlaceRow.size_bytes, PlaceRow.modified_ns)
 PLACE_AT = select(*PLACE).where(PlaceRow.path == bindparam("path"))
 TWINS = select(SourceRow.id).where(SourceRow.digest == bindparam("digest"), SourceRow.id != bindparam("id")).limit(1)
@@ -36,19 +39,19 @@ def source_at(session: Session, path: str) -> Source | None:
     connection = session.connection()
     row = connection.execute(AT, {"path": path}).first()
     if row is not None:
-        return row_mapper.source_of(row)
+        return queries.source_of(row)
     place = connection.execute(PLACE_AT, {"path": path}).first()
     if place is None:
         return None
-    (source,) = row_mapper.sources_by(session, [place.source_id]).values()
+    (source,) = queries.sources_by(session, [place.source_id]).values()
     return replace(source, path=path, size_bytes=place.size_bytes, modified_ns=place.modified_ns)
 
 
 def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Source id -> its paths, its own first, the others in order of their names; () where the source is gone."""
     found: dict[int, tuple[str, ...]] = dict.fromkeys(source_ids, ())
-    own = select(SourceRow.id, SourceRow.path).where(row_mapper.among(SourceRow.id, source_ids))
-    others = select(PlaceRow.source_id, PlaceRow.path).where(row_mapper.among(PlaceRow.source_id, source_ids))
+    own = select(SourceRow.id, SourceRow.path).where(queries.among(SourceRow.id, source_ids))
+    others = select(PlaceRow.source_id, PlaceRow.path).where(queries.among(PlaceRow.source_id, source_ids))
     for query in (own, others.order_by(PlaceRow.path)):
         for source_id, path in session.execute(query):
             found[source_id] += (path,)
@@ -66,7 +69,7 @@ def stamps(session: Session, collection: str, within: Sequence[str] | None = Non
 
 
 def _at(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
-    listed = among(paths)
+    listed = queries.listed(paths)
     return [own.where(SourceRow.path.in_(listed)), others.where(PlaceRow.path.in_(listed))]
 
 
@@ -81,17 +84,11 @@ def _below(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]
     ]
 
 
-def among(paths: Sequence[str]) -> Select[str]:
-    """These paths, however many, as something to look in: they travel as one parameter."""
-    return select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
-
-
 def sources_at(paths: Sequence[str]) -> ColumnElement[bool]:
     """A source lies at one of these paths at least."""
-    listed = among(paths)
+    listed = queries.listed(paths)
     return or_(
-        SourceRow.path.in_(listed),
-        SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed))),
+        SourceRow.path.in_(listed), SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed)))
     )
 
 
@@ -156,13 +153,13 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
     if not session.connection().execute(KNOWN, {"paths": json.dumps(list(paths))}).scalar_one():
         return 0
-    wanted = among(paths)
+    wanted = queries.listed(paths)
     known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
     lost = [source.id for source in bare if source.id not in copied or not _move_to_copy(session, source)]
     if lost:
-        session.execute(delete(SourceRow).where(row_mapper.among(SourceRow.id, lost)))
+        session.execute(delete(SourceRow).where(queries.among(SourceRow.id, lost)))
     if known or bare:
         note_change(session)
     return len(known) + len(bare)
@@ -182,7 +179,7 @@ def _move_to_copy(session: Session, source: SourceRow) -> bool:
 def remove(session: Session, source_ids: Sequence[int]) -> int:
     """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
     gone = session.scalars(
-        delete(SourceRow).where(row_mapper.among(SourceRow.id, source_ids)).returning(SourceRow.id)
+        delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
     ).all()
     if gone:
         note_change(session)
@@ -206,3 +203,37 @@ def exchange_regions(
 def note_change(session: Session) -> None:
     """Tell every process that something which it may remember is no longer so."""
     session.execute(update(LibraryRow).values(removals=LibraryRow.removals + 1))
+
+
+ADDED = "SELECT path FROM sources WHERE collection != ? ORDER BY id"
+COPIES = "SELECT p.path FROM places p JOIN sources s ON s.id = p.source_id WHERE s.collection != ? ORDER BY p.path"
+TABLES = "SELECT name FROM sqlite_master WHERE name = 'places'"  # a store of the first version has none
+
+
+def known_paths(stores: Iterable[Path]) -> list[str]:
+    """Paths of the files that any of these store.db files holds, each once, in the order in which they were added."""
+    found: dict[str, None] = {}
+    for store in stores:
+        found.update(dict.fromkeys(_known_to(store)))
+    return list(found)
+
+
+def paths_through(store: Path, part: str) -> list[str]:
+    """Every path that a store.db knows, of whatever collection, in which `part` occurs. sqlite3.Error says why not."""
+    with closing(_open_as_is(store)) as connection:
+        tables = ("sources", "places") if connection.execute(TABLES).fetchone() else ("sources",)
+        query = "SELECT path FROM {} WHERE instr(path, ?)"
+        return [path for table in tables for (path,) in connection.execute(query.format(table), (part,))]
+
+
+def _known_to(store: Path) -> list[str]:
+    try:
+        with closing(_open_as_is(store)) as connection:
+            wanted = (ADDED, COPIES) if connection.execute(TABLES).fetchone() else (ADDED,)
+            return [path for query in wanted for (path,) in connection.execute(query, (UPLOADS,))]
+    except sqlite3.Error:  # torn, or of another kind; the other stores may still know
+        return []
+
+
+def _open_as_is(store: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
-from index import places, queries, row_mapper, symbols, words
-from index.count_cache import Answer, CountCache
-from index.errors import NotStored
+from index import places, queries, symbols, words
+from index.database import NotStored
+from index.filter_cache import Answer, CountCache
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
 from index.tables import SourceRow
 from index.vectors import Floats
@@ -34,36 +34,30 @@ class StoreReader:
         self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0
     ) -> list[Source]:
         """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
-        with self._database.reading() as session:
-            return queries.rising(session, queries.without_mark(where, mark), limit=limit, after=after)
+        return self._database.read(queries.rising, queries.without_mark(where, mark), limit=limit, after=after)
 
     def walk(self, where: Filter = EVERYTHING, *, limit: int, after: int = 0) -> list[Source]:
         """Sources with an id above `after`, by rising id; whoever goes on after the last one misses none."""
-        with self._database.reading() as session:
-            return queries.rising(session, queries.matching_sources(where), limit=limit, after=after)
+        return self._database.read(queries.rising, queries.matching_sources(where), limit=limit, after=after)
 
     def stamps(self, *, collection: str = "library", within: Sequence[str] | None = None) -> dict[str, Stamp]:
         """Every known path of the collection, with what its file was like when it was read.
 
         `within` bounds it to some absolute paths and what lies below them, in folders and archives.
         """
-        with self._database.reading() as session:
-            return places.stamps(session, collection, within)
+        return self._database.read(places.stamps, collection, within)
 
     def count_phrase(self, phrase: str) -> int:
         """How many entries of the index of words have these words one after the other."""
-        with self._database.reading() as session:
-            return words.num_with(session, phrase)
+        return self._database.read(words.num_with, phrase)
 
     def num_without_mark(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""
-        with self._database.reading() as session:
-            return queries.count_of(session, queries.without_mark(where, mark))
+        return self._database.read(queries.count_of, queries.without_mark(where, mark))
 
     def source_at(self, path: str) -> Source | None:
         """What is known of the file at this absolute path, which the source returned carries."""
-        with self._database.reading() as session:
-            return places.source_at(session, path)
+        return self._database.read(places.source_at, path)
 
     def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
         """The source that has these bytes, wherever they lie: of the uploads, or of the library with all its parts."""
@@ -71,12 +65,11 @@ class StoreReader:
         same = (SourceRow.digest == digest, group)
         with self._database.reading() as session:
             row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
-            return row_mapper.to_source(row) if row else None
+            return queries.to_source(row) if row else None
 
     def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Source id -> every path with its bytes, its own first; () where the source is gone."""
-        with self._database.reading() as session:
-            return places.paths_of(session, source_ids)
+        return self._database.read(places.paths_of, source_ids)
 
     def sources(
         self, where: Filter = EVERYTHING, *, order: Order = "added", limit: int, offset: int = 0
@@ -87,8 +80,7 @@ class StoreReader:
         the file's last change, "name" by the file's name, "size" is the largest first.
         """
         query = queries.matching_sources(where, order).limit(limit).offset(offset)
-        with self._database.reading() as session:
-            return queries.sources_in_order(session, query)
+        return self._database.read(queries.sources_in_order, query)
 
     def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
         """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
@@ -146,34 +138,28 @@ class StoreReader:
         """Where `name` is defined: "ask_many", or with as much before it as the caller knows: "Assistant.ask_many",
         "rag.assistant.Assistant.ask_many". By path and line; empty if it is defined nowhere.
         """
-        with self._database.reading() as session:
-            return symbols.definitions(session, name, where)
+        return self._database.read(symbols.definitions, name, where)
 
     def callers(self, name: str, *, where: Filter = EVERYTHING) -> list[Region]:
         """The pieces of code that call something of this name, by path and line; only the last part of `name` counts,
         for a call does not say to what its object belongs.
         """
-        with self._database.reading() as session:
-            return symbols.callers(session, name, where)
+        return self._database.read(symbols.callers, name, where)
 
     def at_line(self, file: str, line: int, *, where: Filter = EVERYTHING) -> list[Region]:
         """The regions that hold this line (from 1) of files of this name, the shortest first."""
-        with self._database.reading() as session:
-            return symbols.at_line(session, file, line, where)
+        return self._database.read(symbols.at_line, file, line, where)
 
     def symbol_names(self, prefix: str, *, limit: int, where: Filter = EVERYTHING) -> list[str]:
         """Names of functions, methods, classes and modules that begin so, whatever the capitals, in their order.
 
         After a dot the members of what stands before it: "Assistant.as" gives "Assistant.ask".
         """
-        with self._database.reading() as session:
-            return symbols.names(session, prefix, where, limit)
+        return self._database.read(symbols.names, prefix, where, limit)
 
     def busiest(self, *, limit: int, where: Filter = EVERYTHING) -> list[Region]:
         """Functions, methods and classes that are called most often, of those whose name is defined once."""
-        with self._database.reading() as session:
-            return symbols.busiest(session, where, limit)
+        return self._database.read(symbols.busiest, where, limit)
 
     def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
-        with self._database.reading() as session:
-            return self._tallies.of(session, key, count)
+        return self._database.read(self._tallies.of, key, count)

@@ -17,12 +17,10 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import check, health, places, queries, trash, words
-from index.check import StoreProblem
-from index.database import STORE
-from index.errors import BadFileName, SpaceMismatch, StoreReadOnly
+from index import health, places, queries, trash, words
+from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
-from index.health import StoreHealth
+from index.health import StoreHealth, StoreProblem
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, Hit, Region, Source
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
@@ -98,19 +96,17 @@ class RegionStore(StoreReader):
         done. False if the source is gone.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
-        with self._database.writing() as session:
-            return places.exchange_regions(session, source_id, regions, vectors_ND, mark)
+        return self._database.write(places.exchange_regions, source_id, regions, vectors_ND, mark)
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
-        with self._database.writing() as session:
-            places.touch(session, path, modified_ns)
+        self._database.write(places.touch, path, modified_ns)
 
     def problems(self) -> list[StoreProblem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
         with self._database.reading() as session:
             lost = check_counters(session.connection(), COUNTED)
-            return [*check.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
+            return [*health.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
 
     def num_lost(self) -> int:
         """Writes that were acknowledged and are not there any more."""
@@ -123,15 +119,14 @@ class RegionStore(StoreReader):
 
     def cache_fault(self) -> str:
         """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
-        with self._database.reading() as session:
-            return self._finder.fault(session)
+        return self._database.read(self._finder.fault)
 
     def health(self) -> StoreHealth:
         """How much of what is nearest a search finds, and what is left of deleted things. Reads every vector."""
         with suppress(StoreBusy, StoreReadOnly):
             self._database.empty_log()
         with self._database.reading() as session:
-            num = health.num_regions(session)  # from here on the session reads, and nobody writes into the file
+            num = queries.count_of(session, queries.matching_regions(ANYTHING))  # nobody writes into the file any more
             find = partial(self._finder.find, session, where=ANYTHING)
             share, sampled = health.recall(session, lambda queries_QD, k: find(queries_QD, k=k), self._dim)
             left = health.traces(session, self._database.path, self._finder.cached_ids(session))
@@ -144,13 +139,11 @@ class RegionStore(StoreReader):
         """
         _check_text(path)
         place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
-        with self._database.writing() as session:
-            return places.add(session, place)
+        return self._database.write(places.add, place)
 
     def remove_places(self, paths: Sequence[str]) -> int:
         """Forget these paths, and with its last path a source; returns how many of them were known."""
-        with self._database.writing() as session:
-            return places.forget(session, paths)
+        return self._database.write(places.forget, paths)
 
     def take_out(self, paths: Sequence[str], file: Path) -> int:
         """Like `remove_places`, but `put` can bring it back from the new `file`; returns the number of sources.
@@ -176,8 +169,7 @@ class RegionStore(StoreReader):
 
     def remove(self, source_ids: Sequence[int]) -> int:
         """Forget these sources with all their regions, at once; returns how many there were."""
-        with self._database.writing() as session:
-            return places.remove(session, source_ids)
+        return self._database.write(places.remove, source_ids)
 
     def search_many(self, vectors_QD: NDArray[Any], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
@@ -227,13 +219,11 @@ class RegionStore(StoreReader):
 
     def collect(self, paths: Sequence[str], collection: str) -> int:
         """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
-        with self._database.writing() as session:
-            return places.collect(session, paths, collection)
+        return self._database.write(places.collect, paths, collection)
 
     def rename_collection(self, old: str, new: str) -> int:
         """Give a collection another name, or join it to the one of that name; returns how many sources it had."""
-        with self._database.writing() as session:
-            return places.rename_collection(session, old, new)
+        return self._database.write(places.rename_collection, old, new)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
-from index import places, queries, row_mapper
-from index.database import STORE
-from index.errors import OtherStore
+from deepseek_mm.storage.files import sync_folder
+from index import places, queries
+from index.database import STORE, OtherStore
 from index.tables import (
     CallRow,
     LabelRow,
@@ -56,22 +56,23 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
             database.empty_log()
         finally:
             database.close()
-        _keep(draft, file)
+        os.replace(draft, file)  # SQLite has synced it
+        sync_folder(file.parent)  # when this returns, a power cut cannot take it back
     return len(ids)
 
 
 def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequence[str]) -> None:
-    regions = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids))
+    regions = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids))
     _copy_rows(_all(LibraryRow), session, into, LibraryRow)
-    _copy_rows(_all(SourceRow).where(row_mapper.among(SourceRow.id, ids)), session, into, SourceRow)
-    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), session, into, MarkRow)
-    _copy_rows(_all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)), session, into, RegionRow)
+    _copy_rows(_all(SourceRow).where(queries.among(SourceRow.id, ids)), session, into, SourceRow)
+    _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    _copy_rows(_all(RegionRow).where(queries.among(RegionRow.source_id, ids)), session, into, RegionRow)
     for table in OF_REGIONS:
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
     own += [SourceRow.size_bytes, SourceRow.modified_ns]
-    _copy_rows(select(*own).where(SourceRow.path.in_(places.among(paths))), session, into, PlaceRow)
-    _copy_rows(_all(PlaceRow).where(PlaceRow.path.in_(places.among(paths))), session, into, PlaceRow)
+    _copy_rows(select(*own).where(SourceRow.path.in_(queries.listed(paths))), session, into, PlaceRow)
+    _copy_rows(_all(PlaceRow).where(PlaceRow.path.in_(queries.listed(paths))), session, into, PlaceRow)
 
 
 def restore(session: Session, aside: Session, file: Path) -> int:
@@ -101,7 +102,7 @@ def restore(session: Session, aside: Session, file: Path) -> int:
 def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
     """Source id -> the places that the store does not know by now, in order of their paths."""
     taken = aside.scalars(select(PlaceRow).order_by(PlaceRow.path)).all()
-    listed = places.among([place.path for place in taken])
+    listed = queries.listed([place.path for place in taken])
     known = set(session.scalars(select(SourceRow.path).where(SourceRow.path.in_(listed))))
     known |= set(session.scalars(select(PlaceRow.path).where(PlaceRow.path.in_(listed))))
     wanted: dict[int, list[PlaceRow]] = {}
@@ -113,8 +114,8 @@ def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow
 
 def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
     """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
-    ids = row_mapper.among(SourceRow.id, [row.id for row in rows])
-    digests = SourceRow.digest.in_(places.among([row.digest for row in rows if row.digest]))
+    ids = queries.among(SourceRow.id, [row.id for row in rows])
+    digests = SourceRow.digest.in_(queries.listed([row.digest for row in rows if row.digest]))
     found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
     there = {source_id for source_id, _, _ in found}
     bytes_of = {(digest, queries.group_of(name)): source_id for source_id, digest, name in found if digest}
@@ -130,7 +131,7 @@ def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[Pl
     """Note the places beside those that there are; the source's own path is its own again."""
     for place in wanted:
         if twin.id == row.id and place.path == row.path:
-            place, before = _place_of(twin), place
+            place, before = _place(twin, twin.id), place
             twin.path, twin.size_bytes, twin.modified_ns = before.path, before.size_bytes, before.modified_ns
             session.flush()
         session.add(_place(place, twin.id))
@@ -139,8 +140,8 @@ def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[Pl
 def _revive(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
     """The source as it was, at its first place."""
     first = _first(row, wanted)
-    at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
-    same = {name: getattr(row, name) for name in ("id", *row_mapper.SOURCE_FIELDS) if name not in at}
+    at = _where(first)
+    same = {name: getattr(row, name) for name in ("id", *queries.SOURCE_FIELDS) if name not in at}
     return SourceRow(**same, **at)
 
 
@@ -151,13 +152,13 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
-    query = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
+    query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
     first = queries.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
-    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), aside, session, MarkRow)
+    _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), aside, session, MarkRow)
     _copy_rows(
-        _all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
+        _all(RegionRow).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
         aside,
         session,
         RegionRow,
@@ -180,22 +181,10 @@ def _copy_rows(
         target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
 
 
-def _place(place: PlaceRow, source_id: int) -> PlaceRow:
-    same = {"path": place.path, "size_bytes": place.size_bytes, "modified_ns": place.modified_ns}
-    return PlaceRow(source_id=source_id, **same)
+def _place(place: PlaceRow | SourceRow, source_id: int) -> PlaceRow:
+    """A place like this one, or like the source's own path."""
+    return PlaceRow(source_id=source_id, **_where(place))
 
 
-def _place_of(source: SourceRow) -> PlaceRow:
-    """The source's own path as a place."""
-    same = {"path": source.path, "size_bytes": source.size_bytes, "modified_ns": source.modified_ns}
-    return PlaceRow(source_id=source.id, **same)
-
-
-def _keep(draft: Path, file: Path) -> None:
-    """Give the draft, which SQLite has synced, its name; when this returns, a power cut cannot take it back."""
-    os.replace(draft, file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _where(place: PlaceRow | SourceRow) -> dict[str, Any]:
+    return {"path": place.path, "size_bytes": place.size_bytes, "modified_ns": place.modified_ns}

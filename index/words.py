@@ -16,8 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from sqlalchemy.orm import Session
 
-from index.allowed_ids import is_among
-from index.vectors import Floats, Ints
+from index.vectors import Floats, Ints, is_among
 
 MOST = 5000  # regions that are ranked for one query: a microsecond each
 TOGETHER = 3  # words that are asked for at once, where each is in more regions than that

@@ -63,7 +63,7 @@ def run_session(data: Path) -> tuple[list[str], list[str], int]:
 
     from deepseek_mm.errors import BadFile
     from deepseek_mm.jobs import follow
-    from deepseek_mm.parse.files import open_file
+    from deepseek_mm.parse.document import open_file
     from deepseek_mm.types import Question
 
     watch = Watch(data)

@@ -16,8 +16,7 @@ from reportlab.pdfgen import canvas
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file
 from deepseek_mm.parse.formats import Piece
 from index import Source
 

@@ -9,7 +9,7 @@ from index_help import open_store
 
 from deepseek_mm.answering.skills.code import listing_of
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file
 
 
 @pytest.fixture

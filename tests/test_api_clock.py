@@ -20,7 +20,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.history.log import UNDO_S
-from deepseek_mm.jobs import Jobs, table, tables
+from deepseek_mm.jobs import Jobs, records, table
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.settings_file import SettingsFile
@@ -63,7 +63,7 @@ def clocks():
 @pytest.fixture
 def wall(monkeypatch):
     """Sets the clock by which jobs are dated."""
-    for module in (table, tables):
+    for module in (table, records):
         monkeypatch.setattr(module, "datetime", Jumping)
     yield lambda seconds: setattr(Jumping, "jumped", timedelta(seconds=seconds))
     Jumping.jumped = timedelta()
@@ -166,7 +166,7 @@ def test_tasks_keep_their_order_and_end_well_while_the_clock_is_set(tmp_path, wa
 
 @JUMPS
 def test_jobs_that_ended_before_the_clock_was_set_are_not_taken_for_the_oldest(tmp_path, wall, monkeypatch, jump_s):
-    monkeypatch.setattr(tables, "KEEP", 2)
+    monkeypatch.setattr(records, "KEEP", 2)
     jobs = Jobs(tmp_path / "jobs.db")
     ids = [jobs.add("kind", {"number": n}).id for n in range(4)]
     for n, job_id in enumerate(ids):

@@ -32,9 +32,8 @@ from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.machine import about, commit, processor
 from deepseek_mm.terminal import Desk
-from index.allowed_ids import AllowedIds
-from index.codes import Codes
 from index.memory import VectorMemory
+from index.vectors import AllowedIds, Codes
 
 SLOW = BenchResult(lines=(TableLine(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
 FAST = BenchResult(lines=(TableLine(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})

@@ -13,7 +13,7 @@ from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, Serve
 from deepseek_mm.factory import Fallback, is_indexed_in, load, with_defaults
 from deepseek_mm.runtime.fast_decoder import open_planned
 from deepseek_mm.settings_file import SettingsFile
-from index.errors import SpaceMismatch
+from index.database import SpaceMismatch
 
 
 class Ours(Parrot):

@@ -7,7 +7,7 @@ from history_samples import ANSWER, BOX, ask, run_sql, told
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
-from deepseek_mm.history.row_mapping import NAME_CHARS, TITLE_CHARS, title_of
+from deepseek_mm.history.records import NAME_CHARS, TITLE_CHARS, title_of
 from deepseek_mm.types import Answer, Question
 
 

@@ -11,11 +11,10 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import AllowedIds
 from index.cache import END, MAGIC, drop_index, load_index, save_index
-from index.errors import CacheUnusable
+from index.database import CacheUnusable
 from index.memory import VectorMemory
-from index.vectors import VectorIndex, flat_index
+from index.vectors import AllowedIds, VectorIndex, flat_index
 
 IDS = np.array([3, 5, 9], np.int64)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from index_help import DIM, rows
 
-from index.cache import load_index
-from index.cache_writer import CacheWriter
+from index.cache import CacheWriter, load_index
 from index.vectors import flat_index
 
 

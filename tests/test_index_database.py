@@ -15,8 +15,7 @@ from sqlalchemy import event
 
 from deepseek_mm.storage.errors import StoreBusy, StoreFull
 from index import IndexProblem
-from index.database import STORE
-from index.errors import SpaceMismatch, StoreDamaged, StoreReadOnly, StoreTooNew
+from index.database import STORE, SpaceMismatch, StoreDamaged, StoreReadOnly, StoreTooNew
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -7,9 +7,8 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import AllowedIds
-from index.codes import Codes
 from index.memory import VectorMemory
+from index.vectors import AllowedIds, Codes
 
 EXACT, CODED = IndexConfig(), IndexConfig(exact_up_to=300)
 

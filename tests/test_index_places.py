@@ -6,7 +6,7 @@ import pytest
 from index_help import fill, found, open_store, photo, regions_for, rows
 
 from index import Filter, Region, Source
-from index.errors import BadFileName
+from index.database import BadFileName
 from index.region import Stamp
 
 COPY = {"size_bytes": 7, "modified_ns": 9}

@@ -10,7 +10,7 @@ import pytest
 from index_help import DIM, LABELS, brute_force, fill, found, open_store, photo, regions_for, rows
 
 from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source, queries
-from index.errors import BadFileName, NotStored
+from index.database import BadFileName, NotStored
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from index_help import fill, found, open_store, photo, regions_for, rows
 
 from index import Filter, Region
-from index.errors import OtherStore
+from index.database import OtherStore
 from index.region import UPLOADS
 from index.trash import write
 

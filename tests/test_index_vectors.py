@@ -5,9 +5,7 @@ import pytest
 from index_help import rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import AllowedIds
-from index.codes import Codes
-from index.vectors import Ask, VectorIndex, flat_index, is_clear, unit_rows
+from index.vectors import AllowedIds, Ask, Codes, VectorIndex, flat_index, is_clear, unit_rows
 
 COUNT = 6000
 IDS = np.arange(1, COUNT + 1, dtype=np.int64) * 3  # ids are not places

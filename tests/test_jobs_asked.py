@@ -138,7 +138,7 @@ def test_a_worker_that_stops_halts_its_work_and_leaves_it_waiting(jobs):
 
 
 def test_ended_tasks_are_kept_apart_from_the_librarys_own(jobs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.jobs.tables.KEEP", 9)
+    monkeypatch.setattr("deepseek_mm.jobs.records.KEEP", 9)
     own = jobs.add("read", {}).id
     jobs.claim(["read"]).finish("done", "")
     for _ in range(10):

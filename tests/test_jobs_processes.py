@@ -13,7 +13,7 @@ import pytest
 from jobs_help import in_another_process
 
 from deepseek_mm.jobs import Failed, Jobs
-from deepseek_mm.jobs.tables import MAX_DEATHS
+from deepseek_mm.jobs.records import MAX_DEATHS
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_job_whose_process_died_can_be_cancelled_without_any_worker(jobs, path
 
 
 BUSY = """
-import deepseek_mm.jobs.tables as rows
+import deepseek_mm.jobs.records as rows
 rows.KEEP = 10**6
 while True:
     job = jobs.add("read", {"items": 5})

@@ -163,7 +163,7 @@ def test_the_number_of_a_forgotten_job_is_not_given_again(jobs):
 
 
 def test_ended_jobs_beyond_the_number_kept_go_with_their_failures(jobs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.jobs.tables.KEEP", FEW)
+    monkeypatch.setattr("deepseek_mm.jobs.records.KEEP", FEW)
     long = jobs.add("long", {}).id
     task = jobs.claim(["long"])
     first = jobs.add("read", {}).id
@@ -188,9 +188,9 @@ def test_a_clock_that_jumps_changes_no_order(jobs, monkeypatch, jump):
             cls.days += 1
             return datetime.now(tz) + cls.days * jump
 
-    for module in ("table", "tables"):
+    for module in ("table", "records"):
         monkeypatch.setattr(f"deepseek_mm.jobs.{module}.datetime", Jumping)
-    monkeypatch.setattr("deepseek_mm.jobs.tables.KEEP", 2)
+    monkeypatch.setattr("deepseek_mm.jobs.records.KEEP", 2)
     made = [jobs.add("read", {}).id for _ in range(4)]
     for number in made:
         task = jobs.claim(["read"])

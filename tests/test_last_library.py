@@ -15,7 +15,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import Failed
 from deepseek_mm.storage.errors import LAST_UPGRADER
 from index import Label
-from index.errors import StoreTooOld
+from index.database import StoreTooOld
 from index.store import RegionStore
 
 ARCHIVE = Path(__file__).parent / "data" / "last_library.tar.xz"  # see make_last_library.py

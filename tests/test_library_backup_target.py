@@ -9,9 +9,8 @@ import pytest
 from library_help import House
 
 from deepseek_mm.errors import BadFile, Conflict
-from deepseek_mm.library import backup_target
-from deepseek_mm.library.backup import BACKUP
-from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget
+from deepseek_mm.library import backup
+from deepseek_mm.library.backup import BACKUP, FORMAT, MANIFEST, BackupTarget
 
 DIARY = b"dear diary"
 
@@ -54,7 +53,7 @@ def test_an_older_backup_makes_room_for_a_newer_one(house, tmp_path):
 @pytest.mark.parametrize("at_once", [True, False])
 def test_what_takes_the_place_of_an_older_backup_meanwhile_stays(tmp_path, monkeypatch, at_once):
     if not at_once:
-        monkeypatch.setattr(backup_target, "exchange", lambda one, other: False)
+        monkeypatch.setattr(backup, "exchange", lambda one, other: False)
     target = BackupTarget.of(bundle_at(tmp_path / "all.backup"), tmp_path / "library")
     (tmp_path / "new").write_bytes(DIARY)
     os.replace(tmp_path / "new", tmp_path / "all.backup")

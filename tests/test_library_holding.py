@@ -1,6 +1,6 @@
 """What a library's folder holds is counted and listed."""
 
-from deepseek_mm.library.backup_target import backups_in, new_backup, size_of
+from deepseek_mm.library.backup import backups_in, new_backup, size_of
 
 
 def test_the_size_leaves_the_cache_of_the_page_out(tmp_path):

@@ -16,8 +16,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.library import folder_watcher
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.git_clone import fetch_repository
-from deepseek_mm.parse.document import read_page
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, read_page
 from index import Filter
 
 SECRET = "zanzibar-quokka"  # stands in every file that nothing may read

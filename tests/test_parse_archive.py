@@ -13,7 +13,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.archive import is_foul, list_members, split
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file
 
 
 def everything(name: str) -> bool:

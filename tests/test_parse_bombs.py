@@ -14,8 +14,7 @@ from made_files import CONFIG, docx_bytes, read, refusal, written, zip_bytes
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached
 from deepseek_mm.parse.code import outline
 from deepseek_mm.parse.code.pieces import split
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.markup import is_too_deep, text_of
 from deepseek_mm.parse.workers import wire

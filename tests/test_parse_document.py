@@ -10,8 +10,7 @@ from made_files import CONFIG, docx_bytes, many_pages, pdf_bytes, picture_bytes,
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
-from deepseek_mm.parse.document import parse_file, read_page
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file, read_page
 
 FILES = {  # name -> bytes, kind of the source, kinds of its pieces
     "a.jpg": (picture_bytes("jpeg"), "photo", ["whole"]),

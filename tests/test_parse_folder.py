@@ -8,7 +8,7 @@ from made_files import CONFIG, written, zip_bytes
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.parse.files import real_path
+from deepseek_mm.parse.document import real_path
 from deepseek_mm.parse.folder import FileList, find_files
 
 

@@ -12,8 +12,7 @@ from reportlab.pdfgen import canvas
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.document import parse_file, read_page
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file, read_page
 from deepseek_mm.parse.pdf import begins, follows
 
 SCALE = 1600 / PAGE_PT[1]  # pixels of a point

@@ -13,8 +13,7 @@ from PIL import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file
 
 FORMS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heif")
 WITH_NOTES = ("jpeg", "png", "webp", "tiff", "avif", "heif")

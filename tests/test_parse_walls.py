@@ -20,11 +20,10 @@ OWN_PICTURES = (
 )  # those that come along
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",
-    "deepseek_mm.parse.files": "names the type of such a stream",
+    "deepseek_mm.parse.document": "names the type of such a stream",
     "deepseek_mm.parse.markup": "in a worker",
     "deepseek_mm.parse.workers.wire": "in a worker",
-    "deepseek_mm.library.backup": "backups of this program, checked by their manifest",
-    "deepseek_mm.library.backup_target": "tells whether a file is a backup of this program",
+    "deepseek_mm.library.backup": "backups of this program, checked by their manifest; tells whether a file is one",
     "deepseek_mm.sharing.zip_export": "writes one",
 }
 

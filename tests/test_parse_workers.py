@@ -18,8 +18,7 @@ from made_files import CONFIG, many_pages, pdf_bytes, picture_bytes, read, refus
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached
-from deepseek_mm.parse.document import parse_file, read_page
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file, read_page
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.workers import wire
 from deepseek_mm.parse.workers.client import never, read_letters
@@ -101,7 +100,7 @@ def test_a_worker_can_open_no_file_no_socket_and_no_program_and_has_only_its_mem
     found = run(
         f"""
         import os, socket
-        from deepseek_mm.parse.workers.confinement import confine
+        from deepseek_mm.parse.workers.loop import confine
         confine(200)
 
         def tried(name, work):

@@ -26,11 +26,11 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import follow
 from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.storage.errors import StoreUnmerged
-from deepseek_mm.storage.read_only import address_of, copy_read_only, is_read_only
+from deepseek_mm.storage.exchange import address_of, copy_read_only, is_read_only
 from deepseek_mm.terminal import Desk
 from deepseek_mm.types import Query, Question
 from index import IndexProblem
-from index.errors import StoreReadOnly
+from index.database import StoreReadOnly
 from ui.layout import head_for
 from ui.words import ENGLISH
 

@@ -13,7 +13,7 @@ from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox import run as sandbox_run
-from deepseek_mm.sandbox.filesystem import choose_home
+from deepseek_mm.sandbox.kernel import choose_home
 from deepseek_mm.sandbox.records import LaunchOrder
 from deepseek_mm.sandbox.run import (
     ENV,

@@ -11,9 +11,8 @@ from PIL import Image
 from sharing_help import Home, cite, keep, photo, talk
 
 from deepseek_mm.history import Corrected
-from deepseek_mm.sharing.export_text import CHINESE, ENGLISH
 from deepseek_mm.sharing.files import Copy
-from deepseek_mm.sharing.renderers import frame, pieces
+from deepseek_mm.sharing.renderers import CHINESE, ENGLISH, frame, pieces
 from deepseek_mm.types import Answer
 from index import Label
 

@@ -12,7 +12,7 @@ from index_help import DIM, fill, finished, found, in_another_process, open_stor
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import copy_database, draft_beside, exchange_database
 from index import Counts
-from index.errors import SpaceMismatch, StoreDamaged
+from index.database import SpaceMismatch, StoreDamaged
 
 SECRET = "nobody-may-read-this"
 

@@ -19,8 +19,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.library.trash import sweep
 from deepseek_mm.storage import database
 from deepseek_mm.storage.database import Database
-from index.database import STORE
-from index.errors import StoreDamaged
+from index.database import STORE, StoreDamaged
 
 ROOT = Path(__file__).parent.parent
 OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}

@@ -7,8 +7,7 @@ from deepseek_mm import LOCAL
 from deepseek_mm.jobs import Failed
 from deepseek_mm.library.health import FolderPart, Health, LeftoverText
 from deepseek_mm.services.library_service import LibraryService
-from index.check import StoreProblem
-from index.health import DeletedTraces, StoreHealth
+from index.health import DeletedTraces, StoreHealth, StoreProblem
 from ui.library.library_maintenance import health, look
 from ui.words import CHINESE, ENGLISH
 

@@ -24,8 +24,7 @@ from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import Act, parse, parse_several
 from deepseek_mm.language.words import clean
-from deepseek_mm.parse.document import read_photo
-from deepseek_mm.parse.files import real_path, stat_file
+from deepseek_mm.parse.document import read_photo, real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.retriever import Retriever

@@ -23,12 +23,11 @@ from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.synthetic_data import AT_ONCE, ClusteredVectors, RandomVectors, insert_photos
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.storage.database import Database
-from index.allowed_ids import AllowedIds
 from index.database import STORE
 from index.memory import VectorMemory
 from index.region import Source
 from index.store import RegionStore
-from index.vectors import Floats, Ints
+from index.vectors import AllowedIds, Floats, Ints
 
 REGIONS = 10  # of a photo
 

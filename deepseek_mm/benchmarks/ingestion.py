@@ -33,8 +33,7 @@ from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker
 from deepseek_mm.library.folder_watcher import WATCH, Watch
 from deepseek_mm.machine import ROOT
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, parse_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
 from deepseek_mm.vision.ocr import TextReader

@@ -61,8 +61,8 @@ def resolve_paths(names: list[str], config: Config, desk: Desk) -> list[Path]:
 
 def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
     """What a rebuild starts from when no paths are named: every known file that is still there."""
-    from deepseek_mm.parse.files import stat_file
-    from index.stored_paths import known_paths
+    from deepseek_mm.parse.document import stat_file
+    from index.places import known_paths
 
     known = [Path(path) for path in known_paths(sorted((config.data / "spaces").glob("*/store.db")))] if rebuild else []
     there = [path for path in known if stat_file(path) is not None]
@@ -79,7 +79,7 @@ def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
 @contextmanager
 def open_assistant(config: Config, desk: Desk, *, rebuild: bool) -> Iterator["Assistant"]:
     """The Assistant; a rebuild sets a store aside that cannot be opened, and starts with an empty one."""
-    from index.errors import SpaceMismatch, StoreDamaged, StoreTooOld
+    from index.database import SpaceMismatch, StoreDamaged, StoreTooOld
 
     with ExitStack() as stack:
         try:

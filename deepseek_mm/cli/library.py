@@ -229,7 +229,7 @@ WORDS: dict[str, Subcommand[Word]] = {
 
 def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
-    from index.stored_paths import known_paths
+    from index.places import known_paths
 
     choose_subcommand("library", args.word, {"list": LIST}, args.what)
     paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))

@@ -1,9 +1,7 @@
 """What was asked and answered: conversations that survive a restart, and a kill in mid-answer.
 
-`log` is the History itself, `nouns` what it gives back. `search` lists and finds conversations, `threads` reads and
-writes whole ones, `feedback` keeps what the user thinks of an answer, `saved` keeps searches under names, `access`
-knows whose a conversation is. `freeze` turns records into rows and rows into records, `tables` are the rows. The SQLite
-file itself, and whether a turn's process still lives, is the matter of `sqlite`.
+`log` is the History itself, `records` what it gives back and how that becomes rows, `queries` finds conversations,
+keeps saved searches and what the user thinks of an answer, `tables` are the rows.
 """
 
 from deepseek_mm.history.log import History

@@ -20,14 +20,13 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.dates import Ages
-from deepseek_mm.history import queries, row_mapping
+from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
-from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn
-from deepseek_mm.history.row_mapping import answer_to_rows
+from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
 from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
-from deepseek_mm.storage.schema import LibraryErrors, Schema
+from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
 from deepseek_mm.types import Answer, Question
 from index.region import UPLOADS
 
@@ -37,12 +36,12 @@ HISTORY = Schema(
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 
-class History:
+class History(DatabaseOwner):
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
     def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
-        self._database, self._ages = Database(path, HISTORY, noted=True), ages or Ages()
-        self._owner = current_process()
+        super().__init__(Database(path, HISTORY, noted=True))
+        self._ages, self._owner = ages or Ages(), current_process()
         self._stop_orphans()
         self.purge()
 
@@ -76,10 +75,10 @@ class History:
             "about": question.about,
         }
         with self._database.writing(synced=False) as session:
-            if (known := row_mapping.begun_before(session, turn)) is not None:
+            if (known := records.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
-            return thread, row_mapping.insert_row(session, TurnRow, turn | {"conversation_id": thread})
+            return thread, records.insert_row(session, TurnRow, turn | {"conversation_id": thread})
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
@@ -90,8 +89,7 @@ class History:
     def finish(self, turn: int, answer: Answer) -> None:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
-        with self._database.writing() as session:
-            row_mapping.store_answer(session, turn, answer_to_rows(answer))
+        self._database.write(records.store_answer, turn, answer_to_rows(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -100,14 +98,14 @@ class History:
         """
         with self._database.reading() as reading:
             rows = reading.execute(queries.select_conversations(session, text, limit, offset))
-            return [row_mapping.conversation(row, num_turns) for row, num_turns in rows]
+            return [convert(row, Conversation, num_turns=num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
         with self._database.reading() as reading:
             row = owned_conversation(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
-            return row_mapping.conversation(row, reading.scalars(num_turns).one())
+            return convert(row, Conversation, num_turns=reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
@@ -121,7 +119,7 @@ class History:
         self._stop_orphans()
         with self._database.reading() as reading:
             owned_conversation(reading, conversation, session)
-            return row_mapping.read(reading, row_mapping.page(conversation, last, before))[::-1]
+            return records.read(reading, records.page(conversation, last, before))[::-1]
 
     def num_turns(self, conversation: int, *, session: str) -> int:
         """How many turns the conversation has."""
@@ -133,7 +131,7 @@ class History:
         """Give the conversation another title, on one line; an empty one leaves it as it is."""
         with self._database.writing() as writing:
             row = owned_conversation(writing, conversation, session)
-            row.title = row_mapping.title_of(title, row_mapping.NAME_CHARS) or row.title
+            row.title = records.title_of(title, records.NAME_CHARS) or row.title
 
     def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
         """Let the conversation stand above the others, or no longer."""
@@ -177,13 +175,13 @@ class History:
         now = datetime.now(UTC)
         with self._database.writing() as writing:
             old = owned_conversation(writing, conversation, session)
-            turns = row_mapping.read(writing, row_mapping.page(conversation, None, before))[::-1]
+            turns = records.read(writing, records.page(conversation, None, before))[::-1]
             if not turns:
                 return None
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return row_mapping.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
+            return records.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
@@ -214,36 +212,31 @@ class History:
         """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
         is none.
         """
-        with self._database.reading() as reading:
-            return row_mapping.read(reading, queries.select_judged(limit))
+        return self._database.read(records.read, queries.select_judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
-        with self._database.writing() as rows:
-            return queries.save(rows, session, name, text, filters)
+        return self._database.write(queries.save, session, name, text, filters)
 
     def saved_searches(self, *, session: str) -> list[Saved]:
         """Those that the session saved, by name."""
-        with self._database.reading() as rows:
-            return queries.saved_searches(rows, session)
+        return self._database.read(queries.saved_searches, session)
 
     def forget_search(self, number: int, *, session: str) -> None:
         """Forget one. NothingThere."""
-        with self._database.writing() as rows:
-            queries.forget(rows, session, number)
+        self._database.write(queries.forget, session, number)
 
     def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
         """Take in a conversation that came out of an export, feedback too, under new ids: the conversation's."""
         moments = [turn.asked_at for turn in turns] or [datetime.now(UTC)]
         thread = ConversationRow(
             session_hash=hash_of(session),
-            title=row_mapping.title_of(title, row_mapping.NAME_CHARS),
+            title=records.title_of(title, records.NAME_CHARS),
             started_at=min(moments),
             last_at=max(moments),
             pinned=bool(pinned),
         )
-        with self._database.writing() as writing:
-            return row_mapping.write(writing, thread, turns)
+        return self._database.write(records.write, thread, turns)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
@@ -254,39 +247,15 @@ class History:
             paths = {path for pictures in further for _, path in pictures if path}
             return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
 
-    def problems(self) -> list[str]:
-        """What does not fit together in the file, as sentences."""
-        return self._database.problems()
-
-    def accept(self) -> None:
-        """What is there now is what should be there: no loss is told of any more."""
-        self._database.accept()
-
-    def copy_to(self, file: Path) -> None:
-        """The whole history as of this moment, as a new file."""
-        self._database.copy_to(file)
-
-    def exchange(self, file: Path) -> None:
-        """Take over the history of a file that `copy_to` made; what was here is gone."""
-        self._database.exchange(file)
-
-    def clear(self) -> None:
-        """Forget every conversation, so that no byte of them remains."""
-        self._database.clear()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
-
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
         if question.conversation is not None:
             row = owned_conversation(session, question.conversation, question.session)
             row.last_at = now
             return row.id
-        title = row_mapping.title_of(question.text or question.image_name)
+        title = records.title_of(question.text or question.image_name)
         new = {"session_hash": hash_of(question.session), "title": title, "started_at": now, "last_at": now}
-        return row_mapping.insert_row(session, ConversationRow, new)
+        return records.insert_row(session, ConversationRow, new)
 
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""

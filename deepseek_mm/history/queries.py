@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, column, delete, fu
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import BadFeedback, BadQuestion, NothingThere
-from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved
+from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved, correction_row
 from deepseek_mm.history.tables import ConversationRow, CorrectionRow, SavedRow, TurnRow
+from deepseek_mm.storage.schema import convert
 
 
 def hash_of(session: str) -> str:
@@ -141,7 +142,7 @@ def forget(session: Session, secret: str, saved: int) -> None:
 
 def to_saved(row: SavedRow) -> Saved:
     """The record that `row` holds."""
-    return Saved(id=row.id, name=row.name, text=row.text, filters=tuple(sorted(row.filters.items())))
+    return convert(row, Saved, filters=tuple(sorted(row.filters.items())))
 
 
 MOST_RIGHT = 80  # characters of a right answer
@@ -175,26 +176,6 @@ def correct(turn: TurnRow, corrected: Corrected) -> None:
     if not (0 <= left < right and 0 <= top < bottom):
         raise BadFeedback(f"the box {corrected.box_px} has no area within the picture. Draw it from corner to corner")
     turn.corrections.append(correction_row(corrected))
-
-
-def correction_row(corrected: Corrected) -> CorrectionRow:
-    """A corrected box as it is kept."""
-    left, top, right, bottom = (int(edge) for edge in corrected.box_px)
-    return CorrectionRow(
-        number=int(corrected.number),
-        left_px=left,
-        top_px=top,
-        right_px=right,
-        bottom_px=bottom,
-        label=corrected.label,
-        made_at=corrected.made_at,
-    )
-
-
-def correction(row: CorrectionRow) -> Corrected:
-    """The corrected box that `row` holds."""
-    box_px = (row.left_px, row.top_px, row.right_px, row.bottom_px)
-    return Corrected(number=row.number, box_px=box_px, label=row.label, made_at=row.made_at)
 
 
 def select_judged(limit: int) -> Select[Any]:

@@ -1,11 +1,18 @@
-"""What the history gives back. Plain records: nobody outside sees a database row."""
+"""What the history gives back, and how it becomes rows and is read from them. Nobody outside sees a database row."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from deepseek_mm.types import About, Answer
-from index import Box
+import numpy as np
+from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
+from deepseek_mm.storage.schema import convert
+from deepseek_mm.types import About, Answer, Check, Citation
+from index import Box, Label, Region, Source, Symbol
 
 Rating = Literal["", "up", "down"]
 RATINGS: tuple[Rating, ...] = ("", "up", "down")
@@ -62,3 +69,203 @@ class Saved:
     name: str
     text: str
     filters: tuple[tuple[str, str], ...] = ()  # name of a filter of the page, and what was typed there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRows:
+    """An answer as columns of its turn and of the rows that hang on it. Numbers may come from numpy; here are plain
+    ones.
+    """
+
+    turn: dict[str, Any]
+    citations: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+
+
+ANSWER_FIELDS = ("text", "found", "state", "model", "confidence", "seconds")  # columns of a turn
+QUESTION_FIELDS = ("asked_at", "question", "image_name", "image_path", "settings", "fingerprint")
+TURN_FIELDS = (*QUESTION_FIELDS, "rating", "about", "right")
+SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name not in ("id", "kind"))
+SIDES = ("left_px", "top_px", "right_px", "bottom_px")
+LINES = ("first_line", "last_line")
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy's as one of Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def columns(record: object, *names: str, **renamed: str) -> dict[str, Any]:
+    """Column -> what is kept there of a record: fields of the columns' names, and those that are called otherwise."""
+    kept = {name: name for name in names} | renamed
+    return {column: plain(getattr(record, name)) for name, column in kept.items()}
+
+
+def spread_out(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """The columns that one field is kept in together."""
+    return dict(zip(names, map(plain, values), strict=True))
+
+
+def answer_to_rows(answer: Answer) -> AnswerRows:
+    """What is kept of it."""
+    return AnswerRows(
+        turn=columns(answer, *ANSWER_FIELDS),
+        citations=[_citation_values(citation) for citation in answer.citations],
+        checks=[
+            columns(check, "claim", "kept", "reason") | {"numbers": list(map(plain, check.numbers))}
+            for check in answer.checks
+        ],
+    )
+
+
+def rows_to_answer(turn: TurnRow) -> Answer:
+    """The Answer that `turn` holds, with its ids filled in."""
+    return Answer(
+        **{name: getattr(turn, name) for name in ANSWER_FIELDS},
+        citations=tuple(_citation(row) for row in turn.citations),
+        checks=tuple(convert(row, Check, numbers=tuple(row.numbers)) for row in turn.checks),
+        conversation=turn.conversation_id,
+        turn=turn.id,
+    )
+
+
+def turn_row(turn: Turn, conversation: int) -> TurnRow:
+    """A finished turn as a new row of `conversation`."""
+    frozen = answer_to_rows(turn.answer)
+    return TurnRow(
+        conversation_id=conversation,
+        owner_pid=0,  # nobody is answering it any more
+        owner_started="",
+        more=[list(picture) for picture in turn.more],
+        corrections=[correction_row(box) for box in turn.boxes],
+        citations=[CitationRow(**values) for values in frozen.citations],
+        checks=[CheckRow(**values) for values in frozen.checks],
+        **columns(turn, *TURN_FIELDS),
+        **frozen.turn,
+    )
+
+
+def row_to_turn(row: TurnRow) -> Turn:
+    """The Turn that `row` holds."""
+    return Turn(
+        **{name: getattr(row, name) for name in ("id", *TURN_FIELDS)},
+        conversation=row.conversation_id,
+        answer=rows_to_answer(row),
+        more=tuple((name, path) for name, path in row.more),
+        boxes=tuple(correction(box) for box in row.corrections),
+    )
+
+
+def _citation_values(citation: Citation) -> dict[str, Any]:
+    region = citation.region
+    return {
+        **columns(citation, "number", "score"),
+        **columns(region, "page", id="region_id", kind="region_kind", text="region_text"),
+        **columns(region.source, *SOURCE_FIELDS, id="source_id", kind="source_kind"),
+        **spread_out(SIDES, region.box_px),
+        **spread_out(LINES, region.lines),
+        "labels": [[label.name, plain(label.score)] for label in region.labels],
+        "colours": list(region.colours),
+        "symbol": asdict(region.symbol) if region.symbol else None,
+    }
+
+
+def _citation(row: CitationRow) -> Citation:
+    region = convert(
+        row,
+        Region,
+        id=row.region_id,
+        source=convert(row, Source, id=row.source_id, kind=row.source_kind),
+        kind=row.region_kind,
+        box_px=_box(row),
+        labels=tuple(Label(name=name, score=score) for name, score in row.labels),
+        colours=tuple(row.colours),
+        text=row.region_text,
+        lines=(row.first_line, row.last_line),
+        symbol=Symbol(**row.symbol | {"calls": tuple(row.symbol["calls"])}) if row.symbol else None,
+    )
+    return Citation(number=row.number, region=region, score=row.score)
+
+
+def _box(row: CitationRow | CorrectionRow) -> Box:
+    return row.left_px, row.top_px, row.right_px, row.bottom_px
+
+
+TITLE_CHARS = 60  # of a question that becomes a title
+NAME_CHARS = 200  # of a title that the user gives
+STATE = select(TurnRow.state).where(TurnRow.id == bindparam("turn"))
+ANSWERED = update(TurnRow).where(TurnRow.id == bindparam("turn"))
+PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
+
+
+def correction_row(corrected: Corrected) -> CorrectionRow:
+    """A corrected box as it is kept."""
+    told = columns(corrected, "number", "label", "made_at")
+    return CorrectionRow(**told, **spread_out(SIDES, corrected.box_px))
+
+
+def correction(row: CorrectionRow) -> Corrected:
+    """The corrected box that `row` holds."""
+    return convert(row, Corrected, box_px=_box(row))
+
+
+def read(session: Session, query: Select[Any]) -> list[Turn]:
+    """The turns that a query finds, whole: one more query for each kind of part, however many turns there are."""
+    return [row_to_turn(row) for row in session.scalars(query.options(*(selectinload(part) for part in PARTS)))]
+
+
+def page(conversation: int, last: int | None, before: int | None) -> Select[Any]:
+    """The conversation's turns with an id below `before`, of these the `last` newest; newest first."""
+    query = select(TurnRow).where(TurnRow.conversation_id == conversation).order_by(TurnRow.id.desc())
+    return (query if before is None else query.where(TurnRow.id < before)).limit(last)
+
+
+def write(session: Session, thread: ConversationRow, turns: Iterable[Turn]) -> int:
+    """Keep a new conversation with copies of `turns`, which are over from now on: its id."""
+    session.add(thread)
+    session.flush()
+    for turn in turns:
+        over = replace(turn.answer, state="stopped") if turn.answer.state == "running" else turn.answer
+        session.add(turn_row(replace(turn, answer=over), thread.id))
+    return thread.id
+
+
+def begun_before(session: Session, turn: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(conversation, turn) of the turn that the same task began earlier, empty and running again; None of none."""
+    if not turn["task"]:
+        return None
+    row = session.scalar(select(TurnRow).where(TurnRow.task == turn["task"]))
+    if row is None:
+        return None
+    row.state, row.text, row.citations, row.checks = turn["state"], "", [], []
+    row.owner_pid, row.owner_started = turn["owner_pid"], turn["owner_started"]
+    return row.conversation_id, row.id
+
+
+def insert_row(session: Session, table: type[HistoryBase], values: Mapping[str, Any]) -> int:
+    """Write a new row at once: its id. By the connection, as no row is kept track of that nobody changes any more."""
+    return int(session.connection().execute(insert(table), dict(values)).lastrowid)
+
+
+def store_answer(session: Session, turn: int, frozen: AnswerRows) -> None:
+    """Keep the turn's answer in place of what was there; nothing happens if the turn is gone."""
+    connection = session.connection()
+    state = connection.execute(STATE, {"turn": turn}).scalar()
+    if state is None:
+        return
+    connection.execute(ANSWERED, {"turn": turn} | frozen.turn)
+    for table, values in ((CitationRow, frozen.citations), (CheckRow, frozen.checks)):
+        if state != "running":  # a running one has none yet
+            connection.execute(delete(table).where(table.turn_id == turn))
+        if values:
+            connection.execute(insert(table), [each | {"turn_id": turn} for each in values])
+
+
+def title_of(question: str, chars: int = TITLE_CHARS) -> str:
+    """The question on one line, cut at a word when it is longer than `chars`."""
+    line = " ".join(question.split())
+    if len(line) <= chars:
+        return line
+    head = line[: chars - 3]
+    words = head.rpartition(" ")[0]
+    return (words if len(words) > chars // 2 else head).rstrip(" ,.;:") + "..."

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from deepseek_mm.storage.columns import COLUMNS
 from deepseek_mm.storage.counters import make_counters
+from deepseek_mm.storage.schema import COLUMNS
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")
@@ -60,14 +60,7 @@ class ConversationRow(HistoryBase):
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index(
-            "ix_conversations_listed",
-            "session_hash",
-            "pinned",
-            "last_at",
-            "id",
-            sqlite_where=SEEN,
-        ),
+        Index("ix_conversations_listed", "session_hash", "pinned", "last_at", "id", sqlite_where=SEEN),
         {"sqlite_autoincrement": True},
     )
 
@@ -85,10 +78,7 @@ class TurnRow(HistoryBase):
     """One question and its answer."""
 
     __tablename__ = "turns"
-    __table_args__ = (
-        Index("once_a_task", "task", unique=True, sqlite_where=ASKED),
-        {"sqlite_autoincrement": True},
-    )
+    __table_args__ = (Index("once_a_task", "task", unique=True, sqlite_where=ASKED), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)

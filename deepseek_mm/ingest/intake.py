@@ -13,20 +13,99 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
+from typing import Literal
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
 from deepseek_mm.ingest.quarantine import Quarantine
-from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import is_gone, open_file, stat_file
+from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
-from deepseek_mm.parse.repository import LeftOut, why_content
+from deepseek_mm.parse.repository import LeftOut, Reason, in_words, why_content
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.region import LIBRARY, Stamp
 from index.store import RegionStore
+
+Outcome = Literal["added", "replaced", "unchanged", "copies"]
+Failure = tuple[str, str]  # a path, and a sentence that says why it was not read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """Who is told what while it goes on, and who may end it. Called from two threads."""
+
+    progress: Callable[[int, int, str], None] = lambda done, total, path: None  # files, of how many, the one just done
+    failed: Callable[[str, str], None] = lambda path, reason: None  # as soon as it is known
+    stopping: Callable[[], bool] = lambda: False  # asked before every file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What became of the files."""
+
+    added: int = 0
+    replaced: int = 0  # known before, and changed since
+    unchanged: int = 0
+    copies: int = 0  # the same bytes as a file that is known: the new place was noted
+    failed: tuple[Failure, ...] = ()  # in the order they were met; a reason is a whole sentence
+    left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read
+    vanished: tuple[str, ...] = ()  # known files below the folders given that are not there any more, sorted
+    stopped: bool = False  # before all files were read
+    seconds: float = 0.0
+
+    def counts(self) -> dict[str, int]:
+        """What became of how many files."""
+        return {name: getattr(self, name) for name in ("added", "replaced", "unchanged", "copies")}
+
+    def sentence(self) -> str:
+        """One line for people."""
+        some = [
+            (self.copies, "copies of known files"),
+            (len(self.failed), "not read"),
+            (len(self.vanished), "no longer there"),
+        ]
+        more = "".join(f", {count} {what}" for count, what in some if count)
+        left = f", left out: {in_words(self.left_out)}" if self.left_out else ""
+        cut = ", stopped before the end" if self.stopped else ""
+        return f"{self.added} added, {self.replaced} replaced, {self.unchanged} unchanged{more}{left}{cut}"
+
+
+@dataclass(kw_only=True, slots=True)
+class IntakeProgress:
+    """Counts, and tells the hooks."""
+
+    total: int
+    hooks: Hooks
+    counts: dict[Outcome, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def note(self, path: str, outcome: Outcome) -> None:
+        """One file is done."""
+        with self.lock:
+            self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        self._tell(path)
+
+    def fail(self, path: str, reason: str) -> None:
+        """One file could not be read."""
+        with self.lock:
+            self.failures.append((path, reason))
+        self.hooks.failed(path, reason)
+        self._tell(path)
+
+    def leave(self, path: str, reason: Reason) -> None:
+        """One file is left out, by what is in it."""
+        with self.lock:
+            self.left_out.append((path, reason))
+        self._tell(path)
+
+    def _tell(self, path: str) -> None:
+        done = sum(self.counts.values()) + len(self.failures) + len(self.left_out)
+        self.hooks.progress(done, self.total, path)
+
 
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less

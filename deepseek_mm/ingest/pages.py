@@ -16,6 +16,7 @@ import numpy as np
 from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.parse.formats import ParsedDocument, Piece
+from deepseek_mm.storage.schema import convert
 from index import Region
 
 PIECES = 16  # put through the towers together
@@ -93,15 +94,7 @@ def code_mark(space: EmbeddingModel) -> str:
 
 def region_of(piece: Piece, document: ParsedDocument) -> Region:
     """The region that a piece is."""
-    return Region(
-        source=document.source,
-        kind=piece.kind,
-        box_px=piece.box_px,
-        text=piece.text,
-        page=piece.page,
-        lines=piece.lines,
-        symbol=piece.symbol,
-    )
+    return convert(piece, Region, source=document.source)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -14,8 +14,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, LimitReached
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
-from deepseek_mm.parse.document import read_page
-from deepseek_mm.parse.files import stat_file
+from deepseek_mm.parse.document import read_page, stat_file
 from deepseek_mm.parse.workers.client import Stopping, never
 
 READERS = 1  # raise it with what reads files: then everything that was set aside is tried once more

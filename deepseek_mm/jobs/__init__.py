@@ -1,8 +1,7 @@
 """Long work that survives: a table of jobs, workers that do them, and a way to watch. It knows no kind of work.
 
-`table` is Jobs, `nouns` what it gives back, `task` a job in the hands of its handler, `worker` the threads that call
-handlers, `follow` watches a job until it ends; `speed` says how fast it goes, `rows` ends and releases, `tables` are
-the rows, `notifier` tells threads of one process of changes.
+`table` is Jobs, `records` what it gives back and the rows behind it, `task` a job in the hands of its handler and the
+notices about it, `worker` the threads that call handlers.
 """
 
 from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, State

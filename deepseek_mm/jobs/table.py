@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,17 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
-from deepseek_mm.jobs.notifier import Notifier
-from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, SetAside, State
-from deepseek_mm.jobs.tables import (
+from deepseek_mm.jobs.records import (
     COUNTED,
+    ENDED,
+    Failed,
     FailedRow,
+    Job,
+    JobRequest,
     JobRow,
+    SetAside,
     SetAsideRow,
+    State,
     create_tables,
     job_of,
     leave,
@@ -34,10 +38,10 @@ from deepseek_mm.jobs.tables import (
     release,
     release_orphans,
 )
-from deepseek_mm.jobs.task import Task
-from deepseek_mm.storage.database import Database
+from deepseek_mm.jobs.task import Notifier, Task
+from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import current_process
-from deepseek_mm.storage.schema import LibraryErrors, Schema
+from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
 
 JOBS = Schema(
     create=create_tables,
@@ -57,23 +61,21 @@ WAITING = (
 RETRY_S = 2  # after which somebody who found too many waiting may try again
 
 
-class Jobs:
-    """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses."""
+class Jobs(DatabaseOwner):
+    """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses.
+
+    Once they are cleared, a task that still runs finds itself left.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
-        self._database, self._clock, self._closed = Database(path, JOBS, noted=True), clock, closed
+        super().__init__(Database(path, JOBS, noted=True))
+        self._clock, self._closed = clock, closed
         self.notifier = Notifier()
         self._owner = current_process()
 
     def add(
-        self,
-        kind: str,
-        payload: Mapping[str, Any],
-        *,
-        title: str = "",
-        unique: bool = False,
-        asked: JobRequest = OURS,
+        self, kind: str, payload: Mapping[str, Any], *, title: str = "", unique: bool = False, asked: JobRequest = OURS
     ) -> Job:
         """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
 
@@ -150,7 +152,7 @@ class Jobs:
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
         with self._database.reading() as session:
             rows = session.scalars(query.limit(limit).offset(offset))
-            return [Failed(item=row.item, reason=row.reason) for row in rows]
+            return [convert(row, Failed) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:
         """The oldest job of these kinds that waits, bulk last, now ours; None if none does.
@@ -210,31 +212,12 @@ class Jobs:
         query = select(SetAsideRow).order_by(SetAsideRow.path)
         query = query if path is None else query.where(SetAsideRow.path == path)
         with self._database.reading() as session:
-            return [
-                SetAside(**{each.name: getattr(row, each.name) for each in fields(SetAside)})
-                for row in session.scalars(query)
-            ]
+            return [convert(row, SetAside) for row in session.scalars(query)]
 
     def take_back(self, path: str) -> None:
         """Forget the note on a path."""
         with self._database.writing() as session:
             session.execute(delete(SetAsideRow).where(SetAsideRow.path == path))
-
-    def problems(self) -> list[str]:
-        """What does not fit together in the file, as sentences."""
-        return self._database.problems()
-
-    def accept(self) -> None:
-        """What is there now is what should be there: no loss is told of any more."""
-        self._database.accept()
-
-    def clear(self) -> None:
-        """Forget every job, so that no byte of them remains; a task that still runs finds itself left."""
-        self._database.clear()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
 
     def _fresh(self, job: Job) -> Job:
         """With the text that a task of this process has not yet written down."""

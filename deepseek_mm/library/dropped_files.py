@@ -23,7 +23,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.index_jobs import INDEX
-from index.stored_paths import paths_through
+from index.places import paths_through
 
 FOLDER = "added"
 MEMBER = "!/"  # between an archive and a file in it

@@ -22,7 +22,7 @@ from watchfiles import Change, watch
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Task
-from deepseek_mm.parse.files import real_path, stat_file
+from deepseek_mm.parse.document import real_path, stat_file
 from deepseek_mm.parse.folder import LIBRARY_MARK, MACHINE_MADE, is_readable, walk
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.repository import is_left_out

@@ -100,12 +100,7 @@ def _git(address: str, *words: str) -> None:
     own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     try:
         done = subprocess.run(
-            command,
-            env=own | SAFE,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=False,
+            command, env=own | SAFE, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False
         )
     except subprocess.TimeoutExpired:
         raise LibraryError(f"{address} did not come within {PATIENCE_S:.0f} s. Try again, {OTHERWISE}") from None

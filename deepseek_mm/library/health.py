@@ -18,16 +18,14 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Failed, Jobs, Task
-from deepseek_mm.library.backup import STORE
-from deepseek_mm.library.backup_target import BACKUPS, PAGE
+from deepseek_mm.library.backup import BACKUPS, PAGE, STORE, files_of
 from deepseek_mm.library.index_jobs import INDEX, READ
-from deepseek_mm.parse.files import is_gone, open_file
+from deepseek_mm.parse.document import is_gone, open_file
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import empty_log, scratch_copy
-from deepseek_mm.storage.open_files import ENDINGS
-from index.check import WORDS, StoreProblem
-from index.health import StoreHealth
+from deepseek_mm.storage.files import ENDINGS
+from index.health import WORDS, StoreHealth, StoreProblem
 from index.region import Stamp
 from index.store import RegionStore
 
@@ -124,17 +122,6 @@ def part_of(path: Path) -> str:
         return "history"
     folders = {"uploads": "uploads", "added": "uploads", "trash": "trash", BACKUPS: "backups", PAGE: "page"}
     return folders.get(path.parts[0], "other")
-
-
-def files_of(data: Path) -> Iterator[tuple[Path, int]]:
-    """Every file below, with its size; one that goes meanwhile is passed over."""
-    for here, _, names in os.walk(data):
-        for name in names:
-            path = Path(here, name)
-            try:
-                yield path, path.lstat().st_size
-            except OSError:
-                continue
 
 
 def search_traces(text: str, data: Path, store: RegionStore) -> list[LeftoverText]:

@@ -16,7 +16,7 @@ from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
-from deepseek_mm.parse.files import is_gone
+from deepseek_mm.parse.document import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.ocr import TextBlock, TextReader

@@ -19,8 +19,7 @@ from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, Learning
-from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, Bundle
-from deepseek_mm.library.backup_target import BackupTarget
+from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
@@ -28,11 +27,11 @@ from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
 from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.trash import Taken, Trash, sweep
-from deepseek_mm.parse.files import absolute, real_path
+from deepseek_mm.parse.document import absolute, real_path
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
-from index.errors import StoreReadOnly
+from index.database import StoreReadOnly
 from index.region import LIBRARY, UPLOADS
 from index.store import RegionStore
 

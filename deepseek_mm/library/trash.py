@@ -18,12 +18,10 @@ from threading import Lock
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.storage.owner import process_start
-from index.errors import OtherStore
+from index.database import OtherStore
 from index.store import RegionStore
 
-OWNED = re.compile(
-    r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-"
-)  # as deepseek_mm.storage.exchange names drafts
+OWNED = re.compile(r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-")  # see storage.exchange
 DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-")
 
 

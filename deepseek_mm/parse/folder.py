@@ -16,7 +16,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.archive import Failure
-from deepseek_mm.parse.files import in_archive
+from deepseek_mm.parse.document import in_archive
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.links import MARK, link_in, refuse_link
 from deepseek_mm.parse.repository import (

@@ -39,14 +39,20 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contents:
-    """What a reader makes of a file's bytes."""
+class FileHead:
+    """What a file says of itself, without its pieces."""
 
-    pieces: Iterator[Piece]
     width_px: int = 0  # of a picture, upright; a document has no size of its own
     height_px: int = 0
     camera: Camera = Camera()
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents(FileHead):
+    """What a reader makes of a file's bytes."""
+
+    pieces: Iterator[Piece]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,18 +141,10 @@ FORMATS = (
     photo("avif", "AVIF", (".avif", ".avifs"), AVIF),
     photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)"),
     Format(
-        name="pdf",
-        title="PDF",
-        kind="document",
-        endings=(".pdf",),
-        signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-"),
+        name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
     ),
     Format(
-        name="docx",
-        title="Word document",
-        kind="document",
-        endings=(".docx",),
-        signature=re.compile(rb"PK\x03\x04"),
+        name="docx", title="Word document", kind="document", endings=(".docx",), signature=re.compile(rb"PK\x03\x04")
     ),
     Format(
         name="zip",

@@ -11,7 +11,7 @@ import stat
 from typing import IO
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.storage.open_files import is_held
+from deepseek_mm.storage.files import is_held
 
 MARK = "!/"  # between an archive and the name of its member
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody writes to does not hold the work up

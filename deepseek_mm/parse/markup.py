@@ -40,43 +40,11 @@ TAG = re.compile(r"<[^<>]*>")
 COMMENT = "<!--"
 MARK = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,40})|<!--")
 RAW = ("script", "style", "textarea", "title")  # in which a tag is no tag
-CLOSED = frozenset(  # elements that are empty, or that the next one of their kind ends
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "p",
-        "li",
-        "dt",
-        "dd",
-        "td",
-        "th",
-        "tr",
-        "thead",
-        "tbody",
-        "tfoot",
-        "option",
-        "optgroup",
-        "rt",
-        "rp",
-        "colgroup",
-        "caption",
-        "html",
-        "head",
-        "body",
-    ]
-)
+CLOSED = frozenset((  # elements that are empty, or that the next one of their kind ends
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option", "optgroup", "rt", "rp", "colgroup",
+    "caption", "html", "head", "body",
+))  # fmt: skip
 HEAD_BYTES = 1024  # a page must name its encoding within them
 
 

@@ -186,26 +186,6 @@ def open_jpeg(data: bytes) -> OpenedPicture:
     return OpenedPicture(image=image, exif=image_metadata.exif_of(data), icc=image_metadata.icc_of(data))
 
 
-def open_png(data: bytes) -> OpenedPicture:
-    """A PNG file, animated ones by their first picture."""
-    return with_notes(PngImageFile(io.BytesIO(data)))
-
-
-def open_webp(data: bytes) -> OpenedPicture:
-    """A WebP file."""
-    return with_notes(WebPImageFile(io.BytesIO(data)))
-
-
-def open_gif(data: bytes) -> OpenedPicture:
-    """A GIF file."""
-    return with_notes(GifImageFile(io.BytesIO(data)))
-
-
-def open_bmp(data: bytes) -> OpenedPicture:
-    """A Windows bitmap."""
-    return with_notes(BmpImageFile(io.BytesIO(data)))
-
-
 def open_tiff(data: bytes) -> OpenedPicture:
     """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
     return replace(with_notes(Tiff(io.BytesIO(data))), exif=data, turned=True)
@@ -239,3 +219,20 @@ class Tiff(TiffImageFile):
         if self._im is None:
             self.im = PILImage.new(self.mode, self._tile_size).im
         super().load_prepare()
+
+
+def opener_of(plugin: Callable[[io.BytesIO], ImageFile]) -> Opener:
+    """For what one of Pillow's readers knows; of several pictures the first is shown."""
+    return lambda data: with_notes(plugin(io.BytesIO(data)))
+
+
+OPENERS: dict[str, Opener] = {  # by the name of the format
+    "jpeg": open_jpeg,
+    "png": opener_of(PngImageFile),
+    "webp": opener_of(WebPImageFile),
+    "gif": opener_of(GifImageFile),
+    "bmp": opener_of(BmpImageFile),
+    "tiff": open_tiff,
+    "avif": open_avif,
+    "heic": open_heif,
+}

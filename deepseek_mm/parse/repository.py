@@ -76,9 +76,7 @@ WRITTEN = ("text", "markdown", "html")  # documents in which a key may stand as 
 class Scope:
     """The rules that hold in one folder."""
 
-    rules: tuple[
-        tuple[str, GitIgnoreSpec], ...
-    ] = ()  # folder that a file of rules lies in, and the rules; deepest last
+    rules: tuple[tuple[str, GitIgnoreSpec], ...] = ()  # folder that a file of rules lies in, and these; deepest last
     in_repository: bool = False
     in_project: bool = False
 
@@ -110,11 +108,7 @@ def scope_below(scope: Scope, folder: str, names: Sequence[str] | None = None) -
         rules = _rules(folder, os.path.join(folder, GIT, "info", "exclude"))
     if IGNORE in there:
         rules += _rules(folder, os.path.join(folder, IGNORE))
-    return Scope(
-        rules=rules,
-        in_repository=own or scope.in_repository,
-        in_project=scope.in_project or bool(there),
-    )
+    return Scope(rules=rules, in_repository=own or scope.in_repository, in_project=scope.in_project or bool(there))
 
 
 def why_folder(scope: Scope, folder: str) -> Reason | None:

@@ -93,18 +93,7 @@ MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-ENCODINGS = [
-    "cp1252",
-    "cp1251",
-    "cp932",
-    "gb18030",
-    "big5",
-    "cp949",
-    "koi8_r",
-    "cp1253",
-    "cp1250",
-    "euc_jp",
-]  # by use
+ENCODINGS = ["cp1252", "cp1251", "cp932", "gb18030", "big5", "cp949", "koi8_r", "cp1253", "cp1250", "euc_jp"]  # by use
 SAMPLE_BYTES = 1_000_000  # enough to tell an encoding by
 CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text has, but for a stray one
 MOST_CONTROLS = 0.005  # of all bytes

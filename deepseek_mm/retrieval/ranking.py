@@ -32,7 +32,7 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, CODES, TEXTS, QueryVectors
 from deepseek_mm.types import Match
 from index import Filter, Hit, Region
-from index.errors import NotStored
+from index.database import NotStored
 from index.store import RegionStore
 
 TWIN = 0.93  # cosine of whole pictures above which they are takes of one moment, or one picture stored twice

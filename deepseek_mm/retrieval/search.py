@@ -55,7 +55,7 @@ from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import EVERYTHING, Box, Filter, Hit, Region
-from index.errors import NotStored
+from index.database import NotStored
 from index.store import Near, RegionStore
 
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo

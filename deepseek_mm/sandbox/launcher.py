@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from deepseek_mm.sandbox import kernel, process_tree, restrictions
-from deepseek_mm.sandbox.filesystem import DEVICES, build
+from deepseek_mm.sandbox.kernel import DEVICES, build
 from deepseek_mm.sandbox.records import LaunchOrder
 from deepseek_mm.sandbox.restrictions import LandlockRules
 

@@ -171,9 +171,7 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8  # linux/landlock.h
 FIRST, REFER, TRUNCATE, IOCTL_DEV = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15  # rights of versions 1, 2, 3, 5
 TCP = 3  # bind and connect, version 4
 OUTSIDE = 3  # abstract sockets and signals, version 6
-OF_FILES = (
-    EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-)  # rights that a file can have; the rest are a folder's
+OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # rights of a file; the rest are a folder's
 READ = EXECUTE | READ_FILE | READ_DIR
 
 

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
-from deepseek_mm.sandbox.filesystem import DEVICES, choose_home
+from deepseek_mm.sandbox.kernel import DEVICES, choose_home
 from deepseek_mm.sandbox.process_tree import empty
 from deepseek_mm.sandbox.records import EndedBy, Language, LaunchOrder, Protection, Ran
 
@@ -29,16 +29,8 @@ ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
 OWN_CODE = (str(ROOT / "deepseek_mm"),)  # what the launcher is, in bubblewrap's file system
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deepseek_mm.sandbox.launcher import main; main()"
 SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/alternatives",
-    "/etc/localtime",
-)
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime",
+)  # fmt: skip
 ENV = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -262,10 +254,7 @@ def judge_protections(held: Mapping[str, str], order: LaunchOrder) -> tuple[Prot
     ways = {
         "files": (("files", OWN_SPACE), *(() if overlap else (("landlock", "Landlock"),))),
         "network": (("network", "a network of its own without connections"), ("calls", "seccomp refuses sockets")),
-        "other processes": (
-            ("processes", "a process namespace"),
-            ("calls", "seccomp refuses what reaches them"),
-        ),
+        "other processes": (("processes", "a process namespace"), ("calls", "seccomp refuses what reaches them")),
         "privileges": (("privileges", "no capabilities and none by any file"),),
         "user": (("user", "no rights of root"),),
         "system calls": (("calls", "seccomp"),),

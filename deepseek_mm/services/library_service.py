@@ -16,8 +16,7 @@ from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
-from deepseek_mm.library.backup import BACKUP, RESTORE
-from deepseek_mm.library.backup_target import backups_in, new_backup
+from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
 from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH

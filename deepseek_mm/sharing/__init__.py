@@ -1,13 +1,12 @@
 """A conversation leaves as a file that others can read, and comes back whole.
 
-`sharing` is the door. Out: `pack` makes a `parcel` (the fields of the JSON file, and their bounds), `wire` its bytes;
-`markdown` and `page` write for people. In: `wire` checks, `unpack` finds a place for every picture. Beside them:
-`photos` makes small copies, `places` asks the library what is here, `files` writes whole files, `names` makes names
-safe, `allowed` lists the settings that may leave, `chosen` packs files of the library into a ZIP.
+`sharing` is the door. `packer` makes a `parcel` (the fields of the JSON file, their bounds, its bytes) and takes one
+in; `renderers` write for people; `privacy` says what stays at home; `files` makes names safe and small copies;
+`zip_export` packs chosen files of the library into a ZIP.
 """
 
 from deepseek_mm.sharing.files import Exported, ExportLimits, Kind, Language
+from deepseek_mm.sharing.packer import here_in
 from deepseek_mm.sharing.sharing import Sharing
-from deepseek_mm.sharing.unpacker import here_in
 
 __all__ = ["Exported", "Kind", "Language", "ExportLimits", "Sharing", "here_in"]

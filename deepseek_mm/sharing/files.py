@@ -18,8 +18,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import no_picture, read_limited
+from deepseek_mm.parse.document import no_picture, parse_file, read_limited
 from deepseek_mm.parse.formats import File
 from index import Region, Source
 

@@ -18,11 +18,87 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
-from deepseek_mm.sharing.export_text import Wording, place
-from deepseek_mm.sharing.files import Copy, PhotoCopies, is_drawn
+from deepseek_mm.sharing.files import Copy, Language, PhotoCopies, is_drawn
 from deepseek_mm.types import Citation
-from index import Box, Region, Source
+from index import Box, Source
 from index.region import UPLOADS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wording:
+    """One language."""
+
+    lang: str  # as HTML names it
+    question: str
+    answer: str
+    evidence: str
+    picture: str  # one that came with a question
+    score: str
+    whole: str  # a region that is a whole picture
+    box: str
+    page: str
+    lines: str
+    written: str  # before what was read there
+    corrected: str  # before the user's own word for a box
+    gone: str
+    states: dict[str, str]  # of an answer that is not done
+    phrased: str
+    exported: str
+
+
+ENGLISH = Wording(
+    lang="en",
+    question="Question {number}",
+    answer="Answer",
+    evidence="Evidence",
+    picture="Picture: {name}",
+    score="score {score}",
+    whole="whole picture",
+    box="box {box}",
+    page="page {page}",
+    lines="lines {first} to {last}",
+    written="Text read there",
+    corrected="box drawn by the user",
+    gone="The picture was not there when this was exported.",
+    states={
+        "running": "It was still being answered.",
+        "stopped": "The answer was stopped.",
+        "failed": "The answer failed.",
+    },
+    phrased="phrased by {model}",
+    exported="Exported by DeepSeek-MM {version} at {when}",
+)
+CHINESE = Wording(
+    lang="zh-Hans",
+    question="\u95ee\u9898 {number}",
+    answer="\u56de\u7b54",
+    evidence="\u4f9d\u636e",
+    picture="\u56fe\u7247\uff1a{name}",
+    score="\u5f97\u5206 {score}",
+    whole="\u6574\u5e45\u56fe\u7247",
+    box="\u65b9\u6846 {box}",
+    page="\u7b2c {page} \u9875",
+    lines="\u7b2c {first} \u81f3 {last} \u884c",
+    written="\u8bfb\u5230\u7684\u6587\u5b57",
+    corrected="\u7528\u6237\u6240\u753b\u7684\u65b9\u6846",
+    gone="\u5bfc\u51fa\u65f6\u56fe\u7247\u5df2\u4e0d\u5728\u539f\u5904\u3002",
+    states={
+        "running": "\u5f53\u65f6\u4ecd\u5728\u56de\u7b54\u3002",
+        "stopped": "\u56de\u7b54\u88ab\u505c\u6b62\u3002",
+        "failed": "\u56de\u7b54\u5931\u8d25\u3002",
+    },
+    phrased="\u7531 {model} \u64b0\u5199",
+    exported="\u7531 DeepSeek-MM {version} \u4e8e {when} \u5bfc\u51fa",
+)
+WORDINGS: dict[Language, Wording] = {"en": ENGLISH, "zh": CHINESE}
+
+
+def place(page: int, lines: tuple[int, int], wording: Wording) -> str:
+    """Where in a document: "page 3", "lines 5 to 9", or nothing."""
+    if page:
+        return wording.page.format(page=page)
+    return wording.lines.format(first=lines[0], last=lines[1]) if lines[0] else ""
+
 
 ANYWHERE = re.compile(r"([\\`*_{}\[\]<>|~&$#^])")
 ADDRESS = re.compile(r"(?<=\w)([:@])(?=\S)|(?<=www)(\.)", re.IGNORECASE)
@@ -32,7 +108,7 @@ CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud
 
 def to_markdown(conversation: Conversation, turns: Iterable[Turn], *, wording: Wording) -> str:
     """The whole conversation; photos are named, not shown."""
-    parts = [f"# {line(conversation.title)}", stamp(conversation.started_at)]
+    parts = [f"# {line(conversation.title)}", f"*{when(conversation.started_at)}*"]
     for number, turn in enumerate(turns, 1):
         parts += each_turn(turn, number, wording)
     return "\n\n".join(parts) + "\n"
@@ -41,7 +117,7 @@ def to_markdown(conversation: Conversation, turns: Iterable[Turn], *, wording: W
 def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
     """Its blocks, without the empty lines between them."""
     yield f"## {wording.question.format(number=number)}"
-    yield stamp(turn.asked_at)
+    yield f"*{when(turn.asked_at)}*"
     if turn.question:
         yield "\n".join(f"> {each}".rstrip() for each in lines(turn.question))
     names = [name for name in (turn.image_name, *(name for name, _ in turn.more)) if name]
@@ -54,7 +130,8 @@ def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
         yield f"*{wording.states[turn.answer.state]}*"
     if turn.answer.citations:
         yield f"### {wording.evidence}"
-        yield "\n".join(citation_line(citation, wording) for citation in in_order(turn.answer.citations))
+        cited = sorted(turn.answer.citations, key=lambda citation: citation.number)
+        yield "\n".join(citation_line(citation, wording) for citation in cited)
 
 
 def citation_line(citation: Citation, wording: Wording) -> str:
@@ -64,16 +141,6 @@ def citation_line(citation: Citation, wording: Wording) -> str:
     where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
     told = (what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}"), where)
     return f"- \\[{citation.number}\\] **{line(region.source.name)}**: {'; '.join(part for part in told if part)}"
-
-
-def in_order(citations: Sequence[Citation]) -> list[Citation]:
-    """By number."""
-    return sorted(citations, key=lambda citation: citation.number)
-
-
-def stamp(when: datetime) -> str:
-    """The minute, in UTC."""
-    return f"*{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC*"
 
 
 def lines(text: str) -> list[str]:
@@ -184,28 +251,23 @@ def exchange(turn: Turn, number: int, album: PhotoCopies, wording: Wording) -> H
     return HtmlTurn(
         number=number,
         turn=turn,
-        asked=tuple((name, shown_copy(album.copy(upload(path)))) for name, path in brought if path or name),
+        asked=tuple(
+            (name, shown_copy(album.copy(Source(path=path, collection=UPLOADS))))
+            for name, path in brought
+            if path or name
+        ),
         said=tuple(pieces(turn.answer.text, {citation.number for citation in turn.answer.citations})),
         exhibits=tuple(exhibits(turn, album, wording)),
     )
-
-
-def upload(path: str) -> Source:
-    """A picture that came with a question."""
-    return Source(path=path, collection=UPLOADS)
 
 
 def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvidence]:
     """One for each photo, page or passage, in the order in which the answer mentions them first."""
     together: dict[object, list[Citation]] = {}
     for citation in turn.answer.citations:
-        together.setdefault(sheet(citation.region), []).append(citation)
+        region = citation.region
+        together.setdefault((region.source.path, region.page, region.lines), []).append(citation)
     return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
-
-
-def sheet(region: Region) -> object:
-    """What regions share that are shown on one picture."""
-    return region.source.path, region.page, region.lines
 
 
 def exhibit(

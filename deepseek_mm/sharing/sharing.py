@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import History
-from deepseek_mm.sharing.export_text import WORDINGS, Wording
 from deepseek_mm.sharing.files import (
     ENDINGS,
     MEDIA_TYPES,
@@ -18,11 +17,10 @@ from deepseek_mm.sharing.files import (
     Picture,
     file_name,
 )
-from deepseek_mm.sharing.packer import Packer
+from deepseek_mm.sharing.packer import Here, Packer, Unpacker, nowhere
 from deepseek_mm.sharing.parcel import read, write
 from deepseek_mm.sharing.privacy import without_folders
-from deepseek_mm.sharing.renderers import to_html, to_markdown, when
-from deepseek_mm.sharing.unpacker import Here, Unpacker, nowhere
+from deepseek_mm.sharing.renderers import WORDINGS, Wording, to_html, to_markdown, when
 from deepseek_mm.storage.files import atomic_write
 
 

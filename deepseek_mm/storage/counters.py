@@ -32,8 +32,7 @@ RENEW = f"UPDATE counters SET value = ? WHERE name = '{IDENTITY}'"
 def make_counters(connection: Connection, tables: Sequence[str]) -> None:
     """The table, for a database that holds these by now: a migration's part."""
     connection.exec_driver_sql(TABLE)
-    rows = {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
-    for row in {IDENTITY: new_identity(), WRITTEN: 0, LOST: 0, **rows}.items():
+    for row in {IDENTITY: new_identity(), WRITTEN: 0, LOST: 0, **count_rows(connection, tables)}.items():
         connection.exec_driver_sql(FILL, row)
 
 
@@ -82,30 +81,25 @@ def forget_note(database: Path) -> None:
 
 
 def see_losses(database: Path, *, reader: Engine, writer: Engine) -> None:
-    """Write down, once, what was acknowledged and is not there any more; `writer` begins transactions that write."""
-    note = read_note(database)
-    with reader.connect() as connection:
-        lost = has_lost(connection, note)
-    if lost:
-        with writer.begin() as connection:
-            record_losses(connection, note)
+    """Write down, once, how many noted writes are not there any more; `writer` begins transactions that write.
 
-
-def record_losses(connection: Connection, note: tuple[int, int] | None) -> None:
-    """Write down how many noted writes the database does not know. The note was read before the transaction began, so
-    it cannot be ahead of a database that has lost nothing.
+    The note is read before the transactions begin, so it cannot be ahead of a database that has lost nothing.
     """
-    values = read_counters(connection)
-    if note is None or note[0] != values.get(IDENTITY) or note[1] <= values[WRITTEN]:
+    note = read_note(database)
+    if note is None:
         return
-    changes = {LOST: values[LOST] + note[1] - values[WRITTEN], WRITTEN: note[1]}
-    set_counters(connection, changes)
+    with reader.connect() as connection:
+        lost = num_lost(connection, note)
+    if lost:
+        with writer.begin() as connection:  # unless another process was faster
+            if lost := num_lost(connection, note):
+                set_counters(connection, {LOST: read_counters(connection)[LOST] + lost, WRITTEN: note[1]})
 
 
-def has_lost(connection: Connection, note: tuple[int, int] | None) -> bool:
-    """Whether there is anything for `record_losses`."""
+def num_lost(connection: Connection, note: tuple[int, int]) -> int:
+    """How many noted writes the database does not know."""
     values = read_counters(connection)
-    return note is not None and note[0] == values.get(IDENTITY) and note[1] > values[WRITTEN]
+    return max(0, note[1] - values[WRITTEN]) if note[0] == values.get(IDENTITY) else 0
 
 
 def read_counters(connection: Connection) -> dict[str, int]:
@@ -128,17 +122,20 @@ def check_counters(connection: Connection, tables: Sequence[str]) -> list[str]:
             f"{lost} writes that were acknowledged are not in it: an older file was put in its place, or its log was "
             "removed while it was in use."
         )
-    for table in tables:
-        there = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+    for table, there in count_rows(connection, tables).items():
         if there != values.get(table):
             found.append(f"It holds {there} {table}, and {values.get(table)} were written: another program changed it.")
     return found
 
 
+def count_rows(connection: Connection, tables: Sequence[str]) -> dict[str, int]:
+    """Table -> how many rows are there."""
+    return {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
+
+
 def accept_counters(connection: Connection, tables: Sequence[str]) -> None:
     """What is there now is what should be there, from now on."""
-    rows = {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
-    set_counters(connection, {LOST: 0, **rows})
+    set_counters(connection, {LOST: 0, **count_rows(connection, tables)})
 
 
 def renew_identity(connection: Connection) -> None:

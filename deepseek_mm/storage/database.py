@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock, local
-from typing import Any, NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.storage.columns import read_stored_json
 from deepseek_mm.storage.counters import (
     NOTED,
     WATCHED,
@@ -33,17 +32,21 @@ from deepseek_mm.storage.counters import (
 )
 from deepseek_mm.storage.errors import IndexProblem, StoreBusy
 from deepseek_mm.storage.exchange import (
+    address_of,
     copy_database,
     create_database,
     draft_beside,
     empty_log,
     exchange_database,
+    is_read_only,
     missing_content,
+    plain_address,
 )
-from deepseek_mm.storage.open_files import hold, release
-from deepseek_mm.storage.read_only import address_of, is_read_only
-from deepseek_mm.storage.schema import DatabaseErrors, Schema, read_revision, unwrap_error, upgrade
+from deepseek_mm.storage.files import hold, release
+from deepseek_mm.storage.schema import LibraryErrors, Schema, read_revision, read_stored_json, unwrap_error, upgrade
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 TIMEOUT_S = 30.0  # how long a writer waits for another one
 LOG_TIMEOUT_S = 1.0  # how long `cut_log` waits for readers
 SYNCED = "deepseek_mm.synced"  # in a connection's notes: how its commits reach the disk by now
@@ -72,7 +75,7 @@ class Database:
             _check_place(path, schema)
             if not path.exists():
                 create_database(path, self._fill)
-            self._open(_open_engine(path, schema))
+            self._open(_open_engine(plain_address(path), schema))
             try:
                 self._bring_up()
                 if noted:
@@ -117,15 +120,22 @@ class Database:
             if self._noted:
                 note_write(self.path, written)
 
+    def read(self, do: Callable[Concatenate[Session, Given], Found], *args: Given.args, **more: Given.kwargs) -> Found:
+        """What `do` finds, which is handed a session that reads."""
+        with self.reading() as session:
+            return do(session, *args, **more)
+
+    def write(self, do: Callable[Concatenate[Session, Given], Found], *args: Given.args, **more: Given.kwargs) -> Found:
+        """What `do` returns, which is handed a session that writes: all of it is one transaction."""
+        with self.writing() as session:
+            return do(session, *args, **more)
+
     def problems(self) -> list[str]:
         """What does not fit together in the file, as sentences."""
         with self.reading() as session:
             connection = session.connection()
-            broken = [str(line) for (line,) in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-            orphans = sorted({str(table) for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check")})
-            found = check_counters(connection, self.schema.counted) if self.schema.counted else []
-        found += [f"SQLite finds the file damaged: {'; '.join(broken)}."] if broken != ["ok"] else []
-        return found + ([f"Rows of {', '.join(orphans)} belong to nothing."] if orphans else [])
+            lost = check_counters(connection, self.schema.counted) if self.schema.counted else []
+            return lost + page_problems(connection)
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""
@@ -191,7 +201,7 @@ class Database:
 
     def _fill(self, draft: Path) -> None:
         """A new file of the newest revision."""
-        engine = _open_engine(draft, self.schema)
+        engine = _open_engine(plain_address(draft), self.schema)
         try:
             _switch_to_wal(engine, self.schema.page_bytes)
             with engine.execution_options(**WRITES).begin() as connection:
@@ -222,7 +232,7 @@ class ReadOnlyDatabase(Database):
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path, self.schema, self._noted = path, schema, False
         with self._explain():
-            self._open(_open_read_only(address_of(path), schema))
+            self._open(_open_engine(address_of(path), schema))
             with self.engine.connect() as connection:
                 if read_revision(connection, schema, path) != schema.revisions[-1]:
                     self._refuse()
@@ -245,13 +255,44 @@ class ReadOnlyDatabase(Database):
         raise self.schema.errors.read_only(self.path, "it cannot be written")
 
 
+class DatabaseOwner:
+    """What keeps all that it knows in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def problems(self) -> list[str]:
+        """What does not fit together in the file, as sentences."""
+        return self._database.problems()
+
+    def accept(self) -> None:
+        """What is there now is what should be there: no loss is told of any more."""
+        self._database.accept()
+
+    def copy_to(self, file: Path) -> None:
+        """The whole content as of this moment, as a new file; other work goes on meanwhile."""
+        self._database.copy_to(file)
+
+    def exchange(self, file: Path) -> None:
+        """Take over the content of a file that `copy_to` made; what was here is gone."""
+        self._database.exchange(file)
+
+    def clear(self) -> None:
+        """Forget everything, so that no byte of it remains."""
+        self._database.clear()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
 def open_database(path: Path, schema: Schema, *, noted: bool = False) -> Database:
     """The database as far as it can be used: to read only, where it cannot be written."""
     return ReadOnlyDatabase(path, schema) if is_read_only(path) else Database(path, schema, noted=noted)
 
 
 @contextmanager
-def explain_errors(path: Path, errors: DatabaseErrors) -> Iterator[None]:
+def explain_errors(path: Path, errors: LibraryErrors) -> Iterator[None]:
     """Turn what SQLite and the system complain about into errors that a user can act on."""
     try:
         yield
@@ -262,6 +303,14 @@ def explain_errors(path: Path, errors: DatabaseErrors) -> Iterator[None]:
         if problem is None:
             raise
         raise problem from error
+
+
+def page_problems(connection: Connection) -> list[str]:
+    """What SQLite itself finds wrong with the file, as sentences."""
+    broken = [str(line) for (line,) in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+    orphans = sorted({str(table) for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+    found = [f"SQLite finds the file damaged: {'; '.join(broken)}."] if broken != ["ok"] else []
+    return found + ([f"Rows of {', '.join(orphans)} belong to nothing."] if orphans else [])
 
 
 def begin_transaction(connection: Connection, schema: Schema) -> None:
@@ -302,35 +351,16 @@ def _check_place(path: Path, schema: Schema) -> None:
         raise errors.damage(path, reason)
 
 
-def _open_engine(path: Path, schema: Schema) -> Engine:
-    return _listen_to(
-        create_engine(
-            URL.create("sqlite", database=str(path.absolute())),
-            pool_size=schema.connections,
-            max_overflow=-1,
-            connect_args={"timeout": TIMEOUT_S},
-            json_deserializer=read_stored_json,
-        ),
-        schema,
+def _open_engine(address: str, schema: Schema) -> Engine:
+    """Connections to what SQLite calls so; sees to how they are kept, and how transactions begin."""
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, check_same_thread=False),
+        poolclass=QueuePool,
+        pool_size=schema.connections,
+        max_overflow=-1,
+        json_deserializer=read_stored_json,
     )
-
-
-def _open_read_only(address: str, schema: Schema) -> Engine:
-    return _listen_to(
-        create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, check_same_thread=False),
-            poolclass=QueuePool,
-            pool_size=schema.connections,
-            max_overflow=-1,
-            json_deserializer=read_stored_json,
-        ),
-        schema,
-    )
-
-
-def _listen_to(engine: Engine, schema: Schema) -> Engine:
-    """See to how its connections are kept, and how transactions begin."""
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: object) -> None:

@@ -1,8 +1,14 @@
-"""Whole SQLite files, copied and exchanged while others use them.
+"""Whole SQLite files, copied and exchanged while others use them, and opened where nothing can be written.
 
 SQLite's own backup copies a file page by page as of one moment, and it can fill a file that is open elsewhere: the
 exchange is one transaction there, so everybody sees the old content or the new, and after a kill it is the one or the
 other. What the old content was is gone from the file and from its log afterwards.
+
+On a read-only disk, or in a folder of somebody else's, SQLite's log (WAL) asks even readers to write beside the file.
+Where another process has the file open, its -shm is there, and reading takes part in the locks (`mode=ro`). Where none
+has, and no log waits to be merged, nothing can change under our eyes, and SQLite may leave locks and log alone
+(`immutable=1`). A log that waits and cannot be read along with the file is an error: without it, the latest changes
+would be silently missing.
 """
 
 import os
@@ -12,8 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
-from deepseek_mm.storage.errors import StoreBusy, StoreFull
+from deepseek_mm.storage.errors import StoreBusy, StoreFull, StoreUnmerged
 
 PATIENCE_S = 30.0  # how long we wait for readers and writers to be done
 SPARE_BYTES = 50_000_000  # that others may need of the disk while a copy is made
@@ -107,7 +114,7 @@ def draft_beside(path: Path) -> Iterator[Path]:
 
 def _open(path: Path, patience_s: float) -> sqlite3.Connection:
     """An existing file; sqlite3 would make an absent one."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s)
+    connection = sqlite3.connect(f"{plain_address(path)}?mode=rw", uri=True, timeout=patience_s)
     connection.isolation_level = None
     return connection
 
@@ -129,3 +136,38 @@ def _empty_log(connection: sqlite3.Connection, path: Path, patience_s: float) ->
         if time.monotonic() > until:
             raise StoreBusy(path, timeout_s=patience_s)
         time.sleep(0.05)
+
+
+TIMEOUT_S = 30.0  # how long a reader waits for a lock
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether this process may read a database there, and may not write both it and beside it."""
+    return os.access(path, os.R_OK) and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def plain_address(path: Path) -> str:
+    """How SQLite names the file, made if it is absent; options may follow."""
+    return f"file:{quote(str(path.absolute()))}"
+
+
+def address_of(path: Path) -> str:
+    """How SQLite opens it. StoreUnmerged if its log cannot be read along."""
+    plain = plain_address(path)
+    log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    if not log.exists() or not (index.exists() or log.stat().st_size):
+        return f"{plain}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{plain}?mode=ro", uri=True, timeout=TIMEOUT_S)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        if log.stat().st_size:
+            raise StoreUnmerged(path) from error
+        return f"{plain}?mode=ro&immutable=1"
+    return f"{plain}?mode=ro"
+
+
+def copy_read_only(path: Path, target: Path) -> None:
+    """A copy of what a database holds that cannot be written. sqlite3.Error or StoreUnmerged says why there is none."""
+    with closing(sqlite3.connect(address_of(path), uri=True)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)

@@ -1,8 +1,13 @@
-"""Plain files: small ones read with a limit on size and depth, and any written whole or not at all.
+"""Plain files: small ones read within limits, any written whole or not at all, and those that are open databases.
 
 Whatever lies there instead of a small file of JSON or TOML (a folder, a pipe, a gigabyte, brackets without end) is an
 OSError or a ValueError that says what it is, so that the caller can name the file and the next step. No value is
 followed deeper than `MOST_DEPTH`, and what comes back can be walked by plain recursion.
+
+POSIX drops every lock that a process has on a file as soon as the process closes any descriptor of it. Whoever reads a
+live database as plain bytes and closes it takes SQLite's locks away; the next process that closes the same database
+thinks itself the last, and removes the log of those who still write. So the files that this process holds as databases
+are noted, and nothing else in it opens one of them.
 """
 
 import errno
@@ -12,9 +17,11 @@ import os
 import re
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from deepseek_mm.errors import LibraryError
@@ -137,6 +144,15 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def explain_write_error(path: Path) -> Iterator[None]:
     """Turn what the system complains about into a LibraryError with a next step."""
@@ -144,3 +160,36 @@ def explain_write_error(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise LibraryError(f"cannot write {path}: {error.strerror}. Make some room, or allow writing there") from error
+
+
+ENDINGS = ("", "-wal", "-shm", "-journal")  # of the files that one database consists of
+_HELD: Counter[str] = Counter()
+_LOCK = Lock()
+
+
+def hold(path: Path) -> None:
+    """Note that a database is open."""
+    with _LOCK:
+        _HELD[str(path)] += 1
+
+
+def release(path: Path) -> None:
+    """Note that it is closed; what nobody holds is passed over."""
+    with _LOCK:
+        _HELD.subtract([str(path)])
+        if _HELD[str(path)] <= 0:
+            del _HELD[str(path)]
+
+
+def is_held(status: os.stat_result) -> bool:
+    """Whether a file of this status is one that a database of this process consists of, under whatever name."""
+    with _LOCK:
+        paths = [path + ending for path in _HELD for ending in ENDINGS]
+    return any(_is_same(path, status) for path in paths)
+
+
+def _is_same(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except OSError:
+        return False

@@ -1,21 +1,27 @@
-"""What a database holds and how it came to its present form: tables, revisions, and the words of its errors.
+"""What a database holds and how it came to its present form: columns, tables, revisions, and the words of its errors.
 
 A new file is made from the tables as they are now and stamped with the newest revision. An older one is brought up by
 the migrations after its own revision, in one transaction. The revision stands in the table `alembic_version`, where
 earlier versions of this program, which used Alembic, kept it.
+
+Columns come back as they went in: moments with their zone, and text that is not quite Unicode.
 """
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, DateTime, Float, Text, inspect
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.types import TypeDecorator
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.storage.errors import LAST_UPGRADER
+from deepseek_mm.storage.files import parse_json
 
 REVISIONS = "alembic_version"  # a table of one row
 LOST = ("it is empty", "it is gone")  # how reasons begin that `exchange.missing_content` gives
@@ -29,54 +35,32 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-class DatabaseErrors(Protocol):
-    """The errors that are raised for one kind of database."""
-
-    def of(self, path: Path, error: BaseException) -> Exception | None:
-        """What to raise for an error of SQLite's or the system's; None to raise it as it is."""
-
-    def damage(self, path: Path, reason: str) -> Exception:
-        """The file cannot be read, or its content is gone."""
-
-    def read_only(self, path: Path, reason: str) -> Exception:
-        """The file or its folder cannot be written."""
-
-    def too_new(self, path: Path, revision: str, newest: str) -> Exception:
-        """The file was written by a later version of this program."""
-
-    def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
-        """The file was written by a version that is not upgraded any more."""
-
-    def foreign(self, path: Path, tables: list[str]) -> Exception:
-        """The file is a database of another program."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryErrors:
-    """Errors of a database that the library keeps beside the index: each is a LibraryError with a next step."""
+    """The errors that are raised for one kind of database: each is a LibraryError with a next step."""
 
     noun: str  # without an article: "history"
     if_damaged: str = "Move it away and a new one is begun: mv {path} {path}.damaged"
     elsewhere: str = "--data FOLDER"  # how to name another folder
 
-    def of(self, path: Path, error: BaseException) -> Exception:
-        """SQLite and the system are told apart by the words of their complaints."""
+    def of(self, path: Path, error: BaseException) -> Exception | None:
+        """What to raise for an error of SQLite's or the system's, told apart by its words; None: that itself."""
         if isinstance(error, UnicodeDecodeError):  # SQLite names what is damaged by the damaged bytes
             return self.damage(path, f"malformed: {error.object.decode(errors='replace')}")
         reason = str(error)
         return self._unusable(path, reason, self._next_step(path, reason))
 
     def damage(self, path: Path, reason: str) -> Exception:
-        """The next step is to put the file back, or to begin a new one."""
+        """The file cannot be read, or its content is gone: put it back, or begin a new one."""
         first = "Put the file back as it was, or from a backup." if reason.startswith(LOST) else "The file is damaged."
         return self._unusable(path, reason, f"{first} {self.if_damaged.format(path=path)}")
 
     def read_only(self, path: Path, reason: str) -> Exception:
-        """The next step is another folder, or the right to write in this one."""
+        """It cannot be written: name another folder, or give the right to write in this one."""
         return self._unusable(path, reason, f"Make the folder writable, or name another with: {self.elsewhere}")
 
     def too_new(self, path: Path, revision: str, newest: str) -> Exception:
-        """The next step is an update."""
+        """The file was written by a later version of this program: update it."""
         return LibraryError(
             f"the {self.noun} at {path} was written by a newer version "
             f"(revision {revision!r}; this one knows up to {newest!r}). "
@@ -84,7 +68,7 @@ class LibraryErrors:
         )
 
     def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
-        """The next step is to open it with the last version that upgrades it."""
+        """It was written by a version that is not upgraded any more: open it with the last one that upgrades it."""
         return LibraryError(
             f"the {self.noun} at {path} was written by an older version (revision {revision!r}; this one knows "
             f"{oldest!r} and later); nothing was changed. Open the library once with the version that upgrades it: "
@@ -92,7 +76,7 @@ class LibraryErrors:
         )
 
     def foreign(self, path: Path, tables: list[str]) -> Exception:
-        """The next step is to move the file away."""
+        """The file is a database of another program: move it away."""
         return LibraryError(
             f"{path} is an SQLite file, but no {self.noun} (its tables: {', '.join(tables[:5])}). "
             f"Move it away and a {self.noun} is begun: mv {path} {path}.other"
@@ -117,7 +101,7 @@ class Schema:
 
     create: Callable[[Connection], None]  # makes the tables of now in an empty file
     oldest: str  # revision of the oldest file that can be opened
-    errors: DatabaseErrors
+    errors: LibraryErrors
     migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say
@@ -173,3 +157,69 @@ def upgrade(connection: Connection, schema: Schema, path: Path) -> None:
 def unwrap_error(error: BaseException) -> BaseException:
     """SQLite's own error, where SQLAlchemy has put another around it."""
     return (error.orig or error) if isinstance(error, DatabaseError) else error
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no zone, so it is stored in UTC and comes back as UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Python -> file."""
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """File -> Python."""
+        return value and value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """File -> Python; what is no moment is damage, as SQLite would say it."""
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError) as error:
+                raise sqlite3.DatabaseError(f"malformed moment {value!r:.80}") from error
+
+        return process
+
+
+def read_stored_json(text: str) -> Any:
+    """A column's JSON; what is none is damage, as SQLite would say it."""
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"malformed JSON {text!r:.80} ({error})") from error
+
+
+class AnyText(TypeDecorator[str]):
+    """Text that may hold what UTF-8 cannot, as file names on Linux do: such a value is stored as bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """Python -> file."""
+        if value is None or _is_utf8(value):
+            return value
+        return value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """File -> Python."""
+        return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+Record = TypeVar("Record")
+COLUMNS: dict[Any, Any] = {datetime: Utc, str: AnyText, float: Float}  # for a DeclarativeBase's type_annotation_map
+
+
+def convert(record: object, to: Callable[..., Record], **changes: Any) -> Record:
+    """A record of a dataclass with the fields that another, such as a row, has as well; `changes` are the others."""
+    names = [each.name for each in fields(cast("Any", to)) if each.name not in changes and hasattr(record, each.name)]
+    return to(**{name: getattr(record, name) for name in names}, **changes)

@@ -27,7 +27,7 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
-from deepseek_mm.parse.files import stat_file
+from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder

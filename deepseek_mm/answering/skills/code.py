@@ -30,8 +30,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import clean, content, join_words, singular
-from deepseek_mm.parse.document import read_photo
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file, read_photo
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Found, Match, Picture, Query, Question

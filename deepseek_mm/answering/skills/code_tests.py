@@ -26,7 +26,7 @@ from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
 from deepseek_mm.lm.generator import Generator, TextCompleter
 from deepseek_mm.lm.infilling import Gap, LineSampling, fill
-from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.sandbox.records import Ran
 from deepseek_mm.sandbox.run import open_sandbox

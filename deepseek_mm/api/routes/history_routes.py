@@ -15,7 +15,7 @@ from deepseek_mm.api.schemas import AnswerOut, Body, BoxOut, Number, Record, Tex
 from deepseek_mm.errors import Conflict, NothingThere, TooLarge
 from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
-from deepseek_mm.history.row_mapping import NAME_CHARS
+from deepseek_mm.history.records import NAME_CHARS
 from deepseek_mm.services import Services
 from deepseek_mm.services.history_service import MAX_BYTES, HistoryService
 from deepseek_mm.sharing import Kind, Language

@@ -17,7 +17,7 @@ from deepseek_mm.api.route_parameters import Administrator, Asker, OurAssistant,
 from deepseek_mm.api.schemas import Body, Text, Typed
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
-from deepseek_mm.library.backup_target import size_of
+from deepseek_mm.library.backup import size_of
 from deepseek_mm.services import Services
 from deepseek_mm.services.settings_service import (
     applies_at_once,

@@ -1,5 +1,5 @@
 """Files of strangers are taken apart in processes of their own, which may die.
 
-`pool` hands out processes, `process` is one of them as seen from here, `client` asks one of them about a file,
-`wire` says how the two sides speak, `loop` is what runs in the process, `confinement` what it gives up first.
+`pool` starts processes and hands them out, `client` asks one of them about a file, `wire` says how the two sides speak,
+`loop` is what runs in the process, and what it gives up first.
 """

@@ -7,7 +7,7 @@ worker that dies by itself.
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +15,9 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, LimitReached
-from deepseek_mm.parse.formats import File, Piece
+from deepseek_mm.parse.formats import File, FileHead, Piece
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
-from deepseek_mm.parse.workers.wire import FileHead, Nonsense, WorkerReply
+from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply
 
 LAZY = ("pdf",)  # formats whose pieces are each a step of its own
 AGAIN = "It is passed over until it changes"
@@ -49,31 +49,22 @@ def read_contents(
 
 def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
     """The picture of a page of a PDF, from 1. BadFile, LimitReached or Cancelled."""
-    reading = FileRequest(file.path, config, stopping)
-    try:
+    with closing(FileRequest(file.path, config, stopping)) as reading:
         (piece,) = reading.ask_about(file, "page", page=page).pieces
-    finally:
-        reading.close()
     assert piece.image is not None, "a worker draws pages"
     return piece.image
 
 
 def read_letters(file: File, config: ParseConfig) -> str:
     """A text file's letters, every end of a line as one newline. BadFile or LimitReached."""
-    reading = FileRequest(file.path, config, never)
-    try:
+    with closing(FileRequest(file.path, config, never)) as reading:
         return reading.ask_about(file, "letters").words
-    finally:
-        reading.close()
 
 
 def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:
     """The directory of an archive that is open, as `directory` writes it. BadFile or LimitReached."""
-    reading = FileRequest(path, config, never)
-    try:
+    with closing(FileRequest(path, config, never)) as reading:
         return reading.ask({"do": "directory", "path": path}, files=[descriptor]).entries
-    finally:
-        reading.close()
 
 
 class FileRequest:

@@ -2,14 +2,22 @@
 
 It is started with `python -c`, never imports torch, and gives up whatever it does not need before the first file. Of a
 file it gets an open descriptor and what it is called; a document's further pieces are asked for one batch at a time.
+
+Memory is limited everywhere. On Linux the process also dies with the program that started it, is the first to go when
+memory runs out, can open only what Python and the system's fonts consist of (Landlock), and cannot start programs or
+open sockets (seccomp). A kernel that lacks one of these walls still has the others.
 """
 
 import mmap
 import os
+import platform
 import re
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -17,29 +25,91 @@ from typing import IO, Any
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse import picture
-from deepseek_mm.parse.code.notebook import read_notebook
-from deepseek_mm.parse.code.pieces import read_code
+from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
 from deepseek_mm.parse.markup import read_docx, read_html
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
 from deepseek_mm.parse.text import decode_text, read_text
-from deepseek_mm.parse.workers.confinement import confine, die_with
-from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, head_row, piece_row, read_directory, receive, send
+from deepseek_mm.parse.workers.wire import (
+    DESK_BYTES,
+    Nonsense,
+    head_row,
+    piece_row,
+    read_directory,
+    read_exactly,
+    receive,
+    send,
+)
+from deepseek_mm.sandbox import kernel, restrictions
+
+OPEN_FILES = 64
+FIRST_TO_GO = "1000"  # of -1000 to 1000: whom the kernel ends when memory runs out
+PACKAGES = ("site-packages", "dist-packages")
+SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
+FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts")  # where PDFium looks for some
+IS_LINUX = sys.platform == "linux"
+
+
+def die_with(parent: int) -> None:
+    """Whoever started this process takes it along, whatever it does then."""
+    if not IS_LINUX:
+        return
+    kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before that was asked for
+        os._exit(1)
+
+
+def confine(memory_mb: int) -> None:
+    """From here on; nothing of it can be taken back."""
+    if IS_LINUX:
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    _limit(resource.RLIMIT_AS, _own_bytes() + memory_mb * 1_000_000)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    if IS_LINUX:
+        _wall()
+
+
+def _limit(what: int, most: int) -> None:
+    with suppress(ValueError, OSError):
+        kernel.limit(what, most)
+
+
+def _own_bytes() -> int:
+    """What this process has mapped already: Python, and the libraries that read files."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError):
+        return 0
+
+
+def _wall() -> None:
+    """Files and calls. A container may forbid to forbid: then its own walls have to do."""
+    with suppress(OSError):
+        kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
+        with suppress(OSError):
+            rules = restrictions.LandlockRules()
+            rules.grant(readable())
+            rules.hold()
+        if platform.machine() in restrictions.ARCHES:
+            restrictions.hold(only=os.getpid(), childless=True)
+
+
+def readable() -> list[str]:
+    """What stays readable: Python, installed packages, this project's modules, and fonts."""
+    here = Path(__file__).resolve()
+    ours = [here.parents[2], here.parents[3] / "index"]
+    packages = [path for path in sys.path if Path(path).name in PACKAGES or Path(path).is_relative_to(sys.base_prefix)]
+    links = [os.path.realpath(path) for path in (*packages, sys.base_prefix)]
+    return [*map(str, ours), *packages, *links, sys.base_prefix, *SYSTEM, *FONTS]
+
 
 Reader = Callable[[File, ParseConfig], Contents]
-OPENERS = {
-    "jpeg": picture.open_jpeg,
-    "png": picture.open_png,
-    "webp": picture.open_webp,
-    "gif": picture.open_gif,
-    "bmp": picture.open_bmp,
-    "tiff": picture.open_tiff,
-    "avif": picture.open_avif,
-    "heic": picture.open_heif,
-}
 READERS: dict[str, Reader] = {  # by the name of the format; an archive has none: its members are read instead
     **{row.name: read_code for row in FORMATS if row.kind == "code"},
-    **{name: picture.picture(opener) for name, opener in OPENERS.items()},
+    **{name: picture.picture(opener) for name, opener in picture.OPENERS.items()},
     "pdf": read_pdf,
     "docx": read_docx,
     "text": read_text,
@@ -102,15 +172,12 @@ class FileParser:
         return True
 
     def _read(self, size: int) -> bytes:
-        parts, missing = [], size
-        while missing:
-            part, files, _, _ = socket.recv_fds(self._line, min(missing, 1 << 20), MOST_DESCRIPTORS)
-            self._files += files
-            if not part:
-                raise EOFError
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        return read_exactly(self._receive, size)
+
+    def _receive(self, most: int) -> bytes:
+        part, files, _, _ = socket.recv_fds(self._line, most, MOST_DESCRIPTORS)
+        self._files += files
+        return part
 
     def _answer(self, request: Message) -> Message:
         try:

@@ -20,13 +20,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import Cancelled
-from deepseek_mm.parse.workers.wire import DESK_BYTES, WorkerReply, receive, reply_of, send
+from deepseek_mm.parse.workers.wire import DESK_BYTES, WorkerReply, read_exactly, receive, reply_of, send
 
 START_S = 60.0  # a machine under load takes its time
 LOOK_S = 0.05  # between two looks whether to stop
@@ -122,26 +123,17 @@ class WorkerProcess:
             raise TooSlow from None
 
     def _receive(self, deadline_s: float, stopping: Callable[[], bool]) -> tuple[dict[str, Any], int]:
-        return receive(lambda size: self._read(size, deadline_s, stopping))
+        return receive(lambda size: read_exactly(lambda most: self._wait(most, deadline_s, stopping), size))
 
-    def _read(self, size: int, deadline_s: float, stopping: Callable[[], bool]) -> bytes:
-        parts, missing = [], size
-        while missing:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                raise TooSlow
+    def _wait(self, most: int, deadline_s: float, stopping: Callable[[], bool]) -> bytes:
+        """The next bytes that come."""
+        while (left_s := deadline_s - time.monotonic()) > 0:
             if stopping():
                 raise Cancelled("it was stopped while a file was read")
             self._line.settimeout(min(left_s, LOOK_S))
-            try:
-                part = self._line.recv(min(missing, 1 << 20))
-            except TimeoutError:
-                continue
-            if not part:
-                raise EOFError
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+            with suppress(TimeoutError):
+                return self._line.recv(most)
+        raise TooSlow
 
     def _autopsy(self) -> str:
         """How it ended."""

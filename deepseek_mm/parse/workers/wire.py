@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, Piece, PieceKind
+from deepseek_mm.parse.formats import LONG_SIDE_PX, FileHead, Piece, PieceKind
 from deepseek_mm.parse.image_metadata import Camera
 from index import Symbol
 
@@ -36,16 +36,6 @@ TROUBLES: tuple[Trouble, ...] = ("file", "picture", "memory", "depth", "output",
 
 class Nonsense(Exception):
     """A message that no sound worker sends."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileHead:
-    """What a file says of itself, without its pieces."""
-
-    width_px: int = 0
-    height_px: int = 0
-    camera: Camera = Camera()
-    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +80,19 @@ def receive(read: Callable[[int], bytes]) -> tuple[dict[str, Any], int]:
     return message, size
 
 
-def head_row(contents: Contents) -> dict[str, Any]:
+def read_exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    """So many bytes, of which `read` gives some at a time. EOFError once it gives none."""
+    parts, missing = [], size
+    while missing:
+        part = read(min(missing, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def head_row(contents: FileHead) -> dict[str, Any]:
     """What a file says of itself, as it travels."""
     camera = contents.camera
     taken = camera.taken_at.isoformat() if camera.taken_at else None
@@ -136,10 +138,7 @@ def _head(row: dict[str, Any]) -> FileHead:
     latitude, longitude = row["at"]
     taken = None if row["taken"] is None else datetime.fromisoformat(_text(row["taken"]))
     camera = Camera(
-        orientation=_number(row["turn"]),
-        taken_at=taken,
-        latitude=_degrees(latitude),
-        longitude=_degrees(longitude),
+        orientation=_number(row["turn"]), taken_at=taken, latitude=_degrees(latitude), longitude=_degrees(longitude)
     )
     return FileHead(
         width_px=_number(row["width"]), height_px=_number(row["height"]), camera=camera, note=_text(row["note"])

@@ -6,8 +6,8 @@ from contextlib import closing
 import numpy as np
 from slow_ingest import open_store
 
+from index.places import known_paths
 from index.region import Region, Source
-from index.stored_paths import known_paths
 
 
 def fill(folder, *paths: str, collection: str = "library"):

@@ -5,8 +5,7 @@ import gc
 import numpy as np
 from index_help import DIM, rows
 
-from index.allowed_ids import AllowedIds
-from index.vectors import flat_index
+from index.vectors import AllowedIds, flat_index
 
 
 def index_of(*ids):

@@ -6,7 +6,7 @@ import pytest
 from index_help import open_store, photo, rows
 
 from index import Label, Region, Source, Symbol
-from index.row_mapper import regions_by
+from index.queries import regions_by
 
 BOOK = Source(path="/src/a.py", kind="code", format="python", note="cut", latitude=1.5)
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from deepseek_mm.storage.columns import COLUMNS
+from deepseek_mm.storage.schema import COLUMNS
 
 
 class Base(DeclarativeBase):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from index_help import rows
 
-from index.codes import Codes
-from index.vectors import unit_rows
+from index.vectors import Codes, unit_rows
 
 DIM = 64
 VECTORS = rows(3000, dim=DIM)

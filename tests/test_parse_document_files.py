@@ -9,7 +9,7 @@ from made_files import CONFIG, picture_bytes, read, refusal, written, zip_bytes
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
-from deepseek_mm.parse.files import absolute, open_file, stat_file
+from deepseek_mm.parse.document import absolute, open_file, stat_file
 
 OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
