@@ -16,8 +16,7 @@ from rights_table import table
 
 from deepseek_mm import LOCAL, RIGHTS, Caller
 from deepseek_mm.config import Config
-from ui.gateway.blocks import GuardedBlocks
-from ui.gateway.rights import NoRightDeclared, needed_rights, needs_right
+from ui.gateway.events import GuardedBlocks, NoRightDeclared, needed_rights, needs_right
 from ui.layout import PageContext, build_ui
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH

@@ -10,9 +10,9 @@ from rag_house import build, paint, put
 from deepseek_mm import LOCAL
 from deepseek_mm.errors import LibraryError
 from ui.edges import ActionResult
+from ui.library.library_grid import LibraryListing
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_list import LibraryListing
-from ui.library.library_state import LibraryState
+from ui.library.library_report import LibraryState
 from ui.library.library_tab import LATER_S, LISTS, SOON_S, LibraryTab
 from ui.pictures import PagePictures
 from ui.viewer import Viewer

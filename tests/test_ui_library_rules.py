@@ -9,7 +9,7 @@ from rag_house import build
 from rules_help import fill
 
 from deepseek_mm import SearchFilter
-from ui.library.library_list import LibraryListing
+from ui.library.library_grid import LibraryListing
 from ui.library.rules import MOST_LETTERS, RuleHandlers, RulesPart
 from ui.pictures import PagePictures
 from ui.viewer import Viewer

@@ -12,8 +12,7 @@ from deepseek_mm.history import Saved
 from deepseek_mm.types import Query
 from ui.pictures import PagePictures
 from ui.search.saved_searches import SavedPart, is_new, list_searches, text_of
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import Results
+from ui.search.search_handlers import Results, SearchHandlers, SearchSequence
 from ui.search.search_tab import SearchTab
 from ui.viewer import Viewer
 from ui.words import CHINESE, ENGLISH

@@ -11,8 +11,7 @@ from rag_house import build, paint, put
 from deepseek_mm.config import Config
 from deepseek_mm.types import Found, Match, Query
 from index import EVERYTHING, Filter, Region, Source
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import REACH, SORTED, STEP, Results, describe_results
+from ui.search.search_handlers import REACH, SORTED, STEP, Results, SearchHandlers, SearchSequence, describe_results
 from ui.words import ENGLISH
 
 

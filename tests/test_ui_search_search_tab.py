@@ -10,8 +10,7 @@ from page_caller import undescribed, visitor_here
 
 from deepseek_mm.config import Config
 from ui.pictures import PagePictures
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import ORDERS, Results
+from ui.search.search_handlers import ORDERS, Results, SearchHandlers, SearchSequence
 from ui.search.search_tab import SearchTab
 from ui.viewer import Viewer
 from ui.words import ENGLISH

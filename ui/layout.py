@@ -1,39 +1,223 @@
-"""The layout of the page. Each tab joins its own handlers, and `tab_navigation` joins the tabs."""
+"""The layout of the page, and what leads from one tab to another."""
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
+from deepseek_mm import Assistant, Caller, Corrected, DeepSeekMMError, Notice, Services, cut, listing_of
+from index import Box, Region
 from ui import edges
-from ui.ask.ask_handlers import AskHandlers
-from ui.ask.ask_tab import QUIET, AskTab, PageFields
-from ui.assets import piece
-from ui.code.code_html import Opened
-from ui.code.code_tab import CodeTab
-from ui.gateway.blocks import GuardedBlocks
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.history.history_handlers import HistoryHandlers
-from ui.history.history_tab import HistoryTab
-from ui.html import choices, notice
-from ui.learning.learning_tab import LearningHandlers, LearningTab
+from ui.ask.ask_handlers import AskHandlers, Entry, View
+from ui.ask.ask_tab import AskTab, CodeTab, PageFields
+from ui.ask.chat import Talk
+from ui.code_html import Opened, is_listed
+from ui.gateway.events import QUIET, GuardedBlocks, Updates, caller_of, end_unchanged, needs_right
+from ui.history_handlers import HistoryHandlers
+from ui.history_tab import HistoryTab
+from ui.html import choices, notice, piece
+from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_report import holding
 from ui.library.library_tab import LibraryTab
 from ui.pictures import PagePictures
+from ui.region_html import MOST, EvidenceItem, is_drawn
 from ui.search.saved_searches import SavedPart
-from ui.search.search_handlers import SearchHandlers
-from ui.search.search_tab import SearchTab
-from ui.settings.settings_handlers import SettingsHandlers
-from ui.settings.settings_tab import SettingsTab
-from ui.tab_navigation import TabNavigation
-from ui.viewer import Viewer
+from ui.search.search_handlers import Results, SearchHandlers, SearchSequence
+from ui.search.search_tab import ALL_OF_THEM, SearchTab
+from ui.settings_handlers import SettingsHandlers
+from ui.settings_tab import SettingsTab
+from ui.viewer import Viewer, ViewerState
 from ui.words import TextsOfCode, UiTexts
+
+
+def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -> Entry:
+    """What the question box holds when these are asked about; copies lie in `folder`, which Gradio may serve from.
+
+    Pictures that cannot be read any more are left out.
+    """
+    files = [str(path) for region in regions[:MOST] if (path := _copy(assistant, region, folder)) is not None]
+    named = next((region.source.name for region in regions if not is_drawn(region)), "")
+    return {"text": f"{named}: " if named and not files else "", "files": files}
+
+
+def question_about(regions: Sequence[Region]) -> str:
+    """A question about pieces of code, by their names and files."""
+    named = [f"`{each.symbol.path}` @{each.source.name}" if each.symbol else f"@{each.source.name}" for each in regions]
+    return f"Explain {', '.join(dict.fromkeys(named[:MOST]))}"
+
+
+def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
+    if not is_drawn(region):
+        return None
+    source = region.source
+    key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.page}".encode("utf-8", "surrogateescape"))
+    target = (
+        folder
+        / key.hexdigest()[:24]
+        / (f"{Path(source.name).stem}.png" if region.page else source.name.replace("..", "_"))
+    )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not region.page and Path(source.path).is_file():
+            target.write_bytes(assistant.original(source))  # with its date and place
+        else:
+            assistant.picture(source, region.page).save(target, "PNG")
+    except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
+        return None
+    return target
+
+
+LEAST_PX = 2  # sides of a box that was drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabNavigation:
+    """The tabs, and the dialog above them."""
+
+    assistant: Assistant
+    services: Services
+    tabs: gr.Tabs
+    ask: AskTab
+    code: AskTab
+    search: SearchTab
+    library: LibraryTab
+    viewer: Viewer
+
+    def join(self, visit: PageFields, emptied: Any, settings: SettingsTab) -> None:
+        """Connect the dialog, and the event after which the library may be empty."""
+        outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
+        inputs = [self.search.sent_ms, self.viewer.viewed, self.ask.talk, visit.kept, self.search.newest]
+        self.viewer.html.click(self._press, inputs, outputs, **ALL_OF_THEM)
+        for tab in (self.search, self.library):
+            tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
+        parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
+        emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
+
+    def ask_about(self, regions: Sequence[Region], talk: Talk) -> Updates:
+        """Updates that open the Ask tab with these in its box; of code the Code tab, with their names in it."""
+        if regions and all(is_listed(region) for region in regions):
+            asked = {"text": question_about(regions), "files": []}
+            return {self.code.box: asked, self.tabs: gr.Tabs(selected=self.code.id)}
+        folder = Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "taken"
+        entry = entry_about(self.assistant, regions, folder)
+        return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
+
+    @needs_right("ask", {"describe": "library"})
+    def _press(self, request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[Updates]:
+        """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
+        sent, viewed, talk, kept, newest = held
+        caller, act, each, search = caller_of(request), getattr(event, "act", ""), viewed.at, self.search
+        if each is not None and act == "like":
+            yield self._to_search(caller)
+            yield from search.run(newest, lambda: search.handlers.like(each), sent)
+        elif each is not None and act == "part":
+            yield from self._part(caller, viewed, each, newest, sent, event)
+        else:
+            yield from end_unchanged([self._answer(caller, viewed, talk, kept, event)], self.viewer.html)
+
+    def _to_search(self, caller: Caller) -> Updates:
+        """Updates that close the dialog and open the Search tab."""
+        return {**self.viewer.show(caller, ViewerState()), self.tabs: gr.Tabs(selected="search")}
+
+    def _answer(self, caller: Caller, viewed: ViewerState, talk: Talk, kept: object, event: gr.EventData) -> Updates:
+        """What a button does that searches nothing."""
+        act, each = getattr(event, "act", ""), viewed.at
+        if each is None or act == "closed":
+            return {self.viewer.viewed: ViewerState()}
+        if act in ("back", "on"):
+            step = 1 if act == "on" else -1
+            index = (viewed.index + step) % len(viewed.exhibits)
+            return self.viewer.show(caller, replace(viewed, index=index, said=""))
+        if act == "ask":
+            return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
+        if act == "right":
+            said = self._correct(caller, viewed, each, kept, event)
+            return self.viewer.show(caller, replace(viewed, said=said))
+        if act == "describe":
+            return self.viewer.show(
+                caller, replace(viewed, said=self._describe(caller, each, str(getattr(event, "text", ""))))
+            )
+        return {self.viewer.html: gr.skip()}
+
+    def _part(
+        self,
+        caller: Caller,
+        viewed: ViewerState,
+        each: EvidenceItem,
+        newest: SearchSequence,
+        sent: float | None,
+        event: gr.EventData,
+    ) -> Iterator[Updates]:
+        """Search for what lies in the box that was drawn, or say why that cannot be."""
+        source, page = each.citation.region.source, each.citation.region.page
+        try:
+            size = self.viewer.pictures.size(source, page)
+            box = box_from_shares(getattr(event, "box", None), size, self.viewer.words)
+            part = cut(self.assistant.picture(source, page), box, size)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            yield self.viewer.show(caller, replace(viewed, said=edges.sentence(error, self.viewer.words)))
+            return
+        before = viewed.sought or Results()
+        yield self._to_search(caller)
+        yield from self.search.run(newest, lambda: self.search.handlers.part(each, part, before), sent)
+
+    def _describe(self, caller: Caller, each: EvidenceItem, text: str) -> str:
+        """Keep somebody's own description of a photo, and say so; or say why not."""
+        words = self.viewer.words
+        try:
+            self.services.library.describe(caller, each.citation.region.source.id, text)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return edges.sentence(error, words)
+        return words.description_saved
+
+    def _correct(
+        self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: gr.EventData
+    ) -> str:
+        """Keep a corrected box, and say so; or say why not."""
+        words = self.viewer.words
+        try:
+            region = each.citation.region
+            size = self.viewer.pictures.size(region.source, region.page)
+            box = box_from_shares(getattr(event, "box", None), size, words)
+            label = str(getattr(event, "label", ""))[:80].strip()
+            corrected = Corrected(
+                number=each.citation.number,
+                box_px=box,
+                label="" if label == region.label else label,
+                made_at=datetime.now(UTC),
+            )
+            self.services.history.correct(edges.owner(caller, kept, words), viewed.turn, corrected)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return edges.sentence(error, words)
+        return words.box_saved
+
+    @needs_right("ask")
+    def _forget(self, emptied: bool) -> Updates:
+        """When the library has been emptied, the other tabs forget what they show of it."""
+        return (
+            {**self.ask.clear(), **self.code.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}
+        )
+
+
+def box_from_shares(shares: object, size: tuple[int, int], words: UiTexts) -> Box:
+    """A box in pixels from shares of a picture's sides. BadBox if it is none, or too small to be one."""
+    if not (isinstance(shares, list) and [type(share) in (int, float) for share in shares] == [True] * 4):
+        raise edges.BadBox(words.box_none)
+    left, top, right, bottom = (
+        round(min(1.0, max(0.0, share)) * side) for share, side in zip(shares, size * 2, strict=True)
+    )
+    if right - left < LEAST_PX or bottom - top < LEAST_PX:
+        raise edges.BadBox(words.box_none)
+    return left, top, right, bottom
+
 
 AROUND = 1_000  # lines before and behind those that are cited
 
@@ -139,11 +323,11 @@ def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]
     return count
 
 
-def restorer(ask: AskTab) -> Callable[..., Iterator[dict[Any, Any]]]:
+def restorer(ask: AskTab) -> Callable[..., Iterator[Updates]]:
     """What shows again in a tab what its page had shown."""
 
     @needs_right("ask")
-    def restore(request: gr.Request, secret: object, at: str) -> Iterator[dict[Any, Any]]:
+    def restore(request: gr.Request, secret: object, at: str) -> Iterator[Updates]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
         for view in ask.handlers.restore(caller_of(request), at, secret):
             yield ask.render(view)

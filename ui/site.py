@@ -18,12 +18,11 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm import Services
-from ui import assets
-from ui.assets import calm
+from ui import html
+from ui.gateway.events import PageOwners, patch_streams
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
-from ui.gateway.visitor import PageOwners
-from ui.gradio_stream_patch import patch_streams
+from ui.html import calm
 from ui.layout import PageContext, build_ui
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
@@ -48,7 +47,7 @@ def add_page(app: FastAPI, services: Services) -> None:
         page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
-            app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),
+            app, page, path=f"/{language}", theme=calm(), css=html.css(), head=html.head(language),
             footer_links=[], run_history=False, ssr_mode=False, show_error=False, max_file_size=UPLOAD_BYTES,
             enable_monitoring=False, pwa=False, mcp_server=False,
             allowed_paths=[str(cache), str(assistant.config.data.absolute() / "uploads")],  # for what events return
@@ -58,7 +57,7 @@ def add_page(app: FastAPI, services: Services) -> None:
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
-        return Response(assets.icon(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
+        return Response(html.icon(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/", include_in_schema=False)
     def front(request: Request) -> RedirectResponse:

@@ -1,30 +1,28 @@
-"""The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
+"""The Ask tab: a conversation whose words stream, beside the evidence that the answer rests on; and the Code tab.
 
-It places the components, and turns the views that its handlers (`ask_handlers`) yield into updates. `code` is this tab
-again, for questions about code.
+They place the components, and turn the views that their handlers (`ask_handlers`) yield into updates. The Code tab is
+the Ask tab for questions about code: answers cite path and lines, and code in them can be run, by the browser's own
+request to POST /run (`scripts/code.js`), which stops it by hanging up: so the rights, the limits and the walls are
+those of the API.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Caller
+from deepseek_mm import Answer, Caller, questions_to_try
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, Entry, View
-from ui.ask.chat import Chat, Talk
+from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.html import button, hint, notice
+from ui.gateway.events import QUIET, Updates, caller_of, end_unchanged, needs_right
+from ui.html import button, hint, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import UiTexts
-
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +73,11 @@ class AskTab:
             parts_by_name=parts,
         )
 
-    def render(self, view: View) -> dict[Any, Any]:
+    def render(self, view: View) -> Updates:
         """A View as updates of components."""
         named, words = self.parts_by_name, self.words
         editing = bool(view.talk.editing)
-        updates: dict[Any, Any] = {
+        updates: Updates = {
             self.talk: view.talk,
             self.fields.at: str(view.talk.conversation or ""),
             named["chat"]: self.chat(view.talk),
@@ -101,7 +99,7 @@ class AskTab:
         """The conversation as HTML."""
         return self.chat_html.html(talk)
 
-    def evidence(self, answer: Answer | None) -> dict[Any, Any]:
+    def evidence(self, answer: Answer | None) -> Updates:
         """Updates that put an answer's evidence on the board."""
         return {
             self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words),
@@ -126,19 +124,17 @@ class AskTab:
         who = [self.talk, visit.kept, visit.page, visit.at]
 
         @needs_right("ask")
-        def ask(
-            request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str
-        ) -> Iterator[dict[Any, Any]]:
+        def ask(request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str) -> Iterator[Updates]:
             caller = caller_of(request)
             for view in asking.ask(caller, entry, asking.recover_talk(caller, talk, at, kept, page), kept, page):
                 yield self.render(view)
 
         @needs_right("ask")
-        def clear(page: str) -> dict[Any, Any]:
+        def clear(page: str) -> Updates:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
         @needs_right("ask")
-        def open_(request: gr.Request, answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
+        def open_(request: gr.Request, answer: Answer | None, event: gr.EventData) -> Updates:
             if answer is None:
                 return {self.viewer.html: gr.skip()}
             if getattr(event, "act", "") == "work":
@@ -147,7 +143,7 @@ class AskTab:
             return self.viewer.open(caller_of(request), exhibits(answer, self.words), what, turn=answer.turn)
 
         @needs_right("ask")
-        def unedit(talk: Talk) -> dict[Any, Any]:
+        def unedit(talk: Talk) -> Updates:
             return self.render(View(talk=talk.before(10**18), entry={"text": "", "files": []}))
 
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
@@ -173,20 +169,20 @@ class AskTab:
     def _begin_anew(self, request: gr.Request, page: str) -> None:
         self.handlers.begin_anew(caller_of(request), page)
 
-    def _render_program(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
+    def _render_program(self, caller: Caller, answer: Answer, program: str) -> Updates:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
         again, trouble = self.handlers.work_out(caller, answer, program)
         shown = board(again, self.chat_html.pictures, self.words, trouble=trouble)
         return {self.parts_by_name["board"]: shown, self.shown: again}
 
-    def clear(self) -> dict[Any, Any]:
+    def clear(self) -> Updates:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
     @needs_right("ask", {"try": "run"})
     def _press(
         self, request: gr.Request, talk: Talk, kept: object, page: str, at: str, event: gr.EventData
-    ) -> Iterator[dict[Any, Any]]:
+    ) -> Iterator[Updates]:
         """A button in the conversation; both words come from the browser, and may be anything."""
         caller = caller_of(request)
         talk = self.handlers.recover_talk(caller, talk, at, kept, page)
@@ -229,7 +225,7 @@ class AskTab:
             return iter(())
         return self.handlers.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
 
-    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
+    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> Updates:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
         turn, _, number = what.partition(":")
         exchange = talk.find(edges.number(turn))
@@ -280,3 +276,59 @@ def _place_camera(words: UiTexts) -> gr.Image:
             buttons=[],
             height=260,
         )
+
+
+COMMAND = "python -m deepseek_mm index FOLDER"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTab(AskTab):
+    """The Ask tab without a camera, with other words and questions out of the library's own code."""
+
+    @classmethod
+    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> "CodeTab":
+        """Put the tab on the page that is being built."""
+        words = handlers.words
+        chatting = Chat(pictures=pictures, words=words, code=True, runs=True, kept=f"{KEPT}-code")
+        with gr.Row(elem_classes="halves"):
+            with gr.Column(scale=3, min_width=300):
+                html = chatting.html(Talk(), ())
+                parts = place_chat(html, words, listens="chat code", look="box code-box")
+            with gr.Column(scale=2, min_width=300):
+                parts["board"] = piece(board(None, pictures, words), elem_classes="side code-side")
+        return cls(
+            handlers=handlers, words=words, chat_html=chatting, viewer=viewer, fields=fields, talk=gr.State(Talk()),
+            shown=gr.State(None), parts_by_name=parts,
+        )  # fmt: skip
+
+    def chat(self, talk: Talk) -> str:
+        """The conversation as HTML; before it questions to try, or how code comes into a library without any."""
+        if talk.exchanges:
+            return self.chat_html.html(talk)
+        has_code = self.handlers.assistant.store.kinds().get("code", 0) > 0
+        return self.chat_html.html(talk, self._examples(), lacks="" if has_code else lacks(self.words))
+
+    def join(self, tab: gr.Tab | None = None) -> None:
+        """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
+        super().join()
+        if tab is not None:
+            tab.select(self._offer, [self.talk, self.fields.page], self.parts_by_name["chat"], **QUIET)
+
+    @needs_right("ask")
+    def _offer(self, request: gr.Request, talk: Talk, page: str) -> Any:
+        chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
+        return gr.skip() if chat is None or self.handlers.is_answering(caller_of(request), page) else chat
+
+    def _examples(self) -> tuple[str, ...]:
+        return questions_to_try(self.handlers.assistant.store)
+
+    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
+        """A question to begin with goes into the box, where it can be changed."""
+        tries = self._examples()
+        return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])
+
+
+def lacks(words: UiTexts) -> str:
+    """What is said where there is no code: how some comes in, by the page and by the command."""
+    add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
+    return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'

@@ -13,7 +13,7 @@ from pathlib import Path
 from deepseek_mm import ASK_LEAVE, About, Answer, Citation, Turn
 from index import Source
 from index.region import at_lines
-from ui.code.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_words, sentences
+from ui.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_words, sentences
 from ui.html import button, copier
 from ui.pictures import PagePictures
 from ui.region_html import caption, crop

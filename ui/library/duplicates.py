@@ -14,17 +14,12 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Caller, Services, Twins
 from index import Region, Source
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import button, hint
-from ui.library.library_grid import facts
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
+from ui.html import button, hint, piece
+from ui.library.library_grid import LibraryListing, facts
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_list import LibraryListing
-from ui.library.library_report import in_bytes, title
-from ui.library.library_state import LibraryState
+from ui.library.library_report import LibraryState, in_bytes, title
 from ui.pictures import THUMB_PX, PagePictures
 from ui.words import UiTexts, count_noun
 
@@ -126,7 +121,6 @@ def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words:
     )
 
 
-Updates = dict[Any, Any]
 Answer = Callable[[Caller, ActionResult, LibraryState, LibraryListing], Updates]  # of the whole tab to what was said
 
 

@@ -12,7 +12,7 @@ from index import LIBRARY
 from ui import edges
 from ui.edges import ActionResult
 from ui.library import library_report
-from ui.library.library_state import WATCH
+from ui.library.library_report import WATCH
 from ui.words import UiTexts, count_noun
 
 

@@ -10,19 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
 
 import gradio as gr
 
 from deepseek_mm import Assistant, Caller, Checked, Citation, Held, Rule, Services, rules_of
 from index import LIBRARY, Filter, Region
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import hint
-from ui.library.library_list import LibraryListing
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
+from ui.html import hint, piece
+from ui.library.library_grid import LibraryListing
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, Tile, caption, chosen, sure, tile
 from ui.viewer import Viewer
@@ -187,8 +183,6 @@ def _tile(index: int, case: RuleCase, pictures: PagePictures, words: UiTexts) ->
 
 MOST_LETTERS = 50_000  # of the rules that the field takes
 AT_ONCE = 4  # checks, each for a page of its own
-
-Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,10 @@ import gradio as gr
 from deepseek_mm import Caller, Saved, Services
 from ui import edges
 from ui.ask.ask_handlers import Entry
-from ui.ask.ask_tab import QUIET
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
 from ui.html import button
-from ui.search.search_controls import Updates, box_of
-from ui.search.search_handlers import SearchSequence
-from ui.search.search_results import Results
+from ui.search.search_controls import box_of
+from ui.search.search_handlers import Results, SearchSequence
 from ui.search.search_tab import ALL_OF_THEM, SearchTab
 from ui.words import UiTexts
 

@@ -17,19 +17,14 @@ from index import Region, Source
 from index.region import UPLOADS
 from ui import edges
 from ui.ask.ask_handlers import Entry
-from ui.ask.ask_tab import QUIET
 from ui.ask.chat import Talk
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import Visitor, caller_of, visitor_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.html import button, hint, link, notice
+from ui.gateway.events import QUIET, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
+from ui.html import button, hint, link, notice, piece
 from ui.pictures import TINY_PX, PagePictures
 from ui.region_html import EvidenceItem, exhibit
-from ui.search import search_results as grid
-from ui.search.search_controls import TYPED, SearchControls, Updates, apply_press, without_operators, write_operator
-from ui.search.search_handlers import SearchHandlers, SearchSequence, pack
-from ui.search.search_results import Results, describe_results
+from ui.search import search_handlers as grid
+from ui.search.search_controls import TYPED, SearchControls, apply_press, without_operators, write_operator
+from ui.search.search_handlers import Results, SearchHandlers, SearchSequence, describe_results, pack
 from ui.viewer import Viewer, meter, why_of
 from ui.words import UiTexts
 

@@ -14,22 +14,12 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import Caller, Conversation
-from ui.ask.ask_tab import QUIET, AskTab, PageFields
+from ui.ask.ask_tab import AskTab, PageFields
 from ui.ask.chat import Chat
 from ui.ask.evidence_board import exhibits
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import Visitor, caller_of, visitor_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.history.history_handlers import (
-    KINDS,
-    PAGE,
-    ConversationList,
-    HistoryHandlers,
-    HistoryState,
-    find_citation,
-)
-from ui.html import button, hint, link, notice
+from ui.gateway.events import QUIET, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
+from ui.history_handlers import KINDS, PAGE, ConversationList, HistoryHandlers, HistoryState, find_citation
+from ui.html import button, hint, link, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import UiTexts, count_noun
@@ -200,7 +190,7 @@ class HistoryTab:
         """Every component that `render` may update."""
         return [self.past, *self.pieces.values()]
 
-    def render(self, visitor: Visitor, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def render(self, visitor: Visitor, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         """What the tab shows, as updates of components."""
         file = visitor.keep(Path(past.file)) if past.file else None
         return {
@@ -219,7 +209,7 @@ class HistoryTab:
         @needs_right("ask")
         def act_in_list(
             request: gr.Request, past: HistoryState, text: str, most: int, kept: object, event: gr.EventData
-        ) -> dict[Any, Any]:
+        ) -> Updates:
             act, _ = read_press(event)
             if act == "more":
                 return {**self._list(caller_of(request), past, text, most + PAGE, kept), limit: most + PAGE}
@@ -230,7 +220,7 @@ class HistoryTab:
             return self._act(request, past, text, most, kept, event)
 
         @needs_right("ask")
-        def head(request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[dict[Any, Any]]:
+        def head(request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[Updates]:
             past, text, most, kept, page = held
             if read_press(event)[0] != "resume":
                 yield self._act(request, past, text, most, kept, event)
@@ -251,18 +241,16 @@ class HistoryTab:
         self.take.upload(self._take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
     @needs_right("ask")
-    def _refresh(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def _refresh(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         visitor = visitor_of(request)
         return self.render(visitor, self.handlers.refresh(visitor.caller, past, kept), text, limit, kept)
 
     @needs_right("ask")
-    def _search(self, request: gr.Request, past: HistoryState, text: str, kept: object) -> dict[Any, Any]:
+    def _search(self, request: gr.Request, past: HistoryState, text: str, kept: object) -> Updates:
         return {**self._list(caller_of(request), past, text, PAGE, kept), self.limit: PAGE}
 
     @needs_right("ask")
-    def _take(
-        self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str
-    ) -> dict[Any, Any]:
+    def _take(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str) -> Updates:
         """A file that was exported is taken in; the upload has done its work."""
         visitor = visitor_of(request)
         after = self.handlers.act(visitor.caller, past, ("import", file), kept)
@@ -273,7 +261,7 @@ class HistoryTab:
     def _words(self) -> UiTexts:
         return self.handlers.words
 
-    def _list(self, caller: Caller, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def _list(self, caller: Caller, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         listing = self.handlers.listing(caller, text, limit, kept)
         chosen = past.about.id if past.about else 0
         return {
@@ -284,14 +272,14 @@ class HistoryTab:
     @needs_right("ask")
     def _act(
         self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, event: gr.EventData
-    ) -> dict[Any, Any]:
+    ) -> Updates:
         visitor = visitor_of(request)
         return self.render(visitor, self.handlers.act(visitor.caller, past, read_press(event), kept), text, limit, kept)
 
     @needs_right("ask")
     def _read(
         self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, event: gr.EventData
-    ) -> dict[Any, Any]:
+    ) -> Updates:
         """A press in the conversation: a citation is shown large."""
         act, what = read_press(event)
         if act != "cite":
@@ -302,7 +290,7 @@ class HistoryTab:
         answer, index = found
         return self.viewer.open(caller_of(request), exhibits(answer, self._words), index, turn=answer.turn)
 
-    def _resume(self, caller: Caller, past: HistoryState, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
+    def _resume(self, caller: Caller, past: HistoryState, kept: object, page: str, ask: AskTab) -> Updates:
         """The open conversation in its tab, once nothing else is being answered there."""
         ask.handlers.quiet(caller, page)
         return ask.render(self.handlers.resume(caller, past, kept))

@@ -11,8 +11,8 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from ui.ask.ask_handlers import AskHandlers
-from ui.history.history_handlers import PAGE, HistoryHandlers, HistoryState
-from ui.history.history_tab import HistoryTab, read_press
+from ui.history_handlers import PAGE, HistoryHandlers, HistoryState
+from ui.history_tab import HistoryTab, read_press
 from ui.html import link
 from ui.pictures import PagePictures
 from ui.viewer import Viewer

@@ -12,9 +12,9 @@ from ui import edges, layout
 from ui.ask.chat import Talk
 from ui.ask.evidence_board import exhibits
 from ui.edges import BadBox
+from ui.layout import TabNavigation, box_from_shares
 from ui.pictures import PagePictures
 from ui.search.search_handlers import SearchSequence
-from ui.tab_navigation import TabNavigation, box_of
 from ui.viewer import ViewerState
 from ui.words import ENGLISH
 
@@ -170,9 +170,9 @@ def test_an_emptied_library_empties_the_other_tabs(passing):
 )
 def test_what_is_no_box_is_refused_with_a_sentence(shares):
     with pytest.raises(BadBox, match="box"):
-        box_of(shares, (640, 480), ENGLISH)
+        box_from_shares(shares, (640, 480), ENGLISH)
 
 
 def test_a_box_is_cut_to_the_picture():
-    assert box_of([-1, 0.5, 2, 1], (640, 480), ENGLISH) == (0, 240, 640, 480)
+    assert box_from_shares([-1, 0.5, 2, 1], (640, 480), ENGLISH) == (0, 240, 640, 480)
     assert edges.BadBox.__mro__[1].__name__ == "DeepSeekMMError"

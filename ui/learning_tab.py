@@ -7,18 +7,14 @@ a timer looks whether it is done.
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import gradio as gr
 
 from deepseek_mm import Caller, Score, Services, Version
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import button, heading, hint, notice
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
+from ui.html import button, heading, hint, notice, piece
 from ui.words import UiTexts, count_noun
 
 BUSY = ("waiting", "running")
@@ -142,7 +138,6 @@ class LearningHandlers:
 
 
 LOOK_S = 1.0  # between two looks while something is learned
-Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

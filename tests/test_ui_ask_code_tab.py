@@ -15,13 +15,12 @@ from deepseek_mm.config import Config
 from deepseek_mm.types import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask.ask_handlers import CLEAR, AskHandlers, View
-from ui.ask.ask_tab import PageFields
+from ui.ask.ask_tab import COMMAND, CodeTab, PageFields
 from ui.ask.chat import Chat, ChatExchange, Talk
-from ui.code.code_tab import COMMAND, CodeTab
-from ui.history.history_handlers import HistoryHandlers, HistoryState
-from ui.history.history_tab import HistoryTab
+from ui.history_handlers import HistoryHandlers, HistoryState
+from ui.history_tab import HistoryTab
+from ui.layout import TabNavigation, question_about
 from ui.pictures import PagePictures
-from ui.tab_navigation import TabNavigation, question_about
 from ui.viewer import Viewer
 from ui.words import ENGLISH, TextsOfCode
 

@@ -13,20 +13,18 @@ import gradio as gr
 
 from deepseek_mm import Caller, DeepSeekMMError
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import choices, copier, heading, hint, notice
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
+from ui.html import choices, copier, heading, hint, notice, piece
 from ui.library.library_handlers import LibraryHandlers
-from ui.settings.installation import facts, report
-from ui.settings.settings_handlers import (
+from ui.settings_handlers import (
     PACKAGED,
     PACKAGED_SPACES,
     SettingsHandlers,
     SettingsState,
+    facts,
     hide_credentials,
+    report,
 )
 from ui.words import UiTexts
 
@@ -80,10 +78,10 @@ class SettingsTab:
         return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
 
     @needs_right("settings")
-    def _fill(self, request: gr.Request) -> dict[Any, Any]:
+    def _fill(self, request: gr.Request) -> Updates:
         return self.fill(caller_of(request))
 
-    def fill(self, caller: Caller) -> dict[Any, Any]:
+    def fill(self, caller: Caller) -> Updates:
         """Updates for a tab that shows everything as it stands."""
         words = self.handlers.words
         try:
@@ -147,17 +145,17 @@ class SettingsTab:
         }
 
     @needs_right("settings")
-    def _save(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+    def _save(self, request: gr.Request, *values: Any) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said", self.handlers.save_answers(caller, *values))
 
     @needs_right("settings")
-    def _reset(self, request: gr.Request) -> dict[Any, Any]:
+    def _reset(self, request: gr.Request) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said", self.handlers.defaults(caller))
 
     @needs_right("settings")
-    def _save_models(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+    def _save_models(self, request: gr.Request, *values: Any) -> Updates:
         """Keep what the next start opens; see MODELS for the values."""
         caller, (kind, url, name, sees, encoder, own) = caller_of(request), values
         checkpoint = own.strip() or " ''" if encoder == "own" else ""
@@ -165,11 +163,11 @@ class SettingsTab:
         return self._report(caller, "said_models", said)
 
     @needs_right("settings")
-    def _save_dial(self, request: gr.Request, step: object) -> dict[Any, Any]:
+    def _save_dial(self, request: gr.Request, step: object) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said_dial", self.handlers.save_dial(caller, step))
 
-    def _report(self, caller: Caller, where: str, said: ActionResult) -> dict[Any, Any]:
+    def _report(self, caller: Caller, where: str, said: ActionResult) -> Updates:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
         others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
         return {**others, **({} if said.wrong else self.fill(caller)), self.parts[where]: line(said)}
@@ -180,7 +178,7 @@ class SettingsTab:
         yield line(self.handlers.try_it(caller_of(request), url, name))
 
     @needs_right("settings")
-    def _empty(self, request: gr.Request, typed: str) -> dict[Any, Any]:
+    def _empty(self, request: gr.Request, typed: str) -> Updates:
         said = self.library_handlers.empty(caller_of(request), typed)
         word = {} if said.wrong else {self.parts["word"]: ""}
         return {**word, self.parts["ended"]: line(said), self.parts["emptied"]: not said.wrong}
