@@ -127,7 +127,9 @@ class PaperAssistant:
     lm: None = None  # paper writes its words itself
     planned: None = None  # paper needs no engine
     notices: tuple[Notice, ...] = ()
-    retriever: ClassVar[Any] = SimpleNamespace(search=SimpleNamespace(measured_errors=None))  # nobody measured its searches
+    retriever: ClassVar[Any] = SimpleNamespace(
+        search=SimpleNamespace(measured_errors=None)
+    )  # nobody measured its searches
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}

@@ -2,7 +2,7 @@
 
 import gradio as gr
 import pytest
-from page_caller import ActingAs, undescribed
+from page_caller import ActingAs, services_of, undescribed
 from rag_house import build, paint, put
 
 from deepseek_mm import SearchFilter
@@ -21,7 +21,7 @@ def shelf(tmp_path, monkeypatch):
     put(assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("blue", "green", "red")))
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        lister = LibraryLister(assistant=assistant, words=ENGLISH)
+        lister = LibraryLister(services=services_of(assistant), words=ENGLISH)
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
         yield ActingAs(LibraryGrid.place(lister, pictures, viewer, offer=True))
     assistant.close()

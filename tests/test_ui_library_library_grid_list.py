@@ -1,6 +1,7 @@
 """The list of what is in the library, a page at a time."""
 
 import pytest
+from page_caller import services_of
 from rag_house import build, paint, put
 
 from deepseek_mm import SearchFilter
@@ -21,7 +22,7 @@ def lister(tmp_path, monkeypatch):
     put(
         assistant, *(paint(tmp_path / "photos", name, "red", patch) for name, patch in zip(NAMES, PATCHES, strict=True))
     )
-    yield LibraryLister(assistant=assistant, words=ENGLISH)
+    yield LibraryLister(services=services_of(assistant), words=ENGLISH)
     assistant.close()
 
 

@@ -4,12 +4,14 @@ Nothing here is fetched from elsewhere: no web font, no style sheet of others.
 """
 
 import json
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ui.edges import ActionResult
 from ui.words import LANGUAGES, Language, UiTexts, in_language
 
 THEMES = ("system", "light", "dark")
@@ -28,6 +30,19 @@ def for_ears(text: str) -> str:
 def notice(text: str) -> str:
     """A sentence that is read out when it appears; the empty string takes it away."""
     return f'<p role="alert" class="notice">{escape(text)}</p>' if text else ""
+
+
+def line(said: ActionResult | None) -> gr.HTML:
+    """What was said, as an alert, a quiet line or for ears only; None takes it away."""
+    if said is None:
+        return gr.HTML("", visible=False)
+    quiet = hint(said.text) if said.shown else for_ears(said.text)
+    return gr.HTML(notice(said.text) if said.wrong else quiet, visible=True)
+
+
+def terms(rows: Iterable[tuple[str, str]]) -> str:
+    """A list of terms and what they are."""
+    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
 
 
 def button(

@@ -7,16 +7,15 @@ next start. Who may change what is said by the services; what a flag or the envi
 import os
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, size_of, value_of
-from ui import edges
-from ui.edges import ActionResult
+from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, require_local, size_of, value_of
+from ui.edges import ActionResult, Handlers
 from ui.library.library_report import in_bytes
 from ui.words import UiTexts
 
@@ -45,16 +44,8 @@ class SettingsState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingsHandlers:
+class SettingsHandlers(Handlers):
     """Handlers of the Settings tab."""
-
-    services: Services
-    words: UiTexts
-
-    @property
-    def assistant(self) -> Assistant:
-        """Whose settings they are."""
-        return self.services.settings.assistant
 
     def look(self, caller: Caller) -> SettingsState:
         """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
@@ -114,11 +105,11 @@ class SettingsHandlers:
             }
             return self._write(caller, values, self.words.set_saved)
 
-        return self._say(save)
+        return self.say(save)
 
     def defaults(self, caller: Caller) -> ActionResult:
         """The defaults of what `save_answers` keeps."""
-        return self._say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
+        return self.say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
 
     def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> ActionResult:
         """Keep what the next start opens: of the language model address, name and whether it sees, and the space.
@@ -134,22 +125,20 @@ class SettingsHandlers:
             values["encoder.name"] = self._parse_checkpoint(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
             return self._write(caller, values, self.words.set_kept)
 
-        return self._say(save)
+        return self.say(save)
 
     def save_dial(self, caller: Caller, step: object) -> ActionResult:
         """Keep the step of the dial that the next start works at."""
-        return self._say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
+        return self.say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
 
     def steps(self) -> list[tuple[str, str]]:
         """What each step of the dial costs and is worth on this machine, and its name."""
         planned, words = self.assistant.planned, self.words
-        measured = {step.name: step for step in planned.presets() if step.seconds} if planned else {}
-        told = []
-        for name, says in self._step_names().items():
-            step = measured.get(name)
-            numbers = words.dial_measured.format(**asdict(step)) if step else words.dial_unmeasured
-            told.append((f"{says}: {numbers}", name))
-        return told
+        measured = {step.name: asdict(step) for step in planned.presets() if step.seconds} if planned else {}
+        numbers = {name: words.dial_measured.format(**step) for name, step in measured.items()}
+        return [
+            (f"{says}: {numbers.get(name, words.dial_unmeasured)}", name) for name, says in self._step_names().items()
+        ]
 
     def _step_names(self) -> dict[str, str]:
         words = self.words
@@ -169,7 +158,7 @@ class SettingsHandlers:
                 raise BadChoice(self.words.set_offers_not.format(name=model.strip(), names=told))
             return self.words.set_offers.format(names=told)
 
-        return self._say(ask)
+        return self.say(ask)
 
     @property
     def key(self) -> str:
@@ -221,8 +210,8 @@ class SettingsHandlers:
 
     def _explain_fixed(self, caller: Caller, origin: str, name: str) -> str:
         """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
-        open_ = "" if caller.local or name in AT_ONCE else self.words.set_fixed_open
-        return self._fixed_by_start(origin) or open_
+        is_open = not caller.local and name not in AT_ONCE
+        return self._fixed_by_start(origin) or (self.words.set_fixed_open if is_open else "")
 
     def _fixed_by_start(self, origin: str) -> str:
         kind, _, told = origin.partition(" ")
@@ -241,18 +230,9 @@ class SettingsHandlers:
             told.append(words.set_next_encoder.format(name=then.encoder.name))
         if then.runtime.dial != now.runtime.dial:
             told.append(words.set_next_dial.format(step=self._step_names()[then.runtime.dial]))
-        return (
-            " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
-            if told
-            else ""
-        )
-
-    def _say(self, act: Callable[[], str]) -> ActionResult:
-        """What it says; an error becomes a sentence."""
-        try:
-            return ActionResult(text=act())
-        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
+        if not told:
+            return ""
+        return " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
 
 
 def kind_of(lm: LMConfig) -> str:

@@ -3,7 +3,7 @@
 It places the components, and turns what its handlers (`setting`, `shelving.empty`) say and see into updates.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -15,7 +15,7 @@ from deepseek_mm import Caller, DeepSeekMMError
 from ui import edges
 from ui.edges import ActionResult
 from ui.gateway.events import QUIET, Updates, caller_of, needs_right
-from ui.html import choices, copier, heading, hint, notice, piece
+from ui.html import choices, copier, heading, hint, line, notice, piece, terms
 from ui.library.library_handlers import LibraryHandlers
 from ui.settings_handlers import (
     PACKAGED,
@@ -86,8 +86,9 @@ class SettingsTab:
         words = self.handlers.words
         try:
             look = self.handlers.look(caller)
-            terms = facts(self.handlers.assistant, look.file, words)
-            told = _terms(terms) + copier(report(self.handlers.assistant), words.set_copy, words.copied)
+            told = terms(facts(self.handlers.assistant, look.file, words)) + copier(
+                report(self.handlers.assistant), words.set_copy, words.copied
+            )
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["said"]: line(ActionResult(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
@@ -98,17 +99,11 @@ class SettingsTab:
     def _answers(self, look: SettingsState) -> dict[str, Any]:
         """Updates of what holds from the next question on."""
         words, values = self.handlers.words, look.values
-        infos = {
-            "regions": words.set_regions_info,
-            "certainty": words.set_certainty_info,
-            "presence": words.set_presence_info,
-        }
-        updates: dict[str, Any] = {
-            part: gr.Slider(
-                value=values[name], interactive=name not in look.fixed, info=look.fixed.get(name, infos[part])
-            )
-            for part, name in SLIDERS.items()
-        }
+        infos = (words.set_regions_info, words.set_certainty_info, words.set_presence_info)
+        updates: dict[str, Any] = {}
+        for (part, name), info in zip(SLIDERS.items(), infos, strict=True):
+            fixed = look.fixed.get(name)
+            updates[part] = gr.Slider(value=values[name], interactive=fixed is None, info=fixed or info)
         why = look.fixed.get("lm.phrasing")
         updates["phrasing"] = gr.Radio(value=values["lm.phrasing"], interactive=not why, info=why)
         updates["certainty_says"] = hint(self.handlers.certainty(values["rag.min_certainty"]))
@@ -120,17 +115,15 @@ class SettingsTab:
         values, fixed = look.values, look.fixed
         why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees", "lm.vlm") if name in fixed), None)
         named = "" if look.model == "none" or values["lm.name"] == PACKAGED else values["lm.name"]
-        own = values["encoder.name"] not in PACKAGED_SPACES
+        own, served = values["encoder.name"] not in PACKAGED_SPACES, look.model == "server"
         locked = fixed.get("encoder.name")
         return {
             "model": gr.Radio(value=look.model, interactive=not why, info=why),
-            "url": gr.Textbox(
-                value=hide_credentials(values["lm.url"]), interactive=not why, visible=look.model == "server"
-            ),
+            "url": gr.Textbox(value=hide_credentials(values["lm.url"]), interactive=not why, visible=served),
             "name": gr.Textbox(value=values["lm.vlm"] or named, interactive=not why, visible=look.model in NAMED),
-            "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
-            "key": gr.HTML(hint(self.handlers.key), visible=look.model == "server"),
-            "try": gr.Button(visible=look.model == "server" and not why),
+            "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=served),
+            "key": gr.HTML(hint(self.handlers.key), visible=served),
+            "try": gr.Button(visible=served and not why),
             "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
@@ -187,13 +180,6 @@ class SettingsTab:
         return [self.parts[name] for name in names]
 
 
-def line(said: ActionResult | None) -> Any:
-    """What was said, as an alert or a quiet line; nothing takes it away."""
-    if said is None:
-        return gr.HTML("", visible=False)
-    return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
-
-
 @needs_right("settings")
 def _explain(says: Callable[[object], str], value: object) -> str:
     """The sentence under a slider."""
@@ -201,11 +187,6 @@ def _explain(says: Callable[[object], str], value: object) -> str:
         return hint(says(value))
     except DeepSeekMMError as error:  # a slider that was emptied
         return notice(str(error))
-
-
-def _terms(terms: Sequence[tuple[str, str]]) -> str:
-    """A list of terms."""
-    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in terms) + "</dl>"
 
 
 @needs_right("page")

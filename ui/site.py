@@ -23,7 +23,7 @@ from ui.gateway.events import PageOwners, patch_streams
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
 from ui.html import calm
-from ui.layout import PageContext, build_ui
+from ui.layout import build_ui
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 
@@ -42,9 +42,8 @@ def add_page(app: FastAPI, services: Services) -> None:
     pictures.heats = make_heat_maps(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
-    means = PageContext(assistant=assistant, services=services, pictures=pictures)
     for language in LANGUAGES:
-        page = build_ui(means, in_language(language))
+        page = build_ui(services, pictures, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=html.css(), head=html.head(language),

@@ -139,14 +139,8 @@ class Viewer:
     ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
-        return cls(
-            pictures=pictures,
-            words=words,
-            html=html,
-            viewed=gr.State(ViewerState()),
-            described=described,
-            opened=opened,
-        )
+        state = gr.State(ViewerState())
+        return cls(pictures=pictures, words=words, html=html, viewed=state, described=described, opened=opened)
 
     @property
     def parts(self) -> list[Any]:
@@ -161,10 +155,6 @@ class Viewer:
             lines = listing(region, self.opened(region), self.words)
         html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
         return {self.html: html, self.viewed: viewed}
-
-    def bring(self, caller: Caller, each: EvidenceItem, sought: Results) -> Updates:
-        """Updates that open the picture that came with a search."""
-        return self.show(caller, ViewerState(exhibits=(each,), sought=sought))
 
     def open(
         self,

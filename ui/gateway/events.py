@@ -1,11 +1,6 @@
 """The page's events: who triggers one, which right it needs, and Gradio's Blocks that check both before it happens.
 
 All events pass `process_api`, whichever route they came by.
-
-Gradio 6.31 sends the difference between two views of one event, and its page writes that difference into the value of
-the earlier view itself. Where several views arrive before the page has shown the first (the answer to the request that
-asked for them came late), what only the first one said is gone: the question box kept its text and its pictures after
-they were sent. A value that is replaced as a whole cannot be written into.
 """
 
 import threading
@@ -28,6 +23,25 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Updates = dict[Any, Any]  # component -> its new value, as Gradio takes them
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
 DECLARED = "needed_rights"  # the attribute of a handler
+
+
+class Press(gr.EventData):
+    """What a button sent (see `html.button`); all of it comes from the browser, and may be anything."""
+
+    @property
+    def act(self) -> str:
+        """What it does."""
+        return str((self._data or {}).get("act", ""))
+
+    @property
+    def what(self) -> str:
+        """For what."""
+        return str((self._data or {}).get("what", ""))
+
+    @property
+    def text(self) -> str:
+        """What was typed beside it."""
+        return str((self._data or {}).get("text", ""))
 
 
 class NoRightDeclared(TypeError):
@@ -191,7 +205,12 @@ def rights_needed(event: BlockFunction, pressed: gr.EventData | None) -> frozens
 
 
 def patch_streams() -> None:
-    """From now on Gradio sends changed values whole; a text that grew is still sent by its new end."""
+    """From now on Gradio sends changed values whole; a text that grew is still sent by its new end.
+
+    Gradio 6.31 sends the difference between two views of one event, and its page writes that into the value of the
+    earlier view itself. Where several views arrive before the page has shown the first, what only the first one said
+    is gone: the question box kept its text and its pictures after they were sent.
+    """
     gradio.utils.diff = edits
 
 

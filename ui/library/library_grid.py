@@ -14,10 +14,11 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Citation, SearchFilter
+from deepseek_mm import Caller, Citation, SearchFilter
 from index import LIBRARY, Region, Source
 from index.region import Order
 from ui import edges
+from ui.edges import Handlers
 from ui.gateway.events import QUIET, Updates, needs_right
 from ui.html import button, copier, hint, notice, piece
 from ui.library import library_report
@@ -64,11 +65,8 @@ class LibraryListing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibraryLister:
+class LibraryLister(Handlers):
     """Makes lists. Every error becomes a sentence in place of the list."""
-
-    assistant: Assistant
-    words: UiTexts
 
     def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> LibraryListing:
         """The first page of what the filters allows."""
@@ -236,13 +234,7 @@ def _bar(listing: LibraryListing, words: UiTexts) -> str:
 
 
 WAYS = {"earlier": -1, "later": 1}  # of turning to other files
-SHOWING = (
-    "open",
-    "more",
-    "collection",
-    "unfilter",
-    *WAYS,
-)  # what a press can ask for that changes nothing in the library
+SHOWING = ("open", "more", "collection", "unfilter", *WAYS)  # what a press can ask for that changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,10 +301,6 @@ class LibraryGrid:
             return self.render(self.lister.first(replace(listing.filters, collection=str(what)), listing.order))
         emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
         return {**self.render(self.lister.first(SearchFilter(), listing.order)), **emptied}
-
-    def select(self, what: object, listing: LibraryListing) -> Sequence[Region]:
-        """The files that were chosen."""
-        return select_regions(listing.regions, what)
 
 
 def _place_fields(words: UiTexts) -> dict[str, Any]:

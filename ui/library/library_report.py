@@ -17,22 +17,10 @@ from typing import Literal
 
 from deepseek_mm import Assistant, Caller, Failed, Job, Services, Taken, size_of
 from index import Filter
-from ui.html import button, for_ears
+from ui.html import button, for_ears, terms
 from ui.words import UiTexts, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryFacts:
-    """How much the library holds, and where."""
-
-    photos: int
-    documents: int
-    code: int
-    regions: int
-    size_bytes: int
-    place: str
 
 
 def holding(sources: int, regions: int, words: UiTexts) -> str:
@@ -134,17 +122,16 @@ def backups(files: Sequence[Path], words: UiTexts) -> str:
     return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
 
 
-def render_facts(state: LibraryFacts, words: UiTexts) -> str:
-    """What the library holds, as a list of terms."""
-    rows = (
-        (words.photos, f"{state.photos:,}"),
-        (words.documents, f"{state.documents:,}"),
-        (words.code, f"{state.code:,}"),
-        (words.regions, f"{state.regions:,}"),
-        (words.size, in_bytes(state.size_bytes)),
-        (words.lies, state.place),
-    )
-    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
+def render_facts(kinds: Mapping[str, int], regions: int, size_bytes: int, place: str, words: UiTexts) -> str:
+    """What the library holds, as a list of terms: files of each kind, regions, and how much it takes where."""
+    counts = ((words.photos, "photo"), (words.documents, "document"), (words.code, "code"))
+    rows = [
+        *((term, f"{kinds.get(kind, 0):,}") for term, kind in counts),
+        (words.regions, f"{regions:,}"),
+        (words.size, in_bytes(size_bytes)),
+        (words.lies, place),
+    ]
+    return terms(rows)
 
 
 def remaining_time(seconds: float, words: UiTexts) -> str:
@@ -217,9 +204,7 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
-    rows = "".join(
-        f"<li>{mark_english(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed
-    )
+    rows = "".join(f"<li>{mark_english(failure(each))}</li>" for each in failed)
     more = job.num_failed - len(failed)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
@@ -229,8 +214,9 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     )
 
 
-def _both(each: Failed) -> str:
-    return f"{each.item}: {each.reason}"
+def failure(each: Failed) -> str:
+    """What could not be done, and why."""
+    return each.reason if each.item in each.reason else f"{each.item}: {each.reason}"
 
 
 WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
@@ -312,16 +298,8 @@ def count(assistant: Assistant, words: UiTexts, folders: Sequence[str]) -> Libra
     """How much there is, and how much of it below these folders."""
     store, data = assistant.store, assistant.config.data
     kinds, whole = store.kinds(), store.counts()
-    facts = LibraryFacts(
-        photos=kinds.get("photo", 0),
-        documents=kinds.get("document", 0),
-        code=kinds.get("code", 0),
-        regions=whole.regions,
-        size_bytes=size_of(data),
-        place=str(data.absolute()),
-    )
     return LibraryCounts(
-        facts=render_facts(facts, words),
+        facts=render_facts(kinds, whole.regions, size_of(data), str(data.absolute()), words),
         holding=holding(whole.sources, whole.regions, words),
         below=tuple((folder, sum(store.kinds(where=Filter(folder=folder)).values())) for folder in folders),
         at_s=time.monotonic(),

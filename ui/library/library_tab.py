@@ -1,6 +1,6 @@
 """The Library tab: put files in, see how the work goes, look after what is there, and see what there is.
 
-It places the components, and turns what its handlers (`library_handlers`, `library_state`) say and see into updates;
+It places the components, and turns what its handlers (`library_handlers`, `library_report`) say and see into updates;
 the list of what is in the library is a `library_grid`. While the tab is open, or something is being done, a timer looks
 at the library.
 """
@@ -17,12 +17,12 @@ from index import Region
 from ui import edges
 from ui.ask.chat import Talk
 from ui.edges import ActionResult
-from ui.gateway.events import QUIET, Updates, caller_of, needs_right
-from ui.html import for_ears, heading, hint, notice, piece
+from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
+from ui.html import heading, hint, line, notice, piece
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
-from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing
+from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing, select_regions
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_report import LibraryState, in_bytes, look, mark_english
+from ui.library.library_report import LibraryState, failure, in_bytes, look, mark_english
 from ui.library.rules import RuleHandlers, RulesPart
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -96,8 +96,7 @@ def health(told: Health, words: UiTexts) -> str:
     """The list, with what does not fit and what failed below it."""
     rows = "".join(_health_row(good, text, words) for good, text in lines(told, words))
     sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
-    listed = [f"{each.path}: {each.detail}" for each in told.problems]
-    listed += [each.reason if each.item in each.reason else f"{each.item}: {each.reason}" for each in told.failed]
+    listed = [*(f"{each.path}: {each.detail}" for each in told.problems), *map(failure, told.failed)]
     more = "".join(f"<li>{mark_english(each)}</li>" for each in listed)
     below = f"<details><summary>{escape(words.health_listed)}</summary><ul>{more}</ul></details>" if more else ""
     return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
@@ -176,15 +175,12 @@ class LibraryTab:
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
-                rules = RulesPart.place(
-                    RuleHandlers(assistant=handlers.assistant, services=handlers.services, words=words),
-                    pictures,
-                    viewer,
-                )
-                twins = TwinsPart.place(DuplicateHandlers(library_handlers=handlers), pictures)
+                services = handlers.services
+                rules = RulesPart.place(RuleHandlers(services=services, words=words), pictures, viewer)
+                twins = TwinsPart.place(DuplicateHandlers(services=services, words=words), pictures)
                 piece(heading(words.state), listens="", elem_id=LIST)
-                lister = LibraryLister(assistant=handlers.assistant, words=words)
-                shelf = LibraryGrid.place(lister, pictures, viewer, offer=handlers.services.library.photos is not None)
+                lister = LibraryLister(services=services, words=words)
+                shelf = LibraryGrid.place(lister, pictures, viewer, offer=services.library.photos is not None)
         return cls(
             handlers=handlers, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
             timer=gr.Timer(LATER_S, active=False), seen=gr.State(LibraryState()), opened=gr.State(False),
@@ -220,21 +216,13 @@ class LibraryTab:
         outputs = [*self._outputs, self.parts["said"], *shelf.fields.values(), *shelf.viewer.parts, *also]
 
         @needs_right("ask", CHANGING)
-        def press(
-            request: gr.Request,
-            seen: LibraryState,
-            listing: LibraryListing,
-            opened: bool,
-            talk: Talk,
-            event: gr.EventData,
-        ) -> Updates:
-            caller = caller_of(request)
-            act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
-            if act == "ask" and (regions := shelf.select(what, listing)):
+        def press(request: gr.Request, event: Press, *held: Any) -> Updates:
+            caller, (seen, listing, _, talk) = caller_of(request), held
+            if event.act == "ask" and (regions := select_regions(listing.regions, event.what)):
                 return ask_about(regions, talk)
-            if act in SHOWING:
-                return shelf.press(caller, act, what, listing)
-            return self._change(caller, (act, what), str(getattr(event, "text", "")), (seen, listing))
+            if event.act in SHOWING:
+                return shelf.press(caller, event.act, event.what, listing)
+            return self._change(caller, event, seen, listing)
 
         sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
         shelf.html.click(press, [*self._inputs, talk], outputs, **sent, **QUIET)
@@ -275,35 +263,32 @@ class LibraryTab:
         sources = [*self._inputs, *(self.parts[name] for name in inputs)]
         getattr(self.parts[button], event)(press, sources, outputs, **QUIET)
 
-    def _change(
-        self, caller: Caller, press: tuple[str, object], text: str, now: tuple[LibraryState, LibraryListing]
-    ) -> Updates:
-        """Something was pressed in the list that changes the library; all words come from the browser."""
-        (act, what), (seen, listing) = press, now
-        shelving, words, collection = self.handlers, self.handlers.words, listing.filters.collection
-        if act == "bundled":
-            return self._answer(caller, shelving.add_bundled(caller), seen, listing)
-        if act == "rename":
-            said = shelving.rename(caller, str(what), text)
-            updates = self._answer(caller, said, seen, listing)
-            filters = replace(listing.filters, collection=" ".join(text.split()))
-            return (
-                updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(filters, listing.order))
-            )
-        paths = self.shelf.lister.paths(self.shelf.select(what, listing))
+    def _change(self, caller: Caller, event: Press, seen: LibraryState, listing: LibraryListing) -> Updates:
+        """Something was pressed in the list that changes the library."""
+        said, after = self._do(caller, event, listing)
+        shown = self._answer(caller, said, seen, after)
+        if event.act != "rename" or said.wrong:
+            return shown
+        filters = replace(listing.filters, collection=" ".join(event.text.split()))
+        return shown | self.shelf.render(self.shelf.lister.first(filters, listing.order))
+
+    def _do(self, caller: Caller, event: Press, listing: LibraryListing) -> tuple[ActionResult, LibraryListing]:
+        """What is said, and the list, in which nothing is chosen any more where its files were changed."""
+        shelving, words = self.handlers, self.handlers.words
+        if event.act == "bundled":
+            return shelving.add_bundled(caller), listing
+        if event.act == "rename":
+            return shelving.rename(caller, event.what, event.text), listing
+        paths = self.shelf.lister.paths(select_regions(listing.regions, event.what))
         acts: dict[str, Callable[[], ActionResult]] = {
             "take_out": lambda: shelving.take_out_all(caller, paths, otherwise=words.list_gone),
-            "assign": lambda: shelving.collect(caller, paths, text),
-            "leave": lambda: shelving.release(caller, paths, collection),
+            "assign": lambda: shelving.collect(caller, paths, event.text),
+            "leave": lambda: shelving.release(caller, paths, listing.filters.collection),
         }
-        if act not in acts or not paths:
-            return self._answer(
-                caller, ActionResult(text=words.list_gone if act in acts else words.bug, wrong=True), seen, listing
-            )
-        said = acts[act]()
-        return self._answer(
-            caller, said, seen, listing if said.wrong else replace(listing, token=LibraryListing().token)
-        )
+        if event.act not in acts or not paths:
+            return ActionResult(text=words.list_gone if event.act in acts else words.bug, wrong=True), listing
+        said = acts[event.act]()
+        return said, listing if said.wrong else replace(listing, token=LibraryListing().token)
 
     def _answer(
         self,
@@ -328,14 +313,13 @@ class LibraryTab:
 
     @needs_right("library")
     def _act(
-        self, request: gr.Request, seen: LibraryState, listing: LibraryListing, opened: bool, event: gr.EventData
+        self, request: gr.Request, seen: LibraryState, listing: LibraryListing, opened: bool, event: Press
     ) -> Updates:
         """A button in one of the lists at the side."""
-        act, what = getattr(event, "act", ""), getattr(event, "what", "")
-        if act == "choose":
-            return {self.parts["restore_path"]: str(what)}
+        if event.act == "choose":
+            return {self.parts["restore_path"]: event.what}
         caller = caller_of(request)
-        return self._answer(caller, self.handlers.act(caller, act, what), seen, listing)
+        return self._answer(caller, self.handlers.act(caller, event.act, event.what), seen, listing)
 
     @needs_right("ask")
     def _turn(self, request: gr.Request, seen: LibraryState, listing: LibraryListing, event: gr.SelectData) -> Updates:
@@ -360,7 +344,9 @@ class LibraryTab:
             now = look(self.handlers.services, caller, words, seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["running"]: notice(edges.sentence(error, words)), self.seen: LibraryState()}
-        updates: Updates = {self.parts[name]: getattr(now, name) for name in _changes(seen, now)}
+        updates: Updates = {
+            self.parts[name]: getattr(now, name) for name in LISTS if getattr(now, name) != getattr(seen, name)
+        }
         if now.head != seen.head:
             updates[self.top] = self.head(caller, now.head)
         if now.counted.holding != listing.holding and opened and listing.is_short:
@@ -368,14 +354,3 @@ class LibraryTab:
         if now.busy != seen.busy or not (opened or now.busy):
             updates[self.timer] = gr.Timer(SOON_S if now.busy and opened else LATER_S, active=opened or now.busy)
         return {self.seen: now, **updates}
-
-
-def _changes(seen: LibraryState, now: LibraryState) -> Iterator[str]:
-    """Names of the lists that have changed."""
-    return (name for name in LISTS if getattr(now, name) != getattr(seen, name))
-
-
-def line(said: ActionResult) -> Any:
-    """What was said, as an alert or a quiet line; or for ears only."""
-    quiet = hint(said.text) if said.shown else for_ears(said.text)
-    return gr.HTML(notice(said.text) if said.wrong else quiet, visible=True)

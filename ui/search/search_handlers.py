@@ -17,11 +17,11 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import Assistant, Citation, Found, Match, Packed, Query, pack_chosen
+from deepseek_mm import Citation, Found, Match, Packed, Query, pack_chosen
 from index import LIBRARY
 from ui import edges
 from ui.ask.ask_handlers import Entry
-from ui.edges import BadPath
+from ui.edges import BadPath, Handlers
 from ui.html import button, copier
 from ui.pictures import PagePictures, Picture
 from ui.region_html import EvidenceItem, Mark, Tile, bar, caption, is_brought, name_region, sure, tile
@@ -260,11 +260,8 @@ class SearchSequence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchHandlers:
+class SearchHandlers(Handlers):
     """Handlers of the Search tab. Every error becomes a sentence."""
-
-    assistant: Assistant
-    words: UiTexts
 
     def search(self, entry: Entry | None, order: str = "", weight: float = 1.0) -> Results:
         """What is nearest to what is in the box; a picture counts `weight` times as much as the words."""
