@@ -6,8 +6,6 @@ scripts, fonts and data from this server only.
 
 import os
 import re
-from collections.abc import Callable
-from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
@@ -51,7 +49,11 @@ def add_page(app: FastAPI, services: Services) -> None:
             enable_monitoring=False, pwa=False, mcp_server=False,
             allowed_paths=[str(cache), str(assistant.config.data.absolute() / "uploads")],  # for what events return
         )  # fmt: skip
-        put_gateway(app, partial(Gateway, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES))
+        mounted = app.router.routes[-1]
+        assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
+        mounted.app = Gateway(
+            app=mounted.app, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES
+        )
 
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)
@@ -65,20 +67,11 @@ def add_page(app: FastAPI, services: Services) -> None:
         return RedirectResponse(f"/{language}/{query}", headers={"Cache-Control": "no-store"})
 
 
-def put_gateway(app: FastAPI, gateway: Callable[..., ASGIApp]) -> None:
-    """Put it in front of the Gradio app that was mounted last."""
-    mounted = app.router.routes[-1]
-    assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
-    mounted.app = gateway(app=mounted.app)
-
-
 def chosen(cookie: str, accepts: str) -> Language:
     """The language of the cookie, or the first of ours that the browser's Accept-Language names; else English."""
-    for language in LANGUAGES:
-        if cookie == language:
-            return language
     wanted = sorted(_parse_languages(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
-    return next((language for _, tag in wanted for language in LANGUAGES if tag.split("-")[0] == language), "en")
+    names = [cookie, *(tag.split("-")[0] for _, tag in wanted)]
+    return next((language for name in names for language in LANGUAGES if name == language), "en")
 
 
 def _parse_languages(accepts: str) -> list[tuple[float, str]]:

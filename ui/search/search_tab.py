@@ -173,6 +173,7 @@ class SearchTab:
             def act(sent: float | None, newest: SearchSequence, *held: Any) -> Iterator[Updates]:
                 yield from self.run(newest, lambda: find(*held), sent)
 
+            act.__name__ = find.__name__  # what Gradio calls the event
             return act
 
         @needs_right("ask")
