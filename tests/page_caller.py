@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import LOCAL, Assistant, Caller, Services, SettingsFile, build_services
+from ui.gateway.events import VISITOR, PageOwners, Visitor
 from ui.gateway.files import FileRegistry
-from ui.gateway.visitor import VISITOR, PageOwners, Visitor
 
 
 class ActingAs:

@@ -19,7 +19,7 @@ from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import Keys
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
-from ui.gateway.blocks import GuardedBlocks
+from ui.gateway.events import GuardedBlocks
 
 ALL = ("ask", "library", "settings", "page", "run")
 

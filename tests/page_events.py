@@ -13,8 +13,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from deepseek_mm import RIGHTS
-from ui.gateway.blocks import GuardedBlocks
-from ui.gateway.rights import needed_rights
+from ui.gateway.events import GuardedBlocks, needed_rights
 
 
 def page_of(app: Any, language: str = "en") -> GuardedBlocks:

@@ -1,5 +1,5 @@
 """No result is lost on a busy machine: while the stream of results is being closed (ui/scripts/stream.js), and when
-several views of one event arrive at once (ui/gradio_stream_patch.py)."""
+several views of one event arrive at once (ui/gateway/events.py)."""
 
 import pytest
 from browsing import WAIT_MS, Visitor
@@ -7,7 +7,7 @@ from fakes import picture
 from late_news import LATE_NEWS
 from playwright.sync_api import expect
 
-from ui.gradio_stream_patch import edits
+from ui.gateway.events import edits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -20,7 +20,7 @@ ME, OTHER = "m" * 43, "o" * 43
 @pytest.fixture
 def asking(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield ActingAs(AskHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH))
+    yield ActingAs(AskHandlers(services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from deepseek_mm.types import Answer, Citation
 from index import Label, Region, Source
 from ui.ask.chat import Chat, ChatExchange, Talk, Upload, about
-from ui.code.code_html import sentences
+from ui.code_html import sentences
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from ui.code.code_html import MOST, highlight_code
+from ui.code_html import MOST, highlight_code
 
 PYTHON = '''@cached
 def area(r: float) -> float:

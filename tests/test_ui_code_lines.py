@@ -4,7 +4,7 @@ import re
 
 from deepseek_mm import Listing
 from index import Region, Source
-from ui.code.code_html import MOST_CHARS, is_listed, listing
+from ui.code_html import MOST_CHARS, is_listed, listing
 from ui.words import ENGLISH
 
 SOURCE = Source(path="/repo/a.py", kind="code", format="python")

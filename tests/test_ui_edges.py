@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deepseek_mm import LOCAL
 from deepseek_mm.errors import BadPicture, BadQuestion
 from index import IndexProblem
-from ui.edges import NoSession, new_session, read_upload, require_session, sentence, session_of
+from ui.edges import NoSession, new_session, owner, read_upload, sentence, session_of
 from ui.edges import split_entry as split
 from ui.words import ENGLISH
 
@@ -29,12 +30,12 @@ def test_a_bug_is_logged_in_full_and_shown_as_one_sentence(caplog):
 def test_a_secret_that_is_not_one_never_becomes_a_session(kept):
     assert session_of(kept) is None
     with pytest.raises(NoSession):
-        require_session(kept, ENGLISH)
+        owner(LOCAL, kept, ENGLISH)
 
 
 def test_a_drawn_secret_is_accepted_and_never_drawn_twice():
     first, second = new_session(), new_session()
-    assert session_of(first) == require_session(first, ENGLISH) == first != second
+    assert session_of(first) == owner(LOCAL, first, ENGLISH).session == first != second
 
 
 def test_an_entry_is_its_text_and_its_files_in_order():

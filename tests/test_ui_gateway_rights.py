@@ -16,9 +16,8 @@ from rights_table import table
 
 from deepseek_mm import LOCAL, RIGHTS, Caller
 from deepseek_mm.config import Config
-from ui.gateway.blocks import GuardedBlocks
-from ui.gateway.rights import NoRightDeclared, needed_rights, needs_right
-from ui.layout import PageContext, build_ui
+from ui.gateway.events import GuardedBlocks, NoRightDeclared, needed_rights, needs_right
+from ui.layout import build_ui
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
@@ -31,11 +30,8 @@ COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.identify"}  # show
 def pages(tmp_path_factory):
     place = tmp_path_factory.mktemp("page")
     assistant = paper(Config(data=place / "library"))
-    means = PageContext(
-        assistant=assistant, services=services_of(assistant),
-        pictures=PagePictures(place / "pictures", assistant.picture),
-    )  # fmt: skip
-    yield {words.language: build_ui(means, words) for words in (ENGLISH, CHINESE)}
+    means = services_of(assistant), PagePictures(place / "pictures", assistant.picture)
+    yield {words.language: build_ui(*means, words) for words in (ENGLISH, CHINESE)}
     assistant.close()
 
 

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocketDisconnect
 
 import app
 from deepseek_mm.config import Config
-from ui.gateway.blocks import GuardedBlocks
+from ui.gateway.events import GuardedBlocks
 from ui.gateway.routes import COOKIE, Gateway
 from ui.words import ENGLISH
 

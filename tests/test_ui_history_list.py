@@ -5,8 +5,8 @@ import re
 import pytest
 from past_help import NOW, about, days_ago
 
-from ui.history.history_handlers import ConversationList, DeletedConversation, HistoryState
-from ui.history.history_tab import above, count_noun, group_of, heading, rows
+from ui.history_handlers import ConversationList, DeletedConversation, HistoryState
+from ui.history_tab import above, count_noun, group_of, heading, rows
 from ui.words import CHINESE, ENGLISH
 
 NASTY = '"><img src=x onerror=alert(1)>'

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from page_caller import services_of
 
 from deepseek_mm.config import Config
-from ui.layout import PageContext, build_ui, head, status
+from ui.layout import build_ui, head, status
 from ui.pictures import PagePictures
 from ui.site import POLICY, SecurityHeaders
 from ui.words import CHINESE, ENGLISH, UiTexts, in_language
@@ -27,7 +27,7 @@ def assistant(tmp_path):
 def build(assistant, tmp_path, words: UiTexts = ENGLISH) -> gr.Blocks:
     pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    return build_ui(PageContext(assistant=assistant, services=services, pictures=pictures), words)
+    return build_ui(services, pictures, words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:

@@ -7,8 +7,7 @@ from PIL import Image
 
 from deepseek_mm import SearchFilter
 from index import Region, Source
-from ui.library.library_grid import browse, facts
-from ui.library.library_list import MOST, LibraryListing
+from ui.library.library_grid import MOST, LibraryListing, browse, facts
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 

@@ -11,7 +11,6 @@ from deepseek_mm import Twins
 from deepseek_mm.services.library_service import LibraryService
 from index import Source
 from ui.library.duplicates import SHOWN, DuplicateHandlers, parse_keep, review
-from ui.library.library_handlers import LibraryHandlers
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
@@ -48,7 +47,7 @@ def comparing() -> DuplicateHandlers:
     store = SimpleNamespace(places_of=lambda ids: {n: (f"/p/{n}", f"/q/{n}") for n in ids})
     assistant = SimpleNamespace(library=shelves, store=store)
     services = SimpleNamespace(library=LibraryService(assistant=assistant, stop_answers=lambda: None))
-    return ActingAs(DuplicateHandlers(library_handlers=LibraryHandlers(services=services, words=ENGLISH)))
+    return ActingAs(DuplicateHandlers(services=services, words=ENGLISH))
 
 
 @pytest.fixture
@@ -69,18 +68,18 @@ def test_photos_stand_side_by_side_and_the_one_to_keep_is_suggested(comparing, p
 
 
 def test_keeping_one_takes_out_every_place_of_the_others_of_its_group(comparing):
-    said = comparing.act("keep", "2,1,3", "largest")
+    said = comparing.settle("keep", "2,1,3", "largest")
     assert (said.wrong, said.shown) == (False, False)  # it stands with its undo
     assert comparing.assistant.library.done == [("out", ["/p/1", "/q/1", "/p/3", "/q/3"])]
 
 
 def test_keeping_all_that_are_suggested_takes_out_the_rest_of_every_group(comparing):
-    comparing.act("keep_all", "", "oldest")
+    comparing.settle("keep_all", "", "oldest")
     assert comparing.assistant.library.done == [("out", [f"/{f}/{n}" for n in (2, 3, 5) for f in "pq"])]
 
 
 def test_a_group_that_is_told_apart_is_remembered_and_said(comparing):
-    assert comparing.act("apart", "4,5", "largest").text == "These are no duplicates; that is remembered."
+    assert comparing.settle("apart", "4,5", "largest").text == "These are no duplicates; that is remembered."
     assert comparing.assistant.library.done == [("apart", [4, 5])]
 
 
@@ -88,7 +87,7 @@ def test_a_group_that_is_told_apart_is_remembered_and_said(comparing):
     ("act", "what"), [("keep", "7"), ("keep", "x,y"), ("drop", "1,2"), ("", ""), ("keep", "9" * 30)]
 )
 def test_a_press_that_makes_no_sense_changes_nothing_and_is_told_so(comparing, act, what):
-    assert comparing.act(act, what, "largest").wrong
+    assert comparing.settle(act, what, "largest").wrong
     assert comparing.assistant.library.done == []
 
 

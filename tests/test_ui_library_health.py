@@ -8,7 +8,7 @@ from deepseek_mm.jobs import Failed
 from deepseek_mm.library.health import FolderPart, Health, LeftoverText
 from deepseek_mm.services.library_service import LibraryService
 from index.health import DeletedTraces, StoreHealth, StoreProblem
-from ui.library.library_maintenance import health, look
+from ui.library.library_tab import health, measure_health
 from ui.words import CHINESE, ENGLISH
 
 WELL = Health(
@@ -58,11 +58,13 @@ def library(found):
 
 
 def test_a_text_that_should_be_gone_is_looked_for_only_when_it_is_named():
-    assert "No file of the library holds 'my &lt;path&gt;'" not in look(library([]), LOCAL, " ", ENGLISH)
-    assert "No file of the library holds &#x27;my &lt;path&gt;&#x27;." in look(library([]), LOCAL, "my <path>", ENGLISH)
-    html = look(library([LeftoverText(path="/x/store.db", count=2)]), LOCAL, "my path", ENGLISH)
+    assert "No file of the library holds 'my &lt;path&gt;'" not in measure_health(library([]), LOCAL, " ", ENGLISH)
+    assert "No file of the library holds &#x27;my &lt;path&gt;&#x27;." in measure_health(
+        library([]), LOCAL, "my <path>", ENGLISH
+    )
+    html = measure_health(library([LeftoverText(path="/x/store.db", count=2)]), LOCAL, "my path", ENGLISH)
     assert "/x/store.db (2)" in html
 
 
 def test_what_cannot_be_measured_ends_as_a_sentence():
-    assert 'class="notice"' in look(SimpleNamespace(library=None), LOCAL, "", ENGLISH)
+    assert 'class="notice"' in measure_health(SimpleNamespace(library=None), LOCAL, "", ENGLISH)

@@ -2,13 +2,12 @@
 
 import gradio as gr
 import pytest
-from page_caller import ActingAs, undescribed
+from page_caller import ActingAs, services_of, undescribed
 from rag_house import build, paint, put
 
 from deepseek_mm import SearchFilter
-from ui.library import library_list
-from ui.library.library_grid import LibraryGrid
-from ui.library.library_list import LibraryLister, LibraryListing
+from ui.library import library_grid
+from ui.library.library_grid import LibraryGrid, LibraryLister, LibraryListing
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import ENGLISH
@@ -17,12 +16,12 @@ from ui.words import ENGLISH
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Three photos, two on a page."""
-    monkeypatch.setattr(library_list, "PAGE", 2)
+    monkeypatch.setattr(library_grid, "PAGE", 2)
     assistant = build(tmp_path / "library")
     put(assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("blue", "green", "red")))
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        lister = LibraryLister(assistant=assistant, words=ENGLISH)
+        lister = LibraryLister(services=services_of(assistant), words=ENGLISH)
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
         yield ActingAs(LibraryGrid.place(lister, pictures, viewer, offer=True))
     assistant.close()

@@ -11,7 +11,7 @@ from rag_house import build, paint, put
 
 from deepseek_mm import LOCAL, Services
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_state import WATCH, LibraryState, look
+from ui.library.library_report import WATCH, LibraryState, look
 from ui.words import ENGLISH, count_noun
 
 PATIENCE_S = 30

@@ -10,9 +10,10 @@ from rag_house import build, paint, put
 from deepseek_mm import LOCAL
 from deepseek_mm.errors import LibraryError
 from ui.edges import ActionResult
+from ui.gateway.events import Press
+from ui.library.library_grid import LibraryListing
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_list import LibraryListing
-from ui.library.library_state import LibraryState
+from ui.library.library_report import LibraryState
 from ui.library.library_tab import LATER_S, LISTS, SOON_S, LibraryTab
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -118,7 +119,7 @@ def test_an_answer_empties_the_fields_only_if_it_went_well(tab):
 
 
 def pressed(tab: LibraryTab, **event):
-    return tab._act(*NEW, True, SimpleNamespace(**event))
+    return tab._act(*NEW, True, Press(None, event))
 
 
 def test_a_button_in_a_list_acts_on_what_its_card_named(tab, tmp_path):
@@ -149,7 +150,7 @@ def listing(tab, tmp_path) -> LibraryListing:
 
 def changed(tab: LibraryTab, listing: LibraryListing, act: str, text: str = "", what: object = None):
     numbers = ",".join(str(region.source.id) for region in listing.regions) if what is None else what
-    return tab._change((act, numbers), text, (LibraryState(), listing))
+    return tab._change(Press(None, {"act": act, "what": numbers, "text": text}), LibraryState(), listing)
 
 
 def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, listing):
@@ -158,7 +159,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
     assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
     assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
     (taken,) = tab.handlers.assistant.library.list_taken()
-    back = tab._act(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
+    back = tab._act(out[tab.seen], out[tab.shelf.listing], True, Press(None, {"act": "undo", "what": taken.token}))
     assert len(back[tab.shelf.listing].regions) == 2
     assert back[tab.parts["taken"]] == ""
 

@@ -1,7 +1,5 @@
 """The rules on their tab: which updates a check and a press become."""
 
-from types import SimpleNamespace
-
 import gradio as gr
 import pytest
 from page_caller import ActingAs, services_of, undescribed
@@ -9,7 +7,8 @@ from rag_house import build
 from rules_help import fill
 
 from deepseek_mm import SearchFilter
-from ui.library.library_list import LibraryListing
+from ui.gateway.events import Press
+from ui.library.library_grid import LibraryListing
 from ui.library.rules import MOST_LETTERS, RuleHandlers, RulesPart
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -25,7 +24,7 @@ def part(tmp_path):
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        ruling = RuleHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH)
+        ruling = RuleHandlers(services=services_of(assistant), words=ENGLISH)
         yield ActingAs(RulesPart.place(ruling, pictures, viewer))
     assistant.close()
 
@@ -35,7 +34,7 @@ def checked(part: RulesPart, text=TEXT, collection: str = ""):
 
 
 def pressed(part: RulesPart, found, act="open", what="0"):
-    return part._press(found, SimpleNamespace(act=act, what=what))
+    return part._press(found, Press(None, {"act": act, "what": what}))
 
 
 def test_a_check_fills_the_results_and_remembers_them(part):

@@ -16,7 +16,7 @@ TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no lapto
 def house(tmp_path):
     assistant = build(tmp_path / "library")
     fill(assistant, tmp_path / "photos")
-    yield ActingAs(RuleHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH))
+    yield ActingAs(RuleHandlers(services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 

@@ -10,7 +10,7 @@ from deepseek_mm.types import Found, Match, Query
 from index import Label, Region, Source
 from ui.pictures import PagePictures
 from ui.region_html import NARROWEST, SHEET, WIDEST
-from ui.search.search_results import REACH, SORTED, STEP, Results, grid, grown, idle, select_items
+from ui.search.search_handlers import REACH, SORTED, STEP, Results, grid, grown, idle, select_items
 from ui.words import CHINESE, ENGLISH
 
 

@@ -1,25 +1,26 @@
 """The Search tab's handlers: over paper, and over a real library whose towers know colours."""
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from unittest.mock import ANY as ANYTHING
 
 import pytest
 from fake_app import paper
 from fakes import picture
+from page_caller import services_of
 from rag_house import build, paint, put
 
 from deepseek_mm.config import Config
 from deepseek_mm.types import Found, Match, Query
 from index import EVERYTHING, Filter, Region, Source
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import REACH, SORTED, STEP, Results, describe_results
+from ui.search.search_handlers import REACH, SORTED, STEP, Results, SearchHandlers, SearchSequence, describe_results
 from ui.words import ENGLISH
 
 
 @pytest.fixture
 def searching(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield SearchHandlers(assistant=assistant, words=ENGLISH)
+    yield SearchHandlers(services=services_of(assistant), words=ENGLISH)
     assistant.close()
 
 
@@ -29,7 +30,7 @@ def earnest(tmp_path):
     assistant = build(tmp_path / "library")
     photos = [paint(tmp_path / "photos", name, colour) for name, colour in (("a.png", "red"), ("b.png", "green"))]
     put(assistant, *photos)
-    yield SearchHandlers(assistant=assistant, words=ENGLISH)
+    yield SearchHandlers(services=services_of(assistant), words=ENGLISH)
     assistant.close()
 
 
@@ -55,7 +56,8 @@ def region(number: int) -> Region:
 
 
 def endless(size: int, **more: int) -> SearchHandlers:
-    return SearchHandlers(assistant=Endless(size, **more), words=ENGLISH)
+    library = SimpleNamespace(assistant=Endless(size, **more))
+    return SearchHandlers(services=SimpleNamespace(library=library), words=ENGLISH)
 
 
 def names(results) -> list[str]:
@@ -162,7 +164,7 @@ def test_the_choices_are_those_of_the_library_after_any(earnest):
 def test_an_empty_library_is_known_as_such(earnest, tmp_path):
     assert not earnest.is_empty()
     fresh = build(tmp_path / "fresh")
-    assert SearchHandlers(assistant=fresh, words=ENGLISH).is_empty()
+    assert SearchHandlers(services=services_of(fresh), words=ENGLISH).is_empty()
     fresh.close()
 
 

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from fake_app import paper
-from page_caller import undescribed, visitor_here
+from page_caller import services_of, undescribed, visitor_here
 
 from deepseek_mm.config import Config
 from ui.pictures import PagePictures
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import ORDERS, Results
+from ui.search.search_handlers import ORDERS, Results, SearchHandlers, SearchSequence
 from ui.search.search_tab import SearchTab
 from ui.viewer import Viewer
 from ui.words import ENGLISH
@@ -24,7 +23,7 @@ def tab(tmp_path, monkeypatch):
     pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        yield SearchTab.place(SearchHandlers(assistant=assistant, words=ENGLISH), pictures, viewer)
+        yield SearchTab.place(SearchHandlers(services=services_of(assistant), words=ENGLISH), pictures, viewer)
     assistant.close()
 
 
@@ -57,7 +56,9 @@ def test_every_order_of_results_can_be_chosen(tab):
 
 def test_a_control_writes_into_the_box_which_is_searched_and_read_back(tab, found):
     entry = {"text": "red green", "files": []}
-    first, *_, last = tab.run_with_controls(SearchSequence(), found, entry, lambda text: f"{text} type:pdf colour:red")
+    first, *_, last = tab.run_with_controls(
+        lambda text: f"{text} type:pdf colour:red", None, SearchSequence(), found, entry
+    )
     assert first[tab.box] == {"text": "red green type:pdf colour:red", "files": []}
     assert first[tab.controls.fields["type"]] == "pdf"
     assert first[tab.controls.chips].count("<li>") == 2
@@ -66,7 +67,7 @@ def test_a_control_writes_into_the_box_which_is_searched_and_read_back(tab, foun
 
 
 def test_a_box_that_is_emptied_by_a_press_is_a_tab_as_it_was_at_first(tab, found):
-    *_, last = tab.run_with_controls(SearchSequence(), found, {"text": "type:pdf", "files": []}, lambda text: "")
+    *_, last = tab.run_with_controls(lambda text: "", None, SearchSequence(), found, {"text": "type:pdf", "files": []})
     assert last[tab.results].query is None
     assert 'data-act="try"' in last[tab.grid]
 

@@ -10,7 +10,7 @@ from deepseek_mm.types import Citation, Found, Match, Query
 from index import Region, Source
 from ui.pictures import HeatMaps, PagePictures
 from ui.region_html import EvidenceItem
-from ui.search.search_results import Results, exhibit
+from ui.search.search_handlers import Results, exhibit
 from ui.viewer import MatchReason, heat, mark_hits, section, why_of
 from ui.words import CHINESE, ENGLISH
 

@@ -7,12 +7,12 @@ conversations; it cannot be guessed, and nothing else identifies a visitor.
 import logging
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm import BadDate, Caller, DeepSeekMMError, Picture, StorageFull, read_photo
+from deepseek_mm import Assistant, BadDate, Caller, DeepSeekMMError, Picture, Services, StorageFull, read_photo
 from index import IndexProblem
 from ui.words import UiTexts
 
@@ -58,16 +58,11 @@ def session_of(kept: object) -> str | None:
     return kept if isinstance(kept, str) and SESSION.fullmatch(kept) else None
 
 
-def require_session(kept: object, words: UiTexts) -> str:
-    """The browser's secret; without one there is nobody to answer."""
-    if (session := session_of(kept)) is None:
-        raise NoSession(words.no_session)
-    return session
-
-
 def owner(caller: Caller, kept: object, words: UiTexts) -> Caller:
     """The caller as the owner of this browser's conversations. NoSession if the browser has no secret."""
-    return caller.with_session(require_session(kept, words))
+    if (session := session_of(kept)) is None:
+        raise NoSession(words.no_session)
+    return caller.with_session(session)
 
 
 def number(sent: object) -> int:
@@ -92,8 +87,29 @@ def read_upload(path: Path, *, max_pixels: int) -> Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionResult:
-    """What the tab answers to a press."""
+    """What a tab answers to a press."""
 
     text: str
     wrong: bool = False
     shown: bool = True  # False: it stands elsewhere on the tab, and is only read out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handlers:
+    """What the handlers of a tab act through; plain functions, tested without a browser."""
+
+    services: Services
+    words: UiTexts
+
+    @property
+    def assistant(self) -> Assistant:
+        """Whose library it is."""
+        return self.services.library.assistant
+
+    def say(self, act: Callable[[], str], *, otherwise: str = "") -> ActionResult:
+        """What it says; an error becomes a sentence. `otherwise` is what is wrong when it says nothing."""
+        try:
+            said = act()
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return ActionResult(text=sentence(error, self.words), wrong=True)
+        return ActionResult(text=said or otherwise, wrong=not said)

@@ -1,95 +1,245 @@
-"""The layout of the page. Each tab joins its own handlers, and `tab_navigation` joins the tabs."""
+"""The layout of the page, and what leads from one tab to another."""
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
+from deepseek_mm import Assistant, Caller, Corrected, DeepSeekMMError, Notice, Services, cut, listing_of
+from index import Box, Region
 from ui import edges
-from ui.ask.ask_handlers import AskHandlers
-from ui.ask.ask_tab import QUIET, AskTab, PageFields
-from ui.assets import piece
-from ui.code.code_html import Opened
-from ui.code.code_tab import CodeTab
-from ui.gateway.blocks import GuardedBlocks
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.history.history_handlers import HistoryHandlers
-from ui.history.history_tab import HistoryTab
-from ui.html import choices, notice
-from ui.learning.learning_tab import LearningHandlers, LearningTab
+from ui.ask.ask_handlers import AskHandlers, Entry, View
+from ui.ask.ask_tab import AskTab, CodeTab, PageFields
+from ui.ask.chat import Talk
+from ui.code_html import is_listed
+from ui.gateway.events import QUIET, GuardedBlocks, Press, Updates, caller_of, end_unchanged, needs_right
+from ui.history_handlers import HistoryHandlers
+from ui.history_tab import HistoryTab
+from ui.html import choices, notice, piece
+from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_report import holding
 from ui.library.library_tab import LibraryTab
 from ui.pictures import PagePictures
-from ui.search.saved_searches import SavedPart
-from ui.search.search_handlers import SearchHandlers
-from ui.search.search_tab import SearchTab
-from ui.settings.settings_handlers import SettingsHandlers
-from ui.settings.settings_tab import SettingsTab
-from ui.tab_navigation import TabNavigation
-from ui.viewer import Viewer
+from ui.region_html import MOST, EvidenceItem, is_drawn
+from ui.search.search_handlers import Results, SearchHandlers
+from ui.search.search_tab import ALL_OF_THEM, SavedPart, SearchTab
+from ui.settings_handlers import SettingsHandlers
+from ui.settings_tab import SettingsTab
+from ui.viewer import Viewer, ViewerState
 from ui.words import TextsOfCode, UiTexts
+
+
+def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -> Entry:
+    """What the question box holds when these are asked about; copies lie in `folder`, which Gradio may serve from.
+
+    Pictures that cannot be read any more are left out.
+    """
+    files = [str(path) for region in regions[:MOST] if (path := _copy(assistant, region, folder)) is not None]
+    named = next((region.source.name for region in regions if not is_drawn(region)), "")
+    return {"text": f"{named}: " if named and not files else "", "files": files}
+
+
+def question_about(regions: Sequence[Region]) -> str:
+    """A question about pieces of code, by their names and files."""
+    named = [f"`{each.symbol.path}` @{each.source.name}" if each.symbol else f"@{each.source.name}" for each in regions]
+    return f"Explain {', '.join(dict.fromkeys(named[:MOST]))}"
+
+
+def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
+    if not is_drawn(region):
+        return None
+    source = region.source
+    key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.page}".encode("utf-8", "surrogateescape"))
+    target = (
+        folder
+        / key.hexdigest()[:24]
+        / (f"{Path(source.name).stem}.png" if region.page else source.name.replace("..", "_"))
+    )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not region.page and Path(source.path).is_file():
+            target.write_bytes(assistant.original(source))  # with its date and place
+        else:
+            assistant.picture(source, region.page).save(target, "PNG")
+    except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
+        return None
+    return target
+
+
+LEAST_PX = 2  # sides of a box that was drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabNavigation:
+    """The tabs, and the dialog above them."""
+
+    services: Services
+    tabs: gr.Tabs
+    ask: AskTab
+    code: AskTab
+    search: SearchTab
+    library: LibraryTab
+    viewer: Viewer
+
+    def join(self, visit: PageFields, emptied: Any, settings: SettingsTab) -> None:
+        """Connect the dialog, and the event after which the library may be empty."""
+        outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
+        inputs = [self.search.sent_ms, self.viewer.viewed, self.ask.talk, visit.kept, self.search.newest]
+        self.viewer.html.click(self._press, inputs, outputs, **ALL_OF_THEM)
+        for tab in (self.search, self.library):
+            tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
+        parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
+        emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
+
+    def ask_about(self, regions: Sequence[Region], talk: Talk) -> Updates:
+        """Updates that open the Ask tab with these in its box; of code the Code tab, with their names in it."""
+        if regions and all(is_listed(region) for region in regions):
+            asked = {"text": question_about(regions), "files": []}
+            return {self.code.box: asked, self.tabs: gr.Tabs(selected=self.code.id)}
+        folder = Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "taken"
+        entry = entry_about(self.ask.handlers.assistant, regions, folder)
+        return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
+
+    @needs_right("ask", {"describe": "library"})
+    def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+        """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
+        sent, viewed, talk, kept, newest = held
+        caller, act, each, search = caller_of(request), event.act, viewed.at, self.search
+        if each is not None and act == "like":
+            yield self._to_search(caller)
+            yield from search.run(newest, lambda: search.handlers.like(each), sent)
+        elif each is not None and act == "part":
+            yield from self._part(caller, viewed, each, event, newest, sent)
+        else:
+            yield from end_unchanged([self._answer(caller, viewed, talk, kept, event)], self.viewer.html)
+
+    def _to_search(self, caller: Caller) -> Updates:
+        """Updates that close the dialog and open the Search tab."""
+        return {**self.viewer.show(caller, ViewerState()), self.tabs: gr.Tabs(selected="search")}
+
+    def _answer(self, caller: Caller, viewed: ViewerState, talk: Talk, kept: object, event: Press) -> Updates:
+        """What a button does that searches nothing."""
+        act, each = event.act, viewed.at
+        if each is None or act == "closed":
+            return {self.viewer.viewed: ViewerState()}
+        if act in ("back", "on"):
+            step = 1 if act == "on" else -1
+            index = (viewed.index + step) % len(viewed.exhibits)
+            return self.viewer.show(caller, replace(viewed, index=index, said=""))
+        if act == "ask":
+            return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
+        if act in ("right", "describe"):
+            keep = self._correct if act == "right" else self._describe
+            try:
+                said = keep(caller, viewed, each, kept, event)
+            except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+                said = edges.sentence(error, self.viewer.words)
+            return self.viewer.show(caller, replace(viewed, said=said))
+        return {self.viewer.html: gr.skip()}
+
+    def _part(
+        self, caller: Caller, viewed: ViewerState, each: EvidenceItem, event: Press, *search: Any
+    ) -> Iterator[Updates]:
+        """Search for what lies in the box that was drawn, or say why that cannot be; `search` as in `_press`."""
+        (newest, sent), source, page = search, each.citation.region.source, each.citation.region.page
+        try:
+            size = self.viewer.pictures.size(source, page)
+            box = box_from_shares(getattr(event, "box", None), size, self.viewer.words)
+            part = cut(self.ask.handlers.assistant.picture(source, page), box, size)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            yield self.viewer.show(caller, replace(viewed, said=edges.sentence(error, self.viewer.words)))
+            return
+        before = viewed.sought or Results()
+        yield self._to_search(caller)
+        yield from self.search.run(newest, lambda: self.search.handlers.part(each, part, before), sent)
+
+    def _describe(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
+        """Keep somebody's own description of a photo, and say so."""
+        self.services.library.describe(caller, each.citation.region.source.id, event.text)
+        return self.viewer.words.description_saved
+
+    def _correct(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
+        """Keep a corrected box, and say so."""
+        words, region, number = self.viewer.words, each.citation.region, each.citation.number
+        size = self.viewer.pictures.size(region.source, region.page)
+        box = box_from_shares(getattr(event, "box", None), size, words)
+        label = str(getattr(event, "label", ""))[:80].strip()
+        label = "" if label == region.label else label
+        corrected = Corrected(number=number, box_px=box, label=label, made_at=datetime.now(UTC))
+        self.services.history.correct(edges.owner(caller, kept, words), viewed.turn, corrected)
+        return words.box_saved
+
+    @needs_right("ask")
+    def _forget(self, emptied: bool) -> Updates:
+        """When the library has been emptied, the other tabs forget what they show of it."""
+        if not emptied:
+            return {self.ask.talk: gr.skip()}
+        return {**self.ask.clear(), **self.code.clear(), **self.search.clear()}
+
+
+def box_from_shares(shares: object, size: tuple[int, int], words: UiTexts) -> Box:
+    """A box in pixels from shares of a picture's sides. BadBox if it is none, or too small to be one."""
+    if not (isinstance(shares, list) and [type(share) in (int, float) for share in shares] == [True] * 4):
+        raise edges.BadBox(words.box_none)
+    left, top, right, bottom = (
+        round(min(1.0, max(0.0, share)) * side) for share, side in zip(shares, size * 2, strict=True)
+    )
+    if right - left < LEAST_PX or bottom - top < LEAST_PX:
+        raise edges.BadBox(words.box_none)
+    return left, top, right, bottom
+
 
 AROUND = 1_000  # lines before and behind those that are cited
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageContext:
-    """What a page is built from, in whichever language."""
-
-    assistant: Assistant
-    pictures: PagePictures
-    services: Services
-
-
-def build_ui(means: PageContext, words: UiTexts) -> GuardedBlocks:
+def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> GuardedBlocks:
     """The whole page in one language."""
-    assistant, pictures = means.assistant, means.pictures
-    asks = partial(AskHandlers, assistant=assistant, services=means.services)
-    asking = asks(words=words)
-    shelving = LibraryHandlers(services=means.services, words=words)
+    assistant = services.library.assistant
+    asking, shelving = AskHandlers(services=services, words=words), LibraryHandlers(services=services, words=words)
+    about_code = AskHandlers(services=services, words=TextsOfCode(words.language), about="code")
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
         heading = partial(head_for, words, notices=assistant.notices)
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words, means.services.library.read_description, opener(assistant))
+        opened = partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
+        viewer = Viewer.place(pictures, words, services.library.read_description, opened)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, pictures, viewer, visit)
             with gr.Tab(words.code_tab, id="code") as code_tab:
-                code = CodeTab.place(
-                    asks(words=TextsOfCode(words.language), about="code"), pictures, viewer, code_visit
-                )
+                code = CodeTab.place(about_code, pictures, viewer, code_visit)
             with gr.Tab(words.search, id="search") as search_tab:
-                search = SearchTab.place(SearchHandlers(assistant=assistant, words=words), pictures, viewer)
+                search = SearchTab.place(SearchHandlers(services=services, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
-                remembering = HistoryHandlers(services=means.services, ask_handlers=asking, words=words)
+                remembering = HistoryHandlers(services=services, ask_handlers=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.learning, id="learning") as learning_tab:
-                learning = LearningTab.place(LearningHandlers(services=means.services, words=words))
+                learning = LearningTab.place(LearningHandlers(services=services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(SettingsHandlers(services=means.services, words=words), shelving)
+                settings = SettingsTab.place(SettingsHandlers(services=services, words=words), shelving)
         ask.join()
         code.join(code_tab)
         search.offer(search_tab)
-        SavedPart(tab=search, services=means.services).join(visit.kept, search_tab)
+        SavedPart(tab=search, services=services).join(visit.kept, search_tab)
         history.join(history_tab, tabs, (ask, code), visit)
         library.join(tabs)
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(counter(assistant, words), None, top, **QUIET)
         passing = TabNavigation(
-            assistant=assistant, services=means.services, tabs=tabs, ask=ask, code=code, search=search,
-            library=library, viewer=viewer,
-        )  # fmt: skip
+            services=services, tabs=tabs, ask=ask, code=code, search=search, library=library, viewer=viewer
+        )
         passing.join(visit, emptied, settings)
         _load(page, assistant, (ask, code), library)
     return page
@@ -126,7 +276,7 @@ def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library
         identify, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
     )
     for ask in asks:
-        shown.then(restorer(ask), [kept, ask.fields.at], ask.parts, **QUIET)
+        shown.then(ask.restore, [kept, ask.fields.at], ask.parts, **QUIET)
 
 
 def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]:
@@ -137,23 +287,6 @@ def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]
         return head_for(words, caller_of(request), status(assistant, words), notices=assistant.notices)
 
     return count
-
-
-def restorer(ask: AskTab) -> Callable[..., Iterator[dict[Any, Any]]]:
-    """What shows again in a tab what its page had shown."""
-
-    @needs_right("ask")
-    def restore(request: gr.Request, secret: object, at: str) -> Iterator[dict[Any, Any]]:
-        yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
-        for view in ask.handlers.restore(caller_of(request), at, secret):
-            yield ask.render(view)
-
-    return restore
-
-
-def opener(assistant: Assistant) -> Opened:
-    """How the dialog opens a file of code."""
-    return partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
 
 
 def status(assistant: Assistant, words: UiTexts) -> str:

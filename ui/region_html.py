@@ -14,7 +14,7 @@ from textwrap import dedent
 
 from deepseek_mm import Citation
 from index import Box, Label, Region
-from index.region import at_lines
+from index.region import UPLOADS, at_lines
 from ui.html import button
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
 from ui.words import UiTexts
@@ -260,3 +260,8 @@ def bar(words: UiTexts, *pieces: str) -> str:
 
 
 MOST = 8  # pictures of one question
+
+
+def is_brought(region: Region) -> bool:
+    """Whether it is a picture that came with a search, and nothing that is stored."""
+    return region.source.collection == UPLOADS and not region.id

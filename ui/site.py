@@ -6,8 +6,6 @@ scripts, fonts and data from this server only.
 
 import os
 import re
-from collections.abc import Callable
-from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
@@ -18,13 +16,12 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm import Services
-from ui import assets
-from ui.assets import calm
+from ui import html
+from ui.gateway.events import PageOwners, patch_streams
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
-from ui.gateway.visitor import PageOwners
-from ui.gradio_stream_patch import patch_streams
-from ui.layout import PageContext, build_ui
+from ui.html import calm
+from ui.layout import build_ui
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 
@@ -43,22 +40,25 @@ def add_page(app: FastAPI, services: Services) -> None:
     pictures.heats = make_heat_maps(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
-    means = PageContext(assistant=assistant, services=services, pictures=pictures)
     for language in LANGUAGES:
-        page = build_ui(means, in_language(language))
+        page = build_ui(services, pictures, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
-            app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),
+            app, page, path=f"/{language}", theme=calm(), css=html.css(), head=html.head(language),
             footer_links=[], run_history=False, ssr_mode=False, show_error=False, max_file_size=UPLOAD_BYTES,
             enable_monitoring=False, pwa=False, mcp_server=False,
             allowed_paths=[str(cache), str(assistant.config.data.absolute() / "uploads")],  # for what events return
         )  # fmt: skip
-        put_gateway(app, partial(Gateway, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES))
+        mounted = app.router.routes[-1]
+        assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
+        mounted.app = Gateway(
+            app=mounted.app, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES
+        )
 
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
-        return Response(assets.icon(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
+        return Response(html.icon(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/", include_in_schema=False)
     def front(request: Request) -> RedirectResponse:
@@ -67,20 +67,11 @@ def add_page(app: FastAPI, services: Services) -> None:
         return RedirectResponse(f"/{language}/{query}", headers={"Cache-Control": "no-store"})
 
 
-def put_gateway(app: FastAPI, gateway: Callable[..., ASGIApp]) -> None:
-    """Put it in front of the Gradio app that was mounted last."""
-    mounted = app.router.routes[-1]
-    assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
-    mounted.app = gateway(app=mounted.app)
-
-
 def chosen(cookie: str, accepts: str) -> Language:
     """The language of the cookie, or the first of ours that the browser's Accept-Language names; else English."""
-    for language in LANGUAGES:
-        if cookie == language:
-            return language
     wanted = sorted(_parse_languages(accepts), key=lambda pair: -pair[0])  # stable: in the browser's order
-    return next((language for _, tag in wanted for language in LANGUAGES if tag.split("-")[0] == language), "en")
+    names = [cookie, *(tag.split("-")[0] for _, tag in wanted)]
+    return next((language for name in names for language in LANGUAGES if name == language), "en")
 
 
 def _parse_languages(accepts: str) -> list[tuple[float, str]]:

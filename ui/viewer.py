@@ -17,12 +17,12 @@ import gradio as gr
 from deepseek_mm import Assistant, Caller, Query, hit_spans
 from index import Region, Source
 from index.region import UPLOADS
-from ui.assets import piece
-from ui.code.code_html import Opened, is_listed, listing
-from ui.html import button
+from ui.code_html import Opened, is_listed, listing
+from ui.gateway.events import Updates
+from ui.html import button, piece
 from ui.pictures import PagePictures
-from ui.region_html import WRITTEN, EvidenceItem, chosen, details, evidence, is_drawn, marks_of, shot
-from ui.search.search_results import Results, verdict
+from ui.region_html import WRITTEN, EvidenceItem, chosen, details, evidence, is_brought, is_drawn, marks_of, shot
+from ui.search.search_handlers import Results, verdict
 from ui.words import UiTexts
 
 
@@ -139,21 +139,15 @@ class Viewer:
     ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
-        return cls(
-            pictures=pictures,
-            words=words,
-            html=html,
-            viewed=gr.State(ViewerState()),
-            described=described,
-            opened=opened,
-        )
+        state = gr.State(ViewerState())
+        return cls(pictures=pictures, words=words, html=html, viewed=state, described=described, opened=opened)
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `show` updates."""
         return [self.html, self.viewed]
 
-    def show(self, caller: Caller, viewed: ViewerState) -> dict[Any, Any]:
+    def show(self, caller: Caller, viewed: ViewerState) -> Updates:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
         region, lines = viewed.at.citation.region if viewed.at else None, ""
@@ -161,10 +155,6 @@ class Viewer:
             lines = listing(region, self.opened(region), self.words)
         html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
         return {self.html: html, self.viewed: viewed}
-
-    def bring(self, caller: Caller, each: EvidenceItem, sought: Results) -> dict[Any, Any]:
-        """Updates that open the picture that came with a search."""
-        return self.show(caller, ViewerState(exhibits=(each,), sought=sought))
 
     def open(
         self,
@@ -174,7 +164,7 @@ class Viewer:
         *,
         turn: int = 0,
         why: MatchReason | None = None,
-    ) -> dict[Any, Any]:
+    ) -> Updates:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
         index = chosen(exhibits, what)
         if index is None:
@@ -219,11 +209,6 @@ def _buttons(viewed: ViewerState, words: UiTexts) -> str:
     if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):
         parts.append(button("wrong", viewed.index, words.box_wrong))
     return "".join(parts)
-
-
-def is_brought(region: Region) -> bool:
-    """Whether it is a picture that came with a search, and nothing that is stored."""
-    return region.source.collection == UPLOADS and not region.id
 
 
 def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], str]) -> str:

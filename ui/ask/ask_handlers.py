@@ -9,17 +9,16 @@ from typing import Any
 from deepseek_mm import (
     About,
     Answer,
-    Assistant,
     Caller,
     Citation,
     Picture,
     Question,
-    Services,
     check_run,
     require_right,
 )
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
+from ui.edges import Handlers
 from ui.words import UiTexts
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
@@ -54,12 +53,9 @@ class PreparedQuestion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskHandlers:
+class AskHandlers(Handlers):
     """Handlers of the Ask tab. `page` is the name of one open page."""
 
-    assistant: Assistant
-    services: Services
-    words: UiTexts
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
 
@@ -120,7 +116,7 @@ class AskHandlers:
     def branch(self, caller: Caller, turn: int, talk: Talk, kept: object) -> View:
         """A new conversation that goes on from this answer; the old one stays in the history."""
         try:
-            conversation = _number(talk)
+            conversation = talk.conversation or 0
             owner = edges.owner(caller, kept, self.words)
             branched = self.services.history.branch(owner, conversation, before=turn + 1)
             view = self.resume(caller, branched or conversation, kept)
@@ -162,11 +158,10 @@ class AskHandlers:
         try:
             owner = edges.owner(caller, kept, self.words)
             before = talk.exchanges[0].answer.turn if talk.exchanges else None
-            turns = self.services.history.list_turns(owner, _number(talk), last=PAGE, before=before)
+            turns = self.services.history.list_turns(owner, talk.conversation or 0, last=PAGE, before=before)
             more = talk_of(turns).exchanges
-            return View(
-                talk=replace(talk, exchanges=(*more, *talk.exchanges), earlier=max(0, talk.earlier - len(more)))
-            )
+            left = max(0, talk.earlier - len(more))
+            return View(talk=replace(talk, exchanges=(*more, *talk.exchanges), earlier=left))
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
@@ -193,12 +188,10 @@ class AskHandlers:
         if not (edges.number(at) and edges.session_of(kept)):
             return
         try:
-            view = self.resume(caller, int(at), kept)
-            yield replace(view, entry=None)
-            while view.busy:
-                time.sleep(POLL_S)
-                view = self.resume(caller, int(at), kept)
+            while (view := self.resume(caller, int(at), kept)).busy:
                 yield replace(view, entry=None)
+                time.sleep(POLL_S)
+            yield replace(view, entry=None)
         except Exception:  # noqa: BLE001 - the conversation was deleted meanwhile: the page begins empty
             return
 
@@ -231,7 +224,7 @@ class AskHandlers:
     def _branch_before(self, caller: Caller, talk: Talk, kept: object) -> Talk:
         """The talk up to the question that is asked otherwise, as a branch of its own."""
         owner = edges.owner(caller, kept, self.words)
-        branched = self.services.history.branch(owner, _number(talk), before=talk.editing)
+        branched = self.services.history.branch(owner, talk.conversation or 0, before=talk.editing)
         return Talk() if branched is None else self.resume(caller, branched, kept).talk
 
     def _question(
@@ -283,9 +276,9 @@ class AskHandlers:
                 yield View(talk=before, entry=asked.entry)
         except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
             started = bool(talk.exchanges[-1].answer.text)
-            view_talk = talk.with_answer(_as_failed(talk)) if started else before
-            entry = CLEAR if started else asked.entry
-            yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
+            failed = talk.with_answer(replace(talk.exchanges[-1].answer, state="failed"))
+            after, entry = (failed, CLEAR) if started else (before, asked.entry)
+            yield View(talk=after, notice=edges.sentence(error, self.words), entry=entry)
 
     def _follow(self, asked: PreparedQuestion, before: Talk, talk: Talk, page: str) -> Iterator[View]:
         question = replace(asked.question, conversation=before.conversation)
@@ -298,16 +291,7 @@ class AskHandlers:
             yield View(talk=talk, busy=not over, shown=answer if over or changed else None)
 
 
-def _as_failed(talk: Talk) -> Answer:
-    return replace(talk.exchanges[-1].answer, state="failed")
-
-
 def require_exchange(exchange: ChatExchange | None, words: UiTexts) -> ChatExchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange
-
-
-def _number(talk: Talk) -> int:
-    """The conversation's number; no conversation has 0."""
-    return talk.conversation or 0

@@ -1,30 +1,28 @@
-"""The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
+"""The Ask tab: a conversation whose words stream, beside the evidence that the answer rests on; and the Code tab.
 
-It places the components, and turns the views that its handlers (`ask_handlers`) yield into updates. `code` is this tab
-again, for questions about code.
+They place the components, and turn the views that their handlers (`ask_handlers`) yield into updates. The Code tab is
+the Ask tab for questions about code: answers cite path and lines, and code in them can be run, by the browser's own
+request to POST /run (`scripts/code.js`), which stops it by hanging up: so the rights, the limits and the walls are
+those of the API.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from html import escape
+from typing import Any, Self
 
 import gradio as gr
 
-from deepseek_mm import Answer, Caller
+from deepseek_mm import Answer, Caller, questions_to_try
 from ui import edges
-from ui.ask.ask_handlers import AskHandlers, Entry, View
-from ui.ask.chat import Chat, Talk
+from ui.ask.ask_handlers import CLEAR, AskHandlers, Entry, View
+from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.html import button, hint, notice
+from ui.gateway.events import QUIET, Press, Updates, caller_of, end_unchanged, needs_right
+from ui.html import button, hint, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import UiTexts
-
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,41 +53,35 @@ class AskTab:
         return "code" if self.handlers.about == "code" else "ask"
 
     @classmethod
-    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> "AskTab":
-        """Put the tab on the page that is being built."""
-        words = handlers.words
-        chatting = Chat(pictures=pictures, words=words)
+    def place(cls, handlers: AskHandlers, pictures: PagePictures, viewer: Viewer, fields: PageFields) -> Self:
+        """Put the tab on the page that is being built; that of code has no camera, and runs programs."""
+        words, code = handlers.words, handlers.about == "code"
+        chat = Chat(pictures=pictures, words=words, code=code, runs=code, kept=f"{KEPT}-code" if code else KEPT)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                parts = place_chat(chatting.html(Talk()), words) | {"camera": _place_camera(words)}
+                parts = place_chat(chat.html(Talk(), () if code else None), words, code=code)
+                if not code:
+                    parts["camera"] = _place_camera(words)
             with gr.Column(scale=2, min_width=300):
-                parts["board"] = piece(board(None, pictures, words), elem_classes="side")
+                look = "side code-side" if code else "side"
+                parts["board"] = piece(board(None, pictures, words), elem_classes=look)
         return cls(
-            handlers=handlers,
-            words=words,
-            chat_html=chatting,
-            viewer=viewer,
-            fields=fields,
-            talk=gr.State(Talk()),
-            shown=gr.State(None),
-            parts_by_name=parts,
-        )
+            handlers=handlers, words=words, chat_html=chat, viewer=viewer, fields=fields, talk=gr.State(Talk()),
+            shown=gr.State(None), parts_by_name=parts,
+        )  # fmt: skip
 
-    def render(self, view: View) -> dict[Any, Any]:
+    def render(self, view: View) -> Updates:
         """A View as updates of components."""
         named, words = self.parts_by_name, self.words
-        editing = bool(view.talk.editing)
-        updates: dict[Any, Any] = {
+        said = notice(view.notice) or (hint(view.told) if view.told else "")
+        editing = hint(words.editing) + button("unedit", "", words.edit_end) if view.talk.editing else ""
+        updates: Updates = {
             self.talk: view.talk,
             self.fields.at: str(view.talk.conversation or ""),
             named["chat"]: self.chat(view.talk),
-            named["notice"]: gr.HTML(
-                notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
-            ),
+            named["notice"]: gr.HTML(said, visible=bool(said)),
             named["stop"]: gr.Button(visible=view.busy),
-            named["editing"]: gr.HTML(
-                hint(words.editing) + button("unedit", "", words.edit_end) if editing else "", visible=editing
-            ),
+            named["editing"]: gr.HTML(editing, visible=bool(editing)),
         }
         if view.entry is not None:
             updates[named["box"]] = dict(view.entry)
@@ -101,12 +93,9 @@ class AskTab:
         """The conversation as HTML."""
         return self.chat_html.html(talk)
 
-    def evidence(self, answer: Answer | None) -> dict[Any, Any]:
+    def evidence(self, answer: Answer | None) -> Updates:
         """Updates that put an answer's evidence on the board."""
-        return {
-            self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words),
-            self.shown: answer,
-        }
+        return {self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words), self.shown: answer}
 
     @property
     def box(self) -> Any:
@@ -126,29 +115,26 @@ class AskTab:
         who = [self.talk, visit.kept, visit.page, visit.at]
 
         @needs_right("ask")
-        def ask(
-            request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str
-        ) -> Iterator[dict[Any, Any]]:
-            caller = caller_of(request)
-            for view in asking.ask(caller, entry, asking.recover_talk(caller, talk, at, kept, page), kept, page):
-                yield self.render(view)
+        def ask(request: gr.Request, entry: Entry, *held: Any) -> Iterator[Updates]:
+            caller, (talk, kept, page, at) = caller_of(request), held
+            talk = asking.recover_talk(caller, talk, at, kept, page)
+            yield from map(self.render, asking.ask(caller, entry, talk, kept, page))
 
         @needs_right("ask")
-        def clear(page: str) -> dict[Any, Any]:
+        def clear(page: str) -> Updates:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
         @needs_right("ask")
-        def open_(request: gr.Request, answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
+        def open_(request: gr.Request, answer: Answer | None, event: Press) -> Updates:
             if answer is None:
                 return {self.viewer.html: gr.skip()}
-            if getattr(event, "act", "") == "work":
-                return self._render_program(caller_of(request), answer, str(getattr(event, "text", "")))
-            what = getattr(event, "what", "")
-            return self.viewer.open(caller_of(request), exhibits(answer, self.words), what, turn=answer.turn)
+            if event.act == "work":
+                return self._render_program(caller_of(request), answer, event.text)
+            return self.viewer.open(caller_of(request), exhibits(answer, self.words), event.what, turn=answer.turn)
 
         @needs_right("ask")
-        def unedit(talk: Talk) -> dict[Any, Any]:
-            return self.render(View(talk=talk.before(10**18), entry={"text": "", "files": []}))
+        def unedit(talk: Talk) -> Updates:
+            return self.render(View(talk=talk.before(10**18), entry=CLEAR))
 
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
         # what is sent too early is asked next
@@ -173,51 +159,48 @@ class AskTab:
     def _begin_anew(self, request: gr.Request, page: str) -> None:
         self.handlers.begin_anew(caller_of(request), page)
 
-    def _render_program(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
+    def _render_program(self, caller: Caller, answer: Answer, program: str) -> Updates:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
         again, trouble = self.handlers.work_out(caller, answer, program)
         shown = board(again, self.chat_html.pictures, self.words, trouble=trouble)
         return {self.parts_by_name["board"]: shown, self.shown: again}
 
-    def clear(self) -> dict[Any, Any]:
+    @needs_right("ask")
+    def restore(self, request: gr.Request, secret: object, at: str) -> Iterator[Updates]:
+        """Show again what the page had shown before it was loaded anew."""
+        yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
+        yield from map(self.render, self.handlers.restore(caller_of(request), at, secret))
+
+    def clear(self) -> Updates:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
     @needs_right("ask", {"try": "run"})
-    def _press(
-        self, request: gr.Request, talk: Talk, kept: object, page: str, at: str, event: gr.EventData
-    ) -> Iterator[dict[Any, Any]]:
-        """A button in the conversation; both words come from the browser, and may be anything."""
-        caller = caller_of(request)
+    def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+        """A button in the conversation; see `join` for `held`."""
+        caller, (talk, kept, page, at) = caller_of(request), held
         talk = self.handlers.recover_talk(caller, talk, at, kept, page)
-        act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
-        turn = edges.number(what)
-        if act == "cite":
-            yield self._show_citation(caller, what, talk)
-        elif act == "evidence":
-            exchange = talk.find(turn)
+        if event.act == "cite":
+            yield self._show_citation(caller, event.what, talk)
+        elif event.act == "evidence":
+            exchange = talk.find(edges.number(event.what))
             yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
         else:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
-            views = self._views(caller, act, turn, talk, kept, page)
-            if act == "right":
-                views = iter([self.handlers.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
-            if act == "try":
-                views = self.handlers.try_test(caller, turn, talk, kept, page)
-            shown = map(self.render, views)
-            yield from end_unchanged(shown, self.talk) if act in ("edit", "branch") else shown
+            shown = map(self.render, self._views(caller, event, talk, kept, page))
+            yield from end_unchanged(shown, self.talk) if event.act in ("edit", "branch") else shown
 
-    def _views(self, caller: Caller, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        asking = self.handlers
-        if act == "example":
-            return self._try_example(caller, turn, talk, kept, page)
-        if act == "retry":
-            return asking.again(caller, turn, talk, kept, page)
+    def _views(self, caller: Caller, event: Press, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        asking, act, turn = self.handlers, event.act, edges.number(event.what)
+        several = {"retry": asking.again, "try": asking.try_test, "example": self._try_example}
+        if act in several:
+            return several[act](caller, turn, talk, kept, page)
         one = {
             "edit": lambda: asking.edit(turn, talk),
             "branch": lambda: asking.branch(caller, turn, talk, kept),
             "up": lambda: asking.rate(caller, turn, "up", talk, kept),
             "down": lambda: asking.rate(caller, turn, "down", talk, kept),
+            "right": lambda: asking.put_right(caller, turn, event.text, talk, kept),
             "earlier": lambda: asking.earlier(caller, talk, kept),
         }.get(act)
         return iter([one()] if one else [])
@@ -229,38 +212,33 @@ class AskTab:
             return iter(())
         return self.handlers.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
 
-    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
+    def _show_citation(self, caller: Caller, what: str, talk: Talk) -> Updates:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
-        turn, _, number = what.partition(":")
-        exchange = talk.find(edges.number(turn))
-        if exchange is None:
+        if (found := talk.find_citation(what)) is None:
             return {self.talk: gr.skip()}
-        answer = exchange.answer
-        index = next((n for n, each in enumerate(answer.citations) if str(each.number) == number), -1)
-        return {
-            **self.viewer.open(caller, exhibits(answer, self.words), index, turn=answer.turn),
-            **self.evidence(answer),
-        }
+        answer, index = found
+        shown = self.viewer.open(caller, exhibits(answer, self.words), index, turn=answer.turn)
+        return {**shown, **self.evidence(answer)}
 
 
 @needs_right("ask")
 def _add_photo(photo: str | None, entry: Entry | None) -> Any:
     """A photo from the camera goes into the box, beside what is there."""
-    entry = entry or {"text": "", "files": []}
+    entry = entry or CLEAR
     files = [*entry["files"], *([photo] if photo else [])]
     return {"text": entry["text"], "files": files}, None
 
 
-def place_chat(html: str, words: UiTexts, *, listens: str = "chat", look: str = "box") -> dict[str, Any]:
+def place_chat(html: str, words: UiTexts, *, code: bool) -> dict[str, Any]:
     """The left half: the chat, what went wrong, the box, two buttons."""
     parts: dict[str, Any] = {
-        "chat": piece(html, listens=listens, elem_classes="chat"),
+        "chat": piece(html, listens="chat code" if code else "chat", elem_classes="chat"),
         "notice": piece(listens="", visible=False),
         "editing": piece(visible=False, elem_classes="editing"),
         "box": gr.MultimodalTextbox(
             label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
-            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes=look,
-            autofocus=look == "box",
+            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000,
+            elem_classes="box code-box" if code else "box", autofocus=not code,
         ),
     }  # fmt: skip
     with gr.Row(elem_classes="under-box"):
@@ -272,11 +250,46 @@ def place_chat(html: str, words: UiTexts, *, listens: str = "chat", look: str = 
 def _place_camera(words: UiTexts) -> gr.Image:
     with gr.Accordion(words.webcam, open=False):
         return gr.Image(
-            label=words.webcam_label,
-            sources=["webcam"],
-            type="filepath",
-            format="jpeg",
-            image_mode=None,
-            buttons=[],
+            label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", image_mode=None, buttons=[],
             height=260,
-        )
+        )  # fmt: skip
+
+
+COMMAND = "python -m deepseek_mm index FOLDER"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTab(AskTab):
+    """The Ask tab without a camera, with other words and questions out of the library's own code."""
+
+    def chat(self, talk: Talk) -> str:
+        """The conversation as HTML; before it questions to try, or how code comes into a library without any."""
+        if talk.exchanges:
+            return self.chat_html.html(talk)
+        has_code = self.handlers.assistant.store.kinds().get("code", 0) > 0
+        return self.chat_html.html(talk, self._examples(), lacks="" if has_code else lacks(self.words))
+
+    def join(self, tab: gr.Tab | None = None) -> None:
+        """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
+        super().join()
+        if tab is not None:
+            tab.select(self._offer, [self.talk, self.fields.page], self.parts_by_name["chat"], **QUIET)
+
+    @needs_right("ask")
+    def _offer(self, request: gr.Request, talk: Talk, page: str) -> Any:
+        chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
+        return gr.skip() if chat is None or self.handlers.is_answering(caller_of(request), page) else chat
+
+    def _examples(self) -> tuple[str, ...]:
+        return questions_to_try(self.handlers.assistant.store)
+
+    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
+        """A question to begin with goes into the box, where it can be changed."""
+        tries = self._examples()
+        return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])
+
+
+def lacks(words: UiTexts) -> str:
+    """What is said where there is no code: how some comes in, by the page and by the command."""
+    add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
+    return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'

@@ -13,7 +13,8 @@ from pathlib import Path
 from deepseek_mm import ASK_LEAVE, About, Answer, Citation, Turn
 from index import Source
 from index.region import at_lines
-from ui.code.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_words, sentences
+from ui import edges
+from ui.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_words, sentences
 from ui.html import button, copier
 from ui.pictures import PagePictures
 from ui.region_html import caption, crop
@@ -62,6 +63,14 @@ class Talk:
     def find(self, turn: int) -> ChatExchange | None:
         """The exchange with this id in the history."""
         return next((each for each in self.exchanges if turn and each.answer.turn == turn), None)
+
+    def find_citation(self, what: str) -> tuple[Answer, int] | None:
+        """The answer that holds a citation named as "turn:number", and the citation's index in it, or -1."""
+        turn, _, number = what.partition(":")
+        if (exchange := self.find(edges.number(turn))) is None:
+            return None
+        answer = exchange.answer
+        return answer, next((n for n, each in enumerate(answer.citations) if str(each.number) == number), -1)
 
     def before(self, turn: int) -> "Talk":
         """The talk as it was when this turn's question was not asked yet."""

@@ -22,8 +22,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm import DeepSeekMMError, caller_in
+from ui.gateway.events import VISITOR, PageOwners, Visitor
 from ui.gateway.files import FileRegistry, NoSuchFile
-from ui.gateway.visitor import VISITOR, PageOwners, Visitor
 from ui.words import UiTexts
 
 COOKIE = "deepseek_mm_page"  # tells one browser's files from another's

@@ -1,8 +1,6 @@
 """The near duplicates of the Library tab: a search for them, the groups side by side, and which photo to keep.
 
-HTML and handlers, no Gradio. Nothing is kept in the browser: each press names the group by the ids of its photos.
-
-It places the components, and turns what its handlers say into updates.
+Nothing is kept in the browser: each press names the group by the ids of its photos.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,19 +10,14 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Services, Twins
+from deepseek_mm import Caller, Twins
 from index import Region, Source
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import button, hint
-from ui.library.library_grid import facts
+from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
+from ui.html import button, hint, piece
+from ui.library.library_grid import LibraryListing, facts
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_list import LibraryListing
-from ui.library.library_report import in_bytes, title
-from ui.library.library_state import LibraryState
+from ui.library.library_report import LibraryState, in_bytes
 from ui.pictures import THUMB_PX, PagePictures
 from ui.words import UiTexts, count_noun
 
@@ -34,35 +27,19 @@ KEEPS: tuple[Keep, ...] = ("largest", "oldest", "newest")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DuplicateHandlers:
+class DuplicateHandlers(LibraryHandlers):
     """Handlers of the review of near duplicates."""
-
-    library_handlers: LibraryHandlers
-
-    @property
-    def assistant(self) -> Assistant:
-        """Whose library it is."""
-        return self.library_handlers.assistant
-
-    @property
-    def services(self) -> Services:
-        """What acts on it."""
-        return self.library_handlers.services
 
     def look(self, caller: Caller) -> ActionResult:
         """Begin to look."""
-        words, library = self.library_handlers.words, self.services.library
-        return self.library_handlers.say(
-            lambda: words.begun.format(title=title(library.find_duplicates(caller), words)), otherwise=words.bug
-        )
+        return self.say(lambda: self._begun(self.services.library.find_duplicates(caller)))
 
     def groups(self, caller: Caller, keep: object) -> list[Twins]:
         """What the last look found and is still there."""
         return self.services.library.list_duplicates(caller, parse_keep(keep))
 
-    def act(self, caller: Caller, act: str, what: object, keep: object) -> ActionResult:
+    def settle(self, caller: Caller, act: str, what: object, keep: object) -> ActionResult:
         """A press: keep one and take the rest of its group out, tell a group apart, or keep all that are suggested."""
-        words = self.library_handlers.words
         ids = [int(each) for each in str(what).split(",") if each.isdecimal() and len(each) < 18]
         if act == "keep_all":
             ids = [source.id for group in self.groups(caller, keep) for source in group.sources[1:]]
@@ -70,17 +47,17 @@ class DuplicateHandlers:
         if act == "keep" and len(ids) > 1:
             return self._take_out(caller, ids[1:])
         if act == "apart":
-            return self.library_handlers.say(lambda: self._apart(caller, ids), otherwise=words.bug)
-        return ActionResult(text=words.bug, wrong=True)
+            return self.say(lambda: self._apart(caller, ids))
+        return ActionResult(text=self.words.bug, wrong=True)
 
     def _apart(self, caller: Caller, ids: Sequence[int]) -> str:
         self.services.library.tell_apart(caller, ids)
-        return self.library_handlers.words.twins_apart_kept
+        return self.words.twins_apart_kept
 
     def _take_out(self, caller: Caller, ids: Sequence[int]) -> ActionResult:
         places = self.assistant.store.places_of(ids)
         paths = [path for each in ids for path in places[each]]
-        return self.library_handlers.take_out_all(caller, paths, otherwise=self.library_handlers.words.list_gone)
+        return self.take_out_all(caller, paths, otherwise=self.words.list_gone)
 
 
 def parse_keep(keep: object) -> Keep:
@@ -126,7 +103,6 @@ def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words:
     )
 
 
-Updates = dict[Any, Any]
 Answer = Callable[[Caller, ActionResult, LibraryState, LibraryListing], Updates]  # of the whole tab to what was said
 
 
@@ -145,7 +121,7 @@ class TwinsPart:
     @classmethod
     def place(cls, comparing: DuplicateHandlers, pictures: PagePictures) -> "TwinsPart":
         """Put it on the page that is being built, folded."""
-        words = comparing.library_handlers.words
+        words = comparing.words
         keeps = list(zip((words.twins_largest, words.twins_oldest, words.twins_newest), KEEPS, strict=True))
         with gr.Accordion(words.twins_title, open=False, elem_classes="twins-part") as fold:
             piece(hint(words.twins_hint), listens="")
@@ -161,21 +137,14 @@ class TwinsPart:
         """Connect it; `answer` says on the tab what was said, from the components `seen` into `outputs`."""
 
         @needs_right("library")
-        def look(request: gr.Request, now: LibraryState, listing: LibraryListing, opened: bool) -> Updates:
+        def look(request: gr.Request, seen: LibraryState, listing: LibraryListing, opened: bool) -> Updates:
             caller = caller_of(request)
-            return answer(caller, self.handlers.look(caller), now, listing)
+            return answer(caller, self.handlers.look(caller), seen, listing)
 
         @needs_right("library")
-        def press(
-            request: gr.Request,
-            now: LibraryState,
-            listing: LibraryListing,
-            opened: bool,
-            keep: object,
-            event: gr.EventData,
-        ) -> Updates:
-            caller = caller_of(request)
-            said = self.handlers.act(caller, str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
+        def press(request: gr.Request, event: Press, *held: Any) -> Updates:
+            caller, (now, listing, _, keep) = caller_of(request), held
+            said = self.handlers.settle(caller, event.act, event.what, keep)
             shown = self._review(caller, keep) if "ask" in caller.rights else {}
             return {**answer(caller, said, now, listing), **shown}
 
@@ -203,5 +172,5 @@ class TwinsPart:
     def _review(self, caller: Caller, keep: object) -> Updates:
         looked = self.handlers.services.library.last_look(caller)
         groups = self.handlers.groups(caller, keep) if looked else []
-        html = review(groups, self.pictures, self.handlers.library_handlers.words, looked=bool(looked))
+        html = review(groups, self.pictures, self.handlers.words, looked=bool(looked))
         return {self.html: html, self.shown: looked}

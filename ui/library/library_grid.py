@@ -1,28 +1,135 @@
 """The list of what is in the library: its filters, its grid, its collections, and what is chosen there.
 
+A list grows at its end, up to a limit that keeps the page quick; from there one turns to what comes after it.
+
 The tiles are those of the search, so they are used alike. Everything from outside is escaped.
 """
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
-from deepseek_mm import Caller, SearchFilter
-from index import LIBRARY, Region
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.html import button, copier, hint, notice
-from ui.library.library_list import MOST, LibraryLister, LibraryListing, exhibits, select_regions
+from deepseek_mm import Caller, Citation, SearchFilter
+from index import LIBRARY, Region, Source
+from index.region import Order
+from ui import edges
+from ui.edges import Handlers
+from ui.gateway.events import QUIET, Updates, needs_right
+from ui.html import button, copier, hint, notice, piece
+from ui.library import library_report
 from ui.library.library_report import in_bytes
 from ui.pictures import PagePictures
-from ui.region_html import Tile, bar, tile
+from ui.region_html import EvidenceItem, Tile, bar, tile
 from ui.viewer import Viewer
 from ui.words import UiTexts, count_noun
+
+PAGE = 48  # files that are shown at first, and each time more
+MOST = 10 * PAGE  # files that are shown at once
+ORDERS: tuple[Order, ...] = get_args(Order)
+KIND_OF_CARD = {"photo": "whole", "document": "text", "code": "code"}  # of a file in which nothing was found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryListing:
+    """The files that are shown, and what is needed to show others."""
+
+    filters: SearchFilter = SearchFilter()
+    order: Order = "added"
+    regions: tuple[Region, ...] = ()  # one for each file: the whole of it
+    start: int = 0  # files before these
+    total: int = 0  # files that the filters allows
+    collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
+    holding: str = ""  # what the library held when the list was made; another holding, and the list is old
+    notice: str = ""  # why they are not shown
+    token: str = field(default_factory=lambda: secrets.token_hex(4))  # another list, another token
+
+    @property
+    def end(self) -> int:
+        """Files before the first that is not shown any more."""
+        return self.start + len(self.regions)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it may be drawn anew under its reader's eyes: nobody has gone down in it."""
+        return not self.start and len(self.regions) <= PAGE
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether more can be shown below these."""
+        return len(self.regions) < MOST and self.end < self.total
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryLister(Handlers):
+    """Makes lists. Every error becomes a sentence in place of the list."""
+
+    def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> LibraryListing:
+        """The first page of what the filters allows."""
+        chosen: Order = next((each for each in ORDERS if each == order), "added")
+        return self._fill(LibraryListing(filters=filters, order=chosen, start=start), PAGE)
+
+    def more(self, before: LibraryListing, num: object) -> LibraryListing:
+        """The next page below; nothing, if not `num` are shown any more, for then the browser has asked twice."""
+        if not before.is_growing or str(num) != str(len(before.regions)):
+            return before
+        return self._fill(before, len(before.regions) + PAGE)
+
+    def turn(self, before: LibraryListing, way: int) -> LibraryListing:
+        """What comes after the list, or before it."""
+        start = before.start + way * MOST
+        return self.first(before.filters, before.order, start=start) if 0 <= start < before.total else before
+
+    def renew(self, before: LibraryListing) -> LibraryListing:
+        """The same list as it stands now: what was chosen in it stays so."""
+        return self._fill(before, max(PAGE, len(before.regions)))
+
+    def paths(self, regions: Sequence[Region]) -> list[str]:
+        """Every path of these files: one may lie at several."""
+        places = self.assistant.store.places_of([region.source.id for region in regions])
+        return [path for paths in places.values() for path in paths]
+
+    def _fill(self, listing: LibraryListing, num: int) -> LibraryListing:
+        store = self.assistant.store
+        try:
+            counts = store.counts()  # before the list is read: a list may be newer than it says, never older
+            where = listing.filters.where()
+            total = sum(store.kinds(where=where).values())
+            start = listing.start if listing.start < total else 0
+            sources = store.sources(where, order=listing.order, limit=min(num, MOST), offset=start)
+            leading = store.leading([source.id for source in sources])
+            names = tuple((name, count) for name, count in store.collections().items() if name != LIBRARY)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return replace(listing, regions=(), total=0, notice=edges.sentence(error, self.words))
+        regions = tuple(leading.get(source.id) or bare(source) for source in sources)
+        holding = library_report.holding(counts.sources, counts.regions, self.words)
+        return replace(
+            listing, regions=regions, start=start, total=total, collections=names, holding=holding, notice=""
+        )
+
+
+def bare(source: Source) -> Region:
+    """What stands for a file in which nothing was found."""
+    sides = source.width_px, source.height_px
+    return Region(source=source, kind=KIND_OF_CARD.get(source.kind, "whole"), box_px=(0, 0, *sides))
+
+
+def select_regions(regions: Sequence[Region], what: object) -> list[Region]:
+    """Those files whose numbers the browser sent, "31,12", in the list's order; other numbers are left out."""
+    numbers = set(str(what).split(","))
+    return [region for region in regions if str(region.source.id) in numbers]
+
+
+def exhibits(regions: Sequence[Region]) -> tuple[EvidenceItem, ...]:
+    """The same for the large view, under the files' names; without numbers, for nothing is cited."""
+    return tuple(
+        EvidenceItem(citation=Citation(number=0, region=region, score=0.0), caption=region.source.name)
+        for region in regions
+    )
 
 
 def browse(listing: LibraryListing, pictures: PagePictures, words: UiTexts, *, offer: bool) -> str:
@@ -126,15 +233,8 @@ def _bar(listing: LibraryListing, words: UiTexts) -> str:
     return bar(words, out, into, leave, copier("", words.copy_paths, words.copied_paths))
 
 
-Updates = dict[Any, Any]
 WAYS = {"earlier": -1, "later": 1}  # of turning to other files
-SHOWING = (
-    "open",
-    "more",
-    "collection",
-    "unfilter",
-    *WAYS,
-)  # what a press can ask for that changes nothing in the library
+SHOWING = ("open", "more", "collection", "unfilter", *WAYS)  # what a press can ask for that changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +274,8 @@ class LibraryGrid:
             return self.render(self.lister.first(filters, order))
 
         inputs = [self.listing, *self.fields.values()]
-        for name, field in self.fields.items():
-            event = field.submit if name == "folder" else field.input
+        for name, each in self.fields.items():
+            event = each.submit if name == "folder" else each.input
             event(filter_list, inputs, self.parts, trigger_mode="always_last", **QUIET)
 
     def render(self, listing: LibraryListing) -> Updates:
@@ -201,10 +301,6 @@ class LibraryGrid:
             return self.render(self.lister.first(replace(listing.filters, collection=str(what)), listing.order))
         emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
         return {**self.render(self.lister.first(SearchFilter(), listing.order)), **emptied}
-
-    def select(self, what: object, listing: LibraryListing) -> Sequence[Region]:
-        """The files that were chosen."""
-        return select_regions(listing.regions, what)
 
 
 def _place_fields(words: UiTexts) -> dict[str, Any]:

@@ -4,29 +4,21 @@ Long work is only begun here: it is a job, which `looking` shows as it goes on.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from deepseek_mm import Assistant, Caller, Job, Services
+from deepseek_mm import Caller, Job
 from index import LIBRARY
 from ui import edges
-from ui.edges import ActionResult
+from ui.edges import ActionResult, Handlers
 from ui.library import library_report
-from ui.library.library_state import WATCH
-from ui.words import UiTexts, count_noun
+from ui.library.library_report import WATCH
+from ui.words import count_noun
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibraryHandlers:
+class LibraryHandlers(Handlers):
     """Handlers of the Library tab."""
-
-    services: Services
-    words: UiTexts
-
-    @property
-    def assistant(self) -> Assistant:
-        """Whose library it is."""
-        return self.services.library.assistant
 
     def is_busy(self, caller: Caller) -> bool:
         """Whether something is being done, or waits."""
@@ -59,8 +51,21 @@ class LibraryHandlers:
 
     def act(self, caller: Caller, act: object, what: object) -> ActionResult:
         """A button in a list was pressed; both words come from the browser, and may be anything."""
-        acts = {"cancel": self._cancel, "retry": self._retry, "unwatch": self._unwatch, "undo": self._put_back}
-        return self.say(lambda: acts[str(act)](caller, str(what)) if str(act) in acts else "", otherwise=self.words.bug)
+        library, words, named = self.services.library, self.words, str(what)
+
+        def do() -> str:
+            if act == "cancel":
+                library.cancel_job(caller, edges.number(named))
+                return words.cancelled
+            if act == "retry":
+                library.retry_job(caller, edges.number(named))
+                return words.retried
+            if act == "unwatch":
+                library.unwatch(caller, named)
+                return words.unwatched.format(folder=named)
+            return count_noun(words.put_back, library.put_back(caller, named)) if act == "undo" else ""
+
+        return self.say(do, otherwise=words.bug)
 
     def take_out(self, caller: Caller, path: str) -> ActionResult:
         """Forget a file or what lies below a folder; it can be put back for a while."""
@@ -81,30 +86,20 @@ class LibraryHandlers:
 
     def collect(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Put files into a collection of this name, which may be a new one."""
-
-        def assign() -> str:
-            self.services.library.assign(caller, paths, name)
-            return self.words.collection_has.format(
-                files=count_noun(self.words.files, len(paths)), name=_parse_collection(name)
-            )
-
-        return self.say(assign if name.strip() else str, otherwise=self.words.collection_which)
+        told, which = self.words.collection_has, self.words.collection_which
+        shown = " ".join(name.split())
+        return self.say(lambda: self._assign(caller, paths, name, told, shown) if shown else "", otherwise=which)
 
     def release(self, caller: Caller, paths: Sequence[str], name: str) -> ActionResult:
         """Take files out of their collection; they stay in the library."""
-
-        def leave() -> str:
-            self.services.library.assign(caller, paths, LIBRARY)
-            return self.words.collection_left.format(files=count_noun(self.words.files, len(paths)), name=name)
-
-        return self.say(leave)
+        return self.say(lambda: self._assign(caller, paths, LIBRARY, self.words.collection_left, name))
 
     def rename(self, caller: Caller, old: str, new: str) -> ActionResult:
         """Give a collection another name."""
 
         def rename() -> str:
             self.services.library.rename_collection(caller, old, new)
-            return self.words.collection_renamed.format(name=_parse_collection(new))
+            return self.words.collection_renamed.format(name=" ".join(new.split()))
 
         return self.say(rename if new.strip() else str, otherwise=self.words.collection_which)
 
@@ -123,11 +118,11 @@ class LibraryHandlers:
 
     def restore(self, caller: Caller, path: str) -> ActionResult:
         """Everything as it was when this backup was made."""
-
-        def begin() -> str:
-            return self._begun(self.services.library.restore(caller, _parse_path(path, caller)))
-
-        return self.say(begin if path.strip() else str, otherwise=self.words.restore_which)
+        restore, typed = self.services.library.restore, path.strip()
+        return self.say(
+            lambda: self._begun(restore(caller, _parse_path(path, caller))) if typed else "",
+            otherwise=self.words.restore_which,
+        )
 
     def empty(self, caller: Caller, typed: str) -> ActionResult:
         """Delete everything, if the right words were typed."""
@@ -140,39 +135,15 @@ class LibraryHandlers:
         right = " ".join(typed.lower().split()) == word
         return self.say(delete if right else str, otherwise=self.words.empty_wrong.format(word=word))
 
-    def say(self, act: Callable[[], str], *, otherwise: str = "") -> ActionResult:
-        """What it says; an error becomes a sentence. `otherwise` is what is wrong when it says nothing."""
-        try:
-            said = act()
-        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
-        return ActionResult(text=said) if said else ActionResult(text=otherwise, wrong=True)
+    def _assign(self, caller: Caller, paths: Sequence[str], collection: str, told: str, name: str) -> str:
+        self.services.library.assign(caller, paths, collection)
+        return told.format(files=count_noun(self.words.files, len(paths)), name=name)
 
     def _begun(self, job: Job, text: str = "") -> str:
         return (text or self.words.begun).format(title=library_report.title(job, self.words))
-
-    def _cancel(self, caller: Caller, job_id: str) -> str:
-        self.services.library.cancel_job(caller, edges.number(job_id))
-        return self.words.cancelled
-
-    def _retry(self, caller: Caller, job_id: str) -> str:
-        self.services.library.retry_job(caller, edges.number(job_id))
-        return self.words.retried
-
-    def _put_back(self, caller: Caller, token: str) -> str:
-        return count_noun(self.words.put_back, self.services.library.put_back(caller, token))
-
-    def _unwatch(self, caller: Caller, folder: str) -> str:
-        self.services.library.unwatch(caller, folder)
-        return self.words.unwatched.format(folder=folder)
 
 
 def _parse_path(path: str, caller: Caller) -> str:
     """A path as typed or pasted, quotes included; "~" is the home of this machine's people only."""
     bare = path.strip().strip("\"'")
     return os.path.abspath(os.path.expanduser(bare)) if caller.local else bare
-
-
-def _parse_collection(collection: str) -> str:
-    """A collection name with single spaces, as it is stored."""
-    return " ".join(collection.split())

@@ -1,4 +1,4 @@
-"""Jobs, watched folders and the state of the library as HTML: values only, every name from outside escaped.
+"""What the Library tab shows of the library at a moment: jobs, watched folders and how much there is, as HTML.
 
 What a job is called follows the page's language; what it says comes from below, in English, and is marked so.
 
@@ -6,29 +6,21 @@ A button in this HTML carries what it does and for what, so a press means the ve
 seen, however the list has moved on since.
 """
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import Literal
 
-from deepseek_mm import Failed, Job, Taken
-from ui.html import button, for_ears
+from deepseek_mm import Assistant, Caller, Failed, Job, Services, Taken, size_of
+from index import Filter
+from ui.html import button, for_ears, terms
 from ui.words import UiTexts, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryFacts:
-    """How much the library holds, and where."""
-
-    photos: int
-    documents: int
-    code: int
-    regions: int
-    size_bytes: int
-    place: str
 
 
 def holding(sources: int, regions: int, words: UiTexts) -> str:
@@ -130,17 +122,16 @@ def backups(files: Sequence[Path], words: UiTexts) -> str:
     return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
 
 
-def facts(state: LibraryFacts, words: UiTexts) -> str:
-    """What the library holds, as a list of terms."""
-    rows = (
-        (words.photos, f"{state.photos:,}"),
-        (words.documents, f"{state.documents:,}"),
-        (words.code, f"{state.code:,}"),
-        (words.regions, f"{state.regions:,}"),
-        (words.size, in_bytes(state.size_bytes)),
-        (words.lies, state.place),
-    )
-    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows) + "</dl>"
+def render_facts(kinds: Mapping[str, int], regions: int, size_bytes: int, place: str, words: UiTexts) -> str:
+    """What the library holds, as a list of terms: files of each kind, regions, and how much it takes where."""
+    counts = ((words.photos, "photo"), (words.documents, "document"), (words.code, "code"))
+    rows = [
+        *((term, f"{kinds.get(kind, 0):,}") for term, kind in counts),
+        (words.regions, f"{regions:,}"),
+        (words.size, in_bytes(size_bytes)),
+        (words.lies, place),
+    ]
+    return terms(rows)
 
 
 def remaining_time(seconds: float, words: UiTexts) -> str:
@@ -213,9 +204,7 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
-    rows = "".join(
-        f"<li>{mark_english(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed
-    )
+    rows = "".join(f"<li>{mark_english(failure(each))}</li>" for each in failed)
     more = job.num_failed - len(failed)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
@@ -225,5 +214,107 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     )
 
 
-def _both(each: Failed) -> str:
-    return f"{each.item}: {each.reason}"
+def failure(each: Failed) -> str:
+    """What could not be done, and why."""
+    return each.reason if each.item in each.reason else f"{each.item}: {each.reason}"
+
+
+WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
+ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled", "failed")
+MOST_ENDED = 12  # jobs that are over and still shown
+MOST_BACKUPS = 12  # that are listed
+COUNT_S = 5.0  # between two counts of what is in the library, while something runs: a large one takes a while
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryCounts:
+    """What takes a while to count."""
+
+    facts: str = ""  # HTML
+    holding: str = ""  # how much there is, for the top of the page
+    below: tuple[tuple[str, int], ...] = ()  # watched folder, and number of files that are known below it
+    at_s: float = float("-inf")  # when it was counted, in seconds of `time.monotonic`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryState:
+    """What the tab shows of the library, as HTML."""
+
+    running: str = ""
+    news: str = ""
+    ended: str = ""
+    watched: str = ""
+    taken: str = ""
+    backups: str = ""
+    counted: LibraryCounts = LibraryCounts()
+    far: str = ""  # how far the work at hand is, for the top of the page
+    busy: bool = False  # something runs or waits: look again soon
+
+    @property
+    def facts(self) -> str:
+        """How much there is of each kind."""
+        return self.counted.facts
+
+    @property
+    def head(self) -> str:
+        """What the top of the page says: how much there is, and what is being done."""
+        return " · ".join(filter(None, (self.counted.holding, self.far)))
+
+
+NOTHING = LibraryState()
+
+
+def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState = NOTHING) -> LibraryState:
+    """Everything as it stands now, but for what is counted: while something runs, that is done now and then only.
+
+    What only callers see who may change the library is left out for others. IndexProblem or LibraryError if it cannot
+    be read.
+    """
+    library, changes = services.library, "library" in caller.rights
+    active = sorted(library.list_jobs(caller, states=("running", "waiting")), key=lambda job: job.id)
+    now = [job for job in active if job.kind != WATCH]
+    at_work = [job for job in now if job.state == "running"]
+    over = library.list_jobs(caller, states=ENDED, limit=4 * MOST_ENDED)
+    shown = [job for job in over if job.kind != WATCH or job.state == "failed"][:MOST_ENDED]
+    failed = {job.id: library.list_failures(caller, job.id, limit=MOST_FAILED) for job in shown if job.num_failed}
+    watching = [job for job in active if job.kind == WATCH and not job.cancelling]
+    folders = [str(job.payload["folder"]) for job in watching]
+    soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
+    counted = seen.counted if soon else count(library.assistant, words, folders)
+    return LibraryState(
+        running=render_running([*at_work, *(job for job in now if job.state == "waiting")], words),
+        news=news(shown[:1], words),
+        ended=render_ended(shown, failed, words),
+        watched=render_watched([_watched_folder(job, counted, over) for job in watching], words),
+        taken=render_taken(library.list_taken(caller) if changes else (), words),
+        backups=backups(library.list_backups(caller)[:MOST_BACKUPS] if changes else (), words),
+        counted=counted,
+        far=words.head_work.format(far=far(at_work[0], words)) if at_work else "",
+        busy=bool(now),
+    )
+
+
+def count(assistant: Assistant, words: UiTexts, folders: Sequence[str]) -> LibraryCounts:
+    """How much there is, and how much of it below these folders."""
+    store, data = assistant.store, assistant.config.data
+    kinds, whole = store.kinds(), store.counts()
+    return LibraryCounts(
+        facts=render_facts(kinds, whole.regions, size_of(data), str(data.absolute()), words),
+        holding=holding(whole.sources, whole.regions, words),
+        below=tuple((folder, sum(store.kinds(where=Filter(folder=folder)).values())) for folder in folders),
+        at_s=time.monotonic(),
+    )
+
+
+def _watched_folder(job: Job, counted: LibraryCounts, over: Sequence[Job]) -> WatchedFolder:
+    """A folder with what is known of it; its last change is the end of the last work on nothing but things in it."""
+    folder = str(job.payload["folder"])
+    ends = [each.ended_at for each in over if each.kind == "index" and _lies_in(each, folder) and each.ended_at]
+    return WatchedFolder(
+        folder=folder, how=job.message, num_files=dict(counted.below).get(folder), last_at=max(ends, default=None)
+    )
+
+
+def _lies_in(job: Job, folder: str) -> bool:
+    paths = [str(path) for path in job.payload.get("paths") or ()]
+    return bool(paths) and all(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for path in paths)

@@ -1,6 +1,6 @@
 """The Library tab: put files in, see how the work goes, look after what is there, and see what there is.
 
-It places the components, and turns what its handlers (`library_handlers`, `library_state`) say and see into updates;
+It places the components, and turns what its handlers (`library_handlers`, `library_report`) say and see into updates;
 the list of what is in the library is a `library_grid`. While the tab is open, or something is being done, a timer looks
 at the library.
 """
@@ -12,26 +12,124 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Caller, Right
+from deepseek_mm import Caller, Health, Right, Services
 from index import Region
 from ui import edges
-from ui.ask.ask_tab import QUIET
 from ui.ask.chat import Talk
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import for_ears, heading, hint, notice
-from ui.library import library_maintenance
+from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
+from ui.html import heading, hint, line, notice, piece
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
-from ui.library.library_grid import SHOWING, LibraryGrid, Updates
+from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing, select_regions
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_list import LibraryLister, LibraryListing
-from ui.library.library_maintenance import place_add, place_care, place_state
-from ui.library.library_state import LibraryState, look
+from ui.library.library_report import LibraryState, failure, in_bytes, look, mark_english
 from ui.library.rules import RuleHandlers, RulesPart
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
+from ui.words import UiTexts
+
+
+def place_add(words: UiTexts) -> dict[str, Any]:
+    """Where files come in."""
+    piece(heading(words.add), listens="")
+    parts: dict[str, Any] = {
+        "files": gr.File(label=words.add_files, file_count="multiple", height=120, elem_classes="drop"),
+        "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
+        "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
+    }
+    with gr.Row():
+        parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)
+        parts["watch"] = gr.Button(words.add_watch, size="sm", min_width=120)
+    return parts
+
+
+def place_state(words: UiTexts) -> dict[str, Any]:
+    """What is being done, which folders are watched, and how much there is."""
+    piece(heading(words.work), listens="")
+    parts = {"running": piece(elem_classes="listing"), "news": piece(listens="")}
+    with gr.Accordion(words.ended, open=True):
+        parts["ended"] = piece(elem_classes="listing")
+    piece(heading(words.watched), listens="")
+    parts["watched"] = piece(elem_classes="listing")
+    piece(heading(words.held), listens="")
+    return parts | {"facts": piece(listens="")}
+
+
+def place_care(words: UiTexts) -> dict[str, Any]:
+    """What can be done to the library as a whole."""
+    piece(heading(words.look_after), listens="")
+    parts: dict[str, Any] = {}
+    with gr.Accordion(words.care, open=False):
+        parts["gone"] = gr.Checkbox(label=words.repair_gone)
+        with gr.Row():
+            parts["verify"] = gr.Button(words.verify, size="sm", min_width=120)
+            parts["repair"] = gr.Button(words.repair, size="sm", min_width=120)
+    with gr.Accordion(words.health, open=False):
+        parts["gone_text"] = gr.Textbox(label=words.health_gone_text, placeholder=words.health_gone_hint, max_lines=1)
+        parts["measure"] = gr.Button(words.health_measure, size="sm")
+        parts["health"] = piece(listens="")
+    with gr.Accordion(words.keep, open=False):
+        parts["backup_path"] = gr.Textbox(label=words.backup_path, max_lines=1)
+        parts["backup"] = gr.Button(words.backup, size="sm")
+        parts["backups"] = piece(elem_classes="listing")
+        parts["restore_path"] = gr.Textbox(label=words.restore_path, max_lines=1)
+        parts["restore"] = gr.Button(words.restore, size="sm")
+    with gr.Accordion(words.take_out, open=False):
+        parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
+        parts["take_out"] = gr.Button(words.take_out_selected, size="sm")
+    return parts
+
+
+LEAST_RECALL = 0.99  # below it a search misses one of a hundred
+
+
+def measure_health(services: Services, caller: Caller, gone: str, words: UiTexts) -> str:
+    """Measure, and look for a text that should be gone; whatever goes wrong ends as a sentence."""
+    try:
+        panel = health(services.library.measure_health(caller), words)
+        return panel + (traces(services, caller, gone.strip(), words) if gone.strip() else "")
+    except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+        return notice(edges.sentence(error, words))
+
+
+def health(told: Health, words: UiTexts) -> str:
+    """The list, with what does not fit and what failed below it."""
+    rows = "".join(_health_row(good, text, words) for good, text in lines(told, words))
+    sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
+    listed = [*(f"{each.path}: {each.detail}" for each in told.problems), *map(failure, told.failed)]
+    more = "".join(f"<li>{mark_english(each)}</li>" for each in listed)
+    below = f"<details><summary>{escape(words.health_listed)}</summary><ul>{more}</ul></details>" if more else ""
+    return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
+
+
+def _health_row(good: bool, text: str, words: UiTexts) -> str:
+    look, sign, name = ("good", "&#10003;", words.is_well) if good else ("bad", "&#10007;", words.is_not_well)
+    return f'<li class="{look}"><span role="img" aria-label="{escape(name)}">{sign}</span> {escape(text)}</li>'
+
+
+def lines(told: Health, words: UiTexts) -> Iterator[tuple[bool, str]]:
+    """Whether it is as it should be, and what it is."""
+    left = told.store.traces
+    share, sampled = f"{100 * told.store.recall:.1f}", told.store.sampled
+    yield told.store.recall >= LEAST_RECALL, words.health_recall.format(share=share, sampled=sampled)
+    yield not told.num_problems, words.health_orphans.format(count=told.num_problems)
+    yield not told.gone, words.health_gone.format(count=told.gone)
+    yield not told.num_failed, words.health_failed.format(count=told.num_failed)
+    clean = left.overwrites and not (left.dirty_pages or left.cached or left.words)
+    text = words.health_clean if clean else words.health_traces
+    yield clean, text.format(free=left.free_pages, dirty=left.dirty_pages, cached=left.cached, words=left.words)
+    if told.in_trash:
+        yield True, words.health_trash.format(count=told.in_trash)
+
+
+def traces(services: Services, caller: Caller, gone: str, words: UiTexts) -> str:
+    """Where the text still stands, or that it stands nowhere."""
+    found = services.library.find_traces(caller, gone)
+    if not found:
+        return hint(words.health_is_gone.format(text=gone))
+    rows = "".join(f"<li>{escape(each.path)} ({each.count})</li>" for each in found)
+    return f"{hint(words.health_still.format(text=gone))}<ul>{rows}</ul>"
+
 
 LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
 CHANGING: Mapping[str, Right] = dict.fromkeys(
@@ -77,15 +175,12 @@ class LibraryTab:
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
-                rules = RulesPart.place(
-                    RuleHandlers(assistant=handlers.assistant, services=handlers.services, words=words),
-                    pictures,
-                    viewer,
-                )
-                twins = TwinsPart.place(DuplicateHandlers(library_handlers=handlers), pictures)
+                services = handlers.services
+                rules = RulesPart.place(RuleHandlers(services=services, words=words), pictures, viewer)
+                twins = TwinsPart.place(DuplicateHandlers(services=services, words=words), pictures)
                 piece(heading(words.state), listens="", elem_id=LIST)
-                lister = LibraryLister(assistant=handlers.assistant, words=words)
-                shelf = LibraryGrid.place(lister, pictures, viewer, offer=handlers.services.library.photos is not None)
+                lister = LibraryLister(services=services, words=words)
+                shelf = LibraryGrid.place(lister, pictures, viewer, offer=services.library.photos is not None)
         return cls(
             handlers=handlers, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
             timer=gr.Timer(LATER_S, active=False), seen=gr.State(LibraryState()), opened=gr.State(False),
@@ -121,21 +216,13 @@ class LibraryTab:
         outputs = [*self._outputs, self.parts["said"], *shelf.fields.values(), *shelf.viewer.parts, *also]
 
         @needs_right("ask", CHANGING)
-        def press(
-            request: gr.Request,
-            seen: LibraryState,
-            listing: LibraryListing,
-            opened: bool,
-            talk: Talk,
-            event: gr.EventData,
-        ) -> Updates:
-            caller = caller_of(request)
-            act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
-            if act == "ask" and (regions := shelf.select(what, listing)):
+        def press(request: gr.Request, event: Press, *held: Any) -> Updates:
+            caller, (seen, listing, _, talk) = caller_of(request), held
+            if event.act == "ask" and (regions := select_regions(listing.regions, event.what)):
                 return ask_about(regions, talk)
-            if act in SHOWING:
-                return shelf.press(caller, act, what, listing)
-            return self._change(caller, (act, what), str(getattr(event, "text", "")), (seen, listing))
+            if event.act in SHOWING:
+                return shelf.press(caller, event.act, event.what, listing)
+            return self._change(caller, event, seen, listing)
 
         sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
         shelf.html.click(press, [*self._inputs, talk], outputs, **sent, **QUIET)
@@ -176,35 +263,32 @@ class LibraryTab:
         sources = [*self._inputs, *(self.parts[name] for name in inputs)]
         getattr(self.parts[button], event)(press, sources, outputs, **QUIET)
 
-    def _change(
-        self, caller: Caller, press: tuple[str, object], text: str, now: tuple[LibraryState, LibraryListing]
-    ) -> Updates:
-        """Something was pressed in the list that changes the library; all words come from the browser."""
-        (act, what), (seen, listing) = press, now
-        shelving, words, collection = self.handlers, self.handlers.words, listing.filters.collection
-        if act == "bundled":
-            return self._answer(caller, shelving.add_bundled(caller), seen, listing)
-        if act == "rename":
-            said = shelving.rename(caller, str(what), text)
-            updates = self._answer(caller, said, seen, listing)
-            filters = replace(listing.filters, collection=" ".join(text.split()))
-            return (
-                updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(filters, listing.order))
-            )
-        paths = self.shelf.lister.paths(self.shelf.select(what, listing))
+    def _change(self, caller: Caller, event: Press, seen: LibraryState, listing: LibraryListing) -> Updates:
+        """Something was pressed in the list that changes the library."""
+        said, after = self._do(caller, event, listing)
+        shown = self._answer(caller, said, seen, after)
+        if event.act != "rename" or said.wrong:
+            return shown
+        filters = replace(listing.filters, collection=" ".join(event.text.split()))
+        return shown | self.shelf.render(self.shelf.lister.first(filters, listing.order))
+
+    def _do(self, caller: Caller, event: Press, listing: LibraryListing) -> tuple[ActionResult, LibraryListing]:
+        """What is said, and the list, in which nothing is chosen any more where its files were changed."""
+        shelving, words = self.handlers, self.handlers.words
+        if event.act == "bundled":
+            return shelving.add_bundled(caller), listing
+        if event.act == "rename":
+            return shelving.rename(caller, event.what, event.text), listing
+        paths = self.shelf.lister.paths(select_regions(listing.regions, event.what))
         acts: dict[str, Callable[[], ActionResult]] = {
             "take_out": lambda: shelving.take_out_all(caller, paths, otherwise=words.list_gone),
-            "assign": lambda: shelving.collect(caller, paths, text),
-            "leave": lambda: shelving.release(caller, paths, collection),
+            "assign": lambda: shelving.collect(caller, paths, event.text),
+            "leave": lambda: shelving.release(caller, paths, listing.filters.collection),
         }
-        if act not in acts or not paths:
-            return self._answer(
-                caller, ActionResult(text=words.list_gone if act in acts else words.bug, wrong=True), seen, listing
-            )
-        said = acts[act]()
-        return self._answer(
-            caller, said, seen, listing if said.wrong else replace(listing, token=LibraryListing().token)
-        )
+        if event.act not in acts or not paths:
+            return ActionResult(text=words.list_gone if event.act in acts else words.bug, wrong=True), listing
+        said = acts[event.act]()
+        return said, listing if said.wrong else replace(listing, token=LibraryListing().token)
 
     def _answer(
         self,
@@ -225,20 +309,17 @@ class LibraryTab:
     @needs_right("library")
     def _measure(self, request: gr.Request, gone: str) -> str:
         """How well the index does."""
-        return library_maintenance.look(
-            self.handlers.services, caller_of(request), str(gone or ""), self.handlers.words
-        )
+        return measure_health(self.handlers.services, caller_of(request), str(gone or ""), self.handlers.words)
 
     @needs_right("library")
     def _act(
-        self, request: gr.Request, seen: LibraryState, listing: LibraryListing, opened: bool, event: gr.EventData
+        self, request: gr.Request, seen: LibraryState, listing: LibraryListing, opened: bool, event: Press
     ) -> Updates:
         """A button in one of the lists at the side."""
-        act, what = getattr(event, "act", ""), getattr(event, "what", "")
-        if act == "choose":
-            return {self.parts["restore_path"]: str(what)}
+        if event.act == "choose":
+            return {self.parts["restore_path"]: event.what}
         caller = caller_of(request)
-        return self._answer(caller, self.handlers.act(caller, act, what), seen, listing)
+        return self._answer(caller, self.handlers.act(caller, event.act, event.what), seen, listing)
 
     @needs_right("ask")
     def _turn(self, request: gr.Request, seen: LibraryState, listing: LibraryListing, event: gr.SelectData) -> Updates:
@@ -263,7 +344,9 @@ class LibraryTab:
             now = look(self.handlers.services, caller, words, seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["running"]: notice(edges.sentence(error, words)), self.seen: LibraryState()}
-        updates: Updates = {self.parts[name]: getattr(now, name) for name in _changes(seen, now)}
+        updates: Updates = {
+            self.parts[name]: getattr(now, name) for name in LISTS if getattr(now, name) != getattr(seen, name)
+        }
         if now.head != seen.head:
             updates[self.top] = self.head(caller, now.head)
         if now.counted.holding != listing.holding and opened and listing.is_short:
@@ -271,14 +354,3 @@ class LibraryTab:
         if now.busy != seen.busy or not (opened or now.busy):
             updates[self.timer] = gr.Timer(SOON_S if now.busy and opened else LATER_S, active=opened or now.busy)
         return {self.seen: now, **updates}
-
-
-def _changes(seen: LibraryState, now: LibraryState) -> Iterator[str]:
-    """Names of the lists that have changed."""
-    return (name for name in LISTS if getattr(now, name) != getattr(seen, name))
-
-
-def line(said: ActionResult) -> Any:
-    """What was said, as an alert or a quiet line; or for ears only."""
-    quiet = hint(said.text) if said.shown else for_ears(said.text)
-    return gr.HTML(notice(said.text) if said.wrong else quiet, visible=True)

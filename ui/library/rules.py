@@ -1,8 +1,6 @@
 """The rules of the Library tab: a field for them, a check of the photos, and the photos in which each rule holds.
 
 The tiles are those of the search, so they are used alike, but none can be chosen. Everything from outside is escaped.
-
-It places the components, and turns what its handlers (`ruling`) find into updates.
 """
 
 import secrets
@@ -10,19 +8,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Checked, Citation, Held, Rule, Services, rules_of
+from deepseek_mm import Caller, Checked, Citation, Held, Rule, rules_of
 from index import LIBRARY, Filter, Region
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import hint
-from ui.library.library_list import LibraryListing
+from ui.edges import Handlers
+from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
+from ui.html import hint, piece
+from ui.library.library_grid import LibraryListing
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Mark, Tile, caption, chosen, sure, tile
 from ui.viewer import Viewer
@@ -61,12 +56,8 @@ class RuleResults:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleHandlers:
+class RuleHandlers(Handlers):
     """Checks rules. Every error becomes a sentence in place of the results."""
-
-    assistant: Assistant
-    services: Services
-    words: UiTexts
 
     def text(self, caller: Caller) -> str:
         """The rules that were checked last; where there are none, some that hold on the bundled photos."""
@@ -174,21 +165,13 @@ def _tile(index: int, case: RuleCase, pictures: PagePictures, words: UiTexts) ->
     regions, name = case.held.regions, case.photo.source.name
     marks = tuple(Mark(number=number, box_px=region.box_px) for number, region in enumerate(regions, start=1))
     labels = ", ".join(sure(region.labels[0]) for region in regions if region.labels)
-    shown = Tile(
-        index=index,
-        region=case.photo,
-        name=f"{name}: {case.held.rule.text}",
-        caption=name,
-        why=labels,
-        marks=marks,
-    )
+    named = f"{name}: {case.held.rule.text}"
+    shown = Tile(index=index, region=case.photo, name=named, caption=name, why=labels, marks=marks)
     return tile(shown, pictures, words)
 
 
 MOST_LETTERS = 50_000  # of the rules that the field takes
 AT_ONCE = 4  # checks, each for a page of its own
-
-Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,15 +217,14 @@ class RulesPart:
     @needs_right("ask")
     def _check(self, request: gr.Request, text: str, listing: LibraryListing) -> Iterator[Updates]:
         """Results as they come; what is typed comes from the browser, and may be anything."""
-        for found in self.handlers.check(
-            caller_of(request), str(text or "")[:MOST_LETTERS], listing.filters.collection
-        ):
+        typed, collection = str(text or "")[:MOST_LETTERS], listing.filters.collection
+        for found in self.handlers.check(caller_of(request), typed, collection):
             yield {self.html: render_rules(found, self.pictures, self.handlers.words), self.found: found}
 
     @needs_right("ask")
-    def _press(self, request: gr.Request, found: RuleResults, event: gr.EventData) -> Updates:
+    def _press(self, request: gr.Request, found: RuleResults, event: Press) -> Updates:
         """A photo was pressed: it opens with the boxes that the rule rests on."""
-        index = chosen(found.all_cases, getattr(event, "what", ""))
-        if getattr(event, "act", "") != "open" or index is None:
+        index = chosen(found.all_cases, event.what)
+        if event.act != "open" or index is None:
             return {self.viewer.html: gr.skip()}
         return self.viewer.open(caller_of(request), exhibits(found.all_cases[index], self.handlers.words), 0)

@@ -12,15 +12,14 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import SearchFilter, search_parts, search_with, search_without
-from ui.assets import piece
-from ui.html import button
+from ui.gateway.events import Updates
+from ui.html import button, piece
 from ui.words import ENGLISH, UiTexts
 
 AWAY, EXACT, COLOUR = "away", "exact", "colour"  # parts by their names
 TYPED = ("after", "before", "path")  # controls that count when Enter is pressed
 WRITTEN = {"is": ("photo",), "kind": ("text",)}  # operators of "text in pictures"
 IS = {"photos": "photo", "documents": "document", "code": "code"}  # a choice of the page -> behind is:
-Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

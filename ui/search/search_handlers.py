@@ -1,29 +1,223 @@
-"""Handlers of the Search tab, tested without a browser: searching, sorting, showing more, packing results as a ZIP.
+"""Handlers of the Search tab, tested without a browser, and what they find as a grid of photos.
 
 A search always shows what is nearest, and says whether that is what was looked for. It looks for a few at first and
 farther as the end of what is shown comes near; what was shown keeps its number and its place.
 """
 
+import math
+import secrets
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from html import escape
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import Assistant, Packed, Query, pack_chosen
+from deepseek_mm import Citation, Found, Match, Packed, Query, pack_chosen
 from index import LIBRARY
 from ui import edges
 from ui.ask.ask_handlers import Entry
-from ui.edges import BadPath
-from ui.pictures import Picture
-from ui.region_html import EvidenceItem
+from ui.edges import BadPath, Handlers
+from ui.html import button, copier
+from ui.pictures import PagePictures, Picture
+from ui.region_html import EvidenceItem, Mark, Tile, bar, caption, is_brought, name_region, sure, tile
 from ui.search.search_controls import bounds_in
-from ui.search.search_results import ORDERS, STEP, Results, grown, new_token
-from ui.viewer import is_brought
 from ui.words import UiTexts
+
+STEP = 24  # photos and documents that are shown at first, and each time more
+REACH = (STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other: at first what is shown
+SORTED = 200  # the nearest ones that are sorted otherwise than best first
+ORDERS = ("", "newest", "oldest", "name")  # "" is best first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """What the tab shall show, and what is needed to show more of it."""
+
+    query: Query | None = None  # None before the first search
+    like: str = ""  # the name of what they are like, if they are
+    brought: str = ""  # file of the picture that came with the search, if one did
+    order: str = ""  # one of ORDERS
+    exhibits: tuple[EvidenceItem, ...] = ()  # all that were found until now, best first, numbered from 1
+    found: Found = Found()  # by the last look
+    reach: int = 0  # how many were looked for
+    is_all: bool = False  # looking farther has brought nothing more
+    num: int = 0  # how many are shown
+    notice: str = ""
+    token: str = field(default_factory=lambda: new_token())  # another search, another token
+
+    @property
+    def certain(self) -> bool:
+        """False: what is shown is only the nearest."""
+        return self.found.found or not self.exhibits
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether operators in the box leave something out."""
+        return self.query is not None and bool(bounds_in(self.query.text))
+
+    @property
+    def weighs(self) -> bool:
+        """Whether words and a picture were looked for, so that one may count more than the other."""
+        return self.query is not None and bool(self.query.text) and self.query.image is not None
+
+    @property
+    def visible(self) -> tuple[EvidenceItem, ...]:
+        """Those in view, in their order."""
+        return in_order(self.exhibits, self.order)[: self.num]
+
+    @property
+    def is_end(self) -> bool:
+        """Nothing more can be shown."""
+        if self.order:
+            return self.num >= min(SORTED, len(self.exhibits))
+        return self.num >= len(self.exhibits) and (self.is_all or self.reach >= REACH[-1])
+
+    def next_reach(self) -> int | None:
+        """How far to look now; None if enough is known, or all."""
+        wanted, steps = (SORTED, (SORTED,)) if self.order else (self.num, REACH)
+        is_short = len(self.found.matches) < self.reach  # many regions of few photos, or the library has no more
+        if self.reach and (self.is_all or (len(self.exhibits) >= wanted and not is_short)):
+            return None
+        return next((step for step in steps if step > self.reach), None)
+
+
+def new_token() -> str:
+    """A name for a search, by which the browser knows that it is another one."""
+    return secrets.token_hex(4)
+
+
+def grown(before: tuple[EvidenceItem, ...], matches: Sequence[Match], words: UiTexts) -> tuple[EvidenceItem, ...]:
+    """What was there, and after it those matches that are new; numbers go on."""
+    there = {twin.source.path for each in before for twin in (each.citation.region, *each.twins)}
+    fresh = [match for match in matches if match.region.source.path not in there]
+    return (*before, *(exhibit(n, match, words) for n, match in enumerate(fresh, start=len(before) + 1)))
+
+
+def in_order(exhibits: Sequence[EvidenceItem], order: str) -> tuple[EvidenceItem, ...]:
+    """Best first as they come; or the nearest by date, or by name. What has no date comes last."""
+    if not order:
+        return tuple(exhibits)
+    nearest = exhibits[:SORTED]
+    if order == "name":
+        return tuple(sorted(nearest, key=lambda each: each.citation.region.source.name.casefold()))
+    dated = [each for each in nearest if when(each) is not None]
+    dated.sort(key=lambda each: when(each) or datetime.min, reverse=order == "newest")
+    return (*dated, *(each for each in nearest if when(each) is None))
+
+
+def when(each: EvidenceItem) -> datetime | None:
+    """When it was taken, else when the file was last changed; None if neither is known."""
+    source = each.citation.region.source
+    if source.taken_at is not None or not source.modified_ns:
+        return source.taken_at
+    return datetime.fromtimestamp(source.modified_ns / 1e9)
+
+
+def describe_results(results: Results, words: UiTexts) -> str:
+    """One line above the grid: like what, how much, how sure, and whether filters are at work."""
+    if results.query is None:
+        return ""
+    like = words.results_like.format(name=results.like) if results.like else ""
+    filtered = words.results_filtered if results.is_bounded else ""
+    return _sentences(words, (like, verdict(results.found, words, _describe_order(results, words)), filtered))
+
+
+def verdict(found: Found, words: UiTexts, many: str = "") -> str:
+    """How much was found, and how sure that is; a rounded number never seems to reach what it does not."""
+    if not found.matches:
+        return words.results_none
+    sure, needed = math.floor(100 * found.certainty + 1e-9), math.ceil(100 * found.threshold - 1e-9)
+    if not found.found:
+        return words.results_unsure.format(sure=min(sure, needed - 1), needed=needed)
+    count = words.results_one if len(found.matches) == 1 else many or words.results_many
+    return _sentences(words, (count, words.results_sure.format(sure=sure, needed=min(sure, needed))))
+
+
+def exhibit(number: int, match: Match, words: UiTexts) -> EvidenceItem:
+    """A match on the board: what and where it is, and under it why it is there."""
+    citation = Citation(number=number, region=match.region, score=match.score)
+    reasons = [words.likeness.format(score=match.score)]
+    if match.why:
+        reasons.append(words.because.format(why=", ".join(match.why)))
+    if match.twins:
+        reasons.append(words.twins.format(count=len(match.twins)))
+    return EvidenceItem(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
+
+
+def _describe_order(results: Results, words: UiTexts) -> str:
+    names = {"newest": words.sort_newest, "oldest": words.sort_oldest, "name": words.sort_name}
+    if results.order not in names:
+        return ""
+    count = min(SORTED, len(results.exhibits))
+    return words.results_sorted.format(count=count, order=names[results.order].lower())
+
+
+def _sentences(words: UiTexts, sentences: Sequence[str]) -> str:
+    """One after the other, as the language sets them."""
+    return ("" if words.language == "zh" else " ").join(filter(None, sentences))
+
+
+def grid(results: Results, pictures: PagePictures, words: UiTexts) -> str:
+    """All that is shown, paler if it is only the nearest; then more of it, or the end; then the bar."""
+    shown = results.visible
+    if not shown:
+        return ""
+    items = "".join(_item(n, each, pictures, words) for n, each in enumerate(shown))
+    return (
+        f'<p class="hint keys" id="grid-keys">{escape(words.results_keys)}</p>'
+        f'<ul class="grid{"" if results.certain else " dim"}" data-search="{results.token}" '
+        f'aria-label="{escape(words.results)}" aria-describedby="grid-keys">{items}</ul>'
+        f'<div class="end">{_end(results, len(shown), words)}</div>{_bar(words)}'
+    )
+
+
+def idle(words: UiTexts, *, empty: bool) -> str:
+    """What stands in the grid's place before the first search: examples that one click tries."""
+    if empty:
+        return ""
+    offers = "".join(button("try", n, text, look="offer") for n, text in enumerate(words.search_examples))
+    return f'<div class="offers">{offers}</div>'
+
+
+def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[EvidenceItem]:
+    """Those whose numbers the browser sent, "3,1,8", in the grid's order; what is no number of theirs is left out."""
+    numbers = set(str(what).split(","))
+    return [each for each in exhibits if str(each.citation.number) in numbers]
+
+
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts) -> str:
+    region, number = each.citation.region, each.citation.number
+    title, *reasons = each.caption.splitlines()
+    label = sure(region.labels[0]) if region.labels else ""
+    shown = Tile(
+        index=index,
+        number=number,
+        region=region,
+        name=title,
+        caption=name_region(region, words),
+        why=" · ".join(filter(None, (label, *reasons))),
+        marks=(Mark(number=number, box_px=region.box_px),),
+    )
+    return tile(shown, pictures, words)
+
+
+def _end(results: Results, num: int, words: UiTexts) -> str:
+    if not results.is_end:
+        return button("more", num, words.results_more, look="small more")
+    enough = len(results.exhibits) >= SORTED if results.order else not results.is_all
+    text = words.results_enough if enough else words.results_all
+    return f'<p class="hint">{escape(text.format(count=num))}</p>'
+
+
+def _bar(words: UiTexts) -> str:
+    paths = copier("", words.copy_paths, words.copied_paths)
+    return bar(words, button("export", "", words.export), paths, button("all", "", words.select_all))
+
 
 LABELS = 200  # the commonest, to choose from
 ANEW: dict[str, Any] = {"exhibits": (), "reach": 0, "is_all": False, "notice": ""}  # before the same is looked for anew
@@ -66,11 +260,8 @@ class SearchSequence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchHandlers:
+class SearchHandlers(Handlers):
     """Handlers of the Search tab. Every error becomes a sentence."""
-
-    assistant: Assistant
-    words: UiTexts
 
     def search(self, entry: Entry | None, order: str = "", weight: float = 1.0) -> Results:
         """What is nearest to what is in the box; a picture counts `weight` times as much as the words."""

@@ -1,36 +1,33 @@
 """The Search tab: words, a picture or both in; photos, pages and texts out, best first, each with its reasons.
 
-It places the components and joins them with the handlers of `searching`, `grid` and `packing`.
+It places the components and joins them with its handlers. Above the results stand searches that this browser saved: a
+press searches again, a field keeps the search at hand under a name.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import SEARCH_HELP, Citation, Packed
+from deepseek_mm import SEARCH_HELP, Caller, Citation, Packed, Saved, Services
 from index import Region, Source
 from index.region import UPLOADS
 from ui import edges
 from ui.ask.ask_handlers import Entry
-from ui.ask.ask_tab import QUIET
 from ui.ask.chat import Talk
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import Visitor, caller_of, visitor_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.html import button, hint, link, notice
+from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
+from ui.html import button, hint, link, notice, piece
 from ui.pictures import TINY_PX, PagePictures
 from ui.region_html import EvidenceItem, exhibit
-from ui.search import search_results as grid
-from ui.search.search_controls import TYPED, SearchControls, Updates, apply_press, without_operators, write_operator
-from ui.search.search_handlers import SearchHandlers, SearchSequence, pack
-from ui.search.search_results import Results, describe_results
-from ui.viewer import Viewer, meter, why_of
+from ui.search import search_handlers as grid
+from ui.search.search_controls import TYPED, SearchControls, apply_press, box_of, without_operators, write_operator
+from ui.search.search_handlers import Results, SearchHandlers, SearchSequence, describe_results, pack
+from ui.viewer import Viewer, ViewerState, meter, why_of
 from ui.words import UiTexts
 
 SENT_MS = "(_, ...all) => [performance.now(), ...all]"  # the browser fills in the first input: when it sends
@@ -157,19 +154,13 @@ class SearchTab:
         outputs = [*self.parts, self.box, *self.controls.parts, self.packed, *self.viewer.parts, *also]
 
         @needs_right("ask")
-        def press(
-            request: gr.Request,
-            sent: float | None,
-            results: Results,
-            newest: SearchSequence,
-            talk: Talk,
-            event: gr.EventData,
-        ) -> Iterator[Updates]:
-            act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
-            if act == "ask" and (regions := self._regions(results, what)):
+        def press(request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+            sent, results, newest, talk = held
+            regions = [each.citation.region for each in grid.select_items(results.visible, event.what)]
+            if event.act == "ask" and regions:
                 yield from end_unchanged([ask_about(regions, talk)], self.notice)
             else:
-                yield from self._press(visitor_of(request), (act, what), results, newest, sent)
+                yield from self._press(visitor_of(request), (event.act, event.what), results, newest, sent)
 
         self.grid.click(press, inputs, outputs, **ALL_OF_THEM)
 
@@ -177,77 +168,60 @@ class SearchTab:
         """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
         steering = self.controls
 
-        @needs_right("ask")
-        def search(
-            sent: float | None, newest: SearchSequence, entry: Entry, order: str, weight: float
-        ) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.handlers.search(entry, order, weight), sent)
+        def run(find: Callable[..., Results]) -> Callable[..., Iterator[Updates]]:
+            @needs_right("ask")
+            def act(sent: float | None, newest: SearchSequence, *held: Any) -> Iterator[Updates]:
+                yield from self.run(newest, lambda: find(*held), sent)
+
+            act.__name__ = find.__name__  # what Gradio calls the event
+            return act
 
         @needs_right("ask")
         def follow(entry: Entry, before: str) -> Updates:
             return steering.follow(edges.split_entry(entry)[0], before)
 
         @needs_right("ask")
-        def weigh(sent: float | None, newest: SearchSequence, results: Results, weight: float) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.handlers.weigh(results, weight), sent)
-
-        @needs_right("ask")
         def look(request: gr.Request, results: Results) -> Updates:
-            brought = self._brought(results)
-            return self.viewer.bring(caller_of(request), brought, results) if brought else {self.viewer.html: gr.skip()}
+            if (brought := self._brought(results)) is None:
+                return {self.viewer.html: gr.skip()}
+            return self.viewer.show(caller_of(request), ViewerState(exhibits=(brought,), sought=results))
 
-        @needs_right("ask")
-        def sort(sent: float | None, newest: SearchSequence, results: Results, order: str) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.handlers.sort(results, order), sent)
-
-        asked = [self.sent_ms, self.newest]
+        asked, do = [self.sent_ms, self.newest], self.handlers
         held = [*asked, self.results]
-        self.box.submit(search, [*asked, self.box, self.order, self.weight], self.parts, **ALL_OF_THEM)
+        self.box.submit(run(do.search), [*asked, self.box, self.order, self.weight], self.parts, **ALL_OF_THEM)
         self.box.change(follow, [self.box, steering.shown], steering.parts, **LATEST)
-        self.weight.release(weigh, [*held, self.weight], self.parts, **ALL_OF_THEM)
+        self.weight.release(run(do.weigh), [*held, self.weight], self.parts, **ALL_OF_THEM)
         self.asked.click(look, self.results, self.viewer.parts, **QUIET)
-        self.order.input(sort, [*held, self.order], self.parts, **ALL_OF_THEM)
+        self.order.input(run(do.sort), [*held, self.order], self.parts, **ALL_OF_THEM)
         self._join_steering([*held, self.box], [*self.parts, *steering.parts, self.box])
 
     def _join_steering(self, held: list[Any], outputs: list[Any]) -> None:
         """Connect what writes into the box."""
 
-        def write(name: str) -> Callable[..., Iterator[Updates]]:
-            @needs_right("ask")
-            def act(
-                sent: float | None, newest: SearchSequence, results: Results, entry: Entry, value: str | None
-            ) -> Iterator[Updates]:
-                yield from self.run_with_controls(
-                    newest, results, entry, lambda text: write_operator(text, name, value), sent
-                )
-
-            return act
+        @needs_right("ask")
+        def write(name: str, *held: Any) -> Iterator[Updates]:
+            *now, value = held
+            yield from self.run_with_controls(lambda text: write_operator(text, name, value), *now)
 
         @needs_right("ask")
-        def press(
-            sent: float | None, newest: SearchSequence, results: Results, entry: Entry, event: gr.EventData
-        ) -> Iterator[Updates]:
-            said, what = (str(getattr(event, each, "")) for each in ("act", "what"))
-            change = without_operators if said == "unfilter" else lambda text: apply_press(text, said, what)
-            yield from self.run_with_controls(newest, results, entry, change, sent)
+        def press(event: Press, *held: Any) -> Iterator[Updates]:
+            act, what = event.act, event.what
+            change = without_operators if act == "unfilter" else partial(apply_press, act=act, what=what)
+            yield from self.run_with_controls(change, *held)
 
         @needs_right("ask")
-        def clear(sent: float | None, newest: SearchSequence, results: Results, entry: Entry) -> Iterator[Updates]:
-            yield from self.run_with_controls(newest, results, entry, without_operators, sent)
+        def clear(*held: Any) -> Iterator[Updates]:
+            yield from self.run_with_controls(without_operators, *held)
 
         self.controls.clear.click(clear, held, outputs, **ALL_OF_THEM)
         for name, each in self.controls.fields.items():
-            (each.submit if name in TYPED else each.input)(write(name), [*held, each], outputs, **ALL_OF_THEM)
+            when = each.submit if name in TYPED else each.input
+            when(partial(write, name), [*held, each], outputs, **ALL_OF_THEM)
         for each in (self.controls.chips, self.controls.colours, self.said):
             each.click(press, held, outputs, **ALL_OF_THEM)
 
     def run_with_controls(
-        self,
-        newest: SearchSequence,
-        results: Results,
-        entry: Entry,
-        change: Callable[[str], str],
-        sent: float | None = None,
+        self, change: Callable[[str], str], sent: float | None, newest: SearchSequence, results: Results, entry: Entry
     ) -> Iterator[Updates]:
         """Change the box's text and search for what it says then."""
         text, paths = edges.split_entry(entry)
@@ -276,7 +250,7 @@ class SearchTab:
     def _press(
         self,
         visitor: Visitor,
-        press: tuple[str, object],
+        press: tuple[str, str],
         results: Results,
         newest: SearchSequence,
         sent: float | None = None,
@@ -294,10 +268,14 @@ class SearchTab:
                 yield self.render(more)
         elif act == "export":
             yield from self._export(visitor, grid.select_items(results.visible, what), results)
-        elif act == "try" and str(what) in map(str, range(len(examples))):
-            entry: Entry = {"text": examples[int(str(what))], "files": []}
-            yield {self.box: entry, **self.controls.mirror(entry["text"])}
-            yield from self.run(newest, lambda: self.handlers.search(entry), sent)
+        elif act == "try" and what in map(str, range(len(examples))):
+            yield from self.search_again(examples[int(what)], newest, sent)
+
+    def search_again(self, text: str, newest: SearchSequence, sent: float | None) -> Iterator[Updates]:
+        """These words in the box, and what is found now."""
+        entry: Entry = {"text": text, "files": []}
+        yield {self.box: entry, **self.controls.mirror(text)}
+        yield from self.run(newest, lambda: self.handlers.search(entry), sent)
 
     def _export(self, visitor: Visitor, chosen: Sequence[EvidenceItem], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""
@@ -310,9 +288,6 @@ class SearchTab:
                     yield {self.packed: link(file.id, file.name), self.said: hint(_ready(packed, words))}
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield {**self.show_notice(edges.sentence(error, words)), self.said: self._describe(results)}
-
-    def _regions(self, results: Results, what: object) -> list[Region]:
-        return [each.citation.region for each in grid.select_items(results.visible, what)]
 
     def _describe(self, results: Results) -> str:
         """The line above the grid, with a meter, and a way out of the filters."""
@@ -372,3 +347,79 @@ def _orders(words: UiTexts) -> list[tuple[str, str]]:
     return [
         (words.sort_best, ""), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"), (words.sort_name, "name"),
     ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedPart:
+    """The searches that a browser saved, on the Search tab."""
+
+    tab: SearchTab
+    services: Services
+
+    def join(self, kept: gr.Textbox, opened: gr.Tab) -> None:
+        """Connect it; `kept` is the browser's secret, `opened` the tab that shows them."""
+        tab = self.tab
+        inputs = [tab.sent_ms, kept, tab.results, tab.newest]
+        outputs = [tab.saved, *tab.parts, tab.box, *tab.controls.parts]
+        tab.saved.click(self._press, inputs, outputs, **ALL_OF_THEM)
+        for event in (tab.grid.change, opened.select):  # a state's own change would hash it, with its pictures
+            event(self.html, [kept, tab.results], tab.saved, **QUIET)
+
+    @needs_right("ask")
+    def html(self, request: gr.Request, kept: object, results: Results) -> str:
+        """Those saved, and the field; a browser without a secret has none."""
+        return self._render(caller_of(request), kept, results)
+
+    def _render(self, caller: Caller, kept: object, results: Results) -> str:
+        words = self.tab.handlers.words
+        owns = edges.session_of(kept) is not None
+        saved = self.services.history.list_searches(edges.owner(caller, kept, words)) if owns else []
+        return list_searches(saved, results, words)
+
+    @needs_right("ask")
+    def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+        """A button; see `join` for `held`."""
+        sent, kept, results, newest = held
+        tab, words, act = self.tab, self.tab.handlers.words, event.act
+        history, caller = self.services.history, caller_of(request)
+        yield {tab.notice: gr.skip()}  # a generator that says nothing would empty every part
+        try:
+            owner = edges.owner(caller, kept, words)
+            if act == "save" and results.query is not None:
+                history.save_search(owner, event.text, results.query.text, {})
+            elif act == "forget":
+                history.forget_search(owner, edges.number(event.what))
+            elif act == "again":
+                for each in history.list_searches(owner):
+                    if str(each.id) == event.what:
+                        yield from tab.search_again(text_of(each), newest, sent)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            yield tab.show_notice(edges.sentence(error, words))
+        if act in ("save", "forget"):
+            yield {tab.saved: self._render(caller, kept, results)}
+
+
+def text_of(saved: Saved) -> str:
+    """What stood in the box; filters that were saved beside it, as pages once did, stand in it now."""
+    return box_of(saved.text, dict(saved.filters))
+
+
+def list_searches(saved: list[Saved], results: Results, words: UiTexts) -> str:
+    """A button for each, one that deletes it beside it, and the field where there is something to save."""
+    chips = "".join(
+        f'<span class="kept">{button("again", each.id, each.name)}'
+        f"{button('forget', each.id, 'x', label=words.saved_forget.format(name=each.name))}</span>"
+        for each in saved
+    )
+    text = results.query.text if results.query else ""
+    field = _field(words) if text and text not in map(text_of, saved) else ""
+    parts = chips + field
+    return f'<div class="saved" role="group" aria-label="{escape(words.saved)}">{parts}</div>' if parts else ""
+
+
+def _field(words: UiTexts) -> str:
+    name = escape(words.saved_name)
+    return (
+        f'<span class="typed"><input type="text" maxlength="80" placeholder="{name}" aria-label="{name}">'
+        f"{button('save', '', words.saved_save)}</span>"
+    )

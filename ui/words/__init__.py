@@ -4,9 +4,8 @@ What comes from files, labels, questions or the model never stands here, and is 
 """
 
 from ui.words.ask import AskWords, CodeWords, OfCode
-from ui.words.history import HistoryWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
-from ui.words.page import PageWords
+from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
 from ui.words.settings import LearningWords, SettingsWords
 from ui.words.translation import LANGUAGES, Language, Translation, count_noun

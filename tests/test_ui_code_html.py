@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ui.code.code_html import LIMITS, CodeBlock, block, pieces, run_words, sentences
+from ui.code_html import LIMITS, CodeBlock, block, pieces, run_words, sentences
 from ui.words import CHINESE, ENGLISH
 
 PYTHON = CodeBlock(language="python", code="print(1)\n\nprint(2)")

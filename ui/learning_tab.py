@@ -4,22 +4,17 @@ It places the components, and turns what its handlers say and show into updates.
 a timer looks whether it is done.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Caller, Score, Services, Version
+from deepseek_mm import Caller, Score, Version
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
-from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import button, heading, hint, notice
-from ui.words import UiTexts, count_noun
+from ui.edges import ActionResult, Handlers
+from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
+from ui.html import button, heading, hint, line, notice, piece
+from ui.words import count_noun
 
 BUSY = ("waiting", "running")
 
@@ -34,11 +29,8 @@ class LearningView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningHandlers:
+class LearningHandlers(Handlers):
     """Learns, accepts and goes back."""
-
-    services: Services
-    words: UiTexts
 
     def look(self, caller: Caller) -> LearningView:
         """What is new, what answers, what the last training came to, and all versions."""
@@ -66,15 +58,12 @@ class LearningHandlers:
             self.services.learning.train(caller)
             return self.words.learn_begun
 
-        return self._say(begin)
+        return self.say(begin)
 
     def back(self, caller: Caller) -> ActionResult:
         """Answer with what answered before."""
-
-        def go_back() -> str:
-            return self.words.learn_gone_back.format(told=self._name_version(self.services.learning.go_back(caller)))
-
-        return self._say(go_back)
+        words, go_back = self.words, self.services.learning.go_back
+        return self.say(lambda: words.learn_gone_back.format(told=self._name_version(go_back(caller))))
 
     def accept(self, caller: Caller, what: str, insisted: int) -> tuple[ActionResult, int]:
         """Answer with a version; one that should not be taken needs a second press. And the number that was refused."""
@@ -88,12 +77,6 @@ class LearningHandlers:
         except Exception as error:  # noqa: BLE001 - as above
             return ActionResult(text=edges.sentence(error, words), wrong=True), 0
         return ActionResult(text=words.learn_accepted.format(number=number)), 0
-
-    def _say(self, act: Callable[[], str]) -> ActionResult:
-        try:
-            return ActionResult(text=act())
-        except Exception as error:  # noqa: BLE001 - as above
-            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
 
     def _name_version(self, number: int) -> str:
         return self.words.learn_version.format(number=number) if number else self.words.learn_shipped
@@ -142,7 +125,6 @@ class LearningHandlers:
 
 
 LOOK_S = 1.0  # between two looks while something is learned
-Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,23 +176,20 @@ class LearningTab:
 
     @needs_right("settings")
     def _learn(self, request: gr.Request) -> Updates:
-        caller = caller_of(request)
-        return self._report(caller, self.handlers.learn(caller))
+        return self._report(caller_of(request), self.handlers.learn(caller_of(request)))
 
     @needs_right("settings")
     def _back(self, request: gr.Request) -> Updates:
-        caller = caller_of(request)
-        return self._report(caller, self.handlers.back(caller))
+        return self._report(caller_of(request), self.handlers.back(caller_of(request)))
 
     @needs_right("settings")
-    def _press(self, request: gr.Request, insisted: int, event: gr.EventData) -> Updates:
-        """A version's button; both words come from the browser, and may be anything."""
-        if str(getattr(event, "act", "")) != "accept":
+    def _press(self, request: gr.Request, insisted: int, event: Press) -> Updates:
+        """A version's button."""
+        if event.act != "accept":
             return {self.said: gr.skip()}
         caller = caller_of(request)
-        said, refused = self.handlers.accept(caller, str(getattr(event, "what", "")), insisted)
+        said, refused = self.handlers.accept(caller, event.what, insisted)
         return {**self._report(caller, said), self.insisted: refused}
 
     def _report(self, caller: Caller, said: ActionResult) -> Updates:
-        html = notice(said.text) if said.wrong else hint(said.text)
-        return {**self.show(caller), self.said: gr.HTML(html, visible=True)}
+        return {**self.show(caller), self.said: line(said)}

@@ -9,7 +9,7 @@ from deepseek_mm import Answer, Score, Version
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.services.services import LearningService
 from ui.ask.chat import Chat, ChatExchange, Talk
-from ui.learning.learning_tab import LearningHandlers
+from ui.learning_tab import LearningHandlers
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 

@@ -10,8 +10,8 @@ from deepseek_mm import LOCAL
 from ui.edges import ActionResult
 from ui.html import choices
 from ui.library.library_handlers import LibraryHandlers
-from ui.settings.settings_handlers import SettingsHandlers
-from ui.settings.settings_tab import SettingsTab, _checkpoint, _explain, _fields
+from ui.settings_handlers import SettingsHandlers
+from ui.settings_tab import SettingsTab, _checkpoint, _explain, _fields
 from ui.words import CHINESE, ENGLISH
 
 
@@ -134,7 +134,7 @@ def test_theme_and_language_can_be_chosen_and_the_page_says_which_language_it_ha
 
 
 def test_nothing_to_say_takes_the_line_away(tab):
-    from ui.settings.settings_tab import line
+    from ui.html import line
 
     assert (line(None).visible, line(ActionResult(text="<b>")).value) == (
         False,

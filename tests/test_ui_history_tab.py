@@ -1,7 +1,6 @@
 """The History tab as it is placed and joined: what a press sends, and which components answer."""
 
 import re
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -11,8 +10,9 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from ui.ask.ask_handlers import AskHandlers
-from ui.history.history_handlers import PAGE, HistoryHandlers, HistoryState
-from ui.history.history_tab import HistoryTab, read_press
+from ui.gateway.events import Press
+from ui.history_handlers import PAGE, HistoryHandlers, HistoryState
+from ui.history_tab import HistoryTab
 from ui.html import link
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -26,7 +26,7 @@ def tab(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = AskHandlers(assistant=assistant, services=services, words=ENGLISH)
+    asking = AskHandlers(services=services, words=ENGLISH)
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
@@ -37,8 +37,8 @@ def tab(tmp_path, monkeypatch):
     assistant.close()
 
 
-def event(act: str, what: object = "") -> SimpleNamespace:
-    return SimpleNamespace(act=act, what=what)
+def event(act: str, what: object = "") -> Press:
+    return Press(None, {"act": act, "what": what})
 
 
 def opened(tab: HistoryTab, number: int) -> HistoryState:
@@ -68,22 +68,23 @@ def test_a_citation_opens_the_large_photo_and_one_that_is_not_there_nothing(tab,
     )
     past = opened(tab, number)
     at = past.talk.exchanges[0].answer.turn
-    shown = tab._read(past, "", PAGE, ME, event("cite", f"{at}:1"))
+    shown = tab._read(event("cite", f"{at}:1"), past, "", PAGE, ME)
     assert shown[tab.viewer.viewed].turn == at
     assert "red kite" in shown[tab.viewer.html]
-    assert list(tab._read(past, "", PAGE, ME, event("cite", f"{at}:2"))) == [tab.past]
+    assert list(tab._read(event("cite", f"{at}:2"), past, "", PAGE, ME)) == [tab.past]
 
 
 def test_a_press_in_the_conversation_reads_on(tab):
     number = keep(tab.handlers.ask_handlers.assistant.history, ME, "long", *(turn(f"q{n}") for n in range(30)))
-    shown = tab._read(opened(tab, number), "", PAGE, ME, event("earlier"))
+    shown = tab._read(event("earlier"), opened(tab, number), "", PAGE, ME)
     assert len(shown[tab.past].talk.exchanges) == 30
 
 
 def test_a_press_may_carry_anything():
-    assert read_press(event("open", 7)) == ("open", "7")
-    assert read_press(event(None, ["x"])) == ("None", "['x']")
-    assert read_press(SimpleNamespace()) == ("", "")
+    pressed = event("open", 7), event(None, ["x"]), Press(None, None)
+    assert [(each.act, each.what, each.text) for each in pressed] == [
+        ("open", "7", ""), ("None", "['x']", ""), ("", "", ""),
+    ]  # fmt: skip
 
 
 def test_a_link_leads_to_the_file_whatever_its_name():

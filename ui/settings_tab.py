@@ -3,7 +3,7 @@
 It places the components, and turns what its handlers (`setting`, `shelving.empty`) say and see into updates.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -13,20 +13,18 @@ import gradio as gr
 
 from deepseek_mm import Caller, DeepSeekMMError
 from ui import edges
-from ui.ask.ask_tab import QUIET
-from ui.assets import piece
 from ui.edges import ActionResult
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import caller_of
-from ui.html import choices, copier, heading, hint, notice
+from ui.gateway.events import QUIET, Updates, caller_of, needs_right
+from ui.html import choices, copier, heading, hint, line, notice, piece, terms
 from ui.library.library_handlers import LibraryHandlers
-from ui.settings.installation import facts, report
-from ui.settings.settings_handlers import (
+from ui.settings_handlers import (
     PACKAGED,
     PACKAGED_SPACES,
     SettingsHandlers,
     SettingsState,
+    facts,
     hide_credentials,
+    report,
 )
 from ui.words import UiTexts
 
@@ -80,16 +78,17 @@ class SettingsTab:
         return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
 
     @needs_right("settings")
-    def _fill(self, request: gr.Request) -> dict[Any, Any]:
+    def _fill(self, request: gr.Request) -> Updates:
         return self.fill(caller_of(request))
 
-    def fill(self, caller: Caller) -> dict[Any, Any]:
+    def fill(self, caller: Caller) -> Updates:
         """Updates for a tab that shows everything as it stands."""
         words = self.handlers.words
         try:
             look = self.handlers.look(caller)
-            terms = facts(self.handlers.assistant, look.file, words)
-            told = _terms(terms) + copier(report(self.handlers.assistant), words.set_copy, words.copied)
+            told = terms(facts(self.handlers.assistant, look.file, words)) + copier(
+                report(self.handlers.assistant), words.set_copy, words.copied
+            )
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["said"]: line(ActionResult(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
@@ -100,17 +99,11 @@ class SettingsTab:
     def _answers(self, look: SettingsState) -> dict[str, Any]:
         """Updates of what holds from the next question on."""
         words, values = self.handlers.words, look.values
-        infos = {
-            "regions": words.set_regions_info,
-            "certainty": words.set_certainty_info,
-            "presence": words.set_presence_info,
-        }
-        updates: dict[str, Any] = {
-            part: gr.Slider(
-                value=values[name], interactive=name not in look.fixed, info=look.fixed.get(name, infos[part])
-            )
-            for part, name in SLIDERS.items()
-        }
+        infos = (words.set_regions_info, words.set_certainty_info, words.set_presence_info)
+        updates: dict[str, Any] = {}
+        for (part, name), info in zip(SLIDERS.items(), infos, strict=True):
+            fixed = look.fixed.get(name)
+            updates[part] = gr.Slider(value=values[name], interactive=fixed is None, info=fixed or info)
         why = look.fixed.get("lm.phrasing")
         updates["phrasing"] = gr.Radio(value=values["lm.phrasing"], interactive=not why, info=why)
         updates["certainty_says"] = hint(self.handlers.certainty(values["rag.min_certainty"]))
@@ -122,17 +115,15 @@ class SettingsTab:
         values, fixed = look.values, look.fixed
         why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees", "lm.vlm") if name in fixed), None)
         named = "" if look.model == "none" or values["lm.name"] == PACKAGED else values["lm.name"]
-        own = values["encoder.name"] not in PACKAGED_SPACES
+        own, served = values["encoder.name"] not in PACKAGED_SPACES, look.model == "server"
         locked = fixed.get("encoder.name")
         return {
             "model": gr.Radio(value=look.model, interactive=not why, info=why),
-            "url": gr.Textbox(
-                value=hide_credentials(values["lm.url"]), interactive=not why, visible=look.model == "server"
-            ),
+            "url": gr.Textbox(value=hide_credentials(values["lm.url"]), interactive=not why, visible=served),
             "name": gr.Textbox(value=values["lm.vlm"] or named, interactive=not why, visible=look.model in NAMED),
-            "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
-            "key": gr.HTML(hint(self.handlers.key), visible=look.model == "server"),
-            "try": gr.Button(visible=look.model == "server" and not why),
+            "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=served),
+            "key": gr.HTML(hint(self.handlers.key), visible=served),
+            "try": gr.Button(visible=served and not why),
             "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
@@ -147,17 +138,17 @@ class SettingsTab:
         }
 
     @needs_right("settings")
-    def _save(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+    def _save(self, request: gr.Request, *values: Any) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said", self.handlers.save_answers(caller, *values))
 
     @needs_right("settings")
-    def _reset(self, request: gr.Request) -> dict[Any, Any]:
+    def _reset(self, request: gr.Request) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said", self.handlers.defaults(caller))
 
     @needs_right("settings")
-    def _save_models(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+    def _save_models(self, request: gr.Request, *values: Any) -> Updates:
         """Keep what the next start opens; see MODELS for the values."""
         caller, (kind, url, name, sees, encoder, own) = caller_of(request), values
         checkpoint = own.strip() or " ''" if encoder == "own" else ""
@@ -165,11 +156,11 @@ class SettingsTab:
         return self._report(caller, "said_models", said)
 
     @needs_right("settings")
-    def _save_dial(self, request: gr.Request, step: object) -> dict[Any, Any]:
+    def _save_dial(self, request: gr.Request, step: object) -> Updates:
         caller = caller_of(request)
         return self._report(caller, "said_dial", self.handlers.save_dial(caller, step))
 
-    def _report(self, caller: Caller, where: str, said: ActionResult) -> dict[Any, Any]:
+    def _report(self, caller: Caller, where: str, said: ActionResult) -> Updates:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
         others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
         return {**others, **({} if said.wrong else self.fill(caller)), self.parts[where]: line(said)}
@@ -180,20 +171,13 @@ class SettingsTab:
         yield line(self.handlers.try_it(caller_of(request), url, name))
 
     @needs_right("settings")
-    def _empty(self, request: gr.Request, typed: str) -> dict[Any, Any]:
+    def _empty(self, request: gr.Request, typed: str) -> Updates:
         said = self.library_handlers.empty(caller_of(request), typed)
         word = {} if said.wrong else {self.parts["word"]: ""}
         return {**word, self.parts["ended"]: line(said), self.parts["emptied"]: not said.wrong}
 
     def _of(self, *names: str) -> list[Any]:
         return [self.parts[name] for name in names]
-
-
-def line(said: ActionResult | None) -> Any:
-    """What was said, as an alert or a quiet line; nothing takes it away."""
-    if said is None:
-        return gr.HTML("", visible=False)
-    return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
 
 
 @needs_right("settings")
@@ -203,11 +187,6 @@ def _explain(says: Callable[[object], str], value: object) -> str:
         return hint(says(value))
     except DeepSeekMMError as error:  # a slider that was emptied
         return notice(str(error))
-
-
-def _terms(terms: Sequence[tuple[str, str]]) -> str:
-    """A list of terms."""
-    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in terms) + "</dl>"
 
 
 @needs_right("page")

@@ -1,12 +1,13 @@
 """The list of what is in the library, a page at a time."""
 
 import pytest
+from page_caller import services_of
 from rag_house import build, paint, put
 
 from deepseek_mm import SearchFilter
 from index import Region, Source
-from ui.library import library_list
-from ui.library.library_list import LibraryLister, LibraryListing, bare, exhibits, select_regions
+from ui.library import library_grid
+from ui.library.library_grid import LibraryLister, LibraryListing, bare, exhibits, select_regions
 from ui.words import ENGLISH
 
 NAMES = [f"{n}.png" for n in range(7)]
@@ -15,13 +16,13 @@ NAMES = [f"{n}.png" for n in range(7)]
 @pytest.fixture
 def lister(tmp_path, monkeypatch):
     """Seven photos, two on a page, four shown at once."""
-    monkeypatch.setattr(library_list, "PAGE", 2)
-    monkeypatch.setattr(library_list, "MOST", 4)
+    monkeypatch.setattr(library_grid, "PAGE", 2)
+    monkeypatch.setattr(library_grid, "MOST", 4)
     assistant = build(tmp_path / "library")
     put(
         assistant, *(paint(tmp_path / "photos", name, "red", patch) for name, patch in zip(NAMES, PATCHES, strict=True))
     )
-    yield LibraryLister(assistant=assistant, words=ENGLISH)
+    yield LibraryLister(services=services_of(assistant), words=ENGLISH)
     assistant.close()
 
 

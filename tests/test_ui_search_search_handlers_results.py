@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.types import Found, Match, Query
 from index import Label, Region, Source
-from ui.search.search_results import (
+from ui.search.search_handlers import (
     SORTED,
     Results,
     describe_results,

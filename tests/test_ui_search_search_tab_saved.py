@@ -1,7 +1,5 @@
 """Saved searches on the Search tab."""
 
-from types import SimpleNamespace
-
 import gradio as gr
 import pytest
 from fake_app import paper
@@ -10,11 +8,10 @@ from page_caller import request_of, services_of, undescribed
 from deepseek_mm.config import Config
 from deepseek_mm.history import Saved
 from deepseek_mm.types import Query
+from ui.gateway.events import Press
 from ui.pictures import PagePictures
-from ui.search.saved_searches import SavedPart, is_new, list_searches, text_of
-from ui.search.search_handlers import SearchHandlers, SearchSequence
-from ui.search.search_results import Results
-from ui.search.search_tab import SearchTab
+from ui.search.search_handlers import Results, SearchHandlers, SearchSequence
+from ui.search.search_tab import SavedPart, SearchTab, list_searches, text_of
 from ui.viewer import Viewer
 from ui.words import CHINESE, ENGLISH
 
@@ -30,16 +27,16 @@ def part(tmp_path, monkeypatch):
     pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)
-        tab = SearchTab.place(SearchHandlers(assistant=assistant, words=ENGLISH), pictures, viewer)
+        tab = SearchTab.place(SearchHandlers(services=services_of(assistant), words=ENGLISH), pictures, viewer)
         yield SavedPart(tab=tab, services=services_of(assistant))
     assistant.close()
 
 
 def press(part, act: str, what: object = "", text: str = "", *, kept: object = ME, results=AT_HAND) -> dict:
     """All updates of one press, the later over the earlier."""
-    event = SimpleNamespace(act=act, what=what, text=text)
+    event = Press(None, {"act": act, "what": what, "text": text})
     updates: dict = {}
-    for some in part._press(request_of(), None, kept, results, SearchSequence(), event):
+    for some in part._press(request_of(), event, None, kept, results, SearchSequence()):
         updates |= some
     return updates
 
@@ -91,11 +88,9 @@ def test_names_stay_text_and_each_has_a_button_that_deletes_it():
 
 
 def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():
-    known = {text_of(DOGS)}
-    assert not is_new(Results(query=Query(text="a dog after:2024")), known)
-    assert is_new(Results(query=Query(text="a dog")), known)
-    assert not is_new(Results(query=Query(like=3)), known)
-    assert not is_new(Results(), known)
+    assert "typed" in list_searches([DOGS], Results(query=Query(text="a dog")), ENGLISH)
+    for query in (Query(text=text_of(DOGS)), Query(like=3), None):
+        assert "typed" not in list_searches([DOGS], Results(query=query), ENGLISH)
 
 
 def test_filters_that_were_saved_beside_the_words_stand_in_the_box_now():

@@ -15,7 +15,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.terminal import Desk
-from ui.settings.settings_handlers import AT_START, SettingsHandlers, hide_credentials, kind_of
+from ui.settings_handlers import AT_START, SettingsHandlers, hide_credentials, kind_of
 from ui.words import CHINESE, ENGLISH
 
 DEFAULTS = (6, 0.6, 0.6, "auto")  # regions, certainty (no curve is fitted for painted photos), presence, phrasing

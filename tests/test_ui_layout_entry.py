@@ -7,8 +7,8 @@ from PIL import Image
 
 from deepseek_mm.errors import NothingThere
 from index import Region, Source
+from ui.layout import entry_about
 from ui.region_html import MOST
-from ui.tab_navigation import entry_about
 
 
 class Shelf:

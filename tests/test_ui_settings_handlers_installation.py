@@ -9,7 +9,7 @@ from plan_help import planned_in
 from rag_house import build, paint, put
 
 from deepseek_mm.config import LMConfig
-from ui.settings.installation import facts, report, versions
+from ui.settings_handlers import facts, report, versions
 from ui.words import CHINESE, ENGLISH
 
 
@@ -45,7 +45,7 @@ def test_a_report_names_versions_and_nothing_private(house, tmp_path):
 def test_versions_start_with_our_own_and_tell_a_missing_package(monkeypatch):
     assert versions("1.2")[0] == "DeepSeek-MM 1.2"
     assert versions("1.2")[2].startswith("torch ")
-    monkeypatch.setattr("ui.settings.installation.PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("ui.settings_handlers.PACKAGES", ("no-such-package",))
     assert versions("1.2")[-1] == "no-such-package ?"
 
 

@@ -15,13 +15,13 @@ from deepseek_mm.config import Config
 from deepseek_mm.types import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask.ask_handlers import CLEAR, AskHandlers, View
-from ui.ask.ask_tab import PageFields
+from ui.ask.ask_tab import COMMAND, CodeTab, PageFields
 from ui.ask.chat import Chat, ChatExchange, Talk
-from ui.code.code_tab import COMMAND, CodeTab
-from ui.history.history_handlers import HistoryHandlers, HistoryState
-from ui.history.history_tab import HistoryTab
+from ui.gateway.events import Press
+from ui.history_handlers import HistoryHandlers, HistoryState
+from ui.history_tab import HistoryTab
+from ui.layout import TabNavigation, question_about
 from ui.pictures import PagePictures
-from ui.tab_navigation import TabNavigation, question_about
 from ui.viewer import Viewer
 from ui.words import ENGLISH, TextsOfCode
 
@@ -45,7 +45,7 @@ def assistant(tmp_path):
 @pytest.fixture
 def tab(assistant, tmp_path):
     services = services_of(assistant)
-    asking = AskHandlers(assistant=assistant, services=services, words=TextsOfCode("en"), about="code")
+    asking = AskHandlers(services=services, words=TextsOfCode("en"), about="code")
     pictures = PagePictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         visit = PageFields(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
@@ -65,9 +65,9 @@ def test_the_first_questions_are_about_the_code_that_is_there_and_go_into_the_bo
     assert "Who calls checked?" in html
     assert ENGLISH.code_crash in html
     assert COMMAND not in html
-    (view,) = tab._views("example", 0, Talk(), ME, "page")
+    (view,) = tab._views(Press(None, {"act": "example", "what": "0"}), Talk(), ME, "page")
     assert view.entry == {"text": "Who calls `checked`?", "files": []}
-    assert list(tab._views("example", 99, Talk(), ME, "page")) == []
+    assert list(tab._views(Press(None, {"act": "example", "what": "99"}), Talk(), ME, "page")) == []
 
 
 def test_it_has_every_part_of_the_ask_tab_but_the_camera(tab):
@@ -79,7 +79,6 @@ def test_it_has_every_part_of_the_ask_tab_but_the_camera(tab):
 
 def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant):
     passing = TabNavigation(
-        assistant=assistant,
         services=services_of(assistant),
         tabs=gr.Tabs(),
         ask=tab,
@@ -101,7 +100,7 @@ def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assista
         yield Answer(text="", state="running")
 
     monkeypatch.setattr(assistant, "stream_many", lambda questions, stops: [stream(*questions)])
-    code = AskHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH, about="code")
+    code = AskHandlers(services=services_of(assistant), words=ENGLISH, about="code")
     views = code.ask(LOCAL, {"text": "who?", "files": []}, Talk(), ME, "page")
     next(views)
     code.begin_anew(LOCAL, "page")
@@ -134,7 +133,7 @@ def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_p
     opened = past.handlers.act(HistoryState(), ("open", str(conversation)), ME)
     assert opened.talk.about == "code"
     assert "Continue in Code" in past.render(visitor_here(), opened, "", 20, ME)[past.pieces["head"]]
-    resumed = past._resume(opened, ME, "page", tab.wrapped)[tab.talk]
+    resumed = past.handlers.resume(opened, ME).talk
     (citation,) = resumed.exchanges[0].answer.citations
     assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
 

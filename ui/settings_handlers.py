@@ -1,20 +1,22 @@
-"""Handlers of the Settings tab: plain functions, tested without a browser.
+"""Handlers of the Settings tab, and what is installed here: plain functions, tested without a browser.
 
 What can change at once (`AT_ONCE`) holds from the next question on, what is opened at the start (`AT_START`) from the
 next start. Who may change what is said by the services; what a flag or the environment fixes is left out here.
 """
 
 import os
+import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
-from ui import edges
-from ui.edges import ActionResult
+from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, require_local, size_of, value_of
+from ui.edges import ActionResult, Handlers
+from ui.library.library_report import in_bytes
 from ui.words import UiTexts
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
@@ -42,16 +44,8 @@ class SettingsState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingsHandlers:
+class SettingsHandlers(Handlers):
     """Handlers of the Settings tab."""
-
-    services: Services
-    words: UiTexts
-
-    @property
-    def assistant(self) -> Assistant:
-        """Whose settings they are."""
-        return self.services.settings.assistant
 
     def look(self, caller: Caller) -> SettingsState:
         """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
@@ -111,11 +105,11 @@ class SettingsHandlers:
             }
             return self._write(caller, values, self.words.set_saved)
 
-        return self._say(save)
+        return self.say(save)
 
     def defaults(self, caller: Caller) -> ActionResult:
         """The defaults of what `save_answers` keeps."""
-        return self._say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
+        return self.say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
 
     def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> ActionResult:
         """Keep what the next start opens: of the language model address, name and whether it sees, and the space.
@@ -131,22 +125,20 @@ class SettingsHandlers:
             values["encoder.name"] = self._parse_checkpoint(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
             return self._write(caller, values, self.words.set_kept)
 
-        return self._say(save)
+        return self.say(save)
 
     def save_dial(self, caller: Caller, step: object) -> ActionResult:
         """Keep the step of the dial that the next start works at."""
-        return self._say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
+        return self.say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
 
     def steps(self) -> list[tuple[str, str]]:
         """What each step of the dial costs and is worth on this machine, and its name."""
         planned, words = self.assistant.planned, self.words
-        measured = {step.name: step for step in planned.presets() if step.seconds} if planned else {}
-        told = []
-        for name, says in self._step_names().items():
-            step = measured.get(name)
-            numbers = words.dial_measured.format(**asdict(step)) if step else words.dial_unmeasured
-            told.append((f"{says}: {numbers}", name))
-        return told
+        measured = {step.name: asdict(step) for step in planned.presets() if step.seconds} if planned else {}
+        numbers = {name: words.dial_measured.format(**step) for name, step in measured.items()}
+        return [
+            (f"{says}: {numbers.get(name, words.dial_unmeasured)}", name) for name, says in self._step_names().items()
+        ]
 
     def _step_names(self) -> dict[str, str]:
         words = self.words
@@ -166,7 +158,7 @@ class SettingsHandlers:
                 raise BadChoice(self.words.set_offers_not.format(name=model.strip(), names=told))
             return self.words.set_offers.format(names=told)
 
-        return self._say(ask)
+        return self.say(ask)
 
     @property
     def key(self) -> str:
@@ -218,8 +210,8 @@ class SettingsHandlers:
 
     def _explain_fixed(self, caller: Caller, origin: str, name: str) -> str:
         """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
-        open_ = "" if caller.local or name in AT_ONCE else self.words.set_fixed_open
-        return self._fixed_by_start(origin) or open_
+        is_open = not caller.local and name not in AT_ONCE
+        return self._fixed_by_start(origin) or (self.words.set_fixed_open if is_open else "")
 
     def _fixed_by_start(self, origin: str) -> str:
         kind, _, told = origin.partition(" ")
@@ -238,18 +230,9 @@ class SettingsHandlers:
             told.append(words.set_next_encoder.format(name=then.encoder.name))
         if then.runtime.dial != now.runtime.dial:
             told.append(words.set_next_dial.format(step=self._step_names()[then.runtime.dial]))
-        return (
-            " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
-            if told
-            else ""
-        )
-
-    def _say(self, act: Callable[[], str]) -> ActionResult:
-        """What it says; an error becomes a sentence."""
-        try:
-            return ActionResult(text=act())
-        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return ActionResult(text=edges.sentence(error, self.words), wrong=True)
+        if not told:
+            return ""
+        return " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
 
 
 def kind_of(lm: LMConfig) -> str:
@@ -274,3 +257,73 @@ def _number(value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     raise BadChoice(f"{value!r} is no number. Move the slider, then save")
+
+
+PACKAGES = ("torch", "gradio", "faiss-cpu")
+
+
+def facts(assistant: Assistant, settings_file: Path, words: UiTexts) -> list[tuple[str, str]]:
+    """Terms and what they are, places included."""
+    about, data = assistant.about(), assistant.config.data
+    return [
+        (words.set_lies, str(data.absolute())),
+        (words.set_file, str(settings_file.absolute())),
+        (words.size, in_bytes(size_of(data))),
+        (words.set_files, about["photos"]),
+        (words.regions, about["regions"]),
+        (words.set_lm_now, about["language model"]),
+        (words.set_plan, _plan(assistant) or "—"),
+        (words.set_space, f"{about['space']} ({words.set_fingerprint} {about['fingerprint']})"),
+        (words.set_machine, words.set_cores.format(system=system(), cores=os.cpu_count())),
+        (words.set_threads, _threads(assistant, words)),
+        (words.set_version, ", ".join(versions(about["version"]))),
+        *((words.set_notice, notice.text) for notice in assistant.notices),
+    ]
+
+
+def report(assistant: Assistant) -> str:
+    """The same for people who mend this program, in English: no path, no address, no name of a photo, no key."""
+    about, config = assistant.about(), assistant.config
+    threads = f"encoder {config.encoder.threads}, language model {config.lm.threads}"
+    told = {
+        "versions": ", ".join(versions(about["version"])),
+        "machine": f"{system()}, {os.cpu_count()} cores",
+        "threads (0: all)": threads,
+        "language model": f"{Path(about['language model']).name}{' on a server' if config.lm.url else ''}",
+        "plan": _plan(assistant) or "none",
+        "phrasing": config.lm.phrasing_now,
+        "space": f"{Path(about['space']).name}, fingerprint {about['fingerprint']}",
+        "library": f"{about['photos']} files, {about['regions']} regions, {in_bytes(size_of(config.data))}",
+        "regions for each answer": str(config.rag.num_regions),
+        "certainty, presence, sure": f"{config.rag.min_certainty}, {config.rag.min_presence}, {config.rag.sure}",
+    }
+    return "\n".join(f"{name}: {value}" for name, value in told.items())
+
+
+def versions(own: str) -> list[str]:
+    """Of this program, of Python, and of the packages that most depends on."""
+    return [f"DeepSeek-MM {own}", f"Python {platform.python_version()}", *(_package(name) for name in PACKAGES)]
+
+
+def system() -> str:
+    """The kind of machine, not its name."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _package(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:  # faiss comes under other names too
+        return f"{name} ?"
+
+
+def _plan(assistant: Assistant) -> str:
+    """What computes what, and why."""
+    planned = assistant.planned
+    return " ".join([f"{planned.plan.short}.", planned.plan.reason]) if planned else ""
+
+
+def _threads(assistant: Assistant, words: UiTexts) -> str:
+    config = assistant.config
+    encoder, lm = (str(count or words.set_all) for count in (config.encoder.threads, config.lm.threads))
+    return words.set_threads_are.format(encoder=encoder, lm=lm)

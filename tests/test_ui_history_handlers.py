@@ -13,17 +13,16 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from deepseek_mm.services import history_service
+from ui import history_handlers as module
 from ui.ask.ask_handlers import AskHandlers
 from ui.ask.chat import Talk
-from ui.history import history_handlers as module
-from ui.history.history_handlers import (
+from ui.history_handlers import (
     EXPORT_S,
     UNDO_S,
     ConversationList,
     HistoryHandlers,
     HistoryState,
     exports,
-    find_citation,
 )
 from ui.words import ENGLISH
 
@@ -35,7 +34,7 @@ def remembering(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = AskHandlers(assistant=assistant, services=services, words=ENGLISH)
+    asking = AskHandlers(services=services, words=ENGLISH)
     yield ActingAs(HistoryHandlers(services=services, ask_handlers=asking, words=ENGLISH))
     assistant.close()
 
@@ -279,6 +278,6 @@ def test_a_citation_is_found_by_its_turn_and_number(remembering, history, tmp_pa
     cites = [replace(one, number=2), replace(one, number=7)]
     talk = opened(remembering, keep(history, ME, "mine", turn("q", cites=cites))).talk
     answer = talk.exchanges[0].answer
-    assert find_citation(f"{answer.turn}:7", talk) == (answer, 1)
+    assert talk.find_citation(f"{answer.turn}:7") == (answer, 1)
     for what in (f"{answer.turn}:1", "0:7", "7", ":", "x:y", f"{answer.turn}:7:7"):
-        assert find_citation(what, talk) is None
+        assert (talk.find_citation(what) or (None, -1))[1] == -1

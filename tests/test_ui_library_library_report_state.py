@@ -8,7 +8,7 @@ from page_caller import services_of
 from rag_house import build, paint, put
 
 from deepseek_mm import LOCAL
-from ui.library.library_state import COUNT_S, WATCH, look
+from ui.library.library_report import COUNT_S, WATCH, look
 from ui.words import CHINESE, ENGLISH
 
 

@@ -14,22 +14,12 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import Caller, Conversation
-from ui.ask.ask_tab import QUIET, AskTab, PageFields
+from ui.ask.ask_tab import AskTab, PageFields
 from ui.ask.chat import Chat
 from ui.ask.evidence_board import exhibits
-from ui.assets import piece
-from ui.gateway.rights import needs_right
-from ui.gateway.visitor import Visitor, caller_of, visitor_of
-from ui.gradio_stream_patch import end_unchanged
-from ui.history.history_handlers import (
-    KINDS,
-    PAGE,
-    ConversationList,
-    HistoryHandlers,
-    HistoryState,
-    find_citation,
-)
-from ui.html import button, hint, link, notice
+from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
+from ui.history_handlers import KINDS, PAGE, ConversationList, HistoryHandlers, HistoryState
+from ui.html import button, hint, link, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import UiTexts, count_noun
@@ -200,13 +190,13 @@ class HistoryTab:
         """Every component that `render` may update."""
         return [self.past, *self.pieces.values()]
 
-    def render(self, visitor: Visitor, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def render(self, visitor: Visitor, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         """What the tab shows, as updates of components."""
         file = visitor.keep(Path(past.file)) if past.file else None
         return {
             **self._list(visitor.caller, past, text, limit, kept),
             self.past: past,
-            self.pieces["head"]: heading(past, self._words),
+            self.pieces["head"]: heading(past, self.handlers.words),
             self.pieces["chat"]: gr.HTML(self.chat_html.html(past.talk), visible=bool(past.talk.exchanges)),
             self.pieces["file"]: link(file.id, file.name) if file else "",
         }
@@ -217,29 +207,29 @@ class HistoryTab:
         state = [self.past, self.find, limit, visit.kept]
 
         @needs_right("ask")
-        def act_in_list(
-            request: gr.Request, past: HistoryState, text: str, most: int, kept: object, event: gr.EventData
-        ) -> dict[Any, Any]:
-            act, _ = read_press(event)
-            if act == "more":
+        def act_in_list(request: gr.Request, event: Press, *held: Any) -> Updates:
+            past, text, most, kept = held
+            if event.act == "more":
                 return {**self._list(caller_of(request), past, text, most + PAGE, kept), limit: most + PAGE}
-            if act == "ask":
+            if event.act == "ask":
                 return {tabs: gr.Tabs(selected="ask")}
-            if act == "all":
+            if event.act == "all":
                 return {**self._list(caller_of(request), past, "", PAGE, kept), limit: PAGE, self.find: ""}
-            return self._act(request, past, text, most, kept, event)
+            return self._act(request, event, *held)
 
         @needs_right("ask")
-        def head(request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[dict[Any, Any]]:
-            past, text, most, kept, page = held
-            if read_press(event)[0] != "resume":
-                yield self._act(request, past, text, most, kept, event)
+        def head(request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+            *state, page = held
+            if event.act != "resume":
+                yield self._act(request, event, *state)
                 return
+            past, _, _, kept = state
             yield {limit: gr.skip()}
             ask = next((ask for ask in asks if ask.handlers.about == past.talk.about), asks[0])
-            yield from end_unchanged(
-                [self._resume(caller_of(request), past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}], limit
-            )
+            caller = caller_of(request)
+            ask.handlers.quiet(caller, page)  # nothing else is being answered there
+            shown = ask.render(self.handlers.resume(caller, past, kept)) | {tabs: gr.Tabs(selected=ask.id)}
+            yield from end_unchanged([shown], limit)
 
         tab.select(self._refresh, state, self.parts, **QUIET)
         self.find.change(self._search, [self.past, self.find, visit.kept], [*self.parts, limit], **QUIET,
@@ -251,63 +241,43 @@ class HistoryTab:
         self.take.upload(self._take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
     @needs_right("ask")
-    def _refresh(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def _refresh(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         visitor = visitor_of(request)
         return self.render(visitor, self.handlers.refresh(visitor.caller, past, kept), text, limit, kept)
 
     @needs_right("ask")
-    def _search(self, request: gr.Request, past: HistoryState, text: str, kept: object) -> dict[Any, Any]:
+    def _search(self, request: gr.Request, past: HistoryState, text: str, kept: object) -> Updates:
         return {**self._list(caller_of(request), past, text, PAGE, kept), self.limit: PAGE}
 
     @needs_right("ask")
-    def _take(
-        self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str
-    ) -> dict[Any, Any]:
+    def _take(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str) -> Updates:
         """A file that was exported is taken in; the upload has done its work."""
         visitor = visitor_of(request)
         after = self.handlers.act(visitor.caller, past, ("import", file), kept)
         Path(file).unlink(missing_ok=True)
         return {**self.render(visitor, after, text, limit, kept), self.take: None}
 
-    @property
-    def _words(self) -> UiTexts:
-        return self.handlers.words
-
-    def _list(self, caller: Caller, past: HistoryState, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def _list(self, caller: Caller, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         listing = self.handlers.listing(caller, text, limit, kept)
         chosen = past.about.id if past.about else 0
         return {
-            self.pieces["above"]: above(listing, past, self._words),
-            self.pieces["listed"]: rows(listing, chosen, self._words, datetime.now().astimezone()),
+            self.pieces["above"]: above(listing, past, self.handlers.words),
+            self.pieces["listed"]: rows(listing, chosen, self.handlers.words, datetime.now().astimezone()),
         }
 
     @needs_right("ask")
-    def _act(
-        self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, event: gr.EventData
-    ) -> dict[Any, Any]:
-        visitor = visitor_of(request)
-        return self.render(visitor, self.handlers.act(visitor.caller, past, read_press(event), kept), text, limit, kept)
+    def _act(self, request: gr.Request, event: Press, *held: Any) -> Updates:
+        visitor, (past, text, limit, kept) = visitor_of(request), held
+        after = self.handlers.act(visitor.caller, past, (event.act, event.what), kept)
+        return self.render(visitor, after, text, limit, kept)
 
     @needs_right("ask")
-    def _read(
-        self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, event: gr.EventData
-    ) -> dict[Any, Any]:
+    def _read(self, request: gr.Request, event: Press, *held: Any) -> Updates:
         """A press in the conversation: a citation is shown large."""
-        act, what = read_press(event)
-        if act != "cite":
-            return self._act(request, past, text, limit, kept, event)
-        found = find_citation(what, past.talk)
-        if found is None:
+        if event.act != "cite":
+            return self._act(request, event, *held)
+        found = held[0].talk.find_citation(event.what)
+        if found is None or found[1] < 0:
             return {self.past: gr.skip()}
         answer, index = found
-        return self.viewer.open(caller_of(request), exhibits(answer, self._words), index, turn=answer.turn)
-
-    def _resume(self, caller: Caller, past: HistoryState, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
-        """The open conversation in its tab, once nothing else is being answered there."""
-        ask.handlers.quiet(caller, page)
-        return ask.render(self.handlers.resume(caller, past, kept))
-
-
-def read_press(event: gr.EventData) -> tuple[str, str]:
-    """What a button sent; it comes from the browser, and may be anything."""
-    return str(getattr(event, "act", "")), str(getattr(event, "what", ""))
+        return self.viewer.open(caller_of(request), exhibits(answer, self.handlers.words), index, turn=answer.turn)

@@ -1,7 +1,5 @@
 """What leads from one part of the page to another."""
 
-from types import SimpleNamespace
-
 import pytest
 from fake_app import paper
 from page_caller import request_of, services_of
@@ -12,9 +10,10 @@ from ui import edges, layout
 from ui.ask.chat import Talk
 from ui.ask.evidence_board import exhibits
 from ui.edges import BadBox
+from ui.gateway.events import Press
+from ui.layout import TabNavigation, box_from_shares
 from ui.pictures import PagePictures
 from ui.search.search_handlers import SearchSequence
-from ui.tab_navigation import TabNavigation, box_of
 from ui.viewer import ViewerState
 from ui.words import ENGLISH
 
@@ -36,8 +35,7 @@ def passing(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = PagePictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    means = layout.PageContext(assistant=assistant, services=services, pictures=pictures)
-    layout.build_ui(means, ENGLISH)
+    layout.build_ui(services, pictures, ENGLISH)
     yield made[0]
     assistant.close()
 
@@ -59,7 +57,7 @@ def press(
     **more,
 ):
     """What the page shows in the end."""
-    event = SimpleNamespace(act=act, **more)
+    event = Press(None, {"act": act, **more})
     updates = {}
     for each in passing._press(request_of(), event, 2.0, viewed, Talk(), kept, newest or SearchSequence()):
         updates.update(each)
@@ -129,21 +127,21 @@ def test_asking_about_a_photo_puts_a_copy_of_it_into_the_box(passing, viewed):
     updates = press(passing, viewed, "ask")
     (file,) = updates[passing.ask.parts_by_name["box"]]["files"]
     assert file.endswith("kite.jpg")
-    assert file.startswith(str(passing.assistant.config.data.parent / "page"))
+    assert file.startswith(str(passing.ask.handlers.assistant.config.data.parent / "page"))
     assert updates[passing.tabs].selected == "ask"
 
 
 def test_a_box_drawn_right_is_kept_as_feedback_of_the_asker(passing, viewed):
     updates = press(passing, viewed, "right", box=[0.5, 0.25, 1.0, 0.75], label=" A kite ")
     assert updates[passing.viewer.viewed].said == ENGLISH.box_saved
-    (turn,) = passing.assistant.history.feedback()
+    (turn,) = passing.ask.handlers.assistant.history.feedback()
     (corrected,) = turn.boxes
     assert (corrected.number, corrected.box_px, corrected.label) == (1, (320, 120, 640, 360), "A kite")
 
 
 def test_a_label_that_was_left_alone_is_no_correction(passing, viewed):
     press(passing, viewed, "right", box=[0.5, 0.25, 1.0, 0.75], label="red thing")
-    (turn,) = passing.assistant.history.feedback()
+    (turn,) = passing.ask.handlers.assistant.history.feedback()
     assert turn.boxes[0].label == ""
 
 
@@ -151,7 +149,7 @@ def test_a_label_that_was_left_alone_is_no_correction(passing, viewed):
 def test_nobody_else_corrects_a_box(passing, viewed, kept):
     said = press(passing, viewed, "right", kept, box=[0, 0, 1, 1], label="")[passing.viewer.viewed].said
     assert said != ENGLISH.box_saved
-    assert passing.assistant.history.feedback() == []
+    assert passing.ask.handlers.assistant.history.feedback() == []
 
 
 @pytest.mark.parametrize("act", ["", "drop table", None])
@@ -170,9 +168,9 @@ def test_an_emptied_library_empties_the_other_tabs(passing):
 )
 def test_what_is_no_box_is_refused_with_a_sentence(shares):
     with pytest.raises(BadBox, match="box"):
-        box_of(shares, (640, 480), ENGLISH)
+        box_from_shares(shares, (640, 480), ENGLISH)
 
 
 def test_a_box_is_cut_to_the_picture():
-    assert box_of([-1, 0.5, 2, 1], (640, 480), ENGLISH) == (0, 240, 640, 480)
+    assert box_from_shares([-1, 0.5, 2, 1], (640, 480), ENGLISH) == (0, 240, 640, 480)
     assert edges.BadBox.__mro__[1].__name__ == "DeepSeekMMError"

@@ -8,14 +8,15 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
+from deepseek_mm import Caller, Conversation, DeepSeekMMError
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, View
 from ui.ask.chat import Talk
+from ui.edges import Handlers
 from ui.words import UiTexts
 
 PAGE = 30  # conversations shown at first, and added by "older"
@@ -57,12 +58,10 @@ class HistoryState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryHandlers:
+class HistoryHandlers(Handlers):
     """Handlers of the History tab."""
 
-    services: Services
     ask_handlers: AskHandlers
-    words: UiTexts
     clock: Callable[[], float] = time.monotonic
 
     def listing(self, caller: Caller, text: str, limit: int, kept: object) -> ConversationList:
@@ -79,9 +78,10 @@ class HistoryHandlers:
         act, what = press
         past = replace(past, said="", notice="", file="", gone=self._undoable(past))
         steps: dict[str, Callable[[HistoryState, str, Caller], HistoryState]] = {
-            "open": self._open, "back": self._back, "earlier": self._earlier, "rename": self._rename,
-            "unname": self._unname, "title": self._title, "pin": self._pin, "delete": self._delete,
-            "undo": self._undo, "import": self._import, **dict.fromkeys(KINDS, self._export),
+            "open": self._open, "back": lambda past, *_: HistoryState(gone=past.gone), "earlier": self._earlier,
+            "rename": lambda past, *_: replace(past, renaming=past.about is not None),
+            "unname": lambda past, *_: replace(past, renaming=False), "title": self._title, "pin": self._pin,
+            "delete": self._delete, "undo": self._undo, "import": self._import, **dict.fromkeys(KINDS, self._export),
         }  # fmt: skip
         try:
             owner = edges.owner(caller, kept, self.words)
@@ -115,18 +115,9 @@ class HistoryHandlers:
         about = self.services.history.find_conversation(owner, number)
         return replace(past, about=about, talk=talk, renaming=False)
 
-    def _back(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
-        return HistoryState(gone=past.gone)
-
     def _earlier(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
         view = self.ask_handlers.earlier(owner, past.talk, owner.session)
         return replace(past, talk=view.talk, notice=view.notice)
-
-    def _rename(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
-        return replace(past, renaming=past.about is not None)
-
-    def _unname(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
-        return replace(past, renaming=False)
 
     def _title(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
         number = here(past, self.words).id
@@ -144,9 +135,8 @@ class HistoryHandlers:
         about = self.services.history.find_conversation(owner, number)
         self.services.history.delete(owner, number)
         closes = past.about is not None and past.about.id == number
-        return replace(
-            HistoryState() if closes else past, gone=DeletedConversation(about=about, until=self.clock() + UNDO_S)
-        )
+        gone = DeletedConversation(about=about, until=self.clock() + UNDO_S)
+        return replace(HistoryState() if closes else past, gone=gone)
 
     def _undo(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
         if past.gone is None:
@@ -192,16 +182,6 @@ def here(past: HistoryState, words: UiTexts) -> Conversation:
     if past.about is None:
         raise NotOpen(words.history_idle)
     return past.about
-
-
-def find_citation(what: str, talk: Talk) -> tuple[Answer, int] | None:
-    """The answer that holds a citation named as "turn:number", and the citation's index in it."""
-    turn, _, number = what.partition(":")
-    exchange = talk.find(edges.number(turn))
-    if exchange is None:
-        return None
-    found: Iterator[int] = (n for n, each in enumerate(exchange.answer.citations) if str(each.number) == number)
-    return (exchange.answer, index) if (index := next(found, None)) is not None else None
 
 
 def exports() -> Path:

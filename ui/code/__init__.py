@@ -1,1 +1,0 @@
-"""The Code tab, and code as HTML."""

@@ -1,1 +1,0 @@
-"""The History tab: conversations, exports and imports."""

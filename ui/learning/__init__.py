@@ -1,1 +1,0 @@
-"""The Learning tab: training from corrections, and versions."""

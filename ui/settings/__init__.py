@@ -1,1 +1,0 @@
-"""The Settings tab: what can be chosen, and what is installed."""
