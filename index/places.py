@@ -69,7 +69,7 @@ def stamps(session: Session, collection: str, within: Sequence[str] | None = Non
 
 
 def _at(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
-    listed = queries.listed(paths)
+    listed = queries.select_values(paths)
     return [own.where(SourceRow.path.in_(listed)), others.where(PlaceRow.path.in_(listed))]
 
 
@@ -86,7 +86,7 @@ def _below(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]
 
 def sources_at(paths: Sequence[str]) -> ColumnElement[bool]:
     """A source lies at one of these paths at least."""
-    listed = queries.listed(paths)
+    listed = queries.select_values(paths)
     return or_(
         SourceRow.path.in_(listed), SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed)))
     )
@@ -153,7 +153,7 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
     if not session.connection().execute(KNOWN, {"paths": json.dumps(list(paths))}).scalar_one():
         return 0
-    wanted = queries.listed(paths)
+    wanted = queries.select_values(paths)
     known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()

@@ -62,14 +62,14 @@ CALLS: Executable = (
 SPLIT = ("code", "text")  # kinds of regions that may define something
 
 
-def listed(values: Iterable[int | str]) -> Select[Any]:
+def select_values(values: Iterable[int | str]) -> Select[Any]:
     """These, however many, as something to look in: they travel as one parameter."""
     return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
 
 
 def among(column: InstrumentedAttribute[int], ids: Iterable[int]) -> ColumnElement[bool]:
     """`column` is one of `ids`."""
-    return column.in_(listed(map(int, ids)))
+    return column.in_(select_values(map(int, ids)))
 
 
 def to_source(row: SourceRow) -> Source:

@@ -390,9 +390,8 @@ class SavedPart:
             elif act == "forget":
                 history.forget_search(owner, edges.number(event.what))
             elif act == "again":
-                for each in history.list_searches(owner):
-                    if str(each.id) == event.what:
-                        yield from tab.search_again(text_of(each), newest, sent)
+                for text in [text_of(each) for each in history.list_searches(owner) if str(each.id) == event.what]:
+                    yield from tab.search_again(text, newest, sent)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield tab.show_notice(edges.sentence(error, words))
         if act in ("save", "forget"):
