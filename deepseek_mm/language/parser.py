@@ -358,7 +358,7 @@ THEM = rf"(?:(?:these|those|them|the)\b(?:\s+{SOME})?(?:\s+{PIC}s?)?)"
 SHOWS = r"(?:shows?|has|have|contains?|depicts?|includes?)"
 SEEN_IN = r"(?:is|are|can|do|does) (?:there |you |we |i )?(?:see |find )?"  # "in which one can you see a cat"
 TURNS = (  # what people say of several pictures -> what the grammar knows; in this order
-    (rf"\b(?:do|does)(?: not|n['\u2019]t) (?={SHOWS}\b)", ""),  # `negated` reads it from the question itself
+    (rf"\b(?:do|does)(?: not|n['\u2019]t) (?={SHOWS}\b)", ""),  # `is_negated` reads it from the question itself
     (rf"\bin (which|what|how many) (?:ones?|{PIC}s?|of {THEM})(?: {PIC}s?)?,? {SEEN_IN}", r"\1 pictures show "),
     (rf"\b(which|how many)(?: ones?| {PIC}s?)? of {THEM}", r"\1 pictures"),
     (r"\b(which|similar|other) ones?\b", r"\1 pictures"),

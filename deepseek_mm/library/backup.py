@@ -367,7 +367,7 @@ class Bundle:
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """A folder on the library's own disk, gone at the end."""
-        own = f"bundle-{os.getpid()}-"  # so that `leftovers` can tell it from those of the dead
+        own = f"bundle-{os.getpid()}-"  # so that `trash.sweep` can tell it from those of the dead
         with TemporaryDirectory(prefix=own, dir=self.config.data, ignore_cleanup_errors=True) as room:
             yield Path(room)
 

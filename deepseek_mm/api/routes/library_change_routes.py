@@ -69,7 +69,7 @@ def files(
         raise BadFile(f"{len(files)} files came, and 1 to {MOST_FILES} are taken at once. Send them in turn")
     if sum(file.size or 0 for file in files) > most_bytes:
         raise TooLarge(f"the files have more than serve.max_body_bytes={most_bytes:,}. Send fewer")
-    with TemporaryDirectory(prefix=f"upload-{os.getpid()}-", dir=data) as room:  # as `leftovers` knows them
+    with TemporaryDirectory(prefix=f"upload-{os.getpid()}-", dir=data) as room:  # as `trash.sweep` knows them
         kept = [store_upload(file, Path(room) / str(n)) for n, file in enumerate(files)]
         return JobOut.of(services.library.add(caller, uploads=kept, collection=collection))
 

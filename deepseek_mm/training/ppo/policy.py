@@ -118,7 +118,7 @@ class AnswerGroup:
 
     prompt: list[int]
     answers: list[list[int]]
-    lower_TD: Tensor  # of the prompt, then of the answers, as `Tree` orders them
+    lower_TD: Tensor  # of the prompt, then of the answers, as `AnswerTree` orders them
 
 
 class UpperStates(NamedTuple):
