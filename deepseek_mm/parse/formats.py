@@ -1,7 +1,7 @@
 """The table of all kinds of files that are read, and the records that reading them gives.
 
-The steps from a path to pieces are three, so that a caller can stop after each: `document.open_file` reads and hashes the
-bytes, `document.parse_file` says what the file is, and its pieces are made one by one when they are asked for.
+The steps from a path to pieces are three, so that a caller can stop after each: `document.open_file` reads and hashes
+the bytes, `document.parse_file` says what the file is, and its pieces are made one by one when they are asked for.
 
 Pictures and PDFs say themselves what they are, so their first bytes decide whatever the name says. Text does not: there
 the ending of the name decides, and `text.decode_text` refuses what is no text after all. What reads a kind of file

@@ -1,8 +1,8 @@
 """The domains evidence and vision, made of captioned photos, and the wordings of their answers.
 
 Evidence: numbered facts in, a cited answer out, in exactly the words of the product's prompts. Simulated photos
-(`evaluation.evidence_questions`) are asked about in every way that the program reads. Three tasks take turns: to answer from
-facts, draft and question; from facts and question alone; and to reword one claim, with the product's examples and
+(`evaluation.evidence_questions`) are asked about in every way that the program reads. Three tasks take turns: to answer
+from facts, draft and question; from facts and question alone; and to reword one claim, with the product's examples and
 without. Vision: from labels and boxes to a caption, and from captions to things.
 
 A pattern reads a claim as the program puts it, and its wordings say the same. Every sentence is checked as in the
