@@ -49,7 +49,7 @@ def test_a_job_says_at_least_what_the_command_line_says(tmp_path):
     jobs = Jobs(tmp_path / "jobs.db")
     job = jobs.add("index", {"paths": ["/a"]}, title="Index /a")
     jobs.close()
-    assert subset(shapes.job_state(job), JobOut.of(job).model_dump())
+    assert subset(shapes.job_shape(job), JobOut.of(job).model_dump())
 
 
 def test_a_region_names_the_picture_that_this_server_has_of_it():
