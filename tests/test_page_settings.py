@@ -101,6 +101,7 @@ def test_a_server_is_tried_kept_for_the_next_start_and_given_up_again(visitor, s
     visitor.press(ENGLISH.set_save_models)
     told(visitor, ENGLISH.set_kept)
     expect(visitor.page.get_by_text("At the next start:")).to_have_count(0)
+    assert 'name = "none"' not in kept(served)
 
 
 def test_a_checkpoint_is_checked_before_it_is_kept(visitor, served):
@@ -114,8 +115,10 @@ def test_a_checkpoint_is_checked_before_it_is_kept(visitor, served):
     visitor.press(ENGLISH.set_save_models)
     told(visitor, "encoder some/clip. It has a space and an index of its own")
     visitor.page.get_by_label(ENGLISH.set_encoder_default).check()
+    expect(visitor.page.get_by_label(ENGLISH.set_checkpoint)).to_be_hidden()  # the choice has come
     visitor.press(ENGLISH.set_save_models)
-    told(visitor, ENGLISH.set_kept)
+    expect(visitor.page.get_by_text("At the next start:")).to_have_count(0)  # "saved" stands there since the first
+    assert "some/clip" not in kept(served)
 
 
 def test_the_dial_shows_what_was_measured_and_is_kept_for_the_next_start(visitor, served):
