@@ -42,7 +42,7 @@ from deepseek_mm.api.server import (
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
-from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, return_large_pieces, share_pools
+from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, share_pools
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
@@ -201,14 +201,13 @@ class LibraryServer:
         from deepseek_mm.api.app import build_api
 
         (token, own_token), keys = self._tokens, open_keys(self._config, say)
-        with return_large_pieces():
-            assistant = self._stack.enter_context(closing(self._opens()))
-            api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
-            self._stack.enter_context(closing(api))
-            api.start()
-            app = guard_app(api.app, assistant.config, keys, token=token, own_token=own_token)
-            early(app)
-            api.warm_up()  # its answers come before the page, whose imports would slow both
+        assistant = self._stack.enter_context(closing(self._opens()))
+        api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
+        self._stack.enter_context(closing(api))
+        api.start()
+        app = guard_app(api.app, assistant.config, keys, token=token, own_token=own_token)
+        early(app)
+        api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)
         self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()

@@ -14,7 +14,10 @@ port, data = int(sys.argv[sys.argv.index("--port") + 1]), Path(sys.argv[sys.argv
 data.mkdir(exist_ok=True)
 class Page(BaseHTTPRequestHandler):
     def log_message(self, *words): pass
-    def do_GET(self): self.say(b"page")
+    def do_GET(self):
+        busy = self.path == "/library" and not (data / "idle").exists()
+        if self.path == "/library": (data / "idle").touch()
+        self.say(json.dumps({"busy": busy}).encode())
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with (data / "asked").open("a") as file: file.write(f"{self.path} {sorted(body)}\\n")
@@ -62,6 +65,7 @@ def test_it_asks_ten_different_requests_and_times_what_a_user_waits_for(project)
     numbers = measure_start(setting(root), root).numbers
     asked = (root / "room" / "library" / "asked").read_text().splitlines()
     assert len(asked) == 10
+    assert (root / "room" / "library" / "idle").exists()  # nothing is measured beside work on the library
     assert asked.count("/ask ['question']") == len(QUESTIONS) == 7
     assert asked.count("/ask ['pictures', 'question']") == 2
     assert sum(line.startswith("/v1/chat/completions") for line in asked) == 1

@@ -68,7 +68,10 @@ def _share_words(folder: Path, words_VD: Tensor) -> Tensor:
     """The matrix of words, the same one for all models that are open of this folder's files; nobody writes to it."""
     key = (str(folder), *((file.name, file.stat().st_ino, file.stat().st_mtime_ns) for file in _files(folder)))
     with _opening:
-        return _words.setdefault(key, words_VD)
+        words = _words.get(key)
+        if words is None:
+            words = _words[key] = words_VD.clone()  # else it would keep the whole file mapped
+        return words
 
 
 def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> Decoder:

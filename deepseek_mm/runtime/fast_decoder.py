@@ -92,6 +92,7 @@ def make_fast(decoder: Decoder) -> Over:
     loops, head = CompiledDecoder(decoder), decoder.head
     pack_linears(decoder, bits=WIDE)
     decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
+    close_files(decoder)
 
     def over(memory: PagedMemory) -> DecodeStep:
         steps = loops.bind(memory)
@@ -99,6 +100,13 @@ def make_fast(decoder: Decoder) -> Over:
         return steps
 
     return over
+
+
+def close_files(decoder: Decoder) -> None:
+    """Copies the small weights that were not packed, so that the file they are mapped from is closed."""
+    for parameter in decoder.parameters():
+        if parameter is not decoder.head.weight:
+            parameter.data = parameter.data.clone()
 
 
 def make_small(decoder: Decoder) -> Over:

@@ -11,14 +11,13 @@ import gc
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 TORCHS, ONEDNNS = "LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # of each thread; of all
 FEW, FEWEST = {TORCHS: "8", ONEDNNS: "512"}, {TORCHS: "8", ONEDNNS: "256"}  # a question takes some 150 of oneDNN's
-ARENA_MAX, MMAP_THRESHOLD = -8, -3  # what glibc's mallopt calls them
+ARENA_MAX = -8  # what glibc's mallopt calls it
 POOLS = 2
-OPENING_BYTES, USUAL_BYTES = 1 << 17, 32 << 20  # size from which a piece of memory is asked for by itself
 MADV_PAGEOUT = 21  # of Linux 5.4 on; Python has no name for it
 MODEL_FILES = (".safetensors", ".bin", ".gguf")
 MAPPING = re.compile(
@@ -41,20 +40,6 @@ def share_pools() -> bool:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return bool(mallopt is not None and mallopt(ARENA_MAX, POOLS))
-
-
-@contextmanager
-def return_large_pieces() -> Iterator[None]:
-    """Large pieces that are freed meanwhile go back to the system at once, for while models are opened: what they are
-    made of is as large as they are. Afterwards such pieces are kept to be used again, which is faster.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) or (lambda name, value: 0)
-    mallopt(MMAP_THRESHOLD, OPENING_BYTES)
-    try:
-        yield
-    finally:
-        mallopt(MMAP_THRESHOLD, USUAL_BYTES)
-        give_back()
 
 
 def keep_for_good() -> None:
