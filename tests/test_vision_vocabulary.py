@@ -93,6 +93,29 @@ def test_the_shipped_names_are_many_and_each_stands_once():
     assert len(set(names)) == len(names)
 
 
+def test_vectors_of_the_names_are_made_once_for_each_space_and_list(tmp_path):
+    class Counting(ColourSpace):
+        read, off = 0, 0.0
+
+        def embed_texts(self, texts):
+            self.read += len(texts)
+            return super().embed_texts(texts) + self.off
+
+    space = Counting()
+    first = Vocabulary(space, NAMES, folder=tmp_path).vectors_LD
+    np.testing.assert_array_equal(first, Vocabulary(space, NAMES).vectors_LD)
+    space.read = 0
+    np.testing.assert_array_equal(Vocabulary(space, NAMES, folder=tmp_path).vectors_LD, first)
+    assert space.read == 4  # two probes, a text for each template
+    space.off = 0.001  # another engine of the same space rounds otherwise
+    np.testing.assert_array_equal(Vocabulary(space, NAMES, folder=tmp_path).vectors_LD, word_vectors(space, NAMES))
+    Vocabulary(space, NAMES[:5], folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"torn")
+    np.testing.assert_array_equal(Vocabulary(space, NAMES, folder=tmp_path).vectors_LD, word_vectors(space, NAMES))
+
+
 def calibrated(space: ColourSpace) -> Calibration:
     backdrop = space.embed_images([picture("green"), picture("blue"), picture("white"), picture("black")])
     return Calibration(photos_MD=backdrop, cells_QD=backdrop, curve=NamingCurve(slope=3.0, offset=-3.0))

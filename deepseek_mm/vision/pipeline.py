@@ -23,7 +23,7 @@ from cachetools import LRUCache
 from PIL.Image import Image, Resampling
 
 from deepseek_mm.chance import adjust_prior
-from deepseek_mm.config import SeeConfig
+from deepseek_mm.config import SeeConfig, cache_folder
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
@@ -210,7 +210,9 @@ class VisionPipeline:
         """
         self.space, self.config = space, config
         self.reader, self.describer, self.paper = reader, describer, paper
-        self.vocabulary = Vocabulary(space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space))
+        words = tuple(dict.fromkeys((*read_names(), *names)))
+        folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
+        self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
         self.pointer = read_pointer(space, self.learned, self.vocabulary)
 

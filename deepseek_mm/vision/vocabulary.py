@@ -14,7 +14,10 @@ Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of
             feature map
 """
 
+import hashlib
+import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.files import atomic_write
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -62,10 +67,18 @@ STANDING_OUT = NamingCurve(
 class Vocabulary:
     """Words with vectors in one space."""
 
-    def __init__(self, space: EmbeddingModel, names: Sequence[str], calibration: Calibration | None = None) -> None:
+    def __init__(
+        self,
+        space: EmbeddingModel,
+        names: Sequence[str],
+        calibration: Calibration | None = None,
+        *,
+        folder: Path | None = None,
+    ) -> None:
+        """Vectors of the names are kept in `folder`, if there is one: to make them takes a second of each start."""
         self.space, self.names, self.calibration = space, tuple(names), calibration
         self.words = word_cache(space)  # those that are asked for, in the list or not
-        self.vectors_LD = word_vectors(space, self.names)
+        self.vectors_LD = read_vectors(space, self.names, folder) if folder else word_vectors(space, self.names)
         self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
         self._curve = STANDING_OUT if calibration is None else calibration.curve
 
@@ -106,6 +119,28 @@ def word_vectors(space: EmbeddingModel, words: Sequence[str]) -> Floats:
     """(L, D): the mean over the templates, length 1."""
     texts = [template.format(word) for template in TEMPLATES for word in words]
     return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), space.dim).mean(axis=0))
+
+
+def read_vectors(space: EmbeddingModel, words: Sequence[str], folder: Path) -> Floats:
+    """`word_vectors` out of a file, which is written where there is none that can be read.
+
+    Its name is a digest of the words, the space and two vectors: another engine rounds otherwise and has a file of its
+    own. A folder that cannot be written is left alone.
+    """
+    probes_2D = word_vectors(space, ("a thing", *words[-1:]))
+    parts = (space.fingerprint, *TEMPLATES, *words)
+    digest = hashlib.sha256("\n".join(parts).encode(errors="replace") + probes_2D.tobytes())
+    file, shape = folder / f"words-{digest.hexdigest()[:16]}.npy", (len(words), space.dim)
+    with suppress(OSError, ValueError):
+        vectors_LD = np.load(file, allow_pickle=False)
+        if vectors_LD.shape == shape and vectors_LD.dtype == np.float32 and np.isfinite(vectors_LD).all():
+            return np.asarray(vectors_LD)
+    vectors_LD = word_vectors(space, words)
+    held = io.BytesIO()
+    np.save(held, vectors_LD)
+    with suppress(LibraryError):
+        atomic_write(file, held.getvalue())
+    return vectors_LD
 
 
 def usual(background_MD: Floats, vectors_LD: Floats) -> tuple[Floats, Floats]:
