@@ -104,8 +104,9 @@ def make_fast(decoder: Decoder) -> Over:
 
 def close_files(decoder: Decoder) -> None:
     """Copies the small weights that were not packed, so that the file they are mapped from is closed."""
+    shared = getattr(decoder.head, "weight", None)  # one in FP4 has codes instead
     for parameter in decoder.parameters():
-        if parameter is not decoder.head.weight:
+        if parameter is not shared:
             parameter.data = parameter.data.clone()
 
 
