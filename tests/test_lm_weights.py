@@ -57,6 +57,16 @@ def test_every_tensor_is_under_our_name_with_rows_in_our_order(folder):
     assert weights.keys() == build(shape, weights, dtype=torch.float32).state_dict().keys()
 
 
+def test_models_that_are_open_of_one_folder_share_the_matrix_of_words(folder):
+    def opened():
+        shape, weights = read_folder(folder)
+        return build(shape, weights, dtype=weights["embedding.weight"].dtype)
+
+    first, second = opened(), opened()
+    assert first.embedding.weight.data_ptr() == second.embedding.weight.data_ptr()
+    assert first.layers[0].qkv.weight.data_ptr() != second.layers[0].qkv.weight.data_ptr()
+
+
 def test_the_checkpoint_has_as_many_numbers_as_the_decoder(folder):
     shape, weights = read_folder(folder)
     assert sum(weight.numel() for weight in weights.values()) == tiny_llama().num_parameters()

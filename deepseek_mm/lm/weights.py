@@ -84,6 +84,8 @@ def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dt
     extra = decoder.load_state_dict(weights, strict=False, assign=True).unexpected_keys
     if shape.tied:
         decoder.head.weight = decoder.embedding.weight
+    if (words_VD := weights.get(WORDS)) is not None and words_VD.dtype == dtype:
+        vars(decoder)["words_VD"] = words_VD  # as long as this lives, other models of the folder share it
     odd = [*extra, *(name for name, weight in decoder.named_parameters() if weight.is_meta)]
     assert not odd, f"weights of another decoder: {odd[0]}"
     return decoder.to(dtype)
