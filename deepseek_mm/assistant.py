@@ -30,7 +30,7 @@ from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
-from deepseek_mm.language.parser import Act
+from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.questions import failure_check, parse_query_box, split_questions, validate_question
 from deepseek_mm.language.words import lead, printable
 from deepseek_mm.library import Library
@@ -235,7 +235,9 @@ class Assistant:
     ) -> QuestionContext:
         """What is asked for, of which pictures; one question of the text after the other."""
         if question.about == "code":
-            return QuestionContext(question=question, program=Act(kind="other", text=question.text, library=True))
+            return QuestionContext(
+                question=question, program=PhotoQuestion(kind="other", text=question.text, library=True)
+            )
         parts = split_questions(question.text)
         told = [replace(question, text=part) for part in parts]
         cases = [self.at_hand.resolve(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]

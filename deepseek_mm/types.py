@@ -14,6 +14,7 @@ State = Literal["running", "done", "stopped", "failed"]
 About = Literal["photos", "code"]  # photos and documents, or the code of the library
 Role = Literal["system", "user", "assistant"]
 Agreement = Literal["agrees", "contradicts", "not covered"]  # of a program with the answer beside it
+ENDS = tuple(".!?\u3002\uff01\uff1f)")  # of a sentence
 Outcome = Literal["sure", "unsure", "unknown"]  # told; told with its doubt and the runner-up; not told
 
 
@@ -67,6 +68,89 @@ class Question:
         return tuple(each for each in (first, *self.more) if each.image is not None or each.path)
 
 
+ActKind = Literal[
+    "find",  # photos, pages or passages of the library that show or say something
+    "count",  # how many things, or how many photos
+    "compare",  # two things or two pictures
+    "describe",  # what is in a picture, or what it is like
+    "look",  # any other question whose answer is seen: is it raining, what is he holding, what colour is it
+    "locate",  # where in the picture it is; point at it
+    "read",  # what is written in a picture
+    "document",  # what documents say
+    "sum",  # something to be worked out from numbers in documents
+    "summarise",  # a document, a collection or this conversation
+    "code",  # the code of the library
+    "chat",  # greetings, thanks, small talk, who is speaking, doubts about the last answer
+    "help",  # how this program is used, what it can do
+    "manage",  # something that would change the library: delete, rename, move, forget
+    "unsupported",  # what nothing here can do: weather, poems, knowledge of the world, drawing
+]
+ActScope = Literal[
+    "picture",  # the one that came with the question or was spoken of last
+    "pictures",  # several that came with it
+    "found",  # what the last answer found or named
+    "library",  # all photos and documents
+    "documents",
+    "code",
+    "conversation",  # what was said
+]
+ActForm = Literal["yes_no", "number", "name", "list", "sentence", "text"]  # of the answer that is wanted
+Understanding = Literal["rules", "model", "person"]  # who understood: a command word, the trained model, or its user
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActFilters:
+    """What narrows an act down, in the words of whoever asks; empty where nothing does."""
+
+    date: str = ""  # "last summer", "2023", "before May"
+    place: str = ""  # "in Rome"
+    colour: str = ""
+    kind: str = ""  # "screenshots", "pdfs"
+    collection: str = ""
+    file: str = ""  # "cat.jpg"
+    label: str = ""  # a name that the user gave
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Act:
+    """One thing that somebody asks for."""
+
+    kind: ActKind
+    text: str  # the words of this part of the turn
+    subject: str = ""  # what it is about, as it was said: "the red bowl"
+    other: str = ""  # the second thing, of a comparison or a place: "the table"
+    attribute: str = ""  # what is asked of the subject, one of `language.requests.ATTRIBUTES`: "colour"
+    scope: ActScope = "library"
+    filters: ActFilters = ActFilters()
+    form: ActForm = "sentence"
+    reference: str = ""  # words that point back: "it", "the second one"; empty where the subject stands alone
+    chance: float = 1.0  # probability that kind and scope are right
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What somebody asks for, understood: acts in the order in which they were asked."""
+
+    acts: tuple[Act, ...]
+    language: str = "en"  # of the turn, ISO 639-1
+    chance: float = 1.0  # probability that all of it was understood
+    by: Understanding = "model"
+
+    def as_json(self) -> dict[str, Any]:
+        """Values that JSON knows."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """Something that a button would do; words alone change nothing."""
+
+    action: str  # "delete", "move", "forget", "open"
+    text: str  # on the button: "Delete cat.jpg"
+    targets: tuple[str, ...] = ()  # paths of files, ids, or the name of a tab
+    value: str = ""  # a name that goes along: of the collection
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
     """A part of a search's words, and how much it counts; what shall be taken away counts less than nothing."""
@@ -118,6 +202,44 @@ class Evidence:
     siblings: tuple[Region, ...] = ()  # every region of the same source, whole picture first
     presence: tuple[tuple[str, float], ...] = ()  # thing asked for -> probability that this photo shows it
     judged: tuple[tuple[str, float], ...] = ()  # the same, where witnesses that look were asked
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that is known without a language model, and the evidence it rests on."""
+
+    text: str  # a sentence without its full stop and without its citation
+    numbers: tuple[int, ...]
+    certainty: float  # probability that it is true, 0 to 1
+    shape: str = ""  # a key of `answering.prompts.SHAPES` if a small model may phrase it
+    draft: str = ""  # what that model reads instead of the sentence
+    block: str = ""  # a Python file that follows the sentence
+
+    @property
+    def sentence(self) -> str:
+        """With its citation, as an answer shows it."""
+        if not self.numbers:  # speaks of nothing that could be pointed at
+            return self.text if self.text[-1:] in ENDS else f"{self.text}."
+        told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}."
+        return f"{told}\n\n```python\n{self.block}\n```\n" if self.block else told
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """What a skill has to say: claims with their evidence, how sure it is, and what could be done with a button.
+
+    Without a claim nothing was found; `text` says so, or says what there is to say about no file at all.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    text: str = ""  # instead of claims: a greeting, help, what was not found
+    chance: float = 0.5  # probability that this is right, in the skill's own opinion; `answering.confidence` weighs it
+    grounds: str = "none"  # kind of evidence: "seen", "read", "named", "described", "measured", "said", "none"
+    refused: bool = False  # says that it is not there, or cannot be told or done
+    offers: tuple[Offer, ...] = ()
+    verdict: "Verdict | None" = None  # of a closed question about one picture
+    worked: "Worked | None" = None  # the question as a program
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

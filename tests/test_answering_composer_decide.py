@@ -3,8 +3,7 @@
 from rag_house import photo_of
 
 from deepseek_mm.answering.composer import before, covers, decide, missing, own, useful
-from deepseek_mm.language.parser import Claim
-from deepseek_mm.types import Check
+from deepseek_mm.types import Check, Claim
 
 EVIDENCE = photo_of(("dog", (0, 0, 90, 90), "black", 0.9), ("cup", (100, 0, 190, 90), "red", 0.7))
 DOG = Claim("Yes, there is a dog in this photo", (2,), 0.9)

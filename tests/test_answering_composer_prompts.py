@@ -12,8 +12,8 @@ from deepseek_mm.answering.composer import (
     entry_line,
     reading_prompt,
 )
-from deepseek_mm.language.parser import Claim, parse
-from deepseek_mm.types import Question
+from deepseek_mm.language.parser import parse
+from deepseek_mm.types import Claim, Question
 
 DOG = ("dog", (0, 0, 90, 90), "black white", 0.93)
 CLAIM = Claim("Yes, there is a dog in this photo", (2,), 0.93, "yes")

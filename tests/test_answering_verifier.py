@@ -5,7 +5,7 @@ from rag_house import photo_of
 
 from deepseek_mm.answering.verifier import check, sentences, tidy
 from deepseek_mm.config import Config
-from deepseek_mm.language.parser import Claim
+from deepseek_mm.types import Claim
 
 EVIDENCE = [
     *photo_of(

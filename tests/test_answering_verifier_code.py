@@ -12,9 +12,8 @@ from rag_house import build
 from deepseek_mm.answering.composer import code_prompt
 from deepseek_mm.answering.verifier import check_code, names_in
 from deepseek_mm.config import LMConfig
-from deepseek_mm.language.parser import Claim
 from deepseek_mm.lm.backends.server_model import open_remote
-from deepseek_mm.types import Evidence, Question
+from deepseek_mm.types import Claim, Evidence, Question
 from index import Region, Source, Symbol
 
 PIECES = (

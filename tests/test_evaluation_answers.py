@@ -7,9 +7,9 @@ from paper import rows
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.evaluation.answers import AnswerReport, evaluate_answers, make_questions, mean, weigh_answer
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion
-from deepseek_mm.language.parser import Act, Claim, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.retrieval.evidence import QuestionContext
-from deepseek_mm.types import Evidence, Question
+from deepseek_mm.types import Claim, Evidence, Question
 from index import Label, Region, Source
 
 SIZES = {"answerable": 8, "unanswerable": 6, "counting": 4, "which": 4}
@@ -25,7 +25,7 @@ def one_question(kind="answerable", claims=DOG):
     whole = Region(source=source, kind="whole", box_px=(0, 0, 100, 100), labels=(Label(name="ball", score=0.9),))
     part = Region(source=source, box_px=(0, 0, 20, 20), labels=(Label(name="dog", score=0.9),), colours=("black",))
     evidence = tuple(Evidence(number=n, region=region, score=0.3) for n, region in ((1, whole), (2, part)))
-    program = Act(kind="exist", text="Is there a dog?", things=(ThingPhrase("dog", "dog"),))
+    program = PhotoQuestion(kind="exist", text="Is there a dog?", things=(ThingPhrase("dog", "dog"),))
     case = QuestionContext(question=Question(text="Is there a dog?"), program=program, evidence=evidence, claims=claims)
     return EvidenceQuestion(kind=kind, case=case, truth=claims, keys=("a.jpg",))
 

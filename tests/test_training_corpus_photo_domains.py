@@ -12,7 +12,6 @@ from deepseek_mm.answering.verifier import CITED
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.answers import weigh_answer
-from deepseek_mm.language.parser import Claim
 from deepseek_mm.training.corpus.items import choose_split
 from deepseek_mm.training.corpus.photo_domains import (
     capitalise,
@@ -27,6 +26,7 @@ from deepseek_mm.training.corpus.photo_domains import (
     word_answer,
     word_claim,
 )
+from deepseek_mm.types import Claim
 
 
 def asked(kind, count=40):

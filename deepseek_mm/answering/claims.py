@@ -1,4 +1,4 @@
-"""The claims that evidence carries for an Act, and a verdict of closed VQA in words.
+"""The claims that evidence carries for a PhotoQuestion, and a verdict of closed VQA in words.
 
 Labels say what there is, boxes how many and where, the file when and how large. The first claim answers the question;
 what is only likely says "probably", and what cannot be told is said as such. No language model takes part.
@@ -10,27 +10,27 @@ from dataclasses import replace
 from deepseek_mm.answering.skills.photo import KINDS, MAX_NAMED, Teller, count, describe, missing, tell_shown, yes_there
 from deepseek_mm.answering.skills.pictures import among, none_left
 from deepseek_mm.config import Config
-from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.words import join_words, plural, with_article
 from deepseek_mm.retrieval.evidence import PhotoEvidence, is_told, is_written, quote_passages, shots_of, shows, unread
-from deepseek_mm.types import Evidence, Verdict
+from deepseek_mm.types import Claim, Evidence, Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else
 HELP = "a sharper picture, or one that shows it larger, would help"
 
 
-def tell_verdict(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def tell_verdict(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """The answer, its doubt and its runner-up; and who said otherwise."""
     claims = [tell_answer(program, verdict, shot, tell)]
     if verdict.outcome == "unknown" and program.kind == "other" and not verdict.blank:
-        claims += describe(Act(kind="describe", text=program.text), shot, tell)
+        claims += describe(PhotoQuestion(kind="describe", text=program.text), shot, tell)
     if verdict.disputed:
         told = " but ".join(f"{one.by} says {one.answer} ({one.chance:.0%})" for one in verdict.said)
         claims.append(Claim(f"My witnesses disagree: {told}", (shot.whole,), 1.0))
     return claims
 
 
-def tell_answer(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
+def tell_answer(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
     """One sentence that begins with the answer."""
     inside, numbers = tell.inside(shot), tell.numbers(shot, program.things) or (shot.whole,)
     if verdict.blank:
@@ -74,7 +74,7 @@ def tell_drawing_answer(verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> 
     return Claim(text, (shot.whole,), verdict.chance)
 
 
-def tell_yes_no(program: Act, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
+def tell_yes_no(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:
     """Yes or no."""
     yes, hedge = verdict.answer == "yes", "" if verdict.outcome == "sure" else "probably "
     if program.kind == "exist" and len(program.things) == 1:
@@ -92,7 +92,7 @@ MAX_PHOTOS = 4  # photos that a library answer speaks about one by one
 
 
 def build_claims(
-    program: Act, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+    program: PhotoQuestion, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
 ) -> tuple[Claim, ...]:
     """The claims, the direct answer first; none when nothing relevant was found. A `verdict` on the one photo at hand
     is the answer.
@@ -111,7 +111,7 @@ def build_claims(
 
 
 def claims_of_photos(
-    program: Act, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+    program: PhotoQuestion, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
 ) -> tuple[Claim, ...]:
     """What the photos of the evidence show, as far as they answer."""
     shots, tell = relevant(program, shots_of(evidence, config.see.min_tag), config), Teller(program, config)
@@ -123,7 +123,7 @@ def claims_of_photos(
     return tuple(claim for shot in spoken for claim in KINDS[program.kind](program, shot, tell))
 
 
-def relevant(program: Act, shots: Sequence[PhotoEvidence], config: Config) -> list[PhotoEvidence]:
+def relevant(program: PhotoQuestion, shots: Sequence[PhotoEvidence], config: Config) -> list[PhotoEvidence]:
     """The photos that may answer: the one at hand, or those that show the things, or those that match well enough."""
     if not program.library or program.total:
         return list(shots)
@@ -133,7 +133,7 @@ def relevant(program: Act, shots: Sequence[PhotoEvidence], config: Config) -> li
     return [shot for shot in shots if max(entry.score for entry in shot.evidence) >= config.rag.min_score]
 
 
-def is_believed(program: Act, shot: PhotoEvidence, config: Config, *, named: bool) -> bool:
+def is_believed(program: PhotoQuestion, shot: PhotoEvidence, config: Config, *, named: bool) -> bool:
     """A photo that shows the things likely enough; where labels name them somewhere, a bare likeness must be sure."""
     if shot.has_names(program.things, any_of=program.any_of):
         least = config.see.min_tag
@@ -142,7 +142,7 @@ def is_believed(program: Act, shot: PhotoEvidence, config: Config, *, named: boo
     return shows(shot, program.things, any_of=program.any_of) >= least
 
 
-def nothing(program: Act, *, empty: bool) -> str:
+def nothing(program: PhotoQuestion, *, empty: bool) -> str:
     """What to say when there is no claim: what was looked for, and what to do next."""
     if program.given:
         return none_left(program)
@@ -158,7 +158,7 @@ def nothing(program: Act, *, empty: bool) -> str:
     return "I found no photo that fits this question. Ask about something that a photo can show, or add more photos."
 
 
-def gallery(program: Act, shots: Sequence[PhotoEvidence], tell: Teller) -> list[Claim]:
+def gallery(program: PhotoQuestion, shots: Sequence[PhotoEvidence], tell: Teller) -> list[Claim]:
     """Which photos show it, one claim a photo, after a yes or a number where the question wants one."""
     if program.total and shots:
         numbers = tuple(shot.whole for shot in shots[:MAX_PHOTOS])
@@ -183,7 +183,7 @@ def matches(shot: PhotoEvidence, tell: Teller) -> Claim:
     return Claim(f"{shot.name} is among the closest{what}", (entry.number,), max(0.0, min(1.0, entry.score)))
 
 
-def total(program: Act, shots: Sequence[PhotoEvidence], claims: Sequence[Claim]) -> Claim:
+def total(program: PhotoQuestion, shots: Sequence[PhotoEvidence], claims: Sequence[Claim]) -> Claim:
     """At least 3 photos show a dog."""
     names = join_words([with_article(thing.phrase) for thing in program.things])
     many = f"{len(shots)} photos show" if len(shots) > 1 else "1 photo shows"

@@ -31,7 +31,7 @@ from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.language.parser import Act, ThingPhrase, parse
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase, parse
 from deepseek_mm.language.words import IS_A, PRONOUNS, names_the_same, plural, with_article
 from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.logic.english import program_of
@@ -121,7 +121,7 @@ class ClosedQuestion:
         return VqaQuestion(self.text, self.things)
 
 
-def close_question(program: Act) -> ClosedQuestion:
+def close_question(program: PhotoQuestion) -> ClosedQuestion:
     """In full: a question that leans on the one before names its thing instead of "it", or is asked as that one was."""
     things, text, kind = program.thing_phrases, program.text, program.kind
     if things and NEXT.match(text.lower()) and kind in IN_FULL:
@@ -150,7 +150,7 @@ class Decider:
         """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
         self.eyes, self.reader, self.model = eyes, eyes.reader, model
 
-    def decide_many(self, asked: Sequence[tuple[Act, ImageAnalysis]]) -> list[Verdict]:
+    def decide_many(self, asked: Sequence[tuple[PhotoQuestion, ImageAnalysis]]) -> list[Verdict]:
         """One for each question and its picture."""
         return self._decide([(close_question(program), picture) for program, picture in asked])
 

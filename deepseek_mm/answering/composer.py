@@ -25,11 +25,11 @@ from PIL.Image import Image
 from deepseek_mm.answering.verifier import MAX_PATH, check, check_code, sentences
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.language.parser import Act, Claim
+from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.words import clean, content, is_hedged, is_negated, lead, quote_title
 from deepseek_mm.lm.generator import Generator, TracingGenerator
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, spot
-from deepseek_mm.types import Answer, Check, Citation, Evidence, Message, Question, Trace
+from deepseek_mm.types import Answer, Check, Citation, Claim, Evidence, Message, Question, Trace
 from index.region import at_lines
 
 RULES = (
@@ -88,7 +88,7 @@ MAX_EARLIER = 200  # characters of an earlier answer
 
 def build_prompt(
     question: Question,
-    program: Act,
+    program: PhotoQuestion,
     evidence: Sequence[Evidence],
     claims: Sequence[Claim],
     earlier: Sequence[tuple[str, str]] = (),

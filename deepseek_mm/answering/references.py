@@ -22,7 +22,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.history import Turn
-from deepseek_mm.language.parser import Act, parse, parse_several
+from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several
 from deepseek_mm.language.words import clean
 from deepseek_mm.parse.document import read_photo, real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
@@ -247,7 +247,7 @@ class ReferenceResolver:
         program = replace(meant.program, given=0, library=source is None)
         return QuestionContext(question=question, program=program, source=source, analyses=analyses)
 
-    def _talked_about(self, program: Act, shown: Sequence[str]) -> ImageAnalysis | None:
+    def _talked_about(self, program: PhotoQuestion, shown: Sequence[str]) -> ImageAnalysis | None:
         """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
         if program.file:
             source = self.retriever.find_named(program.file)

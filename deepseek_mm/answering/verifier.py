@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
-from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import (
     COLOURS,
     IS_A,
@@ -25,7 +24,7 @@ from deepseek_mm.language.words import (
     singular,
 )
 from deepseek_mm.retrieval.evidence import MAX_NAME, spot
-from deepseek_mm.types import Check, Evidence
+from deepseek_mm.types import Check, Claim, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
 END = re.compile(r"[.!?]+[\"')]*(?:\s*\[\d{1,4}\])*(?=\s+[^\s\[])|\n+")

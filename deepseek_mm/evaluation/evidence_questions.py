@@ -26,11 +26,11 @@ from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.language.parser import Act, Claim, parse, parse_several
+from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several
 from deepseek_mm.language.words import COLOURS, NUMBERS, content, is_negated, lead, plural, singular, with_article
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, same_kind
 from deepseek_mm.retrieval.retriever import foremost, number_evidence, pointing, rank_photos
-from deepseek_mm.types import Evidence, Question
+from deepseek_mm.types import Claim, Evidence, Question
 from deepseek_mm.vision import vocabulary
 from index import Box, Label, Region, Source
 
@@ -358,7 +358,7 @@ class QuestionGenerator:
         return (fitting + ["", ""])[:2]
 
 
-def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> Act | None:
+def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> PhotoQuestion | None:
     """The program of the words; None where it is of another kind than the form means, or its things are lost."""
     if form.where == "row":
         names = [photo.source.name for photo in photos]
@@ -375,7 +375,9 @@ def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> A
     return program if fits else None
 
 
-def gather_evidence(program: Act, photos: Sequence[PaperPhoto], draw: random.Random, *, k: int) -> list[Evidence]:
+def gather_evidence(
+    program: PhotoQuestion, photos: Sequence[PaperPhoto], draw: random.Random, *, k: int
+) -> list[Evidence]:
     """Numbered entries as the retriever would return them; claims can rest on nothing that is not among them."""
     shots = [_shot(photo, program, draw) for photo in photos]
     if program.library:
@@ -390,7 +392,7 @@ def gather_evidence(program: Act, photos: Sequence[PaperPhoto], draw: random.Ran
     return number_evidence(replace(entry, siblings=()) for entry in chosen)
 
 
-def _shot(photo: PaperPhoto, program: Act, draw: random.Random) -> PhotoEvidence:
+def _shot(photo: PaperPhoto, program: PhotoQuestion, draw: random.Random) -> PhotoEvidence:
     """The photo's regions with a likeness each: higher where a label names a thing of the question."""
     entries = tuple(
         Evidence(number=n, region=region, score=_likeness(region, program, draw), siblings=photo.regions)
@@ -399,7 +401,7 @@ def _shot(photo: PaperPhoto, program: Act, draw: random.Random) -> PhotoEvidence
     return PhotoEvidence(entries, min_label=0.0)
 
 
-def _likeness(region: Region, program: Act, draw: random.Random) -> float:
+def _likeness(region: Region, program: PhotoQuestion, draw: random.Random) -> float:
     named = any(same_kind(label.name, thing.name) for label in region.labels for thing in program.things)
     return round(draw.uniform(0.1, 0.22) + 0.08 * named, 3)
 
@@ -409,14 +411,14 @@ def is_denial(text: str) -> bool:
     return is_negated(text) or lead(text) == "no"
 
 
-def lacks_things(program: Act, evidence: Sequence[Evidence]) -> bool:
+def lacks_things(program: PhotoQuestion, evidence: Sequence[Evidence]) -> bool:
     """Does no entry name any thing of the question?"""
     labels = {label.name for entry in evidence for label in entry.region.labels}
     things = [thing.name for thing in program.things]
     return bool(things) and not any(same_kind(name, label) for name in things for label in labels)
 
 
-def make_absence_claims(program: Act, evidence: Sequence[Evidence]) -> list[Claim]:
+def make_absence_claims(program: PhotoQuestion, evidence: Sequence[Evidence]) -> list[Claim]:
     """I see no zebra in beach.jpg, for every entry."""
     wanted = " or ".join(program.thing_phrases)
     return [Claim(f"I see no {wanted} in {entry.region.source.name}", (entry.number,), 1.0) for entry in evidence]

@@ -1,4 +1,4 @@
-"""A question as an Act (kind, things, attribute, scope), parsed without a model; also over several pictures.
+"""A question as a PhotoQuestion (kind, things, attribute, scope), parsed without a model; also over several pictures.
 
 A pattern sees a plain line (see `parser.plainly`): lower case, short forms written out, polite words gone. Its
 groups are `t` and `u` for things, `a` for an attribute, and `p` where photos themselves are counted.
@@ -35,7 +35,7 @@ from deepseek_mm.language.words import (
     singular,
 )
 
-Kind = Literal[
+PhotoQuestionKind = Literal[
     "describe",  # what is in it
     "exist",  # is there a dog
     "count",  # how many dogs; how many photos
@@ -75,7 +75,7 @@ SEEN = (
 )
 HERE = f"(?: here| there| {THIS}| these {PIC}s| my {PIC}s)*"
 
-PATTERNS: tuple[tuple[Kind, str], ...] = (
+PATTERNS: tuple[tuple[PhotoQuestionKind, str], ...] = (
     ("read", r"what (?:does|do|did) (?P<t>.+?) (?:say|read)(?: (?:on|in|about|at) (?P<u>.*))?"),
     (
         "read",
@@ -201,10 +201,10 @@ def thing_of(words: list[str]) -> ThingPhrase:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
+class PhotoQuestion:
     """A question, understood."""
 
-    kind: Kind
+    kind: PhotoQuestionKind
     text: str  # the question on one line
     things: tuple[ThingPhrase, ...] = ()
     attribute: str = ""  # the colour, position or relation asked about; "how many" for a count of photos
@@ -223,24 +223,6 @@ class Act:
         return tuple(thing.phrase for thing in self.things)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Something that is known without a language model, and the evidence it rests on."""
-
-    text: str  # a sentence without its full stop and without its citation
-    numbers: tuple[int, ...]
-    certainty: float  # probability that it is true, 0 to 1
-    shape: str = ""  # a key of `answering.prompts.SHAPES` if a small model may phrase it
-    draft: str = ""  # what that model reads instead of the sentence
-    block: str = ""  # a Python file that follows the sentence
-
-    @property
-    def sentence(self) -> str:
-        """With its citation, as an answer shows it."""
-        told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}."
-        return f"{told}\n\n```python\n{self.block}\n```\n" if self.block else told
-
-
 SHORT = {"n't": " not", "n\u2019t": " not", "'re": " are", "\u2019re": " are", "i'm": "i am", "i'd": "i would"}
 IS = re.compile(r"\b(what|who|where|how|there|that|it|when|here)['\u2019]?s (?=\w)")  # what's, whats
 LEANS = frozenset(
@@ -253,7 +235,7 @@ SUBJECT_ENDS = re.compile(
 )
 
 
-def parse(text: str, *, earlier: Sequence[str] = ()) -> Act:
+def parse(text: str, *, earlier: Sequence[str] = ()) -> PhotoQuestion:
     """The program of a question; `earlier` are the conversation's questions, oldest first."""
     line = clean(text, len(text) + 1)
     follow = NEXT.fullmatch(re.sub(r"\s+", " ", line.lower()).strip(" ?!.")) if earlier else None
@@ -274,7 +256,7 @@ def plainly(line: str) -> str:
     return re.sub(r"[,\s]+please$", "", POLITE.sub("", IS.sub(r"\1 is ", plain)))
 
 
-def match_pattern(plain: str, line: str) -> Act:
+def match_pattern(plain: str, line: str) -> PhotoQuestion:
     """The first pattern that fits."""
     named = FILE.search(line)
     if named:
@@ -285,7 +267,7 @@ def match_pattern(plain: str, line: str) -> Act:
     things = things_of(kind, plain, asked)
     if (kind == "exist" and not things) or (kind == "which" and not things and not ALL_PHOTOS.search(plain)):
         kind = "describe" if kind == "which" else "other"
-    return Act(
+    return PhotoQuestion(
         kind=kind,
         text=line,
         things=things,
@@ -297,7 +279,7 @@ def match_pattern(plain: str, line: str) -> Act:
     )
 
 
-def first_match(plain: str) -> tuple[Kind, re.Match[str] | None]:
+def first_match(plain: str) -> tuple[PhotoQuestionKind, re.Match[str] | None]:
     """The kind of a plain line; a few words that ask nothing are a search."""
     for kind, pattern in RULES:
         if match := pattern.fullmatch(plain):
@@ -306,7 +288,7 @@ def first_match(plain: str) -> tuple[Kind, re.Match[str] | None]:
     return "which" if is_phrase else "other", None
 
 
-def things_of(kind: Kind, plain: str, asked: Sequence[str]) -> tuple[ThingPhrase, ...]:
+def things_of(kind: PhotoQuestionKind, plain: str, asked: Sequence[str]) -> tuple[ThingPhrase, ...]:
     """The things in the pieces of a question that name some."""
     if plain.startswith("who "):
         return (ThingPhrase("person", "person"),)
@@ -327,7 +309,7 @@ def subject_of(things: Sequence[ThingPhrase], phrase: str) -> str:
     return phrase if phrase and things else " and ".join(thing.phrase for thing in things)
 
 
-def borrow(program: Act, plain: str, earlier: Sequence[str]) -> Act:
+def borrow(program: PhotoQuestion, plain: str, earlier: Sequence[str]) -> PhotoQuestion:
     """A question without a thing of its own, or with "it", takes the thing of the question before."""
     words = set(plain.split())
     if program.kind not in LEANS or (program.things and (program.kind != "compare" or len(program.things) > 1)):
@@ -405,7 +387,7 @@ SEARCHES = ("which", "exist", "count")  # kinds in which "my photos" are the lib
 class PictureSelection:
     """What a question asks of several pictures."""
 
-    program: Act
+    program: PhotoQuestion
     picks: tuple[int, ...]  # the pictures it speaks of, counted from 1, in order
     alike: bool  # it asks for photos of the library that look like them
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from deepseek_mm.language.parser import Act, Claim, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
-from deepseek_mm.types import Evidence, Question, Verdict, Worked
+from deepseek_mm.types import Claim, Evidence, Question, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import area, overlap
 from index import Box, Label, Region, Source
@@ -275,7 +275,7 @@ def quote_passages(
     )
 
 
-def is_told(program: Act, entry: Evidence) -> bool:
+def is_told(program: PhotoQuestion, entry: Evidence) -> bool:
     """Does this passage answer the question in one sentence, so that no photo needs to be looked at?"""
     return program.kind not in SEEN and answers(entry.region, program.text)
 
@@ -311,7 +311,7 @@ class QuestionContext:
     """Grows from left to right in the diagram; every step returns a fuller one."""
 
     question: Question
-    program: Act  # `library` is decided: True searches, False looks at `source`
+    program: PhotoQuestion  # `library` is decided: True searches, False looks at `source`
     source: Source | None = None  # the photo at hand
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order

@@ -16,7 +16,7 @@ import numpy as np
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
-from deepseek_mm.language.parser import Act, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import WRITTEN, PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.query_vectors import nearest
@@ -105,7 +105,7 @@ class Retriever:
         chosen = [entry for shot in rank_photos(shots, case.program) for entry in pointing(shot, case.program)]
         return number_evidence([*chosen[: k - len(told)], *told])
 
-    def _find_passages(self, program: Act) -> list[Evidence]:
+    def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""
         if not self.store.counts(where=PASSAGES).regions:
             return []
@@ -147,7 +147,7 @@ class Retriever:
         parts = [entry for shot in shots for entry in foremost(shot, case.program)[:most]]
         return number_evidence([*(shot.evidence[0] for shot in shots), *parts])
 
-    def _passages_of_file(self, source: Source, program: Act, vector_D: Floats, k: int) -> list[Evidence]:
+    def _passages_of_file(self, source: Source, program: PhotoQuestion, vector_D: Floats, k: int) -> list[Evidence]:
         """The whole file's first region, and its passages: in reading order, or the nearest ones of a long document."""
         regions = self.store.regions_of([source.id])[source.id]
         passages = [region for region in regions if region.kind in WRITTEN]
@@ -162,13 +162,13 @@ class Retriever:
         whole = [Evidence(number=1, region=region, score=0.0) for region in regions[:1] if not passages]
         return number_evidence([*scored[:k], *whole])
 
-    def _nearest(self, program: Act, vector_D: Floats, k: int) -> list[int]:
+    def _nearest(self, program: PhotoQuestion, vector_D: Floats, k: int) -> list[int]:
         """Ids of the photos whose regions are nearest to the words, or carry a thing's name; nearest first."""
         hits = list(self.store.search_many(vector_D[None], k=k * SPREAD, where=PHOTOS)[0])
         hits += self._find_labelled(program.things, vector_D, k=k, where=PHOTOS)
         return list(dict.fromkeys(hit.region.source.id for hit in hits))
 
-    def _shots(self, program: Act, source_ids: Sequence[int], vector_D: Floats) -> list[PhotoEvidence]:
+    def _shots(self, program: PhotoQuestion, source_ids: Sequence[int], vector_D: Floats) -> list[PhotoEvidence]:
         """Every region of these photos with its score, and the presence of the things in each photo."""
         known = self.store.regions_of(source_ids).values()
         photos = [shown for regions in known if (shown := tuple(r for r in regions if r.kind in PHOTOS.kinds))]
@@ -199,7 +199,7 @@ def query_of(case: QuestionContext) -> Query:
     return Query(text=words, image=case.example.image if case.example else None)
 
 
-def rank_photos(shots: Iterable[PhotoEvidence], program: Act) -> list[PhotoEvidence]:
+def rank_photos(shots: Iterable[PhotoEvidence], program: PhotoQuestion) -> list[PhotoEvidence]:
     """Photos whose labels name the things come first, then those that show them; among equals the nearer one."""
 
     def worth(shot: PhotoEvidence) -> float:
@@ -210,7 +210,7 @@ def rank_photos(shots: Iterable[PhotoEvidence], program: Act) -> list[PhotoEvide
     return sorted(shots, key=worth, reverse=True)
 
 
-def pointing(shot: PhotoEvidence, program: Act) -> list[Evidence]:
+def pointing(shot: PhotoEvidence, program: PhotoQuestion) -> list[Evidence]:
     """The one or two regions of a photo that an answer would point at: boxes of the things, or the nearest region."""
     boxes = [
         box for thing in program.things for box in (shot.parts_with_colour(thing) or shot.parts(thing))[:PER_PHOTO]
@@ -220,7 +220,7 @@ def pointing(shot: PhotoEvidence, program: Act) -> list[Evidence]:
     return found or [max(shot.evidence, key=lambda entry: entry.score)]
 
 
-def foremost(shot: PhotoEvidence, program: Act) -> list[Evidence]:
+def foremost(shot: PhotoEvidence, program: PhotoQuestion) -> list[Evidence]:
     """The parts of a photo: those that the things name first, then the nearest."""
     named = {box.id for thing in program.things for box in shot.parts(thing)}
     return sorted(shot.evidence[1:], key=lambda entry: (entry.region.id not in named, -entry.score))

@@ -28,12 +28,11 @@ from deepseek_mm.answering.skills.code_questions import (
 from deepseek_mm.answering.skills.code_tests import PROBES, Prover, WrittenTests
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import clean, content, join_words, singular
 from deepseek_mm.parse.document import open_file, read_photo
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.retrieval.evidence import QuestionContext
-from deepseek_mm.types import Evidence, Found, Match, Picture, Query, Question
+from deepseek_mm.types import Claim, Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region, Source
 from index.region import at_lines
 from index.store import RegionStore

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
-from deepseek_mm.language.parser import Act, Claim, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import is_or_are, join_words, names_the_same, plural, with_article
 from deepseek_mm.retrieval.evidence import PhotoEvidence, at, lies, spot
+from deepseek_mm.types import Claim
 from index import Label, Region
 
 
@@ -14,7 +15,7 @@ from index import Label, Region
 class Teller:
     """Turns of phrase for one question."""
 
-    program: Act
+    program: PhotoQuestion
     config: Config
 
     @property
@@ -103,7 +104,7 @@ def day(shot: PhotoEvidence) -> str:
     return f"{taken.day} {taken:%B %Y} at {taken:%H:%M}"
 
 
-def colour(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def colour(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """Of the thing's box, or of the whole picture when no thing was named."""
     if not program.things:
         colours = join_words(list(shot.regions[0].colours)) or "not clear"
@@ -139,7 +140,7 @@ def it(thing: ThingPhrase) -> str:
     return "them" if is_or_are(thing.phrase) == "are" else "it"
 
 
-def where(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def where(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """In which ninth of the picture its boxes lie."""
     things = program.things or tuple(ThingPhrase(label.name, label.name) for label, _ in shot.labels()[:1])
     claims = [claim for thing in things for claim in where_is(thing, program.attribute, shot, tell)]
@@ -170,7 +171,7 @@ def tell_doubt(thing: ThingPhrase, part: Region, shot: PhotoEvidence, tell: Tell
     return Claim(f"{unsure}; what looks most like {it(thing)} is {at(spot(part))}", (shot.number(part),), 1.0)
 
 
-def compare(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def compare(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """How two boxes lie to each other, or which is larger."""
     if len(program.things) < 2:
         return where(program, shot, tell)
@@ -205,14 +206,14 @@ def compare(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     ]
 
 
-def when(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def when(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """The camera's time."""
     if shot.source.taken_at is None:
         return [Claim(f"{tell.subject(shot)} does not say when it was taken", (shot.whole,), MEASURED)]
     return [Claim(f"{tell.subject(shot)} was taken on {day(shot)}", (shot.whole,), MEASURED)]
 
 
-def place(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def place(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """The camera's coordinates."""
     source = shot.source
     if source.latitude is None or source.longitude is None:
@@ -222,12 +223,12 @@ def place(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     return [Claim(f"{tell.subject(shot)} was taken at {north}, {east}", (shot.whole,), MEASURED)]
 
 
-def name(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def name(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """What the file is called."""
     return [Claim(f"This file is called {shot.name}", (shot.whole,), MEASURED)]
 
 
-def size(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def size(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """Pixels and bytes."""
     source = shot.source
     kilobytes = source.size_bytes / 1000
@@ -240,7 +241,7 @@ MAX_NAMED = 4  # labels in a description
 MAX_POINTED = 3  # parts that a description places
 
 
-def tell_shown(program: Act, shot: PhotoEvidence, tell: Teller) -> Claim:
+def tell_shown(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> Claim:
     """beach.jpg shows a dog and a ball."""
     there = [thing for thing in program.things if tell.there(shot, thing)]
     chance = min(shot.chance(thing) for thing in there)
@@ -253,7 +254,7 @@ def tell_shown(program: Act, shot: PhotoEvidence, tell: Teller) -> Claim:
     return Claim(text, numbers, chance, "found", draft)
 
 
-def describe(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def describe(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """What there is, where the best parts lie, and when it was taken if the file knows."""
     named = names_in(program, shot)
     if program.things and not named:
@@ -264,7 +265,7 @@ def describe(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     return [*(claims or [main_colours(shot, tell)]), *tell_date(shot)]
 
 
-def names_in(program: Act, shot: PhotoEvidence) -> list[tuple[Label, Region]]:
+def names_in(program: PhotoQuestion, shot: PhotoEvidence) -> list[tuple[Label, Region]]:
     """Every name that is likely enough and was asked for, best first, with the region that carries it."""
     return [(label, region) for label, region in shot.labels() if wanted_label(label.name, program.things)]
 
@@ -291,7 +292,7 @@ def wanted_label(name: str, things: Sequence[ThingPhrase]) -> bool:
     return not things or any(names_the_same(name, thing.name) for thing in things)
 
 
-def exist(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def exist(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """Yes or no, thing by thing."""
     claims: list[Claim] = []
     for thing in program.things:
@@ -316,7 +317,7 @@ def yes_there(thing: ThingPhrase, shot: PhotoEvidence, tell: Teller, chance: flo
     return Claim(text, tell.numbers(shot, [thing]), chance, tell.shape("yes", chance))
 
 
-def count(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def count(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """How many boxes carry the label: a count that may miss some, and says so."""
     claims = []
     for thing in program.things:
@@ -334,12 +335,12 @@ def count(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     return claims or describe(program, shot, tell)
 
 
-def sorts_in(program: Act, shot: PhotoEvidence) -> list[tuple[Label, Region]]:
+def sorts_in(program: PhotoQuestion, shot: PhotoEvidence) -> list[tuple[Label, Region]]:
     """The names that are a kind of what was asked for, and not that word itself."""
     return [pair for pair in names_in(program, shot) if pair[0].name not in {thing.name for thing in program.things}]
 
 
-def sort(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def sort(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """Which animal, which food: the labels that are one."""
     exact = sorts_in(program, shot)
     if not exact and program.library:
@@ -347,7 +348,7 @@ def sort(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     if not exact:
         name = program.things[0].name if program.things else "thing"
         head = Claim(f"I cannot name the {name} {tell.inside(shot)}", (shot.whole,), 1.0)
-        return [head, *describe(Act(kind="describe", text=program.text), shot, tell)]
+        return [head, *describe(PhotoQuestion(kind="describe", text=program.text), shot, tell)]
     lead = f"{shot.name} {{}}shows" if tell.needs_name else "It is {}"
     return [
         Claim(
@@ -359,13 +360,13 @@ def sort(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     ]
 
 
-def other(program: Act, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
+def other(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
     """A free question: what is certain is said, and that it may not be what was asked."""
-    known = describe(Act(kind="describe", text=program.text, library=program.library), shot, tell)
+    known = describe(PhotoQuestion(kind="describe", text=program.text, library=program.library), shot, tell)
     return [Claim("I cannot tell that for certain from what I see", (shot.whole,), 1.0), *known]
 
 
-Fact = Callable[[Act, PhotoEvidence, Teller], list[Claim]]
+Fact = Callable[[PhotoQuestion, PhotoEvidence, Teller], list[Claim]]
 KINDS: dict[str, Fact] = {
     **{"describe": describe, "exist": exist, "which": exist, "count": count, "sort": sort, "other": other},
     **{"colour": colour, "where": where, "compare": compare, "when": when},

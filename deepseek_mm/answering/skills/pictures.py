@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from deepseek_mm.answering.skills import photo
 from deepseek_mm.answering.skills.photo import KINDS, Teller, names_in, namings, sorts_in, tell_shown
 from deepseek_mm.config import Config
-from deepseek_mm.language.parser import Act, Claim, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import is_negated, join_words, plural, with_article
 from deepseek_mm.retrieval.evidence import MAX_QUOTED, PhotoEvidence, is_written, quote, shots_of, shows
-from deepseek_mm.types import Evidence
+from deepseek_mm.types import Claim, Evidence
 
 EVEN = 0.5  # probability from which what was judged is taken to be there
 
@@ -119,12 +119,12 @@ def begun(start: str, lead: str) -> str:
     return f"{lead}{start}" if lead else start[0].upper() + start[1:]
 
 
-def chance_of(shot: PhotoEvidence, program: Act) -> float:
+def chance_of(shot: PhotoEvidence, program: PhotoQuestion) -> float:
     """Probability that the picture shows what was asked for."""
     return shows(shot, program.things, any_of=program.any_of)
 
 
-def asked_for(program: Act) -> str:
+def asked_for(program: PhotoQuestion) -> str:
     """a cat and a dog; a cat or a dog."""
     names = join_words([with_article(phrase) for phrase in program.thing_phrases])
     return names.replace(" and ", " or ") if program.any_of else names
@@ -133,7 +133,7 @@ def asked_for(program: Act) -> str:
 EVERY = re.compile(r"\b(?:(?<!at )all|both|each|every)\b", re.IGNORECASE)
 
 
-def among(program: Act, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
+def among(program: PhotoQuestion, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
     """The claims about all of the pictures, the direct answer first; none when none of them is left."""
     shots = with_titles(shots_of(evidence, config.see.min_tag), program.places)
     asks_for_things = program.kind not in ("exist", "which") or program.things
@@ -141,7 +141,7 @@ def among(program: Act, evidence: Sequence[Evidence], config: Config) -> tuple[C
     return tuple(form(PictureRow(program, config, shots))) if shots else ()
 
 
-def none_left(program: Act) -> str:
+def none_left(program: PhotoQuestion) -> str:
     """What to say when there is no picture to speak of."""
     if program.absent:
         return f"There is no picture {program.absent}: I have {program.given} pictures here. Ask about one of them."

@@ -30,10 +30,9 @@ from deepseek_mm.evaluation.evidence_questions import (
     read_names,
 )
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.language.parser import Claim
 from deepseek_mm.language.words import join_words, with_article
 from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
-from deepseek_mm.types import Check, Evidence, Message
+from deepseek_mm.types import Check, Claim, Evidence, Message
 
 P = r"(?P<p>probably )?"
 IN = r"(?P<i>in (?:this photo|\S.*?))"
