@@ -1,11 +1,9 @@
 """The whole story, top to bottom: a question comes in, a checked answer that points at boxes goes out."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, replace
-from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import TracebackType
@@ -13,29 +11,24 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.claims import build_claims, nothing
-from deepseek_mm.answering.closed_vqa import SETTLED, Decider, Grounder
+from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.composer import stream_answer, stream_text
+from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ReferenceResolver, UploadStore, last_shown, path_of
 from deepseek_mm.answering.scene_programs import (
     Checked,
     check_photos,
-    is_drawn,
     rerun_program,
-    run_question,
-    translate_question,
 )
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.config import Config, Notice
-from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.questions import failure_check, parse_query_box, split_questions, validate_question
-from deepseek_mm.language.words import lead, printable
+from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
-from deepseek_mm.lm.generator import Generator, YesNoModel
-from deepseek_mm.logic.english import program_of
+from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
@@ -43,14 +36,12 @@ from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
-from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
+from deepseek_mm.types import Answer, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
-WORKED = frozenset(["exist", "count", "colour", "compare"])  # those that may become programs by the language model
-PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -70,8 +61,8 @@ class Assistant:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = Decider(eyes, lm if isinstance(lm, YesNoModel) else None)
-        self.finger, self.prover = Grounder(eyes, self.decider, config), Prover(config, lm)
+        self.photos = PhotoPipeline(config, eyes=eyes, retriever=retriever, lm=lm, read_text=library.read_text)
+        self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
         self.at_hand = ReferenceResolver(self.shelf, retriever)
@@ -106,7 +97,7 @@ class Assistant:
 
         The same pixels are looked at once.
         """
-        return self.decider.decide_texts([(printable(text), image) for text, image in asked])
+        return self.photos.decider.decide_texts([(printable(text), image) for text, image in asked])
 
     def work_out(self, answer: Answer, program: str) -> Worked:
         """Run a program over the photo that an answer cites first, and compare. BadProgram points at what is wrong."""
@@ -147,6 +138,7 @@ class Assistant:
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
             self.at_hand = ReferenceResolver(self.shelf, self.retriever)
+            self.photos = self.photos.with_config(self.config, self.retriever)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -259,83 +251,8 @@ class Assistant:
     def _look_up(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """One question each; those about code ask the index, which knows it by its syntax."""
         coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
-        photos = iter(self._look_up_photos([case for case in cases if case.question.about == "photos"]))
+        photos = iter(self.photos.look_up_many([case for case in cases if case.question.about == "photos"]))
         return [next(photos) if case.question.about == "photos" else coder.look_up(case) for case in cases]
-
-    def _look_up_photos(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        for case in cases:
-            self._read(case)
-        found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-        found = [self._judge_pictures(case, entries) for case, entries in zip(cases, found, strict=True)]
-        pairs = enumerate(zip(cases, found, strict=True))
-        looked = {n: picture for n, (c, entries) in pairs if (picture := self._looked_at(c, entries)) is not None}
-        cases = self._decide_closed(cases, found, looked)
-        pointed = [*found]
-        for n, picture in looked.items():
-            pointed[n] = self.finger.point(cases[n], picture, found[n])
-        claims = [
-            build_claims(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)
-        ]
-        full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
-        return [self._run_as_program(case, entries) for case, entries in zip(full, found, strict=True)]
-
-    def _decide_closed(
-        self, cases: Sequence[QuestionContext], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
-    ) -> list[QuestionContext]:
-        """With a verdict for each closed question about one photo whose file is still there."""
-        if self.eyes.reader is None:
-            return list(cases)
-        asked = {n: picture for n, picture in looked.items() if self._is_closed(cases[n], found[n])}
-        verdicts = self.decider.decide_many([(cases[n].program, picture) for n, picture in asked.items()])
-        verdict_of = dict(zip(asked, verdicts, strict=True))
-        return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
-
-    def _judge_pictures(self, case: QuestionContext, entries: Sequence[Evidence]) -> list[Evidence]:
-        """With how probable each thing is in each of several pictures at hand, as it would be settled of one."""
-        things = [thing.phrase for thing in case.program.things]
-        if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
-            return list(entries)
-        opened = {path_of(picture): picture for picture in case.analyses if self._open_image(picture) is not None}
-        return self.decider.judge_presence(entries, things, opened)
-
-    def _open_image(self, picture: ImageAnalysis) -> Image | None:
-        """The pixels, if the file can be read."""
-        with suppress(NothingThere, BadFile):  # it went, or it is code
-            return picture.image
-        return None
-
-    def _run_as_program(self, case: QuestionContext, evidence: Sequence[Evidence]) -> QuestionContext:
-        """With the question as a program, where it is about one photo and can be one; `evidence` has only what was
-        known before it was asked: things are counted there, since a closer look points at one of a kind.
-        """
-        if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
-            return case
-        answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
-        regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
-        least, text = self.config.see.min_tag, case.program.text
-        translate = partial(translate_question, lm=self.lm) if case.program.kind in WORKED else None
-        return replace(case, worked=run_question(text, regions, answer, least=least, translate=translate))
-
-    def _is_closed(self, case: QuestionContext, evidence: Sequence[Evidence]) -> bool:
-        """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
-        drawn = bool(evidence) and is_drawn(evidence[0].siblings)
-        return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
-
-    def _looked_at(self, case: QuestionContext, evidence: Sequence[Evidence]) -> ImageAnalysis | None:
-        """The photo that a closed question is about, or one that asks where a thing is."""
-        if case.source is None or case.program.library or case.source.kind != "photo":
-            return None
-        if case.program.kind not in PLACED and not self._is_closed(case, evidence):
-            return None
-        measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
-        (picture,) = case.analyses
-        return None if measured or self._open_image(picture) is None else picture
-
-    def _read(self, case: QuestionContext) -> None:
-        """Look for text in the pictures at hand, where the question asks for it."""
-        if case.program.kind == "read" and not case.program.library:
-            for source in case.pictures or [source for source in [case.source] if source]:
-                self.library.read_text(source)
 
     def _compose(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
@@ -372,4 +289,4 @@ class Assistant:
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
         shown = list(sources.values())[:most] if self.lm.sees else []
         pictures = [self.analyses.get(source) for source in shown]
-        return [image for picture in pictures if (image := self._open_image(picture)) is not None]
+        return [image for picture in pictures if (image := open_image(picture)) is not None]
