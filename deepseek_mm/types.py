@@ -99,6 +99,23 @@ Understanding = Literal["rules", "model", "person"]  # who understood: a command
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What is known beside the words of a turn: pictures, the conversation before, and what the library holds."""
+
+    pictures: int = 0  # that come along with this turn
+    shown: int = 0  # that came along with an earlier one, where the conversation still speaks of them
+    cited_photos: int = 0  # photos of the library that the last answer cites
+    cited_documents: int = 0
+    cited_code: int = 0
+    code: bool = False  # asked where code is asked about
+    has_photos: bool = True  # the library
+    has_documents: bool = False
+    has_code: bool = False
+    before: ActKind | None = None  # kind of the act before, in this turn or the last one
+    turns: int = 0  # earlier ones
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ActFilters:
     """What narrows an act down, in the words of whoever asks; empty where nothing does."""
 
