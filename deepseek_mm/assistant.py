@@ -11,21 +11,25 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.composer import stream_answer, stream_text
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
-from deepseek_mm.answering.references import ReferenceResolver, UploadStore, last_shown, path_of
-from deepseek_mm.answering.scene_programs import (
-    Checked,
-    check_photos,
-    rerun_program,
-)
-from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
+from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
+from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
+from deepseek_mm.answering.skills.registry import (
+    CodeSkill,
+    DocumentSkill,
+    PhotosSkill,
+    SkillRegistry,
+    photo_skills,
+)
+from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.questions import failure_check, parse_query_box, split_questions, validate_question
+from deepseek_mm.language.photo_questions import RuleUnderstander, Understander
+from deepseek_mm.language.questions import failure_check, parse_query_box, validate_question
 from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
@@ -36,10 +40,11 @@ from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
-from deepseek_mm.types import Answer, Found, Query, Question, State, Verdict, Worked
+from deepseek_mm.types import Act, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
+NO_FILES = "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
 MAX_SHOWN = 2  # pictures that go along to a model that sees
@@ -57,15 +62,15 @@ class Assistant:
         library: Library,
         lm: Generator,
         history: History,
+        understander: Understander | None = None,
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
-        self.lm, self.history = lm, history
-        self.photos = PhotoPipeline(config, eyes=eyes, retriever=retriever, lm=lm, read_text=library.read_text)
+        self.lm, self.history, self.understander = lm, history, understander or RuleUnderstander()
         self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
-        self.at_hand = ReferenceResolver(self.shelf, retriever)
+        self._join_parts(PhotoPipeline(config, eyes=eyes, retriever=retriever, lm=lm, read_text=library.read_text))
         self._changing, self._placing = Lock(), Lock()
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
@@ -77,8 +82,8 @@ class Assistant:
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer per question, in order. BadQuestion if one cannot be asked; then none was."""
         now = self._with_settings_now()
-        cases = now._understand(questions)  # what is asked, about which pictures; a turn of the history each
-        cases = now._retrieve(cases)  # evidence for each, and the claims that it carries
+        turns = now._understand(questions)  # what is asked for, act by act; a turn of the history each
+        cases = now._retrieve(turns)  # evidence for each act, and what its skill makes of it
         states = [list(now._compose(case, Event())) for case in cases]  # claims in words, each sentence verified
         return [answer for *_, answer in states]
 
@@ -137,8 +142,7 @@ class Assistant:
             )
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
-            self.at_hand = ReferenceResolver(self.shelf, self.retriever)
-            self.photos = self.photos.with_config(self.config, self.retriever)
+            self._join_parts(self.photos.with_config(self.config, self.retriever))
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -176,18 +180,43 @@ class Assistant:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _join_parts(self, photos: PhotoPipeline) -> None:
+        """What depends on settings that may change."""
+        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
+        self.photos = photos
+        self.at_hand = ReferenceResolver(self.shelf, self.retriever)
+        self.resolver = ActResolver(self.shelf, self.retriever)
+        self.skills = SkillRegistry(
+            {
+                **photo_skills(PhotosSkill(photos)),
+                "document": DocumentSkill(self.retriever),
+                "code": CodeSkill(coder, self.store),
+            },
+            empty=self._tell_empty,
+        )
+
+    def _tell_empty(self) -> str:
+        """What there is to say of a library without files; an empty string of any other."""
+        return NO_FILES if not self.store.counts().sources else ""
+
     def _with_settings_now(self) -> Self:
         """The same assistant, which keeps its settings while others are set: the parts are shared."""
         with self._changing:
             return copy(self)
 
-    def _understand(self, questions: Sequence[Question]) -> list[QuestionContext]:
-        """Each question with its program and its photo, written into the history before it is answered."""
+    def _understand(self, questions: Sequence[Question]) -> list[PendingTurn]:
+        """Each question understood, with its pictures, written into the history before it is answered."""
         clear = [validate_question(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
         with self._placing:  # of two that bring the same new picture at once, one looks at it
             uploads = self.shelf.place_many(clear)
-        return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
+        states = [ConversationState.of(turns) for turns in earlier]
+        kinds = {kind: self.store.counts(where=Filter(source_kinds=(kind,))) for kind in ("photo", "document", "code")}
+        situations = [state.situation(question, kinds) for state, question in zip(states, clear, strict=True)]
+        requests = self.understander.understand_many(
+            [(question.text, situation) for question, situation in zip(clear, situations, strict=True)]
+        )
+        return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
         """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
@@ -196,14 +225,12 @@ class Assistant:
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
-    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[ImageAnalysis]) -> QuestionContext:
-        shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
+    def _case(
+        self, question: Question, request: Request, state: ConversationState, uploads: Sequence[ImageAnalysis]
+    ) -> PendingTurn:
+        recent, before = state.turns[-self.config.rag.history_turns :], len(state.turns)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
-        meant = self._understand_parts(question, [turn.question for turn in recent], shown, uploads)
-        program = meant.program
-        counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
-        total = self.store.counts().sources if counts_all and program.library else 0
         names = [printable(picture.name) for picture in question.more]
         conversation, turn = self.history.begin(
             question,
@@ -212,47 +239,48 @@ class Assistant:
             fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
             more=list(zip(names, map(path_of, uploads[1:]), strict=True)),
         )
-        return replace(
-            meant,
-            program=replace(program, total=total),
+        case = QuestionContext(
+            question=question,
+            program=PhotoQuestion(kind="other", text=question.text, library=True),
+            request=request,
             earlier=tuple((turn.question, turn.answer.text) for turn in recent),
             unread=before - len(recent),
             conversation=conversation,
             turn=turn,
             began_s=time.monotonic(),
         )
+        asked = tuple(turn.question for turn in recent)
+        return PendingTurn(case=case, request=request, state=replace(state, asked=asked), uploads=tuple(uploads))
 
-    def _understand_parts(
-        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
-    ) -> QuestionContext:
-        """What is asked for, of which pictures; one question of the text after the other."""
-        if question.about == "code":
-            return QuestionContext(
-                question=question, program=PhotoQuestion(kind="other", text=question.text, library=True)
-            )
-        parts = split_questions(question.text)
-        told = [replace(question, text=part) for part in parts]
-        cases = [self.at_hand.resolve(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
-        return replace(cases[0], question=question, also=tuple(cases[1:]))
-
-    def _retrieve(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        """What was found for all questions of each case, and what is certain about it."""
-        every = [one for case in cases for one in (case, *case.also)]
+    def _retrieve(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
+        """What was found for all acts of each case, and what is certain about it."""
         try:
-            told = iter(self._look_up(every))
+            return self._answer_acts(turns)
         except BaseException as error:
-            for case in cases:  # whatever happened, no question may stay "running"
-                self.history.finish(
-                    case.turn, Answer(text="", found=False, state="failed", checks=(failure_check(error),))
-                )
+            failed = Answer(text="", found=False, state="failed", checks=(failure_check(error),))
+            for turn in turns:  # whatever happened, no question may stay "running"
+                self.history.finish(turn.case.turn, failed)
             raise
-        return [merge_answers([next(told) for _ in (case, *case.also)]) for case in cases]
 
-    def _look_up(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        """One question each; those about code ask the index, which knows it by its syntax."""
-        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
-        photos = iter(self.photos.look_up_many([case for case in cases if case.question.about == "photos"]))
-        return [next(photos) if case.question.about == "photos" else coder.look_up(case) for case in cases]
+    def _answer_acts(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
+        """Act after act, since one may speak of what the one before it found; the same place of all turns together."""
+        states, answered = [turn.state for turn in turns], [list[QuestionContext]() for _ in turns]
+        for place in range(max(len(turn.request.acts) for turn in turns)):
+            rows = [n for n, turn in enumerate(turns) if place < len(turn.request.acts)]
+            asked = [self._resolve(turns[n], turns[n].request.acts[place], states[n]) for n in rows]
+            for n, case in zip(rows, self.skills.answer_many(asked), strict=True):
+                answered[n].append(case)
+                states[n] = states[n].after(case)
+        return [merge_answers(parts) for parts in answered]
+
+    def _resolve(self, turn: PendingTurn, act: Act, state: ConversationState) -> QuestionContext:
+        """The case narrowed down to this act, and the files that it is about."""
+        resolver = self.at_hand if turn.request.by == "rules" else self.resolver
+        meant = resolver.resolve(replace(turn.case, act=act), state, turn.uploads)
+        program = meant.program
+        counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
+        total = self.store.counts().sources if counts_all and program.library else 0
+        return replace(meant, program=replace(program, total=total))
 
     def _compose(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
@@ -264,7 +292,7 @@ class Assistant:
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
-                yield replace(answer, verdict=case.verdict, worked=case.worked)
+                yield told_with(answer, case)
             state = "stopped" if stop.is_set() else "done"
         except Exception:
             state = "failed"
@@ -273,15 +301,13 @@ class Assistant:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
             self.history.finish(case.turn, answer)
-        yield replace(answer, verdict=case.verdict, worked=case.worked)
+        yield told_with(answer, case)
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims; without one, the honest sentence that nothing was found."""
+        """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
         if case.claims:
             return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
-        code = case.question.about == "code"
-        lost = no_code(self.store, case.question) if code else nothing(case.program, empty=not case.evidence)
-        return stream_text(lost, case)
+        return stream_text(case.said, case)
 
     def _pictures(self, case: QuestionContext) -> list[Image]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
@@ -290,3 +316,8 @@ class Assistant:
         shown = list(sources.values())[:most] if self.lm.sees else []
         pictures = [self.analyses.get(source) for source in shown]
         return [image for picture in pictures if (image := open_image(picture)) is not None]
+
+
+def told_with(answer: Answer, case: QuestionContext) -> Answer:
+    """The answer with what is not kept of it: how it was understood and settled, and what a button would do."""
+    return replace(answer, verdict=case.verdict, worked=case.worked, request=case.request, offers=case.offers)

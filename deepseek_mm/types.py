@@ -1,7 +1,7 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
 from typing import Any, Literal, Self
@@ -257,6 +257,7 @@ class Draft:
     offers: tuple[Offer, ...] = ()
     verdict: "Verdict | None" = None  # of a closed question about one picture
     worked: "Worked | None" = None  # the question as a program
+    knows: Callable[[str], bool] | None = None  # whether the code of the library has something of this name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -391,3 +392,5 @@ class Answer:
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
+    request: Request | None = None  # as which it was understood; not kept either
+    offers: tuple[Offer, ...] = ()  # what a button would do; not kept either

@@ -15,8 +15,8 @@ from PIL.Image import Image
 
 from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.answering.closed_vqa import SETTLED, Decider, Grounder
-from deepseek_mm.answering.references import path_of
 from deepseek_mm.answering.scene_programs import is_drawn, run_question, translate_question
+from deepseek_mm.answering.uploads import path_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.language.words import lead
