@@ -320,4 +320,11 @@ class Assistant:
 
 def told_with(answer: Answer, case: QuestionContext) -> Answer:
     """The answer with what is not kept of it: how it was understood and settled, and what a button would do."""
-    return replace(answer, verdict=case.verdict, worked=case.worked, request=case.request, offers=case.offers)
+    return replace(
+        answer,
+        verdict=case.verdict,
+        worked=case.worked,
+        request=case.request,
+        offers=case.offers,
+        signals=case.signals,
+    )

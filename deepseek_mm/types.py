@@ -394,3 +394,4 @@ class Answer:
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
     request: Request | None = None  # as which it was understood; not kept either
     offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
+    signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either

@@ -115,8 +115,8 @@ def turn_id(row: Mapping[str, Any], turn: Mapping[str, Any], place: int) -> str:
 
 def turn_of(turn: Mapping[str, Any], name: str, group: str) -> NaturalTurn:
     """One turn of a row."""
-    patterns = {key: tuple(turn.get(key, ())) for key in ("right", "all", "partly", "never")}
-    files = {key: frozenset(turn.get(key, ())) for key in ("cites", "only_cites")}
+    checks: dict[str, Any] = {key: tuple(turn.get(key, ())) for key in ("right", "all", "partly", "never")}
+    checks |= {key: frozenset(turn.get(key, ())) for key in ("cites", "only_cites")}
     return NaturalTurn(
         id=name,
         group=group,
@@ -124,8 +124,7 @@ def turn_of(turn: Mapping[str, Any], name: str, group: str) -> NaturalTurn:
         photo=turn.get("photo", ""),
         honest=bool(turn.get("honest")),
         words=turn.get("words", LONG.get(group, USUAL_LONG)),
-        **patterns,
-        **files,
+        **checks,
     )
 
 

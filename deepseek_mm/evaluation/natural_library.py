@@ -39,7 +39,8 @@ class NaturalAsker:
 def given(answer: Answer, seconds: float) -> NaturalAnswer:
     """What counts of an answer."""
     cited = {citation.region.source.name for citation in answer.citations}
-    more = {"understood": answer.request.as_json() if answer.request else None}
+    understood = answer.request.as_json() if answer.request else None
+    more = {"understood": understood, "signals": dict(answer.signals)}
     return NaturalAnswer(
         text=answer.text,
         files=tuple(sorted(cited | set(names_in(answer.text)))),

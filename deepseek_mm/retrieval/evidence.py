@@ -330,6 +330,7 @@ class QuestionContext:
     act: Act | None = None  # the part of it that this is
     said: str = ""  # instead of claims: what there is to say about no file
     confidence: float | None = None  # probability that the answer is right; None where claims alone tell
+    signals: tuple[tuple[str, float], ...] = ()  # what that rests on
     refused: bool = False  # it says that it is not there, or cannot be told or done
     offers: tuple[Offer, ...] = ()
     knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name
@@ -363,9 +364,10 @@ def said_of(case: QuestionContext) -> Claim:
 
 def merge_judgements(cases: Sequence[QuestionContext]) -> dict[str, Any]:
     """As sure as the least sure of them; refused where all are."""
-    sure = [case.confidence for case in cases if case.confidence is not None]
+    weakest = min(cases, key=lambda case: 1.0 if case.confidence is None else case.confidence)
     return {
-        "confidence": min(sure, default=None),
+        "confidence": weakest.confidence,
+        "signals": weakest.signals,
         "refused": all(case.refused for case in cases),
         "offers": tuple(offer for case in cases for offer in case.offers),
     }

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
+from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.language.parser import PhotoQuestion
@@ -131,7 +132,7 @@ class SkillRegistry:
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
             drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
-        return [self._finish(with_draft(case, drafts[n])) for n, case in enumerate(cases)]
+        return [self._finish(case, drafts[n]) for n, case in enumerate(cases)]
 
     def _ask(self, kinds: Sequence[ActKind], cases: Sequence[QuestionContext]) -> dict[int, Draft]:
         by_skill: dict[int, list[int]] = {}
@@ -142,16 +143,25 @@ class SkillRegistry:
             drafts |= zip(rows, self.skills[kinds[rows[0]]].answer_many([cases[n] for n in rows]), strict=True)
         return dict(sorted(drafts.items()))
 
-    def _finish(self, case: QuestionContext) -> QuestionContext:
-        """Of a library that holds nothing that is said instead of what was not found."""
-        empty = self.empty() if case.refused and case.program.library and not case.claims else ""
-        return replace(case, said=empty) if empty and act_of(case).scope != "conversation" else case
+    def _finish(self, case: QuestionContext, draft: Draft) -> QuestionContext:
+        """With its confidence; of a library that holds nothing that is said instead of what was not found."""
+        done = with_draft(case, draft)
+        if not is_by_rules(case):
+            done = with_confidence(done, draft, read_confidence())
+        seeks = case.program.library and act_of(case).scope != "conversation"
+        empty = self.empty() if draft.refused and seeks and not draft.claims else ""
+        return replace(done, said=empty) if empty else done
+
+
+def is_by_rules(case: QuestionContext) -> bool:
+    """Whether patterns alone read the turn."""
+    return case.request is not None and case.request.by == "rules"
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
-    if not case.program.library or (case.request and case.request.by == "rules"):
+    if not case.program.library or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
