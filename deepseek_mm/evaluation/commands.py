@@ -269,6 +269,19 @@ def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
     return report
 
 
+def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How well requests are understood, of shapes that nothing was trained on."""
+    from deepseek_mm.embeddings.token_encoder import load_token_encoder
+    from deepseek_mm.evaluation.requests import evaluate_requests
+    from deepseek_mm.language.understanding import load_understander
+    from deepseek_mm.training.requests.trainer import draw_examples, open_books
+
+    books = open_books(held_out=True)
+    examples = draw_examples(books, dict.fromkeys(books, args.requests), f"{args.seed or 0} eval")
+    desk.note(f"understanding {len(examples)} requests")
+    return evaluate_requests(load_understander(load_token_encoder()), examples)
+
+
 def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
     """Ask all of them, with `--blind` about grey pictures as well."""
     from deepseek_mm.evaluation.vqa import evaluate_vqa
@@ -338,6 +351,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
+    "requests": score_requests,
 }
 
 
@@ -394,6 +408,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_quant_arguments(parser)
     add_code_arguments(parser)
     add_natural_arguments(parser)
+    parser.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     parser.add_argument_group("screenshot").add_argument(
         "--work",
         metavar="FOLDER",
@@ -430,7 +445,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
+        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,
