@@ -1,7 +1,7 @@
 """What would change the library or the history: says what exactly would happen, and offers a button.
 
-Nothing is changed by words alone. The files that are meant are those that the words name, those of the last answer, or what a search for the subject
-finds. Where it is not clear which, it asks.
+Nothing is changed by words alone. The files that are meant are those that the words name, those of the last answer, or
+what a search for the subject finds. Where it is not clear which, it asks.
 """
 
 import re

@@ -12,7 +12,9 @@ from typing import Protocol
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline
+from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.skills.talk import TalkSkills
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, quote_passages, with_draft
@@ -118,6 +120,32 @@ class CodeSkill:
         )
 
 
+class TalkSkill:
+    """What needs no photo: chat, help, changes, summaries, and what nobody here can do."""
+
+    def __init__(self, talk: TalkSkills, gather: Callable[[], ProductFacts]) -> None:
+        """`gather` tells what is true of this installation now."""
+        self.talk, self.gather = talk, gather
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """From the conversation, the help and the facts."""
+        facts = self.gather()
+        return [self.talk.answer(talk_case(case, facts)) for case in cases]
+
+
+def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
+    """The case as these skills take it."""
+    at_hand = case.pictures or ((case.source,) if case.source else ())
+    return TalkCase(
+        act=act_of(case),
+        locale=case.request.language if case.request else "en",
+        conversation=case.turns,
+        conversation_id=case.conversation,
+        at_hand=tuple(at_hand),
+        facts=facts,
+    )
+
+
 class SkillRegistry:
     """One skill for each kind of act."""
 
@@ -166,6 +194,14 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     return "read" if act.kind == "document" else None
+
+
+TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+
+
+def talk_skills(talk: Skill) -> dict[ActKind, Skill]:
+    """The kinds that need no photo."""
+    return dict.fromkeys(TALKED, talk)
 
 
 def photo_skills(photos: Skill) -> dict[ActKind, Skill]:
