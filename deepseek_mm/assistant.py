@@ -191,7 +191,7 @@ class Assistant:
 
     def _join_parts(self, photos: PhotoPipeline) -> None:
         """What depends on settings that may change."""
-        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
+        coder = Coder(self.store, self.find, lambda image: self.library.lines_in(image), self.prover, self.config.parse)
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)

@@ -26,6 +26,9 @@ REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 QUOTED = 0.6  # the same of a passage that is quoted
 
 
+SEEKING: tuple[ActKind, ...] = (*ABOUT_PHOTOS, "document", "sum")  # kinds that need files in the library
+
+
 class Skill(Protocol):
     """Answers acts of some kinds."""
 
@@ -176,7 +179,7 @@ class SkillRegistry:
         done = with_draft(case, draft)
         if not is_by_rules(case):
             done = with_confidence(done, draft, read_confidence())
-        seeks = case.program.library and act_of(case).scope != "conversation"
+        seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
         return replace(done, said=empty) if empty else done
 
