@@ -35,7 +35,7 @@ from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, Notice, cache_folder
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.photo_questions import RuleUnderstander, Understander
+from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
 from deepseek_mm.language.questions import failure_check, parse_query_box, validate_question
 from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
@@ -70,12 +70,12 @@ class Assistant:
         library: Library,
         lm: Generator,
         history: History,
-        requests: RequestModel | None = None,
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
-        self.lm, self.history, self.requests = lm, history, requests
-        self.understander: Understander = requests or RuleUnderstander()
+        self.lm, self.history = lm, history
+        self.requests: RequestModel | None = None
+        self.understander: RequestReader = RuleUnderstander()
         self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
@@ -152,6 +152,11 @@ class Assistant:
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
+
+    def understand_with(self, requests: RequestModel) -> None:
+        """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
+        self.requests = self.understander = requests
+        self._join_parts(self.photos)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""

@@ -151,27 +151,19 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         jobs=jobs,
         history=history,
     )
-    assistant = Assistant(
-        config,
-        eyes=eyes,
-        retriever=retriever,
-        library=library,
-        lm=lm,
-        history=history,
-        requests=open_request_model(),
-    )
+    assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    open_request_model(assistant)
     assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
     give_back()
     return assistant
 
 
-def open_request_model() -> RequestModel | None:
-    """What understands requests, opened beside other parts; None where it was not trained."""
-    if not REQUESTS.is_file():
-        return None
-    model = RequestModel()
-    model.start()
-    return model
+def open_request_model(assistant: Assistant) -> None:
+    """Have requests understood by the trained model, which is opened in a thread; patterns read them without it."""
+    if REQUESTS.is_file():
+        model = RequestModel()
+        model.start()
+        assistant.understand_with(model)
 
 
 def without_links(config: Config) -> Config:
