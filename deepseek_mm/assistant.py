@@ -20,9 +20,9 @@ from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_pr
 from deepseek_mm.answering.skills.case import ProductFacts, gather_facts
 from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
+from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
     CodeSkill,
-    DocumentSkill,
     PhotosSkill,
     Skill,
     SkillRegistry,
@@ -200,10 +200,11 @@ class Assistant:
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)
+        encode = self.requests.encode if self.requests else None
         self.skills = SkillRegistry(
             {
                 **photo_skills(PhotosSkill(photos)),
-                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever)),
+                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),
             },

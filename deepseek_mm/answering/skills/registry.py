@@ -15,15 +15,12 @@ from deepseek_mm.answering.photo_pipeline import PhotoPipeline
 from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.talk import TalkSkills
-from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
-from deepseek_mm.retrieval.evidence import QuestionContext, act_of, quote_passages, with_draft
-from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of, with_draft
 from deepseek_mm.types import ActKind, Draft
 from index.store import RegionStore
 
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
-QUOTED = 0.6  # the same of a passage that is quoted
 
 
 SEEKING: tuple[ActKind, ...] = (*ABOUT_PHOTOS, "document", "sum")  # kinds that need files in the library
@@ -60,44 +57,6 @@ def draft_of(case: QuestionContext) -> Draft:
         verdict=case.verdict,
         worked=case.worked,
     )
-
-
-class DocumentSkill:
-    """What is written, in documents and in photos."""
-
-    def __init__(self, retriever: Retriever) -> None:
-        self.retriever = retriever
-
-    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """Passages that answer, quoted."""
-        asked = [replace(case, program=reading(case)) for case in cases]
-        found = self.retriever.retrieve_many(asked, k=self.retriever.config.rag.num_regions)
-        drafts = []
-        for case, entries in zip(asked, found, strict=True):
-            claims = quote_passages(entries, named=False, question=case.program.text)
-            said = "" if claims else nothing_written(case)
-            drafts.append(
-                Draft(
-                    claims=tuple(replace(claim, certainty=QUOTED) for claim in claims),
-                    evidence=tuple(entries),
-                    text=said,
-                    chance=QUOTED if claims else REFUSED,
-                    grounds="read" if claims else "none",
-                    refused=not claims,
-                )
-            )
-        return drafts
-
-
-def reading(case: QuestionContext) -> PhotoQuestion:
-    """The question as one for passages."""
-    return replace(case.program, kind="read", things=(), library=case.source is None)
-
-
-def nothing_written(case: QuestionContext) -> str:
-    """What to say where no passage answers."""
-    about = case.act.subject if case.act else ""
-    return f"I found nothing about {about or 'that'} in your documents. Ask in other words, or add the document."
 
 
 class CodeSkill:
