@@ -1,7 +1,7 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
 from typing import Any, Literal, Self
@@ -96,6 +96,23 @@ ActScope = Literal[
 ]
 ActForm = Literal["yes_no", "number", "name", "list", "sentence", "text"]  # of the answer that is wanted
 Understanding = Literal["rules", "model", "person"]  # who understood: a command word, the trained model, or its user
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What is known beside the words of a turn: pictures, the conversation before, and what the library holds."""
+
+    pictures: int = 0  # that come along with this turn
+    shown: int = 0  # that came along with an earlier one, where the conversation still speaks of them
+    cited_photos: int = 0  # photos of the library that the last answer cites
+    cited_documents: int = 0
+    cited_code: int = 0
+    code: bool = False  # asked where code is asked about
+    has_photos: bool = True  # the library
+    has_documents: bool = False
+    has_code: bool = False
+    before: ActKind | None = None  # kind of the act before, in this turn or the last one
+    turns: int = 0  # earlier ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +257,7 @@ class Draft:
     offers: tuple[Offer, ...] = ()
     verdict: "Verdict | None" = None  # of a closed question about one picture
     worked: "Worked | None" = None  # the question as a program
+    knows: Callable[[str], bool] | None = None  # whether the code of the library has something of this name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -374,3 +392,6 @@ class Answer:
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
+    request: Request | None = None  # as which it was understood; not kept either
+    offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
+    signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either

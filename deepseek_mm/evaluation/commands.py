@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
 CODE_PARTS = ("lines", "programs")
-WORK = Path("runs/screenshots")
+WORK, BUNDLED = Path("runs/screenshots"), Path("examples/photos")
 
 
 class EvaluationReport(Protocol):
@@ -246,6 +247,28 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)
 
 
+def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Index the three folders into temporary libraries, ask every conversation of the set, score the answers."""
+    from deepseek_mm.evaluation.natural import NaturalReport, ask_cases, read_cases
+    from deepseek_mm.evaluation.natural_library import NaturalAsker
+
+    cases = read_cases(require_path(args.data_file, "--data"))
+    folders = {"bundled": args.bundled, "documents": args.documents, "code": args.repository}
+    scored = []
+    for home in dict.fromkeys(case.home for case in cases):
+        with TemporaryDirectory() as folder:
+            config = replace(config_of(args, desk), data=Path(folder))
+            with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
+                with run_jobs(assistant.library):
+                    finish(assistant.library, assistant.library.add([require_path(folders[home], f"--{home}")]), desk)
+                asker = NaturalAsker(assistant, images_of(args))
+                scored += ask_cases([case for case in cases if case.home == home], asker.ask)
+    report = NaturalReport(rows=tuple(scored))
+    if args.keep:
+        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
+    return report
+
+
 def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
     """Ask all of them, with `--blind` about grey pictures as well."""
     from deepseek_mm.evaluation.vqa import evaluate_vqa
@@ -298,6 +321,7 @@ def require_path(path: Path | None, flag: str) -> Path:
 
 
 PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
+    "natural": score_natural,
     "retrieval": score_retrieval,
     "regions": score_regions,
     "pointing": score_pointing,
@@ -369,6 +393,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_lm_arguments(parser)
     model_commands.add_quant_arguments(parser)
     add_code_arguments(parser)
+    add_natural_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
         metavar="FOLDER",
@@ -377,6 +402,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"where sources, library and pictures are kept for the next run ({WORK})",
     )
     add_settings(parser, data=False)
+
+
+def add_natural_arguments(parser: ArgumentParser) -> None:
+    """Folders that questions as people type them are asked of."""
+    group = parser.add_argument_group("natural")
+    group.add_argument(
+        "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
+    )
+    group.add_argument("--documents", metavar="FOLDER", type=Path, help="documents to index")
+    group.add_argument("--repository", metavar="FOLDER", type=Path, help="code to index")
 
 
 def add_code_arguments(parser: ArgumentParser) -> None:

@@ -14,6 +14,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
     "names": ("word_classifiers", "--captions captions.jsonl --caption-images photos --out runs/names"),
     "lm": ("language_model", "--stage reach --out runs/lm"),
+    "confidence": ("confidence", "--data natural.jsonl"),
     "caption": ("captioner", "--stage words --data captions.jsonl --images photos --out runs/caption"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
