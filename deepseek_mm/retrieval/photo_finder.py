@@ -13,12 +13,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from os.path import dirname
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.language.kinds import OTHER_KINDS, is_kind_of, kind_for_use, members_of
-from deepseek_mm.language.words import COLOURS, IS_A, PICTURES, content, names_the_same, singular, tokens
+from deepseek_mm.language.kinds import is_kind_of, kind_for_use, members_of
+from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, content, names_the_same, singular, tokens
+from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
 from deepseek_mm.types import Act
@@ -30,9 +32,14 @@ PHOTOS = Filter(source_kinds=("photo",))
 LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vectors are heard
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
+BESIDE = 5  # passages of documents beside a photo that are looked through for its name
+FULLY = 0.99  # share of the words that is all of them
+AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
 WIDER, NARROW = 0.6, 250  # what a wider word is worth, and how many kinds it may have at most
-UNREAD = frozenset("photo photograph picture image pic shot one ones thing things something anything everything".split())
+UNREAD = frozenset(
+    "photo photograph picture image pic shot one ones thing things something anything everything".split()
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +55,8 @@ class Witnesses:
     read: float = 0.0  # share of the subject's words that are read in the picture
     caption: float = 0.0  # likeness of the machine's description
     wordless: float = 0.0  # 1 where the photo has neither a telling name nor a note
+    fully: float = 0.0  # 1 where every word is carried
+    alone: float = 0.0  # likeness of the whole picture, of a photo without words
 
     def row(self) -> list[float]:
         """In order."""
@@ -71,10 +80,14 @@ class RelevanceCurve:
 
 
 CURVE = RelevanceCurve(
-    weights={"picture": 0.7, "part": 0.3, "presence": 1.0, "label": 1.5, "named": 3.5, "meaning": 0.7, "read": 2.0, "caption": 0.2, "wordless": 1.5},
-    offset=-5.5,
+    weights={
+        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 1.0},
+        **{"caption": 0.08, "wordless": 0.80, "fully": 1.83, "alone": 0.80},
+    },
+    offset=-6.37,
 )
-BELIEVED = 0.5  # relevance from which a photo counts as found
+BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
+BELIEVED, BESIDES = 0.4, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +130,12 @@ class SoughtSubject:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """Those that claim something, singular: bowl, fig."""
-        kept = [word for word in content(self.text) if word not in UNREAD and word not in PICTURES]
-        return tuple(dict.fromkeys(kept))
+        said = SORTED.sub("", self.text)
+        kept = [word for word in content(said) if word not in UNREAD and word not in BETWEEN_THINGS]
+        shots = [
+            word for word in tokens(said) if word in ("screenshot", "screenshots")
+        ]  # a kind of picture, and a word
+        return tuple(dict.fromkeys([*kept, *map(singular, shots)]))
 
     @cached_property
     def things(self) -> tuple[str, ...]:
@@ -138,9 +155,14 @@ class SoughtSubject:
         if self.kind:
             colours = [word for word in self.words if word in COLOURS.values()]
             return " ".join([*colours, self.kind])
-        return re.sub(r"^(?:an?|the|any|some|my) ", "", OF_PICTURES.sub("", self.text.strip())).strip() or self.text
+        return LEAD.sub("", OF_PICTURES.sub("", SORTED.sub("", self.text.strip()))).strip() or self.text
 
 
+SORTED = re.compile(
+    r"\s+(?:sorted |grouped |divided |split )?(?:into|by) [^,.]*$", re.IGNORECASE
+)  # "my animals into pets and others"
+LEAD = re.compile(r"^(?:(?:an?|the|any|some|all|every|my|our|that|those|these|ones?)\s+)+", re.IGNORECASE)
+ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
 OF_PICTURES = re.compile(
     r"\b(?:an?|the|any|some|all|my|our)?\s*(?:photos?|photographs?|pictures?|images?|pics?|shots?)\b(?:\s+(?:of|with|showing|that shows?|in which)\b)?",
     re.IGNORECASE,
@@ -158,6 +180,39 @@ class PhotoFinder:
         bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
         subject = SoughtSubject(subject_of(act))
         return self.weigh(subject, self.candidates(subject, bounds))[:k]
+
+    def find_meant(self, act: Act, *, among: Sequence[int] = ()) -> list[PhotoMatch]:
+        """The photos that an act may be about, best first: by its subject, then by all of its words."""
+        bounds = replace(PHOTOS, source_ids=tuple(among))
+        asked = [subject_of(act), f"{subject_of(act)} {act.other}", " ".join(content(act.text))]
+        asked = [text for text in dict.fromkeys(text.strip() for text in asked) if text]
+        subjects = [SoughtSubject(text) for text in asked]
+        ids = list(dict.fromkeys(each for subject in subjects for each in self.candidates(subject, bounds)))
+        shares = BY_SUBJECT[: len(subjects)]
+        found: dict[int, PhotoMatch] = {}
+        total: dict[int, float] = {}
+        for subject, share in zip(subjects, shares, strict=True):
+            for match in self.weigh(subject, ids):
+                found.setdefault(match.source.id, match)
+                total[match.source.id] = total.get(match.source.id, 0.0) + share / sum(shares) * match.relevance
+        ranked = [replace(match, relevance=total[each]) for each, match in found.items()]
+        return sorted(ranked, key=lambda match: -match.relevance)
+
+    def num_photos(self) -> int:
+        """How many the library has."""
+        return self.store.counts(where=PHOTOS).sources
+
+    def passages_about(self, photo: Source) -> list[tuple[Region, DescribedFile]]:
+        """Where documents beside a photo say something of it: the passage, and what the line says."""
+        where = Filter(kinds=TEXTS, source_kinds=("document",), folder=dirname(photo.path))
+        hits = self.store.search_words(photo.name, k=BESIDE, where=where)
+        return [
+            (hit.region, told)
+            for hit in hits
+            if dirname(hit.region.source.path) == dirname(photo.path)
+            for told in described_files(hit.region.text)
+            if told.file.lower() == photo.name.lower()
+        ]
 
     def candidates(self, subject: SoughtSubject, where: Filter) -> list[int]:
         """Ids of the photos that are weighed: all of a small library, or those that some witness proposes."""
@@ -232,17 +287,19 @@ def witnesses_of(
         return 0.0 if best is None else max(-CLIP, min(CLIP, (best - mean) / width))
 
     picture = deviation(SEEN, ("whole",))
-    colours = {colour for region in regions for colour in region.colours}
+    named = share_said(said, weights, colours_of(regions))
     return Witnesses(
         picture=picture,
         part=max(0.0, deviation(SEEN, ("part",)) - picture),
         presence=presence,
         label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
-        named=share_said(said, weights, colours),
+        named=named,
         meaning=deviation(WORDS, WORDS),
         read=share_said(words_read(regions), weights, frozenset()),
         caption=deviation(CAPTIONS, CAPTIONS),
         wordless=float(not said),
+        fully=float(named >= FULLY),
+        alone=0.0 if said else max(AT_LEAST, picture),
     )
 
 
@@ -254,9 +311,14 @@ def subject_of(act: Act) -> str:
 
 
 def words_said(regions: Sequence[Region]) -> frozenset[str]:
-    """The words of a photo's name and notes, singular."""
+    """The words of a photo's name and notes, singular; "an orange dahlia" is no orange."""
     texts = [region.text for region in regions if region.kind in WORDS]
-    return frozenset(singular(word) for text in texts for word in tokens(text))
+    return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
+
+
+def colours_of(regions: Sequence[Region]) -> frozenset[str]:
+    """The colours that are measured in a photo."""
+    return frozenset(colour for region in regions for colour in region.colours)
 
 
 def words_read(regions: Sequence[Region]) -> frozenset[str]:
@@ -284,7 +346,7 @@ def weights_of(words: Sequence[str], said: Sequence[frozenset[str]]) -> dict[str
     return {word: math.log1p(len(said) / (1 + count)) for word, count in counts.items()}
 
 
-def share_said(said: frozenset[str], weights: Mapping[str, float], colours: frozenset[str] | set[str]) -> float:
+def share_said(said: frozenset[str], weights: Mapping[str, float], colours: frozenset[str]) -> float:
     """How much of the weight of the words these carry, 0 to 1; a colour may be measured instead."""
     whole = sum(weights.values())
     there = (weight * max(fit_of(word, said), float(word in colours)) for word, weight in weights.items())
