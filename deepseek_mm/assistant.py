@@ -44,6 +44,7 @@ from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
@@ -200,10 +201,12 @@ class Assistant:
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)
+        search = self.retriever.search
+        finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
         encode = self.requests.encode if self.requests else None
         self.skills = SkillRegistry(
             {
-                **photo_skills(PhotosSkill(photos)),
+                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.config)),
                 **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),

@@ -144,11 +144,7 @@ class ActResolver:
         several = MANY.search(f"{act_of(case).reference} {case.program.text}")
         if not numbers:
             numbers = list(range(1, len(found) + 1)) if several else [1]
-        chosen = [found[n - 1] for n in numbers]
-        photos = [source for source in chosen if source.kind == "photo"]
-        if not photos:
-            return replace(case, source=chosen[0], program=replace(case.program, library=False))
-        return with_pictures(case, {n: self.shelf.analyses.get(source) for n, source in enumerate(photos, start=1)})
+        return replace(case, among=tuple(found[n - 1] for n in numbers))
 
 
 def with_pictures(case: QuestionContext, pictures: dict[int, ImageAnalysis]) -> QuestionContext:

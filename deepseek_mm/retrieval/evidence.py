@@ -318,6 +318,7 @@ class QuestionContext:
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
     example: ImageAnalysis | None = None  # a picture to search with
+    among: tuple[Source, ...] = ()  # files of the library that are spoken of, where it is searched no further
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history

@@ -25,6 +25,7 @@ Encode = Callable[[Sequence[str]], Floats]
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ROW = re.compile(r"\||\t|^\s*(?:[-*\u2022]|\d+[.)])\s|^(?:[^,]*,){3,}[^,]*$")  # a line that stands for itself
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$")
+ABOUT_A_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|tiff?|hei[cf]|avif)\b", re.IGNORECASE)  # told as its note
 BETWEEN_CELLS = ("|", "\t", ",")
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.IGNORECASE)
@@ -80,7 +81,8 @@ class DocumentSkill:
 
     def _answer(self, case: QuestionContext) -> Draft:
         act = act_of(case)
-        sources = [case.source.id] if case.source and case.source.kind == "document" else []
+        named = [case.source] if case.source else case.among
+        sources = [source.id for source in named if source.kind == "document"]
         passages = self.retriever.find_passages(act.text, sources=sources)
         best = self._best(act, passages, {source.path for source in documents_before(case)})
         if not best:
@@ -168,6 +170,7 @@ def split_passage(entry: Evidence) -> list[Sentence]:
         elif re.search(r"\w", line):
             section = section if is_row_of(line, section) else line.strip()
             found.append(Sentence(entry=entry, text=line.strip(), section=section))
+    found = [sentence for sentence in found if not ABOUT_A_PICTURE.search(sentence.text)]
     texts = [sentence.text for sentence in found]
     return [replace(sentence, after=tuple(texts[n + 1 : n + 4])) for n, sentence in enumerate(found)]
 

@@ -14,10 +14,15 @@ from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline
 from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.talk import TalkSkills
-from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
+from deepseek_mm.config import Config
+from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, with_draft
-from deepseek_mm.types import ActKind, Draft
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.types import Act, ActKind, Draft, Question
+from deepseek_mm.vision.pipeline import AnalysisCache
+from index import Source
 from index.store import RegionStore
 
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
@@ -34,14 +39,35 @@ class Skill(Protocol):
 
 
 class PhotosSkill:
-    """What photos show."""
+    """What photos show: those at hand are looked at, those of the library are found first."""
 
-    def __init__(self, photos: PhotoPipeline) -> None:
-        self.photos = photos
+    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, config: Config) -> None:
+        self.photos, self.analyses = photos, analyses
+        self.library = LibrarySkill(finder, self.look, config)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """From boxes, labels, witnesses and text that is read in them."""
-        return [draft_of(case) for case in self.photos.look_up_many(cases)]
+        """Cases about pictures at hand are looked at together."""
+        sought = {n for n, case in enumerate(cases) if is_sought(case)}
+        looked = iter(self.photos.look_up_many([case for n, case in enumerate(cases) if n not in sought]))
+        return [self._find(case) if n in sought else draft_of(next(looked)) for n, case in enumerate(cases)]
+
+    def look(self, act: Act, source: Source) -> Draft:
+        """At one photo of the library, which the sentences name."""
+        program = replace(photo_question(act), file=source.name, library=False)
+        picture = self.analyses.get(source)
+        case = QuestionContext(
+            question=Question(text=act.text), program=program, act=act, source=source, analyses=(picture,)
+        )
+        return draft_of(self.photos.look_up_many([case])[0])
+
+    def _find(self, case: QuestionContext) -> Draft:
+        photos = [source.id for source in case.among if source.kind == "photo"]
+        return self.library.answer(act_of(case), among=photos)
+
+
+def is_sought(case: QuestionContext) -> bool:
+    """Whether photos of the library have to be found; a picture that came along to search with is looked at."""
+    return case.program.library and case.example is None and not is_by_rules(case)
 
 
 def draft_of(case: QuestionContext) -> Draft:
