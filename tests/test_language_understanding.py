@@ -1,11 +1,13 @@
 """What was said becomes acts: where it is cut, which parts are marked, and what rules may add."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SCOPES, SPANS, STAGES, Situation
+from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
 from deepseek_mm.language.understanding import (
     FIRST,
     INSIDE_ACT,
@@ -21,7 +23,8 @@ from deepseek_mm.language.understanding import (
     mark_parts,
     read_spans,
 )
-from deepseek_mm.types import Act, ActFilters
+from deepseek_mm.training.requests.examples import SITUATIONS
+from deepseek_mm.types import Act, ActFilters, Situation
 
 
 def logits(rows: list[int], width: int) -> torch.Tensor:
@@ -82,7 +85,7 @@ def test_rules_mark_file_names_and_operators_only(text: str, filters: dict[str, 
 
 
 def test_nothing_said_beside_a_picture_asks_to_describe_it():
-    (act,) = understander().understand("", Situation(stage="picture")).acts
+    (act,) = understander().understand("", Situation(pictures=1)).acts
     assert (act.kind, act.scope) == ("describe", "picture")
     (alone,) = understander().understand("  ", Situation()).acts
     assert (alone.kind, alone.scope) == ("chat", "conversation")
@@ -98,11 +101,16 @@ def test_rubbish_is_understood_as_something(text: str):
 
 
 def test_only_scopes_that_the_situation_offers_are_read():
-    requests = {stage: understander().understand("what colour is it", Situation(stage=stage)) for stage in STAGES}
-    assert {act.scope for stage in ("fresh", "code") for act in requests[stage].acts[:1]}.isdisjoint(
-        {"picture", "pictures", "found"}
-    )
-    assert all(request.acts[0].scope != "pictures" for stage, request in requests.items() if stage != "pictures")
+    one = understander()
+    scopes = {stage: one.understand("what colour is it", SITUATIONS[stage]).acts[0].scope for stage in STAGES}
+    assert {scopes["fresh"], scopes["code"]}.isdisjoint({"picture", "pictures", "found"})
+    assert "pictures" not in {scope for stage, scope in scopes.items() if stage != "pictures"}
+
+
+def test_what_was_cited_last_says_what_it_means_more_than_a_picture_shown_earlier():
+    assert [stage_of(situation) for situation in SITUATIONS.values()] == list(STAGES)
+    assert stage_of(Situation(shown=1, cited_photos=2)) == "found"
+    assert stage_of(Situation(pictures=1, cited_photos=2)) == "picture"
 
 
 def test_only_pairs_of_kind_and_scope_that_come_together_are_read():
@@ -128,20 +136,23 @@ def test_a_hot_temperature_makes_less_sure_and_changes_no_kind():
 
 
 def test_many_turns_are_read_as_each_alone():
-    texts = ["find a dog", "what is the colour of the big red kite over there", "hi"]
-    situations = [Situation(), Situation(stage="shown", before="look"), Situation(stage="found")]
+    turns = [
+        ("find a dog", Situation()),
+        ("what is the colour of the big red kite over there", Situation(shown=1, before="look")),
+        ("hi", Situation(cited_photos=2)),
+    ]
     one = understander()
-    together = one.understand_many(texts, situations)
-    alone = [one.understand(text, situation) for text, situation in zip(texts, situations, strict=True)]
+    together, alone = one.understand_many(turns), [one.understand(*turn) for turn in turns]
     assert [(r.acts[0].kind, r.language) for r in together] == [(r.acts[0].kind, r.language) for r in alone]
     assert [r.chance for r in together] == pytest.approx([r.chance for r in alone], abs=1e-3)
-    assert one.understand_many([], []) == []
+    assert one.understand_many([]) == []
 
 
 def test_a_situation_is_read_as_numbers_that_tell_it_from_others():
-    situations = [Situation(stage=stage, before=kind) for stage in STAGES for kind in ("", *KINDS)]
-    assert len({tuple(situation.features()) for situation in situations}) == len(situations)
-    assert {len(situation.features()) for situation in situations} == {NUM_FEATURES}
+    situations = [replace(at, before=kind) for at in SITUATIONS.values() for kind in (None, *KINDS)]
+    read = [tuple(read_features(situation)) for situation in situations]
+    assert len(set(read)) == len(situations)
+    assert {len(each) for each in read} == {NUM_FEATURES}
 
 
 def test_parts_of_acts_are_rows_of_flags():
@@ -157,6 +168,5 @@ def test_every_marked_part_has_a_field(tmp_path):
             act.reference,
             *(getattr(act.filters, f) for f in act.filters.__slots__),
         }
-    assert "library" in SCOPES
     with pytest.raises(MissingWeights, match="train requests"):
         load_understander(WordEncoder(), tmp_path / "none.safetensors")

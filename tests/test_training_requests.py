@@ -8,7 +8,7 @@ import torch
 from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.evaluation.requests import compute_span_f1, evaluate_requests, list_parts
-from deepseek_mm.language.requests import Situation
+from deepseek_mm.language.requests import stage_of
 from deepseek_mm.language.understanding import FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork, load_understander
 from deepseek_mm.training.requests.examples import ActLabels, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.marked_text import JOINER, Letter, MarkedText, Span, as_act, join
@@ -32,7 +32,7 @@ from deepseek_mm.training.requests.trainer import (
     train_requests,
     write_weights,
 )
-from deepseek_mm.types import Act, ActFilters
+from deepseek_mm.types import Act, ActFilters, Situation
 
 SLOTS = {"thing": ["cup", "kite"], "colour": ["red", "blue"], "city": ["Rome"], "file": ["cat.jpg"]}
 WHERE = "x.en.txt:1"
@@ -125,7 +125,7 @@ def test_two_shapes_are_joined_at_random_into_one_turn():
     joined = [example for example in examples if len(example.acts) == 2]
     assert 10 < len(joined) < 60
     assert all(len(example.starts) == len(example.acts) for example in examples)
-    assert all(example.situation.stage in ("picture", "shown") for example in examples)
+    assert all(stage_of(example.situation) in ("picture", "shown") for example in examples)
 
 
 def test_noise_keeps_the_words_of_marked_parts_marked():

@@ -24,18 +24,17 @@ from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.requests import (
-    ALWAYS,
     ATTRIBUTES,
     FORMS,
     KINDS,
     NUM_FEATURES,
-    OFFERED,
     SCOPES,
     SPANS,
-    Situation,
+    offered_scopes,
+    read_features,
 )
 from deepseek_mm.language.search_syntax import search_parts
-from deepseek_mm.types import Act, ActFilters, Request
+from deepseek_mm.types import Act, ActFilters, Request, Situation
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "requests.safetensors"
 INSIDE, BATCH = 384, 32
@@ -144,19 +143,19 @@ class Understander:
 
     def understand(self, text: str, situation: Situation = Situation()) -> Request:  # noqa: B008 - frozen
         """One turn."""
-        return self.understand_many([text], [situation])[0]
+        return self.understand_many([(text, situation)])[0]
 
-    def understand_many(self, texts: Sequence[str], situations: Sequence[Situation]) -> list[Request]:
+    def understand_many(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:
         """Turns, each in its situation."""
         found: list[Request] = []
-        for start in range(0, len(texts), BATCH):
-            found += self._read_batch(texts[start : start + BATCH], situations[start : start + BATCH])
+        for start in range(0, len(turns), BATCH):
+            found += self._read_batch(turns[start : start + BATCH])
         return found
 
     @torch.inference_mode()
-    def _read_batch(self, texts: Sequence[str], situations: Sequence[Situation]) -> list[Request]:
-        tokens = self.encoder.read_tokens(texts)
-        features_NF = torch.tensor([situation.features() for situation in situations])
+    def _read_batch(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:
+        tokens = self.encoder.read_tokens([text for text, _ in turns])
+        features_NF = torch.tensor([read_features(situation) for _, situation in turns])
         outputs = self.network(tokens.states_NTW.float(), tokens.there_NT, features_NF)
         cut = [cut_turn(logits_TC, spans) for logits_TC, spans in zip(outputs.cuts_NTC, tokens.offsets, strict=True)]
         turn_A = torch.tensor([turn for turn, acts in enumerate(cut) for _ in acts.parts])
@@ -165,7 +164,7 @@ class Understander:
         chances = {name: self._chances(name, logits) for name, logits in heads.items()}
         languages = self._chances("language", outputs.language_NL).argmax(dim=1).tolist()
         requests, act = [], 0
-        for turn, (text, situation) in enumerate(zip(texts, situations, strict=True)):
+        for turn, (text, situation) in enumerate(turns):
             here = {name: own[act : act + len(cut[turn].parts)] for name, own in chances.items()}
             act += len(cut[turn].parts)
             spans = read_spans(outputs.tags_NTG[turn], tokens.offsets[turn])
@@ -190,7 +189,7 @@ class Understander:
             start, end = bounds_of(part, offsets, text)
             inside = [span for span in spans if start <= span.start < end]
             pairs_KS = torch.outer(chances["kind"][number], chances["scope"][number])
-            offered = {*ALWAYS, *OFFERED[situation.stage], *(("found",) if number else ())}
+            offered = offered_scopes(situation, later=number > 0)
             pairs_KS = pairs_KS * self.pairs_KS * torch.tensor([scope in offered for scope in SCOPES])
             best = int(pairs_KS.argmax())
             kind, scope = divmod(best, len(SCOPES))
@@ -292,7 +291,7 @@ def mark_by_rule(text: str) -> dict[str, str]:
 def request_of(text: str, situation: Situation, acts: Sequence[Act], language: str, cut: float) -> Request:
     """Of acts that were read. Where nothing is said, a picture is described, and without one nothing is asked."""
     if not re.search(r"\w", text):
-        shown = "picture" in OFFERED[situation.stage] and not text.strip()
+        shown = "picture" in offered_scopes(situation, later=False) and not text.strip()
         only = (
             Act(kind="describe", text="", scope="picture")
             if shown

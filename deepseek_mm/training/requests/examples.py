@@ -7,17 +7,19 @@ None is not learned from. Randomness depends on the seed and the example's numbe
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
-from deepseek_mm.language.requests import STAGES, Situation, Stage
+from deepseek_mm.language.requests import Stage
 from deepseek_mm.training.requests.marked_text import JOINER, MarkedText, Span, as_act, join
 from deepseek_mm.training.requests.noise import MARKS, add_noise
 from deepseek_mm.training.requests.shapes import ActShape, RequestShape, Slots
-from deepseek_mm.types import ActKind
+from deepseek_mm.types import ActKind, ActScope, Situation
 
 JOINED = 0.15  # share of turns that two shapes make
+SAME = 0.85  # share of turns that go on with the kind of act before, of those that sound like it
+RARE = 0.12  # share of examples in a context that is rare for their shape
 JOINERS: Mapping[str, Sequence[str]] = {
     "en": (
         "? ",
@@ -41,14 +43,26 @@ OPENING = re.compile(  # words of a written later act that only join it
     r"(?:(?:and|then|also|und|dann)\b[ ,]*)+|(?:然后再?|再|并且?|还有|另外|接着|顺便|最后|同时|以及)[，, ]*",
     re.IGNORECASE,
 )
-BEFORE: Mapping[Stage, Sequence[str]] = {  # kinds of the act before that leave somebody in a situation
-    "fresh": ("",) * 12 + ("chat", "help", "unsupported", "manage"),
-    "picture": ("",) * 6 + ("look", "describe", "find", "chat"),
-    "pictures": ("",) * 6 + ("compare", "describe", "find"),
+SITUATIONS: Mapping[Stage, Situation] = {
+    "fresh": Situation(),
+    "picture": Situation(pictures=1),
+    "pictures": Situation(pictures=2),
+    "shown": Situation(shown=1),
+    "found": Situation(cited_photos=3),
+    "documents": Situation(cited_documents=1),
+    "code": Situation(code=True),
+}
+GOES_ON = re.compile(  # words that go on with what was asked before: "and the red one?"
+    r"^(?:and|but|or|what about|how about|und|oder|was ist mit)\b|^(?:那|还有|和|换成|再看)|呢[？?]?$", re.IGNORECASE
+)
+BEFORE: Mapping[Stage, Sequence[ActKind | None]] = {  # kinds of the act before that leave somebody in a situation
+    "fresh": (None,) * 12 + ("chat", "help", "unsupported", "manage"),
+    "picture": (None,) * 6 + ("look", "describe", "find", "chat"),
+    "pictures": (None,) * 6 + ("compare", "describe", "find"),
     "shown": ("look", "look", "describe", "count", "read", "locate", "chat"),
     "found": ("find", "find", "find", "look", "count", "describe", "read", "compare", "locate", "manage", "chat"),
     "documents": ("document", "document", "document", "sum", "summarise", "chat"),
-    "code": ("", "", "code", "code", "chat"),
+    "code": (None, None, "code", "code", "chat"),
 }
 
 
@@ -57,7 +71,7 @@ class ActLabels:
     """What is right of one act; None is not known."""
 
     kind: ActKind
-    scope: str | None
+    scope: ActScope | None
     form: str | None
     attribute: str | None
 
@@ -103,7 +117,7 @@ class ShapeBook:
         self.weights = [len(own) ** (1 - even) for own in self.by_kind.values()]
 
     @cached_property
-    def singles(self) -> Mapping[str, Sequence[ActShape]]:
+    def singles(self) -> Mapping[Stage, Sequence[ActShape]]:
         """Acts by the stages in which they are asked."""
         found = defaultdict(list)
         for shape in self.shapes:
@@ -119,7 +133,7 @@ class ShapeBook:
 
     def draw_shape(self, shape: RequestShape, chance: Random) -> RequestExample:
         """One of this shape."""
-        stage, scope = chance.choice(shape.acts[0].contexts)
+        stage, scope = choose_context(shape.acts[0], chance)
         marked, labels = self.fill(shape.acts[0], chance), [label_act(shape.acts[0], scope)]
         rest = list(shape.acts[1:])
         if not rest and chance.random() < JOINED and stage in self.singles:
@@ -128,9 +142,11 @@ class ShapeBook:
             marked = self.join_act(marked, self.fill(act, chance), number, chance)
             labels.append(label_act(act, choose_scope(act, stage, labels[0], chance)))
         situation = draw_situation(stage, {label.scope for label in labels}, chance)
+        if GOES_ON.search(marked.text) and labels[0].kind in BEFORE[stage] and chance.random() < SAME:
+            situation = replace(situation, before=labels[0].kind)
         return read_example(add_noise(marked, self.language, chance), labels, situation, self.language)
 
-    def choose_second(self, first: ActLabels, stage: str, chance: Random) -> ActShape:
+    def choose_second(self, first: ActLabels, stage: Stage, chance: Random) -> ActShape:
         """An act that may be asked in the same turn: of the stage, or of what the first one finds."""
         if first.kind == "find" and "found" in self.singles and chance.random() < 0.6:
             about = [act for act in self.singles["found"] if ("found", "found") in act.contexts]
@@ -165,12 +181,17 @@ class ShapeBook:
         return whole
 
 
-def label_act(act: ActShape, scope: str) -> ActLabels:
+def choose_context(act: ActShape, chance: Random) -> tuple[Stage, ActScope]:
+    """One of its contexts, now and then one of the rare ones."""
+    return chance.choice(act.rare if act.rare and chance.random() < RARE else act.contexts)
+
+
+def label_act(act: ActShape, scope: ActScope) -> ActLabels:
     """What its shape says."""
     return ActLabels(kind=act.kind, scope=scope, form=act.form, attribute="" if act.kind == "count" else act.attribute)
 
 
-def choose_scope(act: ActShape, stage: str, first: ActLabels, chance: Random) -> str:
+def choose_scope(act: ActShape, stage: Stage, first: ActLabels, chance: Random) -> ActScope:
     """Of a later act: what the first one found, else what its shape has at this stage."""
     scopes = [scope for each, scope in act.contexts if each == stage]
     found = [scope for each, scope in act.contexts if each == "found" and scope == "found"]
@@ -179,13 +200,11 @@ def choose_scope(act: ActShape, stage: str, first: ActLabels, chance: Random) ->
     return chance.choice(scopes or [scope for _, scope in act.contexts])
 
 
-def draw_situation(stage: str, scopes: set[str | None], chance: Random) -> Situation:
+def draw_situation(stage: Stage, scopes: set[str | None], chance: Random) -> Situation:
     """One at this stage, in a library that mostly has what is asked for."""
-    known: Stage = STAGES[STAGES.index(stage)]
-    before = chance.choice(BEFORE[known])
-    return Situation(
-        stage=known,
-        before=before,  # type: ignore[arg-type]
+    return replace(
+        SITUATIONS[stage],
+        before=chance.choice(BEFORE[stage]),
         has_photos=chance.random() < (0.97 if scopes & {"library", "found"} else 0.65),
         has_documents=chance.random() < (0.95 if "documents" in scopes or stage == "documents" else 0.4),
         has_code=chance.random() < (0.9 if "code" in scopes else 0.25),

@@ -5,9 +5,10 @@ Every change is one function of a text and a source of chance; `NOISE` says how 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 
-from deepseek_mm.training.requests.marked_text import MarkedText
+from deepseek_mm.training.requests.marked_text import PLAIN, MarkedText
 
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 KEPT = {"file", "label", "collection"}  # parts whose letters are not mistyped
@@ -149,6 +150,41 @@ def _drop_han_marks(marked: MarkedText, chance: Random) -> MarkedText:
     return marked
 
 
+def _read_traditional() -> dict[int, str]:
+    simple, traditional = Path(__file__).with_name("traditional.txt").read_text(encoding="utf-8").split()
+    return dict(zip(map(ord, simple), traditional, strict=True))
+
+
+TRADITIONAL = _read_traditional()
+SLIPS = dict(pair.split() for pair in (  # of who types by sound: what was meant, what came
+    "找 照", "哪 那", "在 再", "张 章", "做 作", "的 得", "地 的", "吗 嘛", "他 它", "她 他", "里 理", "像 象", "是 事",
+    "有 又", "几 级", "个 各", "这 着", "只 之", "拍 排", "么 麽",
+))  # fmt: skip
+WORDINGS = {"什么": ("啥", "神马", "什麽"), "照片": ("相片", "图", "图片", "照骗")}
+
+
+def _write_traditional(marked: MarkedText, chance: Random) -> MarkedText:
+    return marked.map_chars(lambda char: TRADITIONAL.get(ord(char), char))
+
+
+def _mistype_sound(marked: MarkedText, chance: Random) -> MarkedText:
+    """One character that sounds like another."""
+    places = [at for at, letter in enumerate(marked.letters) if letter.char in SLIPS and not _is_kept(marked, at)]
+    if not places:
+        return marked
+    at = chance.choice(places)
+    return marked.replace(at, at + 1, SLIPS[marked.letters[at].char])
+
+
+def _reword(marked: MarkedText, chance: Random) -> MarkedText:
+    """An everyday word said otherwise, outside of marked parts."""
+    for word, others in WORDINGS.items():
+        at = marked.text.find(word)
+        if at >= 0 and marked.letters[at].part == PLAIN:
+            marked = marked.replace(at, at + len(word), chance.choice(others))
+    return marked
+
+
 LATIN: tuple[tuple[float, Change], ...] = (  # how often, in this order
     (0.12, _be_polite),
     (0.06, _drop_articles),
@@ -166,12 +202,15 @@ NOISE: Mapping[str, tuple[tuple[float, Change], ...]] = {
     "en": LATIN,
     "de": ((0.10, _be_polite_in_german), *LATIN[1:]),
     "zh": (
+        (0.08, _reword),
+        (0.05, _mistype_sound),
         (0.14, _be_polite_in_chinese),
         (0.45, _drop_end),
         (0.05, _more_marks),
         (0.10, _narrow_marks),
         (0.12, _drop_han_marks),
         (0.10, _lower),
+        (0.05, _write_traditional),
     ),
 }
 

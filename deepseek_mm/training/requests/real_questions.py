@@ -13,9 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from deepseek_mm.language.requests import Stage
 from deepseek_mm.training.requests.examples import ActLabels, RequestExample, draw_situation
 from deepseek_mm.training.requests.marked_text import MarkedText
 from deepseek_mm.training.requests.noise import add_noise
+from deepseek_mm.training.requests.shapes import Context
 from deepseek_mm.types import ActKind
 
 Pattern = tuple[str, ActKind, str | None, str | None]  # beginning of a question -> kind, form, attribute
@@ -46,6 +48,8 @@ OF_PASSAGES = (  # words anywhere -> form, attribute
     (r"\bwhere\b|哪里|哪儿|在哪|何处|何地", "name", "place"),
     (r"\bwhy\b|为什么|为何|什么原因", "sentence", "reason"),
 )
+SEEN: tuple[Context, ...] = (*(("picture", "picture"),) * 6, *(("shown", "picture"),) * 2, ("found", "found"))
+ELSEWHERE: tuple[Stage, ...] = (*("fresh",) * 6, "found", "documents", "shown")  # where somebody asks for anything
 POINTING = re.compile(r"\b(?:this|that|these|those|it|he|she|they|his|her|their|there)\b", re.IGNORECASE)
 OF_OTHERS = re.compile(
     r"\b(?:you|your|photo|picture|image|document|code|python|program|function|summar\w+|passage|paragraph|text)\b",
@@ -93,7 +97,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
 
-def make_one(text: str, labels: ActLabels, stage: str, language: str, chance: Random) -> RequestExample:
+def make_one(text: str, labels: ActLabels, stage: Stage, language: str, chance: Random) -> RequestExample:
     """A turn of one act without marks."""
     noised = add_noise(MarkedText.of(text.strip()), language, chance)
     situation = draw_situation(stage, {labels.scope}, chance)
@@ -109,7 +113,7 @@ def make_photo_question(row: Any, chance: Random) -> RequestExample | None:
     _, kind, form, attribute = next(matching, ("", None, None, None))
     if kind is None:
         return None
-    stage, scope = chance.choice((("picture", "picture"),) * 6 + (("shown", "picture"),) * 2 + (("found", "found"),))
+    stage, scope = chance.choice(SEEN)
     if not POINTING.search(question) and not question.lower().startswith("is ") and chance.random() < 0.15:
         stage, scope = "fresh", "library"
     labels = ActLabels(kind=kind, scope=scope, form=form, attribute=attribute)
@@ -152,8 +156,7 @@ def make_instruction(row: Any, chance: Random) -> RequestExample | None:
     if row.get("maybe_needs_context") or OF_OTHERS.search(text) or not 8 < len(text) < 160:
         return None
     labels = ActLabels(kind="unsupported", scope="conversation", form=None, attribute=None)
-    stage = chance.choice(("fresh",) * 6 + ("found", "documents", "shown"))
-    return make_one(text, labels, stage, "en", chance)
+    return make_one(text, labels, chance.choice(ELSEWHERE), "en", chance)
 
 
 def make_passage_question(row: Any, chance: Random) -> RequestExample | None:

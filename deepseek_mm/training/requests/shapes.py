@@ -12,8 +12,8 @@ from hashlib import sha1
 from pathlib import Path
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.language.requests import ATTRIBUTES, FORMS, KINDS, SCOPES, SPANS, STAGES
-from deepseek_mm.types import ActForm, ActKind
+from deepseek_mm.language.requests import ATTRIBUTES, FORMS, KINDS, SCOPES, SPANS, STAGES, Stage
+from deepseek_mm.types import ActForm, ActKind, ActScope
 
 SHAPES = Path(__file__).parent.parent / "shapes"
 AND = " && "
@@ -26,6 +26,11 @@ ALIASES = {
     "one": "picture:picture,shown:picture",
     "last": "found:found,shown:picture,documents:documents",
 }
+RARELY = {  # a change of topic: what may follow anything
+    "lib": "documents:library,pictures:library,code:library",
+    "docs": "shown:documents,code:documents",
+    "code": "found:code,documents:code",
+}
 TOKEN = re.compile(rf"\[(?P<span>{'|'.join(SPANS)}) |(?P<end>\])|\{{(?P<slot>\w+)\}}")
 UNKNOWN_SPAN = re.compile(r"\[([a-z]+) ")
 ONE_IN = 10  # shapes is held out from training
@@ -36,6 +41,9 @@ class ShapeError(ConfigError):
 
     def __init__(self, where: str, wrong: str) -> None:
         super().__init__(f"{where}: {wrong}")
+
+
+Context = tuple[Stage, ActScope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ class TemplatePiece:
 class ActShape:
     """One act of a shape."""
 
-    contexts: tuple[tuple[str, str], ...]  # stage and scope
+    contexts: tuple[Context, ...]
+    rare: tuple[Context, ...]  # contexts that it is asked in now and then
     kind: ActKind
     form: ActForm
     attribute: str
@@ -143,19 +152,27 @@ def read_act(fields: Sequence[str], slots: Slots, where: str) -> ActShape:
         if value not in known:
             raise ShapeError(where, f"no {name} {value!r}; there are {', '.join(filter(None, known))}")
     pieces, spans = read_template(template, slots, where)
-    return ActShape(read_contexts(contexts, where), KINDS[KINDS.index(kind)], FORMS[FORMS.index(form)], attribute,
-                    pieces, spans)  # fmt: skip
+    rare = ",".join(RARELY[name.strip()] for name in contexts.split(",") if name.strip() in RARELY)
+    return ActShape(
+        contexts=read_contexts(contexts, where),
+        rare=read_contexts(rare, where) if rare else (),
+        kind=KINDS[KINDS.index(kind)],
+        form=FORMS[FORMS.index(form)],
+        attribute=attribute,
+        pieces=pieces,
+        spans=spans,
+    )
 
 
-def read_contexts(text: str, where: str) -> tuple[tuple[str, str], ...]:
+def read_contexts(text: str, where: str) -> tuple[Context, ...]:
     """Stages with their scopes; names of several stand for these."""
-    found: list[tuple[str, str]] = []
+    found: list[Context] = []
     for each in ",".join(ALIASES.get(name.strip(), name.strip()) for name in text.split(",")).split(","):
         stage, _, scope = each.partition(":")
         if stage not in STAGES or scope not in SCOPES:
-            raise ShapeError(where, f"no context {each!r}; a stage of {', '.join(STAGES)}, `:`, a scope of "
-                             f"{', '.join(SCOPES)}; or one of {', '.join(ALIASES)}")  # fmt: skip
-        found.append((stage, scope))
+            known = f"a stage of {', '.join(STAGES)}, `:`, a scope of {', '.join(SCOPES)}"
+            raise ShapeError(where, f"no context {each!r}; {known}; or one of {', '.join(ALIASES)}")
+        found.append((STAGES[STAGES.index(stage)], SCOPES[SCOPES.index(scope)]))
     return tuple(dict.fromkeys(found))
 
 

@@ -28,6 +28,7 @@ from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.token_encoder import load_token_encoder
+from deepseek_mm.language.requests import read_features
 from deepseek_mm.language.understanding import (
     FIRST,
     HEADS,
@@ -219,7 +220,7 @@ class RequestTrainer:
         """Of these examples."""
         examples, labels = [self.data.examples[n] for n in rows], [self.labels[n] for n in rows]
         states_NTW, there_NT = self.data[rows]
-        features_NF = torch.tensor([example.situation.features() for example in examples])
+        features_NF = torch.tensor([read_features(example.situation) for example in examples])
         outputs = self.network(states_NTW.float(), there_NT, features_NF)
         tokens = there_NT.shape[1]
         tags = cross_entropy(outputs.tags_NTG, pad_labels([each.tags for each in labels], tokens))
@@ -285,7 +286,7 @@ def fit_temperatures(trainer: RequestTrainer) -> dict[str, float]:
         rows = range(start, min(start + trainer.config.batch, len(trainer.labels)))
         states_NTW, there_NT = trainer.data[rows]
         examples = [trainer.data.examples[n] for n in rows]
-        outputs = network(states_NTW.float(), there_NT, torch.tensor([e.situation.features() for e in examples]))
+        outputs = network(states_NTW.float(), there_NT, torch.tensor([read_features(e.situation) for e in examples]))
         parts = [part for n in rows for part in trainer.labels[n].parts]
         turn_A = torch.tensor([row for row, n in enumerate(rows) for _ in trainer.labels[n].parts])
         heads = network.read_acts(outputs.states_NSW, turn_A, mark_parts(parts, there_NT.shape[1]))
