@@ -16,6 +16,7 @@ from index.store import RegionStore
 MARK = re.compile(r"\s*\[(\d+)\]")  # of a citation in an answer
 BLOCK = re.compile(r"```python\n(.*?)\n```\s*", re.DOTALL)  # of code in an answer
 PIECE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])\s*|\n+")  # between two sentences
+MAX_NAMED = 50  # files whose path holds a name
 MAX_QUOTED_CHARS = 200  # of a question that is said again
 
 
@@ -106,6 +107,13 @@ def sources_of(turns: Sequence[Turn]) -> tuple[Source, ...]:
     """The files that the last answer which cited any rests on, in order, each once."""
     cited = next((turn.answer.citations for turn in reversed(turns) if turn.answer.citations), ())
     return tuple({citation.region.source.path: citation.region.source for citation in cited}.values())
+
+
+def find_named(store: RegionStore, name: str) -> list[Source]:
+    """Files of the library that are called so, in whatever case it was typed."""
+    spellings = dict.fromkeys((name, name.lower(), name.upper(), name.capitalize()))
+    found = [each for spelling in spellings for each in store.sources(Filter(path=spelling), limit=MAX_NAMED)]
+    return list({each.path: each for each in found if each.name.lower() == name.lower()}.values())
 
 
 def quote_question(text: str) -> str:

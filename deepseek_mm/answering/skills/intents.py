@@ -67,11 +67,14 @@ class IntentIndex:
         self.intent_N = np.repeat(np.arange(len(examples)), [len(texts) for texts in examples.values()])
         self._lock = Lock()
 
+    def open_geometry(self) -> "IntentGeometry":
+        """The examples' vectors, made or read at the first call: seconds, once on each machine."""
+        with self._lock:
+            return self._geometry
+
     def find(self, text: str, *, prefer: str = "") -> Intent | None:
         """The nearest; one of the kind `prefer` is taken where others are little nearer. None if nothing is near."""
-        with self._lock:
-            geometry = self._geometry
-        near_I = geometry.compare(self.encode([normalize_text(text)]), self.nearness.nearest)
+        near_I = self.open_geometry().compare(self.encode([normalize_text(text)]), self.nearness.nearest)
         ours_I = np.array([kind == prefer for kind, _ in self.labels])
         score_I = near_I + self.nearness.preferred * ours_I
         second, first = np.argsort(score_I)[-2:]

@@ -1,14 +1,14 @@
 """What would change the library or the history: says what exactly would happen, and offers a button.
 
-Nothing is changed by words alone. The files that are meant are those that the words name, those of the last answer, or what a search for the subject
-finds. Where it is not clear which, it asks.
+Nothing is changed by words alone. The files that are meant are those that the words name, those of the last answer, or
+what a search for the subject finds. Where it is not clear which, it asks.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.answering.skills.case import TalkCase, sources_of
+from deepseek_mm.answering.skills.case import TalkCase, find_named, sources_of
 from deepseek_mm.answering.skills.chat import turn_number
 from deepseek_mm.answering.skills.help import open_tab
 from deepseek_mm.answering.skills.intents import Intent
@@ -16,7 +16,7 @@ from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.types import Claim, Draft, Evidence, Found, Offer, Query
-from index import Filter, Region, Source
+from index import Region, Source
 from index.region import UPLOADS
 from index.store import RegionStore
 
@@ -129,7 +129,7 @@ class Manager:
         return self._choose_found(case)
 
     def _choose_named(self, file: str, case: TalkCase) -> Chosen:
-        found = [s for s in self.store.sources(Filter(path=file), limit=MAX_TARGETS) if s.name.lower() == file.lower()]
+        found = find_named(self.store, file)
         if not found:
             text = say("manage.not_there", case.locale, file=quote_title(file, MAX_NAME))
             return Chosen(instead=Draft(text=text, chance=CERTAIN, refused=True))

@@ -13,7 +13,14 @@ from datetime import datetime
 
 import numpy as np
 
-from deepseek_mm.answering.skills.case import TalkCase, quote_question, sentences_of, sources_of, within_collection
+from deepseek_mm.answering.skills.case import (
+    TalkCase,
+    find_named,
+    quote_question,
+    sentences_of,
+    sources_of,
+    within_collection,
+)
 from deepseek_mm.answering.skills.chat import CERTAIN, cut, describe_kinds, nothing_said
 from deepseek_mm.answering.skills.help import open_tab
 from deepseek_mm.answering.skills.intents import SentenceEncoder
@@ -29,7 +36,6 @@ from index.region import Order
 from index.store import RegionStore
 
 MAX_NAME = 60  # characters of a file's name
-MAX_NAMED = 50  # files whose paths hold a name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +107,7 @@ class Summarizer:
         return say("summary.turn", locale, number=number, question=quote_question(turn.question), answer=answer)
 
     def _summarise_file(self, file: str, case: TalkCase) -> Draft:
-        found = [s for s in self.store.sources(Filter(path=file), limit=MAX_NAMED) if s.name.lower() == file.lower()]
+        found = find_named(self.store, file)
         if not found:
             text = say("manage.not_there", case.locale, file=quote_title(file, MAX_NAME))
             return Draft(text=text, chance=CERTAIN, refused=True)
