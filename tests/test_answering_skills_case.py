@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from talk_house import fill_library, photo, turn
 
-from deepseek_mm.answering.skills.case import evidence_of, gather_facts, is_this_machine, sentences_of, sources_of
+from deepseek_mm.answering.skills.case import (
+    evidence_of,
+    find_named,
+    gather_facts,
+    is_this_machine,
+    sentences_of,
+    sources_of,
+)
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.types import Answer
 
@@ -69,3 +76,9 @@ def test_files_are_those_of_the_last_answer_that_cited_any():
     ]
     assert [source.name for source in sources_of(turns)] == ["new.jpg"]
     assert sources_of(turns[2:]) == ()
+
+
+def test_files_are_found_by_their_whole_name_in_any_case(tmp_path):
+    with fill_library(tmp_path / "library") as store:
+        assert [source.name for source in find_named(store, "DOG.jpg")] == ["dog.jpg"]
+        assert find_named(store, "og.jpg") == []

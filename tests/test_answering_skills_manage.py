@@ -33,8 +33,8 @@ def shown(*names):
 def test_the_photo_of_the_last_answer_would_be_taken_out_and_its_file_stays(library):
     draft = ask(library, "delete", "delete that photo", turns=shown("dog.jpg"), act={"reference": "that photo"})
     assert spoken(draft) == (
-        "I would take dog.jpg out of the library. The file itself stays on the disk, and it can be undone for 10 minutes "
-        "on the Library tab [1]. Nothing has been changed: press the button if you want it."
+        "I would take dog.jpg out of the library. The file itself stays on the disk, and it can be undone for "
+        "10 minutes on the Library tab [1]. Nothing has been changed: press the button if you want it."
     )
     (offer,) = draft.offers
     assert (offer.action, offer.targets, offer.text) == (
