@@ -9,8 +9,8 @@ from index_help import open_store, rows
 
 from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.history import Turn
-from deepseek_mm.types import Act, Answer, Citation, Found, Match, Query
-from index import Label, Region, Source
+from deepseek_mm.types import Act, Answer, Citation, Found, Match
+from index import Filter, Label, Region, Source
 from index.store import RegionStore
 
 FACTS = ProductFacts(
@@ -77,7 +77,7 @@ def fill_library(folder: Path) -> RegionStore:
 def finds(*sources: Source, certainty: float = 0.9) -> Any:
     """A search that always finds these files, or nothing."""
 
-    def find(query: Query) -> Found:
+    def find(text: str, where: Filter) -> Found:
         matches = tuple(
             Match(region=Region(source=source, kind="whole", box_px=(0, 0, 9, 9)), score=0.5) for source in sources
         )

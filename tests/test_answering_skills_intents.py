@@ -31,7 +31,8 @@ def test_phrases_that_are_no_examples_are_understood(index):
     assert min(right[kind] / total[kind] for kind in total) >= 0.9
 
 
-def test_the_kind_is_known_without_being_told(index):
+def test_the_kind_is_known_without_being_told():
+    index = IntentIndex(encode, EXAMPLES, cache_folder(), Nearness(least=-1))
     found = [index.find(text) for _, _, text in PHRASES]
     right = [f is not None and f.kind == kind for f, (kind, _, _) in zip(found, PHRASES, strict=True)]
     assert np.mean(right) >= 0.9

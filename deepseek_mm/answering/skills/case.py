@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, Config
 from deepseek_mm.history import Turn
 from deepseek_mm.language.words import clean
-from deepseek_mm.types import Act, Answer, Claim, Evidence
+from deepseek_mm.types import ENDS, Act, Answer, Claim, Evidence
 from index import LIBRARY, Filter, Source
 from index.store import RegionStore
 
@@ -96,6 +96,11 @@ def claim_of(piece: str, answer: Answer) -> Claim:
     numbers = tuple(dict.fromkeys(n for each in MARK.findall(piece) if (n := int(each)) in known))
     text = MARK.sub("", piece).strip().removesuffix(".").removesuffix("\u3002")
     return Claim(text, numbers, 1.0 if answer.confidence is None else answer.confidence)
+
+
+def state(text: str, locale: str, certainty: float = 1.0) -> Claim:
+    """A sentence of ours that points at nothing, with the full stop of its language."""
+    return Claim(f"{text}\u3002" if locale == "zh" and text[-1:] not in ENDS else text, (), certainty)
 
 
 def evidence_of(answer: Answer) -> tuple[Evidence, ...]:
