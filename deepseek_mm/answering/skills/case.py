@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, Config
 from deepseek_mm.history import Turn
 from deepseek_mm.language.words import clean
-from deepseek_mm.types import Act, Answer, Claim, Evidence
+from deepseek_mm.types import ENDS, Act, Answer, Claim, Evidence
 from index import LIBRARY, Filter, Source
 from index.store import RegionStore
 
 MARK = re.compile(r"\s*\[(\d+)\]")  # of a citation in an answer
 BLOCK = re.compile(r"```python\n(.*?)\n```\s*", re.DOTALL)  # of code in an answer
 PIECE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])\s*|\n+")  # between two sentences
+MAX_NAMED = 50  # files whose path holds a name
 MAX_QUOTED_CHARS = 200  # of a question that is said again
 
 
@@ -97,6 +98,11 @@ def claim_of(piece: str, answer: Answer) -> Claim:
     return Claim(text, numbers, 1.0 if answer.confidence is None else answer.confidence)
 
 
+def state(text: str, locale: str, certainty: float = 1.0) -> Claim:
+    """A sentence of ours that points at nothing, with the full stop of its language."""
+    return Claim(f"{text}\u3002" if locale == "zh" and text[-1:] not in ENDS else text, (), certainty)
+
+
 def evidence_of(answer: Answer) -> tuple[Evidence, ...]:
     """What an answer cited, by the same numbers."""
     return tuple(Evidence(number=c.number, region=c.region, score=c.score) for c in answer.citations)
@@ -106,6 +112,13 @@ def sources_of(turns: Sequence[Turn]) -> tuple[Source, ...]:
     """The files that the last answer which cited any rests on, in order, each once."""
     cited = next((turn.answer.citations for turn in reversed(turns) if turn.answer.citations), ())
     return tuple({citation.region.source.path: citation.region.source for citation in cited}.values())
+
+
+def find_named(store: RegionStore, name: str) -> list[Source]:
+    """Files of the library that are called so, in whatever case it was typed."""
+    spellings = dict.fromkeys((name, name.lower(), name.upper(), name.capitalize()))
+    found = [each for spelling in spellings for each in store.sources(Filter(path=spelling), limit=MAX_NAMED)]
+    return list({each.path: each for each in found if each.name.lower() == name.lower()}.values())
 
 
 def quote_question(text: str) -> str:

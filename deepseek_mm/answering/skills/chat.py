@@ -13,6 +13,7 @@ from deepseek_mm.answering.skills.case import (
     quote_question,
     sentences_of,
     sources_of,
+    state,
 )
 from deepseek_mm.answering.skills.help import open_tab
 from deepseek_mm.answering.skills.intents import Intent
@@ -131,8 +132,8 @@ def tell_more(intent: Intent, case: TalkCase) -> Draft:
 
 def repeat_with(lead: str, turn: Turn, case: TalkCase, intent: Intent, *, last: bool = False) -> Draft:
     """A sentence, and after it (or with `last` before it) what a turn's answer said, with its evidence."""
-    said = sentences_of(turn.answer) or [Claim(say("chat.no_answer", case.locale), (), 1.0)]
-    own = Claim(lead, (), CERTAIN)
+    said = sentences_of(turn.answer) or [state(say("chat.no_answer", case.locale), case.locale)]
+    own = state(lead, case.locale, CERTAIN)
     claims = (*said, own) if last else (own, *said)
     return Draft(claims=claims, evidence=evidence_of(turn.answer), chance=intent.chance, grounds="said")
 
@@ -162,7 +163,7 @@ def repeat_answer(intent: Intent, case: TalkCase) -> Draft:
     turn = turn_meant(case)
     if turn is None:
         return nothing_said(case)
-    said = sentences_of(turn.answer) or [Claim(say("chat.no_answer", case.locale), (), 1.0)]
+    said = sentences_of(turn.answer) or [state(say("chat.no_answer", case.locale), case.locale)]
     return Draft(claims=tuple(said), evidence=evidence_of(turn.answer), chance=intent.chance, grounds="said")
 
 

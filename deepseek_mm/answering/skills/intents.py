@@ -11,7 +11,7 @@ Shape key:  N examples, M texts, I intents, D width of the tower
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 
@@ -25,7 +25,7 @@ FILE = Path(__file__).with_suffix(".toml")
 SentenceEncoder = Callable[[Sequence[str]], Floats]  # M texts to (M, D) of length 1
 Examples = Mapping[tuple[str, str], Sequence[str]]  # kind and intent -> sentences, at least two
 Ints = NDArray[np.intp]
-BATCH = 64  # texts that are encoded at once
+BATCH = 16  # texts that are encoded at once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class Nearness:
     shrinkage: float = 3.0  # of the differences' covariance, in means of its diagonal
     nearest: float = 0.3  # how much the nearest examples count, beside the mean of all
     preferred: float = 0.15  # added to intents of the kind that the request was understood as
-    least: float = 0.22  # below it nothing is known
+    least: float = 0.35  # below it, what is added included, nothing is known
     chance: tuple[float, float, float] = (0.0, 3.0, 6.0)  # of the logistic curve: offset, likeness, margin
 
 
@@ -67,15 +67,18 @@ class IntentIndex:
         self.intent_N = np.repeat(np.arange(len(examples)), [len(texts) for texts in examples.values()])
         self._lock = Lock()
 
+    def open_geometry(self) -> "IntentGeometry":
+        """The examples' vectors, made or read at the first call: seconds, once on each machine."""
+        with self._lock:
+            return self._geometry
+
     def find(self, text: str, *, prefer: str = "") -> Intent | None:
         """The nearest; one of the kind `prefer` is taken where others are little nearer. None if nothing is near."""
-        with self._lock:
-            geometry = self._geometry
-        near_I = geometry.compare(self.encode([normalize_text(text)]), self.nearness.nearest)
+        near_I = self.open_geometry().compare(self.encode([normalize_text(text)]), self.nearness.nearest)
         ours_I = np.array([kind == prefer for kind, _ in self.labels])
         score_I = near_I + self.nearness.preferred * ours_I
         second, first = np.argsort(score_I)[-2:]
-        if near_I[first] < self.nearness.least:
+        if score_I[first] < self.nearness.least:
             return None
         offset, by_likeness, by_margin = self.nearness.chance
         logit = offset + by_likeness * near_I[first] + by_margin * (score_I[first] - score_I[second])
@@ -84,17 +87,20 @@ class IntentIndex:
 
     @cached_property
     def _geometry(self) -> "IntentGeometry":
+        make = partial(encode_many, self.encode)
         if self.folder is None:
-            vectors_ND = self._make(self.texts)
+            vectors_ND = make(self.texts)
         else:
-            vectors_ND = read_or_make_vectors(self._make, self.texts, self.folder, stem="intents", made_by=("intents",))
+            vectors_ND = read_or_make_vectors(make, self.texts, self.folder, stem="intents", made_by=())
         return fit_geometry(vectors_ND, self.intent_N, self.nearness.shrinkage)
 
-    def _make(self, texts: Sequence[str]) -> Floats:
-        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # like lengths together: little padding
-        chunks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        vectors_ND = np.concatenate([self.encode([texts[n] for n in chunk]) for chunk in chunks])
-        return np.asarray(vectors_ND[np.argsort(order)], dtype=np.float32)
+
+def encode_many(encode: SentenceEncoder, texts: Sequence[str]) -> Floats:
+    """(M, D): those of like length together, so that little is spent on padding."""
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    chunks = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+    vectors_MD = np.concatenate([encode([texts[n] for n in chunk]) for chunk in chunks])
+    return np.asarray(vectors_MD[np.argsort(order)], dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,23 +13,32 @@ from datetime import datetime
 
 import numpy as np
 
-from deepseek_mm.answering.skills.case import TalkCase, quote_question, sentences_of, sources_of, within_collection
+from deepseek_mm.answering.skills.case import (
+    TalkCase,
+    find_named,
+    quote_question,
+    sentences_of,
+    sources_of,
+    state,
+    within_collection,
+)
 from deepseek_mm.answering.skills.chat import CERTAIN, cut, describe_kinds, nothing_said
 from deepseek_mm.answering.skills.help import open_tab
-from deepseek_mm.answering.skills.intents import SentenceEncoder
+from deepseek_mm.answering.skills.intents import SentenceEncoder, encode_many
 from deepseek_mm.answering.skills.manage import Find, named_file
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say
-from deepseek_mm.language.words import clean, quote_title
+from deepseek_mm.language.words import clean, content, quote_title
 from deepseek_mm.retrieval.evidence import pieces
-from deepseek_mm.types import Claim, Draft, Evidence, Query
+from deepseek_mm.types import Claim, Draft, Evidence
 from index import Filter, Region, Source
 from index.region import Order
 from index.store import RegionStore
 
 MAX_NAME = 60  # characters of a file's name
-MAX_NAMED = 50  # files whose paths hold a name
+MAX_DOCUMENTS = 500  # among whose names one is looked for
+LEAST_WORD = 3  # letters of a word that a document may be called by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +48,9 @@ class SummaryLength:
     turns: int = 8  # of a conversation; those between the first and the latest are left out
     sentences: int = 4  # of a document
     least_chars: int = 30  # of a sentence that can be chosen
+    least_wide: int = 10  # the same of Chinese
     most_chars: int = 240
-    read: int = 96  # sentences of a document that are compared: of a longer one evenly spread ones
+    read: int = 64  # sentences of a document that are compared: of a longer one evenly spread ones
     unlike: float = 0.4  # how much a sentence loses by its likeness to one that was chosen
     labels: int = 6  # of a collection
     names: int = 8  # of files or collections in one sentence
@@ -101,7 +111,7 @@ class Summarizer:
         return say("summary.turn", locale, number=number, question=quote_question(turn.question), answer=answer)
 
     def _summarise_file(self, file: str, case: TalkCase) -> Draft:
-        found = [s for s in self.store.sources(Filter(path=file), limit=MAX_NAMED) if s.name.lower() == file.lower()]
+        found = find_named(self.store, file)
         if not found:
             text = say("manage.not_there", case.locale, file=quote_title(file, MAX_NAME))
             return Draft(text=text, chance=CERTAIN, refused=True)
@@ -118,11 +128,14 @@ class Summarizer:
             return Draft(text=text, chance=CERTAIN, refused=True, offers=(open_tab("library", locale),))
         if total == 1:
             return self.summarise_document(self.store.sources(where, limit=1)[0], case)
-        found = self.find(Query(text=f"type:document {case.act.subject}")) if case.act.subject else None
-        matched = [m.region.source for m in found.matches if m.region.source.kind == "document"] if found else []
-        if matched:
-            return self.summarise_document(matched[0], case)
-        names = [quote_title(source.name, MAX_NAME) for source in self.store.sources(where, limit=self.length.names)]
+        sources = self.store.sources(where, limit=MAX_DOCUMENTS)
+        words = [word for word in content(case.act.subject) if len(word) >= LEAST_WORD]
+        called = [source for source in sources if any(word in source.name.lower() for word in words)]
+        if not called and words:
+            called = [match.region.source for match in self.find(case.act.subject, where).matches]
+        if called:
+            return self.summarise_document(called[0], case)
+        names = [quote_title(source.name, MAX_NAME) for source in sources[: self.length.names]]
         few = say("summary.documents_are", locale, names=join_in(names, locale))
         listed = few if total <= self.length.names else say("summary.documents_many", locale, n=total)
         return Draft(text=say("summary.which_document", locale, names=listed), chance=ASKED_CHANCE, grounds="said")
@@ -134,29 +147,37 @@ class Summarizer:
         passages = self._sentences(regions)
         if not passages:
             return Draft(text=say("summary.no_text", locale, name=name), chance=CERTAIN, refused=True)
-        chosen = [passages[n] for n in choose_central(self.encode([p.text for p in passages]), self.length)]
+        chosen = [
+            passages[n] for n in choose_central(encode_many(self.encode, [p.text for p in passages]), self.length)
+        ]
         places = list(dict.fromkeys(passage.region.id for passage in chosen))
         pages = max(region.page for region in regions)
         sizes = [count_noun_in("count.page", pages, locale)] if pages else []
         lead = say("summary.document", locale, name=name, size=join_in(sizes, locale) or source.format)
         region_of = {passage.region.id: passage.region for passage in chosen}
         evidence = tuple(Evidence(number=n, region=region_of[i], score=1.0) for n, i in enumerate(places, 1))
-        quoted = [Claim(f'"{p.text}"', (places.index(p.region.id) + 1,), CERTAIN) for p in chosen]
-        claims = (Claim(lead, (), CERTAIN), *quoted)
+        sentences = [Claim(f'"{p.text}"', (places.index(p.region.id) + 1,), CERTAIN) for p in chosen]
+        claims = (state(lead, locale, CERTAIN), *sentences)
         return Draft(claims=claims, evidence=evidence, chance=DOCUMENT_CHANCE, grounds="read")
 
     def _sentences(self, regions: Sequence[Region]) -> list[Passage]:
-        """Those that can be chosen, each once; of very many evenly spread ones."""
-        least, most = self.length.least_chars, self.length.most_chars
+        """Those that can be chosen, each once, of very many evenly spread ones; of a table its first lines."""
         found = dict[str, Passage]()
         for region in regions:
             for piece in pieces(region.text, region.kind):
-                text = clean(piece, most + 1).replace('"', "'")
-                if least <= len(text) <= most and len(text.split()) > 3 or (is_wide(text) and 10 <= len(text) <= most):
+                if text := self._choose_text(piece):
                     found.setdefault(text, Passage(text=text, region=region))
         every = list(found.values())
-        step = max(1, -(-len(every) // self.length.read))
-        return every[::step]
+        if not every:
+            lines = [(line, region) for region in regions for line in region.text.splitlines() if line.strip()]
+            return [Passage(text=quote_line(line, self.length), region=r) for line, r in lines[: self.length.sentences]]
+        return every[:: -(-len(every) // self.length.read)]
+
+    def _choose_text(self, piece: str) -> str:
+        """The sentence as it is quoted; empty where it is too short or too long to stand for others."""
+        text, length = quote_line(piece, self.length), self.length
+        least = length.least_wide if is_wide(text) else length.least_chars
+        return text if least <= len(text) < length.most_chars else ""
 
     def summarise_collection(self, collection: str, case: TalkCase) -> Draft:
         """How much there is, from when, and what it seems to show most often."""
@@ -175,7 +196,7 @@ class Summarizer:
         parts = [say(key, locale, held=held, **values), self._dates(where, locale), self._labels(where, locale)]
         if not name and (names := [clean(each, MAX_NAME) for each in case.facts.collections[: self.length.names]]):
             parts.append(say("summary.collections", locale, names=join_in(names, locale)))
-        claims = tuple(Claim(part, (), CERTAIN) for part in parts if part)
+        claims = tuple(state(part, locale, CERTAIN) for part in parts if part)
         return Draft(claims=claims, chance=COLLECTION_CHANCE, grounds="measured")
 
     def _dates(self, where: Filter, locale: str) -> str:
@@ -225,6 +246,11 @@ def choose_central(vectors_SD: Floats, length: SummaryLength) -> list[int]:
         worth_S[chosen] = -np.inf
         chosen.append(int(worth_S.argmax()))
     return sorted(chosen)
+
+
+def quote_line(text: str, length: SummaryLength) -> str:
+    """On one line, as it can stand in quotation marks."""
+    return clean(text, length.most_chars).replace('"', "'")
 
 
 def is_wide(text: str) -> bool:
