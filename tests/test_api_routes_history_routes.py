@@ -148,7 +148,7 @@ def test_feedback_is_kept_with_the_turn_and_listed_for_its_giver(house, me):
 
 
 def test_a_wrong_understanding_is_corrected_and_listed_for_its_giver(house, me):
-    turn = house.asked("Is there a kite?").turn
+    turn = house.assistant.ask(Question(text="Is there a kite?", session=LOCAL.session)).turn
     meant = {"understood": {"acts": [{"kind": "count", "subject": "kites"}], "language": "de"}}
     assert me.put(f"/feedback/{turn}/understood", json=meant).status_code == 200
     (kept,) = [each for each in me.get("/feedback").json()["items"] if each["id"] == turn]

@@ -186,7 +186,9 @@ class History(DatabaseOwner):
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return records.write(writing, new, (replace(turn, rating="", boxes=(), right="", meant=None) for turn in turns))
+            return records.write(
+                writing, new, (replace(turn, rating="", boxes=(), right="", meant=None) for turn in turns)
+            )
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""

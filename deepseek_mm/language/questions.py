@@ -43,7 +43,9 @@ def validate_question(question: Question, config: RagConfig) -> Question:
         example = "Who calls load?" if question.about == "code" else "Is there a dog on the beach?"
         raise BadQuestion(f"the question is empty. Type one, for example: {example}")
     if question.request is not None and not question.request.acts:
-        raise BadQuestion("the question is understood as nothing at all. Name one act at least, or none to have it read")
+        raise BadQuestion(
+            "the question is understood as nothing at all. Name one act at least, or none to have it read"
+        )
     first, *more = pictures or [Picture(name=question.image_name)]
     text = text or (CODE_ASKED if question.about == "code" else "What is in these pictures?" if more else PHOTO_ASKED)
     return replace(
