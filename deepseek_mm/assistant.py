@@ -243,9 +243,9 @@ class Assistant:
         states = [ConversationState.of(turns) for turns in earlier]
         kinds = {kind: self.store.counts(where=Filter(source_kinds=(kind,))) for kind in ("photo", "document", "code")}
         situations = [state.situation(question, kinds) for state, question in zip(states, clear, strict=True)]
-        requests = self.understander.understand_many(
-            [(question.text, situation) for question, situation in zip(clear, situations, strict=True)]
-        )
+        asked = [(each.text, at) for each, at in zip(clear, situations, strict=True) if each.request is None]
+        understood = iter(self.understander.understand_many(asked) if asked else ())
+        requests = [question.request or next(understood) for question in clear]
         return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
@@ -290,7 +290,7 @@ class Assistant:
         except BaseException as error:
             failed = Answer(text="", found=False, state="failed", checks=(failure_check(error),))
             for turn in turns:  # whatever happened, no question may stay "running"
-                self.history.finish(turn.case.turn, failed)
+                self.history.finish(turn.case.turn, replace(failed, request=turn.request))
             raise
 
     def _answer_acts(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
@@ -331,8 +331,9 @@ class Assistant:
         finally:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
+            answer = told_with(answer, case)
             self.history.finish(case.turn, answer)
-        yield told_with(answer, case)
+        yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
@@ -350,7 +351,7 @@ class Assistant:
 
 
 def told_with(answer: Answer, case: QuestionContext) -> Answer:
-    """The answer with what is not kept of it: how it was understood and settled, and what a button would do."""
+    """The answer with how it was understood and settled, and what a button would do."""
     return replace(
         answer,
         verdict=case.verdict,
