@@ -172,7 +172,7 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([act_of(case).kind for case in cases], cases)
+        drafts = self._ask([first_kind(case) for case in cases], cases)
         second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
@@ -201,6 +201,12 @@ class SkillRegistry:
 def is_by_rules(case: QuestionContext) -> bool:
     """Whether patterns alone read the turn."""
     return case.request is not None and case.request.by == "rules"
+
+
+def first_kind(case: QuestionContext) -> ActKind:
+    """Whose kind of act it is: documents that are looked for are found by what they say."""
+    act = act_of(case)
+    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
