@@ -1,8 +1,7 @@
 """The whole story, top to bottom: a question comes in, a checked answer that points at boxes goes out."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,44 +12,50 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.claims import build_claims, nothing
-from deepseek_mm.answering.closed_vqa import SETTLED, Decider, Grounder
 from deepseek_mm.answering.composer import stream_answer, stream_text
-from deepseek_mm.answering.references import ReferenceResolver, UploadStore, last_shown, path_of
-from deepseek_mm.answering.scene_programs import (
-    Checked,
-    check_photos,
-    is_drawn,
-    rerun_program,
-    run_question,
-    translate_question,
-)
-from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
+from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
+from deepseek_mm.answering.request_model import RequestModel
+from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
+from deepseek_mm.answering.skills.case import ProductFacts, gather_facts
+from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
-from deepseek_mm.config import Config, Notice
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.answering.skills.document import DocumentSkill
+from deepseek_mm.answering.skills.registry import (
+    CodeSkill,
+    PhotosSkill,
+    Skill,
+    SkillRegistry,
+    TalkSkill,
+    photo_skills,
+    talk_skills,
+)
+from deepseek_mm.answering.skills.talk import open_talk_skills
+from deepseek_mm.answering.uploads import UploadStore, path_of
+from deepseek_mm.config import Config, Notice, cache_folder
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.questions import failure_check, parse_query_box, split_questions, validate_question
-from deepseek_mm.language.words import lead, printable
+from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
+from deepseek_mm.language.questions import failure_check, parse_query_box, validate_question
+from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
-from deepseek_mm.lm.generator import Generator, YesNoModel
-from deepseek_mm.logic.english import program_of
+from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
-from deepseek_mm.types import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
+from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
+NO_FILES = "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
-WORKED = frozenset(["exist", "count", "colour", "compare"])  # those that may become programs by the language model
-PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
+TALKED_OF = 6  # files that are looked for where somebody wants one changed or summed up
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -70,11 +75,12 @@ class Assistant:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = Decider(eyes, lm if isinstance(lm, YesNoModel) else None)
-        self.finger, self.prover = Grounder(eyes, self.decider, config), Prover(config, lm)
+        self.requests: RequestModel | None = None
+        self.understander: RequestReader = RuleUnderstander()
+        self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
-        self.at_hand = ReferenceResolver(self.shelf, retriever)
+        self._join_parts(PhotoPipeline(config, eyes=eyes, retriever=retriever, lm=lm, read_text=library.read_text))
         self._changing, self._placing = Lock(), Lock()
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
@@ -86,8 +92,8 @@ class Assistant:
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer per question, in order. BadQuestion if one cannot be asked; then none was."""
         now = self._with_settings_now()
-        cases = now._understand(questions)  # what is asked, about which pictures; a turn of the history each
-        cases = now._retrieve(cases)  # evidence for each, and the claims that it carries
+        turns = now._understand(questions)  # what is asked for, act by act; a turn of the history each
+        cases = now._retrieve(turns)  # evidence for each act, and what its skill makes of it
         states = [list(now._compose(case, Event())) for case in cases]  # claims in words, each sentence verified
         return [answer for *_, answer in states]
 
@@ -106,7 +112,7 @@ class Assistant:
 
         The same pixels are looked at once.
         """
-        return self.decider.decide_texts([(printable(text), image) for text, image in asked])
+        return self.photos.decider.decide_texts([(printable(text), image) for text, image in asked])
 
     def work_out(self, answer: Answer, program: str) -> Worked:
         """Run a program over the photo that an answer cites first, and compare. BadProgram points at what is wrong."""
@@ -146,7 +152,12 @@ class Assistant:
             )
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
-            self.at_hand = ReferenceResolver(self.shelf, self.retriever)
+            self._join_parts(self.photos.with_config(self.config, self.retriever))
+
+    def understand_with(self, requests: RequestModel) -> None:
+        """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
+        self.requests = self.understander = requests
+        self._join_parts(self.photos)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -184,18 +195,58 @@ class Assistant:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _join_parts(self, photos: PhotoPipeline) -> None:
+        """What depends on settings that may change."""
+        coder = Coder(self.store, self.find, lambda image: self.library.lines_in(image), self.prover, self.config.parse)
+        self.photos = photos
+        self.at_hand = ReferenceResolver(self.shelf, self.retriever)
+        self.resolver = ActResolver(self.shelf, self.retriever)
+        search = self.retriever.search
+        finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
+        encode = self.requests.encode if self.requests else None
+        self.skills = SkillRegistry(
+            {
+                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.config)),
+                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
+                "code": CodeSkill(coder, self.store),
+                **(self._open_talk() if self.requests else {}),
+            },
+            empty=self._tell_empty,
+        )
+
+    def _open_talk(self) -> dict[ActKind, Skill]:
+        """What needs no photo, by the meaning of sentences."""
+        assert self.requests is not None, "a model that compares sentences"
+        find = partial(self.find, k=TALKED_OF)
+        talk = open_talk_skills(self.requests.encode, self.store, find, cache_folder() / "words")
+        return talk_skills(TalkSkill(talk, self._gather_facts))
+
+    def _gather_facts(self) -> ProductFacts:
+        version = str(import_module("deepseek_mm").__version__)
+        return gather_facts(self.config, self.store, language_model=self.lm.name, version=version)
+
+    def _tell_empty(self) -> str:
+        """What there is to say of a library without files; an empty string of any other."""
+        return NO_FILES if not self.store.counts().sources else ""
+
     def _with_settings_now(self) -> Self:
         """The same assistant, which keeps its settings while others are set: the parts are shared."""
         with self._changing:
             return copy(self)
 
-    def _understand(self, questions: Sequence[Question]) -> list[QuestionContext]:
-        """Each question with its program and its photo, written into the history before it is answered."""
+    def _understand(self, questions: Sequence[Question]) -> list[PendingTurn]:
+        """Each question understood, with its pictures, written into the history before it is answered."""
         clear = [validate_question(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
         with self._placing:  # of two that bring the same new picture at once, one looks at it
             uploads = self.shelf.place_many(clear)
-        return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
+        states = [ConversationState.of(turns) for turns in earlier]
+        kinds = {kind: self.store.counts(where=Filter(source_kinds=(kind,))) for kind in ("photo", "document", "code")}
+        situations = [state.situation(question, kinds) for state, question in zip(states, clear, strict=True)]
+        asked = [(each.text, at) for each, at in zip(clear, situations, strict=True) if each.request is None]
+        understood = iter(self.understander.understand_many(asked) if asked else ())
+        requests = [question.request or next(understood) for question in clear]
+        return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
         """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
@@ -204,14 +255,12 @@ class Assistant:
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
-    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[ImageAnalysis]) -> QuestionContext:
-        shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
+    def _case(
+        self, question: Question, request: Request, state: ConversationState, uploads: Sequence[ImageAnalysis]
+    ) -> PendingTurn:
+        recent, before = state.turns[-self.config.rag.history_turns :], len(state.turns)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
-        meant = self._understand_parts(question, [turn.question for turn in recent], shown, uploads)
-        program = meant.program
-        counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
-        total = self.store.counts().sources if counts_all and program.library else 0
         names = [printable(picture.name) for picture in question.more]
         conversation, turn = self.history.begin(
             question,
@@ -220,122 +269,49 @@ class Assistant:
             fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
             more=list(zip(names, map(path_of, uploads[1:]), strict=True)),
         )
-        return replace(
-            meant,
-            program=replace(program, total=total),
+        case = QuestionContext(
+            question=question,
+            program=PhotoQuestion(kind="other", text=question.text, library=True),
+            request=request,
             earlier=tuple((turn.question, turn.answer.text) for turn in recent),
+            turns=state.turns,
             unread=before - len(recent),
             conversation=conversation,
             turn=turn,
             began_s=time.monotonic(),
         )
+        asked = tuple(turn.question for turn in recent)
+        return PendingTurn(case=case, request=request, state=replace(state, asked=asked), uploads=tuple(uploads))
 
-    def _understand_parts(
-        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
-    ) -> QuestionContext:
-        """What is asked for, of which pictures; one question of the text after the other."""
-        if question.about == "code":
-            return QuestionContext(
-                question=question, program=PhotoQuestion(kind="other", text=question.text, library=True)
-            )
-        parts = split_questions(question.text)
-        told = [replace(question, text=part) for part in parts]
-        cases = [self.at_hand.resolve(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
-        return replace(cases[0], question=question, also=tuple(cases[1:]))
-
-    def _retrieve(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        """What was found for all questions of each case, and what is certain about it."""
-        every = [one for case in cases for one in (case, *case.also)]
+    def _retrieve(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
+        """What was found for all acts of each case, and what is certain about it."""
         try:
-            told = iter(self._look_up(every))
+            return self._answer_acts(turns)
         except BaseException as error:
-            for case in cases:  # whatever happened, no question may stay "running"
-                self.history.finish(
-                    case.turn, Answer(text="", found=False, state="failed", checks=(failure_check(error),))
-                )
+            failed = Answer(text="", found=False, state="failed", checks=(failure_check(error),))
+            for turn in turns:  # whatever happened, no question may stay "running"
+                self.history.finish(turn.case.turn, replace(failed, request=turn.request))
             raise
-        return [merge_answers([next(told) for _ in (case, *case.also)]) for case in cases]
 
-    def _look_up(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        """One question each; those about code ask the index, which knows it by its syntax."""
-        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
-        photos = iter(self._look_up_photos([case for case in cases if case.question.about == "photos"]))
-        return [next(photos) if case.question.about == "photos" else coder.look_up(case) for case in cases]
+    def _answer_acts(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
+        """Act after act, since one may speak of what the one before it found; the same place of all turns together."""
+        states, answered = [turn.state for turn in turns], [list[QuestionContext]() for _ in turns]
+        for place in range(max(len(turn.request.acts) for turn in turns)):
+            rows = [n for n, turn in enumerate(turns) if place < len(turn.request.acts)]
+            asked = [self._resolve(turns[n], turns[n].request.acts[place], states[n]) for n in rows]
+            for n, case in zip(rows, self.skills.answer_many(asked), strict=True):
+                answered[n].append(case)
+                states[n] = states[n].after(case)
+        return [merge_answers(parts) for parts in answered]
 
-    def _look_up_photos(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        for case in cases:
-            self._read(case)
-        found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-        found = [self._judge_pictures(case, entries) for case, entries in zip(cases, found, strict=True)]
-        pairs = enumerate(zip(cases, found, strict=True))
-        looked = {n: picture for n, (c, entries) in pairs if (picture := self._looked_at(c, entries)) is not None}
-        cases = self._decide_closed(cases, found, looked)
-        pointed = [*found]
-        for n, picture in looked.items():
-            pointed[n] = self.finger.point(cases[n], picture, found[n])
-        claims = [
-            build_claims(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)
-        ]
-        full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
-        return [self._run_as_program(case, entries) for case, entries in zip(full, found, strict=True)]
-
-    def _decide_closed(
-        self, cases: Sequence[QuestionContext], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
-    ) -> list[QuestionContext]:
-        """With a verdict for each closed question about one photo whose file is still there."""
-        if self.eyes.reader is None:
-            return list(cases)
-        asked = {n: picture for n, picture in looked.items() if self._is_closed(cases[n], found[n])}
-        verdicts = self.decider.decide_many([(cases[n].program, picture) for n, picture in asked.items()])
-        verdict_of = dict(zip(asked, verdicts, strict=True))
-        return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
-
-    def _judge_pictures(self, case: QuestionContext, entries: Sequence[Evidence]) -> list[Evidence]:
-        """With how probable each thing is in each of several pictures at hand, as it would be settled of one."""
-        things = [thing.phrase for thing in case.program.things]
-        if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
-            return list(entries)
-        opened = {path_of(picture): picture for picture in case.analyses if self._open_image(picture) is not None}
-        return self.decider.judge_presence(entries, things, opened)
-
-    def _open_image(self, picture: ImageAnalysis) -> Image | None:
-        """The pixels, if the file can be read."""
-        with suppress(NothingThere, BadFile):  # it went, or it is code
-            return picture.image
-        return None
-
-    def _run_as_program(self, case: QuestionContext, evidence: Sequence[Evidence]) -> QuestionContext:
-        """With the question as a program, where it is about one photo and can be one; `evidence` has only what was
-        known before it was asked: things are counted there, since a closer look points at one of a kind.
-        """
-        if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
-            return case
-        answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
-        regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
-        least, text = self.config.see.min_tag, case.program.text
-        translate = partial(translate_question, lm=self.lm) if case.program.kind in WORKED else None
-        return replace(case, worked=run_question(text, regions, answer, least=least, translate=translate))
-
-    def _is_closed(self, case: QuestionContext, evidence: Sequence[Evidence]) -> bool:
-        """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
-        drawn = bool(evidence) and is_drawn(evidence[0].siblings)
-        return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
-
-    def _looked_at(self, case: QuestionContext, evidence: Sequence[Evidence]) -> ImageAnalysis | None:
-        """The photo that a closed question is about, or one that asks where a thing is."""
-        if case.source is None or case.program.library or case.source.kind != "photo":
-            return None
-        if case.program.kind not in PLACED and not self._is_closed(case, evidence):
-            return None
-        measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
-        (picture,) = case.analyses
-        return None if measured or self._open_image(picture) is None else picture
-
-    def _read(self, case: QuestionContext) -> None:
-        """Look for text in the pictures at hand, where the question asks for it."""
-        if case.program.kind == "read" and not case.program.library:
-            for source in case.pictures or [source for source in [case.source] if source]:
-                self.library.read_text(source)
+    def _resolve(self, turn: PendingTurn, act: Act, state: ConversationState) -> QuestionContext:
+        """The case narrowed down to this act, and the files that it is about."""
+        resolver = self.at_hand if turn.request.by == "rules" else self.resolver
+        meant = resolver.resolve(replace(turn.case, act=act), state, turn.uploads)
+        program = meant.program
+        counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
+        total = self.store.counts().sources if counts_all and program.library else 0
+        return replace(meant, program=replace(program, total=total))
 
     def _compose(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
@@ -347,7 +323,7 @@ class Assistant:
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
-                yield replace(answer, verdict=case.verdict, worked=case.worked)
+                yield told_with(answer, case)
             state = "stopped" if stop.is_set() else "done"
         except Exception:
             state = "failed"
@@ -355,16 +331,15 @@ class Assistant:
         finally:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
+            answer = told_with(answer, case)
             self.history.finish(case.turn, answer)
-        yield replace(answer, verdict=case.verdict, worked=case.worked)
+        yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims; without one, the honest sentence that nothing was found."""
+        """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
         if case.claims:
             return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
-        code = case.question.about == "code"
-        lost = no_code(self.store, case.question) if code else nothing(case.program, empty=not case.evidence)
-        return stream_text(lost, case)
+        return stream_text(case.said, case)
 
     def _pictures(self, case: QuestionContext) -> list[Image]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
@@ -372,4 +347,16 @@ class Assistant:
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
         shown = list(sources.values())[:most] if self.lm.sees else []
         pictures = [self.analyses.get(source) for source in shown]
-        return [image for picture in pictures if (image := self._open_image(picture)) is not None]
+        return [image for picture in pictures if (image := open_image(picture)) is not None]
+
+
+def told_with(answer: Answer, case: QuestionContext) -> Answer:
+    """The answer with how it was understood and settled, and what a button would do."""
+    return replace(
+        answer,
+        verdict=case.verdict,
+        worked=case.worked,
+        request=case.request,
+        offers=case.offers,
+        signals=case.signals,
+    )

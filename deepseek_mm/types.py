@@ -1,7 +1,7 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
 from typing import Any, Literal, Self
@@ -52,6 +52,7 @@ class Question:
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
     task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
     about: About = "photos"
+    request: "Request | None" = None  # as which it shall be understood, where whoever asks says so
     run: bool = False  # whoever asks may run programs and wants it: tests that are written are tried in the sandbox
 
     @classmethod
@@ -99,6 +100,23 @@ Understanding = Literal["rules", "model", "person"]  # who understood: a command
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What is known beside the words of a turn: pictures, the conversation before, and what the library holds."""
+
+    pictures: int = 0  # that come along with this turn
+    shown: int = 0  # that came along with an earlier one, where the conversation still speaks of them
+    cited_photos: int = 0  # photos of the library that the last answer cites
+    cited_documents: int = 0
+    cited_code: int = 0
+    code: bool = False  # asked where code is asked about
+    has_photos: bool = True  # the library
+    has_documents: bool = False
+    has_code: bool = False
+    before: ActKind | None = None  # kind of the act before, in this turn or the last one
+    turns: int = 0  # earlier ones
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ActFilters:
     """What narrows an act down, in the words of whoever asks; empty where nothing does."""
 
@@ -139,6 +157,16 @@ class Request:
     def as_json(self) -> dict[str, Any]:
         """Values that JSON knows."""
         return asdict(self)
+
+    def with_words(self, text: str) -> "Request":
+        """The same, where an act without words of its own has these."""
+        return replace(self, acts=tuple(act if act.text else replace(act, text=text) for act in self.acts))
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Out of what `as_json` gave."""
+        acts = (Act(**act | {"filters": ActFilters(**act["filters"])}) for act in told["acts"])
+        return cls(**{**told, "acts": tuple(acts)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +268,7 @@ class Draft:
     offers: tuple[Offer, ...] = ()
     verdict: "Verdict | None" = None  # of a closed question about one picture
     worked: "Worked | None" = None  # the question as a program
+    knows: Callable[[str], bool] | None = None  # whether the code of the library has something of this name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -374,3 +403,6 @@ class Answer:
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
+    offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
+    signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either
+    request: Request | None = None  # as which it was understood

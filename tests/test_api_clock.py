@@ -11,7 +11,7 @@ from jobs_help import eventually
 from rag_house import build, paint, put
 from serve_help import As
 
-from deepseek_mm.answering.references import UploadStore
+from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.request_pictures import YOUNG_S, DecodedPicture, Inbox

@@ -45,7 +45,7 @@ def ask_with(tmp_path):
         houses.append(house)
         if read is not None:
             house.eyes.reader = PaintReader(read)
-            house.decider = Decider(house.eyes, lm)
+            house.photos.decider = Decider(house.eyes, lm)
         return house, house.ask(Question(text=text, image=KITE, image_name="k.png"))
 
     yield ask

@@ -142,14 +142,12 @@ def is_believed(program: PhotoQuestion, shot: PhotoEvidence, config: Config, *, 
     return shows(shot, program.things, any_of=program.any_of) >= least
 
 
-def nothing(program: PhotoQuestion, *, empty: bool) -> str:
+def nothing(program: PhotoQuestion) -> str:
     """What to say when there is no claim: what was looked for, and what to do next."""
     if program.given:
         return none_left(program)
     if program.file:
         return f"I know no photo called {program.file}. Add its folder with: python -m deepseek_mm index FOLDER"
-    if empty:
-        return "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
     wanted = join_words([with_article(phrase) for phrase in program.thing_phrases])
     if program.any_of:
         wanted = wanted.replace(" and ", " or ")

@@ -322,6 +322,7 @@ def stream_answer(
         before_it = text_of(said)
         said.append(made)
         told = decide(said, case.claims, case.evidence, model=lm.name)
+        told = replace(told, found=not case.refused, confidence=case.confidence or told.confidence)
         whole = replace(told, trace=Trace.concatenate(ear.traces), **ids)  # type: ignore[arg-type]
         ends = word_ends(whole.text, start=len(before_it))
         for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
@@ -331,8 +332,15 @@ def stream_answer(
 
 
 def stream_text(text: str, case: QuestionContext) -> Iterator[Answer]:
-    """The honest sentence that nothing was found, word by word."""
-    whole = Answer(text=text, found=False, state="running", conversation=case.conversation, turn=case.turn)
+    """What there is to say about no file, or that nothing was found, word by word."""
+    whole = Answer(
+        text=text,
+        found=not case.refused,
+        confidence=case.confidence,
+        state="running",
+        conversation=case.conversation,
+        turn=case.turn,
+    )
     return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
 
 

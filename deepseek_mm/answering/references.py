@@ -1,173 +1,161 @@
-"""Which pictures a question is about: those that it brought, which are kept as files, or those spoken of before.
+"""What a part of a turn is about: pictures that came along, those spoken of before, what the last answer found, or all.
 
-DATA/uploads/DIGEST/NAME: the same picture under the same name is kept once. A picture that has a file is copied byte
-by byte, with its date and place; one that has none (pasted) is written as PNG. Each is a source of the collection
-"uploads", which searches of the library leave out.
+Scope and reference are understood before; here they become files. A word for a place in the row ("the second one")
+picks; a word for one thing ("she", "it") means the first that the last answer cites, a word for several all of them.
 """
 
-import hashlib
-import io
 import re
-import shutil
-from collections.abc import Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL.Image import Image
-
-from deepseek_mm.config import Config
-from deepseek_mm.dates import Ages
-from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.history import Turn
-from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several
-from deepseek_mm.language.words import clean
-from deepseek_mm.parse.document import read_photo, real_path, stat_file
-from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, picked_in
+from deepseek_mm.language.photo_questions import photo_question
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.storage.files import atomic_write, sync_file
-from deepseek_mm.types import Answer, Exchange, Picture, Question
-from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
-from index.store import RegionStore
+from deepseek_mm.types import ActKind, Answer, Citation, Exchange, Picture, Question, Request, Situation
+from deepseek_mm.vision.pipeline import ImageAnalysis
+from index import Counts, Source
+from index.region import UPLOADS
 
-COLLECTION = "uploads"
-MAX_NAME = 80  # characters of a kept file's name
-DIGEST_CHARS = 16
-
-
-class UploadStore:
-    """Where pictures of questions lie: files below DATA/uploads, and their regions in the store."""
-
-    def __init__(
-        self,
-        config: Config,
-        *,
-        eyes: VisionPipeline,
-        store: RegionStore,
-        analyses: AnalysisCache,
-        ages: Ages | None = None,
-    ) -> None:
-        self.config, self.eyes, self.store, self.analyses = config, eyes, store, analyses
-        self._ages = ages or Ages()
-
-    def place_many(self, questions: Sequence[Question]) -> list[tuple[ImageAnalysis, ...]]:
-        """For each question the analysis of each of its pictures, in order; their sources are stored.
-
-        BadPicture, BadFile or NothingThere names the first that cannot be read; then none is looked at.
-        """
-        kept = [[self._keep(picture) for picture in question.pictures] for question in questions]
-        with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
-            held = disk.map(sync_file, [Path(path_of(picture)) for pictures in kept for picture in pictures])
-            known = self._store_new([picture for pictures in kept for picture in pictures])
-            list(held)
-        return [tuple(known[path_of(picture)] for picture in pictures) for pictures in kept]
-
-    def again(self, path: str) -> ImageAnalysis | None:
-        """A picture that was kept before; None if its file is gone."""
-        known = self.store.source_at(path)
-        if known is not None and stat_file(path) == (known.size_bytes, known.modified_ns):
-            return self.analyses.get(known)
-        try:
-            photo = read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION)
-            return self._store_new([ImageAnalysis(photo.image, photo.source)])[photo.source.path]
-        except (NothingThere, BadPicture):
-            return None
-
-    def tidy(self, named: Set[str], *, older_s: float) -> int:
-        """Delete kept pictures that nobody names and that are older than this; returns how many.
-
-        Names are compared from the folder "uploads" on: a library that was moved knows its pictures by old paths.
-        """
-        folder = (self.config.data / COLLECTION).absolute()
-        tails = {path.rpartition(f"/{COLLECTION}/")[2] for path in named}
-        files = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in tails]
-        left = [path for path in files if self._is_old(path, older_s)]
-        self.store.remove_places([str(path) for path in left])
-        for path in left:
-            path.unlink(missing_ok=True)
-            for parent in list(path.relative_to(folder).parents)[:-1]:
-                with suppress(OSError):  # something else is in it
-                    (folder / parent).rmdir()
-        return len(left)
-
-    def _keep(self, picture: Picture) -> ImageAnalysis:
-        """The picture, kept as a file, which is not held yet. What is known is not read. BadPicture if it is none."""
-        data, suffix = original(picture)
-        digest = hashlib.sha256(data).hexdigest()
-        folder = (self.config.data / COLLECTION / digest[:DIGEST_CHARS]).absolute()
-        path = folder / safe_name(picture.name, suffix)
-        if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
-            atomic_write(path, data, at_once=False)
-        most, known = self.config.parse.max_pixels, self.store.source_at(str(path))
-        if known is not None and known.digest == digest and known.width_px * known.height_px <= most:
-            return self.analyses.get(known)
-        if picture.image is not None and picture.source is not None and picture.source.digest == digest:
-            _, modified_ns = stat_file(path) or (0, 0)
-            source = replace(picture.source, path=real_path(path), collection=COLLECTION, modified_ns=modified_ns)
-            return ImageAnalysis(picture.image, source)
-        try:
-            photo = read_photo(path, max_pixels=most, collection=COLLECTION)
-        except Exception:
-            shutil.rmtree(folder, ignore_errors=True)  # what cannot be read is not kept
-            raise
-        return ImageAnalysis(photo.image, photo.source)
-
-    def _store_new(self, pictures: Sequence[ImageAnalysis]) -> dict[str, ImageAnalysis]:
-        """By path, as the store knows them; those that it did not know are looked at now, together."""
-        known, new = dict[str, ImageAnalysis](), dict[str, ImageAnalysis]()
-        for picture in pictures:
-            path = path_of(picture)
-            stored = self.store.source_at(path)
-            if picture.source is not None and stored is not None and stored.digest == picture.source.digest:
-                picture.source = stored
-                known[path] = self.analyses.add(picture)
-            else:
-                new[path] = picture
-        for path, picture in zip(new, self.eyes.see_many(new.values()), strict=True):
-            picture.source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
-            known[path] = self.analyses.add(picture)
-        return known
-
-    def _is_old(self, path: Path, older_s: float) -> bool:
-        """Whether it is a file, and too old for a question that is only about to be written down."""
-        try:
-            return path.is_file() and self._ages.ago_s(path.stat().st_mtime) > older_s
-        except OSError:  # it went while we looked
-            return False
+MANY = re.compile(
+    r"\b(?:those|these|them|they|their|all|both|each|ones)\b|\u90a3\u4e9b|\u8fd9\u4e9b|\u5b83\u4eec|\u4ed6\u4eec|"
+    r"\b(?:sie|diese|alle|beide)\b",
+    re.IGNORECASE,
+)
 
 
-def path_of(picture: ImageAnalysis) -> str:
-    """Where its file lies."""
-    assert picture.source is not None, "a picture that was kept"
-    return picture.source.path
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConversationState:
+    """What was said, shown and found before a turn, or before a part of one."""
+
+    turns: tuple[Turn, ...] = ()  # earlier ones, oldest first
+    shown: tuple[str, ...] = ()  # paths of the pictures of questions that were spoken of last
+    cited: tuple[Citation, ...] = ()  # by the last answer that cites anything
+    before: ActKind | None = None  # kind of the act before
+    asked: tuple[str, ...] = ()  # the latest questions, and the parts of this one that were answered
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> "ConversationState":
+        """After these turns."""
+        cited = next((turn.answer.citations for turn in reversed(turns) if turn.answer.citations), ())
+        last = turns[-1].answer.request if turns else None
+        return cls(
+            turns=tuple(turns),
+            shown=tuple(last_shown(turns)),
+            cited=cited,
+            before=last.acts[-1].kind if last else None,
+        )
+
+    @property
+    def found_sources(self) -> list[Source]:
+        """The library's files that the last answer cites, each once."""
+        cited = [citation.region.source for citation in self.cited]
+        return list({source.path: source for source in cited if source.collection != UPLOADS}.values())
+
+    def after(self, case: QuestionContext) -> "ConversationState":
+        """Once this part is answered: what it cites was found."""
+        numbers = {number for claim in case.claims for number in claim.numbers}
+        cited = [
+            Citation(number=entry.number, region=entry.region, score=entry.score)
+            for entry in case.evidence
+            if entry.number in numbers
+        ]
+        before = case.act.kind if case.act else None
+        asked = (*self.asked, case.program.text)
+        return replace(self, cited=tuple(cited) or self.cited, before=before, asked=asked)
+
+    def situation(self, question: Question, counts: dict[str, Counts]) -> Situation:
+        """As the words of the turn are understood with; `counts` by the kind of source."""
+        kinds = [source.kind for source in self.found_sources]
+        return Situation(
+            pictures=len(question.pictures),
+            shown=len(self.shown),
+            cited_photos=kinds.count("photo"),
+            cited_documents=kinds.count("document"),
+            cited_code=kinds.count("code"),
+            code=question.about == "code",
+            has_photos=counts["photo"].sources > 0,
+            has_documents=counts["document"].sources > 0,
+            has_code=counts["code"].sources > 0,
+            before=self.before,
+            turns=len(self.turns),
+        )
 
 
-def original(picture: Picture) -> tuple[bytes, str]:
-    """The bytes of the picture's file and its ending; a picture without a file becomes PNG. NothingThere."""
-    path = Path(picture.path)
-    if picture.path and path.is_file():
-        with open_plain(resolve_path(path)) as file:
-            return file.read(), path.suffix.lower()
-    if picture.image is None:
-        raise NothingThere(f"there is no picture {picture.name or path.name} at {path}. Name a file that exists")
-    return png(picture.image), ".png"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PendingTurn:
+    """A turn that was understood and is about to be answered."""
+
+    case: QuestionContext
+    request: Request
+    state: ConversationState
+    uploads: tuple[ImageAnalysis, ...] = ()
 
 
-def png(image: Image) -> bytes:
-    """Lossless, at the fastest setting."""
-    stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+class ActResolver:
+    """Finds the files that an act is about."""
+
+    def __init__(self, shelf: UploadStore, retriever: Retriever) -> None:
+        self.shelf, self.retriever = shelf, retriever
+
+    def resolve(
+        self, case: QuestionContext, state: ConversationState, uploads: Sequence[ImageAnalysis]
+    ) -> QuestionContext:
+        """The case with the photo or the pictures at hand that its act is about, or the whole library."""
+        act = act_of(case)
+        case = replace(case, program=replace(photo_question(act), library=True))
+        if case.program.file:
+            return self._of_file(case)
+        if act.scope in ("picture", "pictures"):
+            return self._of_pictures(case, state, uploads)
+        if act.scope == "found" and state.found_sources:
+            return self._of_found(case, state)
+        return replace(case, example=uploads[0] if uploads and act.kind == "find" else None)
+
+    def _of_file(self, case: QuestionContext) -> QuestionContext:
+        """The one that is named; where there is none of that name, nothing is at hand."""
+        source = self.retriever.find_named(case.program.file)
+        program = replace(case.program, library=False)
+        analysis = self.shelf.analyses.get(source) if source and source.kind == "photo" else None
+        return replace(case, program=program, source=source, analyses=(analysis,) if analysis else ())
+
+    def _of_pictures(
+        self, case: QuestionContext, state: ConversationState, uploads: Sequence[ImageAnalysis]
+    ) -> QuestionContext:
+        known = {path_of(upload): upload for upload in uploads}
+        paths = list(dict.fromkeys(known or state.shown))
+        picked, _ = picked_in(case.program.text, len(paths))
+        absent = max((n for n in picked if n > len(paths)), default=0)
+        if absent:
+            return replace(case, program=replace(case.program, library=False, given=len(paths), absent=absent))
+        numbers = sorted(set(picked)) or range(1, len(paths) + 1)
+        kept = {n: each for n in numbers if (each := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
+        return with_pictures(case, kept)
+
+    def _of_found(self, case: QuestionContext, state: ConversationState) -> QuestionContext:
+        """What the last answer cites: one of it, or all where several are meant."""
+        found = state.found_sources
+        picked, _ = picked_in(case.program.text, len(found))
+        numbers = [n for n in picked if n <= len(found)]
+        several = MANY.search(f"{act_of(case).reference} {case.program.text}")
+        if not numbers:
+            numbers = list(range(1, len(found) + 1)) if several else [1]
+        return replace(case, among=tuple(found[n - 1] for n in numbers))
 
 
-def safe_name(name: str, suffix: str) -> str:
-    """A file name that is only a name: no folders, no control characters, with the ending that fits the bytes."""
-    last = re.split(r"[/\\]", clean(name, MAX_NAME))[-1]
-    stem = Path(re.sub(r"[:*?\"<>|]", "_", last)).stem.strip(". ")
-    return f"{stem or 'picture'}{suffix}"
+def with_pictures(case: QuestionContext, pictures: dict[int, ImageAnalysis]) -> QuestionContext:
+    """About these pictures, by their places in the row; the library where none is left."""
+    analyses = tuple(pictures.values())
+    sources = tuple(picture.source for picture in analyses if picture.source)
+    if len(sources) < 2:
+        program = replace(case.program, library=not sources)
+        return replace(case, program=program, source=sources[0] if sources else None, analyses=analyses)
+    program = replace(case.program, library=False, given=len(sources), places=tuple(pictures))
+    return replace(case, program=program, pictures=sources, analyses=analyses)
 
 
 class ReferenceResolver:
@@ -177,21 +165,21 @@ class ReferenceResolver:
         self.shelf, self.retriever = shelf, retriever
 
     def resolve(
-        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
+        self, case: QuestionContext, state: ConversationState, uploads: Sequence[ImageAnalysis]
     ) -> QuestionContext:
-        """The question with its program, and the one photo or the pictures at hand.
-
-        `earlier` are the conversation's questions, oldest first, `shown` the paths of the pictures it spoke of last;
-        `uploads` are those that came along now.
-        """
-        paths = list(dict.fromkeys([path_of(upload) for upload in uploads] or shown))
+        """The case with its program, and the one photo or the pictures at hand; `uploads` came along now."""
+        question, earlier = case.question, state.asked
+        paths = list(dict.fromkeys([path_of(upload) for upload in uploads] or state.shown))
+        text = act_of(case).text
+        if act_of(case).kind == "code":
+            return replace(case, program=PhotoQuestion(kind="other", text=question.text, library=True))
         if len(paths) > 1:
-            return self._of_several(question, earlier, paths, uploads)
+            return self._of_several(replace(case, question=replace(question, text=text)), earlier, paths, uploads)
         upload = uploads[0] if uploads else None
-        program = parse(question.text, earlier=earlier)
+        program = parse(text, earlier=earlier)
         picture = None if upload and program.library else upload or self._talked_about(program, paths)
-        return QuestionContext(
-            question=question,
+        return replace(
+            case,
             program=replace(program, library=picture is None and not program.file),
             source=picture.source if picture else None,
             analyses=(picture,) if picture else (),
@@ -230,22 +218,22 @@ class ReferenceResolver:
         )
 
     def _of_several(
-        self, question: Question, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[ImageAnalysis]
+        self, case: QuestionContext, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[ImageAnalysis]
     ) -> QuestionContext:
         """These pictures, or the ones among them that the question names; or the library, searched with them."""
-        meant = parse_several(question.text, [Path(path).name for path in paths], earlier=earlier)
+        meant = parse_several(case.question.text, [Path(path).name for path in paths], earlier=earlier)
         if meant.program.library and not (uploads or meant.alike):
-            return QuestionContext(question=question, program=meant.program)
+            return replace(case, program=meant.program)
         known = {path_of(upload): upload for upload in uploads}
         kept = {n: each for n in meant.picks if (each := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
         analyses = tuple(kept.values())
         sources = tuple(picture.source for picture in analyses if picture.source)
         if meant.program.library or meant.program.absent or len(sources) > 1:
             program = replace(meant.program, places=tuple(kept))
-            return QuestionContext(question=question, program=program, pictures=sources, analyses=analyses)
+            return replace(case, program=program, pictures=sources, analyses=analyses)
         source = sources[0] if sources else None  # one is meant, or the files of the others are gone
         program = replace(meant.program, given=0, library=source is None)
-        return QuestionContext(question=question, program=program, source=source, analyses=analyses)
+        return replace(case, program=program, source=source, analyses=analyses)
 
     def _talked_about(self, program: PhotoQuestion, shown: Sequence[str]) -> ImageAnalysis | None:
         """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""

@@ -164,7 +164,7 @@ def answer_as_product(lm: Generator, asked: EvidenceQuestion, config: Config) ->
     """Answer as the product does, with every check."""
     case = asked.case
     if not case.claims:
-        return replace(weigh_answer(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)
+        return replace(weigh_answer(nothing(case.program), asked, config), kept=(), own=False)
     given = list(stream_answer(lm, case, config, Event()))[-1]
     kept = tuple(entry.kept for entry in given.checks if entry.kept)
     phrased = any(entry.kept and entry.reason != OWN_WORDS for entry in given.checks)

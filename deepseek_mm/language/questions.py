@@ -42,11 +42,16 @@ def validate_question(question: Question, config: RagConfig) -> Question:
     if not text and not pictures:
         example = "Who calls load?" if question.about == "code" else "Is there a dog on the beach?"
         raise BadQuestion(f"the question is empty. Type one, for example: {example}")
+    if question.request is not None and not question.request.acts:
+        raise BadQuestion(
+            "the question is understood as nothing at all. Name one act at least, or none to have it read"
+        )
     first, *more = pictures or [Picture(name=question.image_name)]
+    text = text or (CODE_ASKED if question.about == "code" else "What is in these pictures?" if more else PHOTO_ASKED)
     return replace(
         question,
-        text=text
-        or (CODE_ASKED if question.about == "code" else "What is in these pictures?" if more else PHOTO_ASKED),
+        text=text,
+        request=question.request and question.request.with_words(text),
         image=first.image,
         image_name=printable(first.name),
         image_path=first.path,

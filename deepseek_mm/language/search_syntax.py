@@ -38,7 +38,7 @@ class ParsedQuery:
 
 
 @dataclass(slots=True)
-class Draft:
+class BoxDraft:
     """What was read so far."""
 
     terms: list[tuple[float, list[str]]] = field(default_factory=lambda: [(1.0, [])])  # sign and words
@@ -50,7 +50,7 @@ def read_box(text: str, *, collections: Collection[str] | None = None) -> Parsed
     """Understand the text; with `collections`, others are refused. BadQuestion says what is wrong and what to write."""
     if text.count('"') % 2:
         raise BadQuestion(f"a quotation mark is not closed in: {text}. Put one behind the exact words, or take it out")
-    draft = Draft()
+    draft = BoxDraft()
     for token in TOKEN.finditer(text):
         _take(token, draft)
     where = _merge_where(draft, collections)
@@ -71,7 +71,7 @@ def in_words(query: Query) -> Query:
     return replace(query, text=box.text, terms=box.terms or query.terms)
 
 
-def _take(token: re.Match[str], draft: Draft) -> None:
+def _take(token: re.Match[str], draft: BoxDraft) -> None:
     found = token.groupdict()
     if found["operator"]:
         _take_operator(found["operator"], found["value"].strip('"'), draft)
@@ -86,7 +86,7 @@ def _take(token: re.Match[str], draft: Draft) -> None:
         draft.terms[-1][1].append(found["word"])
 
 
-def _take_operator(name: str, value: str, draft: Draft) -> None:
+def _take_operator(name: str, value: str, draft: BoxDraft) -> None:
     if name.startswith("-"):
         raise BadQuestion(f"only words can be taken away, not {name[1:]}:. Take the minus out, or name what is wanted")
     fields = narrowed_by(name, value)
@@ -97,7 +97,7 @@ def _take_operator(name: str, value: str, draft: Draft) -> None:
     draft.narrowed.append(Filter(**fields))
 
 
-def _take_phrase(phrase: str, draft: Draft, *, is_away: bool) -> None:
+def _take_phrase(phrase: str, draft: BoxDraft, *, is_away: bool) -> None:
     if not phrase.strip():
         raise BadQuestion('there is nothing between the quotation marks. Write the exact words: "no entry"')
     if is_away:
@@ -106,7 +106,7 @@ def _take_phrase(phrase: str, draft: Draft, *, is_away: bool) -> None:
     draft.terms[-1][1].append(draft.phrases[-1])
 
 
-def _merge_where(draft: Draft, collections: Collection[str] | None) -> Filter:
+def _merge_where(draft: BoxDraft, collections: Collection[str] | None) -> Filter:
     where = Filter(phrases=tuple(draft.phrases))
     for each in draft.narrowed:
         where = merge_filters(where, each)

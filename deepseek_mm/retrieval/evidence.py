@@ -13,10 +13,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
+from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
-from deepseek_mm.types import Claim, Evidence, Question, Verdict, Worked
+from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import area, overlap
 from index import Box, Label, Region, Source
@@ -316,6 +318,7 @@ class QuestionContext:
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
     example: ImageAnalysis | None = None  # a picture to search with
+    among: tuple[Source, ...] = ()  # files of the library that are spoken of, where it is searched no further
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history
@@ -325,7 +328,14 @@ class QuestionContext:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
-    also: tuple["QuestionContext", ...] = ()  # of more questions in the same text
+    turns: tuple[Turn, ...] = ()  # the same whole, as far as they are remembered
+    request: Request | None = None  # as which the turn was understood
+    act: Act | None = None  # the part of it that this is
+    said: str = ""  # instead of claims: what there is to say about no file
+    confidence: float | None = None  # probability that the answer is right; None where claims alone tell
+    signals: tuple[tuple[str, float], ...] = ()  # what that rests on
+    refused: bool = False  # it says that it is not there, or cannot be told or done
+    offers: tuple[Offer, ...] = ()
     knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name
 
 
@@ -344,7 +354,48 @@ def merge_answers(cases: Sequence[QuestionContext]) -> QuestionContext:
         claims += [
             renumber_claim(claim, number_of) for claim in case.claims if claim.text not in {c.text for c in claims}
         ]
-    return replace(first, evidence=tuple(evidence), claims=tuple(claims), also=())
+        claims += [said_of(case)] if case.said else []
+    if others and first.said:
+        claims.insert(0, said_of(first))
+    return replace(first, **merge_judgements(cases), evidence=tuple(evidence), claims=tuple(claims))
+
+
+def said_of(case: QuestionContext) -> Claim:
+    """What there is to say about no file, as a claim among others."""
+    return Claim(case.said, (), case.confidence if case.confidence is not None else 1.0)
+
+
+def merge_judgements(cases: Sequence[QuestionContext]) -> dict[str, Any]:
+    """As sure as the least sure of them; refused where all are."""
+    weakest = min(cases, key=lambda case: 1.0 if case.confidence is None else case.confidence)
+    return {
+        "confidence": weakest.confidence,
+        "signals": weakest.signals,
+        "refused": all(case.refused for case in cases),
+        "offers": tuple(offer for case in cases for offer in case.offers),
+    }
+
+
+def act_of(case: QuestionContext) -> Act:
+    """The act that a case is."""
+    assert case.act is not None, "a case of one act"
+    return case.act
+
+
+def with_draft(case: QuestionContext, draft: Draft) -> QuestionContext:
+    """The case with what a skill has to say."""
+    return replace(
+        case,
+        evidence=draft.evidence,
+        claims=draft.claims,
+        said=draft.text,
+        confidence=draft.chance,
+        refused=draft.refused,
+        offers=draft.offers,
+        verdict=draft.verdict,
+        worked=draft.worked,
+        knows=draft.knows or case.knows,
+    )
 
 
 def place_of(region: Region) -> tuple[object, ...]:

@@ -1,0 +1,197 @@
+"""Which skill answers which kind of act; several questions are looked up together.
+
+A skill takes cases and gives a Draft for each: claims with citations, how sure it is, what it could not do. Where a
+question over the library may be answered by photos or by what is written, the other one is asked when the first has
+nothing to say.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from deepseek_mm.answering.claims import nothing
+from deepseek_mm.answering.confidence import read_confidence, with_confidence
+from deepseek_mm.answering.photo_pipeline import PhotoPipeline
+from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
+from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.skills.library import LibrarySkill
+from deepseek_mm.answering.skills.talk import TalkSkills
+from deepseek_mm.config import Config
+from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of, with_draft
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.types import Act, ActKind, Draft, Question
+from deepseek_mm.vision.pipeline import AnalysisCache
+from index import Source
+from index.store import RegionStore
+
+REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
+
+
+SEEKING: tuple[ActKind, ...] = (*ABOUT_PHOTOS, "document", "sum")  # kinds that need files in the library
+
+
+class Skill(Protocol):
+    """Answers acts of some kinds."""
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """One for each case, in order."""
+
+
+class PhotosSkill:
+    """What photos show: those at hand are looked at, those of the library are found first."""
+
+    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, config: Config) -> None:
+        self.photos, self.analyses = photos, analyses
+        self.library = LibrarySkill(finder, self.look, config)
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """Cases about pictures at hand are looked at together."""
+        sought = {n for n, case in enumerate(cases) if is_sought(case)}
+        looked = iter(self.photos.look_up_many([case for n, case in enumerate(cases) if n not in sought]))
+        return [self._find(case) if n in sought else draft_of(next(looked)) for n, case in enumerate(cases)]
+
+    def look(self, act: Act, source: Source) -> Draft:
+        """At one photo of the library, which the sentences name."""
+        program = replace(photo_question(act), file=source.name, library=False)
+        picture = self.analyses.get(source)
+        case = QuestionContext(
+            question=Question(text=act.text), program=program, act=act, source=source, analyses=(picture,)
+        )
+        return draft_of(self.photos.look_up_many([case])[0])
+
+    def _find(self, case: QuestionContext) -> Draft:
+        photos = [source.id for source in case.among if source.kind == "photo"]
+        return self.library.answer(act_of(case), among=photos)
+
+
+def is_sought(case: QuestionContext) -> bool:
+    """Whether photos of the library have to be found; a picture that came along to search with is looked at."""
+    return case.program.library and case.example is None and not is_by_rules(case)
+
+
+def draft_of(case: QuestionContext) -> Draft:
+    """What the photos' pipeline found out."""
+    chance = min((claim.certainty for claim in case.claims), default=REFUSED)
+    return Draft(
+        claims=case.claims,
+        evidence=case.evidence,
+        text="" if case.claims else nothing(case.program),
+        chance=chance,
+        grounds="seen" if case.claims else "none",
+        refused=not case.claims,
+        verdict=case.verdict,
+        worked=case.worked,
+    )
+
+
+class CodeSkill:
+    """What the code of the library says."""
+
+    def __init__(self, coder: Coder, store: RegionStore) -> None:
+        self.coder, self.store = coder, store
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """From the index of definitions and calls."""
+        return [self._answer(case) for case in cases]
+
+    def _answer(self, case: QuestionContext) -> Draft:
+        done = self.coder.look_up(case)
+        return Draft(
+            claims=done.claims,
+            evidence=done.evidence,
+            text="" if done.claims else no_code(self.store, case.question),
+            chance=min((claim.certainty for claim in done.claims), default=REFUSED),
+            grounds="named" if done.claims else "none",
+            refused=not done.claims,
+            knows=done.knows,
+        )
+
+
+class TalkSkill:
+    """What needs no photo: chat, help, changes, summaries, and what nobody here can do."""
+
+    def __init__(self, talk: TalkSkills, gather: Callable[[], ProductFacts]) -> None:
+        """`gather` tells what is true of this installation now."""
+        self.talk, self.gather = talk, gather
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """From the conversation, the help and the facts."""
+        facts = self.gather()
+        return [self.talk.answer(talk_case(case, facts)) for case in cases]
+
+
+def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
+    """The case as these skills take it."""
+    at_hand = case.pictures or ((case.source,) if case.source else ())
+    return TalkCase(
+        act=act_of(case),
+        locale=case.request.language if case.request else "en",
+        conversation=case.turns,
+        conversation_id=case.conversation,
+        at_hand=tuple(at_hand),
+        facts=facts,
+    )
+
+
+class SkillRegistry:
+    """One skill for each kind of act."""
+
+    def __init__(self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str]) -> None:
+        """`empty` says what there is to say of a library without files; an empty string of any other."""
+        self.skills, self.empty = dict(skills), empty
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
+        """Each case with what its skill has to say; cases of one skill are answered together."""
+        drafts = self._ask([act_of(case).kind for case in cases], cases)
+        second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
+        if second:
+            again = self._ask(list(second.values()), [cases[n] for n in second])
+            drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
+        return [self._finish(case, drafts[n]) for n, case in enumerate(cases)]
+
+    def _ask(self, kinds: Sequence[ActKind], cases: Sequence[QuestionContext]) -> dict[int, Draft]:
+        by_skill: dict[int, list[int]] = {}
+        for n, kind in enumerate(kinds):
+            by_skill.setdefault(id(self.skills[kind]), []).append(n)
+        drafts: dict[int, Draft] = {}
+        for rows in by_skill.values():
+            drafts |= zip(rows, self.skills[kinds[rows[0]]].answer_many([cases[n] for n in rows]), strict=True)
+        return dict(sorted(drafts.items()))
+
+    def _finish(self, case: QuestionContext, draft: Draft) -> QuestionContext:
+        """With its confidence; of a library that holds nothing that is said instead of what was not found."""
+        done = with_draft(case, draft)
+        if not is_by_rules(case):
+            done = with_confidence(done, draft, read_confidence())
+        seeks = case.program.library and act_of(case).kind in SEEKING
+        empty = self.empty() if draft.refused and seeks and not draft.claims else ""
+        return replace(done, said=empty) if empty else done
+
+
+def is_by_rules(case: QuestionContext) -> bool:
+    """Whether patterns alone read the turn."""
+    return case.request is not None and case.request.by == "rules"
+
+
+def other_kind(case: QuestionContext) -> ActKind | None:
+    """Who else may know, where the first has nothing to say."""
+    act = act_of(case)
+    if not case.program.library or is_by_rules(case):
+        return None
+    if act.kind in ("look", "read", "locate", "describe"):
+        return "document"
+    return "read" if act.kind == "document" else None
+
+
+TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+
+
+def talk_skills(talk: Skill) -> dict[ActKind, Skill]:
+    """The kinds that need no photo."""
+    return dict.fromkeys(TALKED, talk)
+
+
+def photo_skills(photos: Skill) -> dict[ActKind, Skill]:
+    """The kinds that photos answer."""
+    return dict.fromkeys(ABOUT_PHOTOS, photos)
