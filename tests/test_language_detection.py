@@ -4,7 +4,7 @@ import pytest
 from fakes import ColourSpace
 from rag_house import build
 
-from deepseek_mm.language.questions import language_of
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.retrieval.search import ENGLISH_ONLY
 
 FOREIGN = {
