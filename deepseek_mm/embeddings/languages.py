@@ -52,7 +52,7 @@ class MultilingualTexts:
         self.weights, self._lock = weights, Lock()
         self._side: LanguageSide | None = None
 
-    @property
+    @cached_property
     def is_installed(self) -> bool:
         """Whether there is what can be opened: the package, and what was trained for it."""
         try:

@@ -40,9 +40,12 @@ SCRIPTS = {  # how Unicode names their letters -> what is said of them
 LETTERS = re.compile(r"[^\W\d_]+")
 SMALL_WORDS = """a an and are as at be behind by for from has have her his i in into is it its near no not of off on
     one or out over that the their there this to two under up was where while who with without"""
-SHARED = """a am as auto chat de des do die em e en es hat homme in is kind la las le les lo los man mar no nos o on os
-    pain rode se son sous strand sur un us van wit y des den dem do da hound adam air barn bergen boom com con dan dos
-    est ev ile im ini jest met op pod rot rower sans semester sin ve w witte yang z za hus bil kar"""  # English has these letters as well
+# English, file names or commands have these letters as well.
+SHARED = """
+    a am as auto chat de des do die em e en es hat homme in is kind la las le les lo los man mar no nos o on os pain
+    rode se son sous strand sur un us van wit y des den dem do da hound adam air barn bergen boom com con dan dos
+    est ev ile im ini jest met op pod rot rower sans semester sin ve w witte yang z za hus bil kar
+"""
 ENGLISH = frozenset(SMALL_WORDS.split())
 NEUTRAL = ENGLISH | frozenset(SHARED.split())  # they speak for no language
 FILE = Path(__file__).with_name("languages.txt")

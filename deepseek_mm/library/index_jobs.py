@@ -15,8 +15,8 @@ from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
 from deepseek_mm.ingest.quarantine import Quarantine
-from deepseek_mm.language.detection import language_of
 from deepseek_mm.jobs import Jobs, State, Task
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.parse.document import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.vision.captioner import Captioner

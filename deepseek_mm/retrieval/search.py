@@ -25,8 +25,8 @@ from PIL import Image
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.language.parser import ThingPhrase, things_in
 from deepseek_mm.language.detection import language_of
+from deepseek_mm.language.parser import ThingPhrase, things_in
 from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured

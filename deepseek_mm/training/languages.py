@@ -40,7 +40,6 @@ from deepseek_mm.training.language_texts import (
     ENGLISH,
     KINDS,
     NAMES,
-    NOWHERE,
     TRANSLATED,
     PlacedText,
     TextCounts,
@@ -294,9 +293,7 @@ def train_layers(learner: LanguageLearner, folder: Path) -> None:
 
 def make_steps(config: LanguagesConfig, *, steps: int, rate: float) -> StepsConfig:
     """The schedule of a stage."""
-    return StepsConfig(
-        steps=steps, rate=rate, last=0.02, decay=config.decay, average=config.average, seed=config.seed
-    )
+    return StepsConfig(steps=steps, rate=rate, last=0.02, decay=config.decay, average=config.average, seed=config.seed)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
