@@ -11,8 +11,9 @@ Shape key:  N texts, B texts of a batch, P photos, T tokens, W width of the towe
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -31,7 +32,8 @@ from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.languages import CUT, READ, WEIGHTS, LanguageSide
 from deepseek_mm.embeddings.multilingual import PREFIX
-from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
+from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.feature_maps import Bits, cache_array, to_bf16_bits
 from deepseek_mm.training.language_texts import (
@@ -59,7 +61,6 @@ from deepseek_mm.training.loop import (
     train_stage,
     train_steps,
 )
-from deepseek_mm.training.word_classifiers import cache_vectors
 
 TEXT_BATCH = 64
 HEAD_EVERY, LAYERS_EVERY = 200, 20  # steps after which a checkpoint is kept
@@ -235,10 +236,10 @@ def run_tower(side: LanguageSide, texts: Sequence[str], folder: Path) -> tuple[T
     return torch.from_numpy(np.load(pooled_file)), np.load(states_file, mmap_mode="r"), starts_N
 
 
-def embed_originals(space: DefaultSpace, texts: Sequence[PlacedText], file: Path) -> Tensor:
+def embed_originals(embed: Callable[[Sequence[str]], Floats], texts: Sequence[PlacedText], file: Path) -> Tensor:
     """(N, D): where the space's own tower puts the original of each text; zeros where there is none. Kept in `file`."""
     unique = list(dict.fromkeys(each.original for each in texts if each.original))
-    vectors = cache_array(file, len(unique), lambda: space.embed_english(unique))
+    vectors = cache_array(file, len(unique), lambda: embed(unique))
     place = {text: number for number, text in enumerate(unique)}
     zeros = np.zeros((1, vectors.shape[1]), np.float32)
     rows = [place.get(each.original, len(unique)) for each in texts]
@@ -255,12 +256,12 @@ def prepare(args: argparse.Namespace, side: LanguageSide, counts: TextCounts) ->
         *place_names(),
     ]
     pooled_NLW, states_TW, starts_N = run_tower(side, [each.text for each in texts], args.out)
-    space = DefaultSpace()
-    originals_ND = embed_originals(space, texts, args.out / "originals.npy")
+    space = cache(DefaultSpace)  # seconds to open, and only where something is not there yet
+    originals_ND = embed_originals(lambda said: space().embed_english(said), texts, args.out / "originals.npy")
     paths = find_pictures(args.images, [row.image for row in english])
-    photos_PD = torch.from_numpy(cache_vectors(space, paths, args.out / "photos.npy"))
+    photos_PD = cache_array(args.out / "photos.npy", len(paths), lambda: space().embed_images(map(read_picture, paths)))
     return PreparedTexts(
-        photos_PD=photos_PD,
+        photos_PD=torch.from_numpy(photos_PD),
         originals_ND=originals_ND,
         photo_N=np.array([each.photo for each in texts]),
         kind_N=np.array([KINDS.index(each.kind) for each in texts]),
