@@ -404,4 +404,5 @@ class Answer:
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
     offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
+    signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either
     request: Request | None = None  # as which it was understood

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
 
+KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note")  # of regions
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -68,7 +69,7 @@ class Region:
 
     id: int = 0  # 0 until it is stored
     source: Source
-    kind: str = "part"  # "whole" complete picture, "part" piece of it, "page" of a document, "text", "code", "caption"
+    kind: str = "part"  # "whole" complete picture, "part" piece of it; or what KINDS says
     box_px: Box  # of a page's regions in pixels of the page's picture; of a text file's (0, 0, 0, 0)
     labels: tuple[Label, ...] = ()  # best first
     colours: tuple[str, ...] = ()  # names, most of the area first
@@ -125,7 +126,7 @@ class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
 
     collection: str | None = LIBRARY  # of all names but UPLOADS; or one name alone; None is everything
-    kinds: tuple[str, ...] = ()  # of regions: "whole", "part", "page", "text", "code", "caption"; empty is any
+    kinds: tuple[str, ...] = ()  # of regions, of KINDS; empty is any
     source_kinds: tuple[str, ...] = ()  # "photo", "document", "code"; empty is any
     formats: tuple[str, ...] = ()  # file types of sources; empty is any
     source_ids: tuple[int, ...] = ()  # empty is any

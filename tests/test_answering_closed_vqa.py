@@ -140,8 +140,8 @@ def test_a_question_that_leans_names_its_thing():
 
 
 def give(house, script: dict[str, dict[str, float]]) -> None:
-    house.decider = decider(script)
-    house.eyes.reader = house.decider.reader
+    house.photos.decider = decider(script)
+    house.eyes.reader = house.photos.decider.reader
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_ask_and_decide_many_say_the_same(house):
 def test_the_assistants_own_language_model_is_the_witness_if_it_looks(tmp_path, house):
     model = Looker(0.9)
     with build(tmp_path / "other", lm=model) as seeing:
-        assert seeing.decider.model is model
-    assert house.decider.model is None
+        assert seeing.photos.decider.model is model
+    assert house.photos.decider.model is None
 
 
 def test_of_a_blank_picture_nothing_is_told(house):

@@ -51,7 +51,7 @@ class ConversationState:
         )
 
     @property
-    def found(self) -> list[Source]:
+    def found_sources(self) -> list[Source]:
         """The library's files that the last answer cites, each once."""
         cited = [citation.region.source for citation in self.cited]
         return list({source.path: source for source in cited if source.collection != UPLOADS}.values())
@@ -70,7 +70,7 @@ class ConversationState:
 
     def situation(self, question: Question, counts: dict[str, Counts]) -> Situation:
         """As the words of the turn are understood with; `counts` by the kind of source."""
-        kinds = [source.kind for source in self.found]
+        kinds = [source.kind for source in self.found_sources]
         return Situation(
             pictures=len(question.pictures),
             shown=len(self.shown),
@@ -112,7 +112,7 @@ class ActResolver:
             return self._of_file(case)
         if act.scope in ("picture", "pictures"):
             return self._of_pictures(case, state, uploads)
-        if act.scope == "found" and state.found:
+        if act.scope == "found" and state.found_sources:
             return self._of_found(case, state)
         return replace(case, example=uploads[0] if uploads and act.kind == "find" else None)
 
@@ -138,17 +138,13 @@ class ActResolver:
 
     def _of_found(self, case: QuestionContext, state: ConversationState) -> QuestionContext:
         """What the last answer cites: one of it, or all where several are meant."""
-        found = state.found
+        found = state.found_sources
         picked, _ = picked_in(case.program.text, len(found))
         numbers = [n for n in picked if n <= len(found)]
         several = MANY.search(f"{act_of(case).reference} {case.program.text}")
         if not numbers:
             numbers = list(range(1, len(found) + 1)) if several else [1]
-        chosen = [found[n - 1] for n in numbers]
-        photos = [source for source in chosen if source.kind == "photo"]
-        if not photos:
-            return replace(case, source=chosen[0], program=replace(case.program, library=False))
-        return with_pictures(case, {n: self.shelf.analyses.get(source) for n, source in enumerate(photos, start=1)})
+        return replace(case, among=tuple(found[n - 1] for n in numbers))
 
 
 def with_pictures(case: QuestionContext, pictures: dict[int, ImageAnalysis]) -> QuestionContext:

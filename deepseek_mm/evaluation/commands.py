@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
+    from deepseek_mm.evaluation.natural import NaturalCase, ScoredTurn
     from deepseek_mm.evaluation.pointing_game import PointRow
     from deepseek_mm.evaluation.retrieval import CaptionRow
     from deepseek_mm.evaluation.vqa import QuestionRow
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
 CODE_PARTS = ("lines", "programs")
-WORK = Path("runs/screenshots")
+WORK, BUNDLED = Path("runs/screenshots"), Path("examples/photos")
 
 
 class EvaluationReport(Protocol):
@@ -246,6 +248,49 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)
 
 
+def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Index the three folders into temporary libraries, ask every conversation of the set, score the answers."""
+    from deepseek_mm.evaluation.natural import NaturalReport, read_cases
+
+    cases = read_cases(require_path(args.data_file, "--data"))
+    folders = {"bundled": args.bundled, "documents": args.documents, "code": args.repository}
+    rows = [
+        row
+        for home in dict.fromkeys(case.home for case in cases)
+        for row in ask_home([c for c in cases if c.home == home], require_path(folders[home], f"--{home}"), args, desk)
+    ]
+    report = NaturalReport(rows=tuple(rows))
+    if args.keep:
+        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
+    return report
+
+
+def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: Desk) -> "list[ScoredTurn]":
+    """The conversations of one library, which is made of a folder and asked."""
+    from deepseek_mm.evaluation.natural import ask_cases
+    from deepseek_mm.evaluation.natural_library import NaturalAsker
+
+    with TemporaryDirectory() as data:
+        config = replace(config_of(args, desk), data=Path(data))
+        with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
+            with run_jobs(assistant.library):
+                finish(assistant.library, assistant.library.add([folder]), desk)
+            return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+
+
+def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How well requests are understood, of shapes that nothing was trained on."""
+    from deepseek_mm.embeddings.token_encoder import load_token_encoder
+    from deepseek_mm.evaluation.requests import evaluate_requests
+    from deepseek_mm.language.understanding import load_understander
+    from deepseek_mm.training.requests.trainer import draw_examples, open_books
+
+    books = open_books(held_out=True)
+    examples = draw_examples(books, dict.fromkeys(books, args.requests), f"{args.seed or 0} eval")
+    desk.note(f"understanding {len(examples)} requests")
+    return evaluate_requests(load_understander(load_token_encoder()), examples)
+
+
 def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
     """Ask all of them, with `--blind` about grey pictures as well."""
     from deepseek_mm.evaluation.vqa import evaluate_vqa
@@ -298,6 +343,7 @@ def require_path(path: Path | None, flag: str) -> Path:
 
 
 PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
+    "natural": score_natural,
     "retrieval": score_retrieval,
     "regions": score_regions,
     "pointing": score_pointing,
@@ -314,6 +360,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
+    "requests": score_requests,
 }
 
 
@@ -369,6 +416,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_lm_arguments(parser)
     model_commands.add_quant_arguments(parser)
     add_code_arguments(parser)
+    add_natural_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
         metavar="FOLDER",
@@ -377,6 +425,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"where sources, library and pictures are kept for the next run ({WORK})",
     )
     add_settings(parser, data=False)
+
+
+def add_natural_arguments(parser: ArgumentParser) -> None:
+    """Folders that questions as people type them are asked of."""
+    group = parser.add_argument_group("natural, requests")
+    group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
+    group.add_argument(
+        "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
+    )
+    group.add_argument("--documents", metavar="FOLDER", type=Path, help="documents to index")
+    group.add_argument("--repository", metavar="FOLDER", type=Path, help="code to index")
 
 
 def add_code_arguments(parser: ArgumentParser) -> None:
@@ -395,7 +454,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
+        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

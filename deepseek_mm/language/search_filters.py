@@ -84,7 +84,7 @@ def check_searchable(collection: str) -> str:
     return collection
 
 
-KINDS = ("page", "text", "code", "caption", "whole", "part")  # of regions
+KINDS = ("page", "text", "code", "caption", "name", "note", "whole", "part")  # of regions
 SOURCES = ("photo", "document", "code")
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
@@ -196,7 +196,13 @@ OPERATORS = (
     ),
     Operator(name="path", help="files whose path has this", example="path:src/", narrow=lambda value: {"path": value}),
 )
-HOLDER = {"page": "document", "whole": "photo", "caption": "photo"}  # pieces -> the one kind of files that has them
+HOLDER = {
+    "page": "document",
+    "whole": "photo",
+    "caption": "photo",
+    "name": "photo",
+    "note": "photo",
+}  # pieces -> the one kind of files that has them
 BY_NAME = {name: row for row in OPERATORS for name in (row.name, *row.other_names)}
 KIND_OF = {row.name: row.kind for row in FORMATS}
 

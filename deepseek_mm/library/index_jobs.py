@@ -1,4 +1,4 @@
-"""The two passes over new files, as handlers of jobs: take them in, then read their pictures, and describe them.
+"""The passes over new files, as handlers of jobs: take them in, read their pictures, describe them.
 
 After the first pass everything can be searched; reading text and saying what is seen takes longer, and adds regions to
 what is there.
@@ -14,6 +14,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code
+from deepseek_mm.ingest.photo_words import WORDS_MARK, PhotoWords
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.document import is_gone
@@ -24,7 +25,7 @@ from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
-INDEX, READ, RENEW = "index", "read text", "renew code"  # kinds of jobs
+INDEX, READ, RENEW, NAME = "index", "read text", "renew code", "name photos"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
 DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
@@ -73,6 +74,7 @@ class IndexingHandlers:
         )
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
+        self._add_words(task)
         gone = [*report.vanished, *missing(payload["paths"], self.store)]
         said = report.sentence()
         task.result = report.counts() | {
@@ -85,6 +87,18 @@ class IndexingHandlers:
             payload = {} if self.read_text else {"read": False}
             self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
         return said
+
+    def name(self, task: Task) -> str:
+        """Give the photos of a library of before the words of their files' names, and what is written about them."""
+        return f"{self._add_words(task)} photos can be found by their words"
+
+    def _add_words(self, task: Task) -> int:
+        words = PhotoWords(store=self.store, space=self.eyes.space, config=self.config, stopping=lambda: task.stopping)
+        return words.add_all()
+
+    def num_without_words(self) -> int:
+        """Photos that cannot be found by their words yet."""
+        return self.store.num_without_mark(WORDS_MARK, where=PHOTOS)
 
     def read(self, task: Task) -> str:
         """Payload: read (False only describes). Every picture that was not read or described yet; a file that is gone

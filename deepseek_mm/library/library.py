@@ -25,7 +25,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, 
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
-from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, NAME, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.trash import Taken, Trash, sweep
 from deepseek_mm.parse.document import absolute, real_path
 from deepseek_mm.vision.ocr import TextReader
@@ -74,7 +74,7 @@ class Library:
             config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
         )
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
-        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew}  # one at a time: they share them
+        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}  # one at a time
         self._workers = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
@@ -94,6 +94,8 @@ class Library:
             self.jobs.forget([job.id])
         if self._filling.num_to_renew():
             self.jobs.add(RENEW, {}, title="Read code anew", unique=True)
+        if self._filling.num_without_words():
+            self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
         for worker in self._workers:
             worker.start()
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
@@ -317,6 +318,7 @@ class QuestionContext:
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
     example: ImageAnalysis | None = None  # a picture to search with
+    among: tuple[Source, ...] = ()  # files of the library that are spoken of, where it is searched no further
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history
@@ -326,10 +328,12 @@ class QuestionContext:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
+    turns: tuple[Turn, ...] = ()  # the same whole, as far as they are remembered
     request: Request | None = None  # as which the turn was understood
     act: Act | None = None  # the part of it that this is
     said: str = ""  # instead of claims: what there is to say about no file
     confidence: float | None = None  # probability that the answer is right; None where claims alone tell
+    signals: tuple[tuple[str, float], ...] = ()  # what that rests on
     refused: bool = False  # it says that it is not there, or cannot be told or done
     offers: tuple[Offer, ...] = ()
     knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name
@@ -363,9 +367,10 @@ def said_of(case: QuestionContext) -> Claim:
 
 def merge_judgements(cases: Sequence[QuestionContext]) -> dict[str, Any]:
     """As sure as the least sure of them; refused where all are."""
-    sure = [case.confidence for case in cases if case.confidence is not None]
+    weakest = min(cases, key=lambda case: 1.0 if case.confidence is None else case.confidence)
     return {
-        "confidence": min(sure, default=None),
+        "confidence": weakest.confidence,
+        "signals": weakest.signals,
         "refused": all(case.refused for case in cases),
         "offers": tuple(offer for case in cases for offer in case.offers),
     }

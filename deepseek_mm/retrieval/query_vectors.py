@@ -54,7 +54,7 @@ def combine_terms(whole_D: Floats, weights: Sequence[float], terms: Sequence[Flo
 
 CODE = "code"  # the kind of region
 OF_CODE = Filter(collection=None, kinds=(CODE,))
-OTHERS = ("whole", "part", "page", "text", "caption")
+OTHERS = ("whole", "part", "page", "text", "caption", "name", "note")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +131,8 @@ PICTURES: Kinds = ("whole", "part", "page")
 TEXTS: Kinds = ("text",)
 CODES: Kinds = ("code",)
 CAPTIONS: Kinds = ("caption",)
-KINDS = (PICTURES, TEXTS, CODES, CAPTIONS)
+WORDS: Kinds = ("name", "note")  # of a photo: its file's name, and what people wrote about it
+KINDS = (PICTURES, TEXTS, CODES, CAPTIONS, WORDS)
 SAMPLE = 200  # sources of the library that are looked at, the newest
 OF_NOBODY = 50  # vectors of the background that go with them
 NARROWEST = 0.03  # a smaller deviation is taken for this one
@@ -204,7 +205,7 @@ class Scales:
     def _made_of_nobody(self, kinds: Kinds) -> Floats:
         if kinds == CODES:
             return self.space.embed_code(SNIPPETS)
-        if kinds in (TEXTS, CAPTIONS):
+        if kinds in (TEXTS, CAPTIONS, WORDS):
             return self.space.embed_texts(SENTENCES if kinds == TEXTS else SIGHTS)
         photos_PD = self.photos_PD if self.photos_PD is not None else np.zeros((0, self.space.dim), np.float32)
         return photos_PD[:: max(1, len(photos_PD) // OF_NOBODY)][:OF_NOBODY]

@@ -29,7 +29,7 @@ from deepseek_mm.language.words import (
     normal,
     tokens,
 )
-from deepseek_mm.retrieval.query_vectors import CAPTIONS, CODES, TEXTS, QueryVectors
+from deepseek_mm.retrieval.query_vectors import CAPTIONS, CODES, TEXTS, WORDS, QueryVectors
 from deepseek_mm.types import Match
 from index import Filter, Hit, Region
 from index.database import NotStored
@@ -129,7 +129,7 @@ def reorder_worth(worth: Mapping[int, float], order: Sequence[int]) -> dict[int,
     return {each: value - HAIR * place for place, (each, value) in enumerate(zip(order, dealt, strict=True))}
 
 
-WORDED = (TEXTS, CODES, CAPTIONS)
+WORDED = (TEXTS, CODES, CAPTIONS, WORDS)
 BY_VECTOR, BY_WORDS, BY_NAME = 3.0, 1.0, 3.0  # weights of the rankings: an exact name is hardly ever there by chance
 DEPTH = 3.0  # the first places count much more than the rest: so words helped good vectors with code (docs/log/)
 NAME = re.compile(r"[A-Za-z_][\w.]*(?:\(\))?")

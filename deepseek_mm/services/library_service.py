@@ -21,11 +21,23 @@ from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
-from deepseek_mm.library.index_jobs import INDEX, READ, RENEW
+from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.logic.rules import Rule, rules_of
 from index import LIBRARY, Filter, Source
 
-KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs
+KINDS = (
+    INDEX,
+    READ,
+    RENEW,
+    NAME,
+    VERIFY,
+    REPAIR,
+    BACKUP,
+    RESTORE,
+    WATCH,
+    DUPLICATES,
+    LEARN,
+)  # of the library's own jobs
 
 
 @requires_by_default("library")

@@ -91,7 +91,7 @@ class SharedCitation(ParcelPart):
     number: Whole
     score: float
     source: SharedSource
-    kind: Literal["whole", "part", "page", "text", "code", "caption"]
+    kind: Literal["whole", "part", "page", "text", "code", "caption", "name", "note"]
     box_px: Box
     labels: tuple[SharedLabel, ...]
     colours: tuple[Name, ...]

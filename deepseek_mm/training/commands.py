@@ -14,6 +14,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
     "names": ("word_classifiers", "--captions captions.jsonl --caption-images photos --out runs/names"),
     "lm": ("language_model", "--stage reach --out runs/lm"),
+    "confidence": ("confidence", "--data natural.jsonl"),
     "caption": ("captioner", "--stage words --data captions.jsonl --images photos --out runs/caption"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
@@ -23,6 +24,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "fp4": ("language_model.fp4", "--out runs/fp4"),
     "ppo": ("ppo", "--text data/text --out runs/ppo"),
     "corpus": ("corpus", "--text data/text --captions captions.jsonl"),
+    "requests": ("requests.trainer", "--data data --unpacked data --out runs/requests"),
     "parallel": ("parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "continual": ("continual", "--library library"),
     "abstain": (

@@ -10,17 +10,25 @@ from dataclasses import replace
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
+from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline
+from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.answering.skills.code import Coder, no_code
-from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
-from deepseek_mm.retrieval.evidence import QuestionContext, act_of, quote_passages, with_draft
-from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.types import ActKind, Draft
+from deepseek_mm.answering.skills.library import LibrarySkill
+from deepseek_mm.answering.skills.talk import TalkSkills
+from deepseek_mm.config import Config
+from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of, with_draft
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.types import Act, ActKind, Draft, Question
+from deepseek_mm.vision.pipeline import AnalysisCache
+from index import Source
 from index.store import RegionStore
 
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
-QUOTED = 0.6  # the same of a passage that is quoted
+
+
+SEEKING: tuple[ActKind, ...] = (*ABOUT_PHOTOS, "document", "sum")  # kinds that need files in the library
 
 
 class Skill(Protocol):
@@ -31,14 +39,35 @@ class Skill(Protocol):
 
 
 class PhotosSkill:
-    """What photos show."""
+    """What photos show: those at hand are looked at, those of the library are found first."""
 
-    def __init__(self, photos: PhotoPipeline) -> None:
-        self.photos = photos
+    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, config: Config) -> None:
+        self.photos, self.analyses = photos, analyses
+        self.library = LibrarySkill(finder, self.look, config)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """From boxes, labels, witnesses and text that is read in them."""
-        return [draft_of(case) for case in self.photos.look_up_many(cases)]
+        """Cases about pictures at hand are looked at together."""
+        sought = {n for n, case in enumerate(cases) if is_sought(case)}
+        looked = iter(self.photos.look_up_many([case for n, case in enumerate(cases) if n not in sought]))
+        return [self._find(case) if n in sought else draft_of(next(looked)) for n, case in enumerate(cases)]
+
+    def look(self, act: Act, source: Source) -> Draft:
+        """At one photo of the library, which the sentences name."""
+        program = replace(photo_question(act), file=source.name, library=False)
+        picture = self.analyses.get(source)
+        case = QuestionContext(
+            question=Question(text=act.text), program=program, act=act, source=source, analyses=(picture,)
+        )
+        return draft_of(self.photos.look_up_many([case])[0])
+
+    def _find(self, case: QuestionContext) -> Draft:
+        photos = [source.id for source in case.among if source.kind == "photo"]
+        return self.library.answer(act_of(case), among=photos)
+
+
+def is_sought(case: QuestionContext) -> bool:
+    """Whether photos of the library have to be found; a picture that came along to search with is looked at."""
+    return case.program.library and case.example is None and not is_by_rules(case)
 
 
 def draft_of(case: QuestionContext) -> Draft:
@@ -54,44 +83,6 @@ def draft_of(case: QuestionContext) -> Draft:
         verdict=case.verdict,
         worked=case.worked,
     )
-
-
-class DocumentSkill:
-    """What is written, in documents and in photos."""
-
-    def __init__(self, retriever: Retriever) -> None:
-        self.retriever = retriever
-
-    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """Passages that answer, quoted."""
-        asked = [replace(case, program=reading(case)) for case in cases]
-        found = self.retriever.retrieve_many(asked, k=self.retriever.config.rag.num_regions)
-        drafts = []
-        for case, entries in zip(asked, found, strict=True):
-            claims = quote_passages(entries, named=False, question=case.program.text)
-            said = "" if claims else nothing_written(case)
-            drafts.append(
-                Draft(
-                    claims=tuple(replace(claim, certainty=QUOTED) for claim in claims),
-                    evidence=tuple(entries),
-                    text=said,
-                    chance=QUOTED if claims else REFUSED,
-                    grounds="read" if claims else "none",
-                    refused=not claims,
-                )
-            )
-        return drafts
-
-
-def reading(case: QuestionContext) -> PhotoQuestion:
-    """The question as one for passages."""
-    return replace(case.program, kind="read", things=(), library=case.source is None)
-
-
-def nothing_written(case: QuestionContext) -> str:
-    """What to say where no passage answers."""
-    about = case.act.subject if case.act else ""
-    return f"I found nothing about {about or 'that'} in your documents. Ask in other words, or add the document."
 
 
 class CodeSkill:
@@ -117,6 +108,32 @@ class CodeSkill:
         )
 
 
+class TalkSkill:
+    """What needs no photo: chat, help, changes, summaries, and what nobody here can do."""
+
+    def __init__(self, talk: TalkSkills, gather: Callable[[], ProductFacts]) -> None:
+        """`gather` tells what is true of this installation now."""
+        self.talk, self.gather = talk, gather
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """From the conversation, the help and the facts."""
+        facts = self.gather()
+        return [self.talk.answer(talk_case(case, facts)) for case in cases]
+
+
+def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
+    """The case as these skills take it."""
+    at_hand = case.pictures or ((case.source,) if case.source else ())
+    return TalkCase(
+        act=act_of(case),
+        locale=case.request.language if case.request else "en",
+        conversation=case.turns,
+        conversation_id=case.conversation,
+        at_hand=tuple(at_hand),
+        facts=facts,
+    )
+
+
 class SkillRegistry:
     """One skill for each kind of act."""
 
@@ -131,7 +148,7 @@ class SkillRegistry:
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
             drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
-        return [self._finish(with_draft(case, drafts[n])) for n, case in enumerate(cases)]
+        return [self._finish(case, drafts[n]) for n, case in enumerate(cases)]
 
     def _ask(self, kinds: Sequence[ActKind], cases: Sequence[QuestionContext]) -> dict[int, Draft]:
         by_skill: dict[int, list[int]] = {}
@@ -142,20 +159,37 @@ class SkillRegistry:
             drafts |= zip(rows, self.skills[kinds[rows[0]]].answer_many([cases[n] for n in rows]), strict=True)
         return dict(sorted(drafts.items()))
 
-    def _finish(self, case: QuestionContext) -> QuestionContext:
-        """Of a library that holds nothing that is said instead of what was not found."""
-        empty = self.empty() if case.refused and case.program.library and not case.claims else ""
-        return replace(case, said=empty) if empty and act_of(case).scope != "conversation" else case
+    def _finish(self, case: QuestionContext, draft: Draft) -> QuestionContext:
+        """With its confidence; of a library that holds nothing that is said instead of what was not found."""
+        done = with_draft(case, draft)
+        if not is_by_rules(case):
+            done = with_confidence(done, draft, read_confidence())
+        seeks = case.program.library and act_of(case).kind in SEEKING
+        empty = self.empty() if draft.refused and seeks and not draft.claims else ""
+        return replace(done, said=empty) if empty else done
+
+
+def is_by_rules(case: QuestionContext) -> bool:
+    """Whether patterns alone read the turn."""
+    return case.request is not None and case.request.by == "rules"
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
-    if not case.program.library or (case.request and case.request.by == "rules"):
+    if not case.program.library or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     return "read" if act.kind == "document" else None
+
+
+TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+
+
+def talk_skills(talk: Skill) -> dict[ActKind, Skill]:
+    """The kinds that need no photo."""
+    return dict.fromkeys(TALKED, talk)
 
 
 def photo_skills(photos: Skill) -> dict[ActKind, Skill]:

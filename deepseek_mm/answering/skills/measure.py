@@ -1,0 +1,95 @@
+"""What is measured in a photo's pixels: whether it has colours, how bright it is, how sharp, which way it lies."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL.Image import Image
+
+from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.types import Claim, Draft
+
+SIDE_PX = 96
+COLOURLESS = 6.0  # mean difference of a pixel's strongest and weakest channel, of 255, below which all is grey
+TINTED = 14.0  # deviation of that difference below which a picture is toned in one colour, such as sepia
+DARK, BRIGHT = 60.0, 110.0  # mean grey value, of 255: below it is dark, above it is bright
+BLURRED = 25.0  # variance of the Laplacian, below which edges are soft
+SQUARE = 0.05  # of a side: how far width and height may differ
+MEASURED = 0.93  # how often such a measure is what people say, an estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PixelMeasures:
+    """Of one picture."""
+
+    chroma: float
+    chroma_spread: float
+    brightness: float
+    sharpness: float
+
+    @property
+    def is_grey(self) -> bool:
+        """Black and white."""
+        return self.chroma < COLOURLESS
+
+
+def measure_pixels(image: Image) -> PixelMeasures:
+    """What the pixels say."""
+    rgb_SS3 = np.asarray(image.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
+    spread_SS = rgb_SS3.max(axis=2) - rgb_SS3.min(axis=2)
+    grey = np.asarray(image.convert("L").resize((256, 256)), np.float32)
+    edges = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+    return PixelMeasures(
+        chroma=float(spread_SS.mean()),
+        chroma_spread=float(spread_SS.std()),
+        brightness=float(rgb_SS3.mean()),
+        sharpness=float(edges.var()),
+    )
+
+
+def tell_colourful(turn: PhotoTurn) -> tuple[str, float]:
+    """Whether it is black and white."""
+    grey = measure_pixels(turn.picture.image).is_grey
+    asks_grey = re.search(r"black (?:and|&|n) white|monochrome|gr[ae]y ?scale", turn.text)
+    lead = "" if turn.act.form != "yes_no" else "Yes, " if grey == bool(asks_grey) else "No, "
+    return f"{lead}the picture is {'black and white' if grey else 'in colour'}", 0.98 if grey else MEASURED
+
+
+def tell_sharpness(turn: PhotoTurn) -> tuple[str, float]:
+    """Whether it is blurred."""
+    blurred = measure_pixels(turn.picture.image).sharpness < BLURRED
+    asks_blur = re.search(r"blur|out of focus|fuzzy", turn.text)
+    lead = "Yes, " if blurred == bool(asks_blur) else "No, "
+    return f"{lead}the picture is {'blurred' if blurred else 'sharp'} as a whole", 0.75
+
+
+def tell_orientation(turn: PhotoTurn) -> tuple[str, float]:
+    """Upright, wide or square, by the file's own pixels."""
+    wide, high = turn.shot.source.width_px, turn.shot.source.height_px
+    square = abs(wide - high) <= SQUARE * max(wide, high)
+    name = "square" if square else "in landscape format" if wide > high else "in portrait format"
+    return f"the picture is {name}: {wide} x {high} pixels", 1.0
+
+
+THE_PICTURE = r"(?:picture|photo|image|photograph|pic|shot|it|this)"
+ROWS: tuple[tuple[str, Callable[[PhotoTurn], tuple[str, float]]], ...] = (
+    (
+        rf"\b(?:in|a) colou?r\b(?!.*\bof\b)|black (?:and|&|n) white {THE_PICTURE}?\b|monochrome|gr[ae]y ?scale"
+        rf"|{THE_PICTURE} (?:is )?colou?red\b",
+        tell_colourful,
+    ),
+    (r"\bblurr?(?:y|ed)\b|\bout of focus\b|\bin focus\b|\bsharp\b(?=.*\b(?:photo|picture|image)\b)", tell_sharpness),
+    (r"\b(?:portrait|landscape) (?:format|or|mode|orientation)\b|\borientation\b", tell_orientation),
+)
+TABLE = tuple((re.compile(words), tell) for words, tell in ROWS)
+
+
+def answer_measured(turn: PhotoTurn) -> Draft | None:
+    """What pixels tell, where that is what is asked; None of other questions."""
+    for words, tell in TABLE:
+        if words.search(turn.text):
+            text, chance = tell(turn)
+            claim = Claim(text[0].upper() + text[1:], (turn.shot.whole,), chance)
+            return turn.draft(claim, grounds="measured")
+    return None

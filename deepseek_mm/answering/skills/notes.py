@@ -1,0 +1,160 @@
+"""What people wrote about a photo, as answers: its colour, how many, which one of two, what time of day, what kind.
+
+A note is a few words ("two yellow perch on black", "a bull moose lies in a meadow"). Where it says what is asked, it
+outranks what anybody sees. A function here gives the words of the answer, or "" where the note does not say it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from deepseek_mm.language.kinds import is_kind_of
+from deepseek_mm.language.words import COLOURS, NUMBERS, content, singular, tokens
+from deepseek_mm.types import Act
+
+TIMES = (
+    "sunset sunrise dusk dawn twilight night evening morning noon midday afternoon daylight midnight daytime daybreak"
+).split()
+PAIR = {"pair": "2", "couple": "2", "both": "2", "dozen": "12", "single": "1"}
+COLOURLESS = re.compile(r"\bblack[ -](?:and|&)[ -]white\b|\bmonochrome?\b|\bgr[ea]yscale\b|\bsepia\b", re.IGNORECASE)
+WHICH = re.compile(r"\b(?:which|what)(?: (?:kind|type|sort|breed|species)s? of)? ([a-z]{3,})\b")
+REACH = 4  # words between a number and its noun
+EITHER_OR = re.compile(
+    r"\b(?:an?|the|more)?\s*([\w'-]+(?:\s+(?:down|up|out|in|off))?)\s*,?\s+or\s+(?:an?|the|more|is it|are they)?\s*"
+    r"([\w'-]+(?:\s+(?:down|up|out|in|off))?)",
+    re.IGNORECASE,
+)
+LIES_ON = r"(?:on|in|under|below|above|behind|beside|inside|at|near|by|next to|on top of|in front of)"
+MONEY = re.compile(
+    r"(?<![\d.,])(?:[$\u20ac\u00a3]\s?)?\d{1,4}(?:[.,]\d{2})(?!\d)(?:\s?(?:kr|sek|eur|usd|[$\u20ac\u00a3]))?", re.I
+)
+NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?\s?%?")
+
+
+def head_of(subject: str) -> str:
+    """The noun that a phrase is about, singular: "the bowl with the fig in it" is about a bowl."""
+    first = re.split(rf"\b(?:{LIES_ON}|with|of|that|which|who|from|between|over|has|have|is|are)\b", subject.lower())[0]
+    words = content(first) or content(subject)
+    return words[-1] if words else ""
+
+
+def tell_colour(act: Act, note: str) -> str:
+    """The colour word beside the noun: "half a fig in a red bowl" -> red."""
+    words, head = [singular(word) for word in tokens(note)], head_of(act.subject)
+    places = [n for n, word in enumerate(words) if word == head or is_kind_of(word, head)]
+    for n in places:
+        near = [word for word in words[max(0, n - 3) : n] if word in COLOURS] or [
+            word for word in words[n + 1 : n + 2] if word in COLOURS
+        ]
+        if near:
+            return " and ".join(near)
+    return ""
+
+
+def tell_colourless(act: Act, note: str) -> str:
+    """Whether the photo has colours at all: "no" of one that is called black and white."""
+    return "no, it is black and white" if COLOURLESS.search(note) else ""
+
+
+def tell_number(act: Act, note: str) -> str:
+    """The number before the noun, or before what else the note calls it: "two yellow perch, striped fish" -> 2."""
+    words, head = tokens(note), head_of(act.subject)
+    values = [
+        (n, NUMBERS.get(word) or PAIR.get(word) or (word if word.isdigit() else "")) for n, word in enumerate(words)
+    ]
+    numbers = [(n, value) for n, value in values if value]
+    named = [singular(word) == head or is_kind_of(word, head) for word in words]
+    for n, value in numbers:
+        if any(named[n + 1 : n + 2 + REACH]):
+            return value
+    return numbers[0][1] if len(numbers) == 1 and any(named) and numbers[0][0] == 0 else ""
+
+
+def stem(word: str) -> str:
+    """One form of a verb: lies, lying and lie are one."""
+    word = {"lying": "lie", "laying": "lie", "lay": "lie", "sat": "sit", "stood": "stand", "ran": "run"}.get(word, word)
+    for ending in ("ing", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+            break
+    return word.rstrip("e") if len(word) < 3 or word[-1:] != word[-2:-1] else word[:-1]
+
+
+def tell_choice(act: Act, note: str) -> str:
+    """Which of two the note says: "is it standing or lying down", "a moose lies in a meadow" -> lying down."""
+    asked = EITHER_OR.search(act.text)
+    if not asked:
+        return ""
+    said = {stem(word) for word in tokens(note)}
+    fitting = [each for each in asked.groups() if stem(each.lower().split()[0]) in said]
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def tell_time(act: Act, note: str) -> str:
+    """The time of day that the note names: "at dusk"."""
+    return next((word for word in tokens(note) if word in TIMES), "")
+
+
+def tell_kind(act: Act, note: str) -> str:
+    """What is one of the kind that is asked for: of "which bird", an osprey."""
+    asked = WHICH.search(act.text.lower())
+    kinds = dict.fromkeys([singular(asked[1])] if asked else [], "") | {head_of(act.subject): ""}
+    words = tokens(note)
+    return next((word for kind in kinds for word in words if singular(word) != kind and is_kind_of(word, kind)), "")
+
+
+def tell_position(act: Act, note: str) -> str:
+    """Yes or no to a place that is asked for, where the note says where it is: "a drum on a bean bag"."""
+    head, other = head_of(act.subject), head_of(act.other)
+    found = re.search(
+        rf"\b{re.escape(head)}s?\b (?:(?:is|are|lies|stands|sits) )?({LIES_ON}) (?:an?|the) ([\w -]+?)(?=[,.;]|\band\b|$)",
+        note.lower(),
+    )
+    if not found or not other or not head:
+        return ""
+    there = other in {singular(word) for word in tokens(found[2])}
+    return f"{'yes' if there else 'no'}, it is {found[1]} {found[2].strip()}"
+
+
+def tell_price(act: Act, note: str) -> str:
+    """An amount of money."""
+    found = MONEY.search(note)
+    return found[0] if found else ""
+
+
+def tell_amount(act: Act, note: str) -> str:
+    """A number with its per cent."""
+    found = re.search(r"\d+(?:[.,]\d+)?\s?%", note)
+    return found[0] if found else ""
+
+
+Fact = Callable[[Act, str], str]
+FACTS: dict[str, tuple[Fact, ...]] = {  # attribute -> what may tell it, in order
+    "colour": (tell_colour,),
+    "number": (tell_number, tell_amount),
+    "time": (tell_time,),
+    "kind": (tell_kind,),
+    "position": (tell_position,),
+    "price": (tell_price,),
+    "weather": (),
+}
+
+
+def facts_for(act: Act) -> tuple[Fact, ...]:
+    """What may answer this act from a note."""
+    first: tuple[Fact, ...] = (tell_choice,) if EITHER_OR.search(act.text) else ()
+    if act.kind == "count":
+        return (*first, tell_number)
+    if act.attribute == "colour" and act.form == "yes_no":
+        return (tell_colourless,)
+    if act.kind in ("look", "locate") and act.other and act.form == "yes_no":
+        return (*first, tell_position)
+    return (*first, *FACTS.get(act.attribute, ()))
+
+
+def answer_from(act: Act, notes: Sequence[str]) -> tuple[str, str]:
+    """The words of the answer and the note that says it; both empty where none does."""
+    for note in notes:
+        for tell in facts_for(act):
+            if said := tell(act, note):
+                return said, note
+    return "", ""

@@ -1,0 +1,114 @@
+"""The words that belong to a photo become regions of it: its file's name, and what people wrote about it.
+
+A region of kind "name" has the words of the file's name, one more those of its folder; one of kind "note" has what the
+file itself says in EXIF, IPTC or XMP, or what a line of a document in the same folder says of a file of this name. So
+search finds a photo by its words and by their meaning, whatever the picture looks like.
+
+The pass is made over photos and over documents: a photo that is new is given its words, and a document that is new
+gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from os.path import dirname
+
+import numpy as np
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.embeddings.space import EmbeddingModel
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.language.file_names import words_of_folder, words_of_name
+from deepseek_mm.parse.descriptions import DescribedFile, described_files, descriptions_in
+from deepseek_mm.parse.document import open_file
+from index import Filter, Region, Source
+from index.store import RegionStore
+
+WORDS_MARK = "words"  # of photos and documents over which this pass was made
+NAME, NOTE = "name", "note"  # kinds of regions
+PHOTOS, DOCUMENTS = Filter(source_kinds=("photo",)), Filter(source_kinds=("document",))
+TOGETHER = 64  # photos whose words are read together
+MOST_BESIDE = 200  # documents of one folder that are looked through
+MOST_NOTES = 4  # of one photo
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoWords:
+    """Gives photos of one store their words."""
+
+    store: RegionStore
+    space: EmbeddingModel
+    config: ParseConfig
+    stopping: Callable[[], bool]
+    _beside: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # folder -> file -> what is said of it
+
+    def add_all(self) -> int:
+        """Every photo that has none yet, and those that a new document describes; returns how many."""
+        beside = {source.id: source for document in self._without(DOCUMENTS) for source in self._described_by(document)}
+        done = 0
+        for some in batches([*beside.values(), *(s for s in self._without(PHOTOS) if s.id not in beside)]):
+            if self.stopping():
+                break
+            self._add(some)
+            done += len(some)
+        return done
+
+    def _without(self, where: Filter) -> Iterator[Source]:
+        last = 0
+        while some := self.store.sources_without_mark(WORDS_MARK, where=where, limit=TOGETHER, after=last):
+            yield from some
+            last = some[-1].id
+
+    def _described_by(self, document: Source) -> list[Source]:
+        """The photos of its folder that a new document describes; it is new no longer."""
+        nothing = np.zeros((0, self.space.dim), np.float32)
+        self.store.extend(document.id, [], nothing, mark=WORDS_MARK)
+        named = {each.file.lower() for each in self._lines_of(document)}
+        if not named:
+            return []
+        photos = self.store.sources(Filter(folder=dirname(document.path), source_kinds=("photo",)), limit=100_000)
+        return [p for p in photos if p.name.lower() in named and dirname(p.path) == dirname(document.path)]
+
+    def _lines_of(self, document: Source) -> list[DescribedFile]:
+        regions = self.store.regions_of([document.id])[document.id]
+        return [each for region in regions if region.kind == "text" for each in described_files(region.text)]
+
+    def _notes_beside(self, source: Source) -> list[str]:
+        """What documents in its folder say of the photo."""
+        folder = dirname(source.path)
+        if folder not in self._beside:
+            here: dict[str, list[str]] = {}
+            where = Filter(folder=folder, source_kinds=("document",))
+            for document in self.store.sources(where, limit=MOST_BESIDE):
+                for each in self._lines_of(document) if dirname(document.path) == folder else ():
+                    here.setdefault(each.file.lower(), []).append(each.text)
+            self._beside[folder] = here
+        return self._beside[folder].get(source.name.lower(), [])
+
+    def _add(self, sources: Sequence[Source]) -> None:
+        regions = [self._regions(source) for source in sources]
+        texts = list(dict.fromkeys(region.text for own in regions for region in own))
+        vectors = dict(zip(texts, self.space.embed_texts(texts), strict=True)) if texts else {}
+        for source, own in zip(sources, regions, strict=True):
+            rows = [vectors[region.text] for region in own]
+            vectors_ND = np.array(rows, np.float32).reshape(-1, self.space.dim)
+            self.store.exchange_regions(source.id, own, vectors_ND, mark=WORDS_MARK)
+
+    def _regions(self, source: Source) -> list[Region]:
+        box = (0, 0, source.width_px, source.height_px)
+        names = [words_of_name(source.name), words_of_folder(source.path)]
+        notes = [*self._notes_inside(source), *self._notes_beside(source)][:MOST_NOTES]
+        pairs = [(NAME, text) for text in dict.fromkeys(names)] + [(NOTE, text) for text in dict.fromkeys(notes)]
+        return [Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text]
+
+    def _notes_inside(self, source: Source) -> tuple[str, ...]:
+        """What the file says itself; nothing where it cannot be read now."""
+        try:
+            return descriptions_in(open_file(source.path, self.config).data)
+        except (BadFile, NothingThere):
+            return ()
+
+
+def batches(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    """So many at a time."""
+    for start in range(0, len(sources), TOGETHER):
+        yield sources[start : start + TOGETHER]

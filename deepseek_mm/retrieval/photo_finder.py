@@ -1,0 +1,368 @@
+"""Finding photos by what is said of them: every witness becomes a number, and one curve joins them into a relevance.
+
+The witnesses of a photo are, strongest first: the words of its file's name and what people wrote about it (as words, by
+their kinds, and by their meaning), the text that is read in it, its labels, how it looks (the likeness of the whole
+picture and of its parts to the words), and last what a small captioner said of it. The curve is fitted on captioned
+photos of which some have names, some descriptions, and some only a camera's number (`training.photo_relevance`).
+
+Shape key:  P photos, R regions, D width of the space, F witnesses
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from os.path import dirname
+
+import numpy as np
+
+from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.language.kinds import is_kind_of, kind_for_use, members_of
+from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, content, names_the_same, singular, tokens
+from deepseek_mm.parse.descriptions import DescribedFile, described_files
+from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
+from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
+from deepseek_mm.types import Act
+from deepseek_mm.vision.pipeline import VisionPipeline
+from index import Filter, Region, Source
+from index.store import RegionStore
+
+PHOTOS = Filter(source_kinds=("photo",))
+LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vectors are heard
+FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
+NEAREST = 80  # photos that each witness proposes in a larger library
+BESIDE = 5  # passages of documents beside a photo that are looked through for its name
+FULLY = 0.99  # share of the words that is all of them
+AT_LEAST = -2.0  # deviations: a photo without words is not punished further
+CLIP = 6.0  # deviations beyond which a likeness says nothing more
+WIDER, NARROW = 0.6, 250  # what a wider word is worth, and how many kinds it may have at most
+UNREAD = frozenset(
+    "photo photograph picture image pic shot one ones thing things something anything everything".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Witnesses:
+    """What speaks for one photo; 0 is nothing, likenesses are in deviations from what is usual."""
+
+    picture: float = 0.0  # likeness of the whole picture
+    part: float = 0.0  # of its nearest part, beyond that of the whole
+    presence: float = 0.0  # probability that it shows the least likely thing, as eyes see it
+    label: float = 0.0  # score of the labels that name the things, the least of them
+    named: float = 0.0  # share of the subject's words that name or notes carry, kinds counted
+    meaning: float = 0.0  # likeness of name or notes in meaning
+    read: float = 0.0  # share of the subject's words that are read in the picture
+    caption: float = 0.0  # likeness of the machine's description
+    wordless: float = 0.0  # 1 where the photo has neither a telling name nor a note
+    fully: float = 0.0  # 1 where every word is carried
+    alone: float = 0.0  # likeness of the whole picture, of a photo without words
+
+    def row(self) -> list[float]:
+        """In order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+WITNESSES = tuple(field.name for field in fields(Witnesses))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelevanceCurve:
+    """Relevance = sigmoid of a weighted sum."""
+
+    weights: Mapping[str, float]
+    offset: float
+
+    def relevance(self, rows_PF: Floats) -> Floats:
+        """(P,), 0 to 1."""
+        weights_F = np.array([self.weights.get(name, 0.0) for name in WITNESSES], np.float32)
+        return np.asarray(1 / (1 + np.exp(-(rows_PF @ weights_F + self.offset))), np.float32)
+
+
+CURVE = RelevanceCurve(
+    weights={
+        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 1.0},
+        **{"caption": 0.08, "wordless": 0.80, "fully": 1.83, "alone": 0.80},
+    },
+    offset=-6.37,
+)
+BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
+BELIEVED, BESIDES = 0.4, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoMatch:
+    """A photo of the library and how well it fits what was asked for."""
+
+    source: Source
+    relevance: float  # probability that whoever asks means this photo, 0 to 1
+    why: tuple[str, ...] = ()  # words and labels of it that fit
+    regions: tuple[Region, ...] = ()  # all of it, the whole picture first
+    witnesses: Witnesses = Witnesses()
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.source.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people wrote about it."""
+        return tuple(region.text for region in self.regions if region.kind == "note")
+
+    @property
+    def words(self) -> str:
+        """The words of the file's name."""
+        return next((region.text for region in self.regions if region.kind == "name"), "")
+
+    @property
+    def read(self) -> tuple[Region, ...]:
+        """The texts that are read in it."""
+        return tuple(region for region in self.regions if region.kind == "text")
+
+
+@dataclass(frozen=True)
+class SoughtSubject:
+    """What is looked for, taken apart."""
+
+    text: str  # "the bowl with the fig in it"
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Those that claim something, singular: bowl, fig."""
+        said = SORTED.sub("", self.text)
+        kept = [word for word in content(said) if word not in UNREAD and word not in BETWEEN_THINGS]
+        shots = [
+            word for word in tokens(said) if word in ("screenshot", "screenshots")
+        ]  # a kind of picture, and a word
+        return tuple(dict.fromkeys([*kept, *map(singular, shots)]))
+
+    @cached_property
+    def things(self) -> tuple[str, ...]:
+        """The nouns among them as eyes are asked for them: neither colours nor numbers; or the kind that a use means."""
+        if self.kind:
+            return (self.kind,)
+        return tuple(word for word in self.words if word not in COLOURS.values() and not word.isdigit())
+
+    @cached_property
+    def kind(self) -> str:
+        """The kind of thing that is asked for by its use: "something I could drink"."""
+        return kind_for_use(self.text)
+
+    @cached_property
+    def said(self) -> str:
+        """As the space reads it: without "photos of"; what is asked for by its use by its kind."""
+        if self.kind:
+            colours = [word for word in self.words if word in COLOURS.values()]
+            return " ".join([*colours, self.kind])
+        return LEAD.sub("", OF_PICTURES.sub("", SORTED.sub("", self.text.strip()))).strip() or self.text
+
+
+SORTED = re.compile(
+    r"\s+(?:sorted |grouped |divided |split )?(?:into|by) [^,.]*$", re.IGNORECASE
+)  # "my animals into pets and others"
+LEAD = re.compile(r"^(?:(?:an?|the|any|some|all|every|my|our|that|those|these|ones?)\s+)+", re.IGNORECASE)
+ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
+OF_PICTURES = re.compile(
+    r"\b(?:an?|the|any|some|all|my|our)?\s*(?:photos?|photographs?|pictures?|images?|pics?|shots?)\b(?:\s+(?:of|with|showing|that shows?|in which)\b)?",
+    re.IGNORECASE,
+)
+
+
+class PhotoFinder:
+    """Finds photos of one store."""
+
+    def __init__(self, store: RegionStore, eyes: VisionPipeline, texts: Texts, scales: Scales) -> None:
+        self.store, self.eyes, self.texts, self.scales = store, eyes, texts, scales
+
+    def find_photos(self, act: Act, k: int, *, among: Sequence[int] = (), where: Filter = PHOTOS) -> list[PhotoMatch]:
+        """At most k photos that the subject of the act may mean, best first; `among` are ids of sources."""
+        bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
+        subject = SoughtSubject(subject_of(act))
+        return self.weigh(subject, self.candidates(subject, bounds))[:k]
+
+    def find_meant(self, act: Act, *, among: Sequence[int] = ()) -> list[PhotoMatch]:
+        """The photos that an act may be about, best first: by its subject, then by all of its words."""
+        bounds = replace(PHOTOS, source_ids=tuple(among))
+        asked = [subject_of(act), f"{subject_of(act)} {act.other}", " ".join(content(act.text))]
+        asked = [text for text in dict.fromkeys(text.strip() for text in asked) if text]
+        subjects = [SoughtSubject(text) for text in asked]
+        ids = list(dict.fromkeys(each for subject in subjects for each in self.candidates(subject, bounds)))
+        shares = BY_SUBJECT[: len(subjects)]
+        found: dict[int, PhotoMatch] = {}
+        total: dict[int, float] = {}
+        for subject, share in zip(subjects, shares, strict=True):
+            for match in self.weigh(subject, ids):
+                found.setdefault(match.source.id, match)
+                total[match.source.id] = total.get(match.source.id, 0.0) + share / sum(shares) * match.relevance
+        ranked = [replace(match, relevance=total[each]) for each, match in found.items()]
+        return sorted(ranked, key=lambda match: -match.relevance)
+
+    def num_photos(self) -> int:
+        """How many the library has."""
+        return self.store.counts(where=PHOTOS).sources
+
+    def passages_about(self, photo: Source) -> list[tuple[Region, DescribedFile]]:
+        """Where documents beside a photo say something of it: the passage, and what the line says."""
+        where = Filter(kinds=TEXTS, source_kinds=("document",), folder=dirname(photo.path))
+        hits = self.store.search_words(photo.name, k=BESIDE, where=where)
+        return [
+            (hit.region, told)
+            for hit in hits
+            if dirname(hit.region.source.path) == dirname(photo.path)
+            for told in described_files(hit.region.text)
+            if told.file.lower() == photo.name.lower()
+        ]
+
+    def candidates(self, subject: SoughtSubject, where: Filter) -> list[int]:
+        """Ids of the photos that are weighed: all of a small library, or those that some witness proposes."""
+        if self.store.counts(where=where).sources <= FEW:
+            return [source.id for source in self.store.sources(where, limit=FEW)]
+        vector_1D = self.texts.vectors([subject.said])
+        kinds = (SEEN, WORDS, CAPTIONS)
+        asked = [(vector_1D, NEAREST, replace(where, kinds=each)) for each in kinds]
+        hits = [hit for (some,) in self.store.search_each(asked) for hit in some]
+        written = replace(where, kinds=(*WORDS, *TEXTS))
+        hits += self.store.search_words(" ".join(subject.words), k=NEAREST, where=written) if subject.words else []
+        for thing in subject.things:
+            hits += self.store.search_many(vector_1D, k=NEAREST, where=replace(where, label=thing))[0]
+        return list(dict.fromkeys(hit.region.source.id for hit in hits))
+
+    def weigh(self, subject: SoughtSubject, ids: Sequence[int]) -> list[PhotoMatch]:
+        """These photos with their relevance, best first."""
+        photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
+        heard = [witness for witness in self.hear(subject, list(photos.values()))]
+        rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
+        relevance_P = CURVE.relevance(rows_PF)
+        matches = [
+            PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
+            for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
+        ]
+        return sorted(matches, key=lambda match: -match.relevance)
+
+    def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[Witnesses]:
+        """The witnesses of each photo; each has at least one region."""
+        if not photos:
+            return []
+        vector_D = self.texts.vectors([subject.said])[0]
+        heard = [[region for region in regions if region.kind in LOOKED_AT] for regions in photos]
+        vectors_RD = self.store.vectors_of([region.id for regions in heard for region in regions])
+        scores = iter((vectors_RD @ vector_D).tolist())
+        likeness = [[(region.kind, next(scores)) for region in regions] for regions in heard]
+        usual = {kinds: self.scales.usual(kinds, vector_D) for kinds in (SEEN, WORDS, CAPTIONS)}
+        presence_P = self._presence(subject, photos)
+        said = [words_said(regions) for regions in photos]
+        weights = weights_of(subject.words, said)
+        return [
+            witnesses_of(subject, regions, near, usual, words, weights, chance)
+            for regions, near, words, chance in zip(photos, likeness, said, presence_P, strict=True)
+        ]
+
+    def _presence(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[float]:
+        """How probable the least likely thing is in each photo, as the eyes see it."""
+        if not subject.things:
+            return [0.0] * len(photos)
+        wholes_PD = self.store.vectors_of([regions[0].id for regions in photos])
+        presence_PT = self.eyes.presence(list(subject.things), wholes_PD)
+        return [float(row.min()) for row in presence_PT]
+
+
+Usual = Mapping[tuple[str, ...], tuple[float, float]]
+
+
+def witnesses_of(
+    subject: SoughtSubject,
+    regions: Sequence[Region],
+    near: Sequence[tuple[str, float]],
+    usual: Usual,
+    said: frozenset[str],
+    weights: Mapping[str, float],
+    presence: float,
+) -> Witnesses:
+    """Of one photo."""
+
+    def deviation(kinds: tuple[str, ...], only: tuple[str, ...]) -> float:
+        best = max((score for kind, score in near if kind in only), default=None)
+        mean, width = usual[kinds]
+        return 0.0 if best is None else max(-CLIP, min(CLIP, (best - mean) / width))
+
+    picture = deviation(SEEN, ("whole",))
+    named = share_said(said, weights, colours_of(regions))
+    return Witnesses(
+        picture=picture,
+        part=max(0.0, deviation(SEEN, ("part",)) - picture),
+        presence=presence,
+        label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
+        named=named,
+        meaning=deviation(WORDS, WORDS),
+        read=share_said(words_read(regions), weights, frozenset()),
+        caption=deviation(CAPTIONS, CAPTIONS),
+        wordless=float(not said),
+        fully=float(named >= FULLY),
+        alone=0.0 if said else max(AT_LEAST, picture),
+    )
+
+
+def subject_of(act: Act) -> str:
+    """What the photos of an act show, in words: its subject, or where it has none its text."""
+    colour = act.filters.colour
+    subject = act.subject or act.text
+    return f"{colour} {subject}" if colour and colour not in subject.lower() else subject
+
+
+def words_said(regions: Sequence[Region]) -> frozenset[str]:
+    """The words of a photo's name and notes, singular; "an orange dahlia" is no orange."""
+    texts = [region.text for region in regions if region.kind in WORDS]
+    return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
+
+
+def colours_of(regions: Sequence[Region]) -> frozenset[str]:
+    """The colours that are measured in a photo."""
+    return frozenset(colour for region in regions for colour in region.colours)
+
+
+def words_read(regions: Sequence[Region]) -> frozenset[str]:
+    """The words that are read in a photo, singular."""
+    texts = [region.text for region in regions if region.kind in TEXTS]
+    return frozenset(singular(word) for text in texts for word in tokens(text))
+
+
+def fit_of(word: str, said: frozenset[str]) -> float:
+    """1 where the word is among them, or one that is a kind of it; less where one is wider: a sweater for a pullover."""
+    if word in said or any(is_kind_of(each, word) for each in said):
+        return 1.0
+    return WIDER if any(is_narrow(each) and is_kind_of(word, each) for each in said) else 0.0
+
+
+@lru_cache(maxsize=10_000)
+def is_narrow(kind: str) -> bool:
+    """Does it have few kinds of its own, so that one is likely meant for the other?"""
+    return 0 < len(members_of(kind)) <= NARROW
+
+
+def weights_of(words: Sequence[str], said: Sequence[frozenset[str]]) -> dict[str, float]:
+    """Each word of a subject with its weight: the more, the fewer of the photos have it."""
+    counts = {word: sum(fit_of(word, each) for each in said) for word in words}
+    return {word: math.log1p(len(said) / (1 + count)) for word, count in counts.items()}
+
+
+def share_said(said: frozenset[str], weights: Mapping[str, float], colours: frozenset[str]) -> float:
+    """How much of the weight of the words these carry, 0 to 1; a colour may be measured instead."""
+    whole = sum(weights.values())
+    there = (weight * max(fit_of(word, said), float(word in colours)) for word, weight in weights.items())
+    return sum(there) / whole if whole and said else 0.0
+
+
+def label_score(regions: Sequence[Region], thing: str) -> float:
+    """The best score of a label that names the thing, or one of its kind."""
+    labels = (label for region in regions for label in region.labels)
+    return max((x.score for x in labels if names_the_same(x.name, thing) or is_kind_of(x.name, thing)), default=0.0)
+
+
+def reasons(subject: SoughtSubject, regions: Sequence[Region]) -> tuple[str, ...]:
+    """Words of the photo's name and notes and labels that fit."""
+    said = words_said(regions)
+    named = [each for word in subject.words for each in sorted(said) if each == word or is_kind_of(each, word)]
+    labels = [label.name for region in regions for label in region.labels]
+    fitting = [name for name in labels if any(is_kind_of(name, thing) for thing in subject.things)]
+    return tuple(dict.fromkeys([*named, *fitting]))

@@ -1,0 +1,59 @@
+"""One probability an answer: what speaks for it, and that nothing is certain."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deepseek_mm.answering.confidence import (
+    LEAST,
+    MOST,
+    ConfidenceModel,
+    read_confidence,
+    signals_of,
+)
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.training.confidence import cross_validate, fit_confidence, read_scored
+from deepseek_mm.types import Act, Claim, Draft, Request
+
+FIND = Act(kind="find", text="dogs", subject="dogs", chance=0.9)
+
+
+def draft(chance: float, *, refused: bool = False) -> Draft:
+    claims = () if refused else (Claim("a.jpg shows a dog", (1,), chance),)
+    return Draft(claims=claims, chance=chance, grounds="none" if refused else "seen", refused=refused)
+
+
+def probability(model: ConfidenceModel, given: Draft) -> float:
+    return model.probability(signals_of(FIND, Request(acts=(FIND,), chance=0.9), given))
+
+
+def test_without_a_fit_the_skills_own_chance_stands_but_never_certainty() -> None:
+    plain = ConfidenceModel(weights={"skill": 1.0})
+    assert probability(plain, draft(0.7)) == pytest.approx(0.7)
+    assert probability(plain, draft(1.0)) == pytest.approx(MOST)
+    assert probability(plain, draft(0.0)) == pytest.approx(LEAST)
+
+
+def test_a_fit_learns_that_quotations_say_less_than_the_skill_thinks() -> None:
+    rows = [
+        {"id": f"{kind}{n}", "signals": {"skill": 2.0, f"grounds {kind}": 1.0}, "score": score}
+        for kind, scores in {"seen": ["right"] * 18 + ["wrong"] * 2, "read": ["wrong"] * 15 + ["right"] * 5}.items()
+        for n, score in enumerate(scores)
+    ]
+    model = fit_confidence(rows)
+    seen, read = (model.probability({"skill": 2.0, f"grounds {kind}": 1.0}) for kind in ("seen", "read"))
+    assert seen > 0.75
+    assert read < 0.45
+    told = cross_validate(rows)
+    assert told["n"] == 40
+    assert told["auroc"] > 0.7
+
+
+def test_what_was_fitted_is_read_again_and_rows_without_signals_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "confidence.json"
+    file.write_text(json.dumps({"weights": {"refused": 1.0}, "offset": -0.5}))
+    assert read_confidence(file).offset == -0.5
+    (tmp_path / "rows.jsonl").write_text('{"id": "a", "score": "right"}\n')
+    with pytest.raises(ConfigError, match="eval natural --keep"):
+        read_scored([tmp_path / "rows.jsonl"])

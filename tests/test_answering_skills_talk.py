@@ -1,0 +1,46 @@
+"""A case of talk is answered by the skill that its words are nearest to, whatever it was taken for."""
+
+import pytest
+from sentences import encode
+from talk_house import case, fill_library, finds, turn
+
+from deepseek_mm.answering.skills.talk import open_talk_skills
+from deepseek_mm.config import cache_folder
+
+
+@pytest.fixture(scope="module")
+def skills(tmp_path_factory):
+    with fill_library(tmp_path_factory.mktemp("house") / "library") as store:
+        yield open_talk_skills(encode, store, finds(), cache_folder())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "locale", "expected"),
+    [
+        ("chat", "hello there", "en", "Hello!"),
+        ("help", "whats your name", "en", "DeepSeek-MM"),  # taken for help, answered as chat
+        ("chat", "how do i know if your answer is right?", "en", "how sure it is in percent"),  # the other way round
+        ("unsupported", "order a pizza for me", "en", "cannot order"),
+        ("chat", "compose a poem about the sea", "en", "cannot write poems"),
+        ("manage", "rename cat.jpg to mimi.jpg", "en", "cannot rename files"),
+        ("help", "你能做什么?", "zh", "照片"),
+        ("chat", "谢谢", "zh", "不客气"),
+        ("chat", "Kannst du auch Deutsch?", "de", "Deutsch"),
+    ],
+)
+def test_it_is_answered_by_what_the_words_say(skills, kind, text, locale, expected):
+    draft = skills.answer(case(text, kind, locale=locale))
+    assert expected in (draft.text or draft.claims[0].text)
+    assert 0.5 < draft.chance < 1
+
+
+def test_a_summary_needs_no_example(skills):
+    draft = skills.answer(case("sum up our chat", "summarise", turns=[turn("q", "a.")], act={"scope": "conversation"}))
+    assert "1 question" in draft.text
+
+
+@pytest.mark.parametrize("kind", ["chat", "help", "manage", "unsupported"])
+def test_words_that_are_near_to_nothing_get_the_polite_answer_of_their_kind(skills, kind):
+    draft = skills.answer(case("qwertz uiop", kind))
+    assert draft.text
+    assert draft.chance <= 0.8

@@ -1,0 +1,72 @@
+"""What people write about pictures: in the file, or in a line of a document beside it."""
+
+import io
+
+import pytest
+from fakes import picture
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from deepseek_mm.parse.descriptions import describe_line, described_files, descriptions_in
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description><dc:subject><rdf:Bag><rdf:li>kite</rdf:li>'
+    b"<rdf:li>beach</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def jpeg(**more) -> bytes:
+    data = io.BytesIO()
+    picture("red").save(data, "JPEG", **more)
+    return data.getvalue()
+
+
+def test_the_description_of_exif_and_the_keywords_of_xmp_are_read():
+    exif = Image.Exif()
+    exif[0x010E] = "Grandmother on the pier"
+    assert descriptions_in(jpeg(exif=exif, xmp=XMP)) == ("Grandmother on the pier", "kite, beach")
+
+
+def test_the_description_in_a_png_is_read():
+    info, data = PngInfo(), io.BytesIO()
+    info.add_text("Description", "rain by month")
+    picture("red").save(data, "PNG", pnginfo=info)
+    assert descriptions_in(data.getvalue()) == ("rain by month",)
+
+
+@pytest.mark.parametrize("by_machine", ["OLYMPUS DIGITAL CAMERA", "Created with GIMP", "SAMSUNG", "  "])
+def test_what_a_camera_or_a_program_writes_by_itself_is_no_description(by_machine):
+    exif = Image.Exif()
+    exif[0x010E] = by_machine
+    assert descriptions_in(jpeg(exif=exif)) == ()
+
+
+def test_damaged_bytes_describe_nothing():
+    assert descriptions_in(b"\xff\xd8 no picture") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "text"),
+    [
+        ("| rocket.jpg | a rocket at dusk | SpaceX |", "rocket.jpg", "a rocket at dusk"),
+        ("| 3 | `rocket.jpg` | SpaceX | a rocket at dusk |", "rocket.jpg", "a rocket at dusk"),
+        ('rocket.jpg,"a rocket, at dusk",2020', "rocket.jpg", "a rocket, at dusk"),
+        ("rocket.jpg: a rocket at dusk", "rocket.jpg", "a rocket at dusk"),
+        ("- **rocket.jpg** - at dusk", "rocket.jpg", "at dusk"),
+        ("1. my rocket.png = at dusk", "my rocket.png", "at dusk"),
+    ],
+)
+def test_a_row_or_a_list_line_describes_the_file_that_it_names(line, file, text):
+    told = describe_line(line)
+    assert told is not None
+    assert (told.file, told.text) == (file, text)
+
+
+@pytest.mark.parametrize("line", ["Look at rocket.jpg now", "rocket.jpg", "| rocket.jpg | 24 |", "a rocket"])
+def test_prose_and_bare_names_describe_nothing(line):
+    assert describe_line(line) is None
+
+
+def test_all_cells_of_a_row_are_kept_beside_the_description():
+    (told,) = described_files("| file | what |\n|---|---|\n| a.jpg | a red kite | Ada | [CC0](LICENSE) |")
+    assert told.cells == ("a red kite", "Ada", "CC0")
