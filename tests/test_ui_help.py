@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deepseek_mm.answering.skills.help import read_help
-from ui.help import TABS, render_help
+from ui.help import TABS, render_help, with_code
 from ui.html import heading
 from ui.words import CHINESE, ENGLISH
 
@@ -23,3 +23,7 @@ def test_entries_stand_below_the_tab_that_they_are_about_in_the_order_of_the_tab
     assert {entry.tab for entry in read_help("en")} <= set(TABS)
     add = html.index("How do I add a folder?")
     assert html.index(heading(ENGLISH.library)) < add < html.index(heading(ENGLISH.history))
+
+
+def test_commands_are_shown_as_code_and_nothing_becomes_markup():
+    assert with_code("press <b> or type `index FOLDER`.") == "press &lt;b&gt; or type <code>index FOLDER</code>."
