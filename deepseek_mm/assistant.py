@@ -206,7 +206,7 @@ class Assistant:
         encode = self.requests.encode if self.requests else None
         self.skills = SkillRegistry(
             {
-                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.config)),
+                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.library.text_reader)),
                 **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),

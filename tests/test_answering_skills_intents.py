@@ -21,13 +21,13 @@ def index() -> IntentIndex:
 
 
 def test_phrases_that_are_no_examples_are_understood(index):
-    """Of 205 in English, Chinese and German 199 when it was written."""
+    """Of 350 in English, Chinese and German 337 when it was written."""
     right, total = Counter(), Counter()
     for kind, name, text in PHRASES:
         intent = index.find(text, prefer=kind)
         total[kind] += 1
         right[kind] += intent is not None and (intent.kind, intent.name) == (kind, name)
-    assert right.total() / total.total() >= 0.94
+    assert right.total() / total.total() >= 0.93
     assert min(right[kind] / total[kind] for kind in total) >= 0.9
 
 

@@ -132,6 +132,11 @@ class Library:
         with suppress(BadFile, NothingThere, StoreReadOnly):
             self._filling.read_now(source)
 
+    @property
+    def text_reader(self) -> TextReader:
+        """What reads the writing in pictures."""
+        return self._filling.reader
+
     def lines_in(self, image: Image) -> list[str]:
         """The lines that are written in a picture, from top to bottom. MissingPackage."""
         return [line.text for line in self._filling.reader.lines(image)]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from deepseek_mm.answering.skills.case import (
+    LEFT_TO_MODEL,
     TalkCase,
     evidence_of,
     quote_question,
@@ -41,7 +42,9 @@ NTH = (  # words that point at a turn of the conversation, counted from 1
 
 
 def answer_chat(intent: Intent | None, case: TalkCase) -> Draft:
-    """What fits the intent; a polite sentence that says what can be asked, where there is none."""
+    """What fits the intent; where there is none a larger model talks, or a polite sentence says what can be asked."""
+    if intent is None and case.facts.larger:
+        return Draft(chance=POLITE_CHANCE, grounds=LEFT_TO_MODEL)
     if intent is None:
         return Draft(text=say("chat.default", case.locale), chance=POLITE_CHANCE, grounds="said")
     return REPLIES.get(intent.name, reply_politely)(intent, case)
