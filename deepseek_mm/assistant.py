@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, replace
-from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import TracebackType
@@ -217,9 +216,12 @@ class Assistant:
     def _open_talk(self) -> dict[ActKind, Skill]:
         """What needs no photo, by the meaning of sentences."""
         assert self.requests is not None, "a model that compares sentences"
-        find = partial(self.find, k=TALKED_OF)
-        talk = open_talk_skills(self.requests.encode, self.store, find, cache_folder() / "words")
+        talk = open_talk_skills(self.requests.encode, self.store, self._find_some, cache_folder() / "words")
         return talk_skills(TalkSkill(talk, self._gather_facts))
+
+    def _find_some(self, query: Query, where: Filter) -> Found:
+        """A few files, for those who want one changed or summed up."""
+        return self.find(query, k=TALKED_OF, where=where)
 
     def _gather_facts(self) -> ProductFacts:
         version = str(import_module("deepseek_mm").__version__)
