@@ -219,9 +219,9 @@ class Assistant:
         talk = open_talk_skills(self.requests.encode, self.store, self._find_some, cache_folder() / "words")
         return talk_skills(TalkSkill(talk, self._gather_facts))
 
-    def _find_some(self, query: Query, where: Filter) -> Found:
+    def _find_some(self, words: str, where: Filter) -> Found:
         """A few files, for those who want one changed or summed up."""
-        return self.find(query, k=TALKED_OF, where=where)
+        return self.find(Query(text=words), k=TALKED_OF, where=where)
 
     def _gather_facts(self) -> ProductFacts:
         version = str(import_module("deepseek_mm").__version__)
