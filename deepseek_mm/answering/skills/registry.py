@@ -30,6 +30,9 @@ from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from index import Source
 from index.store import RegionStore
 
+TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+HARDLY, DOUBTFULLY = 0.45, 0.8  # probabilities that a request was understood, below which talk may have been meant
+MEANT, CLEARLY_MEANT = 0.75, 0.87  # of an intent, from which it is: where nothing was found, and where something was
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
@@ -171,6 +174,18 @@ class TalkSkill:
         facts = self.gather()
         return [self.talk.answer(talk_case(case, facts)) for case in cases]
 
+    def answer_instead(self, case: QuestionContext, draft: Draft) -> Draft | None:
+        """What was meant as talk though it was understood otherwise: where nothing was found of what was hardly
+        understood, or it was not understood at all, and an example is near. None where the draft may stand.
+        """
+        act = act_of(case)
+        about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
+        doubted = act.chance < HARDLY or (draft.refused and act.chance < DOUBTFULLY)
+        intent = self.talk.intents.find(act.text) if about_files and doubted else None
+        if intent is None or intent.chance < (MEANT if draft.refused else CLEARLY_MEANT):
+            return None
+        return self.talk.answer_as(intent, talk_case(case, self.gather()))
+
 
 def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
     """The case as these skills take it."""
@@ -199,7 +214,12 @@ class SkillRegistry:
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
             drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
-        return [self._finish(case, drafts[n]) for n, case in enumerate(cases)]
+        return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
+
+    def _talk_instead(self, case: QuestionContext, draft: Draft) -> Draft:
+        talk = self.skills.get("help")
+        instead = talk.answer_instead(case, draft) if isinstance(talk, TalkSkill) and not is_by_rules(case) else None
+        return instead or draft
 
     def _ask(self, kinds: Sequence[ActKind], cases: Sequence[QuestionContext]) -> dict[int, Draft]:
         by_skill: dict[int, list[int]] = {}
@@ -239,9 +259,6 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     return "read" if act.kind == "document" else None
-
-
-TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
 
 
 def talk_skills(talk: Skill) -> dict[ActKind, Skill]:

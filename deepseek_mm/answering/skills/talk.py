@@ -33,7 +33,10 @@ class TalkSkills:
         """By the kind of the act, and for those that are told apart by examples by the nearest one."""
         if case.act.kind == "summarise":
             return self.summarizer.answer(case)
-        intent = self.intents.find(case.act.text, prefer=case.act.kind)
+        return self.answer_as(self.intents.find(case.act.text, prefer=case.act.kind), case)
+
+    def answer_as(self, intent: Intent | None, case: TalkCase) -> Draft:
+        """As this is meant; without an intent by the kind of the act."""
         answers: dict[str, Callable[[Intent | None, TalkCase], Draft]] = {
             "chat": answer_chat,
             "help": answer_help,
