@@ -5,13 +5,12 @@ from sentences import encode
 from talk_house import case, fill_library, finds, turn
 
 from deepseek_mm.answering.skills.talk import open_talk_skills
-from deepseek_mm.config import cache_folder
 
 
 @pytest.fixture(scope="module")
 def skills(tmp_path_factory):
     with fill_library(tmp_path_factory.mktemp("house") / "library") as store:
-        yield open_talk_skills(encode, store, finds(), cache_folder())
+        yield open_talk_skills(encode, store, finds())
 
 
 @pytest.mark.parametrize(

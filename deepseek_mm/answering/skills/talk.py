@@ -6,15 +6,14 @@ is answered by who the program is, also where it was taken for a question about 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from deepseek_mm.answering.skills.case import TalkCase
+from deepseek_mm.answering.intents import Intent, IntentIndex, SentenceEncoder, read_intents, read_known
 from deepseek_mm.answering.skills.chat import answer_chat
 from deepseek_mm.answering.skills.help import answer_help, help_examples
-from deepseek_mm.answering.skills.intents import Intent, IntentIndex, SentenceEncoder, read_intents
 from deepseek_mm.answering.skills.manage import Find, Manager
 from deepseek_mm.answering.skills.summarise import Summarizer
 from deepseek_mm.answering.skills.unsupported import answer_unsupported
+from deepseek_mm.answering.talk_case import TalkCase
 from deepseek_mm.types import Draft
 from index.store import RegionStore
 
@@ -43,11 +42,15 @@ class TalkSkills:
         return answers[intent.kind if intent else case.act.kind](intent, case)
 
 
-def open_talk_skills(encode: SentenceEncoder, store: RegionStore, find: Find, folder: Path | None) -> TalkSkills:
-    """The skills over a library; vectors of examples are kept in `folder`, such as the user's cache."""
-    examples = {**read_intents(), **help_examples()}
+def all_examples() -> dict[tuple[str, str], list[str]]:
+    """Of every kind that is told apart by examples."""
+    return {**read_intents(), **help_examples()}
+
+
+def open_talk_skills(encode: SentenceEncoder, store: RegionStore, find: Find) -> TalkSkills:
+    """The skills over a library."""
     return TalkSkills(
-        intents=IntentIndex(encode, examples, folder),
+        intents=IntentIndex(encode, all_examples(), read_known()),
         manager=Manager(store=store, find=find),
         summarizer=Summarizer(store=store, encode=encode, find=find),
     )
