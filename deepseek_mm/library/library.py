@@ -93,7 +93,7 @@ class Library:
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
         if self._filling.num_to_renew():
-            self.jobs.add(RENEW, {}, title="Read code anew", unique=True)
+            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
         if self._filling.num_without_words():
             self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
         for worker in self._workers:

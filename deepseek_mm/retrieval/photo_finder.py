@@ -18,7 +18,7 @@ from os.path import dirname
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.language.kinds import is_kind_of, kind_for_use, members_of
+from deepseek_mm.language.kinds import is_kind_of, kind_for_use, kind_named, members_of
 from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, content, names_the_same, singular, tokens
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
@@ -33,6 +33,7 @@ LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vecto
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
+SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -87,7 +88,7 @@ CURVE = RelevanceCurve(
     offset=-6.37,
 )
 BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
-BELIEVED, BESIDES = 0.4, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
+BELIEVED, BESIDES = 0.45, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ class SoughtSubject:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """Those that claim something, singular: bowl, fig."""
+        if self.kind:
+            return tuple(dict.fromkeys([*self.colours, self.kind]))
         said = SORTED.sub("", self.text)
         kept = [word for word in content(said) if word not in UNREAD and word not in BETWEEN_THINGS]
         shots = [
@@ -146,15 +149,20 @@ class SoughtSubject:
 
     @cached_property
     def kind(self) -> str:
-        """The kind of thing that is asked for by its use: "something I could drink"."""
-        return kind_for_use(self.text)
+        """The kind of thing that is asked for by its use ("something I could drink") or by a name of several words."""
+        whole = LEAD.sub("", OF_PICTURES.sub("", self.text.strip()))
+        return kind_for_use(self.text) or (kind_named(whole) if " " in whole else "")
+
+    @cached_property
+    def colours(self) -> tuple[str, ...]:
+        """Those that are asked for, in one spelling."""
+        return tuple(dict.fromkeys(COLOURS[word] for word in tokens(self.text) if word in COLOURS and word != "orange"))
 
     @cached_property
     def said(self) -> str:
         """As the space reads it: without "photos of"; what is asked for by its use by its kind."""
         if self.kind:
-            colours = [word for word in self.words if word in COLOURS.values()]
-            return " ".join([*colours, self.kind])
+            return " ".join([*self.colours, self.kind])
         return LEAD.sub("", OF_PICTURES.sub("", SORTED.sub("", self.text.strip()))).strip() or self.text
 
 
@@ -233,7 +241,8 @@ class PhotoFinder:
         photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
         heard = [witness for witness in self.hear(subject, list(photos.values()))]
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
-        relevance_P = CURVE.relevance(rows_PF)
+        fading = [fade_by_colour(subject, regions) for regions in photos.values()]
+        relevance_P = CURVE.relevance(rows_PF) * np.array(fading, np.float32)
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
             for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
@@ -316,9 +325,17 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
 
 
+def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
+    """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
+    if not subject.colours or colours_of(regions).issuperset(subject.colours):
+        return 1.0
+    return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
+
+
 def colours_of(regions: Sequence[Region]) -> frozenset[str]:
-    """The colours that are measured in a photo."""
-    return frozenset(colour for region in regions for colour in region.colours)
+    """The colours that are said of a photo; where none is, those that are measured in it."""
+    said = frozenset(COLOURS[word] for word in words_said(regions) if word in COLOURS)
+    return said or frozenset(colour for region in regions for colour in region.colours)
 
 
 def words_read(regions: Sequence[Region]) -> frozenset[str]:

@@ -9,6 +9,10 @@ from typing import Any
 RunWords = Callable[[Sequence[str], Any], int]  # words of the command line and a desk -> exit code
 TRAINERS = {  # name -> its module in this package, which offers add_arguments(parser) and run(args), and an example
     "align": ("alignment", "--data captions.jsonl --images photos --out runs/align"),
+    "languages": (
+        "languages",
+        "--data captions.jsonl --images photos --chinese captions_zh.jsonl --out runs/languages",
+    ),
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),
     "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),

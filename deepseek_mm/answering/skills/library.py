@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from deepseek_mm.answering.skills.notes import COLOURLESS, MONEY, answer_from, head_of
+from deepseek_mm.answering.skills.notes import MONEY, answer_from, head_of
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import NUMBERS, clean, content, is_negated, join_words, plural, quote_title, singular
-from deepseek_mm.retrieval.evidence import MAX_NAME, WRITTEN, pieces, renumber_claim
+from deepseek_mm.retrieval.evidence import MAX_NAME, pieces, renumber_claim
 from deepseek_mm.retrieval.photo_finder import BELIEVED, BESIDES, PhotoFinder, PhotoMatch
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source

@@ -11,9 +11,7 @@ from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import COLOURS, NUMBERS, content, singular, tokens
 from deepseek_mm.types import Act
 
-TIMES = (
-    "sunset sunrise dusk dawn twilight night evening morning noon midday afternoon daylight midnight daytime daybreak"
-).split()
+TIMES = ["sunset", "sunrise", "dusk", "dawn", "twilight", "night", "evening", "morning", "noon", "midday", "afternoon", "daylight", "midnight", "daytime", "daybreak"]
 PAIR = {"pair": "2", "couple": "2", "both": "2", "dozen": "12", "single": "1"}
 COLOURLESS = re.compile(r"\bblack[ -](?:and|&)[ -]white\b|\bmonochrome?\b|\bgr[ea]yscale\b|\bsepia\b", re.IGNORECASE)
 WHICH = re.compile(r"\b(?:which|what)(?: (?:kind|type|sort|breed|species)s? of)? ([a-z]{3,})\b")

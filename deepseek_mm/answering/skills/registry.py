@@ -18,13 +18,15 @@ from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
+from deepseek_mm.answering.translation import ActTranslator
+from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
 from deepseek_mm.language.words import quote_title
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, with_draft
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
-from deepseek_mm.vision.pipeline import AnalysisCache
+from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from index import Source
 from index.store import RegionStore
 
@@ -47,17 +49,29 @@ class PhotosSkill:
 
     def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, reader: TextReader) -> None:
         self.photos, self.analyses = photos, analyses
+        self.translator = open_translator(photos.eyes)
         self.library = LibrarySkill(finder, self.look, photos.config)
         self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
         """One for each; several pictures, and what patterns read, go through the pipeline together."""
+        cases = [self._translate(case) for case in cases]
         sought = {n for n, case in enumerate(cases) if is_sought(case)}
         alone = {n for n, case in enumerate(cases) if is_alone(case)}
         others = [case for n, case in enumerate(cases) if n not in sought | alone]
         looked = iter(self.photos.look_up_many(others))
         answers = {n: self._find(cases[n]) for n in sought} | {n: self._look_at(cases[n]) for n in alone}
         return [answers[n] if n in answers else draft_of(next(looked)) for n in range(len(cases))]
+
+    def _translate(self, case: QuestionContext) -> QuestionContext:
+        """With an English act for those who look, where it was said in another language."""
+        language = case.request.language if case.request else "en"
+        if self.translator is None or language == "en" or is_by_rules(case):
+            return case
+        act = self.translator.translate(act_of(case), language)
+        program = photo_question(act)
+        kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
+        return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]
 
     def look(self, act: Act, source: Source) -> Draft:
         """At one photo of the library, which the sentences name."""
@@ -80,6 +94,14 @@ class PhotosSkill:
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
         return self.library.answer(act_of(case), among=photos)
+
+
+def open_translator(eyes: VisionPipeline) -> ActTranslator | None:
+    """Foreign words to names of the vocabulary; None where the space reads no other language."""
+    if not isinstance(eyes.space, PackagedSpace) or not eyes.space.languages.is_installed:
+        return None
+    vocabulary = eyes.vocabulary
+    return ActTranslator(vocabulary.names, lambda: vocabulary.vectors_LD, eyes.space.languages.embed)
 
 
 def with_name(claim: Claim, name: str) -> Claim:
@@ -172,7 +194,7 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([act_of(case).kind for case in cases], cases)
+        drafts = self._ask([first_kind(case) for case in cases], cases)
         second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
@@ -201,6 +223,12 @@ class SkillRegistry:
 def is_by_rules(case: QuestionContext) -> bool:
     """Whether patterns alone read the turn."""
     return case.request is not None and case.request.by == "rules"
+
+
+def first_kind(case: QuestionContext) -> ActKind:
+    """Whose kind of act it is: documents that are looked for are found by what they say."""
+    act = act_of(case)
+    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
