@@ -49,6 +49,7 @@ class Intent:
     kind: str  # "chat", "help", "manage", "unsupported"
     name: str  # "greeting"; of help the entry's key
     chance: float  # probability that this is meant
+    likeness: float = 0.0  # how near it is, -1 to 1
 
 
 def read_intents(file: Path = FILE) -> dict[tuple[str, str], list[str]]:
@@ -90,7 +91,8 @@ class IntentIndex:
         offset, by_likeness, by_margin = self.nearness.chance
         logit = offset + by_likeness * near_I[first] + by_margin * (score_I[first] - score_I[second])
         kind, name = self.labels[first]
-        return Intent(kind=kind, name=name, chance=float(1 / (1 + np.exp(-logit))))
+        likeness = float(near_I[first])
+        return Intent(kind=kind, name=name, chance=float(1 / (1 + np.exp(-logit))), likeness=likeness)
 
     @cached_property
     def _geometry(self) -> "IntentGeometry":
