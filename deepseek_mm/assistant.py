@@ -216,12 +216,12 @@ class Assistant:
     def _open_talk(self) -> dict[ActKind, Skill]:
         """What needs no photo, by the meaning of sentences."""
         assert self.requests is not None, "a model that compares sentences"
-        talk = open_talk_skills(self.requests.encode, self.store, self._find_words)
+        talk = open_talk_skills(self.requests.encode, self.store, self._find_some)
         return talk_skills(TalkSkill(talk, self._gather_facts))
 
-    def _find_words(self, text: str, where: Filter) -> Found:
-        """What is like these words, whatever signs of the search box are in them."""
-        return self.retriever.find_many([Query(text=text)], k=TALKED_OF, where=where)[0]
+    def _find_some(self, words: str, where: Filter) -> Found:
+        """A few files, for those who want one changed or summed up; no sign in the words means an operator."""
+        return self.retriever.find_many([Query(text=words)], k=TALKED_OF, where=where)[0]
 
     def _gather_facts(self) -> ProductFacts:
         version = str(import_module("deepseek_mm").__version__)

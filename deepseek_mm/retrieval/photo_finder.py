@@ -32,14 +32,16 @@ PHOTOS = Filter(source_kinds=("photo",))
 LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vectors are heard
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
+YEAR = 4  # digits
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
 WIDER, NARROW = 0.6, 250  # what a wider word is worth, and how many kinds it may have at most
-UNREAD = frozenset(
-    "photo photograph picture image pic shot one ones thing things something anything everything".split()
+UNREAD = frozenset(  # words that say nothing of what a photo shows
+    """photo photograph picture image pic shot ones thing things something anything everything anybody anyone somebody
+    someone""".split()
 )
 
 
@@ -134,7 +136,7 @@ class SoughtSubject:
         if self.kind:
             return tuple(dict.fromkeys([*self.colours, self.kind]))
         said = SORTED.sub("", self.text)
-        kept = [word for word in content(said) if word not in UNREAD and word not in BETWEEN_THINGS]
+        kept = [word for word in content(said) if is_telling(word)]
         shots = [
             word for word in tokens(said) if word in ("screenshot", "screenshots")
         ]  # a kind of picture, and a word
@@ -205,6 +207,11 @@ class PhotoFinder:
                 total[match.source.id] = total.get(match.source.id, 0.0) + share / sum(shares) * match.relevance
         ranked = [replace(match, relevance=total[each]) for each, match in found.items()]
         return sorted(ranked, key=lambda match: -match.relevance)
+
+    def find_named(self, name: str) -> list[Source]:
+        """The photos of the library with this file name; capitals do not matter."""
+        where = replace(PHOTOS, path=name)
+        return [source for source in self.store.sources(where, limit=FEW) if source.name.lower() == name.lower()]
 
     def num_photos(self) -> int:
         """How many the library has."""
@@ -342,6 +349,11 @@ def words_read(regions: Sequence[Region]) -> frozenset[str]:
     """The words that are read in a photo, singular."""
     texts = [region.text for region in regions if region.kind in TEXTS]
     return frozenset(singular(word) for text in texts for word in tokens(text))
+
+
+def is_telling(word: str) -> bool:
+    """Does a word of a subject say what a photo shows? Small numbers do not: "the two sweaters"."""
+    return word not in UNREAD and word not in BETWEEN_THINGS and not (word.isdigit() and len(word) < YEAR)
 
 
 def fit_of(word: str, said: frozenset[str]) -> float:

@@ -64,8 +64,7 @@ class AskTab:
                 parts = place_chat(chat.html(Talk(), () if code else None), words, code=code)
                 if not code:
                     parts["camera"] = _place_camera(words)
-                    with gr.Accordion(words.help, open=False):
-                        piece(render_help(words), listens="")
+                    _place_help(words)
             with gr.Column(scale=2, min_width=300):
                 look = "side code-side" if code else "side"
                 parts["board"] = piece(board(None, pictures, words), elem_classes=look)
@@ -274,6 +273,11 @@ def _place_camera(words: UiTexts) -> gr.Image:
             label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", image_mode=None, buttons=[],
             height=260,
         )  # fmt: skip
+
+
+def _place_help(words: UiTexts) -> None:
+    with gr.Accordion(words.help, open=False):
+        piece(render_help(words), listens="")
 
 
 COMMAND = "python -m deepseek_mm index FOLDER"

@@ -37,8 +37,6 @@ class ClosedSkill:
         act = turn.act
         if act.kind == "count":
             return self.count(turn)
-        if RELATION.search(turn.text) and len(turn.things) > 1 and act.kind in ("compare", "locate", "look"):
-            return self.relate(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
             return self.yes_or_no(turn)
         if act.attribute == "colour":
@@ -101,8 +99,10 @@ class ClosedSkill:
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
 
-    def relate(self, turn: PhotoTurn) -> Draft:
-        """How two things lie to each other."""
+    def relate(self, turn: PhotoTurn) -> Draft | None:
+        """How two things lie to each other; None where that is not asked."""
+        if not RELATION.search(turn.text) or len(turn.things) < 2 or turn.act.kind == "count":
+            return None
         one, other = turn.things[:2]
         program = PhotoQuestion(kind="compare", text=turn.act.text, things=(one, other))
         pointed = turn.with_parts(self._parts(turn, program, None))

@@ -8,18 +8,30 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from deepseek_mm.answering.skills.notes import MONEY, answer_from, head_of
+from deepseek_mm.answering.skills.notes import COLOURLESS, MONEY, answer_from, head_of
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_kind_of
-from deepseek_mm.language.words import NUMBERS, clean, content, is_negated, join_words, plural, quote_title, singular
-from deepseek_mm.retrieval.evidence import MAX_NAME, pieces, renumber_claim
-from deepseek_mm.retrieval.photo_finder import BELIEVED, BESIDES, PhotoFinder, PhotoMatch
+from deepseek_mm.language.words import (
+    NUMBERS,
+    clean,
+    content,
+    is_negated,
+    join_words,
+    plural,
+    quote_title,
+    singular,
+    tokens,
+)
+from deepseek_mm.retrieval.evidence import MAX_NAME, WRITTEN, pieces, renumber_claim
+from deepseek_mm.retrieval.photo_finder import BELIEVED, BESIDES, PhotoFinder, PhotoMatch, SoughtSubject
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source
 
 Look = Callable[[Act, Source], Draft]  # answers an act about one photo, and names its file
-MOST_LISTED = 12  # photos of one answer
+MOST_LISTED, WITH_NOTES = 30, 10  # photos of one answer, and as many of them with what is written about them
 MOST_FOUND = 60  # photos that are weighed for a list
+MOST_MEANT, ALIKE = 3, 0.8  # photos that a look may mean, and of the best one's relevance what the others need
+MOST_OF_LOOKS, SURE_OF_COUNT = 0.9, 0.97  # probabilities that are told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
 NEARLY = 0.2  # relevance from which the nearest photo is worth naming where none fits
 SURE_OF_NOTE, SURE_OF_READING, SURE_OF_PRICE = 0.85, 0.7, 0.6  # how often such an answer is right
@@ -83,13 +95,17 @@ class LibrarySkill:
 
     def answer(self, act: Act, *, among: Sequence[int] = ()) -> Draft:
         """Claims with citations, or an honest refusal. `among` are ids of the sources that are spoken of."""
+        if act.filters.file and not among:
+            among = [source.id for source in self.finder.find_named(act.filters.file)]
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
         if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
             return refuse(unmeasured(act), UNTOLD)
         if act.kind == "find":
             return self._find(act, among)
-        if act.kind == "compare" and act.other:
+        if act.kind == "count" and not SoughtSubject(act.subject or act.text).words:
+            return count_all(self.finder.num_photos())
+        if act.kind == "compare":
             return self._compare(act, among)
         if len(among) > 1 and (act.form == "name" and THOSE.search(act.text)):
             return self._choose(act, among)
@@ -114,10 +130,10 @@ class LibrarySkill:
     def _compare(self, act: Act, among: Sequence[int]) -> Draft:
         """Each of the two as far as it is known, and which has more colours where that is asked."""
         numbered, claims, colours = EvidenceList(), [], []
-        for subject in (act.subject, act.other):
-            match = self._best(replace(act, subject=subject, other="", text=subject), among)
-            if match is None:
-                return refuse(not_found(subject), UNFOUND)
+        pair = self._pair(act, among)
+        if len(pair) < 2:
+            return refuse(not_found(act.subject if not pair else act.other or act.subject), UNFOUND)
+        for match in pair:
             number = numbered.add_photo(match)
             shown = match.regions[0].colours
             colours.append((len(shown), match, number))
@@ -129,6 +145,13 @@ class LibrarySkill:
         chance = min(claim.certainty for claim in claims)
         return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=chance, grounds="measured")
 
+    def _pair(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
+        """The best photo of each of the two subjects; of one subject ("the two sweaters") its two best."""
+        if not act.other:
+            return self._meant(act, among)[:2]
+        asked = [replace(act, subject=subject, other="", text=subject) for subject in (act.subject, act.other)]
+        return [match for one in asked for match in self._meant(one, among)[:1]]
+
     def _choose(self, act: Act, among: Sequence[int]) -> Draft:
         """Which of the photos that were found fits best."""
         words = act.subject or act.text
@@ -137,18 +160,22 @@ class LibrarySkill:
         claims = [Claim(f"{title(m)} fits best{note_of(m)}", (numbered.add_photo(m),), UNTOLD) for m in best]
         return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="named")
 
-    def _best(self, act: Act, among: Sequence[int]) -> PhotoMatch | None:
-        """The photo that is meant, or None where none is near."""
+    def _meant(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
+        """The photos that may be meant, best first; none where none is near."""
         ranked = self.finder.find_meant(act, among=among)
-        return ranked[0] if ranked and (among or ranked[0].relevance >= ABOUT) else None
+        if not among and (not ranked or ranked[0].relevance < ABOUT):
+            return []
+        return [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance][:MOST_MEANT]
 
     def _look(self, act: Act, among: Sequence[int]) -> Draft:
-        """What is known of the photo that is meant: by notes, by what is written in it, by looking."""
-        match = self._best(act, among)
-        if match is None:
+        """What is known of the photos that may be meant: by notes, by what is written in them, by looking at the best."""
+        meant = self._meant(act, among)
+        if not meant:
             return refuse(not_found(act.subject or act.text), UNFOUND)
-        ways = (self._by_notes, self._by_row, self._by_reading)
-        return next((draft for way in ways if (draft := way(act, match))), None) or self._by_looking(act, match)
+        for way in (self._by_notes, self._by_row, self._by_reading):
+            if drafts := [draft for match in meant if (draft := way(act, match))]:
+                return join_drafts(drafts)
+        return self._by_looking(act, meant[0])
 
     def _by_notes(self, act: Act, match: PhotoMatch) -> Draft | None:
         said, note = answer_from(act, [*match.notes, match.words])
@@ -188,14 +215,17 @@ class LibrarySkill:
     def _by_looking(self, act: Act, match: PhotoMatch) -> Draft:
         """What the one-photo skill sees; and what people wrote, which may say it better."""
         numbered = EvidenceList()
-        seen = self.look(replace(act, scope="picture"), match.source)
+        asked = replace(act, subject="", other="") if act.kind == "describe" else act
+        seen = self.look(replace(asked, scope="picture"), match.source)
         notes = [self._note_claim(match, note, numbered) for note in match.notes[:2]]
         told = numbered.add_draft(seen) if is_told(seen) else []
         rest = [Claim("More than that I cannot tell", (), UNTOLD)] if notes and not told else []
-        claims = [*told, *notes, *rest] or numbered.add_draft(seen)
+        first = [*notes, *told] if act.kind == "describe" else [*told, *notes]
+        claims = [*first, *rest] or numbered.add_draft(seen)
         if not claims:
             return replace(seen, text=seen.text or not_told(match))
-        return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="")
+        chance = min(seen.chance, MOST_OF_LOOKS) if told else UNTOLD
+        return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", chance=chance)
 
     def _note_claim(self, match: PhotoMatch, note: str, numbered: EvidenceList) -> Claim:
         number = numbered.add_photo(match)
@@ -228,7 +258,24 @@ class LibrarySkill:
 def is_told(draft: Draft) -> bool:
     """Has the one-photo skill an answer, rather than a guess?"""
     unknown = draft.verdict is not None and draft.verdict.outcome == "unknown"
-    return bool(draft.claims) and not draft.refused and not unknown
+    silent = all(" not say " in claim.text or claim.text.startswith("I find no text") for claim in draft.claims)
+    return bool(draft.claims) and not draft.refused and not unknown and not silent
+
+
+def join_drafts(drafts: Sequence[Draft]) -> Draft:
+    """What several photos answer, one after the other."""
+    if len(drafts) == 1:
+        return drafts[0]
+    numbered = EvidenceList()
+    claims = tuple(claim for draft in drafts for claim in numbered.add_draft(draft))
+    return replace(drafts[0], claims=claims, evidence=tuple(numbered.entries))
+
+
+def count_all(total: int) -> Draft:
+    """How many photos there are."""
+    return Draft(
+        claims=(Claim(f"There are {total} photos in the library", (), 1.0),), chance=SURE_OF_COUNT, grounds="measured"
+    )
 
 
 def title(match: PhotoMatch) -> str:
@@ -239,6 +286,11 @@ def title(match: PhotoMatch) -> str:
 def note_of(match: PhotoMatch) -> str:
     """What people wrote, in brackets behind the name; "" where nobody did."""
     return f' ("{clean(match.notes[0], 120)}")' if match.notes else ""
+
+
+def no_note(match: PhotoMatch) -> str:
+    """In a long list names alone are told."""
+    return ""
 
 
 def refuse(text: str, chance: float) -> Draft:
@@ -290,7 +342,8 @@ def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int) -> Draft:
     """The photos by their names, after a yes or a number where the question wants one."""
     numbered, shown = EvidenceList(), fitting[:most]
     entries = [(match, numbered.add_photo(match)) for match in shown]
-    claims = [Claim(f"{title(match)}{note_of(match)}", (number,), match.relevance) for match, number in entries]
+    told = note_of if len(shown) <= WITH_NOTES else no_note
+    claims = [Claim(f"{title(match)}{told(match)}", (number,), match.relevance) for match, number in entries]
     total, chance = len(fitting), min(match.relevance for match in shown)
     numbers = tuple(number for _, number in entries)
     head = f'{total} photo{"s fit" if total > 1 else " fits"} "{clean(act.subject or act.text, MAX_NAME)}"'
@@ -334,7 +387,7 @@ def limit_of(text: str) -> int:
 def say_fact(act: Act, said: str, match: PhotoMatch, told_by: str) -> str:
     """The answer first, then who says so."""
     head = head_of(act.subject)
-    if act.kind == "count":
+    if act.kind == "count" and head in {singular(word) for word in tokens(f"{' '.join(match.notes)} {match.words}")}:
         return f"{said} {plural(head) if said != '1' else head}: {told_by}"
     return f"{said[0].upper()}{said[1:]}: {told_by}"
 

@@ -6,7 +6,7 @@ questions, either-or questions choose between what was said, and all others betw
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -50,6 +50,7 @@ class PhotoSkill:
             decline,
             self._described,
             self._chosen,
+            self.closed.relate,
             self._located,
             self.closed.answer,
             self._open,
@@ -114,9 +115,9 @@ def scaled(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
 
 
 @cache
-def lexicon() -> frozenset[str]:
-    """English words in lower case: those that are one piece to the packaged text tower."""
+def lexicon() -> Mapping[str, int]:
+    """English words in lower case with their ranks: those that are one piece to the packaged text tower."""
     with suppress(MissingPackage, OSError):
         told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
-        return frozenset(word for word in told["model"]["vocab"] if word.isalpha())
-    return frozenset()
+        return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
+    return {}

@@ -97,14 +97,19 @@ def tell_kind(act: Act, note: str) -> str:
     asked = WHICH.search(act.text.lower())
     kinds = dict.fromkeys([singular(asked[1])] if asked else [], "") | {head_of(act.subject): ""}
     words = tokens(note)
-    return next((word for kind in kinds for word in words if singular(word) != kind and is_kind_of(word, kind)), "")
+    for kind in kinds:
+        fitting = [n for n, word in enumerate(words) if singular(word) != kind and is_kind_of(word, kind)]
+        if fitting:
+            last = next((n for n in fitting if n + 1 not in fitting), fitting[-1])
+            return " ".join(words[n] for n in fitting if n <= last)  # "giant panda"
+    return ""
 
 
 def tell_position(act: Act, note: str) -> str:
     """Yes or no to a place that is asked for, where the note says where it is: "a drum on a bean bag"."""
     head, other = head_of(act.subject), head_of(act.other)
     found = re.search(
-        rf"\b{re.escape(head)}s?\b (?:(?:is|are|lies|stands|sits) )?({LIES_ON}) (?:an?|the) ([\w -]+?)(?=[,.;]|\band\b|$)",
+        rf"\b{re.escape(head)}s?\b (?:(?:is|are|lies|stands|sits) )?({LIES_ON}) ((?:an?|the) [\w -]+?)(?=[,.;]|\band\b|$)",
         note.lower(),
     )
     if not found or not other or not head:

@@ -17,7 +17,7 @@ from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa_net import VqaQuestion
-from deepseek_mm.vision.zero_shot import ZeroShot, likeliest
+from deepseek_mm.vision.zero_shot import Hearsay, ZeroShot, likeliest
 
 BY_ATTRIBUTE = {  # attribute of an act -> category
     **{"activity": "activity", "person": "person", "shape": "shape", "material": "material", "weather": "weather"},
@@ -36,6 +36,7 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
     **{"wears": "wearing", "eat": "eating", "eats": "eating", "drink": "drinking", "drinks": "drinking"},
     **{"ride": "riding", "rides": "riding", "drive": "driving", "use": "using", "cook": "cooking", "play": "playing"},
 }
+BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
@@ -93,35 +94,35 @@ class OpenSkill:
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 
-    def _weigh(self, turn: PhotoTurn, category: Category, told: Sequence[str]) -> Mapping[str, float]:
+    def _weigh(self, turn: PhotoTurn, category: Category, names: Sequence[str]) -> Mapping[str, float]:
         colour = next((thing.colour for thing in turn.subjects if thing.colour), "")
         phrases = [
             phrase.replace(look, f"{colour} {look}") if colour else phrase
             for phrase, look in zip(category.phrases, category.looks, strict=True)
         ]
+        told = self._hear(turn, category.members)
+        return likeliest(names, self.names.choose(phrases, turn.picture.look, told))
+
+    def _hear(self, turn: PhotoTurn, names: Sequence[str]) -> Hearsay:
+        """What the closed reader, the language model that looks and the labels say of these names."""
         labels = self.eyes.labels(turn.picture)
         labelled = [
-            max((l.score for l in labels if names_the_same(l.name, name)), default=0.0) for name in category.members
+            max((each.score for each in labels if names_the_same(each.name, name)), default=0.0) for name in names
         ]
-        read = self._read(turn, category.members)
-        chances_L = self.names.choose(phrases, turn.picture.look, read=read, labelled=labelled)
-        return likeliest(told, chances_L)
-
-    def _read(self, turn: PhotoTurn, names: Sequence[str]) -> list[float]:
-        """What the closed reader makes of the question."""
         if self.eyes.reader is None:
-            return []
-        things = tuple(thing.phrase for thing in turn.things)
-        return self.eyes.reader.chances_of_names(VqaQuestion(turn.act.text, things), turn.picture, names)
+            return Hearsay(labelled=labelled)
+        asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
+        return Hearsay(
+            read=self.eyes.reader.chances_of_names(asked, turn.picture, names),
+            glanced=self.eyes.reader.glance_at_names(turn.act.text, turn.picture, names),
+            labelled=labelled,
+        )
 
     def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> Mapping[str, float]:
         """Of alternatives that the question names, how probable each is."""
+        told = self._hear(turn, [BARE.sub("", option) for option in options])
         phrases = [f"a photo of {option}" for option in options]
-        read = self._read(turn, [re.sub(r"^(?:on|in|at) |^(?:the|an?) ", "", option) for option in options])
-        labels = self.eyes.labels(turn.picture)
-        labelled = [max((l.score for l in labels if names_the_same(l.name, option)), default=0.0) for option in options]
-        chances_L = self.names.choose(phrases, turn.picture.look, read=read, labelled=labelled)
-        return likeliest(options, chances_L)
+        return likeliest(options, self.names.choose(phrases, turn.picture.look, told, ranked=False))
 
 
 def category_of(turn: PhotoTurn) -> Category:

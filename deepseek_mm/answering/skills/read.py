@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.language.parser import things_in
 from deepseek_mm.language.signs import meanings, sign_languages
 from deepseek_mm.language.words import clean, join_words
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
@@ -33,7 +34,7 @@ PRICE = re.compile(
 )
 PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the question, what it is called, how it looks
     (r"\bprices?\b|\bcosts?\b|\bhow much\b|\bexpensive\b", "price", PRICE),
-    (r"\bphone\b|\btelephone\b", "phone number", re.compile(r"\+?\d[\d\s()/.-]{5,}\d")),
+    (r"\b(?:tele)?phone number\b|\bcall\b", "phone number", re.compile(r"\+?\d[\d\s()/.-]{5,}\d")),
     (r"\btime\b|\bclock\b|\bo'?clock\b", "time", re.compile(r"\b\d{1,2}[:.h]\d{2}\b")),
     (r"\byear\b", "year", re.compile(r"\b(?:1[89]|20)\d\d\b")),
     (r"\bdate\b", "date", re.compile(r"\b\d{1,4}[./-]\d{1,2}(?:[./-]\d{2,4})?\b")),
@@ -49,6 +50,7 @@ PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the quest
     ),
 )
 LOOKS = tuple((re.compile(words), name, pattern) for words, name, pattern in PATTERNS)
+BESIDE = re.compile(r"\b(?:behind|next to|beside|under|below|above|in front of|left of|right of)\b")
 STREET = re.compile(
     r"\b(?:st|street|ave|avenue|av|rd|road|dr|drive|blvd|boulevard|ln|lane|way|hwy|highway|pkwy|parkway|pl|place|sq|"
     r"square|ct|court|rue|via|calle|stra(?:ss|\u00df)e|platz|weg|bridge)\b",
@@ -83,7 +85,7 @@ def wants_text(turn: PhotoTurn) -> bool:
 
 def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = True) -> Draft | None:
     """From these lines; None where there are none and the answer `must` not be a written one."""
-    lines = [line for line in lines if line.text]
+    lines = [line for line in lines if line.text and not lies_on(line.box_px, boxes_beside(turn))]
     if not lines:
         return unread(turn) if must else None
     if WANTS_LANGUAGE.search(turn.text) or WANTS_MEANING.search(turn.text):
@@ -113,6 +115,13 @@ def weigh_lines(turn: PhotoTurn, lines: Sequence[TextBlock]) -> list[tuple[float
     boxes = [region.box_px for thing in turn.subjects for region in turn.shot.parts(thing)[:1]]
     weighed = [(high_of(line) * line.score * (NEAR if lies_on(line.box_px, boxes) else 1.0), line) for line in lines]
     return sorted(weighed, key=lambda pair: -pair[0])
+
+
+def boxes_beside(turn: PhotoTurn) -> list[Box]:
+    """Of a thing that the question only uses to say where: "which store is behind the sign"."""
+    if not BESIDE.search(turn.text) or not turn.act.other:
+        return []
+    return [region.box_px for thing in things_in(turn.act.other.lower()) for region in turn.shot.parts(thing)[:1]]
 
 
 def high_of(line: TextBlock) -> int:
@@ -156,7 +165,10 @@ def tell_name(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool) -> Dra
 
     block, own = max(blocks, key=worth_of)
     chance = block.score * (SOLE if len(blocks) == 1 else AMONG)
-    text = f'It says "{clean(block.text, MAX_QUOTE)}"'.replace('""', '"')
+    told = block.text
+    if special is STREET and (ends := special.search(told)):
+        told = told[: ends.end()]
+    text = f'It says "{clean(told, MAX_QUOTE)}"'
     return turn.draft(Claim(text, (turn.shot.whole,), chance), grounds="read")
 
 
