@@ -16,7 +16,6 @@ from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
-from deepseek_mm.answering.skills.case import ProductFacts, gather_facts
 from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
@@ -30,8 +29,9 @@ from deepseek_mm.answering.skills.registry import (
     talk_skills,
 )
 from deepseek_mm.answering.skills.talk import open_talk_skills
+from deepseek_mm.answering.talk_case import ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
-from deepseek_mm.config import Config, Notice, cache_folder
+from deepseek_mm.config import Config, Notice
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
@@ -216,12 +216,12 @@ class Assistant:
     def _open_talk(self) -> dict[ActKind, Skill]:
         """What needs no photo, by the meaning of sentences."""
         assert self.requests is not None, "a model that compares sentences"
-        talk = open_talk_skills(self.requests.encode, self.store, self._find_some, cache_folder() / "words")
+        talk = open_talk_skills(self.requests.encode, self.store, self._find_some)
         return talk_skills(TalkSkill(talk, self._gather_facts))
 
     def _find_some(self, words: str, where: Filter) -> Found:
-        """A few files, for those who want one changed or summed up."""
-        return self.find(Query(text=words), k=TALKED_OF, where=where)
+        """A few files, for those who want one changed or summed up; no sign in the words means an operator."""
+        return self.retriever.find_many([Query(text=words)], k=TALKED_OF, where=where)[0]
 
     def _gather_facts(self) -> ProductFacts:
         version = str(import_module("deepseek_mm").__version__)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from talk_house import FACTS, case, photo, turn
 
-from deepseek_mm.answering.skills.case import LEFT_TO_MODEL, ProductFacts
+from deepseek_mm.answering.intents import Intent, read_intents
 from deepseek_mm.answering.skills.chat import REPLIES, answer_chat, turn_number
-from deepseek_mm.answering.skills.intents import Intent, read_intents
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts
 from deepseek_mm.types import Draft
 
 

@@ -51,6 +51,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("reader") + sizes.pop("captions") < 15e6
     assert sizes.pop("code") < 25e6
     assert sizes.pop("replay") < 1.5e6
+    assert sizes.pop("intents") < 2e6
     assert sum(sizes.values()) < 30e6
 
 

@@ -29,6 +29,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "ppo": ("ppo", "--text data/text --out runs/ppo"),
     "corpus": ("corpus", "--text data/text --captions captions.jsonl"),
     "requests": ("requests.trainer", "--data data --unpacked data --out runs/requests"),
+    "intents": ("intents", "--weights intents.safetensors"),
     "parallel": ("parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "continual": ("continual", "--library library"),
     "abstain": (

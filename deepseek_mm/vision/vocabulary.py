@@ -14,7 +14,10 @@ Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of
             feature map
 """
 
+import hashlib
+import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
-from deepseek_mm.embeddings.vector_files import read_or_make_vectors
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.files import atomic_write
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -118,9 +122,25 @@ def word_vectors(space: EmbeddingModel, words: Sequence[str]) -> Floats:
 
 
 def read_vectors(space: EmbeddingModel, words: Sequence[str], folder: Path) -> Floats:
-    """`word_vectors` out of a file of this folder."""
-    make, made_by = partial(word_vectors, space), (space.fingerprint, *TEMPLATES)
-    return read_or_make_vectors(make, words, folder, stem="words", made_by=made_by)
+    """`word_vectors` out of a file, which is written where there is none that can be read.
+
+    Its name is a digest of the words, the space and two vectors: another engine rounds otherwise and has a file of its
+    own. A folder that cannot be written is left alone.
+    """
+    probes_2D = word_vectors(space, ("a thing", *words[-1:]))
+    parts = (space.fingerprint, *TEMPLATES, *words)
+    digest = hashlib.sha256("\n".join(parts).encode(errors="replace") + probes_2D.tobytes())
+    file, shape = folder / f"words-{digest.hexdigest()[:16]}.npy", (len(words), space.dim)
+    with suppress(OSError, ValueError):
+        vectors_LD = np.load(file, allow_pickle=False)
+        if vectors_LD.shape == shape and vectors_LD.dtype == np.float32 and np.isfinite(vectors_LD).all():
+            return np.asarray(vectors_LD)
+    vectors_LD = word_vectors(space, words)
+    held = io.BytesIO()
+    np.save(held, vectors_LD)
+    with suppress(LibraryError):
+        atomic_write(file, held.getvalue())
+    return vectors_LD
 
 
 def usual(background_MD: Floats, vectors_LD: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,9 @@ the evidence that it had.
 import re
 from collections.abc import Callable, Mapping
 
-from deepseek_mm.answering.skills.case import (
+from deepseek_mm.answering.intents import Intent
+from deepseek_mm.answering.skills.help import open_tab
+from deepseek_mm.answering.talk_case import (
     LEFT_TO_MODEL,
     TalkCase,
     evidence_of,
@@ -16,8 +18,6 @@ from deepseek_mm.answering.skills.case import (
     sources_of,
     state,
 )
-from deepseek_mm.answering.skills.help import open_tab
-from deepseek_mm.answering.skills.intents import Intent
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import quote_title

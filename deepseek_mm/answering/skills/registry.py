@@ -13,11 +13,11 @@ from typing import Protocol
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
-from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import TalkSkills
+from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question

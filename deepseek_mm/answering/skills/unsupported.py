@@ -3,8 +3,8 @@
 A larger language model can do some of it. Where one is set, it is left to it, by a draft with these grounds.
 """
 
-from deepseek_mm.answering.skills.case import LEFT_TO_MODEL, TalkCase
-from deepseek_mm.answering.skills.intents import Intent
+from deepseek_mm.answering.intents import Intent
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, TalkCase
 from deepseek_mm.language.wording import say
 from deepseek_mm.types import Draft
 
