@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import Image, IptcImagePlugin
+from PIL.ImageFile import ImageFile
 
 EXIF_TEXTS = (0x010E,)  # ImageDescription
 EXIF_WIDE_TEXTS = (0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F)  # XPTitle, XPComment, XPKeywords, XPSubject; UTF-16
@@ -60,7 +61,7 @@ def exif_texts(image: Image.Image) -> Iterator[str]:
             yield value
 
 
-def iptc_texts(image: Image.Image) -> Iterator[str]:
+def iptc_texts(image: ImageFile) -> Iterator[str]:
     """Of the press's own fields; the words of one field together."""
     told = IptcImagePlugin.getiptcinfo(image) or {}
     for field in IPTC_TEXTS:

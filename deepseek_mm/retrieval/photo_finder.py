@@ -3,26 +3,25 @@
 The witnesses of a photo are, strongest first: the words of its file's name and what people wrote about it (as words, by
 their kinds, and by their meaning), the text that is read in it, its labels, how it looks (the likeness of the whole
 picture and of its parts to the words), and last what a small captioner said of it. The curve is fitted on captioned
-photos of which some have names, some descriptions, and some only a camera's number (`training.photo_relevance`).
+photos of which some have names, some descriptions, and some only a camera's number.
 
 Shape key:  P photos, R regions, D width of the space, F witnesses
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
 from os.path import dirname
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.language.kinds import is_kind_of, kind_for_use, kind_named, members_of
-from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, content, names_the_same, singular, tokens
+from deepseek_mm.language.kinds import is_kind_of
+from deepseek_mm.language.words import COLOURS, content, names_the_same, singular, tokens
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
+from deepseek_mm.retrieval.subject import SoughtSubject, share_read, share_said, subject_of, weights_of
 from deepseek_mm.types import Act
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Region, Source
@@ -32,17 +31,12 @@ PHOTOS = Filter(source_kinds=("photo",))
 LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vectors are heard
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
-YEAR = 4  # digits
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
-WIDER, NARROW = 0.6, 250  # what a wider word is worth, and how many kinds it may have at most
-UNREAD = frozenset(  # words that say nothing of what a photo shows
-    """photo photograph picture image pic shot ones thing things something anything everything anybody anyone somebody
-    someone""".split()
-)
+ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +78,7 @@ class RelevanceCurve:
 
 CURVE = RelevanceCurve(
     weights={
-        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 1.0},
+        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 5.5},
         **{"caption": 0.08, "wordless": 0.80, "fully": 1.83, "alone": 0.80},
     },
     offset=-6.37,
@@ -122,61 +116,6 @@ class PhotoMatch:
     def read(self) -> tuple[Region, ...]:
         """The texts that are read in it."""
         return tuple(region for region in self.regions if region.kind == "text")
-
-
-@dataclass(frozen=True)
-class SoughtSubject:
-    """What is looked for, taken apart."""
-
-    text: str  # "the bowl with the fig in it"
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """Those that claim something, singular: bowl, fig."""
-        if self.kind:
-            return tuple(dict.fromkeys([*self.colours, self.kind]))
-        said = SORTED.sub("", self.text)
-        kept = [word for word in content(said) if is_telling(word)]
-        shots = [
-            word for word in tokens(said) if word in ("screenshot", "screenshots")
-        ]  # a kind of picture, and a word
-        return tuple(dict.fromkeys([*kept, *map(singular, shots)]))
-
-    @cached_property
-    def things(self) -> tuple[str, ...]:
-        """The nouns among them as eyes are asked for them: neither colours nor numbers; or the kind that a use means."""
-        if self.kind:
-            return (self.kind,)
-        return tuple(word for word in self.words if word not in COLOURS.values() and not word.isdigit())
-
-    @cached_property
-    def kind(self) -> str:
-        """The kind of thing that is asked for by its use ("something I could drink") or by a name of several words."""
-        whole = LEAD.sub("", OF_PICTURES.sub("", self.text.strip()))
-        return kind_for_use(self.text) or (kind_named(whole) if " " in whole else "")
-
-    @cached_property
-    def colours(self) -> tuple[str, ...]:
-        """Those that are asked for, in one spelling."""
-        return tuple(dict.fromkeys(COLOURS[word] for word in tokens(self.text) if word in COLOURS and word != "orange"))
-
-    @cached_property
-    def said(self) -> str:
-        """As the space reads it: without "photos of"; what is asked for by its use by its kind."""
-        if self.kind:
-            return " ".join([*self.colours, self.kind])
-        return LEAD.sub("", OF_PICTURES.sub("", SORTED.sub("", self.text.strip()))).strip() or self.text
-
-
-SORTED = re.compile(
-    r"\s+(?:sorted |grouped |divided |split )?(?:into|by) [^,.]*$", re.IGNORECASE
-)  # "my animals into pets and others"
-LEAD = re.compile(r"^(?:(?:an?|the|any|some|all|every|my|our|that|those|these|ones?)\s+)+", re.IGNORECASE)
-ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
-OF_PICTURES = re.compile(
-    r"\b(?:an?|the|any|some|all|my|our)?\s*(?:photos?|photographs?|pictures?|images?|pics?|shots?)\b(?:\s+(?:of|with|showing|that shows?|in which)\b)?",
-    re.IGNORECASE,
-)
 
 
 class PhotoFinder:
@@ -311,19 +250,12 @@ def witnesses_of(
         label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
         named=named,
         meaning=deviation(WORDS, WORDS),
-        read=share_said(words_read(regions), weights, frozenset()),
+        read=share_read(words_read(regions), weights),
         caption=deviation(CAPTIONS, CAPTIONS),
         wordless=float(not said),
         fully=float(named >= FULLY),
         alone=0.0 if said else max(AT_LEAST, picture),
     )
-
-
-def subject_of(act: Act) -> str:
-    """What the photos of an act show, in words: its subject, or where it has none its text."""
-    colour = act.filters.colour
-    subject = act.subject or act.text
-    return f"{colour} {subject}" if colour and colour not in subject.lower() else subject
 
 
 def words_said(regions: Sequence[Region]) -> frozenset[str]:
@@ -349,37 +281,6 @@ def words_read(regions: Sequence[Region]) -> frozenset[str]:
     """The words that are read in a photo, singular."""
     texts = [region.text for region in regions if region.kind in TEXTS]
     return frozenset(singular(word) for text in texts for word in tokens(text))
-
-
-def is_telling(word: str) -> bool:
-    """Does a word of a subject say what a photo shows? Small numbers do not: "the two sweaters"."""
-    return word not in UNREAD and word not in BETWEEN_THINGS and not (word.isdigit() and len(word) < YEAR)
-
-
-def fit_of(word: str, said: frozenset[str]) -> float:
-    """1 where the word is among them, or one that is a kind of it; less where one is wider: a sweater for a pullover."""
-    if word in said or any(is_kind_of(each, word) for each in said):
-        return 1.0
-    return WIDER if any(is_narrow(each) and is_kind_of(word, each) for each in said) else 0.0
-
-
-@lru_cache(maxsize=10_000)
-def is_narrow(kind: str) -> bool:
-    """Does it have few kinds of its own, so that one is likely meant for the other?"""
-    return 0 < len(members_of(kind)) <= NARROW
-
-
-def weights_of(words: Sequence[str], said: Sequence[frozenset[str]]) -> dict[str, float]:
-    """Each word of a subject with its weight: the more, the fewer of the photos have it."""
-    counts = {word: sum(fit_of(word, each) for each in said) for word in words}
-    return {word: math.log1p(len(said) / (1 + count)) for word, count in counts.items()}
-
-
-def share_said(said: frozenset[str], weights: Mapping[str, float], colours: frozenset[str]) -> float:
-    """How much of the weight of the words these carry, 0 to 1; a colour may be measured instead."""
-    whole = sum(weights.values())
-    there = (weight * max(fit_of(word, said), float(word in colours)) for word, weight in weights.items())
-    return sum(there) / whole if whole and said else 0.0
 
 
 def label_score(regions: Sequence[Region], thing: str) -> float:

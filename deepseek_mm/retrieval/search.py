@@ -30,7 +30,7 @@ from deepseek_mm.language.parser import ThingPhrase, things_in
 from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
-from deepseek_mm.retrieval.photo_finder import PhotoFinder, PhotoMatch, SoughtSubject
+from deepseek_mm.retrieval.photo_finder import PhotoFinder, PhotoMatch
 from deepseek_mm.retrieval.query_vectors import (
     CODES,
     KINDS,
@@ -52,6 +52,7 @@ from deepseek_mm.retrieval.ranking import (
     rerank_by_words,
     search_by_words,
 )
+from deepseek_mm.retrieval.subject import SoughtSubject
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -241,7 +242,7 @@ class Search:
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
 
     def _weigh_photos(self, sought: Sought, hits: Sequence[Hit]) -> list[PhotoMatch]:
-        """The first photos among the hits by all that is known of them, best first, where words alone are looked for."""
+        """The first photos among the hits by all that is known of them, best first, where only words are looked for."""
         query = sought.query
         if not query.text or query.image is not None or query.like or query.terms:
             return []
