@@ -1,6 +1,7 @@
 """Words that were misread: letters that look alike are exchanged until a known word comes out.
 
-A recogniser confuses shapes, not meanings: "facebock" is "facebook". Only words that the lexicon lacks are mended, by as few exchanges as possible, at most two; of several words the more frequent one is taken.
+A recogniser confuses shapes, not meanings: "facebock" is "facebook". Words that the lexicon lacks are mended by as few
+exchanges as possible, at most two; of several words the more frequent one is taken.
 """
 
 import re

@@ -69,7 +69,7 @@ class PhotoSkill:
         return next(draft for draft in drafts if draft is not None)
 
     def _measured(self, turn: PhotoTurn) -> Draft | None:
-        return answer_measured(turn)
+        return answer_measured(turn, self.config)
 
     def _written(self, turn: PhotoTurn) -> Draft | None:
         return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
