@@ -19,8 +19,8 @@ def test_short_forms_are_written_out_and_marks_are_gone() -> None:
 def test_a_pronoun_names_nothing_and_a_phrase_its_thing() -> None:
     assert turn_of("x", subject="she").subjects == ()
     assert [thing.phrase for thing in turn_of("x", subject="the red car").subjects] == ["red car"]
-    assert turn_of("x", subject="she").named == "She"
-    assert turn_of("x", subject="little boy").named == "The little boy"
+    assert turn_of("x", subject="she").subject_phrase == "She"
+    assert turn_of("x", subject="little boy").subject_phrase == "The little boy"
 
 
 def test_a_refusal_is_marked_and_points_at_the_whole_photo() -> None:

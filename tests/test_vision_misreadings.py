@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.vision.misreadings import exchanged, mend_text, mend_word
+from deepseek_mm.vision.misreadings import exchange_letters, mend_text, mend_word
 
 LEXICON = {"pass": 3, "white": 1, "wife": 2, "harlem": 9, "facebook": 8, "corner": 4, "para": 5, "stop": 0}
 
@@ -24,8 +24,8 @@ def test_a_short_word_takes_one_exchange_only() -> None:
 
 
 def test_an_exchange_works_both_ways() -> None:
-    assert "corner" in set(exchanged("comer"))
-    assert "comer" in set(exchanged("corner"))
+    assert "corner" in set(exchange_letters("comer"))
+    assert "comer" in set(exchange_letters("corner"))
 
 
 def test_of_several_words_the_more_frequent_one_is_taken() -> None:

@@ -95,8 +95,8 @@ def first_named(words: str) -> Category | None:
     for phrase in ("time of day", "time of the day", "time of year"):
         if words.strip().startswith(phrase):
             return category_named(phrase)
-    phrase = PHRASE_ENDS.split(words)[0].split()
-    found = (category_named(" ".join(phrase[:end])) for end in range(len(phrase), 0, -1))
+    noun = PHRASE_ENDS.split(words)[0].split()
+    found = (category_named(" ".join(noun[:end])) for end in range(len(noun), 0, -1))
     return next((each for each in found if each), None)
 
 

@@ -81,8 +81,8 @@ class OpenSkill:
             told, chance = f"on {with_article(best[0])}", best[1]
         if chance < GUESSED:
             return None
-        be = "are" if turn.named.lower() in MANY else "is"
-        return Claim(hedge(told, chance, lead=f"{turn.named} {be}"), (turn.shot.whole,), chance * PLACE_TRUST)
+        be = "are" if turn.subject_phrase.lower() in MANY else "is"
+        return Claim(hedge(told, chance, lead=f"{turn.subject_phrase} {be}"), (turn.shot.whole,), chance * PLACE_TRUST)
 
     def weigh_members(
         self, turn: PhotoTurn, category: Category, lines: Sequence[TextBlock] = ()
@@ -160,16 +160,16 @@ def lead_of(turn: PhotoTurn, category: Category) -> str:
     verb = next((verb for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
     if not verb or " " in verb or verb not in (*FORMS, *FORMS.values()):
         is_doing = category.name in ("activity", "pose") and turn.act.subject
-        return f"{turn.named} is" if is_doing else "It is"
-    return f"{turn.named} is {FORMS.get(verb, verb)}"
+        return f"{turn.subject_phrase} is" if is_doing else "It is"
+    return f"{turn.subject_phrase} is {FORMS.get(verb, verb)}"
 
 
 def asked_for(turn: PhotoTurn, category: Category) -> str:
     """What was asked, as a part of a sentence: "what she is holding", "what kind of shop it is"."""
     verb = next((FORMS.get(verb, verb) for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
     if verb in FORMS.values():
-        named = turn.named[0].lower() + turn.named[1:]
+        named = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
         return f"what {named} is {verb}"
     if category.name == OBJECTS:
-        return "that"
+        return f"what {turn.act.subject} is" if turn.subjects else "that"
     return f"which {category.name} it is"

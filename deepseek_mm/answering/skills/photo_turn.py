@@ -45,7 +45,7 @@ class PhotoTurn:
         return () if words in PRONOUNS else things_in(words)
 
     @property
-    def named(self) -> str:
+    def subject_phrase(self) -> str:
         """The subject as a sentence begins with it: "The little boy", "She", or "It"."""
         subject = self.act.subject.strip() or "it"
         lower = subject.lower()

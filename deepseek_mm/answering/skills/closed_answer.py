@@ -167,7 +167,11 @@ class ClosedSkill:
         pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
         parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
         claims = [
-            Claim(f"{pointed.named} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo", numbers, PLACE_RIGHT)
+            Claim(
+                f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
+                numbers,
+                PLACE_RIGHT,
+            )
             for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
         ]
         told = opened.tell_where(pointed)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from photo_turns import region, turn_of
 
-from deepseek_mm.answering.skills.closed import ClosedSkill, alternatives, join_colours
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.types import Evidence, Verdict
