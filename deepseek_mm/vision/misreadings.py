@@ -1,6 +1,7 @@
-"""Words that were misread: letters that look alike are exchanged until a known word comes out.
+"""Words that were misread: letters that look alike are exchange_letters until a known word comes out.
 
-A recogniser confuses shapes, not meanings: "facebock" is "facebook". Only words that the lexicon lacks are mended, by as few exchanges as possible, at most two; of several words the more frequent one is taken.
+A recogniser confuses shapes, not meanings: "facebock" is "facebook". Words that the lexicon lacks are mended by as few
+exchanges as possible, at most two; of several words the more frequent one is taken.
 """
 
 import re
@@ -27,16 +28,16 @@ def mend_word(word: str, lexicon: Lexicon) -> str:
     lower = word.lower()
     if len(word) < SHORTEST or lower in lexicon or not any(map(str.isalpha, word)) or not word.isascii():
         return word
-    once = set(exchanged(lower))
+    once = set(exchange_letters(lower))
     found = once & lexicon.keys()
     if not found and len(word) > SHORT:
-        found = {other for each in once for other in exchanged(each)} & lexicon.keys()
+        found = {other for each in once for other in exchange_letters(each)} & lexicon.keys()
     if not found:
         return word
     return with_case(min(found, key=lexicon.__getitem__), word)
 
 
-def exchanged(word: str) -> Iterator[str]:
+def exchange_letters(word: str) -> Iterator[str]:
     """All words that differ by one exchange."""
     for one, other in PAIRS:
         start = word.find(one)

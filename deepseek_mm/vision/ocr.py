@@ -66,7 +66,7 @@ class TextReader:
         found = self._find_lines(image)
         if max(image.size) <= SMALL_PX:
             twice = image.resize((2 * image.width, 2 * image.height), Resampling.LANCZOS)
-            found += [replace(line, box_px=halved(line.box_px)) for line in self._find_lines(twice)]
+            found += [replace(line, box_px=halve_box(line.box_px)) for line in self._find_lines(twice)]
         area_px = image.width * image.height
         readings = [(line, mend_line(line, lexicon)) for line in found]
         fitting = [(worth_of(*pair, lexicon), pair[1]) for pair in readings if is_writing(pair[1], area_px, lexicon)]
@@ -90,7 +90,7 @@ def mend_line(line: TextBlock, lexicon: Lexicon) -> TextBlock:
     return line if line.score >= DOUBTED else replace(line, text=mend_text(line.text, lexicon))
 
 
-def halved(box: Box) -> Box:
+def halve_box(box: Box) -> Box:
     """A box of a picture twice as large."""
     left, top, right, bottom = box
     return left // 2, top // 2, max(left // 2 + 1, right // 2), max(top // 2 + 1, bottom // 2)

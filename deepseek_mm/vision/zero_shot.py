@@ -9,16 +9,18 @@ Shape key:  L names, D width of the space, H, W cells of the feature map
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, VectorCache
-from deepseek_mm.vision.vocabulary import Calibration, against, usual
+from deepseek_mm.vision.vocabulary import Calibration, against, keep_vectors, usual
 
 REMEMBERED = 4096  # phrases: 8 MB
 UNKNOWN = -5.5  # log-probability of a name that the reader does not know
 UNSEEN = -9.0  # the least log-probability that the language model's glance counts with
 FIRST = 3  # the place in its list that the first name has
+WORTH_KEEPING = 8  # phrases of a list that is kept
 BEST = 5  # cells whose mean counts
 
 
@@ -47,10 +49,16 @@ class ZeroShot:
     """Names and pictures in one space."""
 
     def __init__(
-        self, space: EmbeddingModel, calibration: Calibration | None, weights: NameWeights | None = None
+        self,
+        space: EmbeddingModel,
+        calibration: Calibration | None = None,
+        *,
+        folder: Path | None = None,
+        weights: NameWeights | None = None,
     ) -> None:
+        """Vectors of phrases are kept in `folder`, if there is one, a file a list."""
         self.calibration, self.weights = calibration, weights or NameWeights()
-        self._phrases = VectorCache(partial(embed_phrases, space), space.dim, REMEMBERED)
+        self._phrases = VectorCache(partial(embed_phrases, space, folder), space.dim, REMEMBERED)
 
     def deviations(self, phrases: Sequence[str], look: ImageEmbedding) -> tuple[Floats, Floats]:
         """(L,) each: how much each phrase stands out for the whole picture, and for its best cells."""
@@ -85,9 +93,12 @@ def log_of(chances: Sequence[float], least: float) -> Floats:
     return np.maximum(np.log(np.maximum(np.asarray(chances, np.float32), 1e-9)), least)
 
 
-def embed_phrases(space: EmbeddingModel, phrases: Sequence[str]) -> Floats:
+def embed_phrases(space: EmbeddingModel, folder: Path | None, phrases: Sequence[str]) -> Floats:
     """(L, D)."""
-    return space.embed_texts(list(phrases))
+    if folder is None or len(phrases) < WORTH_KEEPING:
+        return space.embed_texts(list(phrases))
+    embed = partial(embed_phrases, space, None)
+    return keep_vectors(embed, phrases, folder, known=(space.fingerprint, "phrases"))
 
 
 def likeliest(names: Sequence[str], chances_L: Floats) -> Mapping[str, float]:

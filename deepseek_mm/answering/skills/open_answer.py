@@ -36,6 +36,8 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
     **{"wears": "wearing", "eat": "eating", "eats": "eating", "drink": "drinking", "drinks": "drinking"},
     **{"ride": "riding", "rides": "riding", "drive": "driving", "use": "using", "cook": "cooking", "play": "playing"},
 }
+MANY = ("they", "these", "those")
+PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
 BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
@@ -48,7 +50,8 @@ class OpenSkill:
 
     def __init__(self, eyes: VisionPipeline) -> None:
         self.eyes = eyes
-        self.names = ZeroShot(eyes.space, eyes.vocabulary.calibration)
+        vocabulary = eyes.vocabulary
+        self.names = ZeroShot(eyes.space, vocabulary.calibration, folder=vocabulary.folder)
 
     def answer(self, turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
         """The likeliest member; or that it cannot be told."""
@@ -71,17 +74,15 @@ class OpenSkill:
         return f"{'on' if ON.match(best) else 'in'} {best}", chance
 
     def tell_where(self, turn: PhotoTurn) -> Claim | None:
-        """On what it lies or stands where that is asked of a thing, else the place; None where nothing is likely."""
+        """In which place, or for a thing on what it lies or stands; None where nothing is likely."""
+        on = category_named("surface")
         told, chance = self.likeliest_place(turn)
-        surface = category_named("surface")
-        if surface and turn.subjects:
-            on, likely = next(iter(self._weigh(turn, surface, surface.members).items()))
-            if likely > chance:
-                told, chance = f"on {with_article(on)}", likely
+        if on and turn.subjects and (best := next(iter(self._weigh(turn, on, on.members).items())))[1] > chance:
+            told, chance = f"on {with_article(best[0])}", best[1]
         if chance < GUESSED:
             return None
-        be = "are" if turn.named.lower() in ("they", "these", "those") else "is"
-        return Claim(hedge(told, chance, lead=f"{turn.named} {be}"), (turn.shot.whole,), chance)
+        be = "are" if turn.subject_phrase.lower() in MANY else "is"
+        return Claim(hedge(told, chance, lead=f"{turn.subject_phrase} {be}"), (turn.shot.whole,), chance * PLACE_TRUST)
 
     def weigh_members(
         self, turn: PhotoTurn, category: Category, lines: Sequence[TextBlock] = ()
@@ -159,16 +160,16 @@ def lead_of(turn: PhotoTurn, category: Category) -> str:
     verb = next((verb for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
     if not verb or " " in verb or verb not in (*FORMS, *FORMS.values()):
         is_doing = category.name in ("activity", "pose") and turn.act.subject
-        return f"{turn.named} is" if is_doing else "It is"
-    return f"{turn.named} is {FORMS.get(verb, verb)}"
+        return f"{turn.subject_phrase} is" if is_doing else "It is"
+    return f"{turn.subject_phrase} is {FORMS.get(verb, verb)}"
 
 
 def asked_for(turn: PhotoTurn, category: Category) -> str:
     """What was asked, as a part of a sentence: "what she is holding", "what kind of shop it is"."""
     verb = next((FORMS.get(verb, verb) for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
     if verb in FORMS.values():
-        named = turn.named[0].lower() + turn.named[1:]
+        named = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
         return f"what {named} is {verb}"
     if category.name == OBJECTS:
-        return "that"
+        return f"what {turn.act.subject} is" if turn.subjects else "that"
     return f"which {category.name} it is"

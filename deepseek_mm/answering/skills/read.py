@@ -18,14 +18,15 @@ from deepseek_mm.vision.ocr import TextBlock, paragraphs
 from index import Box
 
 PROPER = (  # kinds of names that stand somewhere
-    "company|brand|logo|make|manufacturer|airline|website|web ?site|app|url|road|street|avenue|highway|motorway|station|"
-    "town|city|country|team|club|school|university|hotel|restaurant|cafe|bar|pub|newspaper|magazine|channel|store|shop|"
+    "company|brand|logo|make|manufacturer|airline|website|web ?site|app|url|road|street|avenue|highway|motorway|"
+    "station|town|city|country|team|club|school|university|hotel|restaurant|cafe|bar|pub|newspaper|magazine|channel|store|shop|"
     "bank|supermarket|sponsor|band|ship|event|conference|festival|title|headline|bus line|stop|exit|beer|product"
 )
 BY_TEXT = re.compile(
     rf"\b(?:what|which|whats?)(?: is the)?(?: name of the)? (?:\w+ )?(?:{PROPER})\b|"
-    rf"\bwhat (?:is|are) (?:the |this |that )?(?:\w+ )?(?:{PROPER}) (?:called|named)|\bname (?:is )?(?:on|of the (?:{PROPER}))\b|"
-    r"\bwhat name\b|\b(?:say|says|written|printed|writing|read out|lettering|spell)\b|\bread (?:me |out |the |what |it|this)"
+    rf"\bwhat (?:is|are) (?:the |this |that )?(?:\w+ )?(?:{PROPER}) (?:called|named)|"
+    rf"\bname (?:is )?(?:on|of the (?:{PROPER}))\b|\bwhat name\b|"
+    r"\b(?:say|says|written|printed|writing|read out|lettering|spell)\b|\bread (?:me |out |the |what |it|this)"
 )
 A_KIND = re.compile(r"\b(?:kind|type|sort|style)s? of\b")  # asks no proper name
 WANTS_LANGUAGE, WANTS_MEANING = re.compile(r"\blanguage\b"), re.compile(r"\bmeans?\b|\bmeaning\b|\btranslat")
@@ -57,9 +58,9 @@ STREET = re.compile(
     re.IGNORECASE,
 )
 SITE = re.compile(r"\bwww\.|\.(?:com|org|net|co|de|uk|edu)\b", re.IGNORECASE)
-NEAR = 2.5  # how much more a line counts that lies on the thing asked for
-SOLE, AMONG = 0.8, 0.55  # how often the only line of its sort is the answer, and the first of several
-QUOTED_RIGHT = 0.75  # how often all that is written there is what was asked
+NEAR = 5.0  # how much more a line counts that lies on the thing asked for
+SOLE, AMONG = 0.75, 0.55  # how often the only line of its sort is the answer, and the first of several
+QUOTED_RIGHT = 0.65  # how often all that is written there is what was asked
 UNREADABLE = 0.5  # how often there is indeed nothing to read where nothing was read
 LETTERED = 2  # letters of a name, at least
 

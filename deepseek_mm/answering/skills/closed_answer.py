@@ -18,6 +18,8 @@ THERE = re.compile(
 BE = r"(?:is|are|was|were|do|does|did|has|have|can|could|would|will|should|am)"
 YES_NO = re.compile(rf"^(?:and |so |but |ok |please )*{BE}\b(?!.*\bor\b(?! not\b))")
 RELATION = re.compile(r"\b(left|right|above|below|over|under|beneath|underneath|bigger|larger|smaller)\b")
+HEAD = re.compile(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]")
+TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|picture|image))$")
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
@@ -35,7 +37,7 @@ class ClosedSkill:
     def answer(self, turn: PhotoTurn) -> Draft | None:
         """Of a closed question; None of others."""
         act = turn.act
-        if act.kind == "count":
+        if act.kind == "count" and act.form != "yes_no":
             return self.count(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
             return self.yes_or_no(turn)
@@ -165,7 +167,11 @@ class ClosedSkill:
         pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
         parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
         claims = [
-            Claim(f"{pointed.named} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo", numbers, PLACE_RIGHT)
+            Claim(
+                f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
+                numbers,
+                PLACE_RIGHT,
+            )
             for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
         ]
         told = opened.tell_where(pointed)
@@ -218,20 +224,22 @@ def opposites(asked: Sequence[str]) -> list[str]:
 
 def alternatives(text: str) -> list[str]:
     """The two things that a question puts to choice: "at home or on a plane", "left or right: which way ..."."""
-    head = re.match(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]", text)
+    head = HEAD.match(text)
     if head:
         return [strip_words(head["a"]), strip_words(head["b"])]
-    match = ALTERNATIVES.search(text)
+    match = ALTERNATIVES.search(TAIL.sub("", text))
     if not match or re.search(r"\bor not$", text):
         return []
-    last = strip_words(match["b"])
-    before = match["a"].split()
-    size = len(last.split())
-    starts = [
-        n for n, word in enumerate(before) if word == last.split()[0] or (word in LEADS and last.split()[0] in LEADS)
-    ]
-    first = " ".join(before[starts[-1] :] if starts else before[-size:])
+    last, before = strip_words(match["b"]), match["a"].split()
+    starts = [n for n, word in enumerate(before) if begins_alike(word, last.split()[0])]
+    first = " ".join(before[starts[-1] if starts else -1 :])
     return [strip_words(first), last]
+
+
+def begins_alike(word: str, other: str) -> bool:
+    """May two alternatives begin with these words? "a" and "the", "at" and "on", "sitting" and "lying"."""
+    both_do = word.endswith("ing") and other.endswith("ing")
+    return word == other or both_do or (word in LEADS and other in LEADS)
 
 
 def strip_words(phrase: str) -> str:
