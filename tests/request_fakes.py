@@ -27,6 +27,8 @@ class Mixing(nn.Module):
 class WordEncoder:
     """Every word has a vector of its own, by chance, and every place one that is added to it."""
 
+    name = "words"
+
     def locate_words(self, text: str) -> tuple[tuple[int, int], ...]:
         words = [word.span() for word in re.finditer(r"\w+|[^\w\s]", text)][:MOST]
         return ((0, 0), *words, (len(text), len(text)))

@@ -22,6 +22,7 @@ from deepseek_mm.language.understanding import (
     mark_by_rule,
     mark_parts,
     read_spans,
+    widen_to_words,
 )
 from deepseek_mm.training.requests.examples import SITUATIONS
 from deepseek_mm.types import Act, ActFilters, Situation
@@ -69,6 +70,29 @@ def test_parts_go_into_their_fields_without_the_marks_around_them():
     spans = [Part(10, 18, "subject"), Part(25, 30, "date"), Part(44, 48, "collection")]
     act = fill_parts(Act(kind="find", text=text), text, spans)
     assert (act.subject, act.filters) == ("my cat", ActFilters(date="2023", collection="Pets"))
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "whole"),
+    [
+        ("can i bring my microwave there", "wave", "microwave"),
+        ("Welche Farbe hat die Mütze?", "tze", "Mütze"),
+        ("how many lentils", "len", "lentils"),
+        ("红色的T恤", "T", "T"),
+        ("红色的T恤", "恤", "恤"),
+        ("cap-yellow.jpg", "yel", "yellow"),
+    ],
+)
+def test_parts_are_whole_words_where_spaces_part_them(text: str, read: str, whole: str):
+    start = text.index(read)
+    assert text[slice(*widen_to_words(text, start, start + len(read)))] == whole
+
+
+def test_an_article_or_a_letter_alone_is_no_subject():
+    text = "is the x or a b"
+    for start, end in ((3, 6), (7, 8), (12, 13)):
+        assert fill_parts(Act(kind="look", text=text), text, [Part(start, end, "subject")]).subject == ""
+    assert fill_parts(Act(kind="look", text="恤"), "恤", [Part(0, 1, "subject")]).subject == "恤"
 
 
 @pytest.mark.parametrize(
@@ -161,8 +185,8 @@ def test_parts_of_acts_are_rows_of_flags():
 
 def test_every_marked_part_has_a_field(tmp_path):
     for kind in SPANS:
-        act = fill_parts(Act(kind="find", text="xy"), "xy", [Part(0, 2, kind)])
-        assert "xy" in {
+        act = fill_parts(Act(kind="find", text="kites"), "kites", [Part(0, 5, kind)])
+        assert "kites" in {
             act.subject,
             act.other,
             act.reference,

@@ -16,7 +16,7 @@ from deepseek_mm.embeddings.multilingual import BEGIN, END, MAX_TOKENS, PAD, Sen
 from deepseek_mm.embeddings.towers import Layers, TextTower
 from deepseek_mm.language.understanding import TokenStates
 
-LOWER, UPPER = 6, 4  # layers that are left as they are packaged, and those that are tuned; the last two are not read
+LOWER, UPPER = 8, 4  # layers that are left as they are packaged, and those above, which are tuned
 TAIL = 40  # tokens that are kept of the end of a text that is too long
 
 
@@ -27,6 +27,11 @@ class MultilingualTokenEncoder:
         self.model: Any = tower.model
         self.pieces: SentencePieces = tower.tokenizer
         self.lower, self.upper = lower, upper
+
+    @property
+    def name(self) -> str:
+        """Which model, and where it is parted."""
+        return f"multilingual-e5-small {self.lower}+{self.upper}"
 
     @torch.inference_mode()
     def read_tokens(self, texts: Sequence[str]) -> TokenStates:
@@ -81,5 +86,5 @@ def locate_piece(plain: str, origin: Sequence[int], start: int, end: int) -> tup
 
 
 def load_token_encoder(tower: TextTower | None = None) -> MultilingualTokenEncoder:
-    """Over a tower that is open, whose layers up to LOWER + UPPER are as packaged; else over one of its own."""
+    """Over a tower that is open, whose layers are as packaged; else over one of its own."""
     return MultilingualTokenEncoder(tower or load_multilingual_tower())

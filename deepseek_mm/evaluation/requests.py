@@ -14,7 +14,7 @@ from deepseek_mm.language.understanding import Part, Understander, fill_parts
 from deepseek_mm.training.requests.examples import RequestExample
 from deepseek_mm.types import Act, Request
 
-WARM_UP = 5  # requests before the clock runs
+WARM_UP, TIMED = 5, 100  # requests before the clock runs, and those that it runs for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,59 +61,58 @@ class RequestReport:
 
 
 def evaluate_requests(understander: Understander, examples: Sequence[RequestExample]) -> RequestReport:
-    """Read each alone, as a person asks it."""
-    for example in examples[:WARM_UP]:
-        understander.understand(example.text, example.situation)
-    read, times = [], []
-    for example in examples:
-        started = time.perf_counter()
-        read.append(understander.understand(example.text, example.situation))
-        times.append(1000 * (time.perf_counter() - started))
-    languages = sorted({example.language for example in examples})
+    """Read them all; of each language some are read alone as well, against the clock."""
+    read = understander.understand_many([(example.text, example.situation) for example in examples])
+    rows: dict[str, list[int]] = {}
+    for number, example in enumerate(examples):
+        rows.setdefault(example.language, []).append(number)
     confusions = Counter[tuple[str, str]]()
     for example, request in zip(examples, read, strict=True):
         right, told = [act.kind for act in example.acts], [act.kind for act in request.acts]
         confusions.update(pair for pair in zip(right, told, strict=False) if pair[0] != pair[1])
     scores = {
         language: score_language(
-            [n for n, each in enumerate(examples) if each.language == language], examples, read, times
+            [(examples[n], read[n]) for n in own], time_requests(understander, [examples[n] for n in own[:TIMED]])
         )
-        for language in languages
+        for language, own in sorted(rows.items())
     }
     common = tuple((right, told, count) for (right, told), count in confusions.most_common(12))
     return RequestReport(languages=scores, confusions=common)
 
 
-def score_language(
-    rows: Sequence[int], examples: Sequence[RequestExample], read: Sequence[Request], times: Sequence[float]
-) -> RequestScores:
-    """Of these rows."""
-    aligned = [n for n in rows if len(examples[n].acts) == len(read[n].acts)]
-    acts = [pair for n in aligned for pair in zip(examples[n].acts, read[n].acts, strict=True)]
-    whole = {n: n in aligned and all_match(examples[n], read[n], "kind") for n in rows}
-    sure = {n: whole[n] and all_match(examples[n], read[n], "scope") for n in rows}
-    spent = sorted(times[n] for n in rows)
+def time_requests(understander: Understander, examples: Sequence[RequestExample]) -> list[float]:
+    """Milliseconds that each takes alone, in order of size; the first few warm up."""
+    times = []
+    for example in (*examples[:WARM_UP], *examples):
+        started = time.perf_counter()
+        understander.understand(example.text, example.situation)
+        times.append(1000 * (time.perf_counter() - started))
+    return sorted(times[len(examples[:WARM_UP]) :])
+
+
+def score_language(pairs: Sequence[tuple[RequestExample, Request]], times: Sequence[float]) -> RequestScores:
+    """Of examples and what was read of them."""
+    aligned = [pair for pair in pairs if len(pair[0].acts) == len(pair[1].acts)]
+    acts = [each for example, request in aligned for each in zip(example.acts, request.acts, strict=True)]
+    right = [pair for pair in aligned if all_match(*pair, "kind")]
+    sure = [request.chance for example, request in right if all_match(example, request, "scope")]
+    given = sum(request.chance for _, request in pairs)
+    shares = {
+        name: percent(
+            [getattr(one, name) == getattr(other, name) for one, other in acts if getattr(one, name) is not None]
+        )
+        for name in ("scope", "form", "attribute")
+    }
     return RequestScores(
-        requests=len(rows),
-        kind=percent([whole[n] for n in rows]),
-        **{
-            name: percent(
-                [
-                    getattr(right, name) == getattr(told, name)
-                    for right, told in acts
-                    if getattr(right, name) is not None
-                ]
-            )
-            for name in ("scope", "form", "attribute")
-        },
-        cut=percent([n in aligned for n in rows]),
-        span_f1=compute_span_f1(
-            [(parts_of(examples[n]), read[n].acts) for n in aligned if examples[n].spans is not None]
-        ),
-        right_chance=mean([read[n].chance for n in rows if sure[n]]),
-        wrong_chance=mean([read[n].chance for n in rows if not sure[n]]),
-        median_ms=round(spent[len(spent) // 2], 2),
-        slow_ms=round(spent[int(0.95 * (len(spent) - 1))], 2),
+        requests=len(pairs),
+        kind=round(100 * len(right) / len(pairs), 2),
+        **shares,
+        cut=round(100 * len(aligned) / len(pairs), 2),
+        span_f1=compute_span_f1([(parts_of(one), other.acts) for one, other in aligned if one.spans is not None]),
+        right_chance=mean(sure),
+        wrong_chance=round((given - sum(sure)) / max(1, len(pairs) - len(sure)), 4),
+        median_ms=round(times[len(times) // 2], 2),
+        slow_ms=round(times[int(0.95 * (len(times) - 1))], 2),
     )
 
 

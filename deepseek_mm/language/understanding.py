@@ -21,7 +21,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
-from deepseek_mm.errors import MissingWeights
+from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.requests import (
     ATTRIBUTES,
@@ -37,16 +37,20 @@ from deepseek_mm.language.search_syntax import search_parts
 from deepseek_mm.types import Act, ActFilters, Request, Situation
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "requests.safetensors"
-INSIDE, BATCH = 384, 32
+INSIDE, BATCH, DROPOUT = 384, 32, 0.2
+MAKE = "python -m deepseek_mm train requests"
 TAGS = ("", *(f"{place}-{name}" for name in SPANS for place in "BI"))
 INSIDE_ACT, FIRST, JOINING = range(3)  # what a token is to the acts: of one, the first of a further one, between two
 CUTS = 3
 HEADS = {"kind": KINDS, "scope": SCOPES, "form": FORMS, "attribute": ATTRIBUTES}
-LANGUAGES = ("en", "zh", "de")
+LANGUAGES = ("en", "zh", "de", "fr", "es")
 FILTERS = {"date": "date", "place": "place", "colour": "colour", "filekind": "kind", "collection": "collection",
            "file": "file", "label": "label"}  # part of a text -> field of ActFilters  # fmt: skip
 OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "label", "path": "file",
              "before": "date", "after": "date", "date": "date"}  # of the search box -> field of ActFilters  # fmt: skip
+SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
+EMPTY = re.compile(r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las", re.IGNORECASE)  # words that name no thing
+NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
 
 
@@ -61,6 +65,10 @@ class TokenStates:
 
 class TokenEncoder(Protocol):
     """Reads texts, and has layers of its own for whoever goes on from there."""
+
+    @property
+    def name(self) -> str:
+        """Which model, and where it is parted: weights are bound to it."""
 
     def read_tokens(self, texts: Sequence[str]) -> TokenStates:
         """The states after the lower layers."""
@@ -88,7 +96,7 @@ class RequestNetwork(nn.Module):
         self.tags, self.cuts = nn.Linear(width, len(TAGS)), nn.Linear(width, CUTS)
         self.language = nn.Linear(width, len(LANGUAGES))
         self.weigh = nn.Linear(width, 1)  # how much a token counts for its act
-        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE))
+        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE), nn.Dropout(DROPOUT))
         self.heads = nn.ModuleDict({name: nn.Linear(INSIDE, len(labels)) for name, labels in HEADS.items()})
 
     def forward(self, states_NTW: Tensor, there_NT: Tensor, features_NF: Tensor) -> Outputs:
@@ -260,8 +268,9 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
     """The act with its marked parts, in the words of the text; of a kind that comes twice, the first one."""
     said: dict[str, str] = {}
     for span in spans:
-        words = text[span.start : span.end].strip(EDGES)
-        if words:
+        start, end = widen_to_words(text, span.start, span.end)
+        words = text[start:end].strip(EDGES)
+        if words and not (span.kind in NAMED and EMPTY.fullmatch(words)):
             said.setdefault(span.kind, words)
     filters = {FILTERS[kind]: words for kind, words in said.items() if kind in FILTERS}
     filters |= mark_by_rule(act.text)
@@ -272,6 +281,15 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
         reference=said.get("reference", ""),
         filters=ActFilters(**filters),
     )
+
+
+def widen_to_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """A stretch that begins and ends where words do, in scripts that put spaces between them."""
+    while 0 < start < end and SPELT.fullmatch(text[start - 1 : start + 1]):
+        start -= 1
+    while start < end < len(text) and SPELT.fullmatch(text[end - 1 : end + 1]):
+        end += 1
+    return start, end
 
 
 def mark_by_rule(text: str) -> dict[str, str]:
@@ -307,10 +325,14 @@ def request_of(text: str, situation: Situation, acts: Sequence[Act], language: s
 def load_understander(encoder: TokenEncoder, file: Path = WEIGHTS) -> Understander:
     """With the weights that were trained. MissingWeights where their file is not there."""
     if not file.is_file():
-        raise MissingWeights(file, make="python -m deepseek_mm train requests")
+        raise MissingWeights(file, make=MAKE)
     with safe_open(file, framework="pt") as opened:
         packed = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
         told: dict[str, Any] = json.loads(opened.metadata()["requests"])
+    if told["encoder"] != encoder.name:
+        raise ConfigError(
+            f"{file} is for the encoder {told['encoder']}, not for {encoder.name}. Train it again with: {MAKE}"
+        )
     network = RequestNetwork(encoder.copy_upper(), told["width"])
     add_deltas(network, packed)
     pairs = frozenset((kind, scope) for kind, scope in told["pairs"])

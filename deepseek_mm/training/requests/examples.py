@@ -17,7 +17,7 @@ from deepseek_mm.training.requests.noise import MARKS, add_noise
 from deepseek_mm.training.requests.shapes import ActShape, RequestShape, Slots
 from deepseek_mm.types import ActKind, ActScope, Situation
 
-JOINED = 0.15  # share of turns that two shapes make
+JOINED = 0.12  # share of turns that two shapes make
 SAME = 0.85  # share of turns that go on with the kind of act before, of those that sound like it
 RARE = 0.12  # share of examples in a context that is rare for their shape
 JOINERS: Mapping[str, Sequence[str]] = {
@@ -52,6 +52,7 @@ SITUATIONS: Mapping[Stage, Situation] = {
     "documents": Situation(cited_documents=1),
     "code": Situation(code=True),
 }
+HALVES = "ellips"  # in names of files whose shapes mean nothing without the act before
 GOES_ON = re.compile(  # words that go on with what was asked before: "and the red one?"
     r"^(?:and|but|or|what about|how about|und|oder|was ist mit)\b|^(?:那|还有|和|换成|再看)|呢[？?]?$", re.IGNORECASE
 )
@@ -141,8 +142,9 @@ class ShapeBook:
         for number, act in enumerate(rest, 1):
             marked = self.join_act(marked, self.fill(act, chance), number, chance)
             labels.append(label_act(act, choose_scope(act, stage, labels[0], chance)))
-        situation = draw_situation(stage, {label.scope for label in labels}, chance)
-        if GOES_ON.search(marked.text) and labels[0].kind in BEFORE[stage] and chance.random() < SAME:
+        situation = draw_situation(stage, labels, chance)
+        share = 1 if HALVES in shape.where else SAME if GOES_ON.search(marked.text) else 0
+        if labels[0].kind in BEFORE[stage] and chance.random() < share:
             situation = replace(situation, before=labels[0].kind)
         return read_example(add_noise(marked, self.language, chance), labels, situation, self.language)
 
@@ -163,7 +165,7 @@ class ShapeBook:
             words = MarkedText.of(between + later.text[:cut], act=JOINER)
             later = MarkedText(later.letters[cut:], later.parts)
         else:
-            words = MarkedText.of(chance.choice(JOINERS[self.language]), act=JOINER)
+            words = MarkedText.of(chance.choice(JOINERS.get(self.language, JOINERS["en"])), act=JOINER)
         if "." in words.text or "?" in words.text or "\n" in words.text:
             later = later.replace(0, 1, later.text[:1].upper())
         elif later.text[:2] != "I ":
@@ -183,7 +185,9 @@ class ShapeBook:
 
 def choose_context(act: ActShape, chance: Random) -> tuple[Stage, ActScope]:
     """One of its contexts, now and then one of the rare ones."""
-    return chance.choice(act.rare if act.rare and chance.random() < RARE else act.contexts)
+    chosen = chance.choice(act.rare if act.rare and chance.random() < RARE else act.contexts)
+    beside = chosen[0] == "code" and act.kind == "unsupported" and chance.random() < 0.8
+    return chance.choice(act.contexts) if beside else chosen
 
 
 def label_act(act: ActShape, scope: ActScope) -> ActLabels:
@@ -200,14 +204,22 @@ def choose_scope(act: ActShape, stage: Stage, first: ActLabels, chance: Random) 
     return chance.choice(scopes or [scope for _, scope in act.contexts])
 
 
-def draw_situation(stage: Stage, scopes: set[str | None], chance: Random) -> Situation:
-    """One at this stage, in a library that mostly has what is asked for."""
+def draw_situation(stage: Stage, labels: Sequence[ActLabels], chance: Random) -> Situation:
+    """One at this stage, in a library that mostly has what is asked for.
+
+    Where it has documents alone, hardly anybody asks for what nothing here can do.
+    """
+    scopes, kinds = {label.scope for label in labels}, {label.kind for label in labels}
+    has_photos = chance.random() < (0.97 if scopes & {"library", "found"} else 0.2 if stage == "code" else 0.65)
+    documents = 0.97 if "documents" in scopes or stage == "documents" else 0.3 if "read" in kinds else 0.4
+    if "unsupported" in kinds and not has_photos:
+        documents = 0.15
     return replace(
         SITUATIONS[stage],
         before=chance.choice(BEFORE[stage]),
-        has_photos=chance.random() < (0.97 if scopes & {"library", "found"} else 0.65),
-        has_documents=chance.random() < (0.95 if "documents" in scopes or stage == "documents" else 0.4),
-        has_code=chance.random() < (0.9 if "code" in scopes else 0.25),
+        has_photos=has_photos,
+        has_documents=chance.random() < documents,
+        has_code=chance.random() < (0.95 if "code" in scopes or stage == "code" else 0.25),
     )
 
 

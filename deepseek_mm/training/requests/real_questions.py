@@ -100,7 +100,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 def make_one(text: str, labels: ActLabels, stage: Stage, language: str, chance: Random) -> RequestExample:
     """A turn of one act without marks."""
     noised = add_noise(MarkedText.of(text.strip()), language, chance)
-    situation = draw_situation(stage, {labels.scope}, chance)
+    situation = draw_situation(stage, (labels,), chance)
     return RequestExample(text=noised.text, situation=situation, language=language, acts=(labels,), starts=(0,))
 
 
@@ -156,7 +156,8 @@ def make_instruction(row: Any, chance: Random) -> RequestExample | None:
     if row.get("maybe_needs_context") or OF_OTHERS.search(text) or not 8 < len(text) < 160:
         return None
     labels = ActLabels(kind="unsupported", scope="conversation", form=None, attribute=None)
-    return make_one(text, labels, chance.choice(ELSEWHERE), "en", chance)
+    example = make_one(text, labels, chance.choice(ELSEWHERE), "en", chance)
+    return without_documents(example) if chance.random() < 0.7 else example
 
 
 def make_passage_question(row: Any, chance: Random) -> RequestExample | None:
