@@ -36,7 +36,7 @@ CODE = Filter(collection=None, kinds=("code",))
 CODE_RENEWED = "the code of {} files was read anew"
 TEXTS_RENEWED = "the texts of {} files in other languages were read anew"
 WRITTEN = ("text", "caption")  # kinds of regions that are read as texts
-TEXTS = Filter(collection=None, kinds=WRITTEN)
+TEXTS = Filter(kinds=WRITTEN)
 TOGETHER = 16  # photos that are described at a time
 PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 

@@ -72,14 +72,14 @@ PLOTS = ("loss", *CAPTIONS, "apart")
 class LanguagesConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
-    head_steps: int = 600
+    head_steps: int = 300
     head_photos: int = 512  # of a batch; each with a caption of every kind
-    layer_steps: int = 320
-    layer_photos: int = 160
+    layer_steps: int = 150
+    layer_photos: int = 72
     others: float = 1.4  # texts without a photo, for each photo of a batch
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
-    later_rate: float = 4e-4  # of the head, while layers are learned too
-    layer_rate: float = 1.5e-4
+    later_rate: float = 2e-4  # of the head, while layers are learned too
+    layer_rate: float = 8e-5
     decay: float = 0.05  # of the weights
     scale: float = 30.0  # inverse temperature
     likeness: float = 8.0  # weight of lying where the English original lies
