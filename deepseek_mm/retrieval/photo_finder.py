@@ -33,6 +33,7 @@ FEW = 300  # photos of a library that are all weighed; of a larger one the neare
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
+SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -188,7 +189,8 @@ class PhotoFinder:
         heard = [witness for witness in self.hear(subject, list(photos.values()))]
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [fade_by_colour(subject, regions) for regions in photos.values()]
-        relevance_P = CURVE.relevance(rows_PF) * np.array(fading, np.float32)
+        spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
+        relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
             for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
@@ -262,6 +264,11 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     """The words of a photo's name and notes, singular; "an orange dahlia" is no orange."""
     texts = [region.text for region in regions if region.kind in WORDS]
     return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
+
+
+def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
+    """Do the photo's name and notes have every word of the subject as it is? Then no vector needs to know the words."""
+    return bool(subject.words) and words_said(regions).issuperset(subject.words)
 
 
 def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
