@@ -86,7 +86,9 @@ PICTURE_NAME = re.compile(
     r"[^\s|,;:\"'`<>()\[\]/\\][^|,;:\"'`<>()\[\]/\\\n]*?\.(?:jpe?g|png|webp|gif|tiff?|heic|bmp|avif)\b", re.I
 )
 LIST_MARK = re.compile(r"^\s*(?:[-*+\u2022>#]+|\d+[.)])?\s*")
-MARKDOWN = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+MARKDOWN = re.compile(
+    r"!?\[([^\]]*)\]\([^)]*\)|[*`]{1,3}(?=\S)|(?<=\S)[*`]{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)"
+)
 MARK = re.compile(r"\s*[:=\u2013\u2014\u2192>-]")
 BETWEEN = re.compile(r"^[\s:=\u2013\u2014\u2192>|,;-]+")
 RULE = re.compile(r"[-:= ]*")

@@ -33,6 +33,7 @@ FEW = 300  # photos of a library that are all weighed; of a larger one the neare
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
+SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -57,7 +58,8 @@ class Witnesses:
 
     def row(self) -> list[float]:
         """In order."""
-        return [getattr(self, field.name) for field in fields(self)]
+        seen = [self.picture, self.part, self.presence, self.label]
+        return [*seen, self.named, self.meaning, self.read, self.caption, self.wordless, self.fully, self.alone]
 
 
 WITNESSES = tuple(field.name for field in fields(Witnesses))
@@ -172,7 +174,7 @@ class PhotoFinder:
         """Ids of the photos that are weighed: all of a small library, or those that some witness proposes."""
         if self.store.counts(where=where).sources <= FEW:
             return [source.id for source in self.store.sources(where, limit=FEW)]
-        vector_1D = self.texts.vectors([subject.said])
+        vector_1D = self.texts.vectors([subject.phrase])
         kinds = (SEEN, WORDS, CAPTIONS)
         asked = [(vector_1D, NEAREST, replace(where, kinds=each)) for each in kinds]
         hits = [hit for (some,) in self.store.search_each(asked) for hit in some]
@@ -185,10 +187,11 @@ class PhotoFinder:
     def weigh(self, subject: SoughtSubject, ids: Sequence[int]) -> list[PhotoMatch]:
         """These photos with their relevance, best first."""
         photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
-        heard = [witness for witness in self.hear(subject, list(photos.values()))]
+        heard = self.hear(subject, list(photos.values()))
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [fade_by_colour(subject, regions) for regions in photos.values()]
-        relevance_P = CURVE.relevance(rows_PF) * np.array(fading, np.float32)
+        spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
+        relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
             for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
@@ -199,7 +202,7 @@ class PhotoFinder:
         """The witnesses of each photo; each has at least one region."""
         if not photos:
             return []
-        vector_D = self.texts.vectors([subject.said])[0]
+        vector_D = self.texts.vectors([subject.phrase])[0]
         heard = [[region for region in regions if region.kind in LOOKED_AT] for regions in photos]
         vectors_RD = self.store.vectors_of([region.id for regions in heard for region in regions])
         scores = iter((vectors_RD @ vector_D).tolist())
@@ -208,10 +211,11 @@ class PhotoFinder:
         presence_P = self._presence(subject, photos)
         said = [words_said(regions) for regions in photos]
         weights = weights_of(subject.words, said)
-        return [
-            witnesses_of(subject, regions, near, usual, words, weights, chance)
+        heard_photos = [
+            HeardPhoto(regions=regions, near=near, said=words, presence=chance)
             for regions, near, words, chance in zip(photos, likeness, said, presence_P, strict=True)
         ]
+        return [witnesses_of(subject, photo, usual, weights) for photo in heard_photos]
 
     def _presence(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[float]:
         """How probable the least likely thing is in each photo, as the eyes see it."""
@@ -222,22 +226,25 @@ class PhotoFinder:
         return [float(row.min()) for row in presence_PT]
 
 
-Usual = Mapping[tuple[str, ...], tuple[float, float]]
+Usual = Mapping[tuple[str, ...], tuple[float, float]]  # kinds of regions -> mean and deviation of usual likenesses
 
 
-def witnesses_of(
-    subject: SoughtSubject,
-    regions: Sequence[Region],
-    near: Sequence[tuple[str, float]],
-    usual: Usual,
-    said: frozenset[str],
-    weights: Mapping[str, float],
-    presence: float,
-) -> Witnesses:
-    """Of one photo."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardPhoto:
+    """What is known of one photo before it is weighed."""
+
+    regions: Sequence[Region]
+    near: Sequence[tuple[str, float]]  # kind of a region and its likeness
+    said: frozenset[str]  # words of its name and notes
+    presence: float
+
+
+def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weights: Mapping[str, float]) -> Witnesses:
+    """Of one photo; `weights` are those of the subject's words."""
+    regions, said = photo.regions, photo.said
 
     def deviation(kinds: tuple[str, ...], only: tuple[str, ...]) -> float:
-        best = max((score for kind, score in near if kind in only), default=None)
+        best = max((score for kind, score in photo.near if kind in only), default=None)
         mean, width = usual[kinds]
         return 0.0 if best is None else max(-CLIP, min(CLIP, (best - mean) / width))
 
@@ -246,7 +253,7 @@ def witnesses_of(
     return Witnesses(
         picture=picture,
         part=max(0.0, deviation(SEEN, ("part",)) - picture),
-        presence=presence,
+        presence=photo.presence,
         label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
         named=named,
         meaning=deviation(WORDS, WORDS),
@@ -262,6 +269,11 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     """The words of a photo's name and notes, singular; "an orange dahlia" is no orange."""
     texts = [region.text for region in regions if region.kind in WORDS]
     return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
+
+
+def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
+    """Do the photo's name and notes have every word of the subject as it is? Then no vector needs to know the words."""
+    return bool(subject.words) and words_said(regions).issuperset(subject.words)
 
 
 def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:

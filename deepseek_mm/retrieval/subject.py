@@ -61,7 +61,7 @@ class SoughtSubject:
         return tuple(dict.fromkeys(COLOURS[word] for word in tokens(self.text) if word in COLOURS and word != "orange"))
 
     @cached_property
-    def said(self) -> str:
+    def phrase(self) -> str:
         """As the space reads it: without "photos of"; what is asked for by its use by its kind."""
         if self.kind:
             return " ".join([*self.colours, self.kind])

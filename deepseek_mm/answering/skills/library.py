@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deepseek_mm.answering.skills.evidence_list import EvidenceList
-from deepseek_mm.answering.skills.library_wording import (
+from deepseek_mm.answering.skills.library_sentences import (
     RELATIVE,
     UNMEASURED,
     heading,
@@ -19,12 +19,12 @@ from deepseek_mm.answering.skills.library_wording import (
     not_found,
     not_told,
     note_of,
-    quoted,
+    quote_text,
+    refuse_unmeasured,
     say_fact,
     title,
     told_by,
     unknown_person,
-    unmeasured,
 )
 from deepseek_mm.answering.skills.notes import answer_from
 from deepseek_mm.answering.skills.photo_text import (
@@ -84,7 +84,7 @@ class LibrarySkill:
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
         if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
-            return refuse(unmeasured(act), UNTOLD)
+            return refuse(refuse_unmeasured(act), UNTOLD)
         if act.kind == "find":
             return self._find(act, among)
         if act.kind == "count" and not SoughtSubject(act.subject or act.text).words:
@@ -132,9 +132,9 @@ class LibrarySkill:
     def _pair(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
         """The best photo of each of the two subjects; of one subject ("the two sweaters") its two best."""
         if not act.other:
-            return self._meant(act, among)[:2]
+            return self._find_meant(act, among)[:2]
         asked = [replace(act, subject=subject, other="", text=subject) for subject in (act.subject, act.other)]
-        return [match for one in asked for match in self._meant(one, among)[:1]]
+        return [match for one in asked for match in self._find_meant(one, among)[:1]]
 
     def _choose(self, act: Act, among: Sequence[int]) -> Draft:
         """Which of the photos that were found fits best."""
@@ -144,7 +144,7 @@ class LibrarySkill:
         claims = [Claim(f"{title(m)} fits best{note_of(m)}", (numbered.add_photo(m),), UNTOLD) for m in best]
         return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="named")
 
-    def _meant(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
+    def _find_meant(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
         """The photos that may be meant, best first; none where none is near."""
         ranked = self.finder.find_meant(act, among=among)
         if not among and (not ranked or ranked[0].relevance < ABOUT):
@@ -153,7 +153,7 @@ class LibrarySkill:
 
     def _look(self, act: Act, among: Sequence[int]) -> Draft:
         """What is known of the photos that may be meant: by notes, by what is written in them, by a look."""
-        meant = self._meant(act, among)
+        meant = self._find_meant(act, among)
         if not meant:
             return refuse(not_found(act.subject or act.text), UNFOUND)
         for way in (self._by_notes, self._by_row, self._by_reading):
@@ -185,7 +185,9 @@ class LibrarySkill:
             said, region = price
             numbered = EvidenceList()
             numbers = (numbered.add_photo(match), numbered.add(region, siblings=match.regions))
-            claim = Claim(f'The price in {title(match)} is {said}: it says "{quoted(region)}"', numbers, SURE_OF_PRICE)
+            claim = Claim(
+                f'The price in {title(match)} is {said}: it says "{quote_text(region)}"', numbers, SURE_OF_PRICE
+            )
             return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_PRICE, grounds="read")
         if act.kind == "read" and match.read:
             return quote_texts(act, match)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.skills.evidence_list import EvidenceList
-from deepseek_mm.answering.skills.library_wording import quoted, title
+from deepseek_mm.answering.skills.library_sentences import quote_text, title
 from deepseek_mm.answering.skills.notes import MONEY
 from deepseek_mm.language.words import clean, content, is_negated
 from deepseek_mm.retrieval.evidence import pieces
@@ -13,7 +13,7 @@ from deepseek_mm.types import Act, Claim, Draft
 from index import Region
 
 SURE_OF_READING, SURE_OF_PRICE = 0.7, 0.6  # how often such an answer is right
-MOST_TEXTS = 6  # texts of a photo that are quoted
+MOST_TEXTS = 6  # texts of a photo that are quote_text
 SMALL_COINS = re.compile(r"(?<!\d)(\d{1,3})(\d[05])(?!\d)")  # of a price they are printed small: 3490 is 34.90
 TWO_DIGITS = re.compile(r"\d{1,3}")
 
@@ -38,7 +38,7 @@ def quote_texts(act: Act, match: PhotoMatch) -> Draft:
     numeric = [region for region in match.read if re.search(r"\d", region.text)]
     texts = (numeric if act.form == "number" else []) or list(match.read)
     numbers = tuple(numbered.add(region, siblings=match.regions) for region in texts[:MOST_TEXTS])
-    words = "; ".join(dict.fromkeys(quoted(region) for region in texts[:MOST_TEXTS]))
+    words = "; ".join(dict.fromkeys(quote_text(region) for region in texts[:MOST_TEXTS]))
     claim = Claim(f'{title(match)} says: "{words}"', numbers, SURE_OF_READING)
     return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_READING, grounds="read")
 

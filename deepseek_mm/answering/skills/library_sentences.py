@@ -55,7 +55,7 @@ def unknown_person(act: Act) -> str:
     return f"{unnamed} Give one a name or a description, and I can find it."
 
 
-def unmeasured(act: Act) -> str:
+def refuse_unmeasured(act: Act) -> str:
     """What no photo records."""
     what = UNMEASURED.search(act.subject or act.text)
     return f'I cannot tell: no photo records what is "{what[0].lower() if what else "best"}".'
@@ -69,7 +69,7 @@ def say_fact(act: Act, said: str, match: PhotoMatch, told_by: str) -> str:
     return f"{said[0].upper()}{said[1:]}: {told_by}"
 
 
-def quoted(region: Region) -> str:
+def quote_text(region: Region) -> str:
     """What is written there, on one line."""
     return clean(region.text, 120).replace('"', "'")
 
