@@ -82,6 +82,14 @@ def test_a_colour_is_told_of_its_thing() -> None:
     assert skill("red", 0.8).answer(turn).claims[0].numbers == (2,)  # type: ignore[union-attr]
 
 
+def test_it_means_the_surest_thing_of_the_photo_where_nothing_was_spoken_of() -> None:
+    cap = region("cap", (50, 50, 150, 150))
+    turn = turn_of("what colour is it?", cap, subject="it", attribute="colour")
+    assert say(skill("yellow", 0.8), turn) == "The cap is yellow"
+    bare = turn_of("what colour is it?", subject="it", attribute="colour")
+    assert say(skill("yellow", 0.8), bare) == "The main colours in this photo are red"
+
+
 def test_several_colours_come_from_what_is_measured() -> None:
     verdict = Verdict(answer="red", chance=0.3, outcome="unsure")
     assert join_colours(verdict, ["green", "white"], many=True)[0] == "green and white"

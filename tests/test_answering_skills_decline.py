@@ -16,6 +16,8 @@ from deepseek_mm.answering.skills.decline import decline
         ("what will happen next?", "before or after"),
         ("why is he sad", "why"),
         ("how tall is the tower", "measure"),
+        ("who is that man?", "who that is"),
+        ("who's she", "who that is"),
         ("whose dog is it?", "nothing that I can read"),
     ],
 )
@@ -27,7 +29,9 @@ def test_what_cannot_be_told_is_declined_with_its_reason(question: str, said: st
     assert draft.chance > 0.5
 
 
-@pytest.mark.parametrize("question", ["what is she holding", "which sport is this", "where is the dog"])
+@pytest.mark.parametrize(
+    "question", ["what is she holding", "which sport is this", "where is the dog", "who is holding it"]
+)
 def test_what_can_be_seen_is_not_declined(question: str) -> None:
     assert decline(turn_of(question)) is None
 

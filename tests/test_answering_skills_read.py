@@ -41,6 +41,8 @@ def test_text_on_the_thing_beside_is_not_what_stands_behind_it() -> None:
     lines = [line("STOP", (10, 10, 90, 60)), line("BEST BUY", (120, 120, 190, 140))]
     told = say("which store is behind the sign?", *lines, parts=(sign,), other="the sign")
     assert told == 'It says "BEST BUY"'
+    told = say("which store is behind the sign?", lines[0], parts=(sign,), other="the sign")
+    assert told == "What I can read stands on the sign, so I cannot tell the store"
 
 
 def test_the_language_of_a_sign_and_its_meaning_are_told() -> None:

@@ -8,7 +8,16 @@ from deepseek_mm.answering.closed_vqa import Decider, Grounder
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
-from deepseek_mm.language.words import NUMBERS, RELATIONS, is_or_are, join_words, plural, with_article
+from deepseek_mm.language.words import (
+    NUMBERS,
+    PICTURES,
+    PRONOUNS,
+    RELATIONS,
+    is_or_are,
+    join_words,
+    plural,
+    with_article,
+)
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 
@@ -21,6 +30,7 @@ RELATION = re.compile(r"\b(left|right|above|below|over|under|beneath|underneath|
 HEAD = re.compile(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]")
 TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|picture|image))$")
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
+NAMED = 0.5  # score of a label from which its thing is what "it" means
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 UNSURE = 0.6  # probability of one of two below which it is said as a guess
@@ -84,8 +94,8 @@ class ClosedSkill:
 
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
-        things = turn.subjects[:1]
-        if not things or things[0].name in ("picture", "photo", "image"):
+        things = turn.subjects[:1] or main_thing(turn)
+        if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
             return turn.draft(claim, grounds="measured")
@@ -185,6 +195,13 @@ def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...
     boxes = [(turn.shot.parts_with_colour(thing) or turn.shot.parts(thing))[:1] for thing in things]
     found = tuple(dict.fromkeys(turn.shot.number(box[0]) for box in boxes if box))
     return found or (turn.shot.whole,)
+
+
+def main_thing(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
+    """What "it" means where nothing was spoken of before: the surest thing of the photo."""
+    if turn.act.subject.lower() not in PRONOUNS:
+        return ()
+    return tuple(ThingPhrase(label.name, label.name) for label, _ in turn.shot.labels() if label.score >= NAMED)[:1]
 
 
 def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:

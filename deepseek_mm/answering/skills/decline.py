@@ -25,6 +25,11 @@ ROWS: tuple[tuple[str, str], ...] = (  # of attributes or of words
         "I cannot tell the name: a photo does not tell who somebody is, and no text here says it",
     ),
     (
+        r"^(?:and |so )*who (?:is|are) (?:(?:this|that|these|those|the)(?: \w+)? ?)?"
+        rf"(?:{PEOPLE}|this|that|these|those)?$",
+        "I cannot tell who that is: a photo does not tell a name, and no text here says it",
+    ),
+    (
         r"\bwhat (?:will|would|is going to|happens?)\b.*\b(?:next|happen|do)\b|\bwhat happened\b|\bgoing to\b",
         "I cannot tell what happens before or after this photo: it shows one moment",
     ),

@@ -86,9 +86,11 @@ def wants_text(turn: PhotoTurn) -> bool:
 
 def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = True) -> Draft | None:
     """From these lines; None where there are none and the answer `must` not be a written one."""
-    lines = [line for line in lines if line.text and not lies_on(line.box_px, boxes_beside(turn))]
-    if not lines:
-        return unread(turn) if must else None
+    beside = boxes_beside(turn)
+    apart = [line for line in lines if line.text and not lies_on(line.box_px, beside)]
+    if not apart:
+        return unread(turn, beside=bool(lines)) if must else None
+    lines = apart
     if WANTS_LANGUAGE.search(turn.text) or WANTS_MEANING.search(turn.text):
         return tell_language(turn, lines)
     for words, name, pattern in LOOKS:
@@ -104,11 +106,12 @@ def is_name_wanted(turn: PhotoTurn) -> bool:
     return bool(re.search(rf"\bname\b|\b(?:what|which) (?:\w+ )?(?:{PROPER})\b", turn.text))
 
 
-def unread(turn: PhotoTurn) -> Draft:
-    """Nothing can be read."""
+def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:
+    """Nothing can be read, or only what stands `beside` what is asked for."""
     thing = re.search(rf"\b(?:{PROPER}|number|price|name|sign|time)\b", turn.text)
     wanted = f", so I cannot tell the {thing[0]}" if thing else ""
-    return turn.refuse(f"I find no text that I can read in this photo{wanted}", UNREADABLE)
+    read = f"What I can read stands on {turn.act.other}" if beside else "I find no text that I can read in this photo"
+    return turn.refuse(f"{read}{wanted}", UNREADABLE)
 
 
 def weigh_lines(turn: PhotoTurn, lines: Sequence[TextBlock]) -> list[tuple[float, TextBlock]]:
