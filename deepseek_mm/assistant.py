@@ -11,7 +11,7 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.composer import stream_answer, stream_text
+from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
@@ -29,7 +29,7 @@ from deepseek_mm.answering.skills.registry import (
     talk_skills,
 )
 from deepseek_mm.answering.skills.talk import open_talk_skills
-from deepseek_mm.answering.talk_case import ProductFacts, gather_facts
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.history import History, Turn
@@ -338,9 +338,11 @@ class Assistant:
         yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
+        """From the claims; without one, what there is to say about no file, by a larger model where only that can."""
         if case.claims:
             return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
+        if case.grounds == LEFT_TO_MODEL and not case.said:
+            return stream_model(self.lm, case, self.config, stop)
         return stream_text(case.said, case)
 
     def _pictures(self, case: QuestionContext) -> list[Image]:

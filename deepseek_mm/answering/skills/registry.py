@@ -31,8 +31,8 @@ from index import Source
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
-HARDLY, DOUBTFULLY = 0.45, 0.8  # probabilities that a request was understood, below which talk may have been meant
-MEANT, CLEARLY_MEANT = 0.75, 0.87  # of an intent, from which it is: where nothing was found, and where something was
+DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
+MEANT = 0.75  # of an intent, from which it is taken to be meant
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
@@ -175,14 +175,16 @@ class TalkSkill:
         return [self.talk.answer(talk_case(case, facts)) for case in cases]
 
     def answer_instead(self, case: QuestionContext, draft: Draft) -> Draft | None:
-        """What was meant as talk though it was understood otherwise: where nothing was found of what was hardly
-        understood, or it was not understood at all, and an example is near. None where the draft may stand.
+        """What was meant as talk though it was understood otherwise; None where the draft may stand.
+
+        Where nothing was found of what was hardly understood an example must be near, elsewhere very near.
         """
         act = act_of(case)
         about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
-        doubted = act.chance < HARDLY or (draft.refused and act.chance < DOUBTFULLY)
-        intent = self.talk.intents.find(act.text) if about_files and doubted else None
-        if intent is None or intent.chance < (MEANT if draft.refused else CLEARLY_MEANT):
+        if not about_files or act.chance >= DOUBTFULLY:
+            return None
+        intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
+        if intent is None or intent.chance < MEANT:
             return None
         return self.talk.answer_as(intent, talk_case(case, self.gather()))
 
