@@ -63,6 +63,12 @@ def test_words_of_two_languages_go_by_what_says_more():
     assert language_of("a man in front of a sign that says Biergarten and a dog on the street") == ""
 
 
+def test_words_that_english_has_as_well_tell_where_nearly_all_are_of_one_language():
+    assert language_of("le chat") == "French"
+    assert language_of("Münzen") == "German"
+    assert language_of("chat window") == ""
+
+
 def test_a_long_text_is_told_by_its_beginning_alone():
     assert language_of("the dog of the man " * 60 + "der Hund und die Katze " * 500) == ""
 

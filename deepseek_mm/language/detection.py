@@ -15,7 +15,7 @@ OTHERS = 0.3  # share of letters of another script from which a text is in it
 DENSE = {"Chinese": 3, "Japanese": 3, "Korean": 3}  # Latin letters that say as much as one of these
 BEGINNING = 1_000  # characters that are looked at
 SPECIAL = {  # letters that English does not borrow with a word, and a language that has them
-    **dict.fromkeys("\u00df", "German"),
+    **dict.fromkeys("\u00df\u00e4\u00f6\u00fc", "German"),
     **dict.fromkeys("\u0105\u0119\u0142\u015b\u017a\u017c\u0107\u0144", "Polish"),
     **dict.fromkeys("\u0131\u011f\u015f", "Turkish"),
     **dict.fromkeys("\u00e5\u00f8\u00e6", "Scandinavian"),
@@ -39,7 +39,8 @@ SCRIPTS = {  # how Unicode names their letters -> what is said of them
 }
 LETTERS = re.compile(r"[^\W\d_]+")
 SMALL_WORDS = """a an and are as at be behind by for from has have her his i in into is it its near no not of off on
-    one or out over that the their there this to two under up was where while who with without"""
+    one or out over that the their there this to two under up was where while who with without what which when why how
+    did does show find my"""
 # English, file names or commands have these letters as well.
 SHARED = """
     a am as auto chat de des do die em e en es hat homme in is kind la las le les lo los man mar no nos o on os pain
@@ -76,7 +77,9 @@ def _script_language(text: str) -> str:
 
 
 def _latin_language(text: str) -> str:
-    """By words and letters that English does not have, if they are more than its small words."""
+    """By words and letters that English does not have, if they are more than its small words; where it has all of them,
+    by a language that has most of them, too.
+    """
     words = LETTERS.findall(text)
     english = sum(word in ENGLISH for word in words)
     votes, speaks = Counter[str](), Counter[str]()
@@ -86,6 +89,9 @@ def _latin_language(text: str) -> str:
         if word not in NEUTRAL:
             votes.update(own or {SPECIAL[letter] for letter in word if letter in SPECIAL})
     first = max(votes, key=lambda name: (votes[name], speaks[name]), default="")  # between equals all words decide
+    if not votes and not english and len(words) > 1:
+        first = max(speaks, key=lambda name: speaks[name], default="")
+        return first if 2 * speaks[first] > len(words) else ""
     return first if votes[first] > english else ""
 
 
