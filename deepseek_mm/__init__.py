@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from deepseek_mm.answering.skills.code import Listing as Listing
     from deepseek_mm.answering.skills.code import listing_of as listing_of
     from deepseek_mm.answering.skills.code import questions_to_try as questions_to_try
+    from deepseek_mm.answering.skills.help import HelpEntry as HelpEntry
+    from deepseek_mm.answering.skills.help import read_help as read_help
     from deepseek_mm.assistant import Assistant as Assistant
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
@@ -80,14 +82,19 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
     from deepseek_mm.types import About as About
+    from deepseek_mm.types import Act as Act
+    from deepseek_mm.types import ActKind as ActKind
+    from deepseek_mm.types import ActScope as ActScope
     from deepseek_mm.types import Answer as Answer
     from deepseek_mm.types import Check as Check
     from deepseek_mm.types import Citation as Citation
     from deepseek_mm.types import Found as Found
     from deepseek_mm.types import Match as Match
+    from deepseek_mm.types import Offer as Offer
     from deepseek_mm.types import Picture as Picture
     from deepseek_mm.types import Query as Query
     from deepseek_mm.types import Question as Question
+    from deepseek_mm.types import Request as Request
     from deepseek_mm.types import Said as Said
     from deepseek_mm.types import Trace as Trace
     from deepseek_mm.types import Verdict as Verdict
@@ -97,6 +104,7 @@ _NAMES = {  # of each module of ours
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
     "answering.skills.code": "ASK_LEAVE Listing listing_of questions_to_try",
+    "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
     "config": "Config LMConfig Notice",
     "dates": "period",
@@ -122,7 +130,8 @@ _NAMES = {  # of each module of ours
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",
-    "types": "About Answer Check Citation Found Match Picture Query Question Said Trace Verdict Worked",
+    "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer Picture Query Question Request Said "
+    "Trace Verdict Worked",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOMES)

@@ -14,21 +14,27 @@ from PIL.Image import Image
 from deepseek_mm.answering.composer import stream_answer, stream_text
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
+from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
 from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
+from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
     CodeSkill,
-    DocumentSkill,
     PhotosSkill,
+    Skill,
     SkillRegistry,
+    TalkSkill,
     photo_skills,
+    talk_skills,
 )
+from deepseek_mm.answering.skills.talk import open_talk_skills
+from deepseek_mm.answering.talk_case import ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.photo_questions import RuleUnderstander, Understander
+from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
 from deepseek_mm.language.questions import failure_check, parse_query_box, validate_question
 from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
@@ -37,16 +43,18 @@ from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
-from deepseek_mm.types import Act, Answer, Found, Query, Question, Request, State, Verdict, Worked
+from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 
 NO_FILES = "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
+TALKED_OF = 6  # files that are looked for where somebody wants one changed or summed up
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -62,11 +70,12 @@ class Assistant:
         library: Library,
         lm: Generator,
         history: History,
-        understander: Understander | None = None,
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
-        self.lm, self.history, self.understander = lm, history, understander or RuleUnderstander()
+        self.lm, self.history = lm, history
+        self.requests: RequestModel | None = None
+        self.understander: RequestReader = RuleUnderstander()
         self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
@@ -144,6 +153,11 @@ class Assistant:
             self.retriever = self.retriever.with_config(self.config)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
 
+    def understand_with(self, requests: RequestModel) -> None:
+        """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
+        self.requests = self.understander = requests
+        self._join_parts(self.photos)
+
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
         counts = self.store.counts()
@@ -182,18 +196,36 @@ class Assistant:
 
     def _join_parts(self, photos: PhotoPipeline) -> None:
         """What depends on settings that may change."""
-        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
+        coder = Coder(self.store, self.find, lambda image: self.library.lines_in(image), self.prover, self.config.parse)
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)
+        search = self.retriever.search
+        finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
+        encode = self.requests.encode if self.requests else None
         self.skills = SkillRegistry(
             {
-                **photo_skills(PhotosSkill(photos)),
-                "document": DocumentSkill(self.retriever),
+                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.library.text_reader)),
+                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
                 "code": CodeSkill(coder, self.store),
+                **(self._open_talk() if self.requests else {}),
             },
             empty=self._tell_empty,
         )
+
+    def _open_talk(self) -> dict[ActKind, Skill]:
+        """What needs no photo, by the meaning of sentences."""
+        assert self.requests is not None, "a model that compares sentences"
+        talk = open_talk_skills(self.requests.encode, self.store, self._find_some)
+        return talk_skills(TalkSkill(talk, self._gather_facts))
+
+    def _find_some(self, words: str, where: Filter) -> Found:
+        """A few files, for those who want one changed or summed up; no sign in the words means an operator."""
+        return self.retriever.find_many([Query(text=words)], k=TALKED_OF, where=where)[0]
+
+    def _gather_facts(self) -> ProductFacts:
+        version = str(import_module("deepseek_mm").__version__)
+        return gather_facts(self.config, self.store, language_model=self.lm.name, version=version)
 
     def _tell_empty(self) -> str:
         """What there is to say of a library without files; an empty string of any other."""
@@ -213,9 +245,9 @@ class Assistant:
         states = [ConversationState.of(turns) for turns in earlier]
         kinds = {kind: self.store.counts(where=Filter(source_kinds=(kind,))) for kind in ("photo", "document", "code")}
         situations = [state.situation(question, kinds) for state, question in zip(states, clear, strict=True)]
-        requests = self.understander.understand_many(
-            [(question.text, situation) for question, situation in zip(clear, situations, strict=True)]
-        )
+        asked = [(each.text, at) for each, at in zip(clear, situations, strict=True) if each.request is None]
+        understood = iter(self.understander.understand_many(asked) if asked else ())
+        requests = [question.request or next(understood) for question in clear]
         return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
@@ -244,6 +276,7 @@ class Assistant:
             program=PhotoQuestion(kind="other", text=question.text, library=True),
             request=request,
             earlier=tuple((turn.question, turn.answer.text) for turn in recent),
+            turns=state.turns,
             unread=before - len(recent),
             conversation=conversation,
             turn=turn,
@@ -259,7 +292,7 @@ class Assistant:
         except BaseException as error:
             failed = Answer(text="", found=False, state="failed", checks=(failure_check(error),))
             for turn in turns:  # whatever happened, no question may stay "running"
-                self.history.finish(turn.case.turn, failed)
+                self.history.finish(turn.case.turn, replace(failed, request=turn.request))
             raise
 
     def _answer_acts(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
@@ -300,8 +333,9 @@ class Assistant:
         finally:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
+            answer = told_with(answer, case)
             self.history.finish(case.turn, answer)
-        yield told_with(answer, case)
+        yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
@@ -319,7 +353,7 @@ class Assistant:
 
 
 def told_with(answer: Answer, case: QuestionContext) -> Answer:
-    """The answer with what is not kept of it: how it was understood and settled, and what a button would do."""
+    """The answer with how it was understood and settled, and what a button would do."""
     return replace(
         answer,
         verdict=case.verdict,

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
 
+from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import (
     AUTO,
@@ -33,6 +34,7 @@ from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.language.understanding import WEIGHTS as REQUESTS
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
@@ -150,9 +152,18 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         history=history,
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    open_request_model(assistant)
     assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
     give_back()
     return assistant
+
+
+def open_request_model(assistant: Assistant) -> None:
+    """Have requests understood by the trained model, which is opened in a thread; patterns read them without it."""
+    if REQUESTS.is_file():
+        model = RequestModel()
+        model.start()
+        assistant.understand_with(model)
 
 
 def without_links(config: Config) -> Config:

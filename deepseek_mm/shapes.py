@@ -1,8 +1,9 @@
 """Records as plain JSON values: what `--json` prints and the API says. Names here are a promise to other programs."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.types import Answer, Citation, Found, Match
+from deepseek_mm.types import Answer, Citation, Found, Match, Request
 from index import Region, Symbol
 
 if TYPE_CHECKING:
@@ -49,7 +50,15 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
         "seconds": round_score(answer.seconds),
         "unread": answer.unread,
         "trace": answer.trace and answer.trace.as_json(),  # which experts worked, if the model has any
+        "understood": answer.request and request_shape(answer.request),
+        "offers": [pick(o, "action", "text", "targets", "value") | {"targets": list(o.targets)} for o in answer.offers],
     }
+
+
+def request_shape(request: Request) -> dict[str, Any]:
+    """As what a question was understood: its acts, in order."""
+    acts = [asdict(act) | {"chance": round_score(act.chance)} for act in request.acts]
+    return {"acts": acts, "language": request.language, "chance": round_score(request.chance), "by": request.by}
 
 
 def found_shape(found: Found) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
 from typing import Any, Literal, Self
@@ -52,6 +52,7 @@ class Question:
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
     task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
     about: About = "photos"
+    request: "Request | None" = None  # as which it shall be understood, where whoever asks says so
     run: bool = False  # whoever asks may run programs and wants it: tests that are written are tried in the sandbox
 
     @classmethod
@@ -157,6 +158,16 @@ class Request:
         """Values that JSON knows."""
         return asdict(self)
 
+    def with_words(self, text: str) -> "Request":
+        """The same, where an act without words of its own has these."""
+        return replace(self, acts=tuple(act if act.text else replace(act, text=text) for act in self.acts))
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Out of what `as_json` gave."""
+        acts = (Act(**act | {"filters": ActFilters(**act["filters"])}) for act in told["acts"])
+        return cls(**{**told, "acts": tuple(acts)})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
@@ -206,7 +217,7 @@ class Found:
     found: bool = False  # certainty reaches the threshold
     certainty: float = 0.0  # probability that the library has it, 0 to 1
     threshold: float = 0.5  # of the certainty
-    language: str = ""  # of the words, where it is not English and the space reads English only: "German"
+    language: str = ""  # of the words, where nothing that is installed reads it: "German"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -392,6 +403,6 @@ class Answer:
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
     worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
-    request: Request | None = None  # as which it was understood; not kept either
     offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
     signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either
+    request: Request | None = None  # as which it was understood

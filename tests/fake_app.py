@@ -31,7 +31,22 @@ from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
-from deepseek_mm.types import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
+from deepseek_mm.library import Taken
+from deepseek_mm.types import (
+    Act,
+    Answer,
+    Check,
+    Citation,
+    Found,
+    Match,
+    Offer,
+    Query,
+    Question,
+    Request,
+    Said,
+    Verdict,
+    Worked,
+)
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
 NAMES = {"red": "kite.jpg", "green": "grass.jpg", "blue": "<img src=x onerror=alert(1)>.jpg"}  # file names
@@ -99,6 +114,8 @@ class Shelves:
     def __init__(self, data: Path) -> None:
         self.jobs = Jobs(data / "jobs.db")
         self.said: dict[str, str] = {}
+        self.taken: list[str] = []  # paths
+        self.collections: dict[str, str] = {}  # path -> name
         paper: Any = SimpleNamespace(reader=None)  # has nothing that could learn
         self.learning = Learning(Config(data=data), eyes=paper, jobs=self.jobs, history=paper)
 
@@ -112,6 +129,14 @@ class Shelves:
 
     def list_taken(self) -> tuple[()]:
         return ()
+
+    def take_out(self, paths: Sequence[str]) -> Taken:
+        self.taken += paths
+        return Taken(token="t", num_sources=len(paths))
+
+    def assign(self, paths: Sequence[str], collection: str) -> int:
+        self.collections |= dict.fromkeys(paths, collection)
+        return len(paths)
 
 
 @dataclass(kw_only=True)
@@ -194,6 +219,7 @@ class PaperAssistant:
             Check(claim=f"It is <b>loud</b>: {question}", numbers=(1,), kept=False, reason="a picture has no sound"),
         )
         told = self._settled(answer) if question.startswith("How many") else {}
+        told |= {"offers": offers_of(question, answer)}
         yield replace(answer, state="done", seconds=0.2, model="paper", checks=checks if answer.found else (), **told)
 
     def _settled(self, answer: Answer) -> dict[str, Any]:
@@ -214,7 +240,9 @@ class PaperAssistant:
     def _start(self, question: Question, answer: Answer) -> Answer:
         hits = self.search(Query(text=question.text.rstrip("?."), image=question.image), k=6)
         cited = tuple(Citation(number=n, region=hit.region, score=hit.score) for n, hit in enumerate(hits, start=1))
-        return replace(answer, citations=cited, found=bool(cited))
+        act = Act(kind="look", text=question.text, subject=question.text.rstrip("?."), chance=0.97)
+        request = question.request or Request(acts=(act,), chance=0.97)
+        return replace(answer, citations=cited, found=bool(cited), request=request)
 
     def _colour(self, image: Image.Image | None) -> str:
         if image is None:
@@ -233,6 +261,19 @@ class PaperAssistant:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path)
         return str(path)
+
+
+def offers_of(question: str, answer: Answer) -> tuple[Offer, ...]:
+    """What an answer offers to a question that wants something changed."""
+    paths = tuple(citation.region.source.path for citation in answer.citations)
+    known = {
+        "Delete": Offer(action="delete", text="Delete it <now>", targets=paths),
+        "Move": Offer(action="move", text="Move it", targets=paths, value="kites"),
+        "Take": Offer(action="move", text="Take it out", targets=paths),
+        "Forget": Offer(action="forget", text="Forget all this", targets=(str(answer.conversation),)),
+        "Open": Offer(action="open", text="Open the library", targets=("library",)),
+    }
+    return tuple(offer for word, offer in known.items() if word in question)
 
 
 def paper(config: Config, **options: Any) -> PaperAssistant:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Corrected, History
-from deepseek_mm.types import Answer, Check, Citation, Question
+from deepseek_mm.types import Act, ActFilters, Answer, Check, Citation, Question, Request
 from index import Label, Region, Source, Symbol
 
 KITE_PHOTO = Source(
@@ -40,6 +40,15 @@ KITE = Region(
         name="fly", parent="Kite", kind="method", signature="def fly(self)", doc="Up.", calls=("lift", "pull")
     ),
 )
+REQUEST = Request(
+    acts=(
+        Act(kind="find", text="find kites of last summer", subject="kites", filters=ActFilters(date="last summer")),
+        Act(kind="look", text="what colour are they", attribute="colour", scope="found", reference="they", chance=0.5),
+    ),
+    language="de",
+    chance=0.75,
+)
+MEANT = Request(acts=(Act(kind="count", text="what flies?", subject="kites", form="number"),), by="person")
 ANSWER = Answer(
     text="A red kite [2].",
     citations=(Citation(number=2, region=KITE, score=0.5), Citation(number=1, region=replace(KITE, id=9), score=0.75)),
@@ -52,6 +61,7 @@ ANSWER = Answer(
     state="failed",
     model="parrot",
     seconds=1.5,
+    request=REQUEST,
 )
 BOX = Corrected(number=2, box_px=(1, 2, 30, 40), label="a red kite", made_at=datetime(2026, 11, 25, 8, tzinfo=UTC))
 

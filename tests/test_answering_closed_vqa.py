@@ -140,8 +140,8 @@ def test_a_question_that_leans_names_its_thing():
 
 
 def give(house, script: dict[str, dict[str, float]]) -> None:
-    house.decider = decider(script)
-    house.eyes.reader = house.decider.reader
+    house.photos.decider = decider(script)
+    house.eyes.reader = house.photos.decider.reader
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_ask_and_decide_many_say_the_same(house):
 def test_the_assistants_own_language_model_is_the_witness_if_it_looks(tmp_path, house):
     model = Looker(0.9)
     with build(tmp_path / "other", lm=model) as seeing:
-        assert seeing.decider.model is model
-    assert house.decider.model is None
+        assert seeing.photos.decider.model is model
+    assert house.photos.decider.model is None
 
 
 def test_of_a_blank_picture_nothing_is_told(house):
@@ -193,7 +193,7 @@ def test_of_a_blank_picture_nothing_is_told(house):
 def test_what_nobody_can_tell_is_not_told_but_guessed_at(house):
     give(house, {"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
     answer = house.ask(Question(text="Why is the kite sad?", image=picture("green", patch="red"), image_name="k.png"))
-    assert answer.text.startswith("I cannot tell that in this photo; my best guess is rain")
+    assert answer.text.startswith("Perhaps rain, but I am not sure")
 
 
 def test_what_is_noticed_of_the_thing_is_a_witness_and_of_other_things_is_none():

@@ -8,11 +8,11 @@ import pytest
 from fakes import Parrot, picture
 from rag_house import build, paint, put
 
-from deepseek_mm.answering.references import last_shown
+from deepseek_mm.answering.references import ConversationState
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
-from deepseek_mm.types import Exchange, Picture, Question
+from deepseek_mm.types import Act, Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")
 SEA = Picture(image=picture("blue"), name="sea.png")
@@ -156,7 +156,13 @@ def test_a_follow_up_about_the_library_leaves_the_pictures_unless_it_asks_for_th
     count = house.ask(Question(text="How many photos do I have?", conversation=first.conversation))
     assert "3 photos in the library" in count.text
     (turn, *_) = house.history.turns(first.conversation, session="")
-    meant = house.at_hand.resolve(Question(text="Which of my photos are dark?"), [], last_shown([turn]), [])
+    asked_for = Question(text="Which of my photos are dark?")
+    case = QuestionContext(
+        question=asked_for,
+        program=parse(asked_for.text),
+        act=Act(kind="find", text=asked_for.text),
+    )
+    meant = house.at_hand.resolve(case, ConversationState.of([turn]), [])
     assert (meant.program.library, meant.pictures) == (True, ())
     alike = house.ask(Question(text="Which photos of mine look like the first one?", conversation=first.conversation))
     assert names_of(alike)[0] == "rose.png"

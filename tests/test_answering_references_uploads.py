@@ -9,7 +9,7 @@ import pytest
 from fakes import ColourSpace, Parrot, picture
 from rag_house import build
 
-from deepseek_mm.answering import references as uploads_module
+from deepseek_mm.answering import uploads as uploads_module
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadPicture
 from deepseek_mm.parse.document import read_photo
@@ -96,7 +96,7 @@ def test_the_picture_that_two_conversations_name_stays_with_the_other(house):
 
 def test_a_picture_is_held_by_the_disk_before_its_question_is_written_down(house, monkeypatch):
     order = []
-    monkeypatch.setattr("deepseek_mm.answering.references.sync_file", lambda path: order.append(path.name))
+    monkeypatch.setattr("deepseek_mm.answering.uploads.sync_file", lambda path: order.append(path.name))
     begin = house.history.begin
     monkeypatch.setattr(house.history, "begin", lambda *args, **how: order.append("begin") or begin(*args, **how))
     asked(house, "red")

@@ -260,9 +260,9 @@ def test_pictures_that_are_called_alike_are_called_by_their_places():
 def test_nothing_left_and_a_picture_that_did_not_come_are_said_as_such():
     program = parse_several("what is in the fifth picture?", ["a.jpg", "b.jpg"]).program
     assert build_claims(program, [], Config()) == ()
-    assert nothing(program, empty=True) == "There is no picture 5: I have 2 pictures here. Ask about one of them."
+    assert nothing(program) == "There is no picture 5: I have 2 pictures here. Ask about one of them."
     gone = parse_several("is there a dog?", ["a.jpg", "b.jpg"]).program
-    assert "no longer here" in nothing(gone, empty=True)
+    assert "no longer here" in nothing(gone)
 
 
 def test_what_was_judged_outweighs_labels_and_likeness():

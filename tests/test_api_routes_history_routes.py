@@ -147,6 +147,24 @@ def test_feedback_is_kept_with_the_turn_and_listed_for_its_giver(house, me):
     assert house.caller(STRANGER).get("/feedback").json()["total"] == 0
 
 
+def test_a_wrong_understanding_is_corrected_and_listed_for_its_giver(house, me):
+    turn = house.assistant.ask(Question(text="Is there a kite?", session=LOCAL.session)).turn
+    meant = {"understood": {"acts": [{"kind": "count", "subject": "kites"}], "language": "de"}}
+    assert me.put(f"/feedback/{turn}/understood", json=meant).status_code == 200
+    (kept,) = [each for each in me.get("/feedback").json()["items"] if each["id"] == turn]
+    assert (kept["answer"]["understood"]["acts"][0]["kind"], kept["meant"]["acts"][0]["kind"]) == ("look", "count")
+    assert (kept["meant"]["acts"][0]["text"], kept["meant"]["language"]) == ("Is there a kite?", "de")
+    assert house.caller(STRANGER).put(f"/feedback/{turn}/understood", json=meant).status_code == 404
+    assert me.put(f"/feedback/{turn}/understood", json={"understood": None}).status_code == 200
+    assert [each for each in me.get("/feedback").json()["items"] if each["id"] == turn] == []
+
+
+def test_an_understanding_of_an_unknown_kind_is_refused_with_what_is_wrong(house, me):
+    wrong = {"understood": {"acts": [{"kind": "fly"}]}}
+    refused = me.put(f"/feedback/{house.asked().turn}/understood", json=wrong)
+    assert (refused.status_code, "understood.acts.0.kind" in refused.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     "box",
     [

@@ -17,6 +17,7 @@ from deepseek_mm.cli.learning_versions import WORDS
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk
+from deepseek_mm.types import Act, Request
 
 
 @pytest.fixture
@@ -110,6 +111,9 @@ def test_every_word_of_the_command_does_the_same(house, tmp_path):
     assert typed(house, "list").splitlines()[1].startswith("*   1")
     assert json.loads(typed(house, "show", "1", "--json"))["accepted"] is True
     assert typed(house, "back") == "answers: as shipped\n"
+    house.history.correct_request(turn, Request(acts=(Act(kind="count", text=""),), by="person"), session="")
+    (line,) = typed(house, "requests").splitlines()
+    assert json.loads(line)["request"]["acts"][0]["text"] == "What colour is that?"
 
 
 @pytest.mark.parametrize("words", [["show"], ["accept", "one"], ["correct", "1"], ["list", "1"]])

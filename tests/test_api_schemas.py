@@ -1,14 +1,30 @@
 """What travels over HTTP has the names of the command line's --json, and is always valid JSON."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from deepseek_mm import shapes
-from deepseek_mm.api.schemas import AnswerOut, FoundOut, JobOut, Number, RegionOut, SourceOut, Typed
+from deepseek_mm.api.schemas import AnswerOut, FilterName, FoundOut, JobOut, Number, RegionOut, SourceOut, Typed
+from deepseek_mm.api.task_schemas import UnderstoodIn
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.types import Answer, Check, Citation, Found, Match, Said, Verdict, Worked
+from deepseek_mm.types import (
+    Act,
+    ActFilters,
+    Answer,
+    Check,
+    Citation,
+    Found,
+    Match,
+    Offer,
+    Request,
+    Said,
+    Verdict,
+    Worked,
+)
 from index import Label, Region, Source, Symbol
 
 KITE = Source(id=7, path="/photos/kite.jpg", width_px=640, height_px=480, modified_ns=1_000_000_000)
@@ -24,6 +40,8 @@ def answer() -> Answer:
         confidence=0.9,
         verdict=Verdict(answer="yes", chance=0.9, outcome="sure", said=said, heat=((1.0,),)),
         worked=Worked(program="exist(all())", answer="yes", steps=(("all()", "1 thing"),), agrees="agrees"),
+        request=Request(acts=(Act(kind="find", text="a kite", subject="kite", chance=0.93456),), chance=0.93456),
+        offers=(Offer(action="move", text="Put it into kites", targets=("/photos/kite.jpg",), value="kites"),),
     )
 
 
@@ -38,6 +56,36 @@ def subset(small, large):
 
 def test_an_answer_says_at_least_what_the_command_line_says():
     assert subset(shapes.answer_shape(answer()), AnswerOut.of(answer()).model_dump())
+
+
+def test_what_an_answer_says_as_understood_can_be_sent_back_and_is_then_without_doubt():
+    told = AnswerOut.of(answer()).model_dump(mode="json")["understood"]
+    assert (told["acts"][0]["chance"], told["by"]) == (0.9346, "model")
+    assert UnderstoodIn.model_validate(told).request() == Request(
+        acts=(Act(kind="find", text="a kite", subject="kite"),), by="person"
+    )
+
+
+def test_every_filter_of_an_act_has_a_name_in_the_api():
+    assert get_args(FilterName) == tuple(field.name for field in fields(ActFilters))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"acts": []},
+        {"acts": [{"kind": "fly"}]},
+        {"acts": [{"kind": "find", "scope": "moon"}]},
+        {"acts": [{"kind": "find", "filters": {"size": "large"}}]},
+        {"acts": [{"kind": "find", "subject": "x" * 501}]},
+        {"acts": [{"kind": "find", "sort": "by date"}]},
+        {"acts": [{"kind": "find"}] * 13},
+        {"acts": [{"kind": "find"}], "language": "English"},
+    ],
+)
+def test_an_understanding_that_means_nothing_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        UnderstoodIn.model_validate(wrong)
 
 
 def test_what_was_found_says_at_least_what_the_command_line_says():

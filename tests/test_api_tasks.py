@@ -49,6 +49,25 @@ def told(response):
     return [(part["event"], part["id"], json.loads(part["data"])) for part in parts]
 
 
+def test_a_question_is_answered_as_its_asker_says_at_once_streamed_and_as_a_task(tmp_path):
+    asked = {"question": "the red thing", "understood": {"acts": [{"kind": "find", "subject": "red thing"}]}}
+    with served(tmp_path) as (_, client):
+        (*_, end) = told(client.post("/ask", json=asked, headers={"Accept": "text/event-stream"}))
+        answers = [
+            client.post("/ask", json=asked).json(),
+            end[2]["result"],
+            ended(client, infer(client, **asked))["result"],
+        ]
+        (own,) = client.post("/ask", json={"question": "Is there a red thing?"}).json()["understood"]["acts"]
+        wrong = client.post("/ask", json=asked | {"understood": {"acts": [{"kind": "fly"}]}})
+    for answer in answers:
+        (act,) = answer["understood"]["acts"]
+        assert (act["kind"], act["text"], act["subject"]) == ("find", "the red thing", "red thing")
+        assert (answer["understood"]["by"], answer["offers"]) == ("person", [])
+    assert own["kind"] == "look"
+    assert (wrong.status_code, "understood.acts.0.kind" in wrong.text) == (422, True)
+
+
 def test_every_kind_of_task_is_taken_at_once_and_done(tmp_path):
     with served(tmp_path) as (api, client):
         asked = {

@@ -11,7 +11,8 @@ from PIL import Image
 from rag_house import BrokenServer, build, paint, put, upload
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
-from deepseek_mm.types import Query, Question, Trace
+from deepseek_mm.language.photo_questions import RuleUnderstander
+from deepseek_mm.types import Act, Query, Question, Request, Trace
 from index import Source
 
 
@@ -46,6 +47,49 @@ def test_an_answer_cites_the_region_it_rests_on_and_is_remembered(open_house):
     turn = remembered(house, answer)
     assert (turn.question, turn.answer.text, turn.answer.state) == ("Is there a kite?", answer.text, "done")
     assert turn.answer.citations[0].region.box_px == answer.citations[0].region.box_px
+
+
+class Listener(RuleUnderstander):
+    """Notes what it is asked."""
+
+    def __init__(self):
+        self.heard = []
+
+    def understand_many(self, turns):
+        self.heard += turns
+        return super().understand_many(turns)
+
+
+def test_the_history_keeps_as_what_a_question_was_understood_and_the_next_turn_knows(open_house):
+    house = open_house()
+    house.understander = Listener()
+    answer = house.ask(Question(text="Is there a kite?"))
+    house.ask(Question(text="How many?", conversation=answer.conversation))
+    assert [act.kind for act in answer.request.acts] == ["look"]
+    assert house.history.turns(answer.conversation, session="")[0].answer.request == answer.request
+    assert [(text, situation.before) for text, situation in house.understander.heard] == [
+        ("Is there a kite?", None),
+        ("How many?", "look"),
+    ]
+
+
+def test_a_request_that_a_person_says_is_not_understood_anew(open_house):
+    house = open_house()
+    house.understander = Listener()
+    meant = Request(acts=(Act(kind="find", text="", subject="kite", form="list"),), by="person")
+    forced = Question(text="the red thing in the sky", request=meant)
+    told, found = house.ask_many([Question(text="Is there a kite?"), forced])
+    assert [text for text, _ in house.understander.heard] == ["Is there a kite?"]
+    assert (told.request.by, found.request) == ("rules", meant.with_words(forced.text))
+    assert [citation.region.source.name for citation in found.citations] == ["kite.png"]
+    assert remembered(house, found).answer.request.by == "person"
+
+
+def test_a_request_without_an_act_is_refused_before_anything_is_written(open_house):
+    house = open_house()
+    with pytest.raises(BadQuestion, match="understood as nothing at all. Name one act at least"):
+        house.ask(Question(text="kites", request=Request(acts=())))
+    assert house.history.conversations(session="", limit=9) == []
 
 
 def test_a_model_that_babbles_changes_nothing_about_the_answer(open_house):

@@ -10,7 +10,7 @@ from deepseek_mm.evaluation.natural import (
     NaturalAnswer,
     NaturalReport,
     NaturalTurn,
-    Score,
+    TurnScore,
     area_under_curve,
     ask_cases,
     read_cases,
@@ -68,7 +68,7 @@ def test_a_chat_that_speaks_of_a_photo_nobody_showed_is_nonsense() -> None:
 
 def test_the_report_counts_by_group_and_tells_whether_confidence_means_anything() -> None:
     rows = [("right", 0.9), ("wrong", 0.85), ("right", 0.7), ("nonsense", 0.1)]
-    made = [(turn(), NaturalAnswer(text="x", confidence=c, seconds=0.5), Score(name)) for name, c in rows]
+    made = [(turn(), NaturalAnswer(text="x", confidence=c, seconds=0.5), TurnScore(name)) for name, c in rows]
     told = json.loads(NaturalReport(rows=tuple(made)).json())
     assert (told["right"], told["n"], told["right_library"], told["right_photo"]) == (2, 4, 50.0, None)
     assert (told["confident_wrong"], told["confident_n"]) == (50.0, 2)

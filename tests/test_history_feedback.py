@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from history_samples import ANSWER, BOX, ask, run_sql, told
+from history_samples import ANSWER, BOX, MEANT, ask, run_sql, told
 
 import deepseek_mm
 from deepseek_mm.errors import BadFeedback, DeepSeekMMError, NothingThere
@@ -38,6 +38,32 @@ def test_a_right_answer_replaces_the_one_before_and_empty_words_take_it_back(his
         history.put_right(turn, "x" * 81, session="")
 
 
+def test_a_corrected_request_replaces_the_one_before_and_none_takes_it_back(history, path):
+    conversation, turn = told(history)
+    for meant in (replace(MEANT, language="fr"), MEANT):
+        history.correct_request(turn, meant, session="")
+    history.close()
+    history = History(path)
+    (kept,) = history.feedback()
+    assert (kept.id, kept.meant, kept.answer.request) == (turn, MEANT, ANSWER.request)
+    history.correct_request(turn, None, session="")
+    assert (history.feedback(), history.turns(conversation, session="")[0].meant) == ([], None)
+
+
+def test_an_act_without_words_of_its_own_is_kept_with_those_of_the_question(history):
+    conversation, turn = told(history, "what flies?")
+    (act,) = MEANT.acts
+    history.correct_request(turn, replace(MEANT, acts=(replace(act, text=""), replace(act, text="fly"))), session="")
+    assert [each.text for each in history.turns(conversation, session="")[0].meant.acts] == ["what flies?", "fly"]
+
+
+def test_the_request_of_somebody_elses_turn_is_not_corrected(history):
+    _, turn = told(history, session="anna")
+    with pytest.raises(NothingThere, match=f"no answer {turn} here"):
+        history.correct_request(turn, MEANT, session="ben")
+    assert history.feedback() == []
+
+
 def test_corrected_boxes_are_kept_whole_with_the_newest_last(history, path):
     conversation, turn = told(history)
     second = Corrected(number=1, box_px=(5, 6, 7, 8), label="", made_at=datetime(2026, 11, 25, 9, tzinfo=UTC))
@@ -63,6 +89,7 @@ def test_a_turn_with_everything_differs_from_an_empty_one_in_every_field(history
     history.finish(turn, ANSWER)
     history.rate(turn, "up", session="")
     history.put_right(turn, "a kite", session="")
+    history.correct_request(turn, MEANT, session="")
     history.correct(turn, BOX, session="")
     (kept,) = history.turns(conversation, session="")
     assert [field.name for field in fields(Turn) if not getattr(kept, field.name)] == []

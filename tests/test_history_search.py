@@ -193,6 +193,8 @@ def test_a_page_of_the_list_a_page_of_turns_and_a_search_walk_no_whole_table(his
     assert any("ix_turns_conversation_id" in step for step in steps)
     assert any("VIRTUAL TABLE INDEX" in step for step in steps)
     walks = [step for step in steps if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+    assert [step for step in walks if "ix_turns_meant" in step] != []  # which has turns with a corrected request alone
+    walks = [step for step in walks if "ix_turns_meant" not in step]
     assert [step for step in walks if "turns" in step or "conversations" in step or "citations" in step] == []
     pages = [s for s in sent if "ORDER BY conversations.pinned" in s[0] or "ORDER BY turns.id DESC" in s[0]]
     assert len(pages) == 3

@@ -1,4 +1,4 @@
-"""A library of the last commit before the migrations were squashed opens without a change; an older one is refused."""
+"""A library of the commit before the migrations were squashed opens and keeps its rows; an older one is refused."""
 
 import sqlite3
 import tarfile
@@ -14,6 +14,7 @@ from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import Failed
 from deepseek_mm.storage.errors import LAST_UPGRADER
+from deepseek_mm.types import Act, Request
 from index import Label
 from index.database import StoreTooOld
 from index.store import RegionStore
@@ -21,6 +22,7 @@ from index.store import RegionStore
 ARCHIVE = Path(__file__).parent / "data" / "last_library.tar.xz"  # see make_last_library.py
 DIM = 8
 DATABASES = ("spaces/toy/store.db", "history.db", "jobs.db")
+UNCHANGED = ("spaces/toy/store.db", "jobs.db")  # whose tables are still those of then
 FTS5 = ("words_", "turn_words_", "title_words_")  # begin the names of its own tables
 
 
@@ -69,7 +71,7 @@ def read_schema(path: Path) -> dict[str, object]:
         return found
 
 
-@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("name", UNCHANGED)
 def test_opening_the_last_library_changes_no_row_and_no_table(library, name):
     before = read_rows(library / name), read_schema(library / name)
     open_all(library)
@@ -77,9 +79,30 @@ def test_opening_the_last_library_changes_no_row_and_no_table(library, name):
     assert sum(map(len, before[0].values())) > 5
 
 
+def test_turns_of_the_last_library_gain_two_columns_and_lose_nothing(library):
+    before = read_rows(library / "history.db")
+    for _ in range(2):  # the second time there is nothing left to do
+        open_all(library)
+        after = read_rows(library / "history.db")
+        assert after.pop("turns") == [(*row, None, None) for row in before["turns"]]
+        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0009",)], [("0008",)])
+        assert after == {name: rows for name, rows in before.items() if name not in ("turns", "alembic_version")}
+
+
+def test_an_old_turn_was_understood_as_nothing_and_can_be_corrected(library):
+    with closing(History(library / "history.db")) as history:
+        turn = history.turns(1, session="")[0]
+        assert (turn.answer.request, turn.meant) == (None, None)
+        meant = Request(acts=(Act(kind="find", text="what flies?", subject="kites"),), by="person")
+        history.correct_request(turn.id, meant, session="")
+        assert history.turns(1, session="")[0].meant == meant
+        assert history.problems() == []
+
+
 @pytest.mark.parametrize("name", DATABASES)
 def test_a_new_database_has_exactly_the_tables_of_the_last_library(library, tmp_path, name):
     new = tmp_path / "new"
+    open_all(library)
     open_all(new)
     assert read_schema(new / name) == read_schema(library / name)
 

@@ -100,6 +100,50 @@ def test_the_evidence_shows_scores_and_reasons_and_opens_the_next_photo(visitor)
     expect(dialog).to_be_hidden()
 
 
+def test_a_wrong_understanding_is_put_right_on_the_page_and_kept_as_feedback(visitor, served):
+    visitor.ask("Is it red?")
+    visitor.done()
+    panel = visitor.page.locator(".evidence")
+    panel.get_by_text("Why this answer").click()
+    expect(panel).to_contain_text("Understood as: look and answer (the library): Is it red, 97 %")
+    panel.get_by_text("Not what I meant").click()
+    panel.get_by_label("What to do").select_option("count")
+    panel.get_by_label("About what").fill("red things")
+    panel.get_by_role("button", name="Ask again like this").click()
+    panel.get_by_text("Why this answer").click()
+    expect(panel).to_contain_text("As you said: count (the library): red things")
+    visitor.done(1)
+    at = int(visitor.page.locator(".talk").first.get_attribute("data-at"))
+    history = History(Path(served.data) / "history.db")
+    (turn,) = [turn for turn in history.feedback() if turn.conversation == at]
+    assert (turn.meant.acts[0].kind, turn.meant.acts[0].subject) == ("count", "red things")
+    history.close()
+    visitor.page.reload()
+    visitor.page.locator(".evidence").get_by_text("Why this answer").click()
+    expect(visitor.page.locator(".evidence")).to_contain_text("As you said: count (the library): red things")
+
+
+def test_an_offer_asks_in_words_before_it_changes_anything_and_can_be_undone(visitor):
+    visitor.ask("Forget red. Open the library?")
+    visitor.done()
+    visitor.page.get_by_role("button", name="Forget all this").click()
+    expect(visitor.page.locator(".confirm")).to_contain_text("This deletes the conversation that you are in. Do it?")
+    visitor.page.locator(".confirm").get_by_role("button", name="Cancel").click()
+    expect(visitor.page.locator(".confirm")).to_have_count(0)
+    visitor.page.get_by_role("button", name="Forget all this").click()
+    visitor.page.get_by_role("button", name="Yes, do it").click()
+    expect(visitor.page.locator(".talk.fresh").first).to_be_visible()
+    visitor.page.get_by_role("button", name="Undo", exact=True).click()
+    expect(visitor.questions).to_have_text(["Forget red. Open the library?"])
+
+
+def test_an_offer_leads_to_the_tab_that_it_names(visitor):
+    visitor.ask("Open red?")
+    visitor.done()
+    visitor.page.get_by_role("button", name="Open the library").click()
+    expect(visitor.page.get_by_role("tab", name="Library")).to_have_attribute("aria-selected", "true")
+
+
 def test_an_earlier_answers_evidence_comes_back_on_demand(visitor):
     visitor.ask("Is it red?")
     visitor.done()

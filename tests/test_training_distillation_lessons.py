@@ -42,7 +42,7 @@ from deepseek_mm.training.distillation.lessons import (
     write_short_tokenizer,
 )
 from deepseek_mm.training.feature_maps import to_bf16_bits
-from deepseek_mm.training.question_albums import AlbumFeatures, PhotoQuestion, QuestionAlbum, QuestionSampler
+from deepseek_mm.training.question_albums import AlbumFeatures, AlbumQuestion, QuestionAlbum, QuestionSampler
 from deepseek_mm.vision.vqa_net import MOST_WORDS, VECTORS, PictureBatch, QuestionBatch, ReaderConfig, ReaderNet
 
 PHOTOS, CLASSES, NECK = 6, 5, 48
@@ -118,7 +118,7 @@ def test_a_step_draws_the_same_photos_whenever_it_is_made_and_reaches_every_part
 
 SIZE = ReaderConfig(channels=10, width=16, heads=2, layers=1, feed=16, dropout=0.0)
 READER_PHOTOS, QUESTIONS = 4, ("is there a dog?", "what is it?")
-ASKED = (PhotoQuestion(QUESTIONS[0], "yes", "x"), PhotoQuestion(QUESTIONS[1], "dog", "x"))
+ASKED = (AlbumQuestion(QUESTIONS[0], "yes", "x"), AlbumQuestion(QUESTIONS[1], "dog", "x"))
 ALBUM = QuestionAlbum("flickr8k", Path(), ("a", "b", "c", "d"), (ASKED,) * READER_PHOTOS)
 
 

@@ -11,7 +11,7 @@ from deepseek_mm.training.question_albums import (
     DAQUAR_DEV,
     FEWEST,
     PRESENCE,
-    PhotoQuestion,
+    AlbumQuestion,
     PhotoQuestionGenerator,
     QuestionAlbum,
     find_assumed_things,
@@ -109,7 +109,7 @@ def test_the_same_chance_asks_the_same():
 
 
 def asked(question, answer):
-    return PhotoQuestion(question, answer, "coco_vqa")
+    return AlbumQuestion(question, answer, "coco_vqa")
 
 
 def test_a_question_takes_its_thing_for_granted_and_an_answer_names_one():

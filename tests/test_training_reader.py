@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from deepseek_mm.training.question_albums import ASKED, CAPTIONED, PRESENCE, PhotoQuestion, QuestionAlbum
+from deepseek_mm.training.question_albums import ASKED, CAPTIONED, PRESENCE, AlbumQuestion, QuestionAlbum
 from deepseek_mm.training.reader import is_asked_by_people, load_earlier_reader
 from deepseek_mm.vision.vqa import AnswerCalibration, write_reader
 from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
@@ -34,12 +34,12 @@ def test_an_answer_keeps_its_weights_when_others_come_before_it(tmp_path):
 def test_only_what_is_asked_as_people_ask_tells_how_sure_it_may_be(tmp_path):
     captioned, asked = (QuestionAlbum(name, tmp_path, ("a.jpg",), ((),)) for name in (CAPTIONED, ASKED))
     there, colour = (
-        PhotoQuestion("is there a dog?", "yes", PRESENCE),
-        PhotoQuestion("what color is the dog?", "brown", "colour"),
+        AlbumQuestion("is there a dog?", "yes", PRESENCE),
+        AlbumQuestion("what color is the dog?", "brown", "colour"),
     )
     assert is_asked_by_people(captioned, there, ("dog",))
     assert not is_asked_by_people(captioned, colour, ("dog",))
     assert is_asked_by_people(asked, colour, ("dog",))
     assert is_asked_by_people(asked, there, ("dog",))
-    zebra = PhotoQuestion("is there a zebra?", "no", PRESENCE)  # not among the nouns of that family
+    zebra = AlbumQuestion("is there a zebra?", "no", PRESENCE)  # not among the nouns of that family
     assert not is_asked_by_people(asked, zebra, ("dog",))

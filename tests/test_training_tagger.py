@@ -10,7 +10,7 @@ from deepseek_mm.embeddings.default import CELLS, CHANNELS
 from deepseek_mm.embeddings.heads import SPACE_DIM
 from deepseek_mm.training import tagger as trained
 from deepseek_mm.training.loop import StepsConfig, make_gather
-from deepseek_mm.training.question_albums import ASKED, PRESENCE, AlbumFeatures, PhotoQuestion, QuestionAlbum
+from deepseek_mm.training.question_albums import ASKED, PRESENCE, AlbumFeatures, AlbumQuestion, QuestionAlbum
 from deepseek_mm.training.tagger import (
     TagBatchConfig,
     TaggedAlbum,
@@ -45,8 +45,8 @@ def test_captions_tell_what_is_there_and_by_their_silence_what_is_not():
 
 def test_questions_tell_only_what_they_give_away():
     asked = album(
-        (PhotoQuestion("is there a moose?", "yes", PRESENCE), PhotoQuestion("do you see any dogs?", "no", PRESENCE)),
-        (PhotoQuestion("is the dog brown?", "yes", "closed"),),
+        (AlbumQuestion("is there a moose?", "yes", PRESENCE), AlbumQuestion("do you see any dogs?", "no", PRESENCE)),
+        (AlbumQuestion("is the dog brown?", "yes", "closed"),),
     )
     assert tabulate_answers(read_presence_answers(asked), NAMES).tolist() == [[0, -1, 1], [-1, -1, -1]]
 

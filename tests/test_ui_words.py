@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
+from deepseek_mm.types import ActKind, ActScope
 from ui.words import CHINESE, ENGLISH, LANGUAGES, TextsOfCode, Translation, UiTexts, in_language
 from ui.words.ask import OfCode
 
@@ -62,6 +64,7 @@ def test_every_word_is_used_somewhere_on_the_page():
     indirect |= {"is_sure", "is_unsure", "is_unknown"}  # by a verdict
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
     indirect |= {name for name in TABLE if name.startswith("asked_")}  # by a report's set of questions
+    indirect |= {name for name in TABLE if name.startswith(("act_", "scope_"))}  # by an act
     witnesses = ["reader", "likeness", "labels", "notice", "glance", "colours", "model", "program", "network"]
     indirect |= {f"by_{name}" for name in witnesses}
     indirect |= {name for name in TABLE if name.endswith(" of code")}  # by that of photos
@@ -72,6 +75,11 @@ def test_what_is_said_otherwise_of_code_is_said_of_photos_too():
     assert {name.removesuffix(" of code") for name in TABLE if name.endswith(" of code")} <= set(TABLE)
     assert TextsOfCode("en").welcome_title != ENGLISH.welcome_title
     assert TextsOfCode("zh").stop == CHINESE.stop
+
+
+def test_every_kind_and_scope_of_an_act_has_words_and_no_other():
+    for prefix, known in (("act_", get_args(ActKind)), ("scope_", get_args(ActScope))):
+        assert {name.removeprefix(prefix) for name in TABLE if name.startswith(prefix)} == set(known)
 
 
 def test_a_table_speaks_its_own_language():

@@ -32,6 +32,10 @@ class BadBox(DeepSeekMMError, ValueError):
     """What was drawn is no box."""
 
 
+class BadMeaning(DeepSeekMMError, ValueError):
+    """What was said to be meant asks for nothing."""
+
+
 class BadPath(DeepSeekMMError, OSError):
     """A path that was typed leads nowhere, or files cannot be kept."""
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.api.request_pictures import PictureDecoder
+from deepseek_mm.api.schemas import UnderstoodOut
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, NothingThere
 from deepseek_mm.language.search_filters import check_searchable
@@ -92,6 +93,7 @@ class AnswerResult(BaseModel):
     confidence: float | None = Field(description="probability that it is right, where one is known")
     citations: list[NumberedPlace]
     conversation: int = Field(description="give it to the next ask, if that goes on from here")
+    understood: UnderstoodOut | None = Field(description="what the question was taken to ask for, in its order")
 
 
 class LibrarySummary(BaseModel):
@@ -178,6 +180,7 @@ def answer_result(answer: Answer) -> AnswerResult:
         confidence=None if answer.confidence is None else round_score(answer.confidence),
         citations=[NumberedPlace.of(each.region, each.score, number=each.number) for each in answer.citations],
         conversation=answer.conversation,
+        understood=UnderstoodOut.of(answer.request) if answer.request else None,
     )
 
 

@@ -25,9 +25,10 @@ from deepseek_mm.shapes import (
     found_shape,
     match_shape,
     region_shape,
+    request_shape,
     round_score,
 )
-from deepseek_mm.types import Answer, Found, Worked
+from deepseek_mm.types import ActForm, ActKind, ActScope, Answer, Found, Request, Understanding, Worked
 from index import Region, Source
 from index.region import UPLOADS
 
@@ -51,6 +52,10 @@ Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaS
 BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
 Score = Annotated[float, BeforeValidator(round_score)]
 PICTURE = "/library/sources/7/picture"  # for example
+FilterName = Literal["date", "place", "colour", "kind", "collection", "file", "label"]  # fields of types.ActFilters
+Asked = Annotated[ActKind, Field(description="what is asked for", examples=["find"])]
+Scope = Annotated[ActScope, Field(description="where the answer is looked for", examples=["library"])]
+Form = Annotated[ActForm, Field(description="of the answer that is wanted", examples=["list"])]
 PICTURES = ("photo", "document")  # kinds of sources that have pictures
 
 
@@ -219,6 +224,44 @@ class WorkedOut(BaseModel):
         )
 
 
+class ActOut(BaseModel):
+    """One thing that was asked for."""
+
+    kind: Asked
+    text: Text = Field(description="the words of this part", examples=["show me dogs on the beach"])
+    subject: Text = Field(description="what it is about", examples=["dogs on the beach"])
+    other: Text = Field(description="the second thing, of a comparison or a place", examples=[""])
+    attribute: Text = Field(description="what is asked of the subject, such as colour", examples=[""])
+    scope: Scope
+    filters: dict[FilterName, Text] = Field(description="what narrows it down", examples=[{"date": "last summer"}])
+    form: Form
+    reference: Text = Field(description="words that point back, such as: the second one", examples=[""])
+    chance: Score = Field(description="probability that kind and scope are right", examples=[0.97])
+
+
+class UnderstoodOut(BaseModel):
+    """What somebody asks for, understood."""
+
+    acts: list[ActOut] = Field(description="in the order in which they were asked")
+    language: str = Field(description="of the words, ISO 639", examples=["en"])
+    chance: Score = Field(description="probability that all of it was understood", examples=[0.97])
+    by: Understanding = Field(description="a command word, the model, or whoever asked")
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """As JSON says it."""
+        return cls(**request_shape(request))
+
+
+class OfferOut(BaseModel):
+    """What the answer offers to do; nothing is done by words alone."""
+
+    action: str = Field(description="delete, move, forget or open", examples=["delete"])
+    text: Text = Field(examples=["Delete cat.jpg"])
+    targets: list[Text] = Field(description="paths of files, ids, or the name of a tab", examples=[["/photos/cat.jpg"]])
+    value: Text = Field(description="a name that goes along: of the collection", examples=[""])
+
+
 class ExpertsOut(BaseModel):
     """Which experts of the language model worked on an answer; a letter is a visit, "a" of the first expert."""
 
@@ -245,6 +288,8 @@ class AnswerOut(BaseModel):
     trace: ExpertsOut | None = Field(default=None, description="experts that worked on it")
     verdict: VerdictOut | None = None
     worked: WorkedOut | None = None
+    understood: UnderstoodOut | None = Field(default=None, description="as what the question was understood")
+    offers: list[OfferOut] = Field(default=[], description="what the answer offers to do")
 
     @classmethod
     def of(cls, answer: Answer) -> Self:

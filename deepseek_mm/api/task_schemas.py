@@ -8,16 +8,62 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from deepseek_mm.api.schemas import AnswerOut, Body, DescribedAs, FoundOut, JobResultOut, Number, Text, Typed
+from deepseek_mm.api.schemas import (
+    AnswerOut,
+    Asked,
+    Body,
+    DescribedAs,
+    FilterName,
+    Form,
+    FoundOut,
+    JobResultOut,
+    Number,
+    Scope,
+    Text,
+    Typed,
+)
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import check_searchable, narrowed_by
+from deepseek_mm.types import Act, ActFilters, Request, Understanding
 from index import LIBRARY, Filter
 
 Kind = Literal["ask", "search", "embed", "caption", "index"]
 MOST_ITEMS = 256  # texts or pictures of one request
 MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
 Address = Annotated[Typed, Field(min_length=1, max_length=60_000_000, examples=["data:image/png;base64,iVBORw0KGgo="])]
+MOST_ACTS = 12  # of a question
+Phrase = Annotated[Typed, Field(max_length=500)]
+Tongue = Annotated[str, Field(pattern="^[a-z]{2,3}$", description="of the words, ISO 639", examples=["en"])]
 Sentence = Annotated[Typed, Field(max_length=MOST_CHARS)]
+
+
+class ActIn(Body):
+    """One thing that is asked for, as somebody says it right; `chance` may come along and says nothing here."""
+
+    kind: Asked
+    text: Annotated[Typed, Field(max_length=MOST_CHARS)] = Field(default="", description="empty: the whole question")
+    subject: Phrase = Field(default="", examples=["dogs"])
+    other: Phrase = ""
+    attribute: Annotated[Typed, Field(max_length=40)] = ""
+    scope: Scope = "library"
+    filters: dict[FilterName, Phrase] = {}
+    form: Form = "sentence"
+    reference: Phrase = ""
+    chance: float = 1.0
+
+
+class UnderstoodIn(Body):
+    """What a question asks for: what an answer says as `understood` may be sent back with changes."""
+
+    acts: list[ActIn] = Field(min_length=1, max_length=MOST_ACTS)
+    language: Tongue = "en"
+    chance: float = 1.0
+    by: Understanding = "person"
+
+    def request(self) -> Request:
+        """As whoever asks says it, and so without a doubt."""
+        acts = (Act(**dict(act) | {"filters": ActFilters(**act.filters), "chance": 1.0}) for act in self.acts)
+        return Request(acts=tuple(acts), language=self.language, by="person")
 
 
 class AskIn(Body):
@@ -28,6 +74,9 @@ class AskIn(Body):
     conversation: Number | None = Field(default=None, description="none begins a new one", examples=[None])
     about: Literal["photos", "code"] = Field(
         default="photos", description="code: who calls what, where, and why it broke"
+    )
+    understood: UnderstoodIn | None = Field(
+        default=None, description="what is asked for, where that shall not be found out", examples=[None]
     )
     run: bool = Field(default=False, description="code: try the tests that are asked for, behind the walls of /run")
 

@@ -203,7 +203,8 @@ def question_of(asked: AskIn, inbox: Inbox, *, task: str = "") -> Question:
         for n, name in enumerate(asked.pictures, start=1)
     ]
     more = {"about": asked.about, "run": asked.run, "conversation": asked.conversation, "task": task}
-    return Question.of(asked.question, pictures, **more)
+    request = asked.understood.request() if asked.understood else None
+    return Question.of(asked.question, pictures, request=request, **more)
 
 
 KINDS = ("ask", "search", "embed", "caption", "index")

@@ -1,5 +1,6 @@
 """`learning`: corrections, the versions that were learned from them, and which of these answers."""
 
+import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -82,6 +83,17 @@ def teach(library: "Library", args: Namespace, desk: Desk) -> int:
     return OK
 
 
+def tell_requests(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Corrected requests, a JSON object a line: what `train requests --corrections FILE` learns from."""
+    from deepseek_mm.learning.request_examples import corrected_requests  # here, because help must not wait for it
+
+    found = corrected_requests(library.history, library.store)
+    for correction in found:
+        desk.say(json.dumps(correction.as_json(), ensure_ascii=False))
+    desk.note(f"{len(found)} requests were corrected")
+    return OK
+
+
 def version_in(args: Namespace) -> int:
     """The number that was given. BadQuestion if it is none."""
     return number_in(args.what[0], of="a version", see="learning list")
@@ -119,6 +131,7 @@ WORDS = {
     "back": Subcommand(help="answer with what answered before", run=back),
     "correct": Subcommand(help="say what an answer should have been", takes="TURN ANSWER", run=correct),
     "teach": Subcommand(help="take in rows {image, question, answer} or {image, words}", takes="FILE", run=teach),
+    "requests": Subcommand(help="questions that were misunderstood, as JSONL for train requests", run=tell_requests),
 }
 
 

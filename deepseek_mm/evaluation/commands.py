@@ -18,6 +18,7 @@ from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
+    from deepseek_mm.evaluation.natural import NaturalCase, ScoredTurn
     from deepseek_mm.evaluation.pointing_game import PointRow
     from deepseek_mm.evaluation.retrieval import CaptionRow
     from deepseek_mm.evaluation.vqa import QuestionRow
@@ -249,24 +250,45 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
     """Index the three folders into temporary libraries, ask every conversation of the set, score the answers."""
-    from deepseek_mm.evaluation.natural import NaturalReport, ask_cases, read_cases
-    from deepseek_mm.evaluation.natural_library import NaturalAsker
+    from deepseek_mm.evaluation.natural import NaturalReport, read_cases
 
     cases = read_cases(require_path(args.data_file, "--data"))
     folders = {"bundled": args.bundled, "documents": args.documents, "code": args.repository}
-    scored = []
-    for home in dict.fromkeys(case.home for case in cases):
-        with TemporaryDirectory() as folder:
-            config = replace(config_of(args, desk), data=Path(folder))
-            with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
-                with run_jobs(assistant.library):
-                    finish(assistant.library, assistant.library.add([require_path(folders[home], f"--{home}")]), desk)
-                asker = NaturalAsker(assistant, images_of(args))
-                scored += ask_cases([case for case in cases if case.home == home], asker.ask)
-    report = NaturalReport(rows=tuple(scored))
+    rows = [
+        row
+        for home in dict.fromkeys(case.home for case in cases)
+        for row in ask_home([c for c in cases if c.home == home], require_path(folders[home], f"--{home}"), args, desk)
+    ]
+    report = NaturalReport(rows=tuple(rows))
     if args.keep:
         atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
     return report
+
+
+def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: Desk) -> "list[ScoredTurn]":
+    """The conversations of one library, which is made of a folder and asked."""
+    from deepseek_mm.evaluation.natural import ask_cases
+    from deepseek_mm.evaluation.natural_library import NaturalAsker
+
+    with TemporaryDirectory() as data:
+        config = replace(config_of(args, desk), data=Path(data))
+        with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
+            with run_jobs(assistant.library):
+                finish(assistant.library, assistant.library.add([folder]), desk)
+            return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+
+
+def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
+    """How well requests are understood, of shapes that nothing was trained on."""
+    from deepseek_mm.embeddings.token_encoder import load_token_encoder
+    from deepseek_mm.evaluation.requests import evaluate_requests
+    from deepseek_mm.language.understanding import load_understander
+    from deepseek_mm.training.requests.trainer import draw_examples, open_books
+
+    books = open_books(held_out=True)
+    examples = draw_examples(books, dict.fromkeys(books, args.requests), f"{args.seed or 0} eval")
+    desk.note(f"understanding {len(examples)} requests")
+    return evaluate_requests(load_understander(load_token_encoder()), examples)
 
 
 def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
@@ -338,6 +360,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
+    "requests": score_requests,
 }
 
 
@@ -406,7 +429,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural")
+    group = parser.add_argument_group("natural, requests")
+    group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
     )
@@ -430,7 +454,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
+        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

@@ -38,7 +38,7 @@ USUAL_LONG = 160
 SURE = 0.8  # confidence from which an answer is called sure
 
 
-class Score(NamedTuple):
+class TurnScore(NamedTuple):
     """One of SCORES, and why."""
 
     name: str
@@ -138,7 +138,7 @@ def fits(turn: NaturalTurn, text: str) -> bool:
     return (matches(turn.right, text) if turn.right else True) and all(matches([one], text) for one in turn.all)
 
 
-def echoed(ask: str, answer: str) -> str:
+def find_echo(ask: str, answer: str) -> str:
     """A function word or a whole phrase of the question that the answer presents as a thing it sees or misses."""
     words = set(re.findall(r"[\w-]+", ask.lower()))
     bare = {word.removesuffix("s") for word in words} | words
@@ -154,7 +154,7 @@ def echoed(ask: str, answer: str) -> str:
     return ""
 
 
-def handed_back(ask: str, answer: str) -> str:
+def find_parroting(ask: str, answer: str) -> str:
     """A word of the question that is given back as the answer to it."""
     if not re.search(WH, ask, flags=re.IGNORECASE) or re.search(r"\bor\b", ask):
         return ""
@@ -172,9 +172,9 @@ def find_nonsense(ask: str, answer: str) -> str:
         flags = 0 if rule.exact else re.IGNORECASE
         if asked and not excused and re.search(rule.pattern, answer, flags=flags):
             return rule.name
-    if word := echoed(ask, answer):
+    if word := find_echo(ask, answer):
         return f"takes '{word}' for a thing"
-    if word := handed_back(ask, answer):
+    if word := find_parroting(ask, answer):
         return f"hands back '{word}'"
     return "quotes scraps of text nobody asked for" if quotes_scraps(ask, answer) else ""
 
@@ -188,33 +188,33 @@ def quotes_scraps(ask: str, answer: str) -> bool:
     return all_single and not rest and not re.search(wanted, ask, flags=re.IGNORECASE)
 
 
-def score_answer(turn: NaturalTurn, given: NaturalAnswer) -> Score:
+def score_answer(turn: NaturalTurn, given: NaturalAnswer) -> TurnScore:
     """How right it is."""
     text = re.sub(r"(?m)^\[\d+\] \S+.*$", "", given.text).strip()  # the command line's list of sources
     text = re.sub(r"(?: ?\[\d+\])+", "", text)  # marks of evidence
     if why := find_nonsense(turn.ask, text):
-        return Score("nonsense", why)
+        return TurnScore("nonsense", why)
     alone = turn.group in ("chat", "documents", "code") and not turn.photo
     if alone and re.search(r"\bthis photo\b", text, flags=re.IGNORECASE):
-        return Score("nonsense", "speaks of a photo that nobody showed")
+        return TurnScore("nonsense", "speaks of a photo that nobody showed")
     files = set(given.files) or set(names_in(text))
     return score_honest(turn, text, files) if turn.honest else score_claims(turn, text, files)
 
 
-def score_honest(turn: NaturalTurn, text: str, files: set[str]) -> Score:
+def score_honest(turn: NaturalTurn, text: str, files: set[str]) -> TurnScore:
     """Where the right answer is that it is not there."""
     bad = matches(turn.never, re.sub(RUNNER_UP, "", text))
     elsewhere, astray = wrong_files(turn, files)
     admits = bool(re.search(UNSURE, text, flags=re.IGNORECASE) or re.search(NOT_HERE, text, flags=re.IGNORECASE))
     wanted = fits(turn, text) if turn.right or turn.all else admits
     if wanted and not (bad or elsewhere or astray) and not re.search(BRUSH_OFF, text, flags=re.IGNORECASE):
-        return Score("right", "honest, as wanted")
+        return TurnScore("right", "honest, as wanted")
     if matches(turn.partly, text) and not bad:
-        return Score("partly")
-    return Score("honest") if admits and not bad else Score("wrong", "never" if bad else "")
+        return TurnScore("partly")
+    return TurnScore("honest") if admits and not bad else TurnScore("wrong", "never" if bad else "")
 
 
-def score_claims(turn: NaturalTurn, text: str, files: set[str]) -> Score:
+def score_claims(turn: NaturalTurn, text: str, files: set[str]) -> TurnScore:
     """Where something is to be told."""
     claimed = re.sub(RUNNER_UP, "", text)
     bad, fit = matches(turn.never, claimed), fits(turn, claimed)
@@ -222,12 +222,12 @@ def score_claims(turn: NaturalTurn, text: str, files: set[str]) -> Score:
     guess = re.search(rf"best guess|^(?:{UNSURE})", text, flags=re.IGNORECASE)
     long = len(text.split()) > turn.words
     if fit and not (bad or elsewhere or astray or guess or long):
-        return Score("right")
+        return TurnScore("right")
     if not (fit and bad) and (matches(turn.partly, text) or fits(turn, text)):
         why = "not from the right file" if elsewhere else f"cites {astray}" if astray else "too long" if long else ""
-        return Score("partly", why or "half, or unsure")
+        return TurnScore("partly", why or "half, or unsure")
     unsure = re.search(UNSURE, text, flags=re.IGNORECASE)
-    return Score("honest") if unsure and not (bad or elsewhere) else Score("wrong", "never" if bad else "")
+    return TurnScore("honest") if unsure and not (bad or elsewhere) else TurnScore("wrong", "never" if bad else "")
 
 
 def wrong_files(turn: NaturalTurn, files: set[str]) -> tuple[bool, list[str]]:
@@ -245,7 +245,7 @@ def names_in(text: str) -> list[str]:
 class NaturalReport:
     """Turns with their answers and scores."""
 
-    rows: tuple[tuple[NaturalTurn, NaturalAnswer, Score], ...]
+    rows: tuple[tuple[NaturalTurn, NaturalAnswer, TurnScore], ...]
 
     def table(self) -> str:
         """A row a group."""
@@ -305,10 +305,11 @@ def area_under_curve(pairs: Sequence[tuple[float, bool]]) -> float | None:
     return round(sum((g > p) + (g == p) / 2 for g in good for p in poor) / len(good) / len(poor), 3)
 
 
+ScoredTurn = tuple[NaturalTurn, NaturalAnswer, TurnScore]
 AskTurn = Callable[[NaturalTurn, int | None], tuple[NaturalAnswer, int | None]]  # and the conversation, to the next
 
 
-def ask_cases(cases: Sequence[NaturalCase], ask: AskTurn) -> list[tuple[NaturalTurn, NaturalAnswer, Score]]:
+def ask_cases(cases: Sequence[NaturalCase], ask: AskTurn) -> list[ScoredTurn]:
     """Every scored turn of these conversations, asked one after the other."""
     rows = []
     for case in cases:

@@ -28,7 +28,7 @@ class NaturalAsker:
         except DeepSeekMMError as error:
             return NaturalAnswer(text=f"{type(error).__name__}: {error}"), conversation
         seconds = round(time.perf_counter() - began_s, 2)
-        return given(answer, seconds), answer.conversation or conversation
+        return describe_answer(answer, seconds), answer.conversation or conversation
 
     def _question(self, turn: NaturalTurn, conversation: int | None) -> Question:
         about: About = "code" if turn.group == "code" else "photos"
@@ -36,7 +36,7 @@ class NaturalAsker:
         return Question(text=turn.ask, conversation=conversation, image=image, image_name=turn.photo, about=about)
 
 
-def given(answer: Answer, seconds: float) -> NaturalAnswer:
+def describe_answer(answer: Answer, seconds: float) -> NaturalAnswer:
     """What counts of an answer."""
     cited = {citation.region.source.name for citation in answer.citations}
     understood = answer.request.as_json() if answer.request else None

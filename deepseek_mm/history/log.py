@@ -23,15 +23,20 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
-from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
+from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, add_requests, create_tables
 from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
-from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
-from deepseek_mm.types import Answer, Question
+from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
+from deepseek_mm.types import Answer, Question, Request
 from index.region import UPLOADS
 
 HISTORY = Schema(
-    create=create_tables, oldest="0008", errors=LibraryErrors(noun="history"), counted=COUNTED, writable=False
+    create=create_tables,
+    oldest="0008",
+    errors=LibraryErrors(noun="history"),
+    migrations=(Migration(revision="0009", apply=add_requests),),
+    counted=COUNTED,
+    writable=False,
 )
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
@@ -181,7 +186,9 @@ class History(DatabaseOwner):
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return records.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
+            return records.write(
+                writing, new, (replace(turn, rating="", boxes=(), right="", meant=None) for turn in turns)
+            )
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
@@ -208,11 +215,21 @@ class History(DatabaseOwner):
         with self._database.writing() as writing:
             queries.put_right(owned_turn(writing, turn, session), right)
 
+    def correct_request(self, turn: int, meant: Request | None, *, session: str) -> None:
+        """Keep as what the question should have been understood; None takes it back."""
+        with self._database.writing() as writing:
+            row = owned_turn(writing, turn, session)
+            row.meant = records.request_values(meant and meant.with_words(row.question))
+
     def feedback(self, limit: int = -1) -> list[Turn]:
-        """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
-        is none.
+        """Every turn of every session with a rating, a right answer, a corrected box or a corrected request, oldest
+        first; a negative limit is none.
         """
         return self._database.read(records.read, queries.select_judged(limit))
+
+    def turns_before(self, turn: Turn, *, last: int) -> list[Turn]:
+        """The `last` turns that came before one, whose session does not matter: for what is learned from feedback."""
+        return self._database.read(records.read, records.page(turn.conversation, last, turn.id))[::-1]
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""

@@ -179,14 +179,16 @@ def correct(turn: TurnRow, corrected: Corrected) -> None:
 
 
 def select_judged(limit: int) -> Select[Any]:
-    """Every turn with a rating, a right answer or a corrected box, oldest first; a negative limit is none."""
+    """Every turn with a rating, a right answer, a corrected box or request, oldest first; a negative limit is none."""
     rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")))
     told = select(TurnRow.id).where(TurnRow.right > "")  # as an index can say it
+    meant = select(TurnRow.id).where(TurnRow.meant.is_not(None))
     hidden = select(ConversationRow.id).where(ConversationRow.deleted_at.is_not(None))
     return (
         select(TurnRow)
         .where(
-            TurnRow.id.in_(union(rated, told, select(CorrectionRow.turn_id))), TurnRow.conversation_id.not_in(hidden)
+            TurnRow.id.in_(union(rated, told, meant, select(CorrectionRow.turn_id))),
+            TurnRow.conversation_id.not_in(hidden),
         )
         .order_by(TurnRow.id)
         .limit(limit)

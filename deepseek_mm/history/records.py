@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
 from deepseek_mm.storage.schema import convert
-from deepseek_mm.types import About, Answer, Check, Citation
+from deepseek_mm.types import About, Answer, Check, Citation, Request
 from index import Box, Label, Region, Source, Symbol
 
 Rating = Literal["", "up", "down"]
@@ -59,6 +59,7 @@ class Turn:
     boxes: tuple[Corrected, ...] = ()  # newest last
     about: About = "photos"  # what the question was asked of
     right: str = ""  # what the answer should have been, in the user's words; empty: nothing was said of that
+    meant: Request | None = None  # as what the question should have been understood; None: nothing was said of that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +110,7 @@ def spread_out(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
 def answer_to_rows(answer: Answer) -> AnswerRows:
     """What is kept of it."""
     return AnswerRows(
-        turn=columns(answer, *ANSWER_FIELDS),
+        turn=columns(answer, *ANSWER_FIELDS) | {"request": request_values(answer.request)},
         citations=[_citation_values(citation) for citation in answer.citations],
         checks=[
             columns(check, "claim", "kept", "reason") | {"numbers": list(map(plain, check.numbers))}
@@ -126,7 +127,18 @@ def rows_to_answer(turn: TurnRow) -> Answer:
         checks=tuple(convert(row, Check, numbers=tuple(row.numbers)) for row in turn.checks),
         conversation=turn.conversation_id,
         turn=turn.id,
+        request=read_request(turn.request),
     )
+
+
+def request_values(request: Request | None) -> dict[str, Any] | None:
+    """What is kept of it."""
+    return request.as_json() if request else None
+
+
+def read_request(kept: dict[str, Any] | None) -> Request | None:
+    """The Request that was kept."""
+    return Request.of_json(kept) if kept else None
 
 
 def turn_row(turn: Turn, conversation: int) -> TurnRow:
@@ -140,6 +152,7 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
         corrections=[correction_row(box) for box in turn.boxes],
         citations=[CitationRow(**values) for values in frozen.citations],
         checks=[CheckRow(**values) for values in frozen.checks],
+        meant=request_values(turn.meant),
         **columns(turn, *TURN_FIELDS),
         **frozen.turn,
     )
@@ -153,6 +166,7 @@ def row_to_turn(row: TurnRow) -> Turn:
         answer=rows_to_answer(row),
         more=tuple((name, path) for name, path in row.more),
         boxes=tuple(correction(box) for box in row.corrections),
+        meant=read_request(row.meant),
     )
 
 

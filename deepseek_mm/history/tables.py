@@ -19,6 +19,7 @@ from deepseek_mm.storage.schema import COLUMNS
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")
+MEANT = text("meant IS NOT NULL")
 COUNTED = ("conversations", "turns")  # tables whose rows are counted with every write
 OVER = "CREATE VIEW turns_over AS SELECT id, question, text FROM turns WHERE state <> 'running'"
 TURN_WORDS = """
@@ -78,7 +79,11 @@ class TurnRow(HistoryBase):
     """One question and its answer."""
 
     __tablename__ = "turns"
-    __table_args__ = (Index("once_a_task", "task", unique=True, sqlite_where=ASKED), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("once_a_task", "task", unique=True, sqlite_where=ASKED),
+        Index("ix_turns_meant", "id", sqlite_where=MEANT),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
@@ -101,6 +106,8 @@ class TurnRow(HistoryBase):
     task: Mapped[str] = mapped_column(default="")  # that asked it; one that is done again answers the same turn
     about: Mapped[str] = mapped_column(default="photos")  # records.About
     right: Mapped[str] = mapped_column(default="", index=True)  # the right answer, as the user has it; or empty
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # fields of a types.Request
+    meant: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # the right one, as the user has it
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )
@@ -201,3 +208,10 @@ def create_tables(connection: Connection) -> None:
     for moment, deed in TRIGGERS.items():
         connection.exec_driver_sql(f"CREATE TRIGGER {moment} BEGIN {deed} END")
     make_counters(connection, COUNTED)
+
+
+def add_requests(connection: Connection) -> None:
+    """Turns of an older file keep as what they are understood, too."""
+    for column in ("request", "meant"):
+        connection.exec_driver_sql(f"ALTER TABLE turns ADD COLUMN {column} JSON")
+    connection.exec_driver_sql("CREATE INDEX ix_turns_meant ON turns (id) WHERE meant IS NOT NULL")

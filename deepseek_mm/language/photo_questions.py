@@ -80,7 +80,7 @@ def attribute_of(act: Act, kind: PhotoQuestionKind) -> str:
     return next((one_spelling(word) for word in words if word in known), "")
 
 
-class Understander(Protocol):
+class RequestReader(Protocol):
     """Turns what somebody says into what is to be done."""
 
     def understand_many(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
@@ -317,6 +318,7 @@ class QuestionContext:
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
     example: ImageAnalysis | None = None  # a picture to search with
+    among: tuple[Source, ...] = ()  # files of the library that are spoken of, where it is searched no further
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history
@@ -326,6 +328,7 @@ class QuestionContext:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
+    turns: tuple[Turn, ...] = ()  # the same whole, as far as they are remembered
     request: Request | None = None  # as which the turn was understood
     act: Act | None = None  # the part of it that this is
     said: str = ""  # instead of claims: what there is to say about no file

@@ -36,7 +36,8 @@ TOLD = 2  # passages of text beside the photos
 WORDED = 2.0  # cosines that a passage with all words of a question is worth, those of one book lie close together
 NEAR = 0.8  # of the best passage's worth, which the next ones need
 PHOTOS = Filter(kinds=("whole", "part"), source_kinds=("photo",))
-PASSAGES = Filter(kinds=WRITTEN)
+PASSAGES, TEXT = Filter(kinds=WRITTEN), Filter(kinds=("text",))
+CANDIDATES = 24  # passages whose sentences are compared with a question, by meaning and by words each
 
 
 class Retriever:
@@ -104,6 +105,21 @@ class Retriever:
         shots = self._shots(case.program, self._nearest(case.program, vector_D, k), vector_D)
         chosen = [entry for shot in rank_photos(shots, case.program) for entry in pointing(shot, case.program)]
         return number_evidence([*chosen[: k - len(told)], *told])
+
+    def find_passages(self, text: str, *, sources: Sequence[int] = ()) -> list[Evidence]:
+        """Passages that may answer, by meaning and by words, nearest first: of these sources, or of the library."""
+        if not self.store.counts(where=PASSAGES).regions:
+            return []
+        if sources:
+            known = self.store.regions_of(sources).values()
+            regions = [region for regions in known for region in regions if region.kind == "text"]
+            return number_evidence(Evidence(number=1, region=region, score=0.0) for region in regions[:READ])
+        asked = [Query(text=text)]
+        meant = self.search.query_vectors(asked, self.embed(asked))
+        hits = nearest(self.store, meant, k=CANDIDATES, where=TEXT)[0]
+        written = search_by_words(self.store, text, meant[0], k=CANDIDATES, where=TEXT).hits
+        found = {hit.region.id: hit for hit in (*hits, *written)}.values()
+        return number_evidence(Evidence(number=1, region=hit.region, score=hit.score) for hit in found)
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""

@@ -25,8 +25,8 @@ from PIL import Image
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import ThingPhrase, things_in
-from deepseek_mm.language.questions import language_of
 from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
@@ -63,7 +63,7 @@ from index.store import Near, RegionStore
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
 WEIGHED = 2  # photos that are weighed by all that is known of them, for each match kept
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
-ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
+ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
@@ -119,7 +119,8 @@ class Search:
 
     def foreign(self, text: str) -> str:
         """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
-        return language_of(text) if self.space.name in ENGLISH_ONLY else ""
+        reads_english_only = self.space.name in ENGLISH_ONLY and not self.space.languages_fingerprint
+        return language_of(text) if reads_english_only else ""
 
     def query_vectors(self, queries: Sequence[Query], vectors_QD: Floats) -> list[QueryVectors]:
         """The vectors of `embed`, and beside each the one that code is compared with."""
@@ -190,7 +191,7 @@ class Search:
             meant=meant,
             k=k,
             where=where,
-            things=tuple(things_in(query.text.lower())),
+            things=things_of(query),
             asked=asked,
             vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
         )
@@ -349,7 +350,12 @@ def asked_for(thing: ThingPhrase) -> str:
 
 def names_of(query: Query) -> list[str]:
     """The things of the query; one without any is a thing itself."""
-    return [asked_for(thing) for thing in things_in(query.text.lower())] or [query.text.lower()]
+    return [asked_for(thing) for thing in things_of(query)] or [query.text.lower()]
+
+
+def things_of(query: Query) -> tuple[ThingPhrase, ...]:
+    """What the grammar of English finds in the words; other languages are taken as a whole."""
+    return () if language_of(query.text) else tuple(things_in(query.text.lower()))
 
 
 def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:

@@ -14,7 +14,7 @@ from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
 from deepseek_mm.history.records import Rating
 from deepseek_mm.sharing import Exported, Kind, Language, Sharing, here_in
-from deepseek_mm.types import Worked
+from deepseek_mm.types import Request, Worked
 
 MAX_BYTES = 100_000_000  # of a file, out or in
 
@@ -98,8 +98,12 @@ class HistoryService:
         """Draw the box of a citation right, and say what it shows."""
         self._history.correct(turn, corrected, session=caller.session)
 
+    def correct_request(self, caller: Caller, turn: int, meant: Request | None) -> None:
+        """Say as what a question should have been understood; None takes it back."""
+        self._history.correct_request(turn, meant, session=caller.session)
+
     def list_feedback(self, caller: Caller) -> list[Turn]:
-        """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
+        """The caller's turns with a thumb, a right answer, a corrected box or a corrected request, oldest first."""
         mine = {each.id for each in self._history.conversations(session=caller.session, limit=-1)}
         return [turn for turn in self._history.feedback() if turn.conversation in mine]
 

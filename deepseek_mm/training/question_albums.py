@@ -79,7 +79,7 @@ IS_COLOURED = ("is the {n} {c}?", "is there a {c} {n}?", "is this a {c} {n}?")
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoQuestion:
+class AlbumQuestion:
     """A question, and its answer."""
 
     question: str
@@ -149,69 +149,69 @@ class PhotoQuestionGenerator:
         self.known = [noun for noun in NOUNS if self.frequent[noun]]
         self.colours = sorted({colour for told in self.facts for _, colour in told.coloured})
 
-    def ask_about(self, photo: int, chance: Random) -> list[PhotoQuestion]:
+    def ask_about(self, photo: int, chance: Random) -> list[AlbumQuestion]:
         """Everything that is asked about one photo: some dozens of questions."""
         kinds = (self._ask_presence, self._ask_colours, self._ask_counts, self._ask_activities, self._ask_places)
         return [pair for ask in kinds for pair in ask(self.facts[photo], chance)]
 
-    def _ask_presence(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+    def _ask_presence(self, told: CaptionFacts, chance: Random) -> Iterator[AlbumQuestion]:
         """A noun that half of all photos show would be asked about too often with yes: it is kept less often."""
         count = 0
         for noun in sorted(told.nouns):
             if chance.random() < min(1.0, 250 / self.frequent[noun]) ** 0.35:
                 count += 1
-                yield PhotoQuestion(ask_whether_there(noun, chance), "yes", PRESENCE)
+                yield AlbumQuestion(ask_whether_there(noun, chance), "yes", PRESENCE)
         for _ in range(count):
             near = [n for noun in told.nouns for n in self.beside.get(noun, ()) if n not in told.nouns]
             noun = chance.choice(near) if near and chance.random() < 0.4 else self._draw_noun(chance)
             if noun not in told.nouns:
-                yield PhotoQuestion(ask_whether_there(noun, chance), "no", PRESENCE)
+                yield AlbumQuestion(ask_whether_there(noun, chance), "no", PRESENCE)
 
     def _draw_noun(self, chance: Random) -> str:
         """A noun, as often as one that is there is asked about."""
         weights = [min(n, n**0.65 * 250**0.35) for n in (self.frequent[noun] for noun in self.known)]
         return chance.choices(self.known, weights)[0]
 
-    def _ask_colours(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+    def _ask_colours(self, told: CaptionFacts, chance: Random) -> Iterator[AlbumQuestion]:
         for noun, colours in sorted(group_by_noun(told.coloured).items()):
             right, wrong = sorted(colours), [c for c in self.colours if c not in colours]
             if len(right) == 1:
-                yield PhotoQuestion(chance.choice(COLOUR).format(one=noun), right[0], "colour")
+                yield AlbumQuestion(chance.choice(COLOUR).format(one=noun), right[0], "colour")
             is_right = chance.random() < 0.5
             colour = chance.choice(right if is_right else wrong)
             line = chance.choice(IS_COLOURED)
-            yield PhotoQuestion(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour")
+            yield AlbumQuestion(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour")
 
-    def _ask_counts(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+    def _ask_counts(self, told: CaptionFacts, chance: Random) -> Iterator[AlbumQuestion]:
         by_noun = group_by_noun(told.counted)
         counts = {noun: min(numbers) for noun, numbers in by_noun.items() if len(numbers) == 1}
         counts |= {noun: "1" for noun in told.single - PLACES if noun not in by_noun and chance.random() < SINGLES}
         for noun, number in sorted(counts.items()):
-            yield PhotoQuestion(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
+            yield AlbumQuestion(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
 
-    def _ask_activities(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+    def _ask_activities(self, told: CaptionFacts, chance: Random) -> Iterator[AlbumQuestion]:
         said = {verb for _, verb, _ in told.doing}
         for who, verb, what in sorted(told.doing):
             question = chance.choice((f"what is the {who} doing?", f"what is this {who} doing?"))
-            yield PhotoQuestion(question, verb, "doing")
+            yield AlbumQuestion(question, verb, "doing")
             if verb in TALKED_OF.split() and what in NOUNS:
-                yield PhotoQuestion(f"what is the {who} {verb}?", what, "what")
+                yield AlbumQuestion(f"what is the {who} {verb}?", what, "what")
             right = chance.random() < 0.5
             asked = verb if right else chance.choices(list(self.verbs), list(self.verbs.values()))[0]
             if right or (asked not in said and asked[:-3] not in told.text):
-                yield PhotoQuestion(f"is the {who} {asked}?", "yes" if right else "no", "yes doing")
+                yield AlbumQuestion(f"is the {who} {asked}?", "yes" if right else "no", "yes doing")
         for worn in sorted(told.worn):
             who = chance.choice(sorted({who for who, _, _ in told.doing} or {"person"}))
-            yield PhotoQuestion(f"what is the {who} wearing?", worn, "worn")
+            yield AlbumQuestion(f"what is the {who} wearing?", worn, "worn")
             right = chance.random() < 0.5
             asked = worn if right else chance.choice(WEARABLE)
             if right or asked not in told.nouns:
                 question = f"is the {who} wearing {with_article(asked)}?"
-                yield PhotoQuestion(question, "yes" if right else "no", "yes worn")
+                yield AlbumQuestion(question, "yes" if right else "no", "yes worn")
 
-    def _ask_places(self, told: CaptionFacts, chance: Random) -> Iterator[PhotoQuestion]:
+    def _ask_places(self, told: CaptionFacts, chance: Random) -> Iterator[AlbumQuestion]:
         for place in sorted(told.places):
-            yield PhotoQuestion(chance.choice(WHERE), place, "place")
+            yield AlbumQuestion(chance.choice(WHERE), place, "place")
 
 
 def group_by_noun(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
@@ -233,7 +233,7 @@ RIVALS = 1  # things of the same kind that are denied for each that is there
 UNASKED = 0.25  # probability that something is denied of which nobody spoke
 
 
-def imply_questions(pairs: Mapping[str, Sequence[PhotoQuestion]], *, seed: int = 0) -> dict[str, list[PhotoQuestion]]:
+def imply_questions(pairs: Mapping[str, Sequence[AlbumQuestion]], *, seed: int = 0) -> dict[str, list[AlbumQuestion]]:
     """Photo -> questions whether things are there, from what was asked about it; and their answers."""
     spoken = {photo: find_assumed_things(own) for photo, own in pairs.items()}
     counts = Counter(name for names in spoken.values() for name in names)
@@ -247,11 +247,11 @@ def imply_questions(pairs: Mapping[str, Sequence[PhotoQuestion]], *, seed: int =
             (other,) = chance.choices(sorted(known), [float(counts[name]) for name in sorted(known)])
             absent += [other] if not any(same_kind(other, name) for name in names) else []
         told = [(name, "yes") for name in shown] + [(name, "no") for name in dict.fromkeys(absent)]
-        found[photo] = [PhotoQuestion(ask_whether_there(name, chance), answer, PRESENCE) for name, answer in told]
+        found[photo] = [AlbumQuestion(ask_whether_there(name, chance), answer, PRESENCE) for name, answer in told]
     return found
 
 
-def find_assumed_things(pairs: Sequence[PhotoQuestion]) -> frozenset[str]:
+def find_assumed_things(pairs: Sequence[AlbumQuestion]) -> frozenset[str]:
     """Things that questions and answers about a photo take for granted, in words of one spelling."""
     names: set[str] = set()
     for pair in pairs:
@@ -296,7 +296,7 @@ class QuestionAlbum:
     name: str
     images: Path  # where they lie
     photos: tuple[str, ...]
-    pairs: tuple[tuple[PhotoQuestion, ...], ...]
+    pairs: tuple[tuple[AlbumQuestion, ...], ...]
 
     def select_photos(self, held_out: bool) -> list[int]:
         """Numbers of the photos with questions that are held out, or that are not."""
@@ -340,10 +340,10 @@ def read_asked_album(folder: Path, name: str) -> QuestionAlbum:
 
 def make_album(name: str, images: Path, rows: Sequence[QuestionRow]) -> QuestionAlbum:
     """Questions by the picture that they are about."""
-    pairs: dict[str, list[PhotoQuestion]] = {}
+    pairs: dict[str, list[AlbumQuestion]] = {}
     for row in rows:
         kind, answers = f"{name} {row.kind}".strip(), map(normalize_answer, row.answers)
-        pairs.setdefault(row.image, []).extend(PhotoQuestion(row.question.lower(), said, kind) for said in answers)
+        pairs.setdefault(row.image, []).extend(AlbumQuestion(row.question.lower(), said, kind) for said in answers)
     return QuestionAlbum(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 
@@ -451,7 +451,7 @@ class QuestionSampler:
         )
         return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
 
-    def select_pairs(self, pairs: Sequence[PhotoQuestion], *, mirrored: bool) -> list[PhotoQuestion]:
+    def select_pairs(self, pairs: Sequence[AlbumQuestion], *, mirrored: bool) -> list[AlbumQuestion]:
         """Those whose answer is learned, and that hold for a mirrored photo too."""
         known = [pair for pair in pairs if pair.answer in self.class_of]
         return [pair for pair in known if pair.holds_mirrored or not mirrored]

@@ -41,7 +41,7 @@ from deepseek_mm.training.question_albums import (
     CAPTIONED,
     PRESENCE,
     AlbumFeatures,
-    PhotoQuestion,
+    AlbumQuestion,
     QuestionAlbum,
     QuestionBatchConfig,
     QuestionSampler,
@@ -110,7 +110,7 @@ class WitnessWeighing:
         return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
 
     @torch.inference_mode()
-    def weigh_photo(self, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
+    def weigh_photo(self, shown: PictureBatch, pairs: Sequence[AlbumQuestion]) -> list[list[float]]:
         """The log-odds of reader, likeness, labels and what is noticed, question by question."""
         vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
         things = [find_noun(pair, nouns) for pair in pairs]
@@ -128,18 +128,18 @@ class WitnessWeighing:
         return heard
 
 
-def find_noun(pair: PhotoQuestion, nouns: Collection[str]) -> str:
+def find_noun(pair: AlbumQuestion, nouns: Collection[str]) -> str:
     """The thing that a presence question asks for; empty where it is not one of these."""
     wanted = parse(pair.question).thing_phrases
     return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
 
 
-def is_asked_by_people(album: QuestionAlbum, pair: PhotoQuestion, nouns: Collection[str]) -> bool:
+def is_asked_by_people(album: QuestionAlbum, pair: AlbumQuestion, nouns: Collection[str]) -> bool:
     """Whether it is asked as people ask."""
     return bool(find_noun(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
 
 
-def score_pairs(net: ReaderNet, mixed: QuestionSampler, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> Tensor:
+def score_pairs(net: ReaderNet, mixed: QuestionSampler, shown: PictureBatch, pairs: Sequence[AlbumQuestion]) -> Tensor:
     """(Q, V): what the net says to questions about one photo."""
     asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
     with autocast_bf16():

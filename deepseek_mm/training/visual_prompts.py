@@ -38,7 +38,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_stage,
 )
-from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, PhotoQuestion, open_features, read_albums
+from deepseek_mm.training.question_albums import CAPTIONED, AlbumFeatures, AlbumQuestion, open_features, read_albums
 from deepseek_mm.vision.visual_prompt import (
     DESCRIBE,
     NET,
@@ -150,7 +150,7 @@ class LookedPhotos:
         turns = chance.sample(pairs, min(self.look.each, len(pairs)))
         captions = self.captions.get(bank.album.photos[photo], ()) if bank is self.banks[0] else ()
         if captions:
-            turns.append(PhotoQuestion(DESCRIBE, chance.choice(captions), "caption"))
+            turns.append(AlbumQuestion(DESCRIBE, chance.choice(captions), "caption"))
         chance.shuffle(turns)
         script = Script(self.encode).show(side * side)
         for turn in turns:

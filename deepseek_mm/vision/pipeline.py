@@ -31,6 +31,7 @@ from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
+from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -87,6 +88,7 @@ class ImageAnalysis:
         self.features: ImageFeatures | None = None  # what the image tower makes of it
         self.labels: tuple[Label, ...] | None = None  # what it is called, best first
         self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
+        self.lines: tuple[TextBlock, ...] | None = None  # of writing, from top to bottom; None until somebody reads it
         self.regions: tuple[Region, ...] = ()  # the whole picture first
         self.vectors_ND: Floats = np.zeros((0, 0), np.float32)  # row n belongs to regions[n]
         self._drawing: tuple[Drawing | None] | None = None  # None until somebody has looked for it

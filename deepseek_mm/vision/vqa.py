@@ -323,6 +323,23 @@ class VqaModel:
             found |= dict(zip(rows, read_QW, strict=True))
         return torch.stack([found[row] for row in range(len(asked))])
 
+    def chances_of_names(self, asked: VqaQuestion, picture: ImageAnalysis, names: Sequence[str]) -> list[float]:
+        """Of each name, how probable it is as the answer, among all answers; 0 of one that is none."""
+        head = self.head
+        score_V = head.out(self.features_many([(asked, picture)]).to(head.out.weight.dtype))[0].float().detach()
+        chance_V = score_V.softmax(-1).tolist()
+        best: dict[str, float] = {}
+        for answer, chance in zip(head.answers, chance_V, strict=True):
+            best[singular(answer)] = max(best.get(singular(answer), 0.0), chance)
+        return [best.get(singular(name), 0.0) for name in names]
+
+    def glance_at_names(self, question: str, picture: ImageAnalysis, names: Sequence[str]) -> list[float]:
+        """Of each name, how probable it is as the answer to the language model that looks; [] where none does."""
+        if self.glance is None:
+            return []
+        found = self.glance.weigh([question.lower()], torch.tensor([0]), cells_of([picture]), [names])[0]
+        return [found[name] for name in names] if found else []
+
     def _by_picture(self, asked: Sequence[ImageAnalysis]) -> Iterator[tuple[list[int], Tensor, list[ImageAnalysis]]]:
         """Some pictures at a time: the rows that ask about them, the picture of each row, and the pictures."""
         rows_of: dict[ImageAnalysis, list[int]] = {}

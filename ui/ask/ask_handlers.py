@@ -18,6 +18,8 @@ from deepseek_mm import (
 )
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
+from ui.ask.offers import AGREE, carry_out, find_offer
+from ui.ask.request_form import read_meant
 from ui.edges import Handlers
 from ui.words import UiTexts
 
@@ -38,6 +40,7 @@ class View:
     busy: bool = False
     entry: Entry | None = None  # of the question box
     shown: Answer | None = None  # whose evidence the board shows
+    deleted: int = 0  # a conversation that was deleted just now and can be brought back; 0 is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,18 +77,16 @@ class AskHandlers(Handlers):
             return
         yield from self._answer(asked, talk, page)
 
-    def again(
-        self, caller: Caller, turn: int, talk: Talk, kept: object, page: str, *, run: bool = False
-    ) -> Iterator[View]:
-        """Ask a question again: the last one's answer is replaced, an earlier one begins a branch. `run`: it may run
-        programs.
+    def again(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str, **changes: Any) -> Iterator[View]:
+        """Ask a question again: the last one's answer is replaced, an earlier one begins a branch. `changes`: fields of
+        the question.
         """
         try:
             exchange = require_exchange(talk.find(turn), self.words)
             owner = edges.owner(caller, kept, self.words)
             entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
             asked = self._question(caller, entry, kept, names=[upload.name for upload in exchange.uploads])
-            asked = replace(asked, question=replace(asked.question, run=run))
+            asked = replace(asked, question=replace(asked.question, **changes))
             if talk.conversation and exchange is talk.exchanges[-1]:
                 self.services.history.drop_last(owner, talk.conversation, turn)
                 kept_talk = talk.before(turn)
@@ -103,6 +104,26 @@ class AskHandlers(Handlers):
         except Exception as error:  # noqa: BLE001 - as above
             return iter([View(talk=talk, notice=edges.sentence(error, self.words))])
         return self.again(caller, turn, talk, kept, page, run=True)
+
+    def ask_as_meant(self, caller: Caller, turn: int, sent: str, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """Ask a question again as its asker says that it was meant, and keep that as feedback; `sent`: see
+        `request_form`.
+        """
+        try:
+            answer = require_exchange(talk.find(turn), self.words).answer
+            if answer.request is None:
+                raise edges.NoTurn(self.words.gone)
+            meant = read_meant(answer.request, sent, self.words)
+        except Exception as error:  # noqa: BLE001 - as above
+            yield View(talk=talk, notice=edges.sentence(error, self.words))
+            return
+        asked_as = 0
+        for view in self.again(caller, turn, talk, kept, page, request=meant):
+            last = view.talk.exchanges[-1].answer if view.talk.exchanges else None
+            if last and last.turn and last.request == meant and last.turn != asked_as:
+                asked_as = last.turn
+                self.services.history.correct_request(edges.owner(caller, kept, self.words), asked_as, meant)
+            yield view
 
     def edit(self, turn: int, talk: Talk) -> View:
         """Put an earlier question, with its pictures, into the box, to be asked otherwise."""
@@ -141,6 +162,34 @@ class AskHandlers(Handlers):
             require_exchange(talk.find(turn), self.words)
             self.services.history.put_right(edges.owner(caller, kept, self.words), turn, right)
             return View(talk=talk.with_changes(turn, right=" ".join(right.split())))
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+
+    def offer(self, what: str, talk: Talk) -> View:
+        """Ask once more before what was offered is done; `what` is "turn:number"."""
+        turn, number = split_offer(what)
+        return View(talk=talk.with_changes(turn, confirming=number))
+
+    def agree(self, caller: Caller, act: str, what: str, talk: Talk, kept: object) -> View:
+        """Do what was offered and asked once more. `act` names what the button did, which must be that."""
+        try:
+            turn, number = split_offer(what)
+            exchange = require_exchange(talk.find(turn), self.words)
+            offer = find_offer(exchange.answer, number)
+            if offer is None or act != f"{AGREE}{offer.action}" or exchange.confirming != number:
+                raise edges.NoTurn(self.words.gone)
+            done = carry_out(offer, self.services, edges.owner(caller, kept, self.words), self.words)
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+        if offer.action == "forget":
+            return View(talk=Talk(), told=done, deleted=edges.number(offer.targets[0]))
+        return View(talk=talk.with_changes(turn, confirming=-1, done=done))
+
+    def bring_back(self, caller: Caller, conversation: int, talk: Talk, kept: object) -> View:
+        """The conversation that was deleted just now, as it was."""
+        try:
+            self.services.history.undelete(edges.owner(caller, kept, self.words), conversation)
+            return self.resume(caller, conversation, kept)
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
@@ -289,6 +338,12 @@ class AskHandlers(Handlers):
             changed = answer.citations != cited
             cited = answer.citations
             yield View(talk=talk, busy=not over, shown=answer if over or changed else None)
+
+
+def split_offer(what: str) -> tuple[int, int]:
+    """Turn and number of an offer, out of "turn:number"; the number is -1 where none is named."""
+    turn, _, number = what.partition(":")
+    return edges.number(turn), edges.number(number) if number.isdecimal() else -1
 
 
 def require_exchange(exchange: ChatExchange | None, words: UiTexts) -> ChatExchange:

@@ -18,7 +18,9 @@ from ui import edges
 from ui.ask.ask_handlers import CLEAR, AskHandlers, Entry, View
 from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
+from ui.ask.offers import AGREE
 from ui.gateway.events import QUIET, Press, Updates, caller_of, end_unchanged, needs_right
+from ui.help import render_help
 from ui.html import button, hint, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -62,6 +64,7 @@ class AskTab:
                 parts = place_chat(chat.html(Talk(), () if code else None), words, code=code)
                 if not code:
                     parts["camera"] = _place_camera(words)
+                    _place_help(words)
             with gr.Column(scale=2, min_width=300):
                 look = "side code-side" if code else "side"
                 parts["board"] = piece(board(None, pictures, words), elem_classes=look)
@@ -75,6 +78,7 @@ class AskTab:
         named, words = self.parts_by_name, self.words
         said = notice(view.notice) or (hint(view.told) if view.told else "")
         editing = hint(words.editing) + button("unedit", "", words.edit_end) if view.talk.editing else ""
+        editing = button("bring_back", view.deleted, words.undo) if view.deleted else editing
         updates: Updates = {
             self.talk: view.talk,
             self.fields.at: str(view.talk.conversation or ""),
@@ -85,7 +89,7 @@ class AskTab:
         }
         if view.entry is not None:
             updates[named["box"]] = dict(view.entry)
-        if view.shown is not None:
+        if view.shown is not None or view.deleted:
             updates |= self.evidence(view.shown)
         return updates
 
@@ -125,15 +129,9 @@ class AskTab:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
         @needs_right("ask")
-        def open_(request: gr.Request, answer: Answer | None, event: Press) -> Updates:
-            if answer is None:
-                return {self.viewer.html: gr.skip()}
-            if event.act == "work":
-                return self._render_program(caller_of(request), answer, event.text)
-            return self.viewer.open(caller_of(request), exhibits(answer, self.words), event.what, turn=answer.turn)
-
-        @needs_right("ask")
-        def unedit(talk: Talk) -> Updates:
+        def leave(request: gr.Request, event: Press, talk: Talk, kept: object) -> Updates:
+            if event.act == "bring_back":
+                return self.render(asking.bring_back(caller_of(request), edges.number(event.what), talk, kept))
             return self.render(View(talk=talk.before(10**18), entry=CLEAR))
 
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
@@ -141,8 +139,9 @@ class AskTab:
         named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
         named["chat"].click(self._press, who, [*self.parts, *self.viewer.parts], **QUIET,
                             concurrency_limit=8)  # fmt: skip
-        named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
-        named["editing"].click(unedit, self.talk, self.parts, **QUIET)
+        named["board"].click(self._press_board, [self.shown, *who], [*self.parts, *self.viewer.parts], **QUIET,
+                             concurrency_limit=8)  # fmt: skip
+        named["editing"].click(leave, [self.talk, visit.kept], self.parts, **QUIET)
         named["stop"].click(self._stop, visit.page, None, queue=False, **QUIET)
         named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(
             clear, visit.page, self.parts, **QUIET
@@ -158,6 +157,23 @@ class AskTab:
     @needs_right("ask")
     def _begin_anew(self, request: gr.Request, page: str) -> None:
         self.handlers.begin_anew(caller_of(request), page)
+
+    @needs_right("ask")
+    def _press_board(self, request: gr.Request, event: Press, answer: Answer | None, *held: Any) -> Iterator[Updates]:
+        """A button beside the evidence; see `join` for `held`."""
+        caller, (talk, kept, page, at) = caller_of(request), held
+        yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
+        if answer is None:
+            return
+        if event.act == "mean":
+            talk = self.handlers.recover_talk(caller, talk, at, kept, page)
+            meant = self.handlers.ask_as_meant(caller, answer.turn, event.text, talk, kept, page)
+            yield from map(self.render, meant)
+        elif event.act == "work":
+            yield from end_unchanged([self._render_program(caller, answer, event.text)], self.talk)
+        else:
+            opened = self.viewer.open(caller, exhibits(answer, self.words), event.what, turn=answer.turn)
+            yield from end_unchanged([opened], self.talk)
 
     def _render_program(self, caller: Caller, answer: Answer, program: str) -> Updates:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
@@ -175,7 +191,7 @@ class AskTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
-    @needs_right("ask", {"try": "run"})
+    @needs_right("ask", {"try": "run", "agree_delete": "library", "agree_move": "library"})
     def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
         """A button in the conversation; see `join` for `held`."""
         caller, (talk, kept, page, at) = caller_of(request), held
@@ -202,7 +218,11 @@ class AskTab:
             "down": lambda: asking.rate(caller, turn, "down", talk, kept),
             "right": lambda: asking.put_right(caller, turn, event.text, talk, kept),
             "earlier": lambda: asking.earlier(caller, talk, kept),
+            "offer": lambda: asking.offer(event.what, talk),
+            "decline": lambda: asking.offer(event.what.partition(":")[0], talk),
         }.get(act)
+        if act.startswith(AGREE):
+            return iter([asking.agree(caller, act, event.what, talk, kept)])
         return iter([one()] if one else [])
 
     def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
@@ -253,6 +273,11 @@ def _place_camera(words: UiTexts) -> gr.Image:
             label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", image_mode=None, buttons=[],
             height=260,
         )  # fmt: skip
+
+
+def _place_help(words: UiTexts) -> None:
+    with gr.Accordion(words.help, open=False):
+        piece(render_help(words), listens="")
 
 
 COMMAND = "python -m deepseek_mm index FOLDER"

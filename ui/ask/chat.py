@@ -14,6 +14,7 @@ from deepseek_mm import ASK_LEAVE, About, Answer, Citation, Turn
 from index import Source
 from index.region import at_lines
 from ui import edges
+from ui.ask.offers import render_offers
 from ui.code_html import QUOTED, CodeBlock, block, is_listed, pieces, run_words, sentences
 from ui.html import button, copier
 from ui.pictures import PagePictures
@@ -38,6 +39,8 @@ class ChatExchange:
     uploads: tuple[Upload, ...] = ()
     rating: str = ""  # "up", "down", or none
     right: str = ""  # what the answer should have been, where somebody said so
+    confirming: int = -1  # number of the offer that waits for a yes; -1 if none does
+    done: str = ""  # what an offer that was agreed to has done
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,7 +240,8 @@ class Chat:
         names = ("retry", "branch", "evidence")
         acts = "".join(self._act(name, each) for name in (("try", *names) if ASK_LEAVE in answer.text else names))
         right = self._right(each) if each.rating == "down" and not self.code else ""
-        return f'{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>{right}'
+        offers = render_offers(answer, each.confirming, each.done, self.words)
+        return f'{offers}{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>{right}'
 
     def _act(self, act: str, each: ChatExchange) -> str:
         text = {

@@ -6,6 +6,7 @@ The map of looks lies over the photo cell by cell; the more a cell was looked at
 from html import escape
 
 from deepseek_mm import Answer, Check, Verdict
+from ui.ask.request_form import render_understanding
 from ui.code_html import is_listed
 from ui.html import button, hint
 from ui.pictures import THUMB_PX, PagePictures
@@ -134,7 +135,7 @@ def _describe_source(each: EvidenceItem, words: UiTexts) -> str:
 
 
 def why(answer: Answer, words: UiTexts) -> str:
-    """A table of the answer's claims, what became of them, and why, behind one line.
+    """As what the question was understood, and a table of the answer's claims and what became of them, behind one line.
 
     Below it: what of the conversation was not read, and which experts of the model worked most.
     """
@@ -150,6 +151,7 @@ def why(answer: Answer, words: UiTexts) -> str:
         busiest = list(trace.shares().items())[:BUSIEST]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in busiest)
         body += hint(words.experts.format(shares=shares))
+    body = render_understanding(answer, words) + body
     return f'<details class="why"><summary>{escape(words.why)}</summary>{body}</details>'
 
 

@@ -1,12 +1,14 @@
 // Buttons in a piece of HTML: a press reaches the server as { act, what }. The list may be drawn anew meanwhile: a button
-// that had the focus gets it back. A button in a form, <div data-form>, takes the form's text along.
+// that had the focus gets it back. A button in a form, <div data-form>, takes the form's text along; one in
+// <div data-fields> takes the values of all its fields along, in order, as JSON.
 let last = null;
 const act = (target) => target.closest("[data-act]");
 element.addEventListener("click", (event) => {
   const button = act(event.target);
   if (!button || button.disabled) return;
   const field = button.closest("[data-form]")?.querySelector("textarea") ?? button.closest(".typed")?.querySelector("input");
-  const text = field?.value;
+  const fields = button.closest("[data-fields]")?.querySelectorAll("select, input");
+  const text = fields ? JSON.stringify(Array.from(fields, (each) => each.value)) : field?.value;
   trigger("click", { act: button.dataset.act, what: button.dataset.what, ...(text === undefined ? {} : { text }) });
 });
 element.addEventListener("keydown", (event) => {

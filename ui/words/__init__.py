@@ -3,7 +3,7 @@
 What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
 """
 
-from ui.words.ask import AskWords, CodeWords, OfCode
+from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
@@ -26,6 +26,7 @@ __all__ = [
 class UiTexts(
     PageWords,
     AskWords,
+    RequestWords,
     CodeWords,
     SearchWords,
     LibraryWords,

@@ -25,7 +25,7 @@ class AskWords:
     )
     welcome_try = Translation(
         "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
-        "点一下,用自带的照片试试(模型目前只懂英文,请用英文提问)。最后一个展示了局限:数量太多,它数不清。",
+        "点一下,用自带的照片试试。最后一个展示了局限:数量太多,它数不清。",
     )
     examples = Translation(  # about the bundled photos; the space was trained on English, so these stay English
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
@@ -53,7 +53,7 @@ class AskWords:
     gone = Translation("That answer is not here any more. Reload the page.", "那个回答已不在这里,请重新加载页面。")
     left_out = Translation("Left out: {reasons}", "已略去:{reasons}")
     question_hint = Translation(
-        "Ask a question. You can paste, drop or add a picture.", "请用英文提问。可以粘贴、拖入或添加图片。"
+        "Ask a question. You can paste, drop or add a picture.", "请提问。可以粘贴、拖入或添加图片。"
     )
     picture_alone = Translation(
         "What is in this picture?", "What is in this picture?"
@@ -138,6 +138,69 @@ class AskWords:
     running = Translation("Answering ...", "正在回答……")
     phrased = Translation("phrased by {model}", "由 {model} 措辞")
     sure = Translation("{percent:.0f} % sure", "把握 {percent:.0f} %")
+
+
+class RequestWords:
+    """As what a question was understood, what was meant instead, and what an answer offers to do."""
+
+    understood = Translation(
+        "Understood as: {kind} ({scope}): {subject}, {percent:.0f} %",
+        "理解为:{kind}({scope}):{subject},{percent:.0f} %",
+    )
+    understood_by_rules = Translation("Understood as: {kind} ({scope}): {subject}", "理解为:{kind}({scope}):{subject}")
+    understood_by_person = Translation("As you said: {kind} ({scope}): {subject}", "按你所说:{kind}({scope}):{subject}")
+    meant = Translation("Not what I meant", "不是我的意思")
+    meant_hint = Translation(
+        "Say what you meant: the question is asked again so, and this is kept as feedback.",
+        "请说明你的意思:将按此重新回答,并作为反馈保存。",
+    )
+    meant_kind = Translation("What to do", "要做什么")
+    meant_scope = Translation("Where", "范围")
+    meant_subject = Translation("About what", "关于什么")
+    meant_left = Translation("nothing: I did not ask this", "不做:我没有问这个")
+    meant_ask = Translation("Ask again like this", "按此重新提问")
+    meant_none = Translation(
+        "Nothing is left to be asked. Keep one part at least.", "没有要问的内容了。请至少保留一部分。"
+    )
+    act_find = Translation("find", "查找")
+    act_count = Translation("count", "计数")
+    act_compare = Translation("compare", "比较")
+    act_describe = Translation("describe", "描述")
+    act_look = Translation("look and answer", "看图回答")
+    act_locate = Translation("show where it is", "指出位置")
+    act_read = Translation("read what is written in it", "读出图中文字")
+    act_document = Translation("look it up in documents", "查阅文档")
+    act_sum = Translation("work it out from numbers", "计算")
+    act_summarise = Translation("summarise", "总结")
+    act_code = Translation("look it up in code", "查阅代码")
+    act_chat = Translation("talk", "聊天")
+    act_help = Translation("help with this program", "使用帮助")
+    act_manage = Translation("change the library", "管理图库")
+    act_unsupported = Translation("what cannot be done here", "此处做不到的事")
+    scope_picture = Translation("this picture", "这张图片")
+    scope_pictures = Translation("these pictures", "这些图片")
+    scope_found = Translation("what was found last", "上次找到的内容")
+    scope_library = Translation("the library", "图库")
+    scope_documents = Translation("documents", "文档")
+    scope_code = Translation("code", "代码")
+    scope_conversation = Translation("this conversation", "本次对话")
+    offer_yes = Translation("Yes, do it", "是,执行")
+    offer_delete = Translation(
+        "This takes {files} out of the library; nothing on the disk is deleted. Do it?",
+        "这会将 {files} 移出图库,磁盘上的文件不会删除。要执行吗?",
+    )
+    offer_move = Translation("This puts {files} into {name}. Do it?", "这会将 {files} 放入 {name}。要执行吗?")
+    offer_leave = Translation(
+        "This takes {files} out of the collection; they stay in the library. Do it?",
+        "这会将 {files} 移出合集,仍保留在图库中。要执行吗?",
+    )
+    offer_left = Translation(
+        "{files} taken out of the collection; they stay in the library.", "已将 {files} 移出合集,仍在图库中。"
+    )
+    offer_forget = Translation("This deletes the conversation that you are in. Do it?", "这会删除当前的对话。要执行吗?")
+    offer_forgotten = Translation(
+        "The conversation is deleted. For 10 minutes it can be brought back.", "对话已删除,10 分钟内可以撤销。"
+    )
 
 
 class CodeWords:

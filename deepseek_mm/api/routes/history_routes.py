@@ -11,7 +11,18 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, OurServices, Page, Paged
 from deepseek_mm.api.routes.library_routes import JPEG, Px, answer_picture, download
-from deepseek_mm.api.schemas import AnswerOut, Body, BoxOut, Number, Record, Text, Typed, WorkedOut
+from deepseek_mm.api.schemas import (
+    AnswerOut,
+    Body,
+    BoxOut,
+    Number,
+    Record,
+    Text,
+    Typed,
+    UnderstoodOut,
+    WorkedOut,
+)
+from deepseek_mm.api.task_schemas import UnderstoodIn
 from deepseek_mm.errors import Conflict, NothingThere, TooLarge
 from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
@@ -71,6 +82,7 @@ class TurnOut(BaseModel):
     rating: Thumb
     boxes: list[CorrectedOut] = Field(description="newest last")
     right: Text = Field(description="what the answer should have been, as somebody said; mostly empty")
+    meant: UnderstoodOut | None = Field(description="what the question asked for, as somebody said; mostly null")
 
     @classmethod
     def of(cls, turn: Turn) -> Self:
@@ -79,7 +91,8 @@ class TurnOut(BaseModel):
         named = [name for name, _ in uploads(turn)]
         same = {name: getattr(turn, name) for name in cls.model_fields if name != "pictures"}
         pictures = [UploadOut(name=name, picture=f"{address}/{n}") for n, name in enumerate(named, start=1)]
-        return cls(**same | {"pictures": pictures, "answer": AnswerOut.of(turn.answer)})
+        meant = UnderstoodOut.of(turn.meant) if turn.meant else None
+        return cls(**same | {"pictures": pictures, "answer": AnswerOut.of(turn.answer), "meant": meant})
 
 
 class TurnsOut(BaseModel):
@@ -118,6 +131,12 @@ class RightIn(Body):
     """What an answer should have been."""
 
     answer: Annotated[Typed, Field(max_length=MOST_RIGHT, examples=["blue"])] = Field(description='"" takes it back')
+
+
+class MeantIn(Body):
+    """As what a question should have been understood."""
+
+    understood: UnderstoodIn | None = Field(description="null takes it back")
 
 
 class BoxIn(Body):
@@ -280,6 +299,15 @@ def rate(services: OurServices, turn: Number, asked: RatingIn, caller: Asker) ->
 def put_right(services: OurServices, turn: Number, asked: RightIn, caller: Asker) -> RightIn:
     """Say what the answer should have been, in few words: it can be learned from, see /learning."""
     services.history.put_right(caller, turn, asked.answer)
+    return asked
+
+
+@router.put("/feedback/{turn}/understood")
+def correct_request(services: OurServices, turn: Number, asked: MeantIn, caller: Asker) -> MeantIn:
+    """Say what a question asked for, where that was misunderstood: it can be learned from. `POST /ask` with
+    `understood` answers it so.
+    """
+    services.history.correct_request(caller, turn, asked.understood.request() if asked.understood else None)
     return asked
 
 

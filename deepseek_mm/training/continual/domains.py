@@ -33,7 +33,7 @@ from deepseek_mm.language.words import IS_A, singular
 from deepseek_mm.training.question_albums import (
     ASKED,
     INDOOR,
-    PhotoQuestion,
+    AlbumQuestion,
     QuestionAlbum,
     hash_name,
     make_album,
@@ -244,7 +244,7 @@ def make_photo_domain(name: str, album: QuestionAlbum, about: frozenset[str] = f
     return Domain(name, tuple(puts), {photo: album.images / photo for photo, _ in some})
 
 
-def find_fitting_photos(album: QuestionAlbum, about: frozenset[str]) -> list[tuple[str, list[PhotoQuestion]]]:
+def find_fitting_photos(album: QuestionAlbum, about: frozenset[str]) -> list[tuple[str, list[AlbumQuestion]]]:
     """Photos with such questions, in the order of their names' hashes."""
     fitting = {
         photo: [p for p in dict.fromkeys(own) if not about or mentions_any(f"{p.question} {p.answer}", about)]

@@ -1,0 +1,272 @@
+"""Questions about one photo whose answers are few: yes or no, a count, a colour, a place, one of two that were said."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.skills.open_answer import OpenSkill
+from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
+from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
+from deepseek_mm.language.words import (
+    NUMBERS,
+    PICTURES,
+    PRONOUNS,
+    RELATIONS,
+    is_or_are,
+    join_words,
+    plural,
+    with_article,
+)
+from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
+from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
+
+THERE = re.compile(
+    r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
+)
+BE = r"(?:is|are|was|were|do|does|did|has|have|can|could|would|will|should|am)"
+YES_NO = re.compile(rf"^(?:and |so |but |ok |please )*{BE}\b(?!.*\bor\b(?! not\b))")
+RELATION = re.compile(r"\b(left|right|above|below|over|under|beneath|underneath|bigger|larger|smaller)\b")
+HEAD = re.compile(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]")
+TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|picture|image))$")
+ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
+NAMED = 0.5  # score of a label from which its thing is what "it" means
+COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
+PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
+UNSURE = 0.6  # probability of one of two below which it is said as a guess
+LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
+DIGITS = re.compile(r"^\d+$")
+
+
+class ClosedSkill:
+    """Asks the witnesses of closed questions, and says what they settle."""
+
+    def __init__(self, decider: Decider, grounder: Grounder) -> None:
+        self.decider, self.grounder = decider, grounder
+
+    def answer(self, turn: PhotoTurn) -> Draft | None:
+        """Of a closed question; None of others."""
+        act = turn.act
+        if act.kind == "count" and act.form != "yes_no":
+            return self.count(turn)
+        if act.form == "yes_no" or YES_NO.match(turn.text):
+            return self.yes_or_no(turn)
+        if act.attribute == "colour":
+            return self.colour(turn)
+        return None
+
+    def yes_or_no(self, turn: PhotoTurn) -> Draft:
+        """Yes or no, and nothing else."""
+        things = turn.subjects or turn.things
+        exist = bool(THERE.search(turn.text)) and len(things) == 1
+        verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
+        if verdict.answer.startswith("no ") and things:
+            verdict = replace(verdict, answer="no")
+            exist = True
+        pointed = self._point(turn, "exist", things[:1], verdict) if exist and verdict.answer == "yes" else turn
+        text = tell_presence(things[0], verdict) if exist else tell_yes_no(verdict)
+        numbers = numbers_of(pointed, things[:1]) if exist else (turn.shot.whole,)
+        return pointed.draft(Claim(text, numbers, verdict.chance), grounds="seen", verdict=verdict)
+
+    def count(self, turn: PhotoTurn) -> Draft:
+        """How many."""
+        things = turn.subjects[:1] or turn.things[:1]
+        name = things[0].phrase if things else "thing"
+        asked = turn.act.text if "how many" in turn.text else f"how many {plural(name)} are there?"
+        verdict = self._settle(turn, "count", things, asked)
+        number = NUMBERS.get(verdict.answer, verdict.answer)
+        if not DIGITS.match(number):
+            runner = verdict.runner_up if DIGITS.match(verdict.runner_up) else ""
+            if verdict.answer.startswith("no ") or not runner:
+                claim = Claim(f"I see no {name} in this photo", (turn.shot.whole,), verdict.chance)
+                return turn.draft(claim, grounds="seen", verdict=verdict)
+            number, verdict = runner, replace(verdict, chance=verdict.runner_chance)
+        many = f"{number} {name if number == '1' else plural(name)}"
+        sure = verdict.chance >= LIKELY
+        text = (
+            f"I count {many}"
+            if verdict.chance >= SAID
+            else f"I think I see {many}"
+            if sure
+            else f"Perhaps {many}, but I am not sure"
+        )
+        return turn.draft(Claim(text, (turn.shot.whole,), verdict.chance), grounds="seen", verdict=verdict)
+
+    def colour(self, turn: PhotoTurn) -> Draft:
+        """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
+        things = turn.subjects[:1] or main_thing(turn)
+        if not things or things[0].name in PICTURES:
+            colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
+            claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
+            return turn.draft(claim, grounds="measured")
+        verdict = self._settle(turn, "colour", things)
+        if verdict.answer.startswith("no "):
+            return turn.draft(
+                Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
+            )
+        pointed = self._point(turn, "colour", things, verdict)
+        measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
+        colours, chance = join_colours(verdict, measured, many="colours" in turn.text or "colors" in turn.text)
+        lead = f"The {things[0].phrase} {is_or_are(things[0].phrase)}"
+        numbers = numbers_of(pointed, things)
+        return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
+
+    def relate(self, turn: PhotoTurn) -> Draft | None:
+        """How two things lie to each other; None where that is not asked."""
+        if not RELATION.search(turn.text) or len(turn.things) < 2 or turn.act.kind == "count":
+            return None
+        one, other = turn.things[:2]
+        program = PhotoQuestion(kind="compare", text=turn.act.text, things=(one, other))
+        pointed = turn.with_parts(self._parts(turn, program, None))
+        boxes = [(pointed.shot.parts_with_colour(thing) or pointed.shot.parts(thing))[:1] for thing in (one, other)]
+        missing = [thing.phrase for thing, found in zip((one, other), boxes, strict=True) if not found]
+        if missing:
+            return turn.refuse(f"I cannot tell how they lie: I cannot find the {' or the '.join(missing)} here", 0.5)
+        size = {"width": turn.shot.source.width_px, "height": turn.shot.source.height_px}
+        asked = [RELATIONS[word] for word in RELATION.findall(turn.text)]
+        a, b = boxes[0][0].box_px, boxes[1][0].box_px
+        holding = next((relation for relation in opposites(asked) if lies(a, relation, b, **size)), "")
+        numbers = numbers_of(pointed, (one, other))
+        if not holding:
+            claim = Claim(f"Neither: the {one.phrase} and the {other.phrase} are too close to tell", numbers, 0.5)
+            return pointed.draft(claim, grounds="seen")
+        wording = {"left": "to the left of", "right": "to the right of"}.get(
+            holding, f"{holding} than" if holding in ("bigger", "smaller") else holding
+        )
+        both = len(set(asked)) > 1 or turn.act.form != "yes_no"
+        lead = "The" if both else "Yes, the" if holding in asked else "No, the"
+        chance = 0.65
+        return pointed.draft(
+            Claim(f"{lead} {one.phrase} is {wording} the {other.phrase}", numbers, chance), grounds="seen"
+        )
+
+    def choose(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
+        """One of the alternatives that the question says; None where it says none."""
+        options = alternatives(turn.text)
+        if len(options) < 2 or (RELATION.search(turn.text) and len(turn.things) > 1):
+            return None
+        chances = opened.weigh_options(turn, options)
+        best = max(options, key=lambda option: chances[option])
+        claim = Claim(tell_option(best, chances[best]), (turn.shot.whole,), chances[best])
+        return turn.draft(claim, grounds="seen")
+
+    def _settle(
+        self, turn: PhotoTurn, kind: PhotoQuestionKind, things: Sequence[ThingPhrase], text: str = ""
+    ) -> Verdict:
+        """As the witnesses do."""
+        program = PhotoQuestion(kind=kind, text=text or turn.act.text, things=tuple(things))
+        return self.decider.decide_many([(program, turn.picture)])[0]
+
+    def _point(
+        self, turn: PhotoTurn, kind: PhotoQuestionKind, things: Sequence[ThingPhrase], verdict: Verdict
+    ) -> PhotoTurn:
+        program = PhotoQuestion(kind=kind, text=turn.act.text, things=tuple(things))
+        return turn.with_parts(self._parts(turn, program, verdict))
+
+    def _parts(self, turn: PhotoTurn, program: PhotoQuestion, verdict: Verdict | None) -> list[Evidence]:
+        case = QuestionContext(question=Question(text=turn.act.text), program=program, verdict=verdict)
+        return self.grounder.point(case, turn.picture, turn.evidence)
+
+    def locate(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
+        """On or in what something is, and where in the photo; None of acts that ask no place."""
+        asks = turn.act.kind == "locate" or turn.act.attribute in ("place", "position") or turn.text.startswith("where")
+        if not asks or turn.act.form == "yes_no":
+            return None
+        things = turn.subjects[:1]
+        program = PhotoQuestion(kind="where", text=turn.act.text, things=things)
+        pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
+        parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
+        claims = [
+            Claim(
+                f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
+                numbers,
+                PLACE_RIGHT,
+            )
+            for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
+        ]
+        told = opened.tell_where(pointed)
+        if told and (told.certainty >= GUESSED or not claims):
+            claims.insert(0, told)
+        return pointed.draft(*claims, grounds="seen") if claims else None
+
+
+def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...]:
+    """Of the boxes that show the things, or of the photo."""
+    boxes = [(turn.shot.parts_with_colour(thing) or turn.shot.parts(thing))[:1] for thing in things]
+    found = tuple(dict.fromkeys(turn.shot.number(box[0]) for box in boxes if box))
+    return found or (turn.shot.whole,)
+
+
+def main_thing(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
+    """What "it" means where nothing was spoken of before: the surest thing of the photo."""
+    if turn.act.subject.lower() not in PRONOUNS:
+        return ()
+    return tuple(ThingPhrase(label.name, label.name) for label, _ in turn.shot.labels() if label.score >= NAMED)[:1]
+
+
+def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:
+    """Yes, there is a dog in this photo."""
+    doubt = "" if verdict.chance >= SAID else "probably " if verdict.chance >= UNSURE else "perhaps "
+    if verdict.answer == "yes":
+        return f"Yes, there {is_or_are(thing.phrase)} {doubt}{with_article(thing.phrase)} in this photo"
+    return f"No, there {is_or_are(thing.phrase)} {doubt}no {thing.phrase} in this photo"
+
+
+def tell_yes_no(verdict: Verdict) -> str:
+    """Yes; No, probably not; Yes, I would guess, but I am not sure."""
+    lead = "Yes" if verdict.answer == "yes" else "No"
+    if verdict.chance >= SAID:
+        return f"{lead}, {'that is so' if lead == 'Yes' else 'that is not so'}"
+    if verdict.chance >= UNSURE:
+        return f"{lead}, {'probably' if lead == 'Yes' else 'probably not'}"
+    return f"{lead}, I would guess, but I am not sure"
+
+
+def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tuple[str, float]:
+    """The colour that the witnesses settle on, with what else is measured where several are asked for or they doubt."""
+    if many and len(measured) > 1:
+        first = [verdict.answer] if verdict.answer in measured else []
+        named = list(dict.fromkeys([*first, *measured]))[:2]
+        return " and ".join(named), COLOUR_RIGHT * COLOUR_RIGHT
+    if verdict.chance < LIKELY and measured and verdict.answer not in measured:
+        return (measured[0], COLOUR_RIGHT - 0.1)
+    return verdict.answer, max(verdict.chance, COLOUR_RIGHT) if verdict.answer in measured[:1] else verdict.chance
+
+
+def opposites(asked: Sequence[str]) -> list[str]:
+    """The relations that are asked for, and what holds where they do not."""
+    pairs = (("left", "right"), ("above", "below"), ("bigger", "smaller"))
+    return [each for pair in pairs if set(pair) & set(asked) for each in pair]
+
+
+def alternatives(text: str) -> list[str]:
+    """The two things that a question puts to choice: "at home or on a plane", "left or right: which way ..."."""
+    head = HEAD.match(text)
+    if head:
+        return [strip_words(head["a"]), strip_words(head["b"])]
+    match = ALTERNATIVES.search(TAIL.sub("", text))
+    if not match or re.search(r"\bor not$", text):
+        return []
+    last, before = strip_words(match["b"]), match["a"].split()
+    starts = [n for n, word in enumerate(before) if begins_alike(word, last.split()[0])]
+    first = " ".join(before[starts[-1] if starts else -1 :])
+    return [strip_words(first), last]
+
+
+def begins_alike(word: str, other: str) -> bool:
+    """May two alternatives begin with these words? "a" and "the", "at" and "on", "sitting" and "lying"."""
+    both_do = word.endswith("ing") and other.endswith("ing")
+    return word == other or both_do or (word in LEADS and other in LEADS)
+
+
+def strip_words(phrase: str) -> str:
+    """Without what joins it to the question."""
+    return re.sub(r"^(?:and|so|but|is it|is this|are they|either|more|rather)\s+", "", phrase.strip(" ,"))
+
+
+def tell_option(option: str, chance: float) -> str:
+    """Begins with what is chosen."""
+    start = option[0].upper() + option[1:]
+    if chance >= SAID:
+        return start
+    return f"{start}, probably" if chance >= UNSURE else f"{start}, I would guess, but I am not sure"

@@ -1,0 +1,201 @@
+"""What documents say: the sentences that answer, quoted with their file and page.
+
+Passages are found by words and by meaning. Their sentences, rows of tables and items of lists are compared one by one
+with the question: by the vectors of the encoder that reads many languages, by the question's rare words, and by
+whether they hold what is asked for (a number, a date, a name). The best one is quoted with what follows it, as far as
+that is short; where none comes near, the honest answer is that the documents do not say.
+
+Shape key:  S sentences, W width of the encoder (384)
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from deepseek_mm.embeddings.space import Floats, VectorCache
+from deepseek_mm.language.words import clean, content
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
+from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.types import Act, Claim, Draft, Evidence
+from index import Source
+
+Encode = Callable[[Sequence[str]], Floats]
+WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
+ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
+HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
+ABOUT_A_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|tiff?|hei[cf]|avif)\b", re.IGNORECASE)  # told as its note
+BETWEEN_CELLS = ("|", "\t", ",")
+SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
+NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.IGNORECASE)
+DATE = re.compile(
+    r"\d{4}|\b\d{1,2}[./]\d{1,2}\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\b"
+    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\d+ ?(?:am|pm|h\b|o'clock)|\d{1,2}:\d\d|[\u5e74\u6708\u65e5]",
+    re.IGNORECASE,
+)
+MONEY = re.compile(
+    r"\d[\d.,]*\s*(?:euros?|eur|dollars?|usd|pounds?|kr|\u5143|\u20ac|\$|\u00a3)|[\u20ac$\u00a3]\s*\d|\d+[.,]\d\d\b",
+    re.IGNORECASE,
+)
+PERSON = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'-]+|[\u4e00-\u9fff]")
+HOLDS = {"number": NUMBER, "date": DATE, "time": DATE, "price": MONEY, "age": NUMBER, "person": PERSON, "size": NUMBER}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentenceWeights:
+    """How much speaks for a sentence, in deviations of the likeness among all sentences."""
+
+    words: float = 3.0  # all rare words of the question
+    holds: float = 1.0  # what is asked for
+    before: float = 0.7  # the document that the conversation speaks of
+    pointed: float = 3.0  # the same where the question points back: "until when must it be paid?"
+    near: float = 0.8  # of the best one's worth, which another one needs to be told as well
+    least: float = 2.2  # worth below which nothing is told
+    follow: int = 140  # letters up to which what follows is quoted along
+    most: int = 320  # letters of one quotation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sentence:
+    """A piece of a passage that says one thing, and what follows it there."""
+
+    entry: Evidence
+    text: str
+    section: str = ""  # the heading above it, or the first row of its table
+    after: tuple[str, ...] = ()
+    worth: float = 0.0
+
+
+class DocumentSkill:
+    """Answers from documents and from text that was read in photos."""
+
+    def __init__(self, retriever: Retriever, encode: Encode | None, weights: SentenceWeights | None = None) -> None:
+        """Without `encode` words alone compare sentences."""
+        self.retriever, self.weights = retriever, weights or SentenceWeights()
+        self._vectors = VectorCache(encode, WIDTH, REMEMBERED) if encode else None
+
+    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
+        """One draft a case."""
+        return [self._answer(case) for case in cases]
+
+    def _answer(self, case: QuestionContext) -> Draft:
+        act = act_of(case)
+        named = [case.source] if case.source else case.among
+        sources = [source.id for source in named if source.kind == "document"]
+        passages = self.retriever.find_passages(act.text, sources=sources)
+        best = self._best(act, passages, {source.path for source in documents_before(case)})
+        if not best:
+            return refuse(act)
+        entries = list({id(sentence.entry): sentence.entry for sentence in best}.values())
+        numbers = {id(entry): n for n, entry in enumerate(entries, start=1)}
+        claims = [self._quote(sentence, numbers[id(sentence.entry)]) for sentence in best]
+        return Draft(
+            claims=tuple(claims),
+            evidence=tuple(replace(entry, number=numbers[id(entry)]) for entry in entries),
+            chance=claims[0].certainty,
+            grounds="read",
+        )
+
+    def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[Sentence]:
+        """The sentences that answer, best first; none where nothing comes near."""
+        sentences = [sentence for entry in passages for sentence in split_passage(entry)]
+        if not sentences:
+            return []
+        worths = self._worths(act, sentences, before)
+        order = [replace(sentences[n], worth=float(worths[n])) for n in np.argsort(-worths)]
+        first, *others = order
+        if first.worth < self.weights.least:
+            return []
+        near = (other for other in others if other.worth >= self.weights.near * first.worth)
+        second = next(
+            (other for other in near if other.text not in first.after and first.text not in other.after), None
+        )
+        return [first, second] if second else [first]
+
+    def _worths(self, act: Act, sentences: Sequence[Sentence], before: set[str]) -> Floats:
+        """(S,): likeness in deviations, and what else speaks for each."""
+        texts, weights = [f"{sentence.section} {sentence.text}".strip() for sentence in sentences], self.weights
+        had = [frozenset(content(f"{sentence.text} {heading_of(sentence)}")) for sentence in sentences]
+        rare = weigh(act.text, had)
+        worded = np.array([share(words, rare) for words in had], np.float32)
+        pattern = HOLDS.get(act.attribute) or (NUMBER if act.form == "number" else None)
+        holds = np.array([bool(pattern and pattern.search(text)) for text in texts], np.float32)
+        known = np.array([sentence.entry.region.source.path in before for sentence in sentences], np.float32)
+        total: Floats = self._likeness(act.text, texts) + weights.words * worded + weights.holds * holds
+        back = weights.pointed if act.reference or not act.subject else weights.before
+        return total + back * known
+
+    def _likeness(self, question: str, texts: Sequence[str]) -> Floats:
+        """(S,): by how many deviations each is nearer to the question than a usual sentence."""
+        if self._vectors is None:
+            return np.zeros(len(texts), np.float32)
+        vectors_SW = self._vectors.vectors([question, *texts])
+        cosine_S = vectors_SW[1:] @ vectors_SW[0]
+        spread = max(float(cosine_S.std()), 0.01)
+        deviations: Floats = (cosine_S - cosine_S.mean()) / spread
+        return deviations
+
+    def _quote(self, sentence: Sentence, number: int) -> Claim:
+        """The sentence and what follows while that is short."""
+        said, weights = sentence.text, self.weights
+        for more in sentence.after:
+            if len(said) >= weights.follow or len(said) + len(more) > weights.most:
+                break
+            said += f" {more}"
+        quoted = clean(said, weights.most).replace('"', "'")
+        chance = min(0.9, 0.2 + 0.1 * sentence.worth)
+        return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
+
+
+def documents_before(case: QuestionContext) -> list[Source]:
+    """Files that the last answer quoted."""
+    cited = next((turn.answer.citations for turn in reversed(case.turns) if turn.answer.citations), ())
+    return [citation.region.source for citation in cited]
+
+
+def split_passage(entry: Evidence) -> list[Sentence]:
+    """Its sentences; a row of a table and an item of a list is one of its own, under the heading above it."""
+    found: list[Sentence] = []
+    section, paragraph = "", list[str]()
+    for line in [*entry.region.text.splitlines(), ""]:
+        stands_alone, is_heading = bool(ROW.search(line)), bool(HEADING.search(line))
+        if line.strip() and not stands_alone and not is_heading:
+            paragraph.append(line.strip())
+            continue
+        found += [Sentence(entry=entry, text=part, section=section) for part in split_sentences(paragraph)]
+        paragraph = []
+        if is_heading:
+            section = line.strip(" #:*|")
+        elif re.search(r"\w", line):
+            section = section if is_row_of(line, section) else line.strip()
+            found.append(Sentence(entry=entry, text=line.strip(), section=section))
+    found = [sentence for sentence in found if not ABOUT_A_PICTURE.search(sentence.text)]
+    texts = [sentence.text for sentence in found]
+    return [replace(sentence, after=tuple(texts[n + 1 : n + 4])) for n, sentence in enumerate(found)]
+
+
+def split_sentences(lines: Sequence[str]) -> list[str]:
+    """The sentences of a paragraph whose lines were wrapped."""
+    parts = (part.strip() for part in SENTENCE.split(" ".join(lines)))
+    return [part for part in parts if re.search(r"\w", part)]
+
+
+def is_row_of(line: str, header: str) -> bool:
+    """Whether a line has as many cells as the first row of the table above it; items of lists have none."""
+    between = next((mark for mark in BETWEEN_CELLS if mark in line), "")
+    return not between or line.count(between) == header.count(between)
+
+
+def heading_of(sentence: Sentence) -> str:
+    """What it is of: its file's name as words, the first line there, and the heading above it."""
+    region = sentence.entry.region
+    first = region.text.splitlines()[0] if region.text else ""
+    return f"{re.sub(r'[-_.]+', ' ', region.source.name)} {first} {sentence.section}"
+
+
+def refuse(act: Act) -> Draft:
+    """The documents do not say."""
+    about = f" about {act.subject}" if act.subject else ""
+    text = f"I found nothing{about} in your documents that answers this. Ask in other words, or add the document."
+    return Draft(text=text, chance=0.5, refused=True)

@@ -1,0 +1,123 @@
+"""Questions about one photo: each act to a Draft, by whoever knows that sort of question; `PhotoSkill.routes` says who.
+
+What pixels tell is measured, what is written is read, yes and no and counts are settled by the witnesses of closed
+questions, either-or questions choose between what was said, and all others between the members of a category.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+
+from deepseek_mm.answering.claims import build_claims
+from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.scene_programs import is_drawn
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill
+from deepseek_mm.answering.skills.decline import decline
+from deepseek_mm.answering.skills.description import describe_photo
+from deepseek_mm.answering.skills.measure import answer_measured
+from deepseek_mm.answering.skills.open_answer import OpenSkill
+from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.answering.skills.read import answer_by_text, wants_text
+from deepseek_mm.config import Config
+from deepseek_mm.embeddings.towers import text_tower_folder
+from deepseek_mm.errors import MissingPackage
+from deepseek_mm.language.parser import parse
+from deepseek_mm.retrieval.evidence import shots_of
+from deepseek_mm.types import Act, Draft, Evidence
+from deepseek_mm.vision.ocr import TextBlock, TextReader
+from deepseek_mm.vision.pipeline import ImageAnalysis, add_features
+
+BLANK_RIGHT = 0.95  # how often a picture without contrast shows nothing
+Route = Callable[[PhotoTurn], Draft | None]
+
+
+class PhotoSkill:
+    """Answers acts about one photo."""
+
+    def __init__(
+        self, decider: Decider, grounder: Grounder, config: Config, *, reader: TextReader | None = None
+    ) -> None:
+        """`reader` reads what is written in a photo; without one nothing is read."""
+        self.eyes, self.decider, self.config, self.reader = decider.eyes, decider, config, reader
+        self.closed = ClosedSkill(decider, grounder)
+        self.open = OpenSkill(decider.eyes)
+        self.routes: tuple[Route, ...] = (
+            self._measure,
+            self._read_text,
+            decline,
+            self._describe,
+            self._choose,
+            self.closed.relate,
+            self._locate,
+            self.closed.answer,
+            self._open,
+        )
+
+    def answer(self, act: Act, picture: ImageAnalysis, evidence: Sequence[Evidence]) -> Draft:
+        """What there is to say; `evidence` is all of this one photo, the whole picture first."""
+        shot = shots_of(evidence, self.config.see.min_tag)[0]
+        turn = PhotoTurn(act=act, picture=picture, shot=shot, evidence=tuple(evidence))
+        if picture.is_blank:
+            return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
+        deque(add_features(self.eyes.space, [picture]), maxlen=0)
+        if is_drawn(shot.regions):
+            return self._answer_drawing(turn)
+        drafts = (route(turn) for route in self.routes)
+        return next(draft for draft in drafts if draft is not None)
+
+    def _measure(self, turn: PhotoTurn) -> Draft | None:
+        return answer_measured(turn, self.config)
+
+    def _read_text(self, turn: PhotoTurn) -> Draft | None:
+        return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
+
+    def _describe(self, turn: PhotoTurn) -> Draft | None:
+        if turn.act.kind != "describe":
+            return None
+        return describe_photo(turn, self.open, self.read_lines(turn.picture))
+
+    def _choose(self, turn: PhotoTurn) -> Draft | None:
+        return self.closed.choose(turn, self.open)
+
+    def _locate(self, turn: PhotoTurn) -> Draft | None:
+        return self.closed.locate(turn, self.open)
+
+    def _open(self, turn: PhotoTurn) -> Draft | None:
+        return self.open.answer(turn, self.read_lines(turn.picture))
+
+    def _answer_drawing(self, turn: PhotoTurn) -> Draft:
+        """By its program and its network, as the decider settles it."""
+        program = parse(turn.act.text)
+        verdict = self.decider.decide_many([(program, turn.picture)])[0]
+        claims = build_claims(replace(program, library=False), turn.evidence, self.config, verdict)
+        return Draft(claims=claims, evidence=turn.evidence, chance=verdict.chance, grounds="measured", verdict=verdict)
+
+    def read_lines(self, picture: ImageAnalysis) -> tuple[TextBlock, ...]:
+        """Its lines of writing, read when somebody first wants them."""
+        if picture.lines is None:
+            found = self.reader.lines_closely(picture.image, lexicon()) if self.reader else []
+            picture.lines = tuple(scale_line(line, picture) for line in found)
+        return picture.lines
+
+
+def scale_line(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
+    """Its box in pixels of the original, of which the picture in hand may be a reduced copy."""
+    if picture.source is None:
+        return line
+    across = picture.source.width_px / picture.image.width
+    down = picture.source.height_px / picture.image.height
+    left, top, right, bottom = line.box_px
+    box = (round(left * across), round(top * down), round(right * across), round(bottom * down))
+    return replace(line, box_px=box)
+
+
+@cache
+def lexicon() -> Mapping[str, int]:
+    """English words in lower case with their ranks: those that are one piece to the packaged text tower."""
+    with suppress(MissingPackage, OSError):
+        told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
+        return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
+    return {}

@@ -1,0 +1,116 @@
+"""What is measured: whether a photo has colours, how sharp it is, which way it lies; and what its file itself says."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL.Image import Image
+
+from deepseek_mm.answering.skills import photo
+from deepseek_mm.answering.skills.photo import Fact, Teller
+from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.config import Config
+from deepseek_mm.language.parser import PhotoQuestion
+from deepseek_mm.types import Claim, Draft
+
+SIDE_PX = 96
+COLOURLESS = 6.0  # mean difference of a pixel's strongest and weakest channel, of 255, below which all is grey
+BLURRED = 25.0  # variance of the Laplacian, below which edges are soft
+SQUARE = 0.05  # of a side: how far width and height may differ
+MEASURED = 0.93  # how often such a measure is what people say, an estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PixelMeasures:
+    """Of one picture."""
+
+    chroma: float
+    sharpness: float
+
+    @property
+    def is_grey(self) -> bool:
+        """Black and white."""
+        return self.chroma < COLOURLESS
+
+
+def measure_pixels(image: Image) -> PixelMeasures:
+    """What the pixels say."""
+    rgb_SS3 = np.asarray(image.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
+    spread_SS = rgb_SS3.max(axis=2) - rgb_SS3.min(axis=2)
+    grey = np.asarray(image.convert("L").resize((256, 256)), np.float32)
+    edges = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+    return PixelMeasures(
+        chroma=float(spread_SS.mean()),
+        sharpness=float(edges.var()),
+    )
+
+
+def tell_colourful(turn: PhotoTurn) -> tuple[str, float]:
+    """Whether it is black and white."""
+    grey = measure_pixels(turn.picture.image).is_grey
+    asks_grey = re.search(r"black (?:and|&|n) white|monochrome|gr[ae]y ?scale", turn.text)
+    lead = "" if turn.act.form != "yes_no" else "Yes, " if grey == bool(asks_grey) else "No, "
+    return f"{lead}the picture is {'black and white' if grey else 'in colour'}", 0.98 if grey else MEASURED
+
+
+def tell_sharpness(turn: PhotoTurn) -> tuple[str, float]:
+    """Whether it is blurred."""
+    blurred = measure_pixels(turn.picture.image).sharpness < BLURRED
+    asks_blur = re.search(r"blur|out of focus|fuzzy", turn.text)
+    lead = "Yes, " if blurred == bool(asks_blur) else "No, "
+    return f"{lead}the picture is {'blurred' if blurred else 'sharp'} as a whole", 0.75
+
+
+def tell_orientation(turn: PhotoTurn) -> tuple[str, float]:
+    """Upright, wide or square, by the file's own pixels."""
+    wide, high = turn.shot.source.width_px, turn.shot.source.height_px
+    square = abs(wide - high) <= SQUARE * max(wide, high)
+    name = "square" if square else "in landscape format" if wide > high else "in portrait format"
+    return f"the picture is {name}: {wide} x {high} pixels", 1.0
+
+
+THE_PICTURE = r"(?:picture|photo|image|photograph|pic|shot|it|this)"
+ROWS: tuple[tuple[str, Callable[[PhotoTurn], tuple[str, float]]], ...] = (
+    (
+        rf"\b(?:in|a) colou?r\b(?!.*\bof\b)|black (?:and|&|n) white {THE_PICTURE}?\b|monochrome|gr[ae]y ?scale"
+        rf"|{THE_PICTURE} (?:is )?colou?red\b",
+        tell_colourful,
+    ),
+    (r"\bblurr?(?:y|ed)\b|\bout of focus\b|\bin focus\b|\bsharp\b(?=.*\b(?:photo|picture|image)\b)", tell_sharpness),
+    (r"\b(?:portrait|landscape) (?:format|or|mode|orientation)\b|\borientation\b", tell_orientation),
+)
+TABLE = tuple((re.compile(words), tell) for words, tell in ROWS)
+
+
+FILE_ROWS: tuple[tuple[str, Fact], ...] = (  # words of a question -> what the file says
+    (r"\bfile ?name\b|\b(?:what|how) is (?:this|the|it)(?: \w+)? (?:called|named)$", photo.name),
+    (
+        r"\b(?:file )?size\b|\bpixels\b|\bresolution\b|"
+        r"\bhow (?:big|large) is (?:this|the|it)(?: (?:file|photo|picture|image))?$",
+        photo.size,
+    ),
+    (r"\bwhen (?:was|were|did)\b|\bwhat (?:date|day|year|month)\b|\bdate\b", photo.when),
+    (
+        r"\bgps\b|\bcoordinates\b|"
+        r"\bwhere (?:was|were) (?:this|it|these|the (?:photo|picture|image))(?: \w+)? (?:taken|shot|made)\b",
+        photo.place,
+    ),
+)
+FILE_TABLE = tuple((re.compile(words), fact) for words, fact in FILE_ROWS)
+OF_FILES = ("file", "date", "size", "place", "time")  # attributes that files may say
+
+
+def answer_measured(turn: PhotoTurn, config: Config) -> Draft | None:
+    """What pixels or the file tell, where that is what is asked; None of other questions."""
+    for words, tell in TABLE:
+        if words.search(turn.text):
+            text, chance = tell(turn)
+            claim = Claim(text[0].upper() + text[1:], (turn.shot.whole,), chance)
+            return turn.draft(claim, grounds="measured")
+    if turn.act.attribute not in OF_FILES or turn.act.kind == "read":
+        return None
+    program = PhotoQuestion(kind="other", text=turn.act.text)
+    facts = [fact for words, fact in FILE_TABLE if words.search(turn.text)][:1]
+    claims = [claim for fact in facts for claim in fact(program, turn.shot, Teller(program, config))]
+    return turn.draft(*claims, grounds="measured") if claims else None

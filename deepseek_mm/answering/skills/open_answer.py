@@ -1,0 +1,175 @@
+"""What something is, of a photo: the members of the category that is asked for, as likely as all witnesses find them.
+
+"Which sport" is answered with a sport, "what is she holding" with something that can be held. The members are compared
+with the picture; the closed reader, the labels and words that are written in the photo are heard as well.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
+from deepseek_mm.answering.skills.read import answer_by_text
+from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
+from deepseek_mm.language.words import names_the_same, singular, with_article
+from deepseek_mm.types import Claim, Draft
+from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.vqa_net import VqaQuestion
+from deepseek_mm.vision.zero_shot import Hearsay, ZeroShot, likeliest
+
+BY_ATTRIBUTE = {  # attribute of an act -> category
+    **{"activity": "activity", "person": "person", "shape": "shape", "material": "material", "weather": "weather"},
+    **{"season": "season", "time": "time of day", "place": "where", "position": "where"},
+}
+NO_ARTICLE = frozenset(  # categories whose members are told as they stand
+    """sport|activity|pose|weather|season|time of day|material|flooring|holiday|event|emotion|hair|footwear|eyewear|
+    food|fruit|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
+    colour pattern""".replace("\n    ", "").split("|")
+)
+WRITTEN_NAMES = frozenset(["shop", "restaurant", "event", "holiday", "food", "sign", "drink", "dessert"])
+PROPER_FIRST = frozenset(["event"])  # which have names of their own, where something is written
+WRITTEN = 6.0  # log-odds that a name gains which is written in the photo
+FORMS = {  # a verb as it is asked for -> as it is answered with
+    **{"carry": "carrying", "carries": "carrying", "hold": "holding", "holds": "holding", "wear": "wearing"},
+    **{"wears": "wearing", "eat": "eating", "eats": "eating", "drink": "drinking", "drinks": "drinking"},
+    **{"ride": "riding", "rides": "riding", "drive": "driving", "use": "using", "cook": "cooking", "play": "playing"},
+}
+MANY = ("they", "these", "those")
+PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
+BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
+ON = re.compile(
+    r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
+)
+UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
+
+
+class OpenSkill:
+    """Chooses members of categories for photos."""
+
+    def __init__(self, eyes: VisionPipeline) -> None:
+        self.eyes = eyes
+        vocabulary = eyes.vocabulary
+        self.names = ZeroShot(eyes.space, vocabulary.calibration, folder=vocabulary.folder)
+
+    def answer(self, turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
+        """The likeliest member; or that it cannot be told."""
+        category = category_of(turn)
+        if category.name in PROPER_FIRST and lines and (read := answer_by_text(turn, lines, must=False)):
+            return read
+        chances = self.weigh_members(turn, category, lines)
+        (best, chance), *_ = chances.items()
+        if chance < GUESSED:
+            return turn.refuse(f"I cannot tell {asked_for(turn, category)} in this photo", UNTELLABLE_RIGHT)
+        told = in_sentence(best, category)
+        claim = Claim(hedge(told, chance, lead=lead_of(turn, category)), (turn.shot.whole,), chance)
+        return turn.draft(claim, grounds="seen")
+
+    def likeliest_place(self, turn: PhotoTurn) -> tuple[str, float]:
+        """On or in what the photo was taken, and its probability."""
+        place = category_named("where")
+        assert place, "it is in the table"
+        best, chance = next(iter(self._weigh(turn, place, place.looks).items()))
+        return f"{'on' if ON.match(best) else 'in'} {best}", chance
+
+    def tell_where(self, turn: PhotoTurn) -> Claim | None:
+        """In which place, or for a thing on what it lies or stands; None where nothing is likely."""
+        on = category_named("surface")
+        told, chance = self.likeliest_place(turn)
+        if on and turn.subjects and (best := next(iter(self._weigh(turn, on, on.members).items())))[1] > chance:
+            told, chance = f"on {with_article(best[0])}", best[1]
+        if chance < GUESSED:
+            return None
+        be = "are" if turn.subject_phrase.lower() in MANY else "is"
+        return Claim(hedge(told, chance, lead=f"{turn.subject_phrase} {be}"), (turn.shot.whole,), chance * PLACE_TRUST)
+
+    def weigh_members(
+        self, turn: PhotoTurn, category: Category, lines: Sequence[TextBlock] = ()
+    ) -> Mapping[str, float]:
+        """Members with their probabilities, the likeliest first; without those that the question itself names."""
+        chances = self._weigh(turn, category, category.members)
+        if category.name in WRITTEN_NAMES:
+            chances = add_written(chances, lines)
+        own = {singular(word) for word in turn.text.split()}
+        left = {name: p for name, p in chances.items() if singular(name) not in own}
+        return left or chances
+
+    def _weigh(self, turn: PhotoTurn, category: Category, names: Sequence[str]) -> Mapping[str, float]:
+        colour = next((thing.colour for thing in turn.subjects if thing.colour), "")
+        phrases = [
+            phrase.replace(look, f"{colour} {look}") if colour else phrase
+            for phrase, look in zip(category.phrases, category.looks, strict=True)
+        ]
+        told = self._hear(turn, category.members)
+        return likeliest(names, self.names.choose(phrases, turn.picture.look, told))
+
+    def _hear(self, turn: PhotoTurn, names: Sequence[str]) -> Hearsay:
+        """What the closed reader, the language model that looks and the labels say of these names."""
+        labels = self.eyes.labels(turn.picture)
+        labelled = [
+            max((each.score for each in labels if names_the_same(each.name, name)), default=0.0) for name in names
+        ]
+        if self.eyes.reader is None:
+            return Hearsay(labelled=labelled)
+        asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
+        return Hearsay(
+            read=self.eyes.reader.chances_of_names(asked, turn.picture, names),
+            glanced=self.eyes.reader.glance_at_names(turn.act.text, turn.picture, names),
+            labelled=labelled,
+        )
+
+    def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> Mapping[str, float]:
+        """Of alternatives that the question names, how probable each is."""
+        told = self._hear(turn, [BARE.sub("", option) for option in options])
+        phrases = [f"a photo of {option}" for option in options]
+        return likeliest(options, self.names.choose(phrases, turn.picture.look, told, ranked=False))
+
+
+def category_of(turn: PhotoTurn) -> Category:
+    """What kind of answer the act wants."""
+    asked = category_asked(turn.text)
+    if asked is None or asked.name == OBJECTS:
+        by_attribute = BY_ATTRIBUTE.get(turn.act.attribute, "")
+        named = category_named(by_attribute) if by_attribute else None
+        if named is None and turn.act.attribute == "kind" and turn.act.subject:
+            named = category_named(turn.act.subject)
+        asked = named or asked
+    return asked or next(each for each in categories() if each.name == OBJECTS)
+
+
+def add_written(chances: Mapping[str, float], lines: Sequence[TextBlock]) -> Mapping[str, float]:
+    """Names that are written in the photo are much more probable: a sign that says CAKESHOP stands at a cake shop."""
+    written = "".join(re.sub(r"[\W_]+", "", line.text.lower()) for line in lines)
+    gains = {name: WRITTEN if re.sub(r"[\W_]+", "", name.lower()) in written else 0.0 for name in chances}
+    if not written or not any(gains.values()):
+        return chances
+    odds = {name: p * float(np.exp(gains[name])) for name, p in chances.items()}
+    total = sum(odds.values())
+    return dict(sorted(((name, each / total) for name, each in odds.items()), key=lambda pair: -pair[1]))
+
+
+def in_sentence(name: str, category: Category) -> str:
+    """With its article where it takes one, and its preposition."""
+    told = name if category.name in NO_ARTICLE else with_article(name)
+    return f"on {told}" if category.name == "surface" else told
+
+
+def lead_of(turn: PhotoTurn, category: Category) -> str:
+    """How the sentence begins: "She is holding", "It is"."""
+    verb = next((verb for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
+    if not verb or " " in verb or verb not in (*FORMS, *FORMS.values()):
+        is_doing = category.name in ("activity", "pose") and turn.act.subject
+        return f"{turn.subject_phrase} is" if is_doing else "It is"
+    return f"{turn.subject_phrase} is {FORMS.get(verb, verb)}"
+
+
+def asked_for(turn: PhotoTurn, category: Category) -> str:
+    """What was asked, as a part of a sentence: "what she is holding", "what kind of shop it is"."""
+    verb = next((FORMS.get(verb, verb) for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
+    if verb in FORMS.values():
+        named = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
+        return f"what {named} is {verb}"
+    if category.name == OBJECTS:
+        return f"what {turn.act.subject} is" if turn.subjects else "that"
+    return f"which {category.name} it is"

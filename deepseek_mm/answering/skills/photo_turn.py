@@ -1,0 +1,84 @@
+"""An act about one photo on its way to an answer, with what is known of the photo; and how sure things are said.
+
+What is likely is said outright, what is less likely with "probably", what is hardly more than a guess as a guess; below
+that the sentence says that it cannot be told, in the user's words.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deepseek_mm.language.parser import ThingPhrase, things_in
+from deepseek_mm.language.words import PRONOUNS
+from deepseek_mm.retrieval.evidence import PhotoEvidence
+from deepseek_mm.types import Act, Claim, Draft, Evidence, Verdict
+from deepseek_mm.vision.pipeline import ImageAnalysis
+
+SAID, LIKELY, GUESSED = 0.75, 0.5, 0.12  # probabilities: outright, with "probably", as a guess; below it is not told
+SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoTurn:
+    """One act about one photo."""
+
+    act: Act
+    picture: ImageAnalysis
+    shot: PhotoEvidence
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def text(self) -> str:
+        """The question, plain: lower case, on one line, short forms written out, no end marks."""
+        line = SPACES.sub(" ", self.act.text.lower().replace("\u2019", "'")).strip(" ?!.")
+        return re.sub(r"\b(what|where|who|how|he|she|it|that|there)'?s\b", r"\1 is", line).replace("n't", " not")
+
+    @property
+    def things(self) -> tuple[ThingPhrase, ...]:
+        """That its subject and its second thing name."""
+        return tuple(dict.fromkeys((*self.subjects, *things_in(self.act.other.lower()))))
+
+    @property
+    def subjects(self) -> tuple[ThingPhrase, ...]:
+        """That its subject names; none where that is a pronoun."""
+        words = self.act.subject.lower()
+        return () if words in PRONOUNS else things_in(words)
+
+    @property
+    def subject_phrase(self) -> str:
+        """The subject as a sentence begins with it: "The little boy", "She", or "It"."""
+        subject = self.act.subject.strip() or "it"
+        lower = subject.lower()
+        has_article = lower in PRONOUNS or lower.split()[0] in ("the", "a", "an", "his", "her", "their", "my", "this")
+        told = subject if has_article else f"the {subject}"
+        return told[0].upper() + told[1:]
+
+    def draft(self, *claims: Claim, grounds: str, refused: bool = False, verdict: Verdict | None = None) -> Draft:
+        """Of these claims, as sure as the first."""
+        return Draft(
+            claims=claims,
+            evidence=self.evidence,
+            chance=claims[0].certainty,
+            grounds=grounds,
+            refused=refused,
+            verdict=verdict,
+        )
+
+    def refuse(self, text: str, chance: float) -> Draft:
+        """What cannot be told, and why; `chance` is the probability that saying so is right."""
+        claim = Claim(text, (self.shot.whole,), chance)
+        return self.draft(claim, grounds="none", refused=True)
+
+    def with_parts(self, evidence: Sequence[Evidence]) -> "PhotoTurn":
+        """The same with more evidence of the photo."""
+        shot = replace(self.shot, evidence=tuple(evidence))
+        return replace(self, evidence=tuple(evidence), shot=shot)
+
+
+def hedge(answer: str, chance: float, *, lead: str = "It is") -> str:
+    """It is baseball; It is probably baseball; Perhaps baseball, but I am not sure."""
+    if chance >= SAID:
+        return f"{lead} {answer}"
+    if chance >= LIKELY:
+        return f"{lead} probably {answer}"
+    return f"Perhaps {answer}, but I am not sure"

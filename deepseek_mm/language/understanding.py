@@ -1,0 +1,339 @@
+"""What somebody says becomes a Request: a trained network over a sentence encoder reads kinds, scopes and parts.
+
+The lower layers of the encoder are anybody's; the upper ones are this network's own. Between the two a vector of the
+situation joins the tokens, so that "and the red one?" can mean something else over documents than over photos. Every
+token is tagged: which marked part of the text it belongs to, and whether a further act begins with it. A turn is cut
+there, and each act's kind, scope, form and attribute are read from its own tokens, the whole turn and the situation.
+Rules mark file names and operators of the search box; they decide no kind.
+
+Shape key:  N turns, T tokens, A acts, W width of the encoder, G tags, F features of a situation
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from deepseek_mm.deltas import add_deltas
+from deepseek_mm.errors import ConfigError, MissingWeights
+from deepseek_mm.language.parser import FILE
+from deepseek_mm.language.requests import (
+    ATTRIBUTES,
+    FORMS,
+    KINDS,
+    NUM_FEATURES,
+    SCOPES,
+    SPANS,
+    offered_scopes,
+    read_features,
+)
+from deepseek_mm.language.search_syntax import search_parts
+from deepseek_mm.types import Act, ActFilters, Request, Situation
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "requests.safetensors"
+INSIDE, BATCH, DROPOUT = 384, 32, 0.2
+MAKE = "python -m deepseek_mm train requests"
+TAGS = ("", *(f"{place}-{name}" for name in SPANS for place in "BI"))
+INSIDE_ACT, FIRST, JOINING = range(3)  # what a token is to the acts: of one, the first of a further one, between two
+CUTS = 3
+HEADS = {"kind": KINDS, "scope": SCOPES, "form": FORMS, "attribute": ATTRIBUTES}
+LANGUAGES = ("en", "zh", "de", "fr", "es")
+FILTERS = {"date": "date", "place": "place", "colour": "colour", "filekind": "kind", "collection": "collection",
+           "file": "file", "label": "label"}  # part of a text -> field of ActFilters  # fmt: skip
+OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "label", "path": "file",
+             "before": "date", "after": "date", "date": "date"}  # of the search box -> field of ActFilters  # fmt: skip
+SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
+EMPTY = re.compile(r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las", re.IGNORECASE)  # words that name no thing
+NAMED = ("subject", "other")
+EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStates:
+    """Texts as an encoder's lower layers read them; the first and the last token of each are no part of the text."""
+
+    states_NTW: Tensor
+    there_NT: Tensor  # bool
+    offsets: tuple[tuple[tuple[int, int], ...], ...]  # of every token that is there: first letter and end
+
+
+class TokenEncoder(Protocol):
+    """Reads texts, and has layers of its own for whoever goes on from there."""
+
+    @property
+    def name(self) -> str:
+        """Which model, and where it is parted: weights are bound to it."""
+
+    def read_tokens(self, texts: Sequence[str]) -> TokenStates:
+        """The states after the lower layers."""
+
+    def copy_upper(self) -> nn.Module:
+        """The layers above: (states_NTW, there_N11T) to the states after each of them; a copy that may be changed."""
+
+
+class Outputs(NamedTuple):
+    """Logits."""
+
+    tags_NTG: Tensor
+    cuts_NTC: Tensor
+    language_NL: Tensor
+    states_NSW: Tensor  # S = 1 + T: the situation first
+
+
+class RequestNetwork(nn.Module):
+    """The upper layers and the heads."""
+
+    def __init__(self, upper: nn.Module, width: int) -> None:
+        super().__init__()
+        self.upper = upper
+        self.situation = nn.Linear(NUM_FEATURES, width)
+        self.tags, self.cuts = nn.Linear(width, len(TAGS)), nn.Linear(width, CUTS)
+        self.language = nn.Linear(width, len(LANGUAGES))
+        self.weigh = nn.Linear(width, 1)  # how much a token counts for its act
+        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE), nn.Dropout(DROPOUT))
+        self.heads = nn.ModuleDict({name: nn.Linear(INSIDE, len(labels)) for name, labels in HEADS.items()})
+
+    def forward(self, states_NTW: Tensor, there_NT: Tensor, features_NF: Tensor) -> Outputs:
+        """What is read of tokens and turns."""
+        said_N1W = self.situation(features_NF)[:, None].to(states_NTW.dtype)
+        joined_NSW = torch.cat([said_N1W, states_NTW], dim=1)
+        there_NS = torch.cat([torch.ones_like(there_NT[:, :1]), there_NT], dim=1)
+        states_NSW: Tensor = self.upper(joined_NSW, there_NS[:, None, None])[-1]
+        tokens_NTW = states_NSW[:, 1:]
+        return Outputs(self.tags(tokens_NTW), self.cuts(tokens_NTW), self.language(tokens_NTW[:, 0]), states_NSW)
+
+    def read_acts(self, states_NSW: Tensor, turn_A: Tensor, parts_AT: Tensor) -> dict[str, Tensor]:
+        """Logits of each head: of acts, the turn of each and which tokens it has (bool)."""
+        states_ASW = states_NSW[turn_A]
+        tokens_ATW = states_ASW[:, 1:]
+        weights_AT = self.weigh(tokens_ATW)[..., 0].float().masked_fill(~parts_AT, -1e9).softmax(dim=1)
+        pooled_AW = (weights_AT[..., None].to(tokens_ATW.dtype) * tokens_ATW).sum(dim=1)
+        share_AT1 = (parts_AT / parts_AT.sum(dim=1, keepdim=True).clamp_min(1))[..., None].to(tokens_ATW.dtype)
+        mean_AW = (share_AT1 * tokens_ATW).sum(dim=1)
+        later_A1 = ~parts_AT[:, 1:2]  # an act that does not hold the first letter
+        whole = torch.cat(
+            [pooled_AW, mean_AW, states_ASW[:, 0], states_ASW[:, 1], later_A1.to(tokens_ATW.dtype)], dim=1
+        )
+        act_AI = self.act(whole)
+        return {name: head(act_AI) for name, head in self.heads.items()}
+
+
+class Part(NamedTuple):
+    """A marked part of a text."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Understander:
+    """Understands what is said, with a network and what it needs to be used; from any thread."""
+
+    def __init__(
+        self,
+        encoder: TokenEncoder,
+        network: RequestNetwork,
+        *,
+        temperatures: Mapping[str, float] | None = None,
+        pairs: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        """`temperatures` of the heads; `pairs` of kind and scope that come together, any where none are given."""
+        self.encoder, self.network = encoder, network.eval()
+        self.temperatures = dict(temperatures or {})
+        known = [[not pairs or (kind, scope) in pairs for scope in SCOPES] for kind in KINDS]
+        self.pairs_KS = torch.tensor(known)
+
+    def understand(self, text: str, situation: Situation = Situation()) -> Request:  # noqa: B008 - frozen
+        """One turn."""
+        return self.understand_many([(text, situation)])[0]
+
+    def understand_many(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:
+        """Turns, each in its situation."""
+        found: list[Request] = []
+        for start in range(0, len(turns), BATCH):
+            found += self._read_batch(turns[start : start + BATCH])
+        return found
+
+    @torch.inference_mode()
+    def _read_batch(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:
+        tokens = self.encoder.read_tokens([text for text, _ in turns])
+        features_NF = torch.tensor([read_features(situation) for _, situation in turns])
+        outputs = self.network(tokens.states_NTW.float(), tokens.there_NT, features_NF)
+        cut = [cut_turn(logits_TC, spans) for logits_TC, spans in zip(outputs.cuts_NTC, tokens.offsets, strict=True)]
+        turn_A = torch.tensor([turn for turn, acts in enumerate(cut) for _ in acts.parts])
+        parts_AT = mark_parts([part for acts in cut for part in acts.parts], tokens.there_NT.shape[1])
+        heads = self.network.read_acts(outputs.states_NSW, turn_A, parts_AT)
+        chances = {name: self._chances(name, logits) for name, logits in heads.items()}
+        languages = self._chances("language", outputs.language_NL).argmax(dim=1).tolist()
+        requests, act = [], 0
+        for turn, (text, situation) in enumerate(turns):
+            here = {name: own[act : act + len(cut[turn].parts)] for name, own in chances.items()}
+            act += len(cut[turn].parts)
+            spans = read_spans(outputs.tags_NTG[turn], tokens.offsets[turn])
+            acts = self._read_acts(text, situation, cut[turn], tokens.offsets[turn], spans, here)
+            requests.append(request_of(text, situation, acts, LANGUAGES[languages[turn]], cut[turn].chance))
+        return requests
+
+    def _chances(self, head: str, logits: Tensor) -> Tensor:
+        return (logits.float() / self.temperatures.get(head, 1.0)).softmax(dim=-1)
+
+    def _read_acts(
+        self,
+        text: str,
+        situation: Situation,
+        cut: "CutTurn",
+        offsets: Sequence[tuple[int, int]],
+        spans: Sequence[Part],
+        chances: Mapping[str, Tensor],
+    ) -> list[Act]:
+        found = []
+        for number, part in enumerate(cut.parts):
+            start, end = bounds_of(part, offsets, text)
+            inside = [span for span in spans if start <= span.start < end]
+            pairs_KS = torch.outer(chances["kind"][number], chances["scope"][number])
+            offered = offered_scopes(situation, later=number > 0)
+            pairs_KS = pairs_KS * self.pairs_KS * torch.tensor([scope in offered for scope in SCOPES])
+            best = int(pairs_KS.argmax())
+            kind, scope = divmod(best, len(SCOPES))
+            said = text[start:end].strip()
+            whole = Act(
+                kind=KINDS[kind],
+                text=said,
+                scope=SCOPES[scope],
+                form=FORMS[int(chances["form"][number].argmax())],
+                attribute=ATTRIBUTES[int(chances["attribute"][number].argmax())],
+                chance=round(float(pairs_KS.flatten()[best]), 4),
+            )
+            found.append(fill_parts(whole, text, inside))
+        return found
+
+
+class CutTurn(NamedTuple):
+    """Tokens of each act of a turn, and how likely it is cut rightly."""
+
+    parts: list[list[int]]
+    chance: float
+
+
+def cut_turn(cuts_TC: Tensor, offsets: Sequence[tuple[int, int]]) -> CutTurn:
+    """Cut where a further act begins; an act has two tokens at least, and the first one the token before the text."""
+    chances_TC = cuts_TC[1 : len(offsets) - 1].float().softmax(dim=-1)
+    parts: list[list[int]] = [[0]]
+    for token, what in enumerate(chances_TC.argmax(dim=-1).tolist(), 1):
+        if what == FIRST and len(parts[-1]) > 1:
+            parts.append([])
+        if what != JOINING:
+            parts[-1].append(token)
+    return CutTurn(parts, float(chances_TC.amax(dim=-1).prod()))
+
+
+def mark_parts(parts: Sequence[Sequence[int]], tokens: int) -> Tensor:
+    """(A, T) bool: the tokens of each act."""
+    marked_AT = torch.zeros(len(parts), tokens, dtype=torch.bool)
+    for act, part in enumerate(parts):
+        marked_AT[act, list(part)] = True
+    return marked_AT
+
+
+def bounds_of(part: Sequence[int], offsets: Sequence[tuple[int, int]], text: str) -> tuple[int, int]:
+    """First letter and end of an act in its text."""
+    inside = [offsets[token] for token in part if 0 < token < len(offsets) - 1]
+    return (min(start for start, _ in inside), max(end for _, end in inside)) if inside else (0, len(text))
+
+
+def read_spans(tags_TG: Tensor, offsets: Sequence[tuple[int, int]]) -> list[Part]:
+    """The marked parts: a run of tokens with the same tag, which a tag of a beginning parts."""
+    found: list[Part] = []
+    open_at = -1  # token that the last part ended at
+    for token, tag in enumerate(tags_TG[: len(offsets)].argmax(dim=-1).tolist()):
+        if not tag or not 0 < token < len(offsets) - 1:
+            continue
+        begins, kind = TAGS[tag][0] == "B", TAGS[tag][2:]
+        start, end = offsets[token]
+        if found and not begins and open_at == token - 1 and found[-1].kind == kind:
+            found[-1] = found[-1]._replace(end=end)
+        else:
+            found.append(Part(start, end, kind))
+        open_at = token
+    return found
+
+
+def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
+    """The act with its marked parts, in the words of the text; of a kind that comes twice, the first one."""
+    said: dict[str, str] = {}
+    for span in spans:
+        start, end = widen_to_words(text, span.start, span.end)
+        words = text[start:end].strip(EDGES)
+        if words and not (span.kind in NAMED and EMPTY.fullmatch(words)):
+            said.setdefault(span.kind, words)
+    filters = {FILTERS[kind]: words for kind, words in said.items() if kind in FILTERS}
+    filters |= mark_by_rule(act.text)
+    return replace(
+        act,
+        subject=said.get("subject", ""),
+        other=said.get("other", ""),
+        reference=said.get("reference", ""),
+        filters=ActFilters(**filters),
+    )
+
+
+def widen_to_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """A stretch that begins and ends where words do, in scripts that put spaces between them."""
+    while 0 < start < end and SPELT.fullmatch(text[start - 1 : start + 1]):
+        start -= 1
+    while start < end < len(text) and SPELT.fullmatch(text[end - 1 : end + 1]):
+        end += 1
+    return start, end
+
+
+def mark_by_rule(text: str) -> dict[str, str]:
+    """Filters that are written by a rule: file names, and operators of the search box."""
+    found: dict[str, str] = {}
+    if ":" in text:
+        for part in search_parts(text):
+            if part.name in OPERATORS:
+                when = f"{part.name} {part.value}" if part.name in ("before", "after") else part.value
+                found.setdefault(OPERATORS[part.name], when)
+    named = FILE.search(text)
+    if named:
+        found["file"] = named[1] or named[2]
+    return found
+
+
+def request_of(text: str, situation: Situation, acts: Sequence[Act], language: str, cut: float) -> Request:
+    """Of acts that were read. Where nothing is said, a picture is described, and without one nothing is asked."""
+    if not re.search(r"\w", text):
+        shown = "picture" in offered_scopes(situation, later=False) and not text.strip()
+        only = (
+            Act(kind="describe", text="", scope="picture")
+            if shown
+            else Act(kind="chat", text=text, scope="conversation")
+        )
+        return Request(acts=(only,), by="rules")
+    chance = cut
+    for act in acts:
+        chance *= act.chance
+    return Request(acts=tuple(acts), language=language, chance=round(chance, 4))
+
+
+def load_understander(encoder: TokenEncoder, file: Path = WEIGHTS) -> Understander:
+    """With the weights that were trained. MissingWeights where their file is not there."""
+    if not file.is_file():
+        raise MissingWeights(file, make=MAKE)
+    with safe_open(file, framework="pt") as opened:
+        packed = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        told: dict[str, Any] = json.loads(opened.metadata()["requests"])
+    if told["encoder"] != encoder.name:
+        raise ConfigError(
+            f"{file} is for the encoder {told['encoder']}, not for {encoder.name}. Train it again with: {MAKE}"
+        )
+    network = RequestNetwork(encoder.copy_upper(), told["width"])
+    add_deltas(network, packed)
+    pairs = frozenset((kind, scope) for kind, scope in told["pairs"])
+    return Understander(encoder, network, temperatures=told["temperatures"], pairs=pairs)

@@ -1,0 +1,72 @@
+"""Sentences of documents that answer: told apart from headings and rows, chosen by what is asked for."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from deepseek_mm.answering.skills.document import DocumentSkill, split_passage
+from deepseek_mm.language.parser import parse
+from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.types import Act, Answer, Citation, Draft, Evidence, Question
+from index import Region, Source
+
+LEASE = """# Notice
+Either side may give notice in writing, three months before the end of
+a month. The deposit is 3,540 euros. Keys are given back on the last day.
+
+## Costs
+| item | euros |
+| rent | 1,180 |
+| heating | 145 |
+"""
+SOUP = "# Lentil soup\n- 200 g red lentils\n- 1 onion\n\nSimmer for 20 minutes. Serve with bread."
+
+
+def passage(text: str, name: str, number: int = 1) -> Evidence:
+    source = Source(id=number, path=f"/docs/{name}", kind="document")
+    return Evidence(number=number, region=Region(source=source, kind="text", box_px=(0, 0, 0, 0), text=text), score=0.5)
+
+
+PASSAGES = [passage(LEASE, "lease.md"), passage(SOUP, "soup.md", 2)]
+
+
+def ask(text: str, *, turns: tuple[Any, ...] = (), **more: Any) -> Draft:
+    retriever: Any = SimpleNamespace(find_passages=lambda text, *, sources: PASSAGES)
+    act = Act(kind="document", text=text, scope="documents", **more)
+    case = QuestionContext(question=Question(text=text), program=parse(text), act=act, turns=turns)
+    return DocumentSkill(retriever, None).answer_many([case])[0]
+
+
+def test_sentences_run_over_lines_and_rows_stand_under_their_heading() -> None:
+    texts = {sentence.text: sentence.section for sentence in split_passage(PASSAGES[0])}
+    assert "Either side may give notice in writing, three months before the end of a month." in texts
+    assert texts["| rent | 1,180 |"] == "| item | euros |"
+    assert not any(text.startswith("#") for text in texts)
+
+
+def test_the_sentence_that_answers_is_quoted_with_its_file() -> None:
+    draft = ask("how much is the deposit?", subject="the deposit", attribute="price", form="number")
+    assert draft.claims[0].text.startswith('lease.md says: "The deposit is 3,540 euros.')
+    assert draft.evidence[0].region.source.name == "lease.md"
+    assert draft.claims[0].numbers == (1,)
+
+
+def test_items_of_lists_answer_by_themselves() -> None:
+    assert "200 g red lentils" in ask("how many lentils for the soup?", subject="lentils").claims[0].text
+
+
+def test_a_row_that_describes_a_picture_is_no_fact_of_its_own() -> None:
+    table = passage("| file | what |\n| cat.jpg | a cat |\n\nThe cat eats twice a day.", "list.md")
+    assert [sentence.text for sentence in split_passage(table)] == ["| file | what |", "The cat eats twice a day."]
+
+
+def test_what_is_not_written_is_said_not_to_be() -> None:
+    draft = ask("who is the head teacher of the school?", subject="the head teacher", attribute="person")
+    assert draft.refused
+    assert "the head teacher" in draft.text
+
+
+def test_a_question_that_points_back_stays_with_the_document_before() -> None:
+    cited = Citation(number=1, region=PASSAGES[1].region, score=0.5)
+    turns = (SimpleNamespace(answer=Answer(text="", citations=(cited,))),)
+    draft = ask("how long must it simmer in minutes", turns=turns, reference="it", attribute="number")
+    assert "20 minutes" in draft.claims[0].text

@@ -1,0 +1,53 @@
+"""Acts in Chinese and German for those who look in English."""
+
+import numpy as np
+import pytest
+
+from deepseek_mm.answering.translation import ActTranslator, split_colour
+from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.types import Act
+
+NAMES = ["cat", "cap", "bowl"]
+MEANS = {"猫": 0, "Mütze": 1, "帽子": 1, "碗": 2}
+
+
+def embed(texts: list[str]) -> Floats:
+    rows = [np.eye(3)[MEANS[text]] if text in MEANS else np.full(3, 0.1) for text in texts]
+    return np.array(rows, np.float32)
+
+
+@pytest.fixture
+def translator() -> ActTranslator:
+    return ActTranslator(NAMES, lambda: np.eye(3, dtype=np.float32), embed)
+
+
+@pytest.mark.parametrize(
+    ("words", "split"),
+    [
+        ("红色的帽子", ("red", "帽子")),
+        ("gelbe Mütze", ("yellow", "Mütze")),
+        ("猫", ("", "猫")),
+        ("黑猫", ("black", "猫")),
+    ],
+)
+def test_a_colour_is_told_from_the_thing(words: str, split: tuple[str, str]) -> None:
+    assert split_colour(words) == split
+
+
+def test_a_question_for_a_colour_is_asked_in_english(translator: ActTranslator) -> None:
+    act = Act(kind="look", text="帽子是什么颜色?", subject="帽子", attribute="colour")
+    told = translator.translate(act, "zh")
+    assert (told.subject, told.text) == ("cap", "what colour is the cap?")
+
+
+def test_whether_a_thing_is_there_and_how_many_are_asked_by_form_and_kind(translator: ActTranslator) -> None:
+    there = translator.translate(Act(kind="look", text="有猫吗", subject="猫", form="yes_no"), "zh")
+    many = translator.translate(Act(kind="count", text="几只猫", subject="猫", form="number"), "zh")
+    assert (there.text, many.text) == ("is there a cat?", "how many cats are there?")
+
+
+def test_english_acts_and_words_that_nothing_is_near_to_stay(translator: ActTranslator) -> None:
+    english = Act(kind="look", text="what colour is it", subject="cap")
+    assert translator.translate(english, "en") == english
+    assert translator.translate(Act(kind="find", text="找猫", subject="猫"), "zh").subject == "cat"
+    assert translator.translate_words("量子") == "量子"

@@ -1,0 +1,196 @@
+"""What was said becomes acts: where it is cut, which parts are marked, and what rules may add."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from request_fakes import WIDTH, WordEncoder
+
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
+from deepseek_mm.language.understanding import (
+    FIRST,
+    INSIDE_ACT,
+    JOINING,
+    TAGS,
+    Part,
+    RequestNetwork,
+    Understander,
+    cut_turn,
+    fill_parts,
+    load_understander,
+    mark_by_rule,
+    mark_parts,
+    read_spans,
+    widen_to_words,
+)
+from deepseek_mm.training.requests.examples import SITUATIONS
+from deepseek_mm.types import Act, ActFilters, Situation
+
+
+def logits(rows: list[int], width: int) -> torch.Tensor:
+    """Of a network that is sure of these."""
+    return torch.nn.functional.one_hot(torch.tensor(rows), width).float() * 20
+
+
+def offsets_of(text: str) -> tuple[tuple[int, int], ...]:
+    return WordEncoder().locate_words(text)
+
+
+def understander() -> Understander:
+    torch.manual_seed(0)
+    encoder = WordEncoder()
+    return Understander(encoder, RequestNetwork(encoder.copy_upper(), WIDTH))
+
+
+def test_a_turn_is_cut_where_a_further_act_begins_and_what_joins_them_belongs_to_none():
+    text = "find a dog and then count it"
+    found = cut_turn(logits([0, 0, 0, 0, JOINING, JOINING, FIRST, INSIDE_ACT, 0], 3), offsets_of(text))
+    assert found.parts == [[0, 1, 2, 3], [6, 7]]
+    assert found.chance == pytest.approx(1, abs=1e-3)
+
+
+def test_one_token_alone_is_no_act():
+    found = cut_turn(logits([0, FIRST, 0, FIRST, FIRST, 0, 0], 3), offsets_of("a b c d e"))
+    assert found.parts == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_neighbours_with_one_tag_are_one_part_and_a_beginning_parts_them():
+    text = "red bowl blue cup here"
+    begin, inside = TAGS.index("B-subject"), TAGS.index("I-subject")
+    spans = read_spans(logits([0, begin, inside, begin, inside, 0, 0], len(TAGS)), offsets_of(text))
+    assert [(text[span.start : span.end], span.kind) for span in spans] == [
+        ("red bowl", "subject"),
+        ("blue cup", "subject"),
+    ]
+
+
+def test_parts_go_into_their_fields_without_the_marks_around_them():
+    text = 'photos of "my cat", from 2023, in the album Pets'
+    spans = [Part(10, 18, "subject"), Part(25, 30, "date"), Part(44, 48, "collection")]
+    act = fill_parts(Act(kind="find", text=text), text, spans)
+    assert (act.subject, act.filters) == ("my cat", ActFilters(date="2023", collection="Pets"))
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "whole"),
+    [
+        ("can i bring my microwave there", "wave", "microwave"),
+        ("Welche Farbe hat die Mütze?", "tze", "Mütze"),
+        ("how many lentils", "len", "lentils"),
+        ("红色的T恤", "T", "T"),
+        ("红色的T恤", "恤", "恤"),
+        ("cap-yellow.jpg", "yel", "yellow"),
+    ],
+)
+def test_parts_are_whole_words_where_spaces_part_them(text: str, read: str, whole: str):
+    start = text.index(read)
+    assert text[slice(*widen_to_words(text, start, start + len(read)))] == whole
+
+
+def test_an_article_or_a_letter_alone_is_no_subject():
+    text = "is the x or a b"
+    for start, end in ((3, 6), (7, 8), (12, 13)):
+        assert fill_parts(Act(kind="look", text=text), text, [Part(start, end, "subject")]).subject == ""
+    assert fill_parts(Act(kind="look", text="恤"), "恤", [Part(0, 1, "subject")]).subject == "恤"
+
+
+@pytest.mark.parametrize(
+    ("text", "filters"),
+    [
+        ("what colour is it in cap-yellow.jpg?", {"file": "cap-yellow.jpg"}),
+        ("invoice type:pdf before:2023", {"kind": "pdf", "date": "before 2023"}),
+        ("kites in:Holidays colour:red", {"collection": "Holidays", "colour": "red"}),
+        ("what time is it? 12:30", {}),
+    ],
+)
+def test_rules_mark_file_names_and_operators_only(text: str, filters: dict[str, str]):
+    assert mark_by_rule(text) == filters
+
+
+def test_nothing_said_beside_a_picture_asks_to_describe_it():
+    (act,) = understander().understand("", Situation(pictures=1)).acts
+    assert (act.kind, act.scope) == ("describe", "picture")
+    (alone,) = understander().understand("  ", Situation()).acts
+    assert (alone.kind, alone.scope) == ("chat", "conversation")
+
+
+@pytest.mark.parametrize(
+    "text", ["?!", "\U0001f389\U0001f389", "a" * 10_000, "x\n" * 300, "def f(x):\n    return x", "\x00"]
+)
+def test_rubbish_is_understood_as_something(text: str):
+    request = understander().understand(text, Situation())
+    assert request.acts
+    assert 0 <= request.chance <= 1
+
+
+def test_only_scopes_that_the_situation_offers_are_read():
+    one = understander()
+    scopes = {stage: one.understand("what colour is it", SITUATIONS[stage]).acts[0].scope for stage in STAGES}
+    assert {scopes["fresh"], scopes["code"]}.isdisjoint({"picture", "pictures", "found"})
+    assert "pictures" not in {scope for stage, scope in scopes.items() if stage != "pictures"}
+
+
+def test_what_was_cited_last_says_what_it_means_more_than_a_picture_shown_earlier():
+    assert [stage_of(situation) for situation in SITUATIONS.values()] == list(STAGES)
+    assert stage_of(Situation(shown=1, cited_photos=2)) == "found"
+    assert stage_of(Situation(pictures=1, cited_photos=2)) == "picture"
+
+
+def test_only_pairs_of_kind_and_scope_that_come_together_are_read():
+    encoder = WordEncoder()
+    network = RequestNetwork(encoder.copy_upper(), WIDTH)
+    narrow = Understander(encoder, network, pairs=frozenset({("find", "library"), ("chat", "conversation")}))
+    for text in ("a b c", "hello there", "how many kites"):
+        assert {(act.kind, act.scope) for act in narrow.understand(text, Situation()).acts} <= {
+            ("find", "library"),
+            ("chat", "conversation"),
+        }
+
+
+def test_a_hot_temperature_makes_less_sure_and_changes_no_kind():
+    encoder = WordEncoder()
+    torch.manual_seed(3)
+    network = RequestNetwork(encoder.copy_upper(), WIDTH)
+    plain, hot = (
+        Understander(encoder, network, temperatures=heat).understand("show me kites", Situation())
+        for heat in ({}, {"kind": 9.0, "scope": 9.0})
+    )
+    assert hot.acts[0].chance < plain.acts[0].chance
+
+
+def test_many_turns_are_read_as_each_alone():
+    turns = [
+        ("find a dog", Situation()),
+        ("what is the colour of the big red kite over there", Situation(shown=1, before="look")),
+        ("hi", Situation(cited_photos=2)),
+    ]
+    one = understander()
+    together, alone = one.understand_many(turns), [one.understand(*turn) for turn in turns]
+    assert [(r.acts[0].kind, r.language) for r in together] == [(r.acts[0].kind, r.language) for r in alone]
+    assert [r.chance for r in together] == pytest.approx([r.chance for r in alone], abs=1e-3)
+    assert one.understand_many([]) == []
+
+
+def test_a_situation_is_read_as_numbers_that_tell_it_from_others():
+    situations = [replace(at, before=kind) for at in SITUATIONS.values() for kind in (None, *KINDS)]
+    read = [tuple(read_features(situation)) for situation in situations]
+    assert len(set(read)) == len(situations)
+    assert {len(each) for each in read} == {NUM_FEATURES}
+
+
+def test_parts_of_acts_are_rows_of_flags():
+    assert mark_parts([[0, 1], [3]], 4).tolist() == [[True, True, False, False], [False, False, False, True]]
+
+
+def test_every_marked_part_has_a_field(tmp_path):
+    for kind in SPANS:
+        act = fill_parts(Act(kind="find", text="kites"), "kites", [Part(0, 5, kind)])
+        assert "kites" in {
+            act.subject,
+            act.other,
+            act.reference,
+            *(getattr(act.filters, f) for f in act.filters.__slots__),
+        }
+    with pytest.raises(MissingWeights, match="train requests"):
+        load_understander(WordEncoder(), tmp_path / "none.safetensors")
