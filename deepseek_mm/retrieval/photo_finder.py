@@ -184,10 +184,12 @@ class PhotoFinder:
             hits += self.store.search_many(vector_1D, k=NEAREST, where=replace(where, label=thing))[0]
         return list(dict.fromkeys(hit.region.source.id for hit in hits))
 
-    def weigh(self, subject: SoughtSubject, ids: Sequence[int]) -> list[PhotoMatch]:
-        """These photos with their relevance, best first."""
+    def weigh(self, subject: SoughtSubject, ids: Sequence[int], vector_D: Floats | None = None) -> list[PhotoMatch]:
+        """These photos with their relevance, best first; `vector_D` is the subject's, where it is known."""
         photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
-        heard = self.hear(subject, list(photos.values()))
+        if vector_D is None or subject.kind:
+            vector_D = self.texts.vectors([subject.phrase])[0]
+        heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [fade_by_colour(subject, regions) for regions in photos.values()]
         spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
@@ -198,11 +200,10 @@ class PhotoFinder:
         ]
         return sorted(matches, key=lambda match: -match.relevance)
 
-    def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[Witnesses]:
+    def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]], vector_D: Floats) -> list[Witnesses]:
         """The witnesses of each photo; each has at least one region."""
         if not photos:
             return []
-        vector_D = self.texts.vectors([subject.phrase])[0]
         heard = [[region for region in regions if region.kind in LOOKED_AT] for regions in photos]
         vectors_RD = self.store.vectors_of([region.id for regions in heard for region in regions])
         scores = iter((vectors_RD @ vector_D).tolist())

@@ -61,7 +61,7 @@ from index.database import NotStored
 from index.store import Near, RegionStore
 
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
-WEIGHED = 4  # photos that are weighed by all that is known of them, for each match kept
+WEIGHED = 2  # photos that are weighed by all that is known of them, for each match kept
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
@@ -247,7 +247,7 @@ class Search:
         if not query.text or query.image is not None or query.like or query.terms:
             return []
         photos = [hit.region.source.id for hit in best_of_each(hits) if hit.region.source.kind == "photo"]
-        return self.photos.weigh(SoughtSubject(query.text), photos[: WEIGHED * sought.k])
+        return self.photos.weigh(SoughtSubject(query.text), photos[: WEIGHED * sought.k], sought.meant.shown_D)
 
     def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""
