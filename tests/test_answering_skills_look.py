@@ -9,7 +9,7 @@ from PIL import Image
 
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.open_answer import OpenSkill, add_written, category_of
+from deepseek_mm.answering.skills.open_answer import OpenSkill, add_written, asked_for, category_of
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
@@ -146,6 +146,17 @@ def test_a_name_that_is_written_there_is_much_likelier() -> None:
 def test_the_attribute_of_an_act_names_its_category_where_the_words_do_not() -> None:
     assert category_of(turn_of("and now?", attribute="season")).name == "season"
     assert category_of(turn_of("hm")).name == "object"
+
+
+def test_what_cannot_be_told_is_named_in_the_words_of_the_question() -> None:
+    def cannot(text: str, **act: str) -> str:
+        turn = turn_of(text, **act)
+        return asked_for(turn, category_of(turn))
+
+    assert cannot("what's she holding?", subject="she") == "what she is holding"
+    assert cannot("what kind of shop is it") == "which shop it is"
+    assert cannot("and the green thing?", subject="green thing") == "what the green thing is"
+    assert cannot("and that?", subject="that") == "that"
 
 
 def test_a_word_of_the_question_is_never_its_answer() -> None:
