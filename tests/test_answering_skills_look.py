@@ -160,7 +160,7 @@ def test_what_cannot_be_told_is_named_in_the_words_of_the_question() -> None:
 
 
 def test_a_word_of_the_question_is_never_its_answer() -> None:
-    turn = turn_of("what sport is this, baseball?", image=NOISY)
+    turn = turn_of("what baseball sport is this?", image=NOISY)
     opened = OpenSkill(WordEyes("baseball"))  # type: ignore[arg-type]
     turn.picture.features = None
     assert "baseball" not in weighed(opened, turn)

@@ -91,7 +91,7 @@ class OpenSkill:
         chances = self._weigh(turn, category, category.members)
         if category.name in WRITTEN_NAMES:
             chances = add_written(chances, lines)
-        own = {singular(word) for word in turn.text.split()}
+        own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 
