@@ -9,7 +9,7 @@ from PIL import Image
 
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.open_answer import OpenSkill, add_written, category_of
+from deepseek_mm.answering.skills.open_answer import OpenSkill, add_written, asked_for, category_of
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
@@ -148,8 +148,19 @@ def test_the_attribute_of_an_act_names_its_category_where_the_words_do_not() -> 
     assert category_of(turn_of("hm")).name == "object"
 
 
+def test_what_cannot_be_told_is_named_in_the_words_of_the_question() -> None:
+    def cannot(text: str, **act: str) -> str:
+        turn = turn_of(text, **act)
+        return asked_for(turn, category_of(turn))
+
+    assert cannot("what's she holding?", subject="she") == "what she is holding"
+    assert cannot("what kind of shop is it") == "which shop it is"
+    assert cannot("and the green thing?", subject="green thing") == "what the green thing is"
+    assert cannot("and that?", subject="that") == "that"
+
+
 def test_a_word_of_the_question_is_never_its_answer() -> None:
-    turn = turn_of("what sport is this, baseball?", image=NOISY)
+    turn = turn_of("what baseball sport is this?", image=NOISY)
     opened = OpenSkill(WordEyes("baseball"))  # type: ignore[arg-type]
     turn.picture.features = None
     assert "baseball" not in weighed(opened, turn)

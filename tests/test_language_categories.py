@@ -40,6 +40,8 @@ def test_no_word_asks_for_two_categories_that_would_quarrel() -> None:
         ("what is the bench made of", "material"),
         ("which animal hides in there??", "animal"),
         ("what is his job?", "job"),
+        ("what is he standing on?", "surface"),
+        ("what's that black thing sitting on the fence", "object"),
     ],
 )
 def test_a_question_asks_for_its_category(question: str, category: str) -> None:

@@ -108,7 +108,7 @@ def category_of_verb(line: str) -> Category | None:
         (len(verb), -place, each)
         for place, each in enumerate(categories())
         for verb in each.verbs
-        if re.search(rf"\b{verb}\b", words)
+        if re.search(rf"\b{verb} $" if verb.endswith(" on") else rf"\b{verb}\b", words)
     ]
     return max(scored, key=lambda found: found[:2])[2] if scored else None
 

@@ -91,7 +91,7 @@ class OpenSkill:
         chances = self._weigh(turn, category, category.members)
         if category.name in WRITTEN_NAMES:
             chances = add_written(chances, lines)
-        own = {singular(word) for word in turn.text.split()}
+        own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 
@@ -165,11 +165,11 @@ def lead_of(turn: PhotoTurn, category: Category) -> str:
 
 
 def asked_for(turn: PhotoTurn, category: Category) -> str:
-    """What was asked, as a part of a sentence: "what she is holding", "what kind of shop it is"."""
+    """What was asked, as a part of a sentence: "what she is holding", "which shop it is"."""
     verb = next((FORMS.get(verb, verb) for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
+    subject = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
     if verb in FORMS.values():
-        named = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
-        return f"what {named} is {verb}"
+        return f"what {subject} is {verb}"
     if category.name == OBJECTS:
-        return f"what {turn.act.subject} is" if turn.subjects else "that"
+        return f"what {subject} is" if turn.subjects else "that"
     return f"which {category.name} it is"
