@@ -206,7 +206,7 @@ class Assistant:
         self.skills = SkillRegistry(
             {
                 **photo_skills(PhotosSkill(photos, finder, self.analyses, self.library.text_reader)),
-                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
+                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode, finder)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),
             },

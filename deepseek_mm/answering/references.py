@@ -21,6 +21,9 @@ from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Counts, Source
 from index.region import UPLOADS
 
+PICTURE_WORDS = frozenset(
+    "a an the any some photo photos picture pictures image images pic pics shot shots one ones file files".split()  # noqa: SIM905
+)
 MANY = re.compile(
     r"\b(?:those|these|them|they|their|all|both|each|ones)\b|\u90a3\u4e9b|\u8fd9\u4e9b|\u5b83\u4eec|\u4ed6\u4eec|"
     r"\b(?:sie|diese|alle|beide)\b",
@@ -156,9 +159,16 @@ class ActResolver:
 
 
 def with_subject(act: Act, state: ConversationState) -> Act:
-    """An act that points back names what was asked about before: "what is behind it?", of the cat."""
+    """An act that points back names what was asked about before: "what is behind it?", of the cat.
+
+    A search in which no part was marked is for what its words name.
+    """
+    if not PICTURE_WORDS.issuperset(act.subject.lower().split()):
+        return act
+    if act.kind in ("find", "count") and not act.reference:
+        return replace(act, subject=parse(act.text).subject)
     points_back = bool(act.reference) and act.scope in ("picture", "found") and act.kind != "find"
-    return replace(act, subject=state.subject) if points_back and not act.subject else act
+    return replace(act, subject=state.subject if points_back else "")
 
 
 def with_pictures(case: QuestionContext, pictures: dict[int, ImageAnalysis]) -> QuestionContext:

@@ -17,11 +17,13 @@ import numpy as np
 from deepseek_mm.embeddings.space import Floats, VectorCache
 from deepseek_mm.language.words import clean, content
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
+from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
-from index import Source
+from index import Region, Source
 
 Encode = Callable[[Sequence[str]], Floats]
+PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
@@ -70,9 +72,15 @@ class Sentence:
 class DocumentSkill:
     """Answers from documents and from text that was read in photos."""
 
-    def __init__(self, retriever: Retriever, encode: Encode | None, weights: SentenceWeights | None = None) -> None:
-        """Without `encode` words alone compare sentences."""
-        self.retriever, self.weights = retriever, weights or SentenceWeights()
+    def __init__(
+        self,
+        retriever: Retriever,
+        encode: Encode | None,
+        finder: PhotoFinder | None = None,
+        weights: SentenceWeights | None = None,
+    ) -> None:
+        """Without `encode` words alone compare sentences; `finder` finds photos of pages and notices."""
+        self.retriever, self.finder, self.weights = retriever, finder, weights or SentenceWeights()
         self._vectors = VectorCache(encode, WIDTH, REMEMBERED) if encode else None
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
@@ -84,6 +92,7 @@ class DocumentSkill:
         named = [case.source] if case.source else case.among
         sources = [source.id for source in named if source.kind == "document"]
         passages = self.retriever.find_passages(act.text, sources=sources)
+        passages = [*passages, *self._read_photos(case)] if not sources else passages
         best = self._best(act, passages, {source.path for source in documents_before(case)})
         if not best:
             return refuse(act)
@@ -96,6 +105,15 @@ class DocumentSkill:
             chance=claims[0].certainty,
             grounds="read",
         )
+
+    def _read_photos(self, case: QuestionContext) -> list[Evidence]:
+        """What is written in the photos that the question may be about, each as one passage."""
+        if self.finder is None:
+            return []
+        among = [source.id for source in case.among]
+        found = self.finder.find_meant(act_of(case), among=among)[:PAGES_PICTURED]
+        pages = [match for match in found if match.relevance >= PICTURED]
+        return [Evidence(number=1, region=join_lines(match.read), score=0.0) for match in pages if match.read]
 
     def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[Sentence]:
         """The sentences that answer, best first; none where nothing comes near."""
@@ -146,6 +164,12 @@ class DocumentSkill:
         quoted = clean(said, weights.most).replace('"', "'")
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
+
+
+def join_lines(lines: Sequence[Region]) -> Region:
+    """The lines that were read in a photo as one passage, from top to bottom."""
+    ordered = sorted(lines, key=lambda line: (line.box_px[1], line.box_px[0]))
+    return replace(ordered[0], text="\n".join(line.text for line in ordered))
 
 
 def documents_before(case: QuestionContext) -> list[Source]:

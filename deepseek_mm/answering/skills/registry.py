@@ -214,7 +214,7 @@ class SkillRegistry:
         drafts = self._ask([first_kind(case) for case in cases], cases)
         second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
         if second:
-            again = self._ask(list(second.values()), [cases[n] for n in second])
+            again = self._ask(list(second.values()), [with_kind(cases[n], kind) for n, kind in second.items()])
             drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
         return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
 
@@ -245,6 +245,11 @@ class SkillRegistry:
 def is_by_rules(case: QuestionContext) -> bool:
     """Whether patterns alone read the turn."""
     return case.request is not None and case.request.by == "rules"
+
+
+def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
+    """The case for a skill of another kind."""
+    return replace(case, act=replace(act_of(case), kind=kind))
 
 
 def first_kind(case: QuestionContext) -> ActKind:
