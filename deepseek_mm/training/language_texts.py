@@ -126,12 +126,10 @@ def place_names(*, held_out: bool = False) -> Iterator[PlacedText]:
     english = json.loads((folder / "unicode_codes" / "emoji.json").read_text(encoding="utf-8"))
     files = sorted((folder / "unicode_codes").glob("emoji_*.json"))
     languages = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    for emoji in filter(is_thing, english):
-        if is_held_out(emoji) is held_out:
-            original = plain_name(english[emoji]["en"])
-            for name in dict.fromkeys([original, *(plain_name(own.get(emoji, "")) for own in languages)]):
-                if name:
-                    yield PlacedText(text=name, kind=NAMES, original=original)
+    for emoji in (each for each in english if is_thing(each) and is_held_out(each) is held_out):
+        original = plain_name(english[emoji]["en"])
+        names = dict.fromkeys([original, *(plain_name(own.get(emoji, "")) for own in languages)])
+        yield from (PlacedText(text=name, kind=NAMES, original=original) for name in names if name)
 
 
 def is_thing(emoji: str) -> bool:

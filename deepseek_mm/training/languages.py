@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -133,8 +134,7 @@ class LanguageLearner:
 
     def layers(self) -> dict[str, nn.Parameter]:
         """The parameters above the cut, by their names in the side."""
-        upper = self.side.tower.model.encoder.layer[CUT:].requires_grad_(True)  # type: ignore[union-attr, index]
-        own = set(map(id, upper.parameters()))
+        own = set(map(id, upper_layers(self.side).requires_grad_(True).parameters()))
         return {name: value for name, value in self.side.named_parameters() if id(value) in own}
 
     def head(self) -> dict[str, nn.Parameter]:
@@ -179,7 +179,7 @@ class LanguageLearner:
         states_BTW, there_BT = self.data.states(numbers)
         mask_BT1 = there_BT[..., None].float()
         pooled, x_BTW = [], states_BTW
-        for number, layer in enumerate(self.side.tower.model.encoder.layer[CUT:], start=CUT + 1):  # type: ignore[union-attr, index, arg-type]
+        for number, layer in enumerate(upper_layers(self.side), start=CUT + 1):
             x_BTW = layer(x_BTW, there_BT[:, None, None])
             if number in READ:
                 pooled.append((x_BTW * mask_BT1).sum(dim=1) / mask_BT1.sum(dim=1))
@@ -202,6 +202,13 @@ class LanguageLearner:
         parts["apart"] = (1 - (vectors_BD * originals_BD).sum(dim=1))[placed_B].mean()
         found = sum(parts[kind] for kind in CAPTIONS) / len(CAPTIONS)
         return {"loss": found + self.config.likeness * parts["apart"], **parts}
+
+
+def upper_layers(side: LanguageSide) -> nn.ModuleList:
+    """Those above the cut."""
+    model: Any = side.tower.model
+    layers: nn.ModuleList = model.encoder.layer[CUT:]
+    return layers
 
 
 def cross_entropy_back(logit_BB: Tensor) -> Tensor:
