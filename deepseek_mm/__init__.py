@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from deepseek_mm.answering.skills.code import Listing as Listing
     from deepseek_mm.answering.skills.code import listing_of as listing_of
     from deepseek_mm.answering.skills.code import questions_to_try as questions_to_try
+    from deepseek_mm.answering.skills.help import HelpEntry as HelpEntry
+    from deepseek_mm.answering.skills.help import read_help as read_help
     from deepseek_mm.assistant import Assistant as Assistant
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
@@ -102,6 +104,7 @@ _NAMES = {  # of each module of ours
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
     "answering.skills.code": "ASK_LEAVE Listing listing_of questions_to_try",
+    "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
     "config": "Config LMConfig Notice",
     "dates": "period",

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, replace
-from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import TracebackType
@@ -12,12 +11,11 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.composer import stream_answer, stream_text
+from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
-from deepseek_mm.answering.skills.case import ProductFacts, gather_facts
 from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
@@ -31,8 +29,9 @@ from deepseek_mm.answering.skills.registry import (
     talk_skills,
 )
 from deepseek_mm.answering.skills.talk import open_talk_skills
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
-from deepseek_mm.config import Config, Notice, cache_folder
+from deepseek_mm.config import Config, Notice
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
@@ -206,7 +205,7 @@ class Assistant:
         encode = self.requests.encode if self.requests else None
         self.skills = SkillRegistry(
             {
-                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.config)),
+                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.library.text_reader)),
                 **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),
@@ -217,9 +216,12 @@ class Assistant:
     def _open_talk(self) -> dict[ActKind, Skill]:
         """What needs no photo, by the meaning of sentences."""
         assert self.requests is not None, "a model that compares sentences"
-        find = partial(self.find, k=TALKED_OF)
-        talk = open_talk_skills(self.requests.encode, self.store, find, cache_folder() / "words")
+        talk = open_talk_skills(self.requests.encode, self.store, self._find_some)
         return talk_skills(TalkSkill(talk, self._gather_facts))
+
+    def _find_some(self, words: str, where: Filter) -> Found:
+        """A few files, for those who want one changed or summed up; no sign in the words means an operator."""
+        return self.retriever.find_many([Query(text=words)], k=TALKED_OF, where=where)[0]
 
     def _gather_facts(self) -> ProductFacts:
         version = str(import_module("deepseek_mm").__version__)
@@ -336,9 +338,11 @@ class Assistant:
         yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims; without one, what there is to say: that nothing was found, or an answer about no file."""
+        """From the claims; without one, what there is to say about no file, by a larger model where only that can."""
         if case.claims:
             return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
+        if case.grounds == LEFT_TO_MODEL and not case.said:
+            return stream_model(self.lm, case, self.config, stop)
         return stream_text(case.said, case)
 
     def _pictures(self, case: QuestionContext) -> list[Image]:

@@ -217,7 +217,7 @@ class Found:
     found: bool = False  # certainty reaches the threshold
     certainty: float = 0.0  # probability that the library has it, 0 to 1
     threshold: float = 0.5  # of the certainty
-    language: str = ""  # of the words, where it is not English and the space reads English only: "German"
+    language: str = ""  # of the words, where nothing that is installed reads it: "German"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

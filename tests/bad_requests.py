@@ -26,6 +26,7 @@ RIGHT = (  # method, path, body
     ("POST", "/v1/chat/completions", CHAT),
     ("POST", "/v1/embeddings", {"model": "deepseek-mm-embed", "input": ["red"]}),
     ("PUT", "/feedback/1", {"rating": "up"}),
+    ("PUT", "/feedback/1/understood", {"understood": {"acts": [{"kind": "find", "subject": "kites"}]}}),
     ("POST", "/feedback/1/boxes", {"number": 1, "box_px": [0, 0, 9, 9], "label": "kite"}),
     ("PATCH", "/history/1", {"title": "one", "pinned": True}),
     ("POST", "/history/1/branch", {"before": 2}),

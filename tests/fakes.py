@@ -47,7 +47,7 @@ class ColourSpace:
         return np.array([self._text(text) for text in texts], np.float32).reshape(len(texts), self.dim)
 
     embed_code = embed_code_questions = embed_texts
-    code_fingerprint = hashlib.sha256(b"colours of code").hexdigest()
+    code_fingerprint, languages_fingerprint = hashlib.sha256(b"colours of code").hexdigest(), ""
 
     def _text(self, text: str) -> Floats:
         words = [w.strip(".,?!'\"").lower() for w in text.split()]

@@ -7,7 +7,7 @@ from typing import Any
 
 from index_help import open_store, rows
 
-from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
+from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.history import Turn
 from deepseek_mm.types import Act, Answer, Citation, Found, Match
 from index import Filter, Label, Region, Source

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from talk_house import FACTS, case, photo, turn
 
-from deepseek_mm.answering.skills.case import ProductFacts
+from deepseek_mm.answering.intents import Intent, read_intents
 from deepseek_mm.answering.skills.chat import REPLIES, answer_chat, turn_number
-from deepseek_mm.answering.skills.intents import Intent, read_intents
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts
 from deepseek_mm.types import Draft
 
 
@@ -132,6 +132,8 @@ def test_without_an_intent_it_says_what_can_be_asked_and_is_unsure():
     draft = answer_chat(None, case("asdf"))
     assert "photos, documents and code" in draft.text
     assert draft.chance == 0.5
+    left = answer_chat(None, case("tell me of your life", facts=replace(FACTS, larger=True)))
+    assert (left.text, left.grounds) == ("", LEFT_TO_MODEL)
 
 
 def test_words_that_point_at_a_turn_are_numbers():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from talk_house import case
 
+from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.help import FILES, answer_help, help_examples, read_help
-from deepseek_mm.answering.skills.intents import Intent
 from deepseek_mm.cli.parser import build_parser
 from ui.words import UiTexts
 

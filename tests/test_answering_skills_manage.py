@@ -3,7 +3,7 @@
 import pytest
 from talk_house import FACTS, case, fill_library, finds, photo, turn
 
-from deepseek_mm.answering.skills.intents import Intent, read_intents
+from deepseek_mm.answering.intents import Intent, read_intents
 from deepseek_mm.answering.skills.manage import Manager
 from index import Filter
 from index.region import UPLOADS

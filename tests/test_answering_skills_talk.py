@@ -5,13 +5,12 @@ from sentences import encode
 from talk_house import case, fill_library, finds, turn
 
 from deepseek_mm.answering.skills.talk import open_talk_skills
-from deepseek_mm.config import cache_folder
 
 
 @pytest.fixture(scope="module")
 def skills(tmp_path_factory):
     with fill_library(tmp_path_factory.mktemp("house") / "library") as store:
-        yield open_talk_skills(encode, store, finds(), cache_folder())
+        yield open_talk_skills(encode, store, finds())
 
 
 @pytest.mark.parametrize(
@@ -44,3 +43,19 @@ def test_words_that_are_near_to_nothing_get_the_polite_answer_of_their_kind(skil
     draft = skills.answer(case("qwertz uiop", kind))
     assert draft.text
     assert draft.chance <= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("where do i see what we talked about yesterday", "history"),
+        ("are you chatgpt", "other_model"),
+        ("What time of day is it?", None),  # of a photo, perhaps
+        ("is the man with the camera outdoors?", None),
+        ("which languages does Nadia speak", None),
+        ("delete it", None),
+    ],
+)
+def test_what_is_surely_about_the_program_is_recognised_whatever_it_was_taken_for(skills, text, name):
+    found = skills.recognise(text)
+    assert (found.name if found else None) == name

@@ -46,9 +46,8 @@ def test_whether_a_thing_is_there_and_how_many_are_asked_by_form_and_kind(transl
     assert (there.text, many.text) == ("is there a cat?", "how many cats are there?")
 
 
-def test_english_acts_searches_and_words_that_nothing_is_near_to_stay(translator: ActTranslator) -> None:
+def test_english_acts_and_words_that_nothing_is_near_to_stay(translator: ActTranslator) -> None:
     english = Act(kind="look", text="what colour is it", subject="cap")
-    search = Act(kind="find", text="找猫", subject="猫")
     assert translator.translate(english, "en") == english
-    assert translator.translate(search, "zh") == search
+    assert translator.translate(Act(kind="find", text="找猫", subject="猫"), "zh").subject == "cat"
     assert translator.translate_words("量子") == "量子"

@@ -95,6 +95,8 @@ def test_a_question_is_answered_with_what_it_rests_on_and_may_be_gone_on_from(ho
     answer = first.structured_content
     assert "rose.png" in answer["answer"]
     assert answer["citations"][0]["path"].endswith("rose.png")
+    (act,) = answer["understood"]["acts"]
+    assert (act["kind"], act["text"], answer["understood"]["by"]) == ("find", "Which photos are red?", "rules")
     about = {"question": "What colour is this?", "pictures": [data_url(picture("blue"))]}
     (shown,) = called(house, ("ask", about))
     again = {"question": "Is it red?", "conversation": shown.structured_content["conversation"]}

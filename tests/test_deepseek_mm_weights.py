@@ -39,6 +39,7 @@ def test_the_card_names_data_command_scores_and_licence():
         "see",
         "scenes",
         "continual",
+        "languages",
         "distill",
     ):
         assert f"python -m deepseek_mm train {trainer}" in card
@@ -50,7 +51,9 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("lm") + sizes.pop("glance") < 25e6
     assert sizes.pop("reader") + sizes.pop("captions") < 15e6
     assert sizes.pop("code") < 25e6
+    assert sizes.pop("languages") < 14e6
     assert sizes.pop("replay") < 1.5e6
+    assert sizes.pop("intents") < 2e6
     assert sum(sizes.values()) < 30e6
 
 

@@ -1,4 +1,4 @@
-"""Code that another tower read is read anew, and nothing else is."""
+"""What another tower read, code and texts in other languages, is read anew, and nothing else is."""
 
 import hashlib
 
@@ -9,6 +9,7 @@ from library_help import House, paint
 
 from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.jobs import follow
+from deepseek_mm.language.detection import language_of
 
 
 class Newer(ColourSpace):
@@ -72,4 +73,46 @@ def test_a_library_without_code_does_not_ask_who_reads_it(tmp_path):
     house = House(tmp_path / "library", space=Closed())
     house.done(house.library.add([paint(tmp_path / "photos")]))
     assert renewals(house) == []
+    house.close()
+
+
+class Polyglot(ColourSpace):
+    """Reads other languages than English otherwise."""
+
+    languages_fingerprint = hashlib.sha256(b"polyglot").hexdigest()
+
+    def embed_texts(self, texts):
+        vectors = super().embed_texts(texts)
+        other = [n for n, text in enumerate(texts) if language_of(text)]
+        vectors[other] = vectors[other, ::-1]
+        return vectors
+
+
+def test_texts_in_other_languages_are_read_anew_once_something_reads_them_and_english_stays(tmp_path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "english.txt").write_text("The invoice is for a red kite.\n")
+    (notes / "german.txt").write_text("Die Rechnung ist für einen roten Drachen.\n")
+    house = House(tmp_path / "library")
+    house.done(house.library.add([notes]))
+    before = regions(house)
+    house.close()
+
+    house = House(tmp_path / "library", space=Polyglot())
+    (job,) = renewals(house)
+    assert (job.state, job.message) == ("done", "the texts of 1 files in other languages were read anew")
+    after = regions(house)
+    assert {r.source.path for n, r in before.items() if n in after} == {str(notes / "english.txt")}
+    german = [region for region in after.values() if region.source.path.endswith("german.txt")]
+    assert [r.text for r in german] == [r.text for r in before.values() if r.source.path.endswith("german.txt")]
+    expected = house.space.embed_texts([region.text for region in german])
+    np.testing.assert_allclose(house.store.vectors_of([r.id for r in german]), expected, atol=1e-6)
+    house.close()
+
+    house = House(tmp_path / "library", space=Polyglot())
+    (notes / "french.txt").write_text("La facture est pour un avion rouge.\n")
+    house.done(house.library.add([notes]))
+    house.close()
+    house = House(tmp_path / "library", space=Polyglot())
+    assert len(renewals(house)) == 1  # what was taken in since is not read twice
     house.close()

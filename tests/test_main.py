@@ -21,7 +21,7 @@ from deepseek_mm.cli.search import line
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.terminal import Desk
-from deepseek_mm.types import Answer, Citation, Found, Match, Query, Question
+from deepseek_mm.types import Act, ActFilters, Answer, Citation, Found, Match, Offer, Query, Question, Request
 from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source, Symbol
 
 ROOT = Path(__file__).parent.parent
@@ -184,6 +184,31 @@ def test_an_answer_as_json_is_one_line_and_nothing_else_on_standard_output(trip)
         }
     ]
     assert "opening the models" in visit.err.getvalue()
+
+
+def test_a_note_says_for_each_act_as_what_it_was_understood(trip):
+    acts = (
+        Act(kind="find", text="show me dogs", subject="dogs", chance=0.966),
+        Act(kind="look", text="what colour are they", scope="found", chance=0.5),
+    )
+    visit = trip(replace(DONE, request=Request(acts=acts)))
+    assert visit("ask", "show me dogs. what colour are they") == 0
+    notes = [line for line in visit.err.getvalue().splitlines() if "understood" in line]
+    assert [note.partition("understood as: ")[2] for note in notes] == [
+        "find (library): dogs, 97 %",
+        "look (found): what colour are they, 50 %",
+    ]
+    assert "understood" not in visit.out.getvalue()
+
+
+def test_an_answer_as_json_carries_what_was_understood_and_what_is_offered(trip):
+    act = Act(kind="manage", text="delete it", filters=ActFilters(file="cat.jpg"))
+    offer = Offer(action="delete", text="Delete cat.jpg", targets=("/cat.jpg",))
+    visit = trip(replace(DONE, request=Request(acts=(act,), by="rules"), offers=(offer,)))
+    assert visit("ask", "delete it", "--json") == 0
+    told = visit.json()
+    assert (told["understood"]["acts"][0]["filters"]["file"], told["understood"]["by"]) == ("cat.jpg", "rules")
+    assert told["offers"] == [{"action": "delete", "text": "Delete cat.jpg", "targets": ["/cat.jpg"], "value": ""}]
 
 
 def test_nothing_found_is_exit_code_one(trip):

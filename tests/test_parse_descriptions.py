@@ -52,6 +52,7 @@ def test_damaged_bytes_describe_nothing():
         ("| 3 | `rocket.jpg` | SpaceX | a rocket at dusk |", "rocket.jpg", "a rocket at dusk"),
         ('rocket.jpg,"a rocket, at dusk",2020', "rocket.jpg", "a rocket, at dusk"),
         ("rocket.jpg: a rocket at dusk", "rocket.jpg", "a rocket at dusk"),
+        ("| IMG_0002.jpg | _a rocket_ at dusk |", "IMG_0002.jpg", "a rocket at dusk"),
         ("- **rocket.jpg** - at dusk", "rocket.jpg", "at dusk"),
         ("1. my rocket.png = at dusk", "my rocket.png", "at dusk"),
     ],

@@ -60,7 +60,7 @@ def filled(tmp_path, simple):
         assistant.library.start()
         *_, job = follow(assistant.library.jobs, assistant.library.add([data / "red.png", data / "blue.png"]).id)
         assert job.state == "done"
-        assistant.ask(Question(text="what is red?"))
+        assistant.ask(Question(text="show me red photos"))
         eventually(
             lambda: all(each.is_ended for each in assistant.library.jobs.find(limit=9))
         )  # a later one writes, too
@@ -96,7 +96,7 @@ def test_a_read_only_library_is_served_searched_and_asked_and_stays_as_it_is(clo
             assert [Path(m.region.source.path).name for m in assistant.find(Query(text="red"), k=1).matches] == [
                 "red.png"
             ]
-            answer = assistant.ask(Question(text="what is red?"))
+            answer = assistant.ask(Question(text="show me red photos"))
             assert (answer.state, answer.found) == ("done", True)
             assert len(assistant.history.conversations(session="", limit=9)) == 2  # the old one, and this
             refuse_changes(assistant, closed)
@@ -140,7 +140,7 @@ def through_http(assistant, closed) -> None:
         assert "this library can only be read" in about["notices"][0]
         assert str(closed) not in str(about["notices"])
         assert "can only be read" in client.get("/health").json()["about"]["notices"]
-        assert client.post("/ask", json={"question": "what is red?"}).json()["text"]
+        assert client.post("/ask", json={"question": "show me red photos"}).json()["text"]
         told = client.post("/library/paths", json={"paths": [str(closed / "red.png")]})
         assert (told.status_code, told.headers["content-type"]) == (409, "application/problem+json")
         assert "this library can only be read" in head_for(ENGLISH, LOCAL, "", notices=assistant.notices)
@@ -150,7 +150,7 @@ def test_the_command_line_searches_asks_and_lists_a_read_only_library(closed, fi
     before = contents(filled)
     for words, found in (
         (("search", "red"), "red.png"),
-        (("ask", "what is red?"), "[1]"),
+        (("ask", "show me red photos"), "[1]"),
         (("library", "watched"), ""),
         (("history", "list"), "1 turns"),
     ):

@@ -150,7 +150,7 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
         ("repair", {"forget": True}, "Repair the library", "修复图库"),
         ("back up", {"file": "/b"}, "Back up to /b", "备份到 /b"),
         ("restore", {"file": "/b"}, "Restore /b", "恢复自 /b"),
-        ("renew code", {}, "Read code anew", "重新读取代码"),
+        ("renew code", {}, "Read code and texts anew", "重新读取代码和文字"),
         ("watch", {"folder": "/a"}, "Watch /a", "监视 /a"),
         ("fly", {}, "As it was named", "As it was named"),
     ],

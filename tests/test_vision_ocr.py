@@ -9,7 +9,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.vision import ocr
-from deepseek_mm.vision.ocr import TextBlock, TextReader, follows, paragraphs
+from deepseek_mm.vision.ocr import (
+    TextBlock,
+    TextReader,
+    choose_readings,
+    follows,
+    is_writing,
+    paragraphs,
+    worth_of,
+)
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
@@ -109,3 +117,43 @@ def test_an_absent_package_is_named_with_the_way_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(MissingPackage, match="pip install 'rapidocr'"):
         TextReader().read(Image.new("RGB", (9, 9)))
+
+
+def block(text: str, box_px: tuple[int, int, int, int] = (10, 10, 60, 30), score: float = 0.9) -> TextBlock:
+    return TextBlock(text=text, box_px=box_px, score=score)
+
+
+def test_of_two_readings_of_a_line_the_one_with_known_words_counts():
+    lexicon = {"facebook": 1, "white": 2, "pass": 3}
+    readings = [block("facebock", score=0.93), block("facebook", (11, 10, 61, 30), score=0.8)]
+    worths = [(worth_of(one, one, lexicon), one) for one in readings]
+    assert [line.text for line in choose_readings(worths)] == ["facebook"]
+
+
+def test_a_mended_word_is_worth_less_than_one_that_was_read_so():
+    lexicon = {"wife": 1, "white": 2, "pass": 3}
+    once = worth_of(block("White Poss"), block("White Pass"), lexicon)
+    twice = worth_of(block("Wite Poss"), block("Wife Pass"), lexicon)
+    assert once > twice > worth_of(block("Wite Poss"), block("Wite Poss"), lexicon)
+
+
+def test_lines_beside_each_other_are_all_kept_from_top_to_bottom():
+    lines = [block("below", (0, 50, 40, 60)), block("above", (0, 10, 40, 20))]
+    assert [line.text for line in choose_readings([(1.0, line) for line in lines])] == ["above", "below"]
+
+
+def test_one_or_two_huge_letters_are_no_writing_and_a_doubted_word_is_some():
+    assert not is_writing(block("16", (0, 0, 100, 100)), 10_000, {})
+    assert is_writing(block("16", (0, 0, 20, 10)), 10_000, {})
+    assert is_writing(block("STOP", (0, 0, 100, 100)), 10_000, {})
+    assert is_writing(block("school", score=0.6), 10_000, {"school": 1})
+    assert not is_writing(block("schxol", score=0.6), 10_000, {"school": 1})
+
+
+def test_a_small_picture_is_read_twice_and_a_large_one_once(monkeypatch):
+    sides: list[int] = []
+    reader = TextReader()
+    monkeypatch.setattr(reader, "_find_lines", lambda image: sides.append(image.width) or [])
+    reader.lines_closely(Image.new("RGB", (100, 100)), {})
+    reader.lines_closely(Image.new("RGB", (900, 100)), {})
+    assert sides == [100, 200, 900]

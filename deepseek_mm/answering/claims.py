@@ -16,7 +16,6 @@ from deepseek_mm.retrieval.evidence import PhotoEvidence, is_told, is_written, q
 from deepseek_mm.types import Claim, Evidence, Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else
-HELP = "a sharper picture, or one that shows it larger, would help"
 
 
 def tell_verdict(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
@@ -36,10 +35,7 @@ def tell_answer(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, t
     if verdict.blank:
         return Claim(f"I can make out nothing {inside}: it is blank or noise", (shot.whole,), 1.0)
     if verdict.outcome == "unknown":
-        guess = f"; my best guess is {verdict.answer}" if verdict.answer else ""
-        if verdict.missing:
-            return Claim(f"I cannot tell that {inside}: {verdict.missing}{guess}", (shot.whole,), 1.0)
-        return Claim(f"I cannot tell that {inside}{guess}; {HELP}", numbers, 1.0)
+        return tell_guess(verdict, inside, numbers)
     if any(one.by in OF_DRAWINGS for one in verdict.said):
         return tell_drawing_answer(verdict, shot, tell)
     doubt = verdict.outcome == "unsure"
@@ -59,6 +55,16 @@ def tell_answer(program: PhotoQuestion, verdict: Verdict, shot: PhotoEvidence, t
         answer = with_article(verdict.answer) if program.kind == "sort" else verdict.answer
         text = f"{'Probably' if doubt else 'It is'} {answer}{or_else} {inside}"
     return Claim(text, numbers, verdict.chance)
+
+
+def tell_guess(verdict: Verdict, inside: str, numbers: tuple[int, ...]) -> Claim:
+    """What is hardly more than a guess, said as one; or why nothing can be told."""
+    if verdict.missing or not verdict.answer:
+        why = f": {verdict.missing}" if verdict.missing else ""
+        return Claim(f"I cannot tell that {inside}{why}", numbers, 1.0)
+    if verdict.answer in ("yes", "no"):
+        return Claim(f"{verdict.answer.capitalize()}, I would guess, but I am not sure", numbers, verdict.chance)
+    return Claim(f"Perhaps {verdict.answer}, but I am not sure", numbers, verdict.chance)
 
 
 def tell_drawing_answer(verdict: Verdict, shot: PhotoEvidence, tell: Teller) -> Claim:

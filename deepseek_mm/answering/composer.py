@@ -188,6 +188,8 @@ def indent_lines(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
+ALONE = "You are the language model of a photo library. Answer in the language of the question, shortly and honestly."
+NO_WORDS = "The language model did not answer. Ask again, or choose another one in Settings."
 OWN_WORDS = "the program's own words"
 
 
@@ -342,6 +344,27 @@ def stream_text(text: str, case: QuestionContext) -> Iterator[Answer]:
         turn=case.turn,
     )
     return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
+
+
+def stream_model(lm: Generator, case: QuestionContext, config: Config, stop: Event) -> Iterator[Answer]:
+    """What a larger model says by itself, where nothing of the library is asked for: marked as its words."""
+    asked = Message(role="user", text=case.question.text)
+    messages = (Message(role="system", text=ALONE), *past(case.earlier), asked)
+    answer = Answer(
+        text="",
+        confidence=case.confidence,
+        state="running",
+        conversation=case.conversation,
+        turn=case.turn,
+        model=lm.name,
+    )
+    try:
+        for piece in lm.stream(messages, max_tokens=config.lm.max_tokens, stop=stop):
+            answer = replace(answer, text=answer.text + piece)
+            yield answer
+    except DeepSeekMMError as error:
+        told = Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
+        yield replace(answer, text=answer.text or NO_WORDS, found=bool(answer.text), checks=(told,))
 
 
 def word_ends(text: str, *, start: int) -> list[int]:

@@ -16,7 +16,7 @@ from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, pic
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.types import ActKind, Answer, Citation, Exchange, Picture, Question, Request, Situation
+from deepseek_mm.types import Act, ActKind, Answer, Citation, Exchange, Picture, Question, Request, Situation
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Counts, Source
 from index.region import UPLOADS
@@ -37,17 +37,20 @@ class ConversationState:
     cited: tuple[Citation, ...] = ()  # by the last answer that cites anything
     before: ActKind | None = None  # kind of the act before
     asked: tuple[str, ...] = ()  # the latest questions, and the parts of this one that were answered
+    subject: str = ""  # what was asked about last
 
     @classmethod
     def of(cls, turns: Sequence[Turn]) -> "ConversationState":
         """After these turns."""
         cited = next((turn.answer.citations for turn in reversed(turns) if turn.answer.citations), ())
         last = turns[-1].answer.request if turns else None
+        acts = [act for turn in turns if turn.answer.request for act in turn.answer.request.acts]
         return cls(
             turns=tuple(turns),
             shown=tuple(last_shown(turns)),
             cited=cited,
             before=last.acts[-1].kind if last else None,
+            subject=next((act.subject for act in reversed(acts) if act.subject), ""),
         )
 
     @property
@@ -64,9 +67,14 @@ class ConversationState:
             for entry in case.evidence
             if entry.number in numbers
         ]
-        before = case.act.kind if case.act else None
-        asked = (*self.asked, case.program.text)
-        return replace(self, cited=tuple(cited) or self.cited, before=before, asked=asked)
+        act, asked = act_of(case), (*self.asked, case.program.text)
+        return replace(
+            self,
+            cited=tuple(cited) or self.cited,
+            before=act.kind,
+            asked=asked,
+            subject=act.subject or self.subject,
+        )
 
     def situation(self, question: Question, counts: dict[str, Counts]) -> Situation:
         """As the words of the turn are understood with; `counts` by the kind of source."""
@@ -106,8 +114,8 @@ class ActResolver:
         self, case: QuestionContext, state: ConversationState, uploads: Sequence[ImageAnalysis]
     ) -> QuestionContext:
         """The case with the photo or the pictures at hand that its act is about, or the whole library."""
-        act = act_of(case)
-        case = replace(case, program=replace(photo_question(act), library=True))
+        act = with_subject(act_of(case), state)
+        case = replace(case, act=act, program=replace(photo_question(act), library=True))
         if case.program.file:
             return self._of_file(case)
         if act.scope in ("picture", "pictures"):
@@ -145,6 +153,12 @@ class ActResolver:
         if not numbers:
             numbers = list(range(1, len(found) + 1)) if several else [1]
         return replace(case, among=tuple(found[n - 1] for n in numbers))
+
+
+def with_subject(act: Act, state: ConversationState) -> Act:
+    """An act that points back names what was asked about before: "what is behind it?", of the cat."""
+    points_back = bool(act.reference) and act.scope in ("picture", "found") and act.kind != "find"
+    return replace(act, subject=state.subject) if points_back and not act.subject else act
 
 
 def with_pictures(case: QuestionContext, pictures: dict[int, ImageAnalysis]) -> QuestionContext:

@@ -2,7 +2,7 @@
 
 What was understood of a request is the same in every language; only its subject is in foreign words. Those become the
 nearest name of the vocabulary in the shared space, where words of all languages lie by their meaning, with a colour in
-front if one was said. The question is then asked anew in plain English. Searches keep the user's own words.
+front if one was said. The question is then asked anew in plain English.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,6 @@ from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
 LEAST = 0.35  # cosine of a foreign word with a name below which it is not taken for its translation
-SEARCHED = ("find",)  # kinds whose subject is only compared by its vector
 COLOUR_WORDS = {  # Chinese and German, as they begin or stand in a phrase -> ours
     **{"\u7ea2": "red", "\u84dd": "blue", "\u7eff": "green", "\u9ec4": "yellow", "\u9ed1": "black"},
     **{"\u767d": "white", "\u7070": "grey", "\u7d2b": "purple", "\u7c89": "pink", "\u68d5": "brown"},
@@ -38,6 +37,7 @@ QUESTIONS = {  # attribute of a look -> the question in English
     **{"size": "how big is this photo?"},
 }
 KINDS = {
+    "find": "{one}",
     "count": "how many {many} are there?",
     "locate": "where is the {one}?",
     "read": "what does it say?",
@@ -57,7 +57,7 @@ class ActTranslator:
 
     def translate(self, act: Act, language: str) -> Act:
         """The act for those who look; one in English, or one that only searches, as it is."""
-        if language == "en" or act.kind in SEARCHED:
+        if language == "en":
             return act
         subject, other = self.translate_words(act.subject), self.translate_words(act.other)
         asked = replace(act, subject=subject, other=other)

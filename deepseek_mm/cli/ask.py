@@ -100,18 +100,19 @@ def tell_sources(shape: Shape, desk: Desk) -> None:
     """What the answer rests on, and how to go on."""
     for citation in shape["citations"]:
         desk.say(format_citation(citation))
-    for act in (shape["understood"] or {"acts": ()})["acts"]:
-        desk.note(format_act(act))
+    understood = shape["understood"] or {"acts": (), "by": ""}
+    for act in understood["acts"]:
+        desk.note(format_act(act, by=understood["by"]))
     if shape["unread"]:
         desk.note(f"the first {shape['unread']} questions of this conversation were too long ago to be read with it")
     if shape["conversation"]:
         desk.note(f"go on with: python -m deepseek_mm ask --continue {shape['conversation']} QUESTION")
 
 
-def format_act(act: Shape) -> str:
-    """One line: what was understood, where it is looked for, and how sure that is."""
-    about = act["subject"] or act["text"]
-    return f"understood as: {act['kind']} ({act['scope']}): {about}, {100 * act['chance']:.0f} %"
+def format_act(act: Shape, *, by: str) -> str:
+    """One line: what was understood, where it is looked for, and how likely that is right where a model says so."""
+    line = f"understood as: {act['kind']} ({act['scope']}): {act['subject'] or act['text']}"
+    return f"{line}, {100 * act['chance']:.0f} %" if by == "model" else line
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from deepseek_mm.types import Found, Match, Query
 from index import Filter, Region
 from index.region import at_lines
 
-OTHER_SPACE = "take one for many languages: --encoder google/siglip2-base-patch16-224 (index --rebuild once)"
+INSTALL = "install what reads other languages: make setup"
 
 
 def query_of(args: Namespace, config: Config) -> Query:
@@ -77,7 +77,7 @@ def run(args: Namespace, desk: Desk) -> int:
         desk.note(verdict(found))
     if found.language and not args.json:
         desk.note(
-            f"this seems to be {found.language}, and this space reads English. Say it in English, or {OTHER_SPACE}"
+            f"this seems to be {found.language}, and only English can be read here. Say it in English, or {INSTALL}"
         )
     for match in () if args.json else found.matches:
         desk.say(line(match))

@@ -197,6 +197,11 @@ class ClipSpace:
         """Code is read by what reads texts."""
         return self.fingerprint
 
+    @property
+    def languages_fingerprint(self) -> str:
+        """Whatever it reads, one tower reads it."""
+        return ""
+
     def _stack(self, parts: list[Floats]) -> Floats:
         return np.concatenate([np.zeros((0, self.dim), np.float32), *parts])
 

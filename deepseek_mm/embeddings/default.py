@@ -44,6 +44,7 @@ from deepseek_mm.embeddings.heads import (
     read_groups,
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
+from deepseek_mm.embeddings.languages import MultilingualTexts
 from deepseek_mm.embeddings.space import DetectedObject, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
@@ -65,6 +66,7 @@ from deepseek_mm.embeddings.towers import (
     to_pixels,
 )
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.threads import run_in_background, single_threaded_for
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
@@ -193,12 +195,17 @@ class PackagedSpace(ABC):
     dim, max_tokens = SPACE_DIM, MAX_TOKENS
 
     def __init__(self) -> None:
-        self.code = CodeReader()
+        self.code, self.languages = CodeReader(), MultilingualTexts()
 
     @property
     def code_fingerprint(self) -> str:
         """Of what reads code: pictures and texts do not depend on it."""
         return self.code.fingerprint
+
+    @property
+    def languages_fingerprint(self) -> str:
+        """Of what reads other languages than English, or "" where nothing does."""
+        return self.languages.fingerprint if self.languages.is_installed else ""
 
     @abstractmethod
     def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
@@ -209,9 +216,18 @@ class PackagedSpace(ABC):
         vectors = [look.vector_D for look in self.look_many(images)]
         return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
 
-    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """(N, D)."""
+        """(N, D): English by the tower that photos were aligned with, other languages by the one that learned it."""
+        vectors_ND = np.zeros((len(texts), self.dim), np.float32)
+        other = [n for n, text in enumerate(texts) if language_of(text)] if self.languages.is_installed else []
+        own = sorted(set(range(len(texts))) - set(other))
+        vectors_ND[own] = self.embed_english([texts[n] for n in own])
+        vectors_ND[other] = self.languages.embed([texts[n] for n in other])
+        return vectors_ND
+
+    @torch.inference_mode()
+    def embed_english(self, texts: Sequence[str]) -> Floats:
+        """(N, D), whatever they are written in."""
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         ordered, back_N = in_order_of_length(texts)

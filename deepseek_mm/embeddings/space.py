@@ -1,8 +1,8 @@
 """What an embedding model is: pictures, texts and code to unit vectors of one space; and an LRU cache of text vectors.
 
 Vectors are float32, of length 1, so that a dot product is a cosine. A space is known by the fingerprint of its weights:
-two indexes may be mixed only when the fingerprints are equal. Code has a fingerprint of its own: where that is another,
-the vectors of code alone are made anew.
+two indexes may be mixed only when the fingerprints are equal. Code has a fingerprint of its own, and so have texts in
+other languages than English: where that is another, their vectors alone are made anew.
 
 Shape key:  N pictures, T or N texts, D width of the space (512 by default), H, W cells of the feature map
 """
@@ -86,6 +86,11 @@ class EmbeddingModel(Protocol):
     @property
     def code_fingerprint(self) -> str:
         """SHA-256 over the weights that read code, hexadecimal; other vectors do not depend on them."""
+
+    @property
+    def languages_fingerprint(self) -> str:
+        """The same of the weights that read other languages than English; "" where nothing does, or what reads English
+        reads them too."""
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from typing import Literal
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
-from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
+from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
@@ -161,8 +161,9 @@ class Intake:
 
     def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
+        marks = [*filter(None, [languages_mark(self.eyes.space)])]  # what is read in photos later is read by that, too
         for picture in self.eyes.see_many(self._photos(batch)):
-            source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
+            source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND, marks=marks)
             batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
         for path in batch.documents:
             if batch.tally.hooks.stopping():
@@ -296,8 +297,8 @@ class Intake:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
         has_code = any(region.kind == "code" for region in leaves.regions)
-        marks = [code_mark(self.eyes.space)] if has_code else []
-        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=marks)
+        marks = [code_mark(self.eyes.space) if has_code else "", languages_mark(self.eyes.space)]
+        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=[*filter(None, marks)])
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
     def _take_copy(self, path: str, batch: "IntakeBatch") -> None:

@@ -92,6 +92,13 @@ def code_mark(space: EmbeddingModel) -> str:
     return f"code {space.code_fingerprint[:16]}"
 
 
+def languages_mark(space: EmbeddingModel) -> str:
+    """Of sources whose texts in other languages than English were read by what reads them now; "" where nothing does
+    so by itself.
+    """
+    return f"languages {space.languages_fingerprint[:16]}" if space.languages_fingerprint else ""
+
+
 def region_of(piece: Piece, document: ParsedDocument) -> Region:
     """The region that a piece is."""
     return convert(piece, Region, source=document.source)

@@ -14,6 +14,11 @@ FILE = Path(__file__).with_name("categories.txt")
 WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 ASKS = re.compile(r"\b(?:what|which|whats|what['\u2019]s|where|wheres|where['\u2019]s|how|wat|name)\b", re.IGNORECASE)
 OBJECTS = "object"  # the category that answers where no other is meant
+KIND_OF = re.compile(
+    r"\b(?:what|which|wat|whats)(?: (?:is|was) the)? (?:kind|type|sort|style|breed|species|make)s?"
+    r"(?: of (?:an? )?)?(?P<t>.*)"
+)
+WHICH = re.compile(r"\b(?:what|which)\b(?! is| are| does| do| was)(?P<t>.*)")
 PHRASE_ENDS = re.compile(
     r"\b(?:is|are|was|were|does|do|did|can|could|has|have|in|on|at|of|it|this|that|they|he|she|will|would|for)\b"
 )
@@ -75,16 +80,13 @@ def category_named(phrase: str) -> Category | None:
 def category_asked(text: str) -> Category | None:
     """What a question wants to know: "which sport is this", "what's he eating", "what kind of shop is that"."""
     line = " ".join(WORD.findall(re.sub(r"['\u2019]s\b", " is", text.lower())))
-    noun = re.search(
-        r"\b(?:what|which|wat|whats)(?: (?:is|was) the)? (?:kind|type|sort|style|breed|species|make)s?(?: of (?:an? )?)?(?P<t>.*)",
-        line,
-    )
-    direct = re.search(r"\b(?:what|which)\b(?! is| are| does| do| was)(?P<t>.*)", line)
-    for match in (noun, direct):
+    for match in (KIND_OF.search(line), WHICH.search(line)):
         if match and (found := first_named(match["t"])):
             return found
     if re.match(r"(?:and |so |but )?where\b", line):
         return category_named("where")
+    if re.search(r"\bcalled\b.*\b(?:who|that|which)\b|\bthe one who\b", line):
+        return category_named("role")
     return category_of_verb(line) or category_of_possession(line)
 
 
@@ -93,8 +95,8 @@ def first_named(words: str) -> Category | None:
     for phrase in ("time of day", "time of the day", "time of year"):
         if words.strip().startswith(phrase):
             return category_named(phrase)
-    phrase = PHRASE_ENDS.split(words)[0].split()
-    found = (category_named(" ".join(phrase[:end])) for end in range(len(phrase), 0, -1))
+    noun = PHRASE_ENDS.split(words)[0].split()
+    found = (category_named(" ".join(noun[:end])) for end in range(len(noun), 0, -1))
     return next((each for each in found if each), None)
 
 
@@ -106,7 +108,7 @@ def category_of_verb(line: str) -> Category | None:
         (len(verb), -place, each)
         for place, each in enumerate(categories())
         for verb in each.verbs
-        if re.search(rf"\b{verb}\b", words)
+        if re.search(rf"\b{verb} $" if verb.endswith(" on") else rf"\b{verb}\b", words)
     ]
     return max(scored, key=lambda found: found[:2])[2] if scored else None
 

@@ -5,10 +5,10 @@ case.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from deepseek_mm.language.words import IS_A, OTHER_NAMES, singular
+from deepseek_mm.language.words import COLOURS, IS_A, OTHER_NAMES, singular
 
 FILE = Path(__file__).with_name("kinds.txt")
 OTHER_KINDS = {  # what people call a kind
@@ -26,6 +26,7 @@ OTHER_KINDS = {  # what people call a kind
     **{name: "dessert" for name in ("sweet", "sweets")},
     **{name: "vehicle" for name in ("transport",)},
     **{name: "plant" for name in ("vegetation", "greenery")},
+    **{name: "star" for name in ("space", "outer space", "cosmos", "universe", "astronomy", "heavenly body")},
     **{name: "animal" for name in ("creature", "beast", "wildlife", "critter")},
 }
 PETS = frozenset(["dog", "cat", "rabbit", "hamster", "guinea pig", "goldfish", "parrot", "canary", "budgie", "gerbil"])
@@ -44,12 +45,17 @@ SUBJECT_OF_USE = re.compile(
 )
 
 
+NO_MEMBERS = frozenset(COLOURS) - {"orange"} | {"adult", "shop"}  # red wine is no "red"; a shop is where things are
+
+PEOPLE = frozenset(["person", "people", "man", "woman", "child", "kid", "human", "boy", "girl"])
+
+
 @cache
 def read_kinds() -> dict[str, frozenset[str]]:
     """Kind -> its own members, as the table has them."""
     lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     pairs = (line.split(":", 1) for line in lines)
-    return {kind: frozenset(member.strip() for member in members.split(",")) for kind, members in pairs}
+    return {kind: frozenset(member.strip() for member in members.split(",")) - NO_MEMBERS for kind, members in pairs}
 
 
 @cache
@@ -60,15 +66,25 @@ def members_of(kind: str) -> frozenset[str]:
         return PETS.union(*(members_of(pet) for pet in ("dog", "cat")))
     if kind in ("farm animal", "livestock"):
         return FARMED
+    people = frozenset[str]() if kind in PEOPLE else PEOPLE  # a kid is a goat, too
     found, waiting = set[str](), [kind]
     while waiting:
         of = waiting.pop()
-        new = (read_kinds().get(of, frozenset()) | IS_A.get(of, frozenset()) | OTHER_NAMES.get(of, frozenset())) - found
+        own = read_kinds().get(of, frozenset()) | IS_A.get(of, frozenset()) | OTHER_NAMES.get(of, frozenset())
+        new = own - found - people
         found |= new
         waiting += [each for each in new if each != kind]
     return frozenset(found) - {kind}
 
 
+def kind_named(phrase: str) -> str:
+    """The kind that a whole phrase names: "musical instruments", "outer space"; "" where it names none."""
+    name = " ".join([*phrase.lower().split()[:-1], singular(phrase.lower().split()[-1])]) if phrase.strip() else ""
+    name = OTHER_KINDS.get(name, name)
+    return name if name in read_kinds() or name in IS_A else ""
+
+
+@lru_cache(maxsize=100_000)
 def is_kind_of(word: str, kind: str) -> bool:
     """Is a thing of this name one of that kind? By its whole name, or the last word of it: "tabby cat"."""
     word, kind = singular(word.lower()), singular(kind.lower())

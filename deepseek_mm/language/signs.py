@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from deepseek_mm.language.questions import language_of
+from deepseek_mm.language.detection import language_of
 
 FILE = Path(__file__).with_name("signs.txt")
 WORDS = re.compile(r"[^\W\d_]+")

@@ -13,10 +13,11 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
-from deepseek_mm.ingest.pages import code_mark, embed_code
+from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
 from deepseek_mm.ingest.photo_words import WORDS_MARK, PhotoWords
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.parse.document import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.vision.captioner import Captioner
@@ -32,6 +33,10 @@ DESCRIBED = "caption"  # of photos that were described; the kind of the region, 
 PHOTOS = Filter(source_kinds=("photo",))
 MOST_TOLD = 100  # files and folders that were left out, listed in a job's result
 CODE = Filter(collection=None, kinds=("code",))
+CODE_RENEWED = "the code of {} files was read anew"
+TEXTS_RENEWED = "the texts of {} files in other languages were read anew"
+WRITTEN = ("text", "caption")  # kinds of regions that are read as texts
+TEXTS = Filter(kinds=WRITTEN)
 TOGETHER = 16  # photos that are described at a time
 PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 
@@ -132,23 +137,46 @@ class IndexingHandlers:
         return task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
 
     def renew(self, task: Task) -> str:
-        """Read the code anew that another tower read: its vectors tell nothing to this one. All else stays."""
-        mark, space = code_mark(self.eyes.space), self.eyes.space
-        total, done = self.num_to_renew(), 0
-        for source in self._by_mark(mark, CODE):
-            if task.stopping:
-                break
-            code = [region for region in self.store.regions_of([source.id])[source.id] if region.kind == "code"]
-            self.store.exchange_regions(source.id, code, embed_code(code, space), mark=mark)
-            done += 1
-            task.report(done, total, source.path)
-        return f"the code of {done} files was read anew"
+        """Read anew what another tower read, code and texts in other languages than English: those vectors tell nothing
+        to today's. All else stays.
+        """
+        total, done, told = self.num_to_renew(), 0, []
+        for where, renew, said in ((CODE, self._renew_code, CODE_RENEWED), (TEXTS, self._renew_texts, TEXTS_RENEWED)):
+            mark, renewed = self._mark_of(where), 0
+            for source in self._by_mark(mark, where) if mark else ():
+                if task.stopping:
+                    break
+                renewed += renew(source, mark)
+                done += 1
+                task.report(done, total, source.path)
+            told += [said.format(renewed)] if renewed else []
+        return "; ".join(told) or "nothing had to be read anew"
+
+    def _renew_code(self, source: Source, mark: str) -> bool:
+        code = [region for region in self.store.regions_of([source.id])[source.id] if region.kind == "code"]
+        return self.store.exchange_regions(source.id, code, embed_code(code, self.eyes.space), mark=mark)
+
+    def _renew_texts(self, source: Source, mark: str) -> bool:
+        """Whether there was a text in another language; one in English stays as it is."""
+        regions = self.store.regions_of([source.id])[source.id]
+        kinds = {region.kind for region in regions if region.kind in WRITTEN and language_of(region.text)}
+        texts = [region for region in regions if region.kind in kinds]
+        vectors_ND = self.eyes.space.embed_texts([region.text for region in texts])
+        if not texts:
+            self.store.extend(source.id, [], vectors_ND, mark=mark)
+            return False
+        return self.store.exchange_regions(source.id, texts, vectors_ND, mark=mark)
+
+    def _mark_of(self, where: Filter) -> str:
+        """The name of the pass over code, or over texts; "" where there are none, and their tower need not be known."""
+        if not self.store.counts(where=where).regions:
+            return ""
+        return (code_mark if where is CODE else languages_mark)(self.eyes.space)
 
     def num_to_renew(self) -> int:
-        """Sources with code that was read by another tower than today's."""
-        if not self.store.counts(where=CODE).regions:  # then the tower need not even be known
-            return 0
-        return self.store.num_without_mark(code_mark(self.eyes.space), where=CODE)
+        """Sources with code, or with texts, that another tower may have read than today's."""
+        marks = ((where, self._mark_of(where)) for where in (CODE, TEXTS))
+        return sum(self.store.num_without_mark(mark, where=where) for where, mark in marks if mark)
 
     def reword(self, source: Source, text: str) -> bool:
         """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""

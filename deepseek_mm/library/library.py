@@ -93,7 +93,7 @@ class Library:
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
         if self._filling.num_to_renew():
-            self.jobs.add(RENEW, {}, title="Read code anew", unique=True)
+            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
         if self._filling.num_without_words():
             self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
         for worker in self._workers:
@@ -131,6 +131,11 @@ class Library:
         """See that the text in this file's pictures was read; what cannot be read or written down now has none."""
         with suppress(BadFile, NothingThere, StoreReadOnly):
             self._filling.read_now(source)
+
+    @property
+    def text_reader(self) -> TextReader:
+        """What reads the writing in pictures."""
+        return self._filling.reader
 
     def lines_in(self, image: Image) -> list[str]:
         """The lines that are written in a picture, from top to bottom. MissingPackage."""

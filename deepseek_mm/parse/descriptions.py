@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import Image, IptcImagePlugin
+from PIL.ImageFile import ImageFile
 
 EXIF_TEXTS = (0x010E,)  # ImageDescription
 EXIF_WIDE_TEXTS = (0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F)  # XPTitle, XPComment, XPKeywords, XPSubject; UTF-16
@@ -60,7 +61,7 @@ def exif_texts(image: Image.Image) -> Iterator[str]:
             yield value
 
 
-def iptc_texts(image: Image.Image) -> Iterator[str]:
+def iptc_texts(image: ImageFile) -> Iterator[str]:
     """Of the press's own fields; the words of one field together."""
     told = IptcImagePlugin.getiptcinfo(image) or {}
     for field in IPTC_TEXTS:
@@ -85,7 +86,9 @@ PICTURE_NAME = re.compile(
     r"[^\s|,;:\"'`<>()\[\]/\\][^|,;:\"'`<>()\[\]/\\\n]*?\.(?:jpe?g|png|webp|gif|tiff?|heic|bmp|avif)\b", re.I
 )
 LIST_MARK = re.compile(r"^\s*(?:[-*+\u2022>#]+|\d+[.)])?\s*")
-MARKDOWN = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+MARKDOWN = re.compile(
+    r"!?\[([^\]]*)\]\([^)]*\)|[*`]{1,3}(?=\S)|(?<=\S)[*`]{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)"
+)
 MARK = re.compile(r"\s*[:=\u2013\u2014\u2192>-]")
 BETWEEN = re.compile(r"^[\s:=\u2013\u2014\u2192>|,;-]+")
 RULE = re.compile(r"[-:= ]*")

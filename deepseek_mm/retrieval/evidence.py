@@ -334,6 +334,7 @@ class QuestionContext:
     said: str = ""  # instead of claims: what there is to say about no file
     confidence: float | None = None  # probability that the answer is right; None where claims alone tell
     signals: tuple[tuple[str, float], ...] = ()  # what that rests on
+    grounds: str = ""  # kind of evidence, as its Draft says
     refused: bool = False  # it says that it is not there, or cannot be told or done
     offers: tuple[Offer, ...] = ()
     knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name
@@ -390,6 +391,7 @@ def with_draft(case: QuestionContext, draft: Draft) -> QuestionContext:
         claims=draft.claims,
         said=draft.text,
         confidence=draft.chance,
+        grounds=draft.grounds,
         refused=draft.refused,
         offers=draft.offers,
         verdict=draft.verdict,

@@ -3,26 +3,25 @@
 The witnesses of a photo are, strongest first: the words of its file's name and what people wrote about it (as words, by
 their kinds, and by their meaning), the text that is read in it, its labels, how it looks (the likeness of the whole
 picture and of its parts to the words), and last what a small captioner said of it. The curve is fitted on captioned
-photos of which some have names, some descriptions, and some only a camera's number (`training.photo_relevance`).
+photos of which some have names, some descriptions, and some only a camera's number.
 
 Shape key:  P photos, R regions, D width of the space, F witnesses
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
 from os.path import dirname
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.language.kinds import is_kind_of, kind_for_use, members_of
-from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, content, names_the_same, singular, tokens
+from deepseek_mm.language.kinds import is_kind_of
+from deepseek_mm.language.words import COLOURS, content, names_the_same, singular, tokens
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
+from deepseek_mm.retrieval.subject import SoughtSubject, share_read, share_said, subject_of, weights_of
 from deepseek_mm.types import Act
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Region, Source
@@ -33,13 +32,12 @@ LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vecto
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
+SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
+SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
-WIDER, NARROW = 0.6, 250  # what a wider word is worth, and how many kinds it may have at most
-UNREAD = frozenset(
-    "photo photograph picture image pic shot one ones thing things something anything everything".split()
-)
+ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +58,8 @@ class Witnesses:
 
     def row(self) -> list[float]:
         """In order."""
-        return [getattr(self, field.name) for field in fields(self)]
+        seen = [self.picture, self.part, self.presence, self.label]
+        return [*seen, self.named, self.meaning, self.read, self.caption, self.wordless, self.fully, self.alone]
 
 
 WITNESSES = tuple(field.name for field in fields(Witnesses))
@@ -81,13 +80,13 @@ class RelevanceCurve:
 
 CURVE = RelevanceCurve(
     weights={
-        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 1.0},
+        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 5.5},
         **{"caption": 0.08, "wordless": 0.80, "fully": 1.83, "alone": 0.80},
     },
     offset=-6.37,
 )
 BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
-BELIEVED, BESIDES = 0.4, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
+BELIEVED, BESIDES = 0.45, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,54 +120,6 @@ class PhotoMatch:
         return tuple(region for region in self.regions if region.kind == "text")
 
 
-@dataclass(frozen=True)
-class SoughtSubject:
-    """What is looked for, taken apart."""
-
-    text: str  # "the bowl with the fig in it"
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """Those that claim something, singular: bowl, fig."""
-        said = SORTED.sub("", self.text)
-        kept = [word for word in content(said) if word not in UNREAD and word not in BETWEEN_THINGS]
-        shots = [
-            word for word in tokens(said) if word in ("screenshot", "screenshots")
-        ]  # a kind of picture, and a word
-        return tuple(dict.fromkeys([*kept, *map(singular, shots)]))
-
-    @cached_property
-    def things(self) -> tuple[str, ...]:
-        """The nouns among them as eyes are asked for them: neither colours nor numbers; or the kind that a use means."""
-        if self.kind:
-            return (self.kind,)
-        return tuple(word for word in self.words if word not in COLOURS.values() and not word.isdigit())
-
-    @cached_property
-    def kind(self) -> str:
-        """The kind of thing that is asked for by its use: "something I could drink"."""
-        return kind_for_use(self.text)
-
-    @cached_property
-    def said(self) -> str:
-        """As the space reads it: without "photos of"; what is asked for by its use by its kind."""
-        if self.kind:
-            colours = [word for word in self.words if word in COLOURS.values()]
-            return " ".join([*colours, self.kind])
-        return LEAD.sub("", OF_PICTURES.sub("", SORTED.sub("", self.text.strip()))).strip() or self.text
-
-
-SORTED = re.compile(
-    r"\s+(?:sorted |grouped |divided |split )?(?:into|by) [^,.]*$", re.IGNORECASE
-)  # "my animals into pets and others"
-LEAD = re.compile(r"^(?:(?:an?|the|any|some|all|every|my|our|that|those|these|ones?)\s+)+", re.IGNORECASE)
-ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
-OF_PICTURES = re.compile(
-    r"\b(?:an?|the|any|some|all|my|our)?\s*(?:photos?|photographs?|pictures?|images?|pics?|shots?)\b(?:\s+(?:of|with|showing|that shows?|in which)\b)?",
-    re.IGNORECASE,
-)
-
-
 class PhotoFinder:
     """Finds photos of one store."""
 
@@ -198,6 +149,11 @@ class PhotoFinder:
         ranked = [replace(match, relevance=total[each]) for each, match in found.items()]
         return sorted(ranked, key=lambda match: -match.relevance)
 
+    def find_named(self, name: str) -> list[Source]:
+        """The photos of the library with this file name; capitals do not matter."""
+        where = replace(PHOTOS, path=name)
+        return [source for source in self.store.sources(where, limit=FEW) if source.name.lower() == name.lower()]
+
     def num_photos(self) -> int:
         """How many the library has."""
         return self.store.counts(where=PHOTOS).sources
@@ -218,7 +174,7 @@ class PhotoFinder:
         """Ids of the photos that are weighed: all of a small library, or those that some witness proposes."""
         if self.store.counts(where=where).sources <= FEW:
             return [source.id for source in self.store.sources(where, limit=FEW)]
-        vector_1D = self.texts.vectors([subject.said])
+        vector_1D = self.texts.vectors([subject.phrase])
         kinds = (SEEN, WORDS, CAPTIONS)
         asked = [(vector_1D, NEAREST, replace(where, kinds=each)) for each in kinds]
         hits = [hit for (some,) in self.store.search_each(asked) for hit in some]
@@ -228,23 +184,26 @@ class PhotoFinder:
             hits += self.store.search_many(vector_1D, k=NEAREST, where=replace(where, label=thing))[0]
         return list(dict.fromkeys(hit.region.source.id for hit in hits))
 
-    def weigh(self, subject: SoughtSubject, ids: Sequence[int]) -> list[PhotoMatch]:
-        """These photos with their relevance, best first."""
+    def weigh(self, subject: SoughtSubject, ids: Sequence[int], vector_D: Floats | None = None) -> list[PhotoMatch]:
+        """These photos with their relevance, best first; `vector_D` is the subject's, where it is known."""
         photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
-        heard = [witness for witness in self.hear(subject, list(photos.values()))]
+        if vector_D is None or subject.kind:
+            vector_D = self.texts.vectors([subject.phrase])[0]
+        heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
-        relevance_P = CURVE.relevance(rows_PF)
+        fading = [fade_by_colour(subject, regions) for regions in photos.values()]
+        spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
+        relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
             for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
         ]
         return sorted(matches, key=lambda match: -match.relevance)
 
-    def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[Witnesses]:
+    def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]], vector_D: Floats) -> list[Witnesses]:
         """The witnesses of each photo; each has at least one region."""
         if not photos:
             return []
-        vector_D = self.texts.vectors([subject.said])[0]
         heard = [[region for region in regions if region.kind in LOOKED_AT] for regions in photos]
         vectors_RD = self.store.vectors_of([region.id for regions in heard for region in regions])
         scores = iter((vectors_RD @ vector_D).tolist())
@@ -253,10 +212,11 @@ class PhotoFinder:
         presence_P = self._presence(subject, photos)
         said = [words_said(regions) for regions in photos]
         weights = weights_of(subject.words, said)
-        return [
-            witnesses_of(subject, regions, near, usual, words, weights, chance)
+        heard_photos = [
+            HeardPhoto(regions=regions, near=near, said=words, presence=chance)
             for regions, near, words, chance in zip(photos, likeness, said, presence_P, strict=True)
         ]
+        return [witnesses_of(subject, photo, usual, weights) for photo in heard_photos]
 
     def _presence(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]]) -> list[float]:
         """How probable the least likely thing is in each photo, as the eyes see it."""
@@ -267,22 +227,25 @@ class PhotoFinder:
         return [float(row.min()) for row in presence_PT]
 
 
-Usual = Mapping[tuple[str, ...], tuple[float, float]]
+Usual = Mapping[tuple[str, ...], tuple[float, float]]  # kinds of regions -> mean and deviation of usual likenesses
 
 
-def witnesses_of(
-    subject: SoughtSubject,
-    regions: Sequence[Region],
-    near: Sequence[tuple[str, float]],
-    usual: Usual,
-    said: frozenset[str],
-    weights: Mapping[str, float],
-    presence: float,
-) -> Witnesses:
-    """Of one photo."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardPhoto:
+    """What is known of one photo before it is weighed."""
+
+    regions: Sequence[Region]
+    near: Sequence[tuple[str, float]]  # kind of a region and its likeness
+    said: frozenset[str]  # words of its name and notes
+    presence: float
+
+
+def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weights: Mapping[str, float]) -> Witnesses:
+    """Of one photo; `weights` are those of the subject's words."""
+    regions, said = photo.regions, photo.said
 
     def deviation(kinds: tuple[str, ...], only: tuple[str, ...]) -> float:
-        best = max((score for kind, score in near if kind in only), default=None)
+        best = max((score for kind, score in photo.near if kind in only), default=None)
         mean, width = usual[kinds]
         return 0.0 if best is None else max(-CLIP, min(CLIP, (best - mean) / width))
 
@@ -291,23 +254,16 @@ def witnesses_of(
     return Witnesses(
         picture=picture,
         part=max(0.0, deviation(SEEN, ("part",)) - picture),
-        presence=presence,
+        presence=photo.presence,
         label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
         named=named,
         meaning=deviation(WORDS, WORDS),
-        read=share_said(words_read(regions), weights, frozenset()),
+        read=share_read(words_read(regions), weights),
         caption=deviation(CAPTIONS, CAPTIONS),
         wordless=float(not said),
         fully=float(named >= FULLY),
         alone=0.0 if said else max(AT_LEAST, picture),
     )
-
-
-def subject_of(act: Act) -> str:
-    """What the photos of an act show, in words: its subject, or where it has none its text."""
-    colour = act.filters.colour
-    subject = act.subject or act.text
-    return f"{colour} {subject}" if colour and colour not in subject.lower() else subject
 
 
 def words_said(regions: Sequence[Region]) -> frozenset[str]:
@@ -316,41 +272,28 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
 
 
+def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
+    """Do the photo's name and notes have every word of the subject as it is? Then no vector needs to know the words."""
+    return bool(subject.words) and words_said(regions).issuperset(subject.words)
+
+
+def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
+    """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
+    if not subject.colours or colours_of(regions).issuperset(subject.colours):
+        return 1.0
+    return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
+
+
 def colours_of(regions: Sequence[Region]) -> frozenset[str]:
-    """The colours that are measured in a photo."""
-    return frozenset(colour for region in regions for colour in region.colours)
+    """The colours that are said of a photo; where none is, those that are measured in it."""
+    said = frozenset(COLOURS[word] for word in words_said(regions) if word in COLOURS)
+    return said or frozenset(colour for region in regions for colour in region.colours)
 
 
 def words_read(regions: Sequence[Region]) -> frozenset[str]:
     """The words that are read in a photo, singular."""
     texts = [region.text for region in regions if region.kind in TEXTS]
     return frozenset(singular(word) for text in texts for word in tokens(text))
-
-
-def fit_of(word: str, said: frozenset[str]) -> float:
-    """1 where the word is among them, or one that is a kind of it; less where one is wider: a sweater for a pullover."""
-    if word in said or any(is_kind_of(each, word) for each in said):
-        return 1.0
-    return WIDER if any(is_narrow(each) and is_kind_of(word, each) for each in said) else 0.0
-
-
-@lru_cache(maxsize=10_000)
-def is_narrow(kind: str) -> bool:
-    """Does it have few kinds of its own, so that one is likely meant for the other?"""
-    return 0 < len(members_of(kind)) <= NARROW
-
-
-def weights_of(words: Sequence[str], said: Sequence[frozenset[str]]) -> dict[str, float]:
-    """Each word of a subject with its weight: the more, the fewer of the photos have it."""
-    counts = {word: sum(fit_of(word, each) for each in said) for word in words}
-    return {word: math.log1p(len(said) / (1 + count)) for word, count in counts.items()}
-
-
-def share_said(said: frozenset[str], weights: Mapping[str, float], colours: frozenset[str]) -> float:
-    """How much of the weight of the words these carry, 0 to 1; a colour may be measured instead."""
-    whole = sum(weights.values())
-    there = (weight * max(fit_of(word, said), float(word in colours)) for word, weight in weights.items())
-    return sum(there) / whole if whole and said else 0.0
 
 
 def label_score(regions: Sequence[Region], thing: str) -> float:

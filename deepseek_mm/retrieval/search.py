@@ -25,11 +25,12 @@ from PIL import Image
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import ThingPhrase, things_in
-from deepseek_mm.language.questions import language_of
 from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
+from deepseek_mm.retrieval.photo_finder import PhotoFinder, PhotoMatch
 from deepseek_mm.retrieval.query_vectors import (
     CODES,
     KINDS,
@@ -51,6 +52,7 @@ from deepseek_mm.retrieval.ranking import (
     rerank_by_words,
     search_by_words,
 )
+from deepseek_mm.retrieval.subject import SoughtSubject
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -59,8 +61,9 @@ from index.database import NotStored
 from index.store import Near, RegionStore
 
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
+WEIGHED = 2  # photos that are weighed by all that is known of them, for each match kept
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
-ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
+ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
@@ -101,6 +104,7 @@ class Search:
         self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
         self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)
         self.texts = Texts(space)
+        self.photos = PhotoFinder(store, eyes, self.texts, self.scales)
         self._traces = Traces(store)
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
@@ -115,7 +119,8 @@ class Search:
 
     def foreign(self, text: str) -> str:
         """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
-        return language_of(text) if self.space.name in ENGLISH_ONLY else ""
+        reads_english_only = self.space.name in ENGLISH_ONLY and not self.space.languages_fingerprint
+        return language_of(text) if reads_english_only else ""
 
     def query_vectors(self, queries: Sequence[Query], vectors_QD: Floats) -> list[QueryVectors]:
         """The vectors of `embed`, and beside each the one that code is compared with."""
@@ -186,7 +191,7 @@ class Search:
             meant=meant,
             k=k,
             where=where,
-            things=tuple(things_in(query.text.lower())),
+            things=things_of(query),
             asked=asked,
             vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
         )
@@ -197,10 +202,11 @@ class Search:
         sought = self._sought(query, meant, k, where)
         for spread in SPREADS:
             hits, near = self._rank_hits(sought, spread)
-            matches = self._matches(sought, hits)
+            weighed = self._weigh_photos(sought, hits)
+            matches = self._matches(sought, in_order(hits, [match.source.id for match in weighed]))
             if len(matches) >= k or len(hits) < spread * k:
                 break
-        certain, needed = (round(float(x), 4) for x in self._verdict(sought, hits, near))
+        certain, needed = (round(float(x), 4) for x in self._verdict(sought, hits, near, weighed))
         return Found(
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
@@ -235,6 +241,14 @@ class Search:
         worth = rerank_by_words(hits, worth, written)
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
 
+    def _weigh_photos(self, sought: Sought, hits: Sequence[Hit]) -> list[PhotoMatch]:
+        """The first photos among the hits by all that is known of them, best first, where only words are looked for."""
+        query = sought.query
+        if not query.text or query.image is not None or query.like or query.terms:
+            return []
+        photos = [hit.region.source.id for hit in best_of_each(hits) if hit.region.source.kind == "photo"]
+        return self.photos.weigh(SoughtSubject(query.text), photos[: WEIGHED * sought.k], sought.meant.shown_D)
+
     def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""
         firsts = best_of_each(hits)
@@ -255,11 +269,15 @@ class Search:
         vectors_ND = self.store.vectors_of(list(wholes.values()))
         return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))
 
-    def _verdict(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
+    def _verdict(
+        self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near], weighed: Sequence[PhotoMatch]
+    ) -> PresenceVerdict:
         """The witness that is least sure, measured by what it needs."""
         verdicts = []
         if sought.query.text:
-            verdicts.append(self._of_text(sought, hits, near))
+            verdict = self._of_text(sought, hits, near)
+            worded = max((match.relevance for match in weighed if not match.witnesses.wordless), default=0.0)
+            verdicts.append(verdict._replace(certainty=max(verdict.certainty, worded)))
         if sought.query.image is not None or sought.query.like:
             nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
             verdicts.append(self._of_picture(nearest))
@@ -310,6 +328,13 @@ class Search:
         return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
 
 
+def in_order(hits: Sequence[Hit], photos: Sequence[int]) -> list[Hit]:
+    """The hits with the first of each of these photos in this order, at the places that they have among the others."""
+    first = {source: next(hit for hit in hits if hit.region.source.id == source) for source in photos}
+    places, ranked = {hit.region.id for hit in first.values()}, iter(first.values())
+    return [next(ranked) if hit.region.id in places else hit for hit in hits]
+
+
 def by_kind(where: Filter) -> Iterator[Filter]:
     """One filter for each kind of region that may be returned."""
     for kinds in KINDS:
@@ -325,7 +350,12 @@ def asked_for(thing: ThingPhrase) -> str:
 
 def names_of(query: Query) -> list[str]:
     """The things of the query; one without any is a thing itself."""
-    return [asked_for(thing) for thing in things_in(query.text.lower())] or [query.text.lower()]
+    return [asked_for(thing) for thing in things_of(query)] or [query.text.lower()]
+
+
+def things_of(query: Query) -> tuple[ThingPhrase, ...]:
+    """What the grammar of English finds in the words; other languages are taken as a whole."""
+    return () if language_of(query.text) else tuple(things_in(query.text.lower()))
 
 
 def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:

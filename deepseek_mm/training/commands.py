@@ -9,6 +9,10 @@ from typing import Any
 RunWords = Callable[[Sequence[str], Any], int]  # words of the command line and a desk -> exit code
 TRAINERS = {  # name -> its module in this package, which offers add_arguments(parser) and run(args), and an example
     "align": ("alignment", "--data captions.jsonl --images photos --out runs/align"),
+    "languages": (
+        "languages",
+        "--data captions.jsonl --images photos --chinese captions_zh.jsonl --out runs/languages",
+    ),
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),
     "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
@@ -25,6 +29,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "ppo": ("ppo", "--text data/text --out runs/ppo"),
     "corpus": ("corpus", "--text data/text --captions captions.jsonl"),
     "requests": ("requests.trainer", "--data data --unpacked data --out runs/requests"),
+    "intents": ("intents", "--weights intents.safetensors"),
     "parallel": ("parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "continual": ("continual", "--library library"),
     "abstain": (

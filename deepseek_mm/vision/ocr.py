@@ -6,7 +6,7 @@ for writing, are left out.
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -15,18 +15,21 @@ import numpy as np
 from PIL.Image import Image, Resampling
 
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.vision.misreadings import Lexicon, mend_text
 from index import Box
 
 MIN_SCORE = 0.75  # the recogniser's own, 0 to 1
 MIN_LETTERS = 2  # letters or digits of a paragraph
 GAP = 0.9  # of a line's height: how far below it the next line of its paragraph may begin
 SIZES = 1.6  # how many times higher the letters of neighbours may be
+DOUBTED = 0.95  # the recogniser's own score, from which a line's words stay as they are
 SMALL_PX = 640  # a picture whose longer side is no longer is read twice
 FAINT_SCORE = 0.5  # the recogniser's own, from which a line counts that is made of known words
 SINGLE_SCORE = 0.9  # the same of a single letter or digit
 LARGE = 0.1  # share of the picture beyond which one or two letters are no writing
 WORD_LETTERS = 3
-KNOWN = 0.3  # of score that known words are worth
+KNOWN = 0.4  # of score that known words are worth
+MENDED = 0.15  # of score that a mended word costs
 TOGETHER = 0.5  # of the smaller box
 LETTERS = re.compile(r"[^\W\d_]+")
 SHARED = 0.3  # of the narrower line's width that two lines of a paragraph have above each other
@@ -56,17 +59,18 @@ class TextReader:
         """Line by line, as the engine finds them. MissingPackage."""
         return [line for line in self._find_lines(image) if line.score >= MIN_SCORE]
 
-    def lines_closely(self, image: Image, lexicon: Container[str] = ()) -> list[TextBlock]:
-        """The same with more care: a small picture is read twice, and of two readings of a line the better one counts.
-
-        The `lexicon` holds words in lower case; a reading made of such words is better. MissingPackage.
+    def lines_closely(self, image: Image, lexicon: Lexicon) -> list[TextBlock]:
+        """The same with more care: a small picture is read twice, and of two readings of a line the better one counts,
+        which is the one that is made of known words. MissingPackage.
         """
         found = self._find_lines(image)
         if max(image.size) <= SMALL_PX:
             twice = image.resize((2 * image.width, 2 * image.height), Resampling.LANCZOS)
-            found += [replace(line, box_px=halved(line.box_px)) for line in self._find_lines(twice)]
-        fitting = [line for line in found if is_writing(line, image.width * image.height, lexicon)]
-        return choose_readings(fitting, lexicon)
+            found += [replace(line, box_px=halve_box(line.box_px)) for line in self._find_lines(twice)]
+        area_px = image.width * image.height
+        readings = [(line, mend_line(line, lexicon)) for line in found]
+        fitting = [(worth_of(*pair, lexicon), pair[1]) for pair in readings if is_writing(pair[1], area_px, lexicon)]
+        return choose_readings(fitting)
 
     def _find_lines(self, image: Image) -> list[TextBlock]:
         """All that the engine finds, whatever it thinks of it."""
@@ -81,13 +85,18 @@ class TextReader:
         ]
 
 
-def halved(box: Box) -> Box:
+def mend_line(line: TextBlock, lexicon: Lexicon) -> TextBlock:
+    """With its misread words mended, unless it was read without doubt."""
+    return line if line.score >= DOUBTED else replace(line, text=mend_text(line.text, lexicon))
+
+
+def halve_box(box: Box) -> Box:
     """A box of a picture twice as large."""
     left, top, right, bottom = box
     return left // 2, top // 2, max(left // 2 + 1, right // 2), max(top // 2 + 1, bottom // 2)
 
 
-def is_writing(line: TextBlock, area_px: int, lexicon: Container[str]) -> bool:
+def is_writing(line: TextBlock, area_px: int, lexicon: Lexicon) -> bool:
     """Likely writing: what was doubted counts where it is a word, and one or two large letters are mostly ornaments."""
     left, top, right, bottom = line.box_px
     letters = sum(map(str.isalnum, line.text))
@@ -98,16 +107,22 @@ def is_writing(line: TextBlock, area_px: int, lexicon: Container[str]) -> bool:
     return bool(letters) and not alone and (line.score >= MIN_SCORE or is_known)
 
 
-def known_share(text: str, lexicon: Container[str]) -> float:
+def known_share(text: str, lexicon: Lexicon) -> float:
     """Share of its words of three letters and more that the lexicon has; 0 of a text without any."""
     words = [word for word in LETTERS.findall(text.lower()) if len(word) >= WORD_LETTERS]
     return sum(word in lexicon for word in words) / len(words) if words else 0.0
 
 
-def choose_readings(lines: Sequence[TextBlock], lexicon: Container[str]) -> list[TextBlock]:
-    """Of lines that lie on each other the one with the most known words, then the surest; from top to bottom."""
+def worth_of(read: TextBlock, mended: TextBlock, lexicon: Lexicon) -> float:
+    """Of a reading beside others of the same line: by its score, its known words, and how many had to be mended."""
+    changed = sum(one != other for one, other in zip(read.text.split(), mended.text.split(), strict=True))
+    return read.score + KNOWN * known_share(mended.text, lexicon) - MENDED * changed
+
+
+def choose_readings(readings: Sequence[tuple[float, TextBlock]]) -> list[TextBlock]:
+    """Of lines that lie on each other the one that is worth most; from top to bottom."""
     kept: list[TextBlock] = []
-    for line in sorted(lines, key=lambda each: -(each.score + KNOWN * known_share(each.text, lexicon))):
+    for _, line in sorted(readings, key=lambda pair: -pair[0]):
         if not any(lie_together(line.box_px, other.box_px) for other in kept):
             kept.append(line)
     return sorted(kept, key=lambda line: (line.box_px[1], line.box_px[0]))

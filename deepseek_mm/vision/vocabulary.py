@@ -14,7 +14,10 @@ Shape key:  N pictures, L words, D width of the space, M pictures and Q cells of
             feature map
 """
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
-from deepseek_mm.embeddings.vector_files import read_or_make_vectors
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.files import atomic_write
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -74,6 +78,7 @@ class Vocabulary:
         """Vectors of the names are kept in `folder`, if there is one: to make them takes a second of each start."""
         self.space, self.names, self.calibration = space, tuple(names), calibration
         self.words = word_cache(space)  # those that are asked for, in the list or not
+        self.folder = folder
         self.vectors_LD = read_vectors(space, self.names, folder) if folder else word_vectors(space, self.names)
         self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
         self._curve = STANDING_OUT if calibration is None else calibration.curve
@@ -118,9 +123,31 @@ def word_vectors(space: EmbeddingModel, words: Sequence[str]) -> Floats:
 
 
 def read_vectors(space: EmbeddingModel, words: Sequence[str], folder: Path) -> Floats:
-    """`word_vectors` out of a file of this folder."""
-    make, made_by = partial(word_vectors, space), (space.fingerprint, *TEMPLATES)
-    return read_or_make_vectors(make, words, folder, stem="words", made_by=made_by)
+    """`word_vectors` out of a file, which is written where there is none that can be read."""
+    return keep_vectors(partial(word_vectors, space), words, folder, known=(space.fingerprint, *TEMPLATES))
+
+
+def keep_vectors(
+    embed: Callable[[Sequence[str]], Floats], texts: Sequence[str], folder: Path, *, known: Sequence[str]
+) -> Floats:
+    """(T, D): what `embed` makes of the texts, out of a file, which is written where there is none that can be read.
+
+    Its name is a digest of the texts, of what is `known` of the space, and of two vectors: another engine rounds
+    otherwise and has a file of its own. A folder that cannot be written is left alone.
+    """
+    probes_2D = embed(("a thing", *texts[-1:]))
+    digest = hashlib.sha256("\n".join((*known, *texts)).encode(errors="replace") + probes_2D.tobytes())
+    file, shape = folder / f"words-{digest.hexdigest()[:16]}.npy", (len(texts), probes_2D.shape[1])
+    with suppress(OSError, ValueError):
+        vectors_TD = np.load(file, allow_pickle=False)
+        if vectors_TD.shape == shape and vectors_TD.dtype == np.float32 and np.isfinite(vectors_TD).all():
+            return np.asarray(vectors_TD)
+    vectors_TD = embed(texts)
+    held = io.BytesIO()
+    np.save(held, vectors_TD)
+    with suppress(LibraryError):
+        atomic_write(file, held.getvalue())
+    return vectors_TD
 
 
 def usual(background_MD: Floats, vectors_LD: Floats) -> tuple[Floats, Floats]:

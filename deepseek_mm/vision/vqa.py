@@ -333,6 +333,13 @@ class VqaModel:
             best[singular(answer)] = max(best.get(singular(answer), 0.0), chance)
         return [best.get(singular(name), 0.0) for name in names]
 
+    def glance_at_names(self, question: str, picture: ImageAnalysis, names: Sequence[str]) -> list[float]:
+        """Of each name, how probable it is as the answer to the language model that looks; [] where none does."""
+        if self.glance is None:
+            return []
+        found = self.glance.weigh([question.lower()], torch.tensor([0]), cells_of([picture]), [names])[0]
+        return [found[name] for name in names] if found else []
+
     def _by_picture(self, asked: Sequence[ImageAnalysis]) -> Iterator[tuple[list[int], Tensor, list[ImageAnalysis]]]:
         """Some pictures at a time: the rows that ask about them, the picture of each row, and the pictures."""
         rows_of: dict[ImageAnalysis, list[int]] = {}

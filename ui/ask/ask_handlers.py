@@ -19,7 +19,7 @@ from deepseek_mm import (
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
 from ui.ask.offers import AGREE, carry_out, find_offer
-from ui.ask.understanding import read_meant
+from ui.ask.request_form import read_meant
 from ui.edges import Handlers
 from ui.words import UiTexts
 
@@ -107,7 +107,7 @@ class AskHandlers(Handlers):
 
     def ask_as_meant(self, caller: Caller, turn: int, sent: str, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Ask a question again as its asker says that it was meant, and keep that as feedback; `sent`: see
-        `understanding`.
+        `request_form`.
         """
         try:
             answer = require_exchange(talk.find(turn), self.words).answer

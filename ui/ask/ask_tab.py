@@ -20,6 +20,7 @@ from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
 from ui.ask.offers import AGREE
 from ui.gateway.events import QUIET, Press, Updates, caller_of, end_unchanged, needs_right
+from ui.help import render_help
 from ui.html import button, hint, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -63,6 +64,7 @@ class AskTab:
                 parts = place_chat(chat.html(Talk(), () if code else None), words, code=code)
                 if not code:
                     parts["camera"] = _place_camera(words)
+                    _place_help(words)
             with gr.Column(scale=2, min_width=300):
                 look = "side code-side" if code else "side"
                 parts["board"] = piece(board(None, pictures, words), elem_classes=look)
@@ -271,6 +273,11 @@ def _place_camera(words: UiTexts) -> gr.Image:
             label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", image_mode=None, buttons=[],
             height=260,
         )  # fmt: skip
+
+
+def _place_help(words: UiTexts) -> None:
+    with gr.Accordion(words.help, open=False):
+        piece(render_help(words), listens="")
 
 
 COMMAND = "python -m deepseek_mm index FOLDER"

@@ -6,7 +6,7 @@ The map of looks lies over the photo cell by cell; the more a cell was looked at
 from html import escape
 
 from deepseek_mm import Answer, Check, Verdict
-from ui.ask.understanding import render_understanding
+from ui.ask.request_form import render_understanding
 from ui.code_html import is_listed
 from ui.html import button, hint
 from ui.pictures import THUMB_PX, PagePictures

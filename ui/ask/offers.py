@@ -58,8 +58,9 @@ def _button(offer: Offer, what: str) -> str:
 
 
 def _confirmation(offer: Offer, what: str, words: UiTexts) -> str:
-    agree = button(f"{AGREE}{offer.action}", what, words.offer_yes, label=f"{words.offer_yes}: {offer.text}")
+    label = f"{words.offer_yes}: {offer.text}"
+    agree = button(f"{AGREE}{offer.action}", what, words.offer_yes, label=label, look="offer")
     return (
-        f'<div class="acts confirm" role="alert"><span>{escape(tell_change(offer, words))}</span>'
-        f"{agree}{button('decline', what, words.cancel)}</div>"
+        f'<div class="offers confirm" role="alert"><span>{escape(tell_change(offer, words))}</span>'
+        f"{agree}{button('decline', what, words.cancel, look='offer')}</div>"
     )

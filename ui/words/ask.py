@@ -25,7 +25,7 @@ class AskWords:
     )
     welcome_try = Translation(
         "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
-        "点一下,用自带的照片试试(模型目前只懂英文,请用英文提问)。最后一个展示了局限:数量太多,它数不清。",
+        "点一下,用自带的照片试试。最后一个展示了局限:数量太多,它数不清。",
     )
     examples = Translation(  # about the bundled photos; the space was trained on English, so these stay English
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
@@ -53,7 +53,7 @@ class AskWords:
     gone = Translation("That answer is not here any more. Reload the page.", "那个回答已不在这里,请重新加载页面。")
     left_out = Translation("Left out: {reasons}", "已略去:{reasons}")
     question_hint = Translation(
-        "Ask a question. You can paste, drop or add a picture.", "请用英文提问。可以粘贴、拖入或添加图片。"
+        "Ask a question. You can paste, drop or add a picture.", "请提问。可以粘贴、拖入或添加图片。"
     )
     picture_alone = Translation(
         "What is in this picture?", "What is in this picture?"

@@ -37,6 +37,8 @@ class PageWords:
     save = Translation("Save", "保存")
     copy = Translation("Copy", "复制")
     copied = Translation("Copied", "已复制")
+    help = Translation("Help", "帮助")
+    help_open = Translation("Open: {tab}", "打开:{tab}")
 
     not_allowed = Translation(
         "The key “{name}” may not do this: it lacks the right {right}. "

@@ -53,10 +53,9 @@ class SearchWords:
     more_like = Translation("More like this", "更多类似的")
 
     not_english = Translation(
-        "This seems to be {language}. The search reads English: say it in English, or take an encoder for many "
-        "languages, such as --encoder google/siglip2-base-patch16-224.",
-        "这似乎不是英文({language})。搜索只懂英文:请用英文描述,或改用多语言编码器,例如 "
-        "--encoder google/siglip2-base-patch16-224。",
+        "This seems to be {language}, and what reads other languages is not installed: say it in English, or run: "
+        "make setup",
+        "这似乎不是英文({language}),而读懂其他语言的模型没有安装:请用英文描述,或运行:make setup",
     )
     search_help = Translation("Also:", "还可以写:")
     saved = Translation("Saved searches", "已保存的搜索")

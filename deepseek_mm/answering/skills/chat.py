@@ -7,7 +7,10 @@ the evidence that it had.
 import re
 from collections.abc import Callable, Mapping
 
-from deepseek_mm.answering.skills.case import (
+from deepseek_mm.answering.intents import Intent
+from deepseek_mm.answering.skills.help import open_tab
+from deepseek_mm.answering.talk_case import (
+    LEFT_TO_MODEL,
     TalkCase,
     evidence_of,
     quote_question,
@@ -15,8 +18,6 @@ from deepseek_mm.answering.skills.case import (
     sources_of,
     state,
 )
-from deepseek_mm.answering.skills.help import open_tab
-from deepseek_mm.answering.skills.intents import Intent
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import quote_title
@@ -41,7 +42,9 @@ NTH = (  # words that point at a turn of the conversation, counted from 1
 
 
 def answer_chat(intent: Intent | None, case: TalkCase) -> Draft:
-    """What fits the intent; a polite sentence that says what can be asked, where there is none."""
+    """What fits the intent; where there is none a larger model talks, or a polite sentence says what can be asked."""
+    if intent is None and case.facts.larger:
+        return Draft(chance=POLITE_CHANCE, grounds=LEFT_TO_MODEL)
     if intent is None:
         return Draft(text=say("chat.default", case.locale), chance=POLITE_CHANCE, grounds="said")
     return REPLIES.get(intent.name, reply_politely)(intent, case)

@@ -20,8 +20,14 @@ ROWS: tuple[tuple[str, str], ...] = (  # of attributes or of words
     ),
     (
         rf"\bwhat(?: is|s) (?:his|her|their|the {PEOPLE}'?s?) (?:full |first |last |real )?name\b|"
-        rf"\bnames? of (?:the |this |that |these |those )?(?:\w+ )?{PEOPLE}\b|\bwhat (?:is|are) {PEOPLE} called\b(?! who)",
+        rf"\bnames? of (?:the |this |that |these |those )?(?:\w+ )?{PEOPLE}\b|"
+        rf"\bwhat (?:is|are) {PEOPLE} called\b(?! who)",
         "I cannot tell the name: a photo does not tell who somebody is, and no text here says it",
+    ),
+    (
+        r"^(?:and |so )*who (?:is|are) (?:(?:this|that|these|those|the)(?: \w+)? ?)?"
+        rf"(?:{PEOPLE}|this|that|these|those)?$",
+        "I cannot tell who that is: a photo does not tell a name, and no text here says it",
     ),
     (
         r"\bwhat (?:will|would|is going to|happens?)\b.*\b(?:next|happen|do)\b|\bwhat happened\b|\bgoing to\b",
@@ -33,7 +39,8 @@ ROWS: tuple[tuple[str, str], ...] = (  # of attributes or of words
     ),
     (r"\bwhy\b|\bwhat for\b|\bhow come\b", "I cannot tell why: a photo shows what there is, not the reason for it"),
     (
-        r"\bhow much (?:does|do|did) (?:it|he|she|they|the \w+) weigh\b|\bhow (?:tall|heavy|fast|deep|high|far|wide) (?:is|are|was)\b",
+        r"\bhow much (?:does|do|did) (?:it|he|she|they|the \w+) weigh\b|"
+        r"\bhow (?:tall|big|large|long|heavy|fast|deep|high|far|wide) (?:is|are|was)\b",
         "I cannot measure that in a photo: nothing in it says how large a metre is",
     ),
     (

@@ -23,8 +23,8 @@ from index import Source
 
 Encode = Callable[[Sequence[str]], Floats]
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
-ROW = re.compile(r"\||\t|^\s*(?:[-*\u2022]|\d+[.)])\s|^(?:[^,]*,){3,}[^,]*$")  # a line that stands for itself
-HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$")
+ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
+HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
 ABOUT_A_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|tiff?|hei[cf]|avif)\b", re.IGNORECASE)  # told as its note
 BETWEEN_CELLS = ("|", "\t", ",")
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepseek_mm.answering.skills.case import TalkCase
-from deepseek_mm.answering.skills.intents import Intent
+from deepseek_mm.answering.intents import Intent
+from deepseek_mm.answering.talk_case import TalkCase
 from deepseek_mm.language.wording import say
 from deepseek_mm.types import Draft, Offer
 

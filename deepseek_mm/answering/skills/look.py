@@ -6,7 +6,7 @@ questions, either-or questions choose between what was said, and all others betw
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -14,7 +14,7 @@ from functools import cache
 from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.answering.closed_vqa import Decider, Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
-from deepseek_mm.answering.skills.closed import ClosedSkill
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill
 from deepseek_mm.answering.skills.decline import decline
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
@@ -45,12 +45,13 @@ class PhotoSkill:
         self.closed = ClosedSkill(decider, grounder)
         self.open = OpenSkill(decider.eyes)
         self.routes: tuple[Route, ...] = (
-            self._measured,
-            self._written,
+            self._measure,
+            self._read_text,
             decline,
-            self._described,
-            self._chosen,
-            self._located,
+            self._describe,
+            self._choose,
+            self.closed.relate,
+            self._locate,
             self.closed.answer,
             self._open,
         )
@@ -67,21 +68,21 @@ class PhotoSkill:
         drafts = (route(turn) for route in self.routes)
         return next(draft for draft in drafts if draft is not None)
 
-    def _measured(self, turn: PhotoTurn) -> Draft | None:
-        return answer_measured(turn)
+    def _measure(self, turn: PhotoTurn) -> Draft | None:
+        return answer_measured(turn, self.config)
 
-    def _written(self, turn: PhotoTurn) -> Draft | None:
+    def _read_text(self, turn: PhotoTurn) -> Draft | None:
         return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
 
-    def _described(self, turn: PhotoTurn) -> Draft | None:
+    def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":
             return None
         return describe_photo(turn, self.open, self.read_lines(turn.picture))
 
-    def _chosen(self, turn: PhotoTurn) -> Draft | None:
+    def _choose(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.choose(turn, self.open)
 
-    def _located(self, turn: PhotoTurn) -> Draft | None:
+    def _locate(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.locate(turn, self.open)
 
     def _open(self, turn: PhotoTurn) -> Draft | None:
@@ -98,11 +99,11 @@ class PhotoSkill:
         """Its lines of writing, read when somebody first wants them."""
         if picture.lines is None:
             found = self.reader.lines_closely(picture.image, lexicon()) if self.reader else []
-            picture.lines = tuple(scaled(line, picture) for line in found)
+            picture.lines = tuple(scale_line(line, picture) for line in found)
         return picture.lines
 
 
-def scaled(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
+def scale_line(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
     """Its box in pixels of the original, of which the picture in hand may be a reduced copy."""
     if picture.source is None:
         return line
@@ -114,9 +115,9 @@ def scaled(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
 
 
 @cache
-def lexicon() -> frozenset[str]:
-    """English words in lower case: those that are one piece to the packaged text tower."""
+def lexicon() -> Mapping[str, int]:
+    """English words in lower case with their ranks: those that are one piece to the packaged text tower."""
     with suppress(MissingPackage, OSError):
         told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
-        return frozenset(word for word in told["model"]["vocab"] if word.isalpha())
-    return frozenset()
+        return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
+    return {}

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.answering.skills.case import TalkCase, find_named, sources_of, state
+from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.chat import turn_number
 from deepseek_mm.answering.skills.help import open_tab
-from deepseek_mm.answering.skills.intents import Intent
+from deepseek_mm.answering.talk_case import TalkCase, find_named, sources_of, state
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.types import Claim, Draft, Evidence, Found, Offer

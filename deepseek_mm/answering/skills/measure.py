@@ -1,4 +1,4 @@
-"""What is measured in a photo's pixels: whether it has colours, how bright it is, how sharp, which way it lies."""
+"""What is measured: whether a photo has colours, how sharp it is, which way it lies; and what its file itself says."""
 
 import re
 from collections.abc import Callable
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from PIL.Image import Image
 
+from deepseek_mm.answering.skills import photo
+from deepseek_mm.answering.skills.photo import Fact, Teller
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.config import Config
+from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.types import Claim, Draft
 
 SIDE_PX = 96
 COLOURLESS = 6.0  # mean difference of a pixel's strongest and weakest channel, of 255, below which all is grey
-TINTED = 14.0  # deviation of that difference below which a picture is toned in one colour, such as sepia
-DARK, BRIGHT = 60.0, 110.0  # mean grey value, of 255: below it is dark, above it is bright
 BLURRED = 25.0  # variance of the Laplacian, below which edges are soft
 SQUARE = 0.05  # of a side: how far width and height may differ
 MEASURED = 0.93  # how often such a measure is what people say, an estimate
@@ -24,8 +26,6 @@ class PixelMeasures:
     """Of one picture."""
 
     chroma: float
-    chroma_spread: float
-    brightness: float
     sharpness: float
 
     @property
@@ -42,8 +42,6 @@ def measure_pixels(image: Image) -> PixelMeasures:
     edges = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
     return PixelMeasures(
         chroma=float(spread_SS.mean()),
-        chroma_spread=float(spread_SS.std()),
-        brightness=float(rgb_SS3.mean()),
         sharpness=float(edges.var()),
     )
 
@@ -85,11 +83,34 @@ ROWS: tuple[tuple[str, Callable[[PhotoTurn], tuple[str, float]]], ...] = (
 TABLE = tuple((re.compile(words), tell) for words, tell in ROWS)
 
 
-def answer_measured(turn: PhotoTurn) -> Draft | None:
-    """What pixels tell, where that is what is asked; None of other questions."""
+FILE_ROWS: tuple[tuple[str, Fact], ...] = (  # words of a question -> what the file says
+    (r"\bfile ?name\b|\b(?:what|how) is (?:this|the|it)(?: \w+)? (?:called|named)$", photo.name),
+    (
+        r"\b(?:file )?size\b|\bpixels\b|\bresolution\b|"
+        r"\bhow (?:big|large) is (?:this|the|it)(?: (?:file|photo|picture|image))?$",
+        photo.size,
+    ),
+    (r"\bwhen (?:was|were|did)\b|\bwhat (?:date|day|year|month)\b|\bdate\b", photo.when),
+    (
+        r"\bgps\b|\bcoordinates\b|"
+        r"\bwhere (?:was|were) (?:this|it|these|the (?:photo|picture|image))(?: \w+)? (?:taken|shot|made)\b",
+        photo.place,
+    ),
+)
+FILE_TABLE = tuple((re.compile(words), fact) for words, fact in FILE_ROWS)
+OF_FILES = ("file", "date", "size", "place", "time")  # attributes that files may say
+
+
+def answer_measured(turn: PhotoTurn, config: Config) -> Draft | None:
+    """What pixels or the file tell, where that is what is asked; None of other questions."""
     for words, tell in TABLE:
         if words.search(turn.text):
             text, chance = tell(turn)
             claim = Claim(text[0].upper() + text[1:], (turn.shot.whole,), chance)
             return turn.draft(claim, grounds="measured")
-    return None
+    if turn.act.attribute not in OF_FILES or turn.act.kind == "read":
+        return None
+    program = PhotoQuestion(kind="other", text=turn.act.text)
+    facts = [fact for words, fact in FILE_TABLE if words.search(turn.text)][:1]
+    claims = [claim for fact in facts for claim in fact(program, turn.shot, Teller(program, config))]
+    return turn.draft(*claims, grounds="measured") if claims else None

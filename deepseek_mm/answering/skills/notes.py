@@ -11,9 +11,10 @@ from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import COLOURS, NUMBERS, content, singular, tokens
 from deepseek_mm.types import Act
 
-TIMES = (
-    "sunset sunrise dusk dawn twilight night evening morning noon midday afternoon daylight midnight daytime daybreak"
-).split()
+TIMES = (  # of day
+    *("sunset", "sunrise", "dusk", "dawn", "twilight", "night", "evening", "morning", "noon", "midday", "afternoon"),
+    *("daylight", "midnight", "daytime", "daybreak"),
+)
 PAIR = {"pair": "2", "couple": "2", "both": "2", "dozen": "12", "single": "1"}
 COLOURLESS = re.compile(r"\bblack[ -](?:and|&)[ -]white\b|\bmonochrome?\b|\bgr[ea]yscale\b|\bsepia\b", re.IGNORECASE)
 WHICH = re.compile(r"\b(?:which|what)(?: (?:kind|type|sort|breed|species)s? of)? ([a-z]{3,})\b")
@@ -99,16 +100,19 @@ def tell_kind(act: Act, note: str) -> str:
     asked = WHICH.search(act.text.lower())
     kinds = dict.fromkeys([singular(asked[1])] if asked else [], "") | {head_of(act.subject): ""}
     words = tokens(note)
-    return next((word for kind in kinds for word in words if singular(word) != kind and is_kind_of(word, kind)), "")
+    for kind in kinds:
+        fitting = [n for n, word in enumerate(words) if singular(word) != kind and is_kind_of(word, kind)]
+        if fitting:
+            last = next((n for n in fitting if n + 1 not in fitting), fitting[-1])
+            return " ".join(words[n] for n in fitting if n <= last)  # "giant panda"
+    return ""
 
 
 def tell_position(act: Act, note: str) -> str:
     """Yes or no to a place that is asked for, where the note says where it is: "a drum on a bean bag"."""
     head, other = head_of(act.subject), head_of(act.other)
-    found = re.search(
-        rf"\b{re.escape(head)}s?\b (?:(?:is|are|lies|stands|sits) )?({LIES_ON}) (?:an?|the) ([\w -]+?)(?=[,.;]|\band\b|$)",
-        note.lower(),
-    )
+    where = rf"(?:(?:is|are|lies|stands|sits) )?({LIES_ON}) ((?:an?|the) [\w -]+?)(?=[,.;]|\band\b|$)"
+    found = re.search(rf"\b{re.escape(head)}s?\b {where}", note.lower())
     if not found or not other or not head:
         return ""
     there = other in {singular(word) for word in tokens(found[2])}

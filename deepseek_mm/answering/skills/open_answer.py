@@ -17,7 +17,7 @@ from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa_net import VqaQuestion
-from deepseek_mm.vision.zero_shot import ZeroShot, likeliest
+from deepseek_mm.vision.zero_shot import Hearsay, ZeroShot, likeliest
 
 BY_ATTRIBUTE = {  # attribute of an act -> category
     **{"activity": "activity", "person": "person", "shape": "shape", "material": "material", "weather": "weather"},
@@ -36,6 +36,9 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
     **{"wears": "wearing", "eat": "eating", "eats": "eating", "drink": "drinking", "drinks": "drinking"},
     **{"ride": "riding", "rides": "riding", "drive": "driving", "use": "using", "cook": "cooking", "play": "playing"},
 }
+MANY = ("they", "these", "those")
+PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
+BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
@@ -47,7 +50,8 @@ class OpenSkill:
 
     def __init__(self, eyes: VisionPipeline) -> None:
         self.eyes = eyes
-        self.names = ZeroShot(eyes.space, eyes.vocabulary.calibration)
+        vocabulary = eyes.vocabulary
+        self.names = ZeroShot(eyes.space, vocabulary.calibration, folder=vocabulary.folder)
 
     def answer(self, turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
         """The likeliest member; or that it cannot be told."""
@@ -70,17 +74,15 @@ class OpenSkill:
         return f"{'on' if ON.match(best) else 'in'} {best}", chance
 
     def tell_where(self, turn: PhotoTurn) -> Claim | None:
-        """On what it lies or stands where that is asked of a thing, else the place; None where nothing is likely."""
+        """In which place, or for a thing on what it lies or stands; None where nothing is likely."""
+        on = category_named("surface")
         told, chance = self.likeliest_place(turn)
-        surface = category_named("surface")
-        if surface and turn.subjects:
-            on, likely = next(iter(self._weigh(turn, surface, surface.members).items()))
-            if likely > chance:
-                told, chance = f"on {with_article(on)}", likely
+        if on and turn.subjects and (best := next(iter(self._weigh(turn, on, on.members).items())))[1] > chance:
+            told, chance = f"on {with_article(best[0])}", best[1]
         if chance < GUESSED:
             return None
-        be = "are" if turn.named.lower() in ("they", "these", "those") else "is"
-        return Claim(hedge(told, chance, lead=f"{turn.named} {be}"), (turn.shot.whole,), chance)
+        be = "are" if turn.subject_phrase.lower() in MANY else "is"
+        return Claim(hedge(told, chance, lead=f"{turn.subject_phrase} {be}"), (turn.shot.whole,), chance * PLACE_TRUST)
 
     def weigh_members(
         self, turn: PhotoTurn, category: Category, lines: Sequence[TextBlock] = ()
@@ -89,39 +91,39 @@ class OpenSkill:
         chances = self._weigh(turn, category, category.members)
         if category.name in WRITTEN_NAMES:
             chances = add_written(chances, lines)
-        own = {singular(word) for word in turn.text.split()}
+        own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 
-    def _weigh(self, turn: PhotoTurn, category: Category, told: Sequence[str]) -> Mapping[str, float]:
+    def _weigh(self, turn: PhotoTurn, category: Category, names: Sequence[str]) -> Mapping[str, float]:
         colour = next((thing.colour for thing in turn.subjects if thing.colour), "")
         phrases = [
             phrase.replace(look, f"{colour} {look}") if colour else phrase
             for phrase, look in zip(category.phrases, category.looks, strict=True)
         ]
+        told = self._hear(turn, category.members)
+        return likeliest(names, self.names.choose(phrases, turn.picture.look, told))
+
+    def _hear(self, turn: PhotoTurn, names: Sequence[str]) -> Hearsay:
+        """What the closed reader, the language model that looks and the labels say of these names."""
         labels = self.eyes.labels(turn.picture)
         labelled = [
-            max((l.score for l in labels if names_the_same(l.name, name)), default=0.0) for name in category.members
+            max((each.score for each in labels if names_the_same(each.name, name)), default=0.0) for name in names
         ]
-        read = self._read(turn, category.members)
-        chances_L = self.names.choose(phrases, turn.picture.look, read=read, labelled=labelled)
-        return likeliest(told, chances_L)
-
-    def _read(self, turn: PhotoTurn, names: Sequence[str]) -> list[float]:
-        """What the closed reader makes of the question."""
         if self.eyes.reader is None:
-            return []
-        things = tuple(thing.phrase for thing in turn.things)
-        return self.eyes.reader.chances_of_names(VqaQuestion(turn.act.text, things), turn.picture, names)
+            return Hearsay(labelled=labelled)
+        asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
+        return Hearsay(
+            read=self.eyes.reader.chances_of_names(asked, turn.picture, names),
+            glanced=self.eyes.reader.glance_at_names(turn.act.text, turn.picture, names),
+            labelled=labelled,
+        )
 
     def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> Mapping[str, float]:
         """Of alternatives that the question names, how probable each is."""
+        told = self._hear(turn, [BARE.sub("", option) for option in options])
         phrases = [f"a photo of {option}" for option in options]
-        read = self._read(turn, [re.sub(r"^(?:on|in|at) |^(?:the|an?) ", "", option) for option in options])
-        labels = self.eyes.labels(turn.picture)
-        labelled = [max((l.score for l in labels if names_the_same(l.name, option)), default=0.0) for option in options]
-        chances_L = self.names.choose(phrases, turn.picture.look, read=read, labelled=labelled)
-        return likeliest(options, chances_L)
+        return likeliest(options, self.names.choose(phrases, turn.picture.look, told, ranked=False))
 
 
 def category_of(turn: PhotoTurn) -> Category:
@@ -158,16 +160,16 @@ def lead_of(turn: PhotoTurn, category: Category) -> str:
     verb = next((verb for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
     if not verb or " " in verb or verb not in (*FORMS, *FORMS.values()):
         is_doing = category.name in ("activity", "pose") and turn.act.subject
-        return f"{turn.named} is" if is_doing else "It is"
-    return f"{turn.named} is {FORMS.get(verb, verb)}"
+        return f"{turn.subject_phrase} is" if is_doing else "It is"
+    return f"{turn.subject_phrase} is {FORMS.get(verb, verb)}"
 
 
 def asked_for(turn: PhotoTurn, category: Category) -> str:
-    """What was asked, as a part of a sentence: "what she is holding", "what kind of shop it is"."""
+    """What was asked, as a part of a sentence: "what she is holding", "which shop it is"."""
     verb = next((FORMS.get(verb, verb) for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
+    subject = turn.subject_phrase[0].lower() + turn.subject_phrase[1:]
     if verb in FORMS.values():
-        named = turn.named[0].lower() + turn.named[1:]
-        return f"what {named} is {verb}"
+        return f"what {subject} is {verb}"
     if category.name == OBJECTS:
-        return "that"
+        return f"what {subject} is" if turn.subjects else "that"
     return f"which {category.name} it is"

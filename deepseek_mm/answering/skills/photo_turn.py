@@ -1,4 +1,4 @@
-"""An act about one photo on its way to an answer: the act, the photo, what is known of it; and how sure things are said.
+"""An act about one photo on its way to an answer, with what is known of the photo; and how sure things are said.
 
 What is likely is said outright, what is less likely with "probably", what is hardly more than a guess as a guess; below
 that the sentence says that it cannot be told, in the user's words.
@@ -45,7 +45,7 @@ class PhotoTurn:
         return () if words in PRONOUNS else things_in(words)
 
     @property
-    def named(self) -> str:
+    def subject_phrase(self) -> str:
         """The subject as a sentence begins with it: "The little boy", "She", or "It"."""
         subject = self.act.subject.strip() or "it"
         lower = subject.lower()

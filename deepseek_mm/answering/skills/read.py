@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.language.parser import things_in
 from deepseek_mm.language.signs import meanings, sign_languages
 from deepseek_mm.language.words import clean, join_words
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
@@ -17,14 +18,15 @@ from deepseek_mm.vision.ocr import TextBlock, paragraphs
 from index import Box
 
 PROPER = (  # kinds of names that stand somewhere
-    "company|brand|logo|make|manufacturer|airline|website|web ?site|app|url|road|street|avenue|highway|motorway|station|"
-    "town|city|country|team|club|school|university|hotel|restaurant|cafe|bar|pub|newspaper|magazine|channel|store|shop|"
+    "company|brand|logo|make|manufacturer|airline|website|web ?site|app|url|road|street|avenue|highway|motorway|"
+    "station|town|city|country|team|club|school|university|hotel|restaurant|cafe|bar|pub|newspaper|magazine|channel|store|shop|"
     "bank|supermarket|sponsor|band|ship|event|conference|festival|title|headline|bus line|stop|exit|beer|product"
 )
 BY_TEXT = re.compile(
     rf"\b(?:what|which|whats?)(?: is the)?(?: name of the)? (?:\w+ )?(?:{PROPER})\b|"
-    rf"\bwhat (?:is|are) (?:the |this |that )?(?:\w+ )?(?:{PROPER}) (?:called|named)|\bname (?:is )?(?:on|of the (?:{PROPER}))\b|"
-    r"\bwhat name\b|\b(?:say|says|written|printed|writing|read out|lettering|spell)\b|\bread (?:me |out |the |what |it|this)"
+    rf"\bwhat (?:is|are) (?:the |this |that )?(?:\w+ )?(?:{PROPER}) (?:called|named)|"
+    rf"\bname (?:is )?(?:on|of the (?:{PROPER}))\b|\bwhat name\b|"
+    r"\b(?:say|says|written|printed|writing|read out|lettering|spell)\b|\bread (?:me |out |the |what |it|this)"
 )
 A_KIND = re.compile(r"\b(?:kind|type|sort|style)s? of\b")  # asks no proper name
 WANTS_LANGUAGE, WANTS_MEANING = re.compile(r"\blanguage\b"), re.compile(r"\bmeans?\b|\bmeaning\b|\btranslat")
@@ -33,7 +35,7 @@ PRICE = re.compile(
 )
 PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the question, what it is called, how it looks
     (r"\bprices?\b|\bcosts?\b|\bhow much\b|\bexpensive\b", "price", PRICE),
-    (r"\bphone\b|\btelephone\b", "phone number", re.compile(r"\+?\d[\d\s()/.-]{5,}\d")),
+    (r"\b(?:tele)?phone number\b|\bcall\b", "phone number", re.compile(r"\+?\d[\d\s()/.-]{5,}\d")),
     (r"\btime\b|\bclock\b|\bo'?clock\b", "time", re.compile(r"\b\d{1,2}[:.h]\d{2}\b")),
     (r"\byear\b", "year", re.compile(r"\b(?:1[89]|20)\d\d\b")),
     (r"\bdate\b", "date", re.compile(r"\b\d{1,4}[./-]\d{1,2}(?:[./-]\d{2,4})?\b")),
@@ -49,15 +51,16 @@ PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the quest
     ),
 )
 LOOKS = tuple((re.compile(words), name, pattern) for words, name, pattern in PATTERNS)
+BESIDE = re.compile(r"\b(?:behind|next to|beside|under|below|above|in front of|left of|right of)\b")
 STREET = re.compile(
     r"\b(?:st|street|ave|avenue|av|rd|road|dr|drive|blvd|boulevard|ln|lane|way|hwy|highway|pkwy|parkway|pl|place|sq|"
     r"square|ct|court|rue|via|calle|stra(?:ss|\u00df)e|platz|weg|bridge)\b",
     re.IGNORECASE,
 )
 SITE = re.compile(r"\bwww\.|\.(?:com|org|net|co|de|uk|edu)\b", re.IGNORECASE)
-NEAR = 2.5  # how much more a line counts that lies on the thing asked for
-SOLE, AMONG = 0.8, 0.55  # how often the only line of its sort is the answer, and the first of several
-QUOTED_RIGHT = 0.75  # how often all that is written there is what was asked
+NEAR = 5.0  # how much more a line counts that lies on the thing asked for
+SOLE, AMONG = 0.75, 0.55  # how often the only line of its sort is the answer, and the first of several
+QUOTED_RIGHT = 0.65  # how often all that is written there is what was asked
 UNREADABLE = 0.5  # how often there is indeed nothing to read where nothing was read
 LETTERED = 2  # letters of a name, at least
 
@@ -83,9 +86,11 @@ def wants_text(turn: PhotoTurn) -> bool:
 
 def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = True) -> Draft | None:
     """From these lines; None where there are none and the answer `must` not be a written one."""
-    lines = [line for line in lines if line.text]
-    if not lines:
-        return unread(turn) if must else None
+    beside = boxes_beside(turn)
+    apart = [line for line in lines if line.text and not lies_on(line.box_px, beside)]
+    if not apart:
+        return unread(turn, beside=bool(lines)) if must else None
+    lines = apart
     if WANTS_LANGUAGE.search(turn.text) or WANTS_MEANING.search(turn.text):
         return tell_language(turn, lines)
     for words, name, pattern in LOOKS:
@@ -101,11 +106,12 @@ def is_name_wanted(turn: PhotoTurn) -> bool:
     return bool(re.search(rf"\bname\b|\b(?:what|which) (?:\w+ )?(?:{PROPER})\b", turn.text))
 
 
-def unread(turn: PhotoTurn) -> Draft:
-    """Nothing can be read."""
+def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:
+    """Nothing can be read, or only what stands `beside` what is asked for."""
     thing = re.search(rf"\b(?:{PROPER}|number|price|name|sign|time)\b", turn.text)
     wanted = f", so I cannot tell the {thing[0]}" if thing else ""
-    return turn.refuse(f"I find no text that I can read in this photo{wanted}", UNREADABLE)
+    read = f"What I can read stands on {turn.act.other}" if beside else "I find no text that I can read in this photo"
+    return turn.refuse(f"{read}{wanted}", UNREADABLE)
 
 
 def weigh_lines(turn: PhotoTurn, lines: Sequence[TextBlock]) -> list[tuple[float, TextBlock]]:
@@ -113,6 +119,13 @@ def weigh_lines(turn: PhotoTurn, lines: Sequence[TextBlock]) -> list[tuple[float
     boxes = [region.box_px for thing in turn.subjects for region in turn.shot.parts(thing)[:1]]
     weighed = [(high_of(line) * line.score * (NEAR if lies_on(line.box_px, boxes) else 1.0), line) for line in lines]
     return sorted(weighed, key=lambda pair: -pair[0])
+
+
+def boxes_beside(turn: PhotoTurn) -> list[Box]:
+    """Of a thing that the question only uses to say where: "which store is behind the sign"."""
+    if not BESIDE.search(turn.text) or not turn.act.other:
+        return []
+    return [region.box_px for thing in things_in(turn.act.other.lower()) for region in turn.shot.parts(thing)[:1]]
 
 
 def high_of(line: TextBlock) -> int:
@@ -156,7 +169,10 @@ def tell_name(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool) -> Dra
 
     block, own = max(blocks, key=worth_of)
     chance = block.score * (SOLE if len(blocks) == 1 else AMONG)
-    text = f'It says "{clean(block.text, MAX_QUOTE)}"'.replace('""', '"')
+    told = block.text
+    if special is STREET and (ends := special.search(told)):
+        told = told[: ends.end()]
+    text = f'It says "{clean(told, MAX_QUOTE)}"'
     return turn.draft(Claim(text, (turn.shot.whole,), chance), grounds="read")
 
 

@@ -5,26 +5,35 @@ question over the library may be answered by photos or by what is written, the o
 nothing to say.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
-from deepseek_mm.answering.photo_pipeline import PhotoPipeline
-from deepseek_mm.answering.skills.case import ProductFacts, TalkCase
+from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.library import LibrarySkill
+from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import TalkSkills
-from deepseek_mm.config import Config
+from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
+from deepseek_mm.answering.translation import ActTranslator
+from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
-from deepseek_mm.retrieval.evidence import QuestionContext, act_of, with_draft
+from deepseek_mm.language.words import quote_title
+from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, with_draft
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
-from deepseek_mm.types import Act, ActKind, Draft, Question
-from deepseek_mm.vision.pipeline import AnalysisCache
+from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
+from deepseek_mm.vision.ocr import TextReader
+from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from index import Source
 from index.store import RegionStore
 
+TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
+MEANT = 0.75  # of an intent, from which it is taken to be meant
+THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -41,28 +50,73 @@ class Skill(Protocol):
 class PhotosSkill:
     """What photos show: those at hand are looked at, those of the library are found first."""
 
-    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, config: Config) -> None:
+    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, reader: TextReader) -> None:
         self.photos, self.analyses = photos, analyses
-        self.library = LibrarySkill(finder, self.look, config)
+        self.translator = open_translator(photos.eyes)
+        self.library = LibrarySkill(finder, self.look, photos.config)
+        self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """Cases about pictures at hand are looked at together."""
+        """One for each; several pictures, and what patterns read, go through the pipeline together."""
+        cases = [self._translate(case) for case in cases]
         sought = {n for n, case in enumerate(cases) if is_sought(case)}
-        looked = iter(self.photos.look_up_many([case for n, case in enumerate(cases) if n not in sought]))
-        return [self._find(case) if n in sought else draft_of(next(looked)) for n, case in enumerate(cases)]
+        alone = {n for n, case in enumerate(cases) if is_alone(case)}
+        others = [case for n, case in enumerate(cases) if n not in sought | alone]
+        looked = iter(self.photos.look_up_many(others))
+        answers = {n: self._find(cases[n]) for n in sought} | {n: self._look_at(cases[n]) for n in alone}
+        return [answers[n] if n in answers else draft_of(next(looked)) for n in range(len(cases))]
+
+    def _translate(self, case: QuestionContext) -> QuestionContext:
+        """With an English act for those who look, where it was said in another language."""
+        language = case.request.language if case.request else "en"
+        if self.translator is None or language == "en" or is_by_rules(case):
+            return case
+        act = self.translator.translate(act_of(case), language)
+        program = photo_question(act)
+        kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
+        return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]
 
     def look(self, act: Act, source: Source) -> Draft:
         """At one photo of the library, which the sentences name."""
-        program = replace(photo_question(act), file=source.name, library=False)
+        program = replace(photo_question(act), library=False)
         picture = self.analyses.get(source)
         case = QuestionContext(
             question=Question(text=act.text), program=program, act=act, source=source, analyses=(picture,)
         )
-        return draft_of(self.photos.look_up_many([case])[0])
+        draft = self._look_at(case)
+        name = quote_title(source.name, MAX_NAME)
+        return replace(draft, claims=tuple(with_name(claim, name) for claim in draft.claims))
+
+    def _look_at(self, case: QuestionContext) -> Draft:
+        (picture,), config = case.analyses, self.photos.config
+        (evidence,) = self.photos.retriever.retrieve_many([case], k=config.rag.num_regions)
+        if not evidence or open_image(picture) is None:
+            return draft_of(self.photos.look_up_many([case])[0])
+        return self.one.answer(act_of(case), picture, evidence)
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
         return self.library.answer(act_of(case), among=photos)
+
+
+def open_translator(eyes: VisionPipeline) -> ActTranslator | None:
+    """Foreign words to names of the vocabulary; None where the space reads no other language."""
+    if not isinstance(eyes.space, PackagedSpace) or not eyes.space.languages.is_installed:
+        return None
+    vocabulary = eyes.vocabulary
+    return ActTranslator(vocabulary.names, lambda: vocabulary.vectors_LD, eyes.space.languages.embed)
+
+
+def with_name(claim: Claim, name: str) -> Claim:
+    """The sentence with the photo's name instead of "this photo"."""
+    text = THIS_PHOTO.sub(lambda found: name, claim.text)
+    return replace(claim, text=text if name in text else f"{name}: {text}", shape="", draft="")
+
+
+def is_alone(case: QuestionContext) -> bool:
+    """Whether it is about one photo at hand that was understood by the model."""
+    photo = case.source is not None and case.source.kind == "photo" and len(case.analyses) == 1
+    return photo and not case.program.library and not is_by_rules(case)
 
 
 def is_sought(case: QuestionContext) -> bool:
@@ -120,6 +174,20 @@ class TalkSkill:
         facts = self.gather()
         return [self.talk.answer(talk_case(case, facts)) for case in cases]
 
+    def answer_instead(self, case: QuestionContext, draft: Draft) -> Draft | None:
+        """What was meant as talk though it was understood otherwise; None where the draft may stand.
+
+        Where nothing was found of what was hardly understood an example must be near, elsewhere very near.
+        """
+        act = act_of(case)
+        about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
+        if not about_files or act.chance >= DOUBTFULLY:
+            return None
+        intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
+        if intent is None or intent.chance < MEANT:
+            return None
+        return self.talk.answer_as(intent, talk_case(case, self.gather()))
+
 
 def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
     """The case as these skills take it."""
@@ -143,12 +211,17 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([act_of(case).kind for case in cases], cases)
+        drafts = self._ask([first_kind(case) for case in cases], cases)
         second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
         if second:
             again = self._ask(list(second.values()), [cases[n] for n in second])
             drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
-        return [self._finish(case, drafts[n]) for n, case in enumerate(cases)]
+        return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
+
+    def _talk_instead(self, case: QuestionContext, draft: Draft) -> Draft:
+        talk = self.skills.get("help")
+        instead = talk.answer_instead(case, draft) if isinstance(talk, TalkSkill) and not is_by_rules(case) else None
+        return instead or draft
 
     def _ask(self, kinds: Sequence[ActKind], cases: Sequence[QuestionContext]) -> dict[int, Draft]:
         by_skill: dict[int, list[int]] = {}
@@ -174,6 +247,12 @@ def is_by_rules(case: QuestionContext) -> bool:
     return case.request is not None and case.request.by == "rules"
 
 
+def first_kind(case: QuestionContext) -> ActKind:
+    """Whose kind of act it is: documents that are looked for are found by what they say."""
+    act = act_of(case)
+    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
+
+
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
@@ -182,9 +261,6 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     return "read" if act.kind == "document" else None
-
-
-TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
 
 
 def talk_skills(talk: Skill) -> dict[ActKind, Skill]:

@@ -13,7 +13,11 @@ from datetime import datetime
 
 import numpy as np
 
-from deepseek_mm.answering.skills.case import (
+from deepseek_mm.answering.intents import SentenceEncoder, encode_many
+from deepseek_mm.answering.skills.chat import CERTAIN, cut, describe_kinds, nothing_said
+from deepseek_mm.answering.skills.help import open_tab
+from deepseek_mm.answering.skills.manage import Find, named_file
+from deepseek_mm.answering.talk_case import (
     TalkCase,
     find_named,
     quote_question,
@@ -22,10 +26,6 @@ from deepseek_mm.answering.skills.case import (
     state,
     within_collection,
 )
-from deepseek_mm.answering.skills.chat import CERTAIN, cut, describe_kinds, nothing_said
-from deepseek_mm.answering.skills.help import open_tab
-from deepseek_mm.answering.skills.intents import SentenceEncoder, encode_many
-from deepseek_mm.answering.skills.manage import Find, named_file
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say

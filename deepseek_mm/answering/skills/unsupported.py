@@ -3,12 +3,11 @@
 A larger language model can do some of it. Where one is set, it is left to it, by a draft with these grounds.
 """
 
-from deepseek_mm.answering.skills.case import TalkCase
-from deepseek_mm.answering.skills.intents import Intent
+from deepseek_mm.answering.intents import Intent
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, TalkCase
 from deepseek_mm.language.wording import say
 from deepseek_mm.types import Draft
 
-LEFT_TO_MODEL = "model"  # grounds of a draft without words: the language model is to answer by itself
 OF_LARGER_MODELS = frozenset(["write", "joke", "knowledge", "translate", "maths", "advice", "program"])
 INSTEAD = {  # topic -> key of what can be done instead
     **{"weather": "instead_weather", "time": "instead_time", "translate": "instead_read", "send": "instead_export"},

@@ -53,6 +53,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
+from deepseek_mm.training.requests.corrections import read_corrections
 from deepseek_mm.training.requests.examples import RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.real_questions import QuestionFolders
 from deepseek_mm.training.requests.shapes import SHAPES, read_shapes
@@ -343,6 +344,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with reading/, text/ and flickr8k_zh.jsonl")
     parser.add_argument("--unpacked", type=Path, required=True, help="folder with coco_vqa/, daquar/ and flickr8k/")
     parser.add_argument("--shapes", type=Path, default=SHAPES, help="folder of the shapes and slots")
+    parser.add_argument("--corrections", type=Path, help="file that `learning requests` wrote: what users put right")
     parser.add_argument("--out", type=Path, default=Path("runs/requests"), help="folder of the run")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write")
     parser.add_argument("--begin", type=Path, help="weights of an earlier run to go on from")
@@ -356,6 +358,7 @@ def run(args: argparse.Namespace) -> int:
     config = choose_config(RequestsConfig(), args)
     encoder = load_token_encoder()
     examples = gather_examples(config, args.shapes, QuestionFolders(data=args.data, unpacked=args.unpacked))
+    examples += read_corrections(args.corrections)
     tqdm.write(f"{len(examples)} examples", file=sys.stderr)
     data = ExampleStates(examples, encoder, args.out / "states")
     torch.manual_seed(config.seed)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from talk_house import fill_library, photo, turn
 
-from deepseek_mm.answering.skills.case import (
+from deepseek_mm.answering.talk_case import (
     evidence_of,
     find_named,
     gather_facts,

@@ -3,7 +3,8 @@
 The examples stand in intents.toml and, for questions about how it is used, in docs/help.md: headings and paraphrases.
 Vectors of a tower that reads many languages are whitened by how examples of one intent differ among themselves (linear
 discriminant analysis, Fisher 1936, shrunk towards the identity), so that what tells intents apart counts. An intent is
-as near as its mean, and as the nearest two of its examples.
+as near as its mean, and as the nearest two of its examples. Vectors of the examples come along; those that were added
+since are made when they are first needed.
 
 Shape key:  N examples, M texts, I intents, D width of the tower
 """
@@ -11,17 +12,19 @@ Shape key:  N examples, M texts, I intents, D width of the tower
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from deepseek_mm.embeddings.space import Floats, unit
-from deepseek_mm.embeddings.vector_files import read_or_make_vectors
 
 FILE = Path(__file__).with_suffix(".toml")
+VECTORS_FILE = Path(__file__).parent.parent / "weights" / "intents.safetensors"
 SentenceEncoder = Callable[[Sequence[str]], Floats]  # M texts to (M, D) of length 1
 Examples = Mapping[tuple[str, str], Sequence[str]]  # kind and intent -> sentences, at least two
 Ints = NDArray[np.intp]
@@ -30,10 +33,10 @@ BATCH = 16  # texts that are encoded at once
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Nearness:
-    """How an intent is chosen. Measured on 205 phrases that are no examples (tests/data/talk.tsv)."""
+    """How an intent is chosen. Measured on 350 phrases that are no examples (tests/data/talk.tsv)."""
 
     shrinkage: float = 3.0  # of the differences' covariance, in means of its diagonal
-    nearest: float = 0.3  # how much the nearest examples count, beside the mean of all
+    nearest: float = 0.4  # how much the nearest examples count, beside the mean of all
     preferred: float = 0.15  # added to intents of the kind that the request was understood as
     least: float = 0.35  # below it, what is added included, nothing is known
     chance: tuple[float, float, float] = (0.0, 3.0, 6.0)  # of the logistic curve: offset, likeness, margin
@@ -46,6 +49,7 @@ class Intent:
     kind: str  # "chat", "help", "manage", "unsupported"
     name: str  # "greeting"; of help the entry's key
     chance: float  # probability that this is meant
+    likeness: float = 0.0  # how near it is, -1 to 1
 
 
 def read_intents(file: Path = FILE) -> dict[tuple[str, str], list[str]]:
@@ -58,17 +62,21 @@ class IntentIndex:
     """Examples with their vectors, which are made when they are first asked for. From any thread."""
 
     def __init__(
-        self, encode: SentenceEncoder, examples: Examples, folder: Path | None = None, nearness: Nearness | None = None
+        self,
+        encode: SentenceEncoder,
+        examples: Examples,
+        known: Mapping[int, Floats] | None = None,
+        nearness: Nearness | None = None,
     ) -> None:
-        """Vectors are kept in `folder`, if there is one: to make them takes seconds."""
-        self.encode, self.folder, self.nearness = encode, folder, nearness or Nearness()
+        """`known` are vectors by the keys of their texts: each of the others takes some milliseconds."""
+        self.encode, self.known, self.nearness = encode, known or {}, nearness or Nearness()
         self.labels = list(examples)
         self.texts = [normalize_text(text) for texts in examples.values() for text in texts]
         self.intent_N = np.repeat(np.arange(len(examples)), [len(texts) for texts in examples.values()])
         self._lock = Lock()
 
     def open_geometry(self) -> "IntentGeometry":
-        """The examples' vectors, made or read at the first call: seconds, once on each machine."""
+        """What the first question needs."""
         with self._lock:
             return self._geometry
 
@@ -83,16 +91,31 @@ class IntentIndex:
         offset, by_likeness, by_margin = self.nearness.chance
         logit = offset + by_likeness * near_I[first] + by_margin * (score_I[first] - score_I[second])
         kind, name = self.labels[first]
-        return Intent(kind=kind, name=name, chance=float(1 / (1 + np.exp(-logit))))
+        likeness = float(near_I[first])
+        return Intent(kind=kind, name=name, chance=float(1 / (1 + np.exp(-logit))), likeness=likeness)
 
     @cached_property
     def _geometry(self) -> "IntentGeometry":
-        make = partial(encode_many, self.encode)
-        if self.folder is None:
-            vectors_ND = make(self.texts)
-        else:
-            vectors_ND = read_or_make_vectors(make, self.texts, self.folder, stem="intents", made_by=())
-        return fit_geometry(vectors_ND, self.intent_N, self.nearness.shrinkage)
+        keys = [key_of(text) for text in self.texts]
+        new = [text for text, key in zip(self.texts, keys, strict=True) if key not in self.known]
+        made = dict(zip(map(key_of, new), encode_many(self.encode, new), strict=True)) if new else {}
+        vectors_ND = np.stack([self.known[key] if key in self.known else made[key] for key in keys])
+        return fit_geometry(vectors_ND.astype(np.float32), self.intent_N, self.nearness.shrinkage)
+
+
+def key_of(text: str) -> int:
+    """The number that a text's vector is kept by."""
+    return int.from_bytes(sha256(text.encode()).digest()[:7], "big")
+
+
+@cache
+def read_known(file: Path = VECTORS_FILE) -> Mapping[int, Floats]:
+    """The vectors that come along, by the keys of their texts; none where there is no file."""
+    if not file.is_file():
+        return {}
+    with safe_open(file, framework="numpy") as opened:
+        keys = opened.metadata()["keys"].split()
+        return dict(zip(map(int, keys), opened.get_tensor("vectors_ND"), strict=True))
 
 
 def encode_many(encode: SentenceEncoder, texts: Sequence[str]) -> Floats:

@@ -14,6 +14,7 @@ from index import LIBRARY, Filter, Source
 from index.store import RegionStore
 
 MARK = re.compile(r"\s*\[(\d+)\]")  # of a citation in an answer
+LEFT_TO_MODEL = "model"  # grounds of a draft without words: a larger language model is to answer by itself
 BLOCK = re.compile(r"```python\n(.*?)\n```\s*", re.DOTALL)  # of code in an answer
 PIECE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])\s*|\n+")  # between two sentences
 MAX_NAMED = 50  # files whose path holds a name

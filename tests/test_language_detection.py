@@ -4,8 +4,9 @@ import pytest
 from fakes import ColourSpace
 from rag_house import build
 
-from deepseek_mm.language.questions import language_of
-from deepseek_mm.retrieval.search import ENGLISH_ONLY
+from deepseek_mm.language.detection import language_of
+from deepseek_mm.retrieval.search import ENGLISH_ONLY, names_of
+from deepseek_mm.types import Query
 
 FOREIGN = {
     "German": (
@@ -44,7 +45,7 @@ def test_english_and_what_may_be_english_is_left_alone(text):
     assert language_of(text) == ""
 
 
-def test_a_space_that_reads_english_says_so_with_what_it_found_and_another_does_not(tmp_path):
+def test_a_search_says_what_nothing_reads_and_only_that(tmp_path):
     with build(tmp_path / "data", space=ColourSpace()) as house:
         assert house.retriever.search.foreign("ein Hund am Strand") == ""
         space = ColourSpace()
@@ -52,3 +53,27 @@ def test_a_space_that_reads_english_says_so_with_what_it_found_and_another_does_
         house.retriever.search.space = space
         assert house.retriever.search.foreign("ein Hund am Strand") == "German"
         assert house.retriever.search.foreign("a dog") == ""
+        space.languages_fingerprint = "something reads them"
+        assert house.retriever.search.foreign("ein Hund am Strand") == ""
+
+
+def test_words_of_two_languages_go_by_what_says_more():
+    assert language_of("the 咖啡 shop") == "Chinese"
+    assert language_of("find photos of my Hund am Strand bei Sonnenuntergang") == "German"
+    assert language_of("a man in front of a sign that says Biergarten and a dog on the street") == ""
+
+
+def test_words_that_english_has_as_well_tell_where_nearly_all_are_of_one_language():
+    assert language_of("le chat") == "French"
+    assert language_of("Münzen") == "German"
+    assert language_of("chat window") == ""
+
+
+def test_a_long_text_is_told_by_its_beginning_alone():
+    assert language_of("the dog of the man " * 60 + "der Hund und die Katze " * 500) == ""
+
+
+def test_words_of_another_language_are_looked_for_as_a_whole_and_english_by_its_things():
+    assert names_of(Query(text="ein Hund am Strand")) == ["ein hund am strand"]
+    assert names_of(Query(text="海滩上的一只狗")) == ["海滩上的一只狗"]
+    assert names_of(Query(text="a dog on a beach")) == ["dog", "beach"]

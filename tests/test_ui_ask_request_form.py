@@ -8,7 +8,7 @@ import pytest
 from deepseek_mm.types import Act, ActFilters, Answer, Request
 from ui import edges
 from ui.ask.evidence_board import why
-from ui.ask.understanding import correct_act, read_meant, render_understanding
+from ui.ask.request_form import correct_act, read_meant, render_understanding
 from ui.words import CHINESE, ENGLISH
 
 FIND = Act(kind="find", text="show me <b>dogs</b>", subject="<b>dogs</b>", form="list", chance=0.966)

@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 from sentences import encode
 
+from deepseek_mm.answering.intents import (
+    IntentIndex,
+    Nearness,
+    encode_many,
+    fit_geometry,
+    key_of,
+    normalize_text,
+    read_intents,
+    read_known,
+)
 from deepseek_mm.answering.skills.help import help_examples
-from deepseek_mm.answering.skills.intents import IntentIndex, Nearness, fit_geometry, normalize_text, read_intents
-from deepseek_mm.config import cache_folder
 
 PHRASES = [line.split("\t") for line in (Path(__file__).parent / "data" / "talk.tsv").read_text().splitlines()]
 EXAMPLES = {**read_intents(), **help_examples()}
@@ -17,22 +25,22 @@ EXAMPLES = {**read_intents(), **help_examples()}
 
 @pytest.fixture(scope="module")
 def index() -> IntentIndex:
-    return IntentIndex(encode, EXAMPLES, cache_folder())
+    return IntentIndex(encode, EXAMPLES, read_known())
 
 
 def test_phrases_that_are_no_examples_are_understood(index):
-    """Of 205 in English, Chinese and German 199 when it was written."""
+    """Of 350 in English, Chinese and German 337 when it was written."""
     right, total = Counter(), Counter()
     for kind, name, text in PHRASES:
         intent = index.find(text, prefer=kind)
         total[kind] += 1
         right[kind] += intent is not None and (intent.kind, intent.name) == (kind, name)
-    assert right.total() / total.total() >= 0.94
+    assert right.total() / total.total() >= 0.93
     assert min(right[kind] / total[kind] for kind in total) >= 0.9
 
 
 def test_the_kind_is_known_without_being_told():
-    index = IntentIndex(encode, EXAMPLES, cache_folder(), Nearness(least=-1))
+    index = IntentIndex(encode, EXAMPLES, read_known(), Nearness(least=-1))
     found = [index.find(text) for _, _, text in PHRASES]
     right = [f is not None and f.kind == kind for f, (kind, _, _) in zip(found, PHRASES, strict=True)]
     assert np.mean(right) >= 0.9
@@ -89,3 +97,33 @@ def test_marks_case_and_spaces_do_not_matter():
     assert normalize_text("  Who ARE\nyou??") == "who are you"
     assert normalize_text("你好。") == "你好"
     assert normalize_text("???") == "???"
+
+
+def test_vectors_of_every_example_come_along():
+    """Where some do not: python -m deepseek_mm train intents"""
+    known = read_known()
+    lacking = [t for texts in EXAMPLES.values() for t in texts if key_of(normalize_text(t)) not in known]
+    assert lacking == []
+    np.testing.assert_allclose(known[key_of("good morning")], encode(["good morning"])[0], atol=0.02)
+
+
+def test_examples_without_a_vector_are_encoded_and_others_are_not():
+    read = []
+
+    def count(texts):
+        read.extend(texts)
+        return toy(texts)
+
+    examples = {("a", "x"): ["1 0", "1 0.2"], ("b", "y"): ["0 1", "0.2 1"]}
+    known = {key_of(text): toy([text])[0] for text in ("1 0", "0 1")}
+    IntentIndex(count, examples, known).open_geometry()
+    assert sorted(read) == ["0.2 1", "1 0.2"]
+
+
+def test_texts_are_encoded_in_their_order_whatever_their_length():
+    texts = [f"{n} {10**n}" for n in (3, 1, 2)] * 10
+    assert encode_many(toy, texts).tolist() == toy(texts).tolist()
+
+
+def test_without_the_file_nothing_is_known(tmp_path):
+    assert read_known(tmp_path / "none.safetensors") == {}

@@ -8,7 +8,16 @@ from deepseek_mm.answering.closed_vqa import Decider, Grounder
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
-from deepseek_mm.language.words import NUMBERS, RELATIONS, is_or_are, join_words, plural, with_article
+from deepseek_mm.language.words import (
+    NUMBERS,
+    PICTURES,
+    PRONOUNS,
+    RELATIONS,
+    is_or_are,
+    join_words,
+    plural,
+    with_article,
+)
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 
@@ -18,7 +27,10 @@ THERE = re.compile(
 BE = r"(?:is|are|was|were|do|does|did|has|have|can|could|would|will|should|am)"
 YES_NO = re.compile(rf"^(?:and |so |but |ok |please )*{BE}\b(?!.*\bor\b(?! not\b))")
 RELATION = re.compile(r"\b(left|right|above|below|over|under|beneath|underneath|bigger|larger|smaller)\b")
+HEAD = re.compile(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]")
+TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|picture|image))$")
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
+NAMED = 0.5  # score of a label from which its thing is what "it" means
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 UNSURE = 0.6  # probability of one of two below which it is said as a guess
@@ -35,10 +47,8 @@ class ClosedSkill:
     def answer(self, turn: PhotoTurn) -> Draft | None:
         """Of a closed question; None of others."""
         act = turn.act
-        if act.kind == "count":
+        if act.kind == "count" and act.form != "yes_no":
             return self.count(turn)
-        if RELATION.search(turn.text) and len(turn.things) > 1 and act.kind in ("compare", "locate", "look"):
-            return self.relate(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
             return self.yes_or_no(turn)
         if act.attribute == "colour":
@@ -84,8 +94,8 @@ class ClosedSkill:
 
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
-        things = turn.subjects[:1]
-        if not things or things[0].name in ("picture", "photo", "image"):
+        things = turn.subjects[:1] or main_thing(turn)
+        if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
             return turn.draft(claim, grounds="measured")
@@ -101,8 +111,10 @@ class ClosedSkill:
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
 
-    def relate(self, turn: PhotoTurn) -> Draft:
-        """How two things lie to each other."""
+    def relate(self, turn: PhotoTurn) -> Draft | None:
+        """How two things lie to each other; None where that is not asked."""
+        if not RELATION.search(turn.text) or len(turn.things) < 2 or turn.act.kind == "count":
+            return None
         one, other = turn.things[:2]
         program = PhotoQuestion(kind="compare", text=turn.act.text, things=(one, other))
         pointed = turn.with_parts(self._parts(turn, program, None))
@@ -165,7 +177,11 @@ class ClosedSkill:
         pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
         parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
         claims = [
-            Claim(f"{pointed.named} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo", numbers, PLACE_RIGHT)
+            Claim(
+                f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
+                numbers,
+                PLACE_RIGHT,
+            )
             for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
         ]
         told = opened.tell_where(pointed)
@@ -179,6 +195,13 @@ def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...
     boxes = [(turn.shot.parts_with_colour(thing) or turn.shot.parts(thing))[:1] for thing in things]
     found = tuple(dict.fromkeys(turn.shot.number(box[0]) for box in boxes if box))
     return found or (turn.shot.whole,)
+
+
+def main_thing(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
+    """What "it" means where nothing was spoken of before: the surest thing of the photo."""
+    if turn.act.subject.lower() not in PRONOUNS:
+        return ()
+    return tuple(ThingPhrase(label.name, label.name) for label, _ in turn.shot.labels() if label.score >= NAMED)[:1]
 
 
 def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:
@@ -218,20 +241,22 @@ def opposites(asked: Sequence[str]) -> list[str]:
 
 def alternatives(text: str) -> list[str]:
     """The two things that a question puts to choice: "at home or on a plane", "left or right: which way ..."."""
-    head = re.match(r"^(?P<a>[\w' ]+) or (?P<b>[\w' ]+?)[:,]", text)
+    head = HEAD.match(text)
     if head:
         return [strip_words(head["a"]), strip_words(head["b"])]
-    match = ALTERNATIVES.search(text)
+    match = ALTERNATIVES.search(TAIL.sub("", text))
     if not match or re.search(r"\bor not$", text):
         return []
-    last = strip_words(match["b"])
-    before = match["a"].split()
-    size = len(last.split())
-    starts = [
-        n for n, word in enumerate(before) if word == last.split()[0] or (word in LEADS and last.split()[0] in LEADS)
-    ]
-    first = " ".join(before[starts[-1] :] if starts else before[-size:])
+    last, before = strip_words(match["b"]), match["a"].split()
+    starts = [n for n, word in enumerate(before) if begins_alike(word, last.split()[0])]
+    first = " ".join(before[starts[-1] if starts else -1 :])
     return [strip_words(first), last]
+
+
+def begins_alike(word: str, other: str) -> bool:
+    """May two alternatives begin with these words? "a" and "the", "at" and "on", "sitting" and "lying"."""
+    both_do = word.endswith("ing") and other.endswith("ing")
+    return word == other or both_do or (word in LEADS and other in LEADS)
 
 
 def strip_words(phrase: str) -> str:

@@ -1,0 +1,101 @@
+"""The language that a text is written in.
+
+Letters of another script tell at once. Between languages in Latin letters small words tell, and the names of what is
+photographed most; what English has as well says nothing. It is asked of a few words, so a language model of letters
+would guess: here a text is English until a word speaks against it.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+OTHERS = 0.3  # share of letters of another script from which a text is in it
+DENSE = {"Chinese": 3, "Japanese": 3, "Korean": 3}  # Latin letters that say as much as one of these
+BEGINNING = 1_000  # characters that are looked at
+SPECIAL = {  # letters that English does not borrow with a word, and a language that has them
+    **dict.fromkeys("\u00df\u00e4\u00f6\u00fc", "German"),
+    **dict.fromkeys("\u0105\u0119\u0142\u015b\u017a\u017c\u0107\u0144", "Polish"),
+    **dict.fromkeys("\u0131\u011f\u015f", "Turkish"),
+    **dict.fromkeys("\u00e5\u00f8\u00e6", "Scandinavian"),
+    **dict.fromkeys("\u0159\u0161\u010d\u017e\u011b\u016f\u0111", "Czech"),
+    **dict.fromkeys("\u0151\u0171", "Hungarian"),
+    **dict.fromkeys("\u0103\u021b\u0219", "Romanian"),
+    **dict.fromkeys("\u00e3\u00f5", "Portuguese"),
+    **dict.fromkeys("\u01b0\u01a1\u1ea1\u1ea5\u1ed9\u1ec7\u1ebf\u1ead", "Vietnamese"),
+}
+SCRIPTS = {  # how Unicode names their letters -> what is said of them
+    "HIRAGANA": "Japanese",
+    "KATAKANA": "Japanese",
+    "HANGUL": "Korean",
+    "CJK": "Chinese",
+    "CYRILLIC": "Cyrillic letters",
+    "ARABIC": "Arabic",
+    "HEBREW": "Hebrew",
+    "GREEK": "Greek",
+    "THAI": "Thai",
+    "DEVANAGARI": "Hindi",
+}
+LETTERS = re.compile(r"[^\W\d_]+")
+SMALL_WORDS = """a an and are as at be behind by for from has have her his i in into is it its near no not of off on
+    one or out over that the their there this to two under up was where while who with without what which when why how
+    did does show find my"""
+# English, file names or commands have these letters as well.
+SHARED = """
+    a am as auto chat de des do die em e en es hat homme in is kind la las le les lo los man mar no nos o on os pain
+    rode se son sous strand sur un us van wit y des den dem do da hound adam air barn bergen boom com con dan dos
+    est ev ile im ini jest met op pod rot rower sans semester sin ve w witte yang z za hus bil kar
+"""
+ENGLISH = frozenset(SMALL_WORDS.split())
+NEUTRAL = ENGLISH | frozenset(SHARED.split())  # they speak for no language
+FILE = Path(__file__).with_name("languages.txt")
+
+
+@cache
+def languages() -> dict[str, frozenset[str]]:
+    """Language -> its words in the file."""
+    paragraphs = FILE.read_text(encoding="utf-8").split("\n\n")[1:]
+    pairs = (paragraph.split(":", 1) for paragraph in paragraphs)
+    return {name: frozenset(words.split()) for name, words in pairs}
+
+
+def language_of(text: str) -> str:
+    """What a text seems to be written in, where that is not English; empty where it may well be English."""
+    text = unicodedata.normalize("NFC", text[:BEGINNING]).lower()
+    return _script_language(text) or _latin_language(text)
+
+
+def _script_language(text: str) -> str:
+    """By letters of another script, if there are enough of them."""
+    letters = [letter for letter in text if letter.isalpha()]
+    found = [said for letter in letters if not letter.isascii() and (said := _script(letter))]
+    weight = sum(DENSE.get(said, 1) for said in found)
+    if not found or weight < OTHERS * (len(letters) - len(found) + weight):
+        return ""
+    return "Japanese" if "Japanese" in found else max(found, key=found.count)
+
+
+def _latin_language(text: str) -> str:
+    """By words and letters that English does not have, if they are more than its small words; where it has all of them,
+    by a language that has most of them, too.
+    """
+    words = LETTERS.findall(text)
+    english = sum(word in ENGLISH for word in words)
+    votes, speaks = Counter[str](), Counter[str]()
+    for word in words:
+        own = [name for name, known in languages().items() if word in known]
+        speaks.update(own)
+        if word not in NEUTRAL:
+            votes.update(own or {SPECIAL[letter] for letter in word if letter in SPECIAL})
+    first = max(votes, key=lambda name: (votes[name], speaks[name]), default="")  # between equals all words decide
+    if not votes and not english and len(words) > 1:
+        first = max(speaks, key=lambda name: speaks[name], default="")
+        return first if 2 * speaks[first] > len(words) else ""
+    return first if votes[first] > english else ""
+
+
+def _script(letter: str) -> str:
+    """What a letter beyond Latin speaks for."""
+    name = unicodedata.name(letter, "").split(" ", 1)[0]
+    return SCRIPTS.get(name.partition("-")[0], "")

@@ -1,0 +1,136 @@
+"""Questions over the library: photos found by what people wrote of them, listed, counted, and looked at."""
+
+import pytest
+from rag_house import build, paint
+
+from deepseek_mm.answering.skills.library import LibrarySkill, group_photos
+from deepseek_mm.jobs import follow
+from deepseek_mm.retrieval.photo_finder import PhotoMatch
+from deepseek_mm.types import Act, ActFilters, Claim, Draft, Evidence, Query
+from index import Region, Source
+
+ROWS = {
+    "kite.png": ("red", "three red kites over a beach"),
+    "IMG_0002.png": ("blue", "a bull moose lies in a meadow"),
+    "sneakers-black.png": ("yellow", "black sneakers"),
+    "shop-melons.png": ("green", "melons with the price tag 34.90"),
+}
+
+
+@pytest.fixture
+def house(tmp_path):
+    folder = tmp_path / "photos"
+    for name, (colour, _) in ROWS.items():
+        paint(folder, name, colour, "")
+    rows = "\n".join(f"| {name} | {text} | Ada Byron |" for name, (_, text) in ROWS.items())
+    (folder / "list.md").write_text(f"| file | what | author |\n|---|---|---|\n{rows}\n")
+    assistant = build(tmp_path / "data")
+    assistant.library.start()
+    job = assistant.library.add([folder])
+    list(follow(assistant.library.jobs, job.id))
+    yield assistant
+    assistant.close()
+
+
+def blind(act, source):
+    """A one-photo skill that sees nothing."""
+    return Draft(text="I cannot tell", refused=True)
+
+
+@pytest.fixture
+def skill(house):
+    return LibrarySkill(house.retriever.search.photos, blind, house.config)
+
+
+def said(draft: Draft) -> str:
+    return " ".join(claim.sentence for claim in draft.claims) or draft.text
+
+
+def cited(draft: Draft) -> list[str]:
+    numbers = {number for claim in draft.claims for number in claim.numbers}
+    return [entry.region.source.name for entry in draft.evidence if entry.number in numbers]
+
+
+def test_a_photo_is_found_by_a_word_that_is_written_about_it(skill):
+    draft = skill.answer(Act(kind="find", text="list all sneakers", subject="sneakers", form="list"))
+    assert cited(draft) == ["sneakers-black.png"]
+    assert 'sneakers-black.png ("black sneakers") [1].' in said(draft)
+
+
+def test_a_question_for_what_is_there_begins_with_yes_and_for_what_is_not_with_no(skill):
+    there = skill.answer(Act(kind="find", text="any moose?", subject="a moose", form="yes_no"))
+    assert said(there).startswith("Yes, 1 photo fits")
+    missing = skill.answer(Act(kind="find", text="is there a piano", subject="a piano", form="yes_no"))
+    assert missing.refused
+    assert said(missing).startswith('No, I found no photo for "a piano" among your 4 photos')
+
+
+def test_a_look_over_the_library_is_answered_from_the_note_of_the_photo_that_is_meant(skill):
+    draft = skill.answer(Act(kind="look", text="is the moose standing or lying down", subject="the moose"))
+    assert said(draft) == ('Lying down: list.md says of IMG_0002.png: "a bull moose lies in a meadow" [1][2].')
+    assert cited(draft) == ["IMG_0002.png", "list.md"]
+
+
+def test_a_price_and_a_number_come_from_the_note(skill):
+    price = skill.answer(Act(kind="read", text="how much are the melons", subject="the melons", attribute="price"))
+    assert said(price).startswith("34.90: ")
+    number = skill.answer(Act(kind="count", text="how many kites", subject="kites", form="number"))
+    assert said(number).startswith("3 kites: ")
+
+
+def test_who_took_a_photo_is_quoted_from_the_row_and_not_claimed_by_the_photo(skill):
+    act = Act(kind="look", text="who took the picture of the moose", subject="the moose", attribute="person")
+    assert said(skill.answer(act)).startswith("IMG_0002.png itself does not say that [1].")
+    assert "Ada Byron" in said(skill.answer(act))
+
+
+def test_where_no_note_answers_the_photo_is_looked_at_and_the_file_named(house):
+    asked = []
+
+    def look(act, source):
+        asked.append((act.scope, source.name))
+        (whole,) = [r for r in house.store.regions_of([source.id])[source.id] if r.kind == "whole"]
+        return Draft(claims=(Claim("Grey", (1,), 0.9),), evidence=(Evidence(number=1, region=whole, score=0.0),))
+
+    skill = LibrarySkill(house.retriever.search.photos, look, house.config)
+    draft = skill.answer(
+        Act(kind="look", text="what material are the kites", subject="the kites", attribute="material")
+    )
+    assert asked == [("picture", "kite.png")]
+    assert 'says of kite.png: "three red kites over a beach"' in said(draft)
+
+
+def test_a_file_that_is_named_is_the_one_that_is_meant(skill):
+    act = Act(kind="look", text="is it lying or standing in kite.png", filters=ActFilters(file="kite.png"))
+    assert "kite.png" in cited(skill.answer(act))
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [("my grandmother", "I do not know who your grandmother is"), ("the most expensive camera", "I cannot tell")],
+)
+def test_what_nobody_recorded_is_refused_in_the_words_of_whoever_asks(skill, subject, words):
+    draft = skill.answer(Act(kind="find", text=f"find {subject}", subject=subject, form="list"))
+    assert draft.refused
+    assert said(draft).startswith(words)
+
+
+def test_all_photos_are_counted_where_nothing_else_is_asked(skill):
+    draft = skill.answer(Act(kind="count", text="how many photos do i have", subject="photos", form="number"))
+    assert said(draft) == "There are 4 photos in the library."
+
+
+def test_photos_are_sorted_into_the_groups_that_are_named():
+    def match(name, *why):
+        source = Source(path=f"/photos/{name}")
+        return PhotoMatch(source, 0.9, why, (Region(id=len(name), source=source, kind="whole", box_px=(0, 0, 1, 1)),))
+
+    act = Act(kind="find", text="sort my animals into pets and wild ones", subject="my animals", form="list")
+    found = [match("a.png", "cat", "tabby"), match("bb.png", "moose"), match("ccc.png", "dog")]
+    assert said(group_photos(act, found, ("pets", "wild"))) == "Pets: a.png and ccc.png [1][2]. Wild: bb.png [3]."
+
+
+def test_search_finds_what_the_answers_find_although_the_picture_looks_like_nothing(house):
+    found = house.find(Query(text="sneakers"), k=3)
+    assert found.found
+    assert found.matches[0].region.source.name == "sneakers-black.png"

@@ -1,0 +1,138 @@
+"""Questions with few answers: yes or no, counts, colours, positions and alternatives, each in its own words."""
+
+from collections.abc import Sequence
+
+import pytest
+from photo_turns import region, turn_of
+
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours
+from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.language.parser import PhotoQuestion
+from deepseek_mm.types import Evidence, Verdict
+
+
+class SettledDecider:
+    """Settles every question with one verdict, and keeps what it was asked."""
+
+    def __init__(self, answer: str, chance: float, runner_up: str = "") -> None:
+        self.verdict = Verdict(
+            answer=answer, chance=chance, outcome="sure", runner_up=runner_up, runner_chance=(1 - chance) / 2
+        )
+        self.asked: list[PhotoQuestion] = []
+
+    def decide_many(self, asked: Sequence[tuple[PhotoQuestion, object]]) -> list[Verdict]:
+        self.asked += [program for program, _ in asked]
+        return [self.verdict for _ in asked]
+
+
+class StillGrounder:
+    """Points at nothing new."""
+
+    def point(self, case: object, picture: object, evidence: Sequence[Evidence]) -> list[Evidence]:
+        return list(evidence)
+
+
+class LikelyOptions:
+    """Finds the first option likelier."""
+
+    def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> dict[str, float]:
+        return dict(zip(options, (0.7, 0.3), strict=True))
+
+
+def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
+    return ClosedSkill(SettledDecider(answer, chance, runner_up), StillGrounder())  # type: ignore[arg-type]
+
+
+def say(one: ClosedSkill, turn: PhotoTurn) -> str:
+    draft = one.answer(turn)
+    assert draft is not None
+    return draft.claims[0].text
+
+
+def test_whether_a_thing_is_there_is_answered_with_yes_or_no() -> None:
+    turn = turn_of("is there a dog?", subject="a dog", form="yes_no")
+    assert say(skill("yes", 0.9), turn) == "Yes, there is a dog in this photo"
+    assert say(skill("no", 0.65), turn) == "No, there is probably no dog in this photo"
+
+
+def test_other_closed_questions_get_yes_or_no_however_doubtful() -> None:
+    turn = turn_of("is this meal vegetarian?", subject="this meal", form="yes_no")
+    assert say(skill("no", 0.9), turn) == "No, that is not so"
+    assert say(skill("yes", 0.7), turn) == "Yes, probably"
+    assert say(skill("no", 0.52), turn) == "No, I would guess, but I am not sure"
+
+
+def test_a_count_is_a_number_even_where_the_witnesses_say_many() -> None:
+    turn = turn_of("count the sheep please", subject="the sheep", kind="count", form="number")
+    assert say(skill("4", 0.8), turn) == "I count 4 sheep"
+    assert say(skill("many", 0.4, "8"), turn) == "Perhaps 8 sheep, but I am not sure"
+    assert say(skill("no sheep", 0.9), turn) == "I see no sheep in this photo"
+
+
+def test_a_count_is_asked_of_the_witnesses_as_how_many() -> None:
+    one = skill("2", 0.6)
+    say(one, turn_of("count the dogs", subject="the dogs", kind="count"))
+    assert one.decider.asked[0].text == "how many dogs are there?"  # type: ignore[attr-defined]
+
+
+def test_a_colour_is_told_of_its_thing() -> None:
+    car = region("car", (50, 50, 150, 150))
+    turn = turn_of("what colour is the car", car, subject="the car", attribute="colour")
+    assert say(skill("red", 0.8), turn) == "The car is red"
+    assert skill("red", 0.8).answer(turn).claims[0].numbers == (2,)  # type: ignore[union-attr]
+
+
+def test_it_means_the_surest_thing_of_the_photo_where_nothing_was_spoken_of() -> None:
+    cap = region("cap", (50, 50, 150, 150))
+    turn = turn_of("what colour is it?", cap, subject="it", attribute="colour")
+    assert say(skill("yellow", 0.8), turn) == "The cap is yellow"
+    bare = turn_of("what colour is it?", subject="it", attribute="colour")
+    assert say(skill("yellow", 0.8), bare) == "The main colours in this photo are red"
+
+
+def test_several_colours_come_from_what_is_measured() -> None:
+    verdict = Verdict(answer="red", chance=0.3, outcome="unsure")
+    assert join_colours(verdict, ["green", "white"], many=True)[0] == "green and white"
+    assert join_colours(verdict, ["green"], many=False)[0] == "green"
+    assert join_colours(verdict, [], many=True) == ("red", 0.3)
+
+
+def test_two_boxes_say_how_their_things_lie() -> None:
+    parts = (region("elephant", (120, 50, 180, 150)), region("tree", (10, 20, 60, 180)))
+    turn = turn_of("is the elephant left or right of the tree", *parts, subject="the elephant", other="the tree")
+    draft = skill("yes", 0.5).relate(turn)
+    assert draft is not None
+    assert draft.claims[0].text == "The elephant is to the right of the tree"
+    assert draft.claims[0].numbers == (2, 3)
+
+
+def test_a_thing_without_a_box_is_named_as_missing() -> None:
+    turn = turn_of(
+        "is the cat left of the tree", region("tree", (10, 20, 60, 180)), subject="the cat", other="the tree"
+    )
+    draft = skill("yes", 0.5).relate(turn)
+    assert draft is not None
+    assert draft.refused
+    assert "cat" in draft.claims[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        ("would i find this at home or on a plane", ["at home", "on a plane"]),
+        ("left or right: which way does he look", ["left", "right"]),
+        ("is it day or night there", ["day", "night"]),
+        ("is the man sitting or lying down", ["sitting", "lying down"]),
+        ("is this a cat or a dog", ["a cat", "a dog"]),
+        ("is it raining or not", []),
+        ("is it raining", []),
+    ],
+)
+def test_alternatives_are_those_that_were_said(question: str, options: list[str]) -> None:
+    assert alternatives(question) == options
+
+
+def test_of_two_alternatives_one_is_chosen_and_nothing_else_said() -> None:
+    draft = skill("yes", 0.5).choose(turn_of("is it day or night?"), LikelyOptions())  # type: ignore[arg-type]
+    assert draft is not None
+    assert draft.claims[0].text == "Day, probably"
