@@ -16,7 +16,7 @@ from deepseek_mm.embeddings.multilingual import BEGIN, END, MAX_TOKENS, PAD, Sen
 from deepseek_mm.embeddings.towers import Layers, TextTower
 from deepseek_mm.language.understanding import TokenStates
 
-LOWER, UPPER = 8, 4  # layers that are left as they are packaged, and those above, which are tuned
+LOWER, UPPER = 6, 4  # layers that are left as they are packaged, and those that are tuned; the last two are not read
 TAIL = 40  # tokens that are kept of the end of a text that is too long
 
 

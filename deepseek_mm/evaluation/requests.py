@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from deepseek_mm.language.understanding import Part, Understander, fill_parts
 from deepseek_mm.training.requests.examples import RequestExample
@@ -23,6 +23,7 @@ class RequestScores:
 
     requests: int
     kind: float  # all acts' kinds
+    single: float  # the same, of requests that ask for one thing
     scope: float
     form: float
     attribute: float
@@ -43,21 +44,18 @@ class RequestReport:
 
     def table(self) -> str:
         """A row a language, then what was taken for what."""
-        names = [name for name in RequestScores.__slots__ if name != "requests"]
-        lines = ["language  n " + " ".join(f"{name:>12}" for name in names)]
-        for language, scores in self.languages.items():
-            numbers = " ".join(f"{getattr(scores, name):12.2f}" for name in names)
-            lines.append(f"{language:8} {scores.requests:4} {numbers}")
+        lines = ["language     n   kind single  scope   form attrib    cut  spans  right  wrong  ms (95 %)"]
+        for language, s in self.languages.items():
+            shares = (s.kind, s.single, s.scope, s.form, s.attribute, s.cut, s.span_f1)
+            told = " ".join(f"{share:6.2f}" for share in shares)
+            sure = f"{s.right_chance:6.2f} {s.wrong_chance:6.2f} {s.median_ms:6.1f} ({s.slow_ms:.1f})"
+            lines.append(f"{language:8} {s.requests:5} {told} {sure}")
         lines += [f"{count:5} {right} taken for {read}" for right, read, count in self.confusions]
         return "\n".join(lines)
 
     def json(self) -> str:
         """One line."""
-        languages = {
-            language: {name: getattr(scores, name) for name in RequestScores.__slots__}
-            for language, scores in self.languages.items()
-        }
-        return json.dumps({"requests": languages})
+        return json.dumps({"requests": {language: asdict(scores) for language, scores in self.languages.items()}})
 
 
 def evaluate_requests(understander: Understander, examples: Sequence[RequestExample]) -> RequestReport:
@@ -106,6 +104,9 @@ def score_language(pairs: Sequence[tuple[RequestExample, Request]], times: Seque
     return RequestScores(
         requests=len(pairs),
         kind=round(100 * len(right) / len(pairs), 2),
+        single=percent(
+            [told.acts[0].kind == example.acts[0].kind for example, told in pairs if len(example.acts) == 1]
+        ),
         **shares,
         cut=round(100 * len(aligned) / len(pairs), 2),
         span_f1=compute_span_f1([(parts_of(one), other.acts) for one, other in aligned if one.spans is not None]),

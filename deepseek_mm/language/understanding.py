@@ -37,7 +37,7 @@ from deepseek_mm.language.search_syntax import search_parts
 from deepseek_mm.types import Act, ActFilters, Request, Situation
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "requests.safetensors"
-INSIDE, BATCH, DROPOUT = 384, 32, 0.2
+INSIDE, BATCH = 384, 32
 MAKE = "python -m deepseek_mm train requests"
 TAGS = ("", *(f"{place}-{name}" for name in SPANS for place in "BI"))
 INSIDE_ACT, FIRST, JOINING = range(3)  # what a token is to the acts: of one, the first of a further one, between two
@@ -96,7 +96,7 @@ class RequestNetwork(nn.Module):
         self.tags, self.cuts = nn.Linear(width, len(TAGS)), nn.Linear(width, CUTS)
         self.language = nn.Linear(width, len(LANGUAGES))
         self.weigh = nn.Linear(width, 1)  # how much a token counts for its act
-        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE), nn.Dropout(DROPOUT))
+        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE))
         self.heads = nn.ModuleDict({name: nn.Linear(INSIDE, len(labels)) for name, labels in HEADS.items()})
 
     def forward(self, states_NTW: Tensor, there_NT: Tensor, features_NF: Tensor) -> Outputs:

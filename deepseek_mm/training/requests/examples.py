@@ -17,7 +17,7 @@ from deepseek_mm.training.requests.noise import MARKS, add_noise
 from deepseek_mm.training.requests.shapes import ActShape, RequestShape, Slots
 from deepseek_mm.types import ActKind, ActScope, Situation
 
-JOINED = 0.12  # share of turns that two shapes make
+JOINED = 0.15  # share of turns that two shapes make
 SAME = 0.85  # share of turns that go on with the kind of act before, of those that sound like it
 RARE = 0.12  # share of examples in a context that is rare for their shape
 JOINERS: Mapping[str, Sequence[str]] = {

@@ -58,6 +58,9 @@ OF_OTHERS = re.compile(
 NOTHING_IN_SIGHT = re.compile(r"what (?:is|are) (?:in|on|shown|this|that|these)\b|describe", re.IGNORECASE)
 
 
+MakeExample = Callable[[Any, Random], RequestExample | None]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuestionFolders:
     """Where the data lie."""
@@ -76,7 +79,7 @@ class QuestionFolders:
             found += [example for example, _ in zip(made, range(most), strict=False)]
         return found
 
-    def sources(self) -> dict[str, tuple[Path, "MakeExample"]]:
+    def sources(self) -> dict[str, tuple[Path, MakeExample]]:
         """Files, and what makes an example of one of their rows."""
         return {
             "coco": (self.unpacked / "coco_vqa" / "qa.jsonl", make_photo_question),
@@ -87,9 +90,6 @@ class QuestionFolders:
             "passages": (self.data / "reading" / "squad2_en_train.jsonl", make_passage_question),
             "passages_zh": (self.data / "reading" / "cmrc2018_zh_train.jsonl", make_passage_question),
         }
-
-
-MakeExample = Callable[[Any, Random], RequestExample | None]
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
