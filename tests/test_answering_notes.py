@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.answering.skills.notes import answer_from, head_of
+from deepseek_mm.answering.notes import answer_from, head_of
 from deepseek_mm.types import Act
 
 

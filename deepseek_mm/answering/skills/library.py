@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from deepseek_mm.answering.skills.evidence_list import EvidenceList
-from deepseek_mm.answering.skills.library_sentences import (
+from deepseek_mm.answering.evidence_list import EvidenceList
+from deepseek_mm.answering.library_sentences import (
     RELATIVE,
     UNMEASURED,
     heading,
@@ -26,7 +26,7 @@ from deepseek_mm.answering.skills.library_sentences import (
     told_by,
     unknown_person,
 )
-from deepseek_mm.answering.skills.notes import answer_from
+from deepseek_mm.answering.notes import answer_from
 from deepseek_mm.answering.skills.photo_text import (
     SURE_OF_PRICE,
     SURE_OF_READING,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from deepseek_mm.answering.skills.evidence_list import EvidenceList
-from deepseek_mm.answering.skills.library_sentences import quote_text, title
-from deepseek_mm.answering.skills.notes import MONEY
+from deepseek_mm.answering.evidence_list import EvidenceList
+from deepseek_mm.answering.library_sentences import quote_text, title
+from deepseek_mm.answering.notes import MONEY
 from deepseek_mm.language.words import clean, content, is_negated
 from deepseek_mm.retrieval.evidence import pieces
 from deepseek_mm.retrieval.photo_finder import PhotoMatch

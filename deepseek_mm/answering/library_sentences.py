@@ -2,7 +2,7 @@
 
 import re
 
-from deepseek_mm.answering.skills.notes import head_of
+from deepseek_mm.answering.notes import head_of
 from deepseek_mm.language.words import clean, plural, quote_title, singular, tokens
 from deepseek_mm.retrieval.evidence import MAX_NAME
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
