@@ -158,7 +158,7 @@ def in_sentence(name: str, category: Category) -> str:
 def lead_of(turn: PhotoTurn, category: Category) -> str:
     """How the sentence begins: "She is holding", "It is"."""
     verb = next((verb for verb in category.verbs if re.search(rf"\b{verb}\b", turn.text)), "")
-    if not verb or " " in verb or verb not in (*FORMS, *FORMS.values()):
+    if verb not in (*FORMS, *FORMS.values()) or verb in turn.act.subject.lower().split():
         is_doing = category.name in ("activity", "pose") and turn.act.subject
         return f"{turn.subject_phrase} is" if is_doing else "It is"
     return f"{turn.subject_phrase} is {FORMS.get(verb, verb)}"
