@@ -203,9 +203,10 @@ class Assistant:
         search = self.retriever.search
         finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
         encode = self.requests.encode if self.requests else None
+        photos_skill = PhotosSkill(photos, finder, self.analyses, self.library.text_reader, encode)
         self.skills = SkillRegistry(
             {
-                **photo_skills(PhotosSkill(photos, finder, self.analyses, self.library.text_reader)),
+                **photo_skills(photos_skill),
                 **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode, finder)),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),

@@ -1,9 +1,11 @@
 """Acts in Chinese and German for those who look in English."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from deepseek_mm.answering.translation import ActTranslator, split_colour
+from deepseek_mm.answering.translation import ActTranslator, WordComparer, split_colour
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.types import Act
 
@@ -11,14 +13,15 @@ NAMES = ["cat", "cap", "bowl"]
 MEANS = {"猫": 0, "Mütze": 1, "帽子": 1, "碗": 2}
 
 
-def embed(texts: list[str]) -> Floats:
+def embed(texts: Sequence[str]) -> Floats:
     rows = [np.eye(3)[MEANS[text]] if text in MEANS else np.full(3, 0.1) for text in texts]
     return np.array(rows, np.float32)
 
 
 @pytest.fixture
 def translator() -> ActTranslator:
-    return ActTranslator(NAMES, lambda: np.eye(3, dtype=np.float32), embed)
+    eye = np.eye(3, dtype=np.float32)
+    return ActTranslator(NAMES, lambda: WordComparer(eye, eye, embed=embed, encode=embed))
 
 
 @pytest.mark.parametrize(
@@ -50,4 +53,4 @@ def test_english_acts_and_words_that_nothing_is_near_to_stay(translator: ActTran
     english = Act(kind="look", text="what colour is it", subject="cap")
     assert translator.translate(english, "en") == english
     assert translator.translate(Act(kind="find", text="找猫", subject="猫"), "zh").subject == "cat"
-    assert translator.translate_words("量子") == "量子"
+    assert translator.translate_words("量子", "zh") == "量子"

@@ -58,9 +58,10 @@ class ConversationState:
 
     @property
     def found_sources(self) -> list[Source]:
-        """The library's files that the last answer cites, each once."""
+        """The library's files that the last answer cites, each once; beside photos documents only describe them."""
         cited = [citation.region.source for citation in self.cited]
-        return list({source.path: source for source in cited if source.collection != UPLOADS}.values())
+        files = list({source.path: source for source in cited if source.collection != UPLOADS}.values())
+        return [source for source in files if source.kind == "photo"] or files
 
     def after(self, case: QuestionContext) -> "ConversationState":
         """Once this part is answered: what it cites was found."""

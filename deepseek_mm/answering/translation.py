@@ -10,11 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.embeddings.space import Floats, unit
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
-LEAST = 0.35  # cosine of a foreign word with a name below which it is not taken for its translation
+Encode = Callable[[Sequence[str]], Floats]
+LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
+COMMON = {  # words whose mean stands for a language
+    "zh": "\u72d7 \u732b \u4eba \u8f66 \u82b1 \u6811 \u6c34 \u5c71 \u623f\u5b50 \u684c\u5b50 \u9e1f \u9c7c \u82f9\u679c \u978b\u5b50 \u5e3d\u5b50 \u8863\u670d \u5b69\u5b50 \u6d77\u6ee9 \u8857\u9053 \u98df\u7269",
+    "de": "Hund Katze Mensch Auto Blume Baum Wasser Berg Haus Tisch Vogel Fisch Apfel Schuh Hut Kleid Kind Strand Brot",
+}
 COLOUR_WORDS = {  # Chinese and German, as they begin or stand in a phrase -> ours
     **{"\u7ea2": "red", "\u84dd": "blue", "\u7eff": "green", "\u9ec4": "yellow", "\u9ed1": "black"},
     **{"\u767d": "white", "\u7070": "grey", "\u7d2b": "purple", "\u7c89": "pink", "\u68d5": "brown"},
@@ -46,29 +51,54 @@ KINDS = {
 NOBODY = "thing"  # what is asked about where nothing is named
 
 
+class WordComparer:
+    """Likeness of words in any language to English names: in the shared space, and by the meaning of sentences.
+
+    Sentence vectors of one language lie together, so the mean of its common words is taken away first.
+    """
+
+    def __init__(self, names_LD: Floats, names_LW: Floats, *, embed: Encode, encode: Encode) -> None:
+        """`embed` gives vectors of the space, `encode` those of sentences; both of the names as well."""
+        self.names_LD, self._embed, self._encode = names_LD, embed, encode
+        self._mean_W = names_LW.mean(axis=0)
+        self.names_LW = unit(names_LW - self._mean_W)
+        self._means: dict[str, Floats] = {}
+
+    def compare(self, words: str, language: str) -> Floats:
+        """(L,): the sum of both cosines, -2 to 2."""
+        told_W = unit(self._encode([words]) - self._mean_of(language))[0]
+        likeness_L: Floats = self.names_LD @ self._embed([words])[0] + self.names_LW @ told_W
+        return likeness_L
+
+    def _mean_of(self, language: str) -> Floats:
+        if language not in COMMON:
+            return self._mean_W
+        if language not in self._means:
+            self._means[language] = self._encode(COMMON[language].split()).mean(axis=0)
+        return self._means[language]
+
+
 class ActTranslator:
     """Finds English names for foreign words."""
 
-    def __init__(
-        self, names: Sequence[str], vectors: Callable[[], Floats], embed: Callable[[list[str]], Floats]
-    ) -> None:
-        """`vectors` gives (L, D) of the names, `embed` (N, D) of texts in any language, all of length 1."""
-        self.names, self._vectors, self._embed = list(names), vectors, embed
+    def __init__(self, names: Sequence[str], open_comparer: Callable[[], WordComparer]) -> None:
+        """The comparer is opened when the first foreign word comes."""
+        self.names, self._open = list(names), open_comparer
 
     def translate(self, act: Act, language: str) -> Act:
         """The act for those who look; one in English, or one that only searches, as it is."""
         if language == "en":
             return act
-        subject, other = self.translate_words(act.subject), self.translate_words(act.other)
+        subject, other = (self.translate_words(words, language) for words in (act.subject, act.other))
         asked = replace(act, subject=subject, other=other)
         return replace(asked, text=ask_in_english(asked))
 
-    def translate_words(self, words: str) -> str:
+    def translate_words(self, words: str, language: str) -> str:
         """The nearest name, behind a colour that is said; the words themselves where nothing is near."""
         colour, bare = split_colour(words)
         if not bare:
             return colour
-        likeness_L = self._vectors() @ self._embed([bare])[0]
+        likeness_L = self._open().compare(bare, language)
         best = int(np.argmax(likeness_L))
         name = self.names[best] if likeness_L[best] >= LEAST else bare
         return f"{colour} {name}".strip()

@@ -194,7 +194,9 @@ def split_passage(entry: Evidence) -> list[Sentence]:
         elif re.search(r"\w", line):
             section = section if is_row_of(line, section) else line.strip()
             found.append(Sentence(entry=entry, text=line.strip(), section=section))
-    found = [sentence for sentence in found if not ABOUT_A_PICTURE.search(sentence.text)]
+    if any(ABOUT_A_PICTURE.search(sentence.text) for sentence in found):  # a list of pictures: told as their notes
+        found = [sentence for sentence in found if "|" not in sentence.text]
+    found = [sentence for sentence in found if sentence.text != sentence.section or len(found) == 1]
     texts = [sentence.text for sentence in found]
     return [replace(sentence, after=tuple(texts[n + 1 : n + 4])) for n, sentence in enumerate(found)]
 

@@ -50,11 +50,17 @@ from deepseek_mm.types import Act, Claim, Draft
 from index import Source
 
 Look = Callable[[Act, Source], Draft]  # answers an act about one photo, and names its file
+COUNTS_PHOTOS = re.compile(
+    r"\bhow many (?:of (?:my|the|these|those) )?(?:photos?|pics?|pictures?|images?|shots?|files?)\b"
+    r"|\b(?:photograph|take pictures? of)\b|\u51e0\u5f20|\u591a\u5c11\u5f20",
+    re.I,
+)
 MOST_LISTED, WITH_NOTES = 30, 10  # photos of one answer, and as many of them with what is written about them
 MOST_FOUND = 60  # photos that are weighed for a list
 MOST_MEANT, ALIKE = 3, 0.8  # photos that a look may mean, and of the best one's relevance what the others need
 MOST_OF_LOOKS, SURE_OF_COUNT = 0.9, 0.97  # probabilities that are told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
+POSSIBLE = 0.28  # relevance from which it is told as a guess, where a photo was asked for and not whether there is one
 NEARLY = 0.2  # relevance from which the nearest photo is worth naming where none fits
 SURE_OF_NOTE = 0.85  # how often such an answer is right
 UNFOUND, UNTOLD = 0.7, 0.5  # probability that a refusal is right
@@ -87,6 +93,9 @@ class LibrarySkill:
             return refuse(refuse_unmeasured(act), UNTOLD)
         if act.kind == "find":
             return self._find(act, among)
+        if act.kind == "count" and COUNTS_PHOTOS.search(act.text):
+            everything = not (act.subject or act.other)
+            return count_all(self.finder.num_photos()) if everything else self._find(replace(act, kind="find"), among)
         if act.kind == "count" and not SoughtSubject(act.subject or act.text).words:
             return count_all(self.finder.num_photos())
         if act.kind == "compare":
@@ -272,6 +281,9 @@ def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int) -> Draft:
         return refuse(f"{lacking(act, total)}.", UNFOUND)
     numbered = EvidenceList()
     number = numbered.add_photo(near[0])
+    if act.form != "yes_no" and near[0].relevance >= POSSIBLE:
+        guess = Claim(f"Perhaps {title(near[0])}{note_of(near[0])}; nothing else is near", (number,), near[0].relevance)
+        return Draft(claims=(guess,), evidence=tuple(numbered.entries), chance=near[0].relevance, grounds="seen")
     claims = (Claim(lacking(act, total), (), UNTOLD), Claim(nearest(near[0]), (number,), UNTOLD))
     return Draft(claims=claims, evidence=tuple(numbered.entries), chance=UNTOLD, grounds="seen", refused=True)
 

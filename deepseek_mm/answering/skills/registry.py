@@ -8,6 +8,8 @@ nothing to say.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
@@ -18,15 +20,18 @@ from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
-from deepseek_mm.answering.translation import ActTranslator
+from deepseek_mm.answering.translation import ActTranslator, Encode, WordComparer
+from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
+from deepseek_mm.language.categories import categories
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
-from deepseek_mm.language.words import quote_title
+from deepseek_mm.language.words import IS_A, quote_title
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, with_draft
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
+from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors
 from index import Source
 from index.store import RegionStore
 
@@ -50,9 +55,17 @@ class Skill(Protocol):
 class PhotosSkill:
     """What photos show: those at hand are looked at, those of the library are found first."""
 
-    def __init__(self, photos: PhotoPipeline, finder: PhotoFinder, analyses: AnalysisCache, reader: TextReader) -> None:
+    def __init__(
+        self,
+        photos: PhotoPipeline,
+        finder: PhotoFinder,
+        analyses: AnalysisCache,
+        reader: TextReader,
+        encode: Encode | None = None,
+    ) -> None:
+        """`encode` compares words of all languages; without it English alone is understood."""
         self.photos, self.analyses = photos, analyses
-        self.translator = open_translator(photos.eyes)
+        self.translator = open_translator(photos.eyes, encode) if encode else None
         self.library = LibrarySkill(finder, self.look, photos.config)
         self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader)
 
@@ -99,12 +112,27 @@ class PhotosSkill:
         return self.library.answer(act_of(case), among=photos)
 
 
-def open_translator(eyes: VisionPipeline) -> ActTranslator | None:
-    """Foreign words to names of the vocabulary; None where the space reads no other language."""
-    if not isinstance(eyes.space, PackagedSpace) or not eyes.space.languages.is_installed:
+def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | None:
+    """Foreign words to names; None where the space reads no other language."""
+    space = eyes.space
+    if not isinstance(space, PackagedSpace) or not space.languages.is_installed:
         return None
-    vocabulary = eyes.vocabulary
-    return ActTranslator(vocabulary.names, lambda: vocabulary.vectors_LD, eyes.space.languages.embed)
+    names, folder = list_names(eyes.vocabulary.names), cache_folder() / "words"
+    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)))
+
+
+def open_comparer(space: PackagedSpace, names: Sequence[str], encode: Encode, folder: Path) -> WordComparer:
+    """With vectors of the names out of the folder, which are made where they are not there yet (some seconds)."""
+    in_space_LD = read_vectors(space, names, folder)
+    as_sentences_LW = keep_vectors(encode, names, folder, known=("sentences",))
+    return WordComparer(in_space_LD, as_sentences_LW, embed=space.languages.embed, encode=encode)
+
+
+def list_names(vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """What foreign words may mean: the vocabulary, members of kinds and of categories; each once."""
+    kinds = (member for members in IS_A.values() for member in sorted(members))
+    told = (member for category in categories() for member in category.members)
+    return tuple(dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]))
 
 
 def with_name(claim: Claim, name: str) -> Claim:
