@@ -1,8 +1,9 @@
-"""Texts in any language to vectors of the default space: multilingual-e5-small with trained upper layers and a head.
+"""Texts in any language to vectors of the default space: multilingual-e5-small and a trained head.
 
-`weights/languages.safetensors` holds what training changed: the head, and the layers above the cut as int8 differences
-from the packaged weights. The tower that reads English stays as it is, and so do all vectors of pictures; this one
-learned to put "ein Hund" where that one puts "a dog", and a Chinese caption where its photo lies.
+`weights/languages.safetensors` holds what training changed: the head, and where they were trained, too, the layers
+above the cut as int8 differences from the packaged weights. The tower that reads English stays as it is, and so do all
+vectors of pictures; this one learned to put "ein Hund" where that one puts "a dog", and a Chinese caption where its
+photo lies.
 
 Shape key:  N texts, D width of the space (512)
 """

@@ -11,7 +11,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "align": ("alignment", "--data captions.jsonl --images photos --out runs/align"),
     "languages": (
         "languages",
-        "--data captions.jsonl --images photos --chinese captions_zh.jsonl --out runs/languages",
+        "--data captions.jsonl --images photos --chinese zh.jsonl --questions qa.jsonl --text text --reading reading",
     ),
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),

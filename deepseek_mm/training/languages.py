@@ -73,9 +73,9 @@ PLOTS = ("loss", *CAPTIONS, "apart")
 class LanguagesConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
-    head_steps: int = 300
+    head_steps: int = 400
     head_photos: int = 512  # of a batch; each with a caption of every kind
-    layer_steps: int = 150
+    layer_steps: int = 0  # of the layers above the cut; an hour for 400
     layer_photos: int = 72
     others: float = 1.4  # texts without a photo, for each photo of a batch
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
