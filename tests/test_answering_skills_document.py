@@ -56,7 +56,7 @@ def test_items_of_lists_answer_by_themselves() -> None:
 
 def test_a_row_that_describes_a_picture_is_no_fact_of_its_own() -> None:
     table = passage("| file | what |\n| cat.jpg | a cat |\n\nThe cat eats twice a day.", "list.md")
-    assert [sentence.text for sentence in split_passage(table)] == ["| file | what |", "The cat eats twice a day."]
+    assert [sentence.text for sentence in split_passage(table)] == ["The cat eats twice a day."]
 
 
 def test_what_is_not_written_is_said_not_to_be() -> None:

@@ -17,7 +17,8 @@ from deepseek_mm.types import Act
 Encode = Callable[[Sequence[str]], Floats]
 LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
 COMMON = {  # words whose mean stands for a language
-    "zh": "\u72d7 \u732b \u4eba \u8f66 \u82b1 \u6811 \u6c34 \u5c71 \u623f\u5b50 \u684c\u5b50 \u9e1f \u9c7c \u82f9\u679c \u978b\u5b50 \u5e3d\u5b50 \u8863\u670d \u5b69\u5b50 \u6d77\u6ee9 \u8857\u9053 \u98df\u7269",
+    "zh": "\u72d7 \u732b \u4eba \u8f66 \u82b1 \u6811 \u6c34 \u5c71 \u623f\u5b50 \u684c\u5b50 \u9e1f \u9c7c "
+    "\u82f9\u679c \u978b\u5b50 \u5e3d\u5b50 \u8863\u670d \u5b69\u5b50 \u6d77\u6ee9 \u8857\u9053 \u98df\u7269",
     "de": "Hund Katze Mensch Auto Blume Baum Wasser Berg Haus Tisch Vogel Fisch Apfel Schuh Hut Kleid Kind Strand Brot",
 }
 COLOUR_WORDS = {  # Chinese and German, as they begin or stand in a phrase -> ours
@@ -60,7 +61,7 @@ class WordComparer:
     def __init__(self, names_LD: Floats, names_LW: Floats, *, embed: Encode, encode: Encode) -> None:
         """`embed` gives vectors of the space, `encode` those of sentences; both of the names as well."""
         self.names_LD, self._embed, self._encode = names_LD, embed, encode
-        self._mean_W = names_LW.mean(axis=0)
+        self._mean_W = np.asarray(names_LW.mean(axis=0), np.float32)
         self.names_LW = unit(names_LW - self._mean_W)
         self._means: dict[str, Floats] = {}
 
@@ -74,7 +75,7 @@ class WordComparer:
         if language not in COMMON:
             return self._mean_W
         if language not in self._means:
-            self._means[language] = self._encode(COMMON[language].split()).mean(axis=0)
+            self._means[language] = np.asarray(self._encode(COMMON[language].split()).mean(axis=0), np.float32)
         return self._means[language]
 
 

@@ -134,9 +134,10 @@ class DocumentSkill:
     def _worths(self, act: Act, sentences: Sequence[Sentence], before: set[str]) -> Floats:
         """(S,): likeness in deviations, and what else speaks for each."""
         texts, weights = [f"{sentence.section} {sentence.text}".strip() for sentence in sentences], self.weights
-        had = [frozenset(content(f"{sentence.text} {heading_of(sentence)}")) for sentence in sentences]
+        own = [frozenset(content(sentence.text)) for sentence in sentences]
+        had = [words | frozenset(content(heading_of(s))) for words, s in zip(own, sentences, strict=True)]
         rare = weigh(act.text, had)
-        worded = np.array([share(words, rare) for words in had], np.float32)
+        worded = np.array([(share(a, rare) + share(b, rare)) / 2 for a, b in zip(own, had, strict=True)], np.float32)
         pattern = HOLDS.get(act.attribute) or (NUMBER if act.form == "number" else None)
         holds = np.array([bool(pattern and pattern.search(text)) for text in texts], np.float32)
         known = np.array([sentence.entry.region.source.path in before for sentence in sentences], np.float32)
@@ -196,7 +197,7 @@ def split_passage(entry: Evidence) -> list[Sentence]:
             found.append(Sentence(entry=entry, text=line.strip(), section=section))
     if any(ABOUT_A_PICTURE.search(sentence.text) for sentence in found):  # a list of pictures: told as their notes
         found = [sentence for sentence in found if "|" not in sentence.text]
-    found = [sentence for sentence in found if sentence.text != sentence.section or len(found) == 1]
+    found = [sentence for sentence in found if not is_header(sentence)] or found
     texts = [sentence.text for sentence in found]
     return [replace(sentence, after=tuple(texts[n + 1 : n + 4])) for n, sentence in enumerate(found)]
 
@@ -205,6 +206,11 @@ def split_sentences(lines: Sequence[str]) -> list[str]:
     """The sentences of a paragraph whose lines were wrapped."""
     parts = (part.strip() for part in SENTENCE.split(" ".join(lines)))
     return [part for part in parts if re.search(r"\w", part)]
+
+
+def is_header(sentence: Sentence) -> bool:
+    """Whether it is the first row of a table, which only names the columns."""
+    return sentence.text == sentence.section and any(mark in sentence.text for mark in BETWEEN_CELLS)
 
 
 def is_row_of(line: str, header: str) -> bool:

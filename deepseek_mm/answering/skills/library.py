@@ -94,7 +94,7 @@ class LibrarySkill:
         if act.kind == "find":
             return self._find(act, among)
         if act.kind == "count" and COUNTS_PHOTOS.search(act.text):
-            everything = not (act.subject or act.other)
+            everything = not SoughtSubject(act.subject).words and not act.other
             return count_all(self.finder.num_photos()) if everything else self._find(replace(act, kind="find"), among)
         if act.kind == "count" and not SoughtSubject(act.subject or act.text).words:
             return count_all(self.finder.num_photos())
