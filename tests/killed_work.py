@@ -40,8 +40,8 @@ def fill(place: Path, say: Say, *, anew: bool) -> None:
     house = open_house(place, seconds=PAUSE_S)
     add, add_place = house.store.add, house.store.add_place
 
-    def add_and_tell(source, *rest):
-        added = add(source, *rest)
+    def add_and_tell(source, *rest, **more):
+        added = add(source, *rest, **more)
         say(source.path)
         return added
 

@@ -13,8 +13,10 @@ from deepseek_mm.answering.confidence import (
     signals_of,
 )
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.retrieval.evidence import number_by_mention
 from deepseek_mm.training.confidence import cross_validate, fit_confidence, read_scored
-from deepseek_mm.types import Act, Claim, Draft, Request
+from deepseek_mm.types import Act, Claim, Draft, Evidence, Request
+from index import Region, Source
 
 FIND = Act(kind="find", text="dogs", subject="dogs", chance=0.9)
 
@@ -33,6 +35,15 @@ def test_without_a_fit_the_skills_own_chance_stands_but_never_certainty() -> Non
     assert probability(plain, draft(0.7)) == pytest.approx(0.7)
     assert probability(plain, draft(1.0)) == pytest.approx(MOST)
     assert probability(plain, draft(0.0)) == pytest.approx(LEAST)
+
+
+def test_evidence_is_numbered_as_it_is_mentioned() -> None:
+    regions = [Region(id=n, source=Source(path=f"/{n}.jpg"), box_px=(0, 0, 1, 1)) for n in (1, 2, 3)]
+    evidence = tuple(Evidence(number=n, region=region, score=0.0) for n, region in enumerate(regions, start=1))
+    claims = (Claim("a", (3,), 1.0), Claim("b", (1, 3), 1.0))
+    told = number_by_mention(Draft(claims=claims, evidence=evidence))
+    assert [claim.numbers for claim in told.claims] == [(1,), (2, 1)]
+    assert [(entry.number, entry.region.id) for entry in told.evidence] == [(1, 3), (2, 1), (3, 2)]
 
 
 def test_a_fit_learns_that_quotations_say_less_than_the_skill_thinks() -> None:

@@ -19,7 +19,7 @@ def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
     assert {"code", "lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
-    others = {"CARD.md", "certainty.json", EDGE_FOLDER.name}
+    others = {"CARD.md", "certainty.json", "confidence.json", EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}
 
 

@@ -122,7 +122,7 @@ def test_a_search_is_bounded_by_collection_label_type_and_folder(shop):
 
 def test_the_health_of_the_index_is_told_and_a_text_that_is_still_there_is_exit_code_one(shop):
     assert shop("library", "health") == 0
-    assert "ok    recall@10 1.000 over 4 searches" in shop.out
+    assert "ok    recall@10 1.000 over 8 searches" in shop.out
     red = str(shop.folder / "photos" / "red.png")
     assert shop("library", "health", "--gone", red, "--json") == 1
     assert [each["path"].rsplit("/", 1)[1] for each in json.loads(shop.out)["found"]][:1] == ["store.db"]

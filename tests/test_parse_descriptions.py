@@ -7,7 +7,8 @@ from fakes import picture
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from deepseek_mm.parse.descriptions import describe_line, described_files, descriptions_in
+from deepseek_mm.parse.descriptions import describe_line, described_files
+from deepseek_mm.parse.picture_texts import descriptions_in
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description><dc:subject><rdf:Bag><rdf:li>kite</rdf:li>'

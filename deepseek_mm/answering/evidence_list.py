@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from deepseek_mm.language.words import names_the_same
 from deepseek_mm.retrieval.evidence import renumber_claim
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Claim, Draft, Evidence
@@ -28,6 +29,12 @@ class EvidenceList:
     def add_photo(self, match: PhotoMatch) -> int:
         """The number of the whole picture."""
         return self.add(match.regions[0], siblings=match.regions, score=match.relevance)
+
+    def add_shown(self, match: PhotoMatch) -> int:
+        """The number of the part that shows what was asked for, or else of the whole picture."""
+        parts = [region for region in match.regions if region.kind == "part" and region.labels]
+        fits = (part for part in parts if any(names_the_same(part.labels[0].name, word) for word in match.why))
+        return self.add(next(fits, match.regions[0]), siblings=match.regions, score=match.relevance)
 
     def add_draft(self, draft: Draft) -> list[Claim]:
         """The claims of another draft, with its evidence numbered on."""

@@ -18,8 +18,9 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.language.file_names import words_of_folder, words_of_name
-from deepseek_mm.parse.descriptions import DescribedFile, described_files, descriptions_in
+from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.parse.document import open_file
+from deepseek_mm.parse.workers.client import read_picture_texts
 from index import Filter, Region, Source
 from index.store import RegionStore
 
@@ -103,7 +104,7 @@ class PhotoWords:
     def _notes_inside(self, source: Source) -> tuple[str, ...]:
         """What the file says itself; nothing where it cannot be read now."""
         try:
-            return descriptions_in(open_file(source.path, self.config).data)
+            return read_picture_texts(open_file(source.path, self.config), self.config)
         except (BadFile, NothingThere):
             return ()
 

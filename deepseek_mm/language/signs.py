@@ -31,7 +31,7 @@ def sign_languages(text: str) -> list[str]:
             votes[language] = votes.get(language, 0) + 1
     likely = [language for language, count in votes.items() if count == max(votes.values())]
     guess = language_of(text)
-    return [guess, *(each for each in likely if each != guess)] if guess and guess not in likely else likely
+    return likely or ([guess] if guess else [])
 
 
 def meanings(text: str) -> dict[str, str]:

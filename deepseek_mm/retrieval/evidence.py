@@ -383,6 +383,19 @@ def act_of(case: QuestionContext) -> Act:
     return case.act
 
 
+def number_by_mention(draft: Draft) -> Draft:
+    """The same with its evidence numbered in the order in which claims cite it, what none cites last."""
+    cited = dict.fromkeys(number for claim in draft.claims for number in claim.numbers)
+    entries = {entry.number: entry for entry in draft.evidence}
+    order = [*(number for number in cited if number in entries), *(number for number in entries if number not in cited)]
+    number_of = {old: new for new, old in enumerate(order, start=1)}
+    return replace(
+        draft,
+        claims=tuple(renumber_claim(claim, number_of) for claim in draft.claims),
+        evidence=tuple(replace(entries[old], number=new) for old, new in number_of.items()),
+    )
+
+
 def with_draft(case: QuestionContext, draft: Draft) -> QuestionContext:
     """The case with what a skill has to say."""
     return replace(

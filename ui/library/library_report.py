@@ -79,6 +79,7 @@ def title(job: Job, words: UiTexts) -> str:
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
         "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
+        "name photos": words.job_name_photos,
     }  # fmt: skip
     paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]
     more = len(paths) - 1

@@ -291,7 +291,7 @@ def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int) -> Draft:
 def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int) -> Draft:
     """The photos by their names, after a yes or a number where the question wants one."""
     numbered, shown = EvidenceList(), fitting[:most]
-    numbers = tuple(numbered.add_photo(match) for match in shown)
+    numbers = tuple(numbered.add_shown(match) for match in shown)
     told = note_of if len(shown) <= WITH_NOTES else no_note
     claims = [
         Claim(f"{title(match)}{told(match)}", (number,), match.relevance)

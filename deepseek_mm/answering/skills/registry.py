@@ -15,6 +15,7 @@ from typing import Protocol
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
+from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
@@ -26,7 +27,7 @@ from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.categories import categories
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
 from deepseek_mm.language.words import IS_A, quote_title
-from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, with_draft
+from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, number_by_mention, with_draft
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
@@ -103,7 +104,7 @@ class PhotosSkill:
     def _look_at(self, case: QuestionContext) -> Draft:
         (picture,), config = case.analyses, self.photos.config
         (evidence,) = self.photos.retriever.retrieve_many([case], k=config.rag.num_regions)
-        if not evidence or open_image(picture) is None:
+        if not evidence or is_drawn(evidence[0].siblings) or open_image(picture) is None:
             return draft_of(self.photos.look_up_many([case])[0])
         return self.one.answer(act_of(case), picture, evidence)
 
@@ -262,6 +263,7 @@ class SkillRegistry:
 
     def _finish(self, case: QuestionContext, draft: Draft) -> QuestionContext:
         """With its confidence; of a library that holds nothing that is said instead of what was not found."""
+        draft = draft if is_by_rules(case) else number_by_mention(draft)
         done = with_draft(case, draft)
         if not is_by_rules(case):
             done = with_confidence(done, draft, read_confidence())

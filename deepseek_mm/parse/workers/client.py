@@ -61,6 +61,13 @@ def read_letters(file: File, config: ParseConfig) -> str:
         return reading.ask_about(file, "letters").words
 
 
+def read_picture_texts(file: File, config: ParseConfig) -> tuple[str, ...]:
+    """Titles, descriptions and keywords that a picture's file carries. BadFile or LimitReached."""
+    with closing(FileRequest(file.path, config, never)) as reading:
+        words = reading.ask_about(file, "texts").words
+    return tuple(words.split("\n")) if words else ()
+
+
 def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:
     """The directory of an archive that is open, as `directory` writes it. BadFile or LimitReached."""
     with closing(FileRequest(path, config, never)) as reading:
