@@ -282,7 +282,7 @@ def add_questions(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> 
 
     @server.tool(description=ASK)
     async def ask(
-        question: Annotated[str, Field(description="in English, such as: Which photos show a dog?")],
+        question: Annotated[str, Field(description="such as: Which photos show a dog?")],
         pictures: Annotated[list[str], Field(description=f"what it is about, else the library: {named}")] = [],  # noqa: B006
         conversation: Annotated[int | None, Field(description="of an earlier answer that this goes on from")] = None,
     ) -> AnswerResult:

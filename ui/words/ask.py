@@ -258,7 +258,7 @@ class OfCode:
             "回答来自文件的语法结构;一切只留在本机。",
         ),
     )
-    welcome_try = Translation("One click puts a question into the box:", "点一下,把问题放入输入框(请用英文提问):")
+    welcome_try = Translation("One click puts a question into the box:", "点一下,把问题放入输入框:")
     question = Translation("Your question about the code", "你对代码的问题")
     question_hint = Translation(
         "Who calls load? @ completes names. Or paste a traceback, or a picture.",

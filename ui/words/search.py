@@ -9,7 +9,7 @@ class SearchWords:
     search = Translation("Search", "搜索")
     search_label = Translation("What to look for", "要找什么")
     search_hint = Translation(
-        "Describe it, or paste, drop or add a picture.", "请用英文描述,或粘贴、拖入、添加一张图片。"
+        "Describe it, or paste, drop or add a picture.", "用文字描述,或粘贴、拖入、添加一张图片。"
     )
     search_empty = Translation("Type what to look for, or add a picture.", "请输入要找的内容,或添加一张图片。")
     searching = Translation("Searching ...", "正在搜索……")
@@ -20,7 +20,7 @@ class SearchWords:
     results_keys = Translation("Arrow keys move, Enter opens, Space selects.", "方向键移动,回车键打开,空格键选择。")
     results_idle = Translation(
         "Search by words, by a picture, or by both. The bundled photos have, for example:",
-        "可按文字、按图片,或两者一起搜索。例如,在自带的照片里找(请用英文):",
+        "可按文字、按图片,或两者一起搜索。例如,在自带的照片里找:",
     )
     results_no_library = Translation(
         "The library is empty. Put files in under Library, then search them here.",

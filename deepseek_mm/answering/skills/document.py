@@ -59,7 +59,7 @@ class SentenceWeights:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sentence:
+class PassageSentence:
     """A piece of a passage that says one thing, and what follows it there."""
 
     entry: Evidence
@@ -115,7 +115,7 @@ class DocumentSkill:
         pages = [match for match in found if match.relevance >= PICTURED]
         return [Evidence(number=1, region=join_lines(match.read), score=0.0) for match in pages if match.read]
 
-    def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[Sentence]:
+    def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[PassageSentence]:
         """The sentences that answer, best first; none where nothing comes near."""
         sentences = [sentence for entry in passages for sentence in split_passage(entry)]
         if not sentences:
@@ -131,7 +131,7 @@ class DocumentSkill:
         )
         return [first, second] if second else [first]
 
-    def _worths(self, act: Act, sentences: Sequence[Sentence], before: set[str]) -> Floats:
+    def _worths(self, act: Act, sentences: Sequence[PassageSentence], before: set[str]) -> Floats:
         """(S,): likeness in deviations, and what else speaks for each."""
         texts, weights = [f"{sentence.section} {sentence.text}".strip() for sentence in sentences], self.weights
         own = [frozenset(content(sentence.text)) for sentence in sentences]
@@ -155,7 +155,7 @@ class DocumentSkill:
         deviations: Floats = (cosine_S - cosine_S.mean()) / spread
         return deviations
 
-    def _quote(self, sentence: Sentence, number: int) -> Claim:
+    def _quote(self, sentence: PassageSentence, number: int) -> Claim:
         """The sentence and what follows while that is short."""
         said, weights = sentence.text, self.weights
         for more in sentence.after:
@@ -179,22 +179,22 @@ def documents_before(case: QuestionContext) -> list[Source]:
     return [citation.region.source for citation in cited]
 
 
-def split_passage(entry: Evidence) -> list[Sentence]:
+def split_passage(entry: Evidence) -> list[PassageSentence]:
     """Its sentences; a row of a table and an item of a list is one of its own, under the heading above it."""
-    found: list[Sentence] = []
+    found: list[PassageSentence] = []
     section, paragraph = "", list[str]()
     for line in [*entry.region.text.splitlines(), ""]:
         stands_alone, is_heading = bool(ROW.search(line)), bool(HEADING.search(line))
         if line.strip() and not stands_alone and not is_heading:
             paragraph.append(line.strip())
             continue
-        found += [Sentence(entry=entry, text=part, section=section) for part in split_sentences(paragraph)]
+        found += [PassageSentence(entry=entry, text=part, section=section) for part in split_sentences(paragraph)]
         paragraph = []
         if is_heading:
             section = line.strip(" #:*|")
         elif re.search(r"\w", line):
             section = section if is_row_of(line, section) else line.strip()
-            found.append(Sentence(entry=entry, text=line.strip(), section=section))
+            found.append(PassageSentence(entry=entry, text=line.strip(), section=section))
     if any(ABOUT_A_PICTURE.search(sentence.text) for sentence in found):  # a list of pictures: told as their notes
         found = [sentence for sentence in found if "|" not in sentence.text]
     found = [sentence for sentence in found if not is_header(sentence)] or found
@@ -208,7 +208,7 @@ def split_sentences(lines: Sequence[str]) -> list[str]:
     return [part for part in parts if re.search(r"\w", part)]
 
 
-def is_header(sentence: Sentence) -> bool:
+def is_header(sentence: PassageSentence) -> bool:
     """Whether it is the first row of a table, which only names the columns."""
     return sentence.text == sentence.section and any(mark in sentence.text for mark in BETWEEN_CELLS)
 
@@ -219,7 +219,7 @@ def is_row_of(line: str, header: str) -> bool:
     return not between or line.count(between) == header.count(between)
 
 
-def heading_of(sentence: Sentence) -> str:
+def heading_of(sentence: PassageSentence) -> str:
     """What it is of: its file's name as words, the first line there, and the heading above it."""
     region = sentence.entry.region
     first = region.text.splitlines()[0] if region.text else ""

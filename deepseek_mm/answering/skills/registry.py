@@ -27,7 +27,15 @@ from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.categories import categories
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
 from deepseek_mm.language.words import IS_A, quote_title
-from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, act_of, number_by_mention, with_draft
+from deepseek_mm.retrieval.evidence import (
+    MAX_NAME,
+    PhotoEvidence,
+    QuestionContext,
+    act_of,
+    number_by_mention,
+    shots_of,
+    with_draft,
+)
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
@@ -39,6 +47,7 @@ from index.store import RegionStore
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
 MEANT = 0.75  # of an intent, from which it is taken to be meant
+OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
@@ -106,7 +115,8 @@ class PhotosSkill:
         (evidence,) = self.photos.retriever.retrieve_many([case], k=config.rag.num_regions)
         if not evidence or is_drawn(evidence[0].siblings) or open_image(picture) is None:
             return draft_of(self.photos.look_up_many([case])[0])
-        return self.one.answer(act_of(case), picture, evidence)
+        shot = shots_of(evidence, config.see.min_tag)[0]
+        return self.one.answer(with_shown(act_of(case), shot), picture, evidence)
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
@@ -134,6 +144,13 @@ def list_names(vocabulary: Sequence[str]) -> tuple[str, ...]:
     kinds = (member for members in IS_A.values() for member in sorted(members))
     told = (member for category in categories() for member in category.members)
     return tuple(dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]))
+
+
+def with_shown(act: Act, shot: PhotoEvidence) -> Act:
+    """ "What colour is it?" of a photo is about what it shows: its surest name."""
+    about_it = bool(act.reference) and not act.subject and act.attribute in OF_A_THING
+    named = [label.name for label, _ in shot.labels()[:1]]
+    return replace(act, subject=f"the {named[0]}") if about_it and named else act
 
 
 def with_name(claim: Claim, name: str) -> Claim:
