@@ -159,11 +159,15 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
 
 
 def open_request_model(assistant: Assistant) -> None:
-    """Have requests understood by the trained model, which is opened in a thread; patterns read them without it."""
+    """Have requests understood by the trained model; patterns read them where it was not trained.
+
+    It is opened at once, in a thread, where answers are to be spoken, else when it is needed.
+    """
     if REQUESTS.is_file():
         model = RequestModel()
-        model.start()
         assistant.understand_with(model)
+        if assistant.config.lm.name != "none":
+            model.start()
 
 
 def without_links(config: Config) -> Config:
