@@ -6,8 +6,9 @@ import pytest
 from talk_house import FACTS, case, photo, turn
 
 from deepseek_mm.answering.intents import Intent, read_intents
-from deepseek_mm.answering.skills.chat import REPLIES, answer_chat, turn_number
+from deepseek_mm.answering.skills.chat import REPLIES, answer_chat
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts
+from deepseek_mm.answering.topics import place_in
 from deepseek_mm.types import Draft
 
 
@@ -138,4 +139,4 @@ def test_without_an_intent_it_says_what_can_be_asked_and_is_unsure():
 
 def test_words_that_point_at_a_turn_are_numbers():
     texts = ("my first one", "第二个回答", "die dritte Frage", "the last one", "at the beginning")
-    assert [turn_number(text) for text in texts] == [1, 2, 3, 0, 1]
+    assert [place_in(text) for text in texts] == [1, 2, 3, 0, 1]

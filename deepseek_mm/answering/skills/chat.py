@@ -4,7 +4,6 @@ What the program says of itself comes from its settings. What it says of the con
 the evidence that it had.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 from deepseek_mm.answering.intents import Intent
@@ -18,9 +17,10 @@ from deepseek_mm.answering.talk_case import (
     sources_of,
     state,
 )
+from deepseek_mm.answering.topics import place_in
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say
-from deepseek_mm.language.words import quote_title
+from deepseek_mm.language.words import content, quote_title
 from deepseek_mm.types import Claim, Draft
 
 Reply = Callable[[Intent, TalkCase], Draft]
@@ -31,14 +31,6 @@ MAX_FILES = 6  # that one sentence names
 MAX_NAME = 60  # characters of a file's name in a sentence
 CERTAIN = 0.97  # that what the settings or the conversation say is so
 POLITE_CHANCE = 0.5  # that a polite sentence is right where nothing was understood
-FIRST = r"\b(?:first|1st|beginning|start|initial|erste\w*|anfangs?)\b|第一|最初|最开始|一开始|首先"
-NTH = (  # words that point at a turn of the conversation, counted from 1
-    (1, re.compile(FIRST)),
-    (2, re.compile(r"\b(?:second|2nd|zweite\w*)\b|第二")),
-    (3, re.compile(r"\b(?:third|3rd|dritte\w*)\b|第三")),
-    (4, re.compile(r"\b(?:fourth|4th|vierte\w*)\b|第四")),
-    (5, re.compile(r"\b(?:fifth|5th|f\u00fcnfte\w*)\b|第五")),
-)
 
 
 def answer_chat(intent: Intent | None, case: TalkCase) -> Draft:
@@ -151,7 +143,7 @@ def tell_question(intent: Intent, case: TalkCase) -> Draft:
     turns, locale = case.conversation, case.locale
     if not turns:
         return nothing_said(case)
-    number = turn_number(case.act.text)
+    number = place_in(case.act.text)
     if number > len(turns):
         text = say("chat.asked_fewer", locale, n=len(turns), question=quote_question(turns[-1].question))
         return tell(text, intent)
@@ -200,17 +192,15 @@ def cut(claim: Claim) -> Claim:
     return Claim(" ".join(words[:SHORT_WORDS]) + " ...", claim.numbers, claim.certainty)
 
 
-def turn_number(text: str) -> int:
-    """The number of the turn that these words point at, from 1; 0 for the last one."""
-    plain = text.lower()
-    return next((number for number, pattern in NTH if pattern.search(plain)), 0)
-
-
 def turn_meant(case: TalkCase) -> Turn | None:
-    """The turn that the words point at, the last where there are not so many; None in a new conversation."""
-    number = turn_number(case.act.text)
+    """The turn that the words point at, by its place or by what it was about; else the last one."""
     turns = case.conversation
-    return turns[number - 1 if number <= len(turns) else -1] if turns else None
+    if not turns:
+        return None
+    named = set(content(case.act.subject))
+    about = [turn for turn in turns if named & set(content(f"{turn.question} {turn.answer.text}"))]
+    number = place_in(case.act.text)
+    return about[-1] if about else turns[number - 1 if number <= len(turns) else -1]
 
 
 REPLIES: Mapping[str, Reply] = {

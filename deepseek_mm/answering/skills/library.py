@@ -112,7 +112,8 @@ class LibrarySkill:
     def _find(self, act: Act, among: Sequence[int]) -> Draft:
         found = self.finder.find_photos(act, MOST_FOUND, among=among)
         least = max(BELIEVED, BESIDES * found[0].relevance) if found else BELIEVED
-        fitting = [match for match in found if match.relevance >= least]
+        pointed = len(among) == 1 and bool(act.reference) and not SoughtSubject(act.subject).words
+        fitting = found if pointed else [match for match in found if match.relevance >= least]
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos())
         if groups := GROUPS.search(act.text):
@@ -140,6 +141,8 @@ class LibrarySkill:
 
     def _pair(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
         """The best photo of each of the two subjects; of one subject ("the two sweaters") its two best."""
+        if len(among) == 2 and not act.other:
+            return self.finder.find_meant(act, among=among)
         if not act.other:
             return self._find_meant(act, among)[:2]
         asked = [replace(act, subject=subject, other="", text=subject) for subject in (act.subject, act.other)]

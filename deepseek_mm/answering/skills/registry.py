@@ -14,6 +14,7 @@ from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
+from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
@@ -120,7 +121,8 @@ class PhotosSkill:
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
-        return self.library.answer(act_of(case), among=photos)
+        act = act_of(case)
+        return self.library.answer(act, among=photos if stays_with(self.library.finder, act, photos) else ())
 
 
 def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | None:
@@ -226,7 +228,8 @@ class TalkSkill:
         Where nothing was found of what was hardly understood an example must be near, elsewhere very near.
         """
         act = act_of(case)
-        about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
+        at_hand = case.source or case.pictures or case.among or act.scope in ("picture", "pictures")
+        about_files = act.kind not in TALKED and not at_hand and not act.reference
         if not about_files or act.chance >= DOUBTFULLY:
             return None
         intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
@@ -237,7 +240,7 @@ class TalkSkill:
 
 def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
     """The case as these skills take it."""
-    at_hand = case.pictures or ((case.source,) if case.source else ())
+    at_hand = case.pictures or ((case.source,) if case.source else ()) or case.among
     return TalkCase(
         act=act_of(case),
         locale=case.request.language if case.request else "en",
