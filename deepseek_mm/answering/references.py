@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.answering.topics import (
+    BEFORE,
     OTHER,
     Topic,
     add_topic,
@@ -40,9 +41,14 @@ PICTURE_WORDS = frozenset(
 )
 LINKING = frozenset(  # words of half a sentence beside what it names
     "and or but so no not now then what which about how is are in on at of for with to the a an one ones this that "  # noqa: SIM905
-    "same it i me mean meant rather instead sorry actually wait oh please was wie und oder mit ist bei beim im der die das "
-    "den dem nein doch".split()
+    "same it i me mean meant rather instead sorry actually wait oh please was wie und oder mit ist bei beim im der die "
+    "das den dem nein doch".split()
 )
+POINTS_AT = """it its she he her him his hers they them their this that these those here there both either neither each
+    all other others two three first second third fourth fifth last next previous earlier before same left right which
+    mine one ones photo photos picture pictures image images pic pics shot shots file files das der die dieses diese
+    dieser er sie es ihr ihm sein ihre ihn andere anderen erste zweite dritte letzte beide bild foto"""
+POINTING = frozenset(POINTS_AT.split())  # words of which one stands in words that point; others name something
 LINKED = re.compile(r"[\u5462\u90a3\u548c\u5427\u7684\u4e0d\u662f\u8fd8\u6709\u5728\u4e2d\u91cc\u5f20\u4e2a\s]+")
 SWITCHES = re.compile(r"^\W*(?:now|then|next|jetzt)\b|\u73b0\u5728", re.IGNORECASE)  # to something else
 ASKING: tuple[ActKind, ...] = ("look", "count", "locate", "read", "describe")  # something of photos
@@ -141,8 +147,9 @@ class ActResolver:
         self, case: QuestionContext, state: ConversationState, uploads: Sequence[ImageAnalysis]
     ) -> QuestionContext:
         """The case with the photo or the pictures at hand that its act is about, or the whole library."""
-        meant = () if uploads else self._meant(act_of(case), state)
-        act = complete_act(act_of(case), state, meant)
+        said = with_named(act_of(case))
+        meant = () if uploads else self._meant(said, state)
+        act = complete_act(said, state, meant)
         case = replace(case, act=act, program=replace(photo_question(act), library=True))
         if case.program.file:
             return self._of_file(case)
@@ -164,7 +171,7 @@ class ActResolver:
         if found := find_topic(act, state.topics):
             return found
         points = act.scope in ("picture", "pictures", "found") or (act.reference and not act.subject)
-        if not points or not state.topics:
+        if not points or not state.topics or names_it(act):
             return ()
         chosen = choose_sources(act, state.topics)
         if any(source.collection == UPLOADS for source in chosen):
@@ -199,6 +206,13 @@ class ActResolver:
         return with_pictures(case, kept)
 
 
+def with_named(act: Act) -> Act:
+    """An act whose words that point name a thing instead: "and the dog?"."""
+    words = re.findall(r"\w+", act.reference.lower())
+    points = not words or not act.reference.isascii() or not POINTING.isdisjoint(words)
+    return act if act.subject or points else replace(act, subject=act.reference, reference="")
+
+
 def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = ()) -> Act:
     """An act that can stand alone: half a sentence with the question before it, "it" with what was asked about."""
     if act.kind in TALKED:  # but "go back to the dog" is no talk
@@ -217,12 +231,13 @@ def is_half(act: Act) -> bool:
     """Whether an act is no more than a name or a word that points: "and the moose?", "no, the other one"."""
     if act.attribute:
         return False
-    words = f" {act.text.lower()} "
+    words = f" {BEFORE.sub(' ', act.text.lower())} "
     for named in (act.reference, act.subject):
         words = words.replace(named.lower(), " ") if named else words
     words = words if words.isascii() else LINKED.sub(" ", words)
     left = [word for word in re.findall(r"\w+", words) if word not in LINKING]
-    return not left and bool(act.reference or act.subject or OTHER.search(act.text.lower()))
+    points = OTHER.search(act.text.lower()) or BEFORE.search(act.text.lower())
+    return not left and bool(act.reference or act.subject or points)
 
 
 def complete_half(act: Act, state: ConversationState, meant: Sequence[Source]) -> Act:

@@ -66,6 +66,7 @@ POINTS = re.compile(
     r"\b(?:its?|she|hers?|he|his|him|they|them|their|n?either|both|those|these)\b|[它她他]|其中|\b(?:ihr|ihm|sein)\w{0,2}\b"
 )
 THEM = re.compile(r"\b(?:they|them|their|sie)\b")
+OF_THAT = re.compile(r"的?[那这]?[张个只]?(?:照片|图片)?$")  # behind a name
 RETURNS = re.compile(r"\b(?:go(?:ing)?|come|get|turn)?\s*back to\b|\breturn to\b|回到|\bzur\u00fcck (?:zu|zum|zur)\b")
 
 
@@ -144,8 +145,8 @@ def named_last(acts: Sequence[Act]) -> str:
 
 
 def words_of(act: Act) -> list[str]:
-    """What it is about, word for word; a part in a script without spaces as a whole."""
-    return content(act.subject) if act.subject.isascii() else [act.subject]
+    """What it is about, word for word; a part in a script without spaces as a whole, without "of that one"."""
+    return content(act.subject) if act.subject.isascii() else [OF_THAT.sub("", act.subject)]
 
 
 def find_topic(act: Act, topics: Sequence[Topic]) -> tuple[Source, ...]:
