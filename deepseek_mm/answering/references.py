@@ -50,6 +50,7 @@ POINTS_AT = """it its she he her him his hers they them their this that these th
     dieser er sie es ihr ihm sein ihre ihn andere anderen erste zweite dritte letzte beide bild foto"""
 POINTING = frozenset(POINTS_AT.split())  # words of which one stands in words that point; others name something
 LINKED = re.compile(r"[\u5462\u90a3\u548c\u5427\u7684\u4e0d\u662f\u8fd8\u6709\u5728\u4e2d\u91cc\u5f20\u4e2a\s]+")
+FEW_WORDS = 2  # that do not change the language of a conversation
 SWITCHES = re.compile(r"^\W*(?:now|then|next|jetzt)\b|\u73b0\u5728", re.IGNORECASE)  # to something else
 ASKING: tuple[ActKind, ...] = ("look", "count", "locate", "read", "describe")  # something of photos
 TALKED: tuple[ActKind, ...] = ("chat", "help", "unsupported", "summarise", "code", "document", "sum")
@@ -81,6 +82,12 @@ class ConversationState:
             topics=topics_of(turns),
             question=next((act for act in reversed(acts) if act.kind in ASKING and not is_half(act)), None),
         )
+
+    def in_language(self, request: Request) -> Request:
+        """A word or two that may be of any language ("ok") are answered in the one that was spoken last."""
+        last = next((turn.answer.request for turn in reversed(self.turns) if turn.answer.request), None)
+        short = request.language == "en" and len(" ".join(act.text for act in request.acts).split()) <= FEW_WORDS
+        return replace(request, language=last.language) if last and short else request
 
     @property
     def found_sources(self) -> list[Source]:
@@ -153,7 +160,7 @@ class ActResolver:
         case = replace(case, act=act, program=replace(photo_question(act), library=True))
         if case.program.file:
             return self._of_file(case)
-        if meant and meant[0].collection != UPLOADS:
+        if meant and all(source.collection != UPLOADS for source in meant):
             return replace(case, among=meant)
         if meant or act.scope in ("picture", "pictures"):
             return self._of_pictures(

@@ -67,7 +67,10 @@ POINTS = re.compile(
 )
 THEM = re.compile(r"\b(?:they|them|their|sie)\b")
 OF_THAT = re.compile(r"的?[那这]?[张个只]?(?:照片|图片)?$")  # behind a name
-RETURNS = re.compile(r"\b(?:go(?:ing)?|come|get|turn)?\s*back to\b|\breturn to\b|回到|\bzur\u00fcck (?:zu|zum|zur)\b")
+RETURNS = re.compile(
+    r"\b(?:go(?:ing)?|come|get|turn)?\s*back to\b|\breturn to\b|\bagain\b|\bnochmal\b"
+    r"|回到|\bzur\u00fcck (?:zu|zum|zur)\b"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,8 @@ What the program says of itself comes from its settings. What it says of the con
 the evidence that it had.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.help import open_tab
@@ -27,6 +28,7 @@ Reply = Callable[[Intent, TalkCase], Draft]
 SURE, FAIRLY = 0.8, 0.5  # confidence of an answer from which it is called sure, and fairly sure
 SHORT_WORDS = 20  # of one sentence that is short enough to be said as it is
 KINDS = ("photo", "document", "code")  # of files, in the order in which they are named
+CLAUSE = re.compile(r"(.{30,})[;:](?:\s|$)")  # of a sentence that is cut
 MAX_FILES = 6  # that one sentence names
 MAX_NAME = 60  # characters of a file's name in a sentence
 CERTAIN = 0.97  # that what the settings or the conversation say is so
@@ -122,7 +124,7 @@ def tell_more(intent: Intent, case: TalkCase) -> Draft:
     """The last answer whole, and that there is no more to it than its evidence."""
     if not case.conversation:
         return nothing_said(case)
-    return repeat_with(say("chat.more", case.locale), case.conversation[-1], case, intent, last=True)
+    return repeat_with(say("chat.more", case.locale), whole_turn(case.conversation, 0), case, intent, last=True)
 
 
 def repeat_with(lead: str, turn: Turn, case: TalkCase, intent: Intent, *, last: bool = False) -> Draft:
@@ -185,11 +187,13 @@ def name_files(claims: list[Claim], turn: Turn, locale: str) -> Claim:
 
 
 def cut(claim: Claim) -> Claim:
-    """A sentence of at most so many words, cut at one of them."""
+    """A sentence of at most so many words, cut behind one that ends a clause, if there is any."""
     words = claim.text.split()
     if len(words) <= SHORT_WORDS:
         return claim
-    return Claim(" ".join(words[:SHORT_WORDS]) + " ...", claim.numbers, claim.certainty)
+    kept = " ".join(words[:SHORT_WORDS])
+    whole = CLAUSE.match(kept)
+    return Claim(whole[1] if whole else f"{kept} ...", claim.numbers, claim.certainty)
 
 
 def turn_meant(case: TalkCase) -> Turn | None:
@@ -200,7 +204,15 @@ def turn_meant(case: TalkCase) -> Turn | None:
     named = set(content(case.act.subject))
     about = [turn for turn in turns if named & set(content(f"{turn.question} {turn.answer.text}"))]
     number = place_in(case.act.text)
-    return about[-1] if about else turns[number - 1 if number <= len(turns) else -1]
+    return about[-1] if about else whole_turn(turns, number if number <= len(turns) else 0)
+
+
+def whole_turn(turns: Sequence[Turn], number: int) -> Turn:
+    """The turn of this number, the last for 0; of one that only shortened an answer the one that it shortened."""
+    turn = turns[number - 1]
+    short = turn.answer.text.rstrip(" .")
+    longer = (each for each in turns if short and each.answer.text.startswith(short))
+    return next(longer, turn) if not number else turn
 
 
 REPLIES: Mapping[str, Reply] = {

@@ -128,7 +128,10 @@ class Manager:
         return self._choose_found(case)
 
     def _choose_named(self, file: str, case: TalkCase) -> FileChoice:
-        found = find_named(self.store, file)
+        named = dict.fromkeys([file, *FILE_NAME.findall(case.act.text)])
+        found = [source for name in named for source in find_named(self.store, name)]
+        if len(named) > 1 and found:
+            return FileChoice(sources=tuple(found[:MAX_TARGETS]))
         if not found:
             text = say("manage.not_there", case.locale, file=quote_title(file, MAX_NAME))
             return FileChoice(instead=Draft(text=text, chance=CERTAIN, refused=True))

@@ -46,10 +46,16 @@ from index import Source
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+HARDLY = 0.4  # probability that a request was understood, below which files at hand do not speak against talk
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
+THIS_PROGRAM = re.compile(
+    r"\b(?:this|the|my|our) (?:program|app|application|project|software|script|tool|package|repo(?:sitory)?|code)\b"
+    r"|[这该]个?(?:程序|项目|软件|应用|代码|仓库)|\bd(?:ieses?|as) (?:programm|projekt)\b",
+    re.IGNORECASE,
+)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -229,10 +235,11 @@ class TalkSkill:
         """
         act = act_of(case)
         at_hand = case.source or case.pictures or case.among or act.scope in ("picture", "pictures")
-        about_files = act.kind not in TALKED and not at_hand and not act.reference
-        if not about_files or act.chance >= DOUBTFULLY:
+        pointed = (at_hand or act.reference) and act.chance >= HARDLY
+        if act.kind in TALKED or pointed or act.chance >= DOUBTFULLY:
             return None
-        intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
+        lost = draft.refused and not at_hand
+        intent = self.talk.intents.find(act.text) if lost else self.talk.recognise(act.text, hardly=act.chance < HARDLY)
         if intent is None or intent.chance < MEANT:
             return None
         return self.talk.answer_as(intent, talk_case(case, self.gather()))
@@ -260,6 +267,7 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
+        cases = [with_kind(case, "code") if asks_of_code(case) else case for case in cases]
         drafts = self._ask([first_kind(case) for case in cases], cases)
         second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
         if second:
@@ -300,6 +308,12 @@ def is_by_rules(case: QuestionContext) -> bool:
 def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
     """The case for a skill of another kind."""
     return replace(case, act=replace(act_of(case), kind=kind))
+
+
+def asks_of_code(case: QuestionContext) -> bool:
+    """Whether "this program", where code is asked about, is the one that is read and not the one that reads it."""
+    at_code = case.question.about == "code" and not is_by_rules(case)
+    return at_code and act_of(case).kind in ("help", "chat") and THIS_PROGRAM.search(act_of(case).text) is not None
 
 
 def first_kind(case: QuestionContext) -> ActKind:
