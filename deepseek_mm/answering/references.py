@@ -26,6 +26,7 @@ from deepseek_mm.answering.topics import (
 )
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.history import Turn
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, picked_in
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
@@ -37,7 +38,7 @@ from index.region import UPLOADS
 
 PICTURE_WORDS = frozenset(
     "a an the any some of with from in photo photos picture pictures image images pic pics shot shots one ones file "  # noqa: SIM905
-    "files".split()
+    "files fotos bilder foto bild".split()
 )
 LINKING = frozenset(  # words of half a sentence beside what it names
     "and or but so no not now then what which about how is are in on at of for with to the a an one ones this that "  # noqa: SIM905
@@ -52,6 +53,10 @@ POINTING = frozenset(POINTS_AT.split())  # words of which one stands in words th
 LINKED = re.compile(r"[\u5462\u90a3\u548c\u5427\u7684\u4e0d\u662f\u8fd8\u6709\u5728\u4e2d\u91cc\u5f20\u4e2a\s]+")
 FEW_WORDS = 2  # that do not change the language of a conversation
 SWITCHES = re.compile(r"^\W*(?:now|then|next|jetzt)\b|\u73b0\u5728", re.IGNORECASE)  # to something else
+COUNTED = re.compile(  # what is counted, in Chinese and in German
+    r"(?:\u51e0|\u591a\u5c11)[\u4e2a\u53ea\u6761\u8f86\u5339\u5934\u6735\u4f4d\u628a\u4ef6\u9876\u53cc\u68f5]([\u3400-\u9fff]+?)(?:[\u5440\u5462\u554a\uff1f?]|$)"
+    r"|\b[Ww]ie ?viele ([A-Z\u00c4\u00d6\u00dc]\w+)"
+)
 ASKING: tuple[ActKind, ...] = ("look", "count", "locate", "read", "describe")  # something of photos
 TALKED: tuple[ActKind, ...] = ("chat", "help", "unsupported", "summarise", "code", "document", "sum")
 
@@ -277,8 +282,11 @@ def with_subject(act: Act, state: ConversationState, meant: Sequence[Source]) ->
     here = act.scope in ("picture", "pictures", "found")
     if act.kind == "compare" and here:
         return replace(act, subject="")
+    if act.kind == "count" and (counted := COUNTED.search(act.text)):
+        named = counted[1] or counted[2]
+        return act if named.lower() in PICTURE_WORDS else replace(act, subject=named)
     if act.kind in ("find", "count") and not act.reference and not (act.kind == "count" and here):
-        return replace(act, subject=parse(act.text).subject)
+        return act if language_of(act.text) else replace(act, subject=parse(act.text).subject)
     points_back = (bool(act.reference) or act.kind == "count") and act.kind != "find"
     return replace(act, subject=subject_of_sources(state.topics, meant) if points_back else "")
 

@@ -26,7 +26,9 @@ from deepseek_mm.answering.translation import ActTranslator, Encode, WordCompare
 from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.language.categories import categories
+from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
+from deepseek_mm.language.wording import choose_locale
 from deepseek_mm.language.words import IS_A, quote_title
 from deepseek_mm.retrieval.evidence import (
     MAX_NAME,
@@ -239,7 +241,10 @@ class TalkSkill:
         if act.kind in TALKED or pointed or act.chance >= DOUBTFULLY:
             return None
         lost = draft.refused and not at_hand
-        intent = self.talk.intents.find(act.text) if lost else self.talk.recognise(act.text, hardly=act.chance < HARDLY)
+        intent = self.talk.recognise(act.text, hardly=lost or act.chance < HARDLY)
+        if intent is None and lost:
+            intent = self.talk.intents.find(act.text)
+            intent = None if intent and intent.kind == "manage" else intent  # a change is never guessed
         if intent is None or intent.chance < MEANT:
             return None
         return self.talk.answer_as(intent, talk_case(case, self.gather()))
@@ -297,7 +302,21 @@ class SkillRegistry:
             done = with_confidence(done, draft, read_confidence())
         seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
-        return replace(done, said=empty) if empty else done
+        return in_own_language(replace(done, said=empty) if empty else done)
+
+
+def in_own_language(case: QuestionContext) -> QuestionContext:
+    """What was found out, in the language of whoever asked, as far as the program speaks it."""
+    language = case.request.language if case.request else "en"
+    if choose_locale(language) == "en":
+        return case
+    claims = tuple(translate_claim(claim, language, act_of(case).subject) for claim in case.claims)
+    return replace(case, claims=claims, said=translate_own(case.said, language, act_of(case).subject))
+
+
+def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
+    """In the program's own words: the small model phrases English alone."""
+    return replace(claim, text=translate_own(claim.text, language, subject), shape="", draft="")
 
 
 def is_by_rules(case: QuestionContext) -> bool:
