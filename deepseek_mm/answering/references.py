@@ -160,7 +160,7 @@ class ActResolver:
     ) -> QuestionContext:
         """The case with the photo or the pictures at hand that its act is about, or the whole library."""
         said = with_named(act_of(case))
-        meant = () if uploads else self._meant(said, state)
+        meant = () if uploads else self._find_meant(said, state)
         act = complete_act(said, state, meant)
         case = replace(case, act=act, program=replace(photo_question(act), library=True))
         if case.program.file:
@@ -173,7 +173,7 @@ class ActResolver:
             )
         return replace(case, example=uploads[0] if uploads and act.kind == "find" else None)
 
-    def _meant(self, act: Act, state: ConversationState) -> tuple[Source, ...]:
+    def _find_meant(self, act: Act, state: ConversationState) -> tuple[Source, ...]:
         """The files of the conversation that an act points at; none where it means the library or the pictures shown.
 
         Of pictures that came together all are asked about something that is named, one of them about "it".
