@@ -10,6 +10,7 @@ from deepseek_mm.language.own_sentences import (
     SENTENCES_FILE,
     SLOT,
     fill_form,
+    name_in_english,
     read_forms,
     read_names,
     translate_name,
@@ -99,3 +100,17 @@ def test_a_sentence_ends_as_its_language_does():
     assert Claim("可能是猫", (1,), 0.5).sentence == "可能是猫 [1]。"
     assert Claim("没找到“猫”", (), 0.5).sentence == "没找到“猫”。"
     assert Claim("It is a cat", (1,), 0.5).sentence == "It is a cat [1]."
+
+
+def test_foreign_names_are_known_in_english_where_they_mean_one():
+    said = [
+        ("熊猫", "zh"),
+        ("宇航员", "zh"),
+        ("自行车", "zh"),
+        ("Bergen", "de"),
+        ("einem Zebra", "de"),
+        ("die Katze", "de"),
+    ]
+    assert [name_in_english(*each) for each in said] == ["panda", "astronaut", "bicycle", "mountain", "zebra", "cat"]
+    assert name_in_english("帽子", "zh") == ""  # a hat or a cap
+    assert name_in_english("短尾矮袋鼠", "zh") == ""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats, unit
+from deepseek_mm.language.own_sentences import name_in_english
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
@@ -95,10 +96,12 @@ class ActTranslator:
         return replace(asked, text=ask_in_english(asked))
 
     def translate_words(self, words: str, language: str) -> str:
-        """The nearest name, behind a colour that is said; the words themselves where nothing is near."""
+        """The name that a table knows or the nearest, behind a colour that is said; or the words themselves."""
         colour, bare = split_colour(words)
         if not bare:
             return colour
+        if known := name_in_english(bare, language):
+            return f"{colour} {known}".strip()
         likeness_L = self._open().compare(bare, language)
         best = int(np.argmax(likeness_L))
         name = self.names[best] if likeness_L[best] >= LEAST else bare
