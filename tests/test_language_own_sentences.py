@@ -49,7 +49,7 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
             "有,2 张照片符合“猫”,这里是 1 张",
             "Ja, 2 Fotos passen zu „Katze“; hier sind 1",
         ),
-        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不确定", None),
+        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不能确定", None),
         ("The dog is probably on a table", "狗很可能是在桌子上", "Hund: wahrscheinlich auf dem Tisch"),
         ("This photo shows a dog and 2 horses", "这张照片里有狗和2个马", "Auf diesem Foto: ein Hund und 2 Pferde"),
         ("No, there is perhaps no dog in a.jpg", "没有,a.jpg 里可能没有狗", None),
