@@ -103,14 +103,30 @@ def ask_which() -> str:
     return "Which photo do you mean? Add it to your question, or name its file or what it shows."
 
 
+def without(excluded: str) -> str:
+    """What is not wanted."""
+    return f'without "{clean(excluded, MAX_NAME)}"'
+
+
+def no_order(name: str, lacks: str) -> str:
+    """Nothing tells which photo comes first."""
+    return f"I cannot tell which is the {name}: no file among them says {lacks}."
+
+
+def first_in_order(match: PhotoMatch, name: str, told: str, known: int, total: int) -> str:
+    """The photo that comes first, and of how many that is known."""
+    among = "" if known == total else f"; {total - known} of {total} photos do not say it"
+    return f"The {name} is {title(match)}{note_of(match)}, {told}{among}"
+
+
 def fits_best(match: PhotoMatch) -> str:
     """Of those that were found."""
     return f"{title(match)} fits best{note_of(match)}"
 
 
-def say_costlier(match: PhotoMatch, *, cheap: bool) -> str:
+def say_costlier(match: PhotoMatch, name: str, *, cheap: bool) -> str:
     """The one of two that costs more, or less."""
-    return f"What {title(match)} shows is {'cheaper' if cheap else 'more expensive'}"
+    return f"{'Cheaper' if cheap else 'More expensive'}: {clean(name, MAX_NAME) or title(match)}"
 
 
 def say_unpriced(match: PhotoMatch) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.library_sentences import (
+    ask_which,
     fits_best,
     not_found,
     note_of,
@@ -31,6 +32,7 @@ COSTS = re.compile(
     re.I,
 )
 CHEAP = re.compile(r"\b(?:cheap(?:er|est)?|less expensive|costs? less|billiger)\b|\u4fbf\u5b9c", re.I)
+PAIR = re.compile(r"([^\W\d_][\w-]+)\s+(?:or|and|vs\.?|versus|oder)\s+(?:(?:an?|the|my)\s+)?([^\W\d_][\w-]+)", re.I)
 THOSE = re.compile(
     r"\b(?:of|from) (?:those|these|them|the two)\b|\bwhich (?:one|ones|of|photo|picture)\b"
     r"|\bwelche[sr]? (?:davon|von)\b|\u54ea",
@@ -46,11 +48,14 @@ class PhotoComparison:
 
     def answer(self, act: Act, where: Filter) -> Draft:
         """Each of the two as far as it is known, and how they differ in what is asked."""
+        act = with_pair(act)
         if len(where.source_ids) > 1 and not act.other and (chosen := self.choose(act, where)):
             return chosen
         if MORE_PHOTOS.search(act.text) and act.other:
             return self._count_both(act, where)
         pair = self._pair(act, where)
+        if len(pair) < 2 and not pair and act.reference and not where.source_ids:
+            return refuse(ask_which(), UNTOLD)
         if len(pair) < 2:
             missing = act.subject if not pair else act.other or act.subject
             return refuse(not_found(missing or act.text), UNFOUND)
@@ -92,6 +97,12 @@ class PhotoComparison:
         return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=SURE_OF_READING, grounds="named")
 
 
+def with_pair(act: Act) -> Act:
+    """With the two that its words put beside each other, where none was marked: "cat or dog, which ...?"."""
+    found = None if act.subject or act.other else PAIR.search(act.text)
+    return replace(act, subject=found[1], other=found[2]) if found else act
+
+
 def describe_pair(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
     """What is written of each and its colours; which has more of these, where colours are asked for."""
     numbered, claims, colours = EvidenceList(), [], []
@@ -111,16 +122,18 @@ def describe_pair(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
 def compare_prices(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
     """Which of them costs more, or less; where a price is not known that is said."""
     numbered, claims, priced = EvidenceList(), [], []
-    for match in pair:
+    names = (act.subject, act.other) if act.other else ("", "")
+    for match, name in zip(pair, names, strict=True):
         number = numbered.add_photo(match)
         said = price_of(match)
-        priced += [(float(re.sub(r"[^\d.,]", "", said).replace(",", ".")), match, number)] if said else []
+        amount = float(re.sub(r"[^\d.,]", "", said).replace(",", ".") or 0)
+        priced += [(amount, match, number, name)] if said else []
         known = f"{title(match)}{note_of(match)}: {said}" if said else say_unpriced(match)
         claims.append(Claim(known, (number,), SURE_OF_PRICE))
     if len(priced) == len(pair) and priced[0][0] != priced[1][0]:
         cheap = bool(CHEAP.search(act.text))
         best = (min if cheap else max)(priced, key=lambda each: each[0])
-        claims.insert(0, Claim(say_costlier(best[1], cheap=cheap), (best[2],), SURE_OF_PRICE))
+        claims.insert(0, Claim(say_costlier(best[1], best[3], cheap=cheap), (best[2],), SURE_OF_PRICE))
     known_all = len(priced) == len(pair)
     return Draft(
         claims=tuple(claims),

@@ -1,15 +1,25 @@
 """Lists of photos as answers: what was found, in groups, how many there are, and that nothing was found."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from deepseek_mm.answering.evidence_list import EvidenceList
-from deepseek_mm.answering.library_sentences import heading, lacking, nearest, no_note, note_of, title
+from deepseek_mm.answering.library_sentences import (
+    first_in_order,
+    heading,
+    lacking,
+    nearest,
+    no_note,
+    no_order,
+    note_of,
+    title,
+)
 from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import NUMBERS, join_words, singular
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoMatch
 from deepseek_mm.types import Act, Claim, Draft
+from index import Source
 
 SURE_OF_COUNT = 0.97  # probability that is told at most
 POSSIBLE = 0.28  # relevance from which it is told as a guess, where a photo was asked for and not whether there is one
@@ -38,9 +48,9 @@ def count_all(total: int, within: str = "") -> Draft:
     return Draft(claims=(claim,), chance=SURE_OF_COUNT, grounds="measured")
 
 
-def refuse(text: str, chance: float) -> Draft:
-    """An answer that says why there is none."""
-    return Draft(text=text, chance=chance, refused=True)
+def refuse(text: str, chance: float, grounds: str = "none") -> Draft:
+    """An answer that says why there is none; grounds "measured" where the store itself says so."""
+    return Draft(text=text, chance=chance, refused=True, grounds=grounds)
 
 
 def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int, within: str = "") -> Draft:
@@ -57,8 +67,8 @@ def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int, within: str
     return Draft(claims=claims, evidence=tuple(numbered.entries), chance=UNTOLD, grounds="seen", refused=True)
 
 
-def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int, within: str = "") -> Draft:
-    """The photos by their names, after a yes or a number where the question wants one."""
+def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int, within: str = "", *, total: int = 0) -> Draft:
+    """The photos by their names, after a yes or a number where the question wants one; `total` if there are more."""
     numbered, shown = EvidenceList(), fitting[:most]
     numbers = tuple(numbered.add_shown(match) for match in shown)
     told = note_of if len(shown) <= WITH_NOTES else no_note
@@ -68,8 +78,93 @@ def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int, within: str 
     ]
     mean = sum(match.relevance for match in shown) / len(shown)
     if act.form == "yes_no" or act.form == "number" or (len(fitting) > 1 and act.form != "name"):
-        claims.insert(0, Claim(heading(act, len(fitting), len(shown), within), numbers, shown[0].relevance))
+        claims.insert(0, Claim(heading(act, total or len(fitting), len(shown), within), numbers, shown[0].relevance))
     return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=mean, grounds=grounds_of(shown[0]))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoOrder:
+    """By what photos can be put in order, and which end is asked for."""
+
+    asked: re.Pattern[str]
+    name: str  # "the newest"
+    key: Callable[[Source], float | None]  # None where a file does not say it
+    tell: Callable[[Source], str]
+    lacks: str  # what no file says
+
+
+def time_of(source: Source) -> float | None:
+    """When it was taken, in seconds."""
+    return source.taken_at.timestamp() if source.taken_at else None
+
+
+def tell_date(source: Source) -> str:
+    """The day on which it was taken."""
+    return f"taken on {source.taken_at:%Y-%m-%d}" if source.taken_at else ""
+
+
+def tell_pixels(source: Source) -> str:
+    """Its width and height."""
+    return f"{source.width_px} x {source.height_px} pixels"
+
+
+PICTURE = r"(?:photos?|pictures?|pics?|images?|shots?|files?)"
+WHEN, BIG = "when it was taken", "how large it is"
+ORDERS = (
+    PhotoOrder(
+        asked=re.compile(
+            rf"\b(?:newest|latest|most recent)\b|\blast {PICTURE}\b|\b(?:take|taken|shoot) last\b"
+            r"|\u6700\u65b0",
+            re.I,
+        ),
+        name="newest",
+        key=time_of,
+        tell=tell_date,
+        lacks=WHEN,
+    ),
+    PhotoOrder(
+        asked=re.compile(
+            rf"\b(?:oldest|earliest) {PICTURE}\b|\bfirst {PICTURE} (?:i|we)\b"
+            r"|\b(?:take|taken) first\b",
+            re.I,
+        ),
+        name="oldest",
+        key=lambda source: None if (time := time_of(source)) is None else -time,
+        tell=tell_date,
+        lacks=WHEN,
+    ),
+    PhotoOrder(
+        asked=re.compile(rf"\b(?:largest|biggest) {PICTURE}\b", re.I),
+        name="largest",
+        key=lambda source: float(source.width_px * source.height_px) or None,
+        tell=tell_pixels,
+        lacks=BIG,
+    ),
+    PhotoOrder(
+        asked=re.compile(rf"\bsmallest {PICTURE}\b", re.I),
+        name="smallest",
+        key=lambda source: -float(source.width_px * source.height_px) or None,
+        tell=tell_pixels,
+        lacks=BIG,
+    ),
+)
+
+
+def order_of(text: str) -> PhotoOrder | None:
+    """By what the photos that a question asks for are to be put in order: the newest, the largest."""
+    return next((order for order in ORDERS if order.asked.search(text)), None)
+
+
+def pick_first(order: PhotoOrder, among: Sequence[PhotoMatch]) -> Draft:
+    """The photo that comes first in this order; that no file says so, where none does."""
+    known = [(key, match) for match in among if (key := order.key(match.source)) is not None]
+    if not known:
+        return refuse(no_order(order.name, order.lacks), UNTOLD, "measured")
+    best = max(known, key=lambda each: each[0])[1]
+    numbered = EvidenceList()
+    number = numbered.add_photo(best)
+    claim = Claim(first_in_order(best, order.name, order.tell(best.source), len(known), len(among)), (number,), 1.0)
+    return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_COUNT, grounds="measured")
 
 
 def grounds_of(match: PhotoMatch) -> str:

@@ -16,7 +16,6 @@ from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, pic
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.retrieval.subject import unmarked_words
 from deepseek_mm.types import Act, ActKind, Answer, Citation, Exchange, Picture, Question, Request, Situation
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Counts, Source
@@ -133,6 +132,8 @@ class ActResolver:
     def _of_file(self, case: QuestionContext) -> QuestionContext:
         """The one that is named; where there is none of that name, nothing is at hand."""
         source = self.retriever.find_named(case.program.file)
+        if source and source.kind == "photo":  # what people wrote of it is asked before anybody looks
+            return replace(case, among=(source,))
         program = replace(case.program, library=False)
         analysis = self.shelf.analyses.get(source) if source and source.kind == "photo" else None
         return replace(case, program=program, source=source, analyses=(analysis,) if analysis else ())
@@ -171,7 +172,7 @@ def with_subject(act: Act, state: ConversationState) -> Act:
     if not PICTURE_WORDS.issuperset(act.subject.lower().split()):
         return act
     if act.kind in ("find", "count") and act.scope != "found" and not act.reference:
-        return replace(act, subject=" ".join(unmarked_words(act)) or parse(act.text).subject)
+        return replace(act, subject="" if act.scope == "library" else parse(act.text).subject)
     asked = act.kind in ("count", "find") or bool(act.reference)
     points_back = asked and act.scope in ("picture", "found")
     return replace(act, subject=state.subject if points_back else "")

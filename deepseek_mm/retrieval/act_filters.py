@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deepseek_mm.language.date_words import read_period_words
-from deepseek_mm.language.search_filters import ENDINGS, TYPES
-from deepseek_mm.language.words import tokens
-from deepseek_mm.retrieval.subject import unmarked_words
+from deepseek_mm.language.search_filters import format_named
+from deepseek_mm.language.words import singular, tokens
+from deepseek_mm.retrieval.subject import ASKING, unmarked_words
 from deepseek_mm.types import Act
 from index import Filter
 from index.store import RegionStore
@@ -41,11 +41,15 @@ def read_bounds(act: Act, store: RegionStore, now: datetime) -> ActBounds:
     bounds = ActBounds(act=act)
     for narrow in (narrow_by_date, narrow_by_format, narrow_by_collection, narrow_by_label):
         bounds = narrow(bounds, store, now)
-    act = bounds.act
-    if act.subject:
-        return bounds
-    words = [word for word in unmarked_words(act) if not format_named(word)]
-    return replace(bounds, act=replace(act, subject=" ".join(words)))
+    return replace(bounds, act=with_subject_of_words(bounds.act))
+
+
+def with_subject_of_words(act: Act) -> Act:
+    """A search whose marked subject names nothing ("all", "something") is for what its other words name."""
+    names = [word for word in tokens(act.subject) if word not in ASKING and singular(word) not in ASKING]
+    if names or act.other or act.kind not in ("find", "count"):
+        return act
+    return replace(act, subject=" ".join(unmarked_words(act)))
 
 
 def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
@@ -106,9 +110,3 @@ def without(act: Act, name: str) -> Act:
 def strip_from(said: str) -> str:
     """ "in june" -> "june"."""
     return re.sub(r"(?i)^(?:from|in|of|im|aus|vom|on|during)\s+(?:the\s+)?", "", said.strip())
-
-
-def format_named(word: str) -> str:
-    """The type of file that a word names: "pngs", "jpg", "jpegs"; "" where it names none."""
-    bare = word.lower().removesuffix("s")
-    return ENDINGS.get(bare, bare if bare in TYPES else "")

@@ -27,6 +27,7 @@ from deepseek_mm.retrieval.subject import (
     ASKING,
     SoughtSubject,
     colours_beside,
+    is_named_otherwise,
     share_read,
     share_said,
     subject_of,
@@ -46,6 +47,7 @@ RULE = re.compile(r"[|\s:-]{3,}")  # under the head of a table
 MOST_SHORT = 3  # letters of words that are looked for in rows of documents
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
+SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -113,6 +115,7 @@ class PhotoMatch:
     why: tuple[str, ...] = ()  # words and labels of it that fit
     regions: tuple[Region, ...] = ()  # all of it, the whole picture first
     witnesses: Witnesses = Witnesses()
+    otherwise: bool = False  # people call what it shows something else of the same kind
 
     @property
     def name(self) -> str:
@@ -149,7 +152,12 @@ def keep_believed(found: Sequence[PhotoMatch]) -> list[PhotoMatch]:
     fitting = [match for match in found if match.relevance >= least]
     if not any(match.witnesses.fully for match in fitting):
         return fitting
-    return [m for m in fitting if m.witnesses.fully or m.witnesses.wordless or m.witnesses.label >= LABELLED]
+    return [m for m in fitting if m.witnesses.fully or m.witnesses.wordless or is_labelled(m)]
+
+
+def is_labelled(match: PhotoMatch) -> bool:
+    """Do eyes see what is asked for, though nobody wrote it, nor that it is something else?"""
+    return match.witnesses.label >= LABELLED and not match.otherwise
 
 
 class PhotoFinder:
@@ -256,11 +264,15 @@ class PhotoFinder:
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [fade_by_colour(subject, regions) for regions in photos.values()]
-        spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
+        spelled = [
+            SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
+            for regions, witness in zip(photos.values(), heard, strict=True)
+        ]
+        otherwise = [any(is_named_otherwise(x, words_said(each)) for x in subject.things) for each in photos.values()]
         relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
-            PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
-            for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
+            PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness, other)
+            for regions, chance, witness, other in zip(photos.values(), relevance_P, heard, otherwise, strict=True)
         ]
         return sorted(matches, key=lambda match: -match.relevance)
 
@@ -336,7 +348,8 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     """
     texts = [region.text for region in regions if region.kind in WORDS]
     places = (place for region in regions if region.kind in WORDS for place in places_of(region))
-    return frozenset(singular(word) for text in (*texts, *places) for word in tokens(ORANGE.sub("", text)))
+    words = [word for text in (*texts, *places) for word in tokens(ORANGE.sub("", text))]
+    return frozenset(singular(word) for each in words for word in (each, each.replace("-", "")))
 
 
 def places_of(region: Region) -> list[str]:

@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from deepseek_mm.language.kinds import is_kind_of, is_known_name, kind_for_use, kind_named, members_of
+from deepseek_mm.language.search_filters import format_named
 from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, SIZES, content, singular, tokens
 from deepseek_mm.types import Act
 
@@ -86,7 +87,7 @@ def subject_of(act: Act) -> str:
 
     A search is for all that its words name: the kind ("which garments do I have in pink") and what is joined with it.
     """
-    subject = act.subject or act.text
+    subject = with_measured(act.subject, act.text) or act.text
     if act.kind == "find":
         subject = " ".join([*kinds_besides(act), extend(subject, act.text)])
     for said in (act.filters.colour, act.filters.place):
@@ -109,6 +110,7 @@ def unmarked_words(act: Act) -> list[str]:
     marked = [act.subject, act.other, act.reference, filters.colour, filters.date, filters.collection, filters.label]
     known = {word for part in marked for word in content(part)} | {singular(word) for word in tokens(" ".join(marked))}
     words = [word for word in content(act.text) if is_telling(word) and not {word, singular(word)} & ASKING]
+    words = [word for word in words if not format_named(word)]
     return [word for word in dict.fromkeys(words) if word not in known]
 
 
@@ -136,6 +138,63 @@ def colours_beside(thing: str, text: str) -> tuple[str, ...]:
         if near:
             return tuple(near)
     return ()
+
+
+MEASURES = frozenset(  # of which somebody counts pairs, but means shoes
+    "pair piece carton bottle glass cup bowl plate slice kind sort type bunch box group set".split()  # noqa: SIM905
+)
+
+
+def with_measured(subject: str, text: str) -> str:
+    """The subject with what it is a measure of: of "pairs" in "how many pairs of shoes" the shoes."""
+    words = tokens(subject)
+    if not words or singular(words[-1]) not in MEASURES:
+        return subject
+    found = re.search(
+        rf"\b{re.escape(words[-1])} of (?:(?:an?|the|my|our)\s+)?((?:[^\W\d_]+[ -])?[^\W\d_]+)", text, re.I
+    )
+    named = [word for word in content(found[1]) if is_telling(word) and word not in ASKING] if found else []
+    return " ".join(named) or subject
+
+
+TOLD_APART = (
+    "mammal",
+    "bird",
+    "fish",
+    "reptile",
+    "insect",
+    "clothes",
+    "fruit",
+    "vegetable",
+    "vehicle",
+    "drink",
+)  # kinds
+EXCLUDED = re.compile(
+    r"\b(?:without|except(?: for)?|but (?:not|no)|other than|with no|(?:is|are|that's|which)(?: not|n't)(?: in)?"
+    r"|ohne|nicht)\s+(?:(?:an?|the|any)\s+)?([^,.?!]+)",
+    re.I,
+)
+
+
+def split_excluded(act: Act) -> tuple[Act, str]:
+    """A search without what it does not want, and that: "clothes that are not red" is for clothes, and no red ones."""
+    found = EXCLUDED.search(act.text)
+    if not found:
+        return act, ""
+    unwanted = set(content(found[1]))
+    subject = " ".join(word for word in act.subject.split() if not {word.lower(), *content(word)} & unwanted)
+    text = act.text[: found.start()] + act.text[found.end() :]
+    filters = replace(act.filters, colour="") if set(content(act.filters.colour)) & unwanted else act.filters
+    return replace(act, subject=subject, other="", text=text, filters=filters), found[1].strip()
+
+
+def is_named_otherwise(thing: str, said: frozenset[str]) -> bool:
+    """Do these words name something else of the thing's kind: an otter where a dog is asked for?"""
+    if is_kind_of(thing, "person"):
+        return False
+    kinds = [kind for kind in TOLD_APART if is_kind_of(thing, kind)]
+    others = [word for word in said if not is_kind_of(word, thing) and not is_kind_of(thing, word) and word != thing]
+    return any(is_kind_of(word, kind) and not is_kind_of(word, "person") for word in others for kind in kinds)
 
 
 def is_telling(word: str) -> bool:

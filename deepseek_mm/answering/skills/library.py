@@ -24,18 +24,22 @@ from deepseek_mm.answering.library_sentences import (
     title,
     told_by,
     unknown_person,
+    without,
 )
 from deepseek_mm.answering.notes import answer_from
 from deepseek_mm.answering.photo_comparison import PhotoComparison
 from deepseek_mm.answering.photo_lists import (
     UNFOUND,
     UNTOLD,
+    PhotoOrder,
     count_all,
     group_photos,
     join_drafts,
     limit_of,
     list_photos,
     nothing_found,
+    order_of,
+    pick_first,
     refuse,
 )
 from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
@@ -49,8 +53,8 @@ from deepseek_mm.answering.skills.photo_text import (
 )
 from deepseek_mm.config import Config
 from deepseek_mm.retrieval.act_filters import read_bounds
-from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, keep_believed
-from deepseek_mm.retrieval.subject import SoughtSubject, split_subject, subject_of, unmarked_words
+from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
+from deepseek_mm.retrieval.subject import SoughtSubject, split_excluded, split_subject, subject_of, unmarked_words
 from deepseek_mm.types import Act, Claim, Draft
 from index import Filter, Source
 
@@ -67,6 +71,13 @@ IS_THERE = re.compile(  # of any photo, not of one
     re.I,
 )
 ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
+SEVERAL = re.compile(
+    r"\b(?:those|these|them|they|their|all|both|each)\b"
+    r"|\u4eec|\u4e9b|\b(?:sie|diese|alle|beide)\b",
+    re.I,
+)
+ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
+MOST_ORDERED = 10_000  # photos of which the newest is told
 MOST_LISTED = 30  # photos of one answer
 MOST_FOUND = 60  # photos that are weighed for a list
 MOST_MEANT, ALIKE = 3, 0.8  # photos that a look may mean, and of the best one's relevance what the others need
@@ -92,7 +103,7 @@ class LibrarySkill:
         bounds = read_bounds(act, self.finder.store, datetime.now())
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
-            return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND)
+            return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
         if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
@@ -103,7 +114,7 @@ class LibrarySkill:
 
     def _answer(self, act: Act, where: Filter, within: str) -> Draft:
         """`within` are the words of the filters that were followed."""
-        if act.kind == "find" or (act.form == "yes_no" and not where.source_ids and IS_THERE.search(act.text)):
+        if act.kind == "find" or (not where.source_ids and is_search(act)):
             return self._find(act, where, within)
         if act.kind == "count":
             return self._count(act, where, within)
@@ -129,17 +140,40 @@ class LibrarySkill:
         return bool(best) and best[0].witnesses.named >= BELIEVED
 
     def _find(self, act: Act, where: Filter, within: str = "") -> Draft:
-        asked = replace(act, kind="find")
-        if not SoughtSubject(subject_of(asked)).words and (within or where.source_ids):
-            return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within)
+        asked, excluded = split_excluded(replace(act, kind="find"))
+        if order := order_of(act.text):
+            return self._pick_first(asked, order, where)
+        named = asked.subject or asked.filters.place or asked.filters.colour or not within
+        if not (named and SoughtSubject(subject_of(asked)).words) and (within or where.source_ids):
+            total = self.finder.store.counts(where=where).sources
+            return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within, total=total)
         found = self.finder.find_photos(asked, MOST_FOUND, where=where)
-        fitting = self._fitting(asked, found, where)
+        fitting = self._leave_out(excluded, self._fitting(asked, found, where))
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos(), within)
         if groups := GROUPS.search(act.text):
             return group_photos(act, fitting, (groups[1], groups[2]))
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)
-        return list_photos(act, fitting, wanted, within)
+        left = f"{within} {without(excluded)}".strip() if excluded else within
+        return list_photos(replace(act, subject=asked.subject), fitting, wanted, left)
+
+    def _pick_first(self, act: Act, order: PhotoOrder, where: Filter) -> Draft:
+        """The newest or the largest of all, or of those that show what is named."""
+        words = [word for word in SoughtSubject(act.subject).words if word not in ORDER_WORDS]
+        if not words:
+            return pick_first(order, self.finder.list_photos(where, MOST_ORDERED))
+        asked = replace(act, subject=" ".join(words))
+        return pick_first(order, self._fitting(asked, self.finder.find_photos(asked, MOST_FOUND, where=where), where))
+
+    def _leave_out(self, excluded: str, fitting: list[PhotoMatch]) -> list[PhotoMatch]:
+        """Those without what is not wanted: a colour, or a thing."""
+        if not excluded or not fitting:
+            return fitting
+        subject, ids = SoughtSubject(excluded), tuple(match.source.id for match in fitting)
+        if subject.colours and not subject.things:
+            return [match for match in fitting if not colours_of(match.regions) & set(subject.colours)]
+        unwanted = keep_believed(self.finder.find_subject(excluded, MOST_FOUND, where=Filter(source_ids=ids)))
+        return [match for match in fitting if match.source.id not in {each.source.id for each in unwanted}]
 
     def _fitting(self, act: Act, found: Sequence[PhotoMatch], where: Filter) -> list[PhotoMatch]:
         """Those that count as found; of "a cat and a panda" those of both, unless a photo has all of it."""
@@ -159,7 +193,7 @@ class LibrarySkill:
 
     def _count(self, act: Act, where: Filter, within: str) -> Draft:
         """Photos, where several show it or photos are counted; else things in the one that is meant."""
-        everything = not SoughtSubject(act.subject or act.text).words and not act.other
+        everything = not SoughtSubject(act.subject).words and not act.other
         if everything and not where.source_ids:
             return count_all(self.finder.store.counts(where=where).sources, within)
         fitting = self._fitting(replace(act, kind="find"), self.finder.find_photos(act, MOST_FOUND, where=where), where)
@@ -172,13 +206,13 @@ class LibrarySkill:
         ranked = self.finder.find_meant(act, where=where)
         if not where.source_ids and (not ranked or ranked[0].relevance < ABOUT):
             return self.finder.find_in_rows(act)[:1]
-        if where.source_ids and not act.subject and not act.reference:
+        if where.source_ids and (not act.subject or SEVERAL.search(act.reference)):
             return ranked[:MOST_TOLD]
         return [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance][:MOST_MEANT]
 
     def _look(self, act: Act, where: Filter) -> Draft:
         """What is known of the photos that may be meant: by notes, by what is written in them, by a look."""
-        if not where.source_ids and act.reference and not act.subject and not unmarked_words(act):
+        if not where.source_ids and act.reference and not act.subject and not self._names_any(act):
             return refuse(ask_which(), UNTOLD)
         meant = self._find_meant(act, where)
         if not meant:
@@ -189,6 +223,12 @@ class LibrarySkill:
         if act.attribute in ("reason", "person") and (act.attribute == "person" or not act.subject):
             return self._tell_notes(meant if act.attribute == "reason" else meant[:1])
         return self._by_looking(act, meant[0])
+
+    def _names_any(self, act: Act) -> bool:
+        """Do other words of the question name what a photo is called?"""
+        words = " ".join([*unmarked_words(act), act.other]).strip()
+        best = self.finder.find_subject(words, 1) if words else []
+        return bool(best) and best[0].witnesses.named >= ELSEWHERE
 
     def _tell_notes(self, meant: Sequence[PhotoMatch]) -> Draft:
         """What people wrote of each; nothing more is known: why it fits, or who is in it."""
@@ -258,6 +298,15 @@ class LibrarySkill:
         rows = self.finder.passages_about(match.source)[:1]
         header = self.finder.header_of(rows[0][0].source) if rows else ()
         return answer_from_row(act, match, rows, header)
+
+
+def is_search(act: Act) -> bool:
+    """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
+    if act.kind == "look" and order_of(act.text):
+        return True
+    if act.kind != "look" or act.attribute:
+        return act.form == "yes_no" and bool(IS_THERE.search(act.text))
+    return act.form == "list" or (act.form == "yes_no" and bool(IS_THERE.search(act.text)))
 
 
 def narrow_by_words(fitting: list[PhotoMatch], words: Sequence[str]) -> list[PhotoMatch]:
