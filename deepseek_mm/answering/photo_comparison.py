@@ -33,6 +33,8 @@ COSTS = re.compile(
 )
 CHEAP = re.compile(r"\b(?:cheap(?:er|est)?|less expensive|costs? less|billiger)\b|\u4fbf\u5b9c", re.I)
 PAIR = re.compile(r"([^\W\d_][\w-]+)\s+(?:or|and|vs\.?|versus|oder)\s+(?:(?:an?|the|my)\s+)?([^\W\d_][\w-]+)", re.I)
+COLOUR = re.compile(r"\bcolou?r", re.I)
+UNDECIDED = "Which of them that is I cannot tell from the photos"
 THOSE = re.compile(
     r"\b(?:of|from) (?:those|these|them|the two)\b|\bwhich (?:one|ones|of|photo|picture)\b"
     r"|\bwelche[sr]? (?:davon|von)\b|\u54ea",
@@ -61,7 +63,10 @@ class PhotoComparison:
             return refuse(not_found(missing or act.text), UNFOUND)
         if COSTS.search(act.text):
             return compare_prices(act, pair)
-        return describe_pair(act, pair)
+        told = describe_pair(act, pair)
+        if act.form != "name" or COLOUR.search(act.text):
+            return told
+        return replace(told, claims=(Claim(UNDECIDED, (), UNTOLD), *told.claims), chance=UNTOLD)
 
     def choose(self, act: Act, where: Filter) -> Draft | None:
         """Which of the photos that were found fits best; None where none is asked for."""
@@ -76,7 +81,8 @@ class PhotoComparison:
     def _pair(self, act: Act, where: Filter) -> list[PhotoMatch]:
         """The best photo of each of the two subjects; of one subject ("the two sweaters") its two best."""
         if not act.other:
-            return self.find_meant(act, where)[:2]
+            called = keep_believed(self.finder.find_subject(act.subject, 2, where=where)) if act.subject else []
+            return called if len(called) == 2 else self.find_meant(act, where)[:2]
         asked = [replace(act, subject=subject, other="", text=subject) for subject in (act.subject, act.other)]
         return [match for one in asked for match in self.find_meant(one, replace(where, source_ids=()))[:1]]
 
@@ -112,7 +118,7 @@ def describe_pair(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
         colours.append((len(shown), match, number))
         told = f"; its main colours are {join_words(list(shown))}" if shown else ""
         claims.append(Claim(f"{title(match)}{note_of(match)}{told}", (number,), SURE_OF_READING))
-    if re.search(r"\bcolou?r", act.text, re.I):
+    if COLOUR.search(act.text):
         most = max(colours, key=lambda each: each[0])
         claims.insert(0, Claim(f"{title(most[1])} shows more colours", (most[2],), SURE_OF_PRICE))
     chance = min(claim.certainty for claim in claims)

@@ -30,7 +30,11 @@ COLUMNS = {  # what is asked -> how the column of a table may be called
     re.compile(r"\bbrand|\bmaker\b|\bmanufacturer\b", re.I): ("brand", "maker", "make"),
 }
 OF_PICTURES = re.compile(r"\b(?:photo|picture|pic|image|shot|photograph|painting|drawing)s?\b|\.\w{3,4}\b", re.I)
-WHO_TOOK = re.compile(r"\b(?:took|taken by|shot|photographed|author|photographer|credits?|painted|drew)\b", re.I)
+WHO_TOOK = re.compile(
+    r"\b(?:took|taken by|shot|photographed|author|photographer|credits?|painted|drew)\b"
+    r"|\b(?:made|by)\b.*\b(?:photos?|pictures?|pics?|images?)\b",
+    re.I,
+)
 
 
 def asks_for_row(act: Act) -> bool:

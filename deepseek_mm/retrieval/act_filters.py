@@ -11,7 +11,7 @@ from datetime import datetime
 from deepseek_mm.language.date_words import read_period_words
 from deepseek_mm.language.search_filters import format_named
 from deepseek_mm.language.words import singular, tokens
-from deepseek_mm.retrieval.subject import ASKING, unmarked_words
+from deepseek_mm.retrieval.subject import ASKING, words_beside
 from deepseek_mm.types import Act
 from index import Filter
 from index.store import RegionStore
@@ -49,7 +49,7 @@ def with_subject_of_words(act: Act) -> Act:
     names = [word for word in tokens(act.subject) if word not in ASKING and singular(word) not in ASKING]
     if names or act.other or act.kind not in ("find", "count"):
         return act
-    return replace(act, subject=" ".join(unmarked_words(act)))
+    return replace(act, subject=words_beside(act))
 
 
 def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:

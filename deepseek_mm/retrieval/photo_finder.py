@@ -115,7 +115,7 @@ class PhotoMatch:
     why: tuple[str, ...] = ()  # words and labels of it that fit
     regions: tuple[Region, ...] = ()  # all of it, the whole picture first
     witnesses: Witnesses = Witnesses()
-    otherwise: bool = False  # people call what it shows something else of the same kind
+    otherwise: bool = False  # people call it something else of the same kind, or it has another colour
 
     @property
     def name(self) -> str:
@@ -181,14 +181,17 @@ class PhotoFinder:
         regions = self.store.regions_of([source.id for source in self.store.sources(where, limit=k)])
         return [PhotoMatch(own[0].source, 1.0, regions=own) for own in regions.values() if own]
 
-    def find_in_rows(self, act: Act) -> list[PhotoMatch]:
-        """The photos of which a row of a document says a word that no name or note does: "Cantaloupe_030"."""
-        words = [word for word in content(subject_of(act)) if word not in ASKING and len(word) > MOST_SHORT]
+    def find_in_rows(self, act: Act, *, names: Sequence[str] | None = None) -> list[PhotoMatch]:
+        """The photos of which a row of a document says a word that no name or note does: "Cantaloupe_030"; or a name
+        as it is.
+        """
+        said = [word for word in content(subject_of(act)) if word not in ASKING and len(word) > MOST_SHORT]
+        words = said if names is None else names
         found: list[int] = []
         for word in words:
             for hit in self.store.search_words(word, k=BESIDE, where=Filter(kinds=TEXTS, source_kinds=("document",))):
                 lines = described_files(hit.region.text)
-                named = [line.file for line in lines if word in re.findall(r"[^\W\d_]+", line.line.lower())]
+                named = [line.file for line in lines if is_in_row(word, line, whole=names is not None)]
                 found += [source.id for name in named for source in self.find_named(name)]
         return [
             replace(match, relevance=BELIEVED)
@@ -268,7 +271,10 @@ class PhotoFinder:
             SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
             for regions, witness in zip(photos.values(), heard, strict=True)
         ]
-        otherwise = [any(is_named_otherwise(x, words_said(each)) for x in subject.things) for each in photos.values()]
+        otherwise = [
+            fade < 1.0 or any(is_named_otherwise(thing, words_said(regions)) for thing in subject.things)
+            for fade, regions in zip(fading, photos.values(), strict=True)
+        ]
         relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness, other)
@@ -314,6 +320,13 @@ class HeardPhoto:
     near: Sequence[tuple[str, float]]  # kind of a region and its likeness
     said: frozenset[str]  # words of its name and notes
     presence: float
+
+
+def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:
+    """Does the row of a document have the word: as a name that stands alone, or as any part of a path?"""
+    if whole:
+        return re.search(rf"(?<![\w/-]){re.escape(word)}(?![\w/-])", " ".join(line.cells)) is not None
+    return word in re.findall(r"[^\W\d_]+", line.line.lower())
 
 
 def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weights: Mapping[str, float]) -> Witnesses:

@@ -1,5 +1,6 @@
 """The subject of a search taken apart, and how well words fit it: as they are, by their kinds, and as a wider word."""
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ ASKING = frozenset(  # words of a question about photos that name nothing that i
     where when
     who how what which whats wich wat kind sort type colour color one ones thing something anything someone anyone all
     every everything whole total together here there also too just only else again mine ours possibly maybe ever really
+    both either neither
     display present bring pull dig locate anywhere somewhere lot couple few bit way time times""".split()  # noqa: SIM905
 )
 JOINED = r"\s*(?:,|\band\b|\bor\b|&)\s+(?:(?:an?|the|my|our|some|any)\s+)?([^\W\d_][\w-]+)"  # what follows a subject
@@ -112,6 +114,19 @@ def unmarked_words(act: Act) -> list[str]:
     words = [word for word in content(act.text) if is_telling(word) and not {word, singular(word)} & ASKING]
     words = [word for word in words if not format_named(word)]
     return [word for word in dict.fromkeys(words) if word not in known]
+
+
+def words_beside(act: Act) -> str:
+    """The telling words that no part was marked of, with the "and" between them: "lemons and oranges"."""
+    words = unmarked_words(act)
+    joined = [f"and {b}" if is_joined(a, b, act.text) else b for a, b in itertools.pairwise(words)]
+    return " ".join([*words[:1], *joined])
+
+
+def is_joined(first: str, second: str, text: str) -> bool:
+    """Does an "and" stand between the two words, which may be in the plural?"""
+    between = r"\w*\s*(?:,|and|or|&)\s+(?:the |an? )?"
+    return re.search(re.escape(first) + between + re.escape(second), text, re.IGNORECASE) is not None
 
 
 def extend(subject: str, text: str) -> str:

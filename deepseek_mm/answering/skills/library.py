@@ -52,7 +52,7 @@ from deepseek_mm.answering.skills.photo_text import (
     sentence_for,
 )
 from deepseek_mm.config import Config
-from deepseek_mm.retrieval.act_filters import read_bounds
+from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
 from deepseek_mm.retrieval.subject import SoughtSubject, split_excluded, split_subject, subject_of, unmarked_words
 from deepseek_mm.types import Act, Claim, Draft
@@ -70,6 +70,7 @@ IS_THERE = re.compile(  # of any photo, not of one
     r"|^\W*(?:and |or )?any\b|\b(?:do|did|have) (?:i|we) (?:have|own|got|ever)\b|\bin any (?:of|photo|pic)",
     re.I,
 )
+FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{3,4}\b")
 ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
 SEVERAL = re.compile(
     r"\b(?:those|these|them|they|their|all|both|each)\b"
@@ -77,6 +78,9 @@ SEVERAL = re.compile(
     re.I,
 )
 ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
+NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
+BY_DOCUMENTS = "by what documents say of them"
+MOST_LEFT = 300  # photos of which those without something are told
 MOST_ORDERED = 10_000  # photos of which the newest is told
 MOST_LISTED = 30  # photos of one answer
 MOST_FOUND = 60  # photos that are weighed for a list
@@ -86,7 +90,11 @@ MOST_OF_LOOKS = 0.9  # probability that is told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
 ELSEWHERE = 0.5  # of a photo that was not found before, what it needs to be meant rather than those
 SURE_OF_NOTE = 0.85  # how often such an answer is right
-GROUPS = re.compile(r"\b(?:into|in|by)\s+([\w' -]+?)\s+(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$", re.I)
+GROUPS = re.compile(
+    r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
+    r"(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$",
+    re.I,
+)
 
 
 class LibrarySkill:
@@ -98,8 +106,9 @@ class LibrarySkill:
 
     def answer(self, act: Act, *, among: Sequence[int] = ()) -> Draft:
         """Claims with citations, or an honest refusal. `among` are ids of the sources that are spoken of."""
-        if act.filters.file and not among:
-            among = [source.id for source in self.finder.find_named(act.filters.file)]
+        if act.filters.file and (not among or act.kind == "compare"):
+            files = FILE_NAME.findall(act.text) or [act.filters.file]
+            among = [source.id for name in files for source in self.finder.find_named(name)]
         bounds = read_bounds(act, self.finder.store, datetime.now())
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
@@ -141,21 +150,34 @@ class LibrarySkill:
 
     def _find(self, act: Act, where: Filter, within: str = "") -> Draft:
         asked, excluded = split_excluded(replace(act, kind="find"))
+        asked = with_subject_of_words(asked)
         if order := order_of(act.text):
             return self._pick_first(asked, order, where)
-        named = asked.subject or asked.filters.place or asked.filters.colour or not within
-        if not (named and SoughtSubject(subject_of(asked)).words) and (within or where.source_ids):
-            total = self.finder.store.counts(where=where).sources
-            return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within, total=total)
+        left = f"{within} {without(excluded)}".strip() if excluded else within
+        if names_nothing(asked) and (left or where.source_ids):
+            return self._list_all(act, where, excluded, left)
         found = self.finder.find_photos(asked, MOST_FOUND, where=where)
         fitting = self._leave_out(excluded, self._fitting(asked, found, where))
+        if not fitting and (told := self.finder.find_in_rows(asked, names=NAMED.findall(act.text))):
+            fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos(), within)
         if groups := GROUPS.search(act.text):
             return group_photos(act, fitting, (groups[1], groups[2]))
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)
-        left = f"{within} {without(excluded)}".strip() if excluded else within
         return list_photos(replace(act, subject=asked.subject), fitting, wanted, left)
+
+    def _list_all(self, act: Act, where: Filter, excluded: str, within: str) -> Draft:
+        """All photos that the filters allow, but those with what is not wanted."""
+        if excluded:
+            kept = self._leave_out(excluded, self.finder.list_photos(where, MOST_LEFT))
+            return (
+                list_photos(replace(act, subject=""), kept, MOST_LISTED, within)
+                if kept
+                else refuse(no_other(act), UNFOUND)
+            )
+        total = self.finder.store.counts(where=where).sources
+        return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within, total=total)
 
     def _pick_first(self, act: Act, order: PhotoOrder, where: Filter) -> Draft:
         """The newest or the largest of all, or of those that show what is named."""
@@ -208,7 +230,8 @@ class LibrarySkill:
             return self.finder.find_in_rows(act)[:1]
         if where.source_ids and (not act.subject or SEVERAL.search(act.reference)):
             return ranked[:MOST_TOLD]
-        return [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance][:MOST_MEANT]
+        near = [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance]
+        return narrow_by_words(near, unmarked_words(act))[:MOST_MEANT]
 
     def _look(self, act: Act, where: Filter) -> Draft:
         """What is known of the photos that may be meant: by notes, by what is written in them, by a look."""
@@ -222,7 +245,8 @@ class LibrarySkill:
                 return join_drafts(drafts)
         if act.attribute in ("reason", "person") and (act.attribute == "person" or not act.subject):
             return self._tell_notes(meant if act.attribute == "reason" else meant[:1])
-        return self._by_looking(act, meant[0])
+        draft = self._by_looking(act, meant[0])
+        return replace(draft, refused=False) if draft.claims and meant[0].witnesses.fully else draft
 
     def _names_any(self, act: Act) -> bool:
         """Do other words of the question name what a photo is called?"""
@@ -300,11 +324,16 @@ class LibrarySkill:
         return answer_from_row(act, match, rows, header)
 
 
+def names_nothing(act: Act) -> bool:
+    """Is no thing, place or colour named that photos would have to show?"""
+    return not SoughtSubject(f"{act.filters.colour} {act.filters.place} {act.subject}").words
+
+
 def is_search(act: Act) -> bool:
     """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
     if act.kind == "look" and order_of(act.text):
         return True
-    if act.kind != "look" or act.attribute:
+    if act.kind != "look" or act.attribute not in ("", "kind"):
         return act.form == "yes_no" and bool(IS_THERE.search(act.text))
     return act.form == "list" or (act.form == "yes_no" and bool(IS_THERE.search(act.text)))
 
