@@ -129,6 +129,11 @@ def say_costlier(match: PhotoMatch, name: str, *, cheap: bool) -> str:
     return f"{'Cheaper' if cheap else 'More expensive'}: {clean(name, MAX_NAME) or title(match)}"
 
 
+def say_extreme(price: str, match: PhotoMatch, *, cheap: bool) -> str:
+    """The photo with the highest or lowest price."""
+    return f"The {'lowest' if cheap else 'highest'} price that I know is {price}: {title(match)}{note_of(match)}"
+
+
 def say_unpriced(match: PhotoMatch) -> str:
     """One of two whose price is not known."""
     return f"I cannot read a price in {title(match)}{note_of(match)}"

@@ -12,6 +12,7 @@ from deepseek_mm.answering.library_sentences import (
     note_of,
     say_costlier,
     say_counts,
+    say_extreme,
     say_unpriced,
     title,
 )
@@ -31,8 +32,20 @@ COSTS = re.compile(
     r"\b(?:cheap(?:er|est)?|expensive|costs?|dear(?:er)?|priced?|pricier)\b|\u8d35|\u4fbf\u5b9c|\bteurer|\bbilliger",
     re.I,
 )
-CHEAP = re.compile(r"\b(?:cheap(?:er|est)?|less expensive|costs? less|billiger)\b|\u4fbf\u5b9c", re.I)
+CHEAP = re.compile(
+    r"\b(?:cheap(?:er|est)?|(?:less|least) expensive|costs? (?:the )?le(?:ss|ast)|lowest|billig(?:er|ste))"
+    r"|\u4fbf\u5b9c",
+    re.I,
+)
 PAIR = re.compile(r"([^\W\d_][\w-]+)\s+(?:or|and|vs\.?|versus|oder)\s+(?:(?:an?|the|my)\s+)?([^\W\d_][\w-]+)", re.I)
+EXTREME = re.compile(
+    r"\b(?:(?:most|least) expensive|cheapest|priciest|dearest|(?:highest|lowest) price)\b"
+    r"|\bcosts? (?:the )?(?:most|least)\b"
+    r"|\u6700\u8d35|\u6700\u4fbf\u5b9c|\b(?:teuerste|billigste)",
+    re.I,
+)
+NO_THING = re.compile(r"expensive|cheap|pric|tag|dear|cost|least|most|high|low", re.I)
+MOST_PRICED = 300  # photos that are looked through for prices
 COLOUR = re.compile(r"\bcolou?r", re.I)
 UNDECIDED = "Which of them that is I cannot tell from the photos"
 THOSE = re.compile(
@@ -51,6 +64,8 @@ class PhotoComparison:
     def answer(self, act: Act, where: Filter) -> Draft:
         """Each of the two as far as it is known, and how they differ in what is asked."""
         act = with_pair(act)
+        if len(where.source_ids) == 2:
+            act = replace(act, subject="", other="")
         if len(where.source_ids) > 1 and not act.other and (chosen := self.choose(act, where)):
             return chosen
         if MORE_PHOTOS.search(act.text) and act.other:
@@ -67,6 +82,27 @@ class PhotoComparison:
         if act.form != "name" or COLOUR.search(act.text):
             return told
         return replace(told, claims=(Claim(UNDECIDED, (), UNTOLD), *told.claims), chance=UNTOLD)
+
+    def find_extreme(self, act: Act, where: Filter) -> Draft | None:
+        """The one with the highest or lowest price of all that are known; None where that is not asked for."""
+        asked = EXTREME.search(act.text)
+        if not asked:
+            return None
+        words = [word for word in unmarked_words(replace(act, subject="", other="")) if not NO_THING.search(word)]
+        found = keep_believed(self.finder.find_subject(" ".join(words), MOST_FOUND, where=where)) if words else []
+        known = [(price_of(match), match) for match in found or self.finder.list_photos(where, MOST_PRICED)]
+        priced = sorted(
+            ((amount_of(said), n) for n, (said, _) in enumerate(known) if said), reverse=not CHEAP.search(act.text)
+        )
+        if len(priced) < 2:
+            return None
+        numbered = EvidenceList()
+        best, *others = [known[n] for _, n in priced]
+        first = Claim(
+            say_extreme(*best, cheap=bool(CHEAP.search(act.text))), (numbered.add_photo(best[1]),), SURE_OF_PRICE
+        )
+        rest = [Claim(f"{title(match)}: {said}", (numbered.add_photo(match),), SURE_OF_PRICE) for said, match in others]
+        return Draft(claims=(first, *rest), evidence=tuple(numbered.entries), chance=SURE_OF_PRICE, grounds="read")
 
     def choose(self, act: Act, where: Filter) -> Draft | None:
         """Which of the photos that were found fits best; None where none is asked for."""
@@ -132,8 +168,7 @@ def compare_prices(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
     for match, name in zip(pair, names, strict=True):
         number = numbered.add_photo(match)
         said = price_of(match)
-        amount = float(re.sub(r"[^\d.,]", "", said).replace(",", ".") or 0)
-        priced += [(amount, match, number, name)] if said else []
+        priced += [(amount_of(said), match, number, name)] if said else []
         known = f"{title(match)}{note_of(match)}: {said}" if said else say_unpriced(match)
         claims.append(Claim(known, (number,), SURE_OF_PRICE))
     if len(priced) == len(pair) and priced[0][0] != priced[1][0]:
@@ -147,6 +182,11 @@ def compare_prices(act: Act, pair: Sequence[PhotoMatch]) -> Draft:
         chance=SURE_OF_PRICE if known_all else UNTOLD,
         grounds="read",
     )
+
+
+def amount_of(price: str) -> float:
+    """The number in a price; 0 where there is none."""
+    return float(re.sub(r"[^\d.,]", "", price).replace(",", ".") or 0)
 
 
 def price_of(match: PhotoMatch) -> str:

@@ -5,7 +5,6 @@ nearest name of the vocabulary in the shared space, where words of all languages
 front if one was said. The question is then asked anew in plain English.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -29,7 +28,6 @@ COLOUR_WORDS = {  # Chinese and German, as they begin or stand in a phrase -> ou
     **{"rot": "red", "blau": "blue", "gr\u00fcn": "green", "gelb": "yellow", "schwarz": "black", "wei\u00df": "white"},
     **{"grau": "grey", "lila": "purple", "rosa": "pink", "braun": "brown"},
 }
-ARTICLE = re.compile(r"^(?:de[rnms]|die|das|eine?[nmrs]?|meine?[nmrs]?|unsere?[nmrs]?)\s+", re.IGNORECASE)  # German
 PARTICLES = "\u8272\u7684"  # letters that follow a colour: "-coloured", "of"
 QUESTIONS = {  # attribute of a look -> the question in English
     **{
@@ -98,7 +96,7 @@ class ActTranslator:
 
     def translate_words(self, words: str, language: str) -> str:
         """The nearest name, behind a colour that is said; the words themselves where nothing is near."""
-        colour, bare = split_colour(ARTICLE.sub("", words))
+        colour, bare = split_colour(words)
         if not bare:
             return colour
         likeness_L = self._open().compare(bare, language)

@@ -85,6 +85,18 @@ def kind_named(phrase: str) -> str:
     return name if name in read_kinds() or name in IS_A else ""
 
 
+HAVING = {  # a part -> the kinds of things that have it: who asks for wings finds birds
+    **{"wing": ("bird", "aircraft"), "beak": ("bird",), "feather": ("bird",), "fin": ("fish",)},
+    **{"antler": ("deer",), "hoof": ("horse", "deer"), "mane": ("horse", "lion"), "petal": ("flower",)},
+    **{"whisker": ("cat",), "paw": ("cat", "dog", "bear"), "fur": ("mammal",), "tusk": ("elephant",)},
+}
+
+
+def has_part(word: str, part: str) -> bool:
+    """Has a thing of this name such a part?"""
+    return any(is_kind_of(word, kind) and not is_kind_of(word, "person") for kind in HAVING.get(part, ()))
+
+
 @cache
 def known_names() -> frozenset[str]:
     """Kinds and their members, other names included."""

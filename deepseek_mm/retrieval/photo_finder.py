@@ -325,7 +325,9 @@ class HeardPhoto:
 def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:
     """Does the row of a document have the word: as a name that stands alone, or as any part of a path?"""
     if whole:
-        return re.search(rf"(?<![\w/-]){re.escape(word)}(?![\w/-])", " ".join(line.cells)) is not None
+        flags = 0 if word[0].isupper() else re.IGNORECASE
+        before = "" if flags else "(?<![/-])"  # a word of small letters may be part of a path
+        return re.search(rf"{before}\b{re.escape(word)}\b", " ".join(line.cells), flags) is not None
     return word in re.findall(r"[^\W\d_]+", line.line.lower())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from deepseek_mm.language.kinds import is_kind_of, is_known_name, kind_for_use, kind_named, members_of
+from deepseek_mm.language.kinds import has_part, is_kind_of, is_known_name, kind_for_use, kind_named, members_of
 from deepseek_mm.language.search_filters import format_named
 from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, SIZES, content, singular, tokens
 from deepseek_mm.types import Act
@@ -37,6 +37,11 @@ ASKING = frozenset(  # words of a question about photos that name nothing that i
     every everything whole total together here there also too just only else again mine ours possibly maybe ever really
     both either neither
     display present bring pull dig locate anywhere somewhere lot couple few bit way time times""".split()  # noqa: SIM905
+)
+POINTS_AT = re.compile(  # a question that says no more than that somebody points at something
+    r"^\W*(?:(?:and|so|ok|hey|hi)\W+)*(?:what|who|where|wat|whats|whos)(?:'?s| is| are)? "
+    r"(?:this|that|it|he|she|they|these|those)\W*$",
+    re.IGNORECASE,
 )
 JOINED = r"\s*(?:,|\band\b|\bor\b|&)\s+(?:(?:an?|the|my|our|some|any)\s+)?([^\W\d_][\w-]+)"  # what follows a subject
 SHOTS = ("screenshot", "screenshots")  # kinds of pictures, and words that say what is shown
@@ -143,6 +148,12 @@ def split_subject(subject: str) -> list[str]:
     return parts if all(SoughtSubject(part).things for part in parts) else [subject]
 
 
+def are_nested(parts: Sequence[str]) -> bool:
+    """Is one of these things a kind of another: shorts of trousers? Then a photo of it has not both."""
+    things = [thing for part in parts for thing in SoughtSubject(part).things]
+    return any(is_kind_of(a, b) for a, b in itertools.permutations(things, 2))
+
+
 def colours_beside(thing: str, text: str) -> tuple[str, ...]:
     """The colour words beside a thing in a text, or one of its kind: of the bowl in "half a fig in a red bowl"."""
     words = [singular(word) for word in tokens(text)]
@@ -219,7 +230,7 @@ def is_telling(word: str) -> bool:
 
 def fit_of(word: str, said: frozenset[str]) -> float:
     """1 where the word is among them, or a kind of it; less where one is wider: a sweater for a pullover."""
-    if word in said or any(is_kind_of(each, word) for each in said):
+    if word in said or any(is_kind_of(each, word) or has_part(each, word) for each in said):
         return 1.0
     if word in SOMEBODY:
         return WIDER if any(is_kind_of(each, "person") for each in said) else 0.0

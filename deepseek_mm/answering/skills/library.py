@@ -27,7 +27,7 @@ from deepseek_mm.answering.library_sentences import (
     without,
 )
 from deepseek_mm.answering.notes import answer_from
-from deepseek_mm.answering.photo_comparison import PhotoComparison
+from deepseek_mm.answering.photo_comparison import COSTS, PhotoComparison
 from deepseek_mm.answering.photo_lists import (
     UNFOUND,
     UNTOLD,
@@ -52,9 +52,19 @@ from deepseek_mm.answering.skills.photo_text import (
     sentence_for,
 )
 from deepseek_mm.config import Config
+from deepseek_mm.language.kinds import is_known_name
+from deepseek_mm.language.words import COLOURS
 from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
-from deepseek_mm.retrieval.subject import SoughtSubject, split_excluded, split_subject, subject_of, unmarked_words
+from deepseek_mm.retrieval.subject import (
+    POINTS_AT,
+    SoughtSubject,
+    are_nested,
+    split_excluded,
+    split_subject,
+    subject_of,
+    unmarked_words,
+)
 from deepseek_mm.types import Act, Claim, Draft
 from index import Filter, Source
 
@@ -79,6 +89,7 @@ SEVERAL = re.compile(
 )
 ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
 NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
+SHORT_NAME = 4  # letters of words that are no names
 BY_DOCUMENTS = "by what documents say of them"
 MOST_LEFT = 300  # photos of which those without something are told
 MOST_ORDERED = 10_000  # photos of which the newest is told
@@ -123,6 +134,10 @@ class LibrarySkill:
 
     def _answer(self, act: Act, where: Filter, within: str) -> Draft:
         """`within` are the words of the filters that were followed."""
+        if extreme := self.comparison.find_extreme(act, where):
+            return extreme
+        if act.kind in ("look", "read") and not act.attribute.replace("text", "") and COSTS.search(act.text):
+            act = replace(act, attribute="price")
         if act.kind == "find" or (not where.source_ids and is_search(act)):
             return self._find(act, where, within)
         if act.kind == "count":
@@ -158,7 +173,7 @@ class LibrarySkill:
             return self._list_all(act, where, excluded, left)
         found = self.finder.find_photos(asked, MOST_FOUND, where=where)
         fitting = self._leave_out(excluded, self._fitting(asked, found, where))
-        if not fitting and (told := self.finder.find_in_rows(asked, names=NAMED.findall(act.text))):
+        if not fitting and (told := self.finder.find_in_rows(asked, names=names_in(asked))):
             fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos(), within)
@@ -201,7 +216,8 @@ class LibrarySkill:
         """Those that count as found; of "a cat and a panda" those of both, unless a photo has all of it."""
         fitting = keep_believed(found)
         parts = split_subject(subject_of(act))
-        if len(parts) > 1 and not any(match.witnesses.fully for match in fitting):
+        whole = any(match.witnesses.fully for match in fitting) and not are_nested(parts)
+        if len(parts) > 1 and not whole:
             each = [self.finder.find_subject(part, MOST_FOUND, where=where) for part in parts]
             fitting = list({match.source.id: match for some in each for match in keep_believed(some)}.values())
         return narrow_by_words(fitting, unmarked_words(act))
@@ -235,7 +251,8 @@ class LibrarySkill:
 
     def _look(self, act: Act, where: Filter) -> Draft:
         """What is known of the photos that may be meant: by notes, by what is written in them, by a look."""
-        if not where.source_ids and act.reference and not act.subject and not self._names_any(act):
+        points = act.reference or POINTS_AT.search(act.text)
+        if not where.source_ids and points and not act.subject and not self._names_any(act):
             return refuse(ask_which(), UNTOLD)
         meant = self._find_meant(act, where)
         if not meant:
@@ -245,6 +262,8 @@ class LibrarySkill:
                 return join_drafts(drafts)
         if act.attribute in ("reason", "person") and (act.attribute == "person" or not act.subject):
             return self._tell_notes(meant if act.attribute == "reason" else meant[:1])
+        if where.source_ids and 1 < len(meant) <= MOST_MEANT and act.attribute and not act.subject:
+            return join_drafts([self._by_looking(act, match) for match in meant])
         draft = self._by_looking(act, meant[0])
         return replace(draft, refused=False) if draft.claims and meant[0].witnesses.fully else draft
 
@@ -322,6 +341,14 @@ class LibrarySkill:
         rows = self.finder.passages_about(match.source)[:1]
         header = self.finder.header_of(rows[0][0].source) if rows else ()
         return answer_from_row(act, match, rows, header)
+
+
+def names_in(act: Act) -> list[str]:
+    """Names in a search: words with a capital, and those of the subject that are no known thing: "oatly"."""
+    words = [
+        word for word in SoughtSubject(subject_of(act)).words if not is_known_name(word) and len(word) > SHORT_NAME
+    ]
+    return [*NAMED.findall(act.text), *(word for word in words if word not in COLOURS)]
 
 
 def names_nothing(act: Act) -> bool:

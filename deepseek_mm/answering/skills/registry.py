@@ -37,7 +37,7 @@ from deepseek_mm.retrieval.evidence import (
     with_draft,
 )
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
-from deepseek_mm.retrieval.subject import ASKING
+from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
@@ -51,6 +51,7 @@ MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
+IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
 HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
@@ -260,7 +261,9 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([first_kind(case) for case in cases], cases)
+        kinds = [first_kind(case) for case in cases]
+        asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
+        drafts = self._ask(kinds, asked)
         doubtful = [n for n, case in enumerate(cases) if drafts[n].refused or act_of(case).chance < DOUBTFULLY]
         second = {n: other for n in doubtful if (other := other_kind(cases[n]))}
         if second:
@@ -318,7 +321,12 @@ def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
-    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
+    if act.kind == "find" and act.scope == "documents":
+        return "document"
+    doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
+    if doubtful and act.kind == "code" and IN_A_PICTURE.search(act.text):
+        return "read"
+    return "look" if doubtful and act.kind in TALKED and POINTS_AT.search(act.text) else act.kind
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
