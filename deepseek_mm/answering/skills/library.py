@@ -15,6 +15,7 @@ from deepseek_mm.answering.library_sentences import (
     UNMEASURED,
     ask_which,
     no_other,
+    no_videos,
     none_within,
     not_found,
     not_told,
@@ -53,7 +54,7 @@ from deepseek_mm.answering.skills.photo_text import (
 )
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
-from deepseek_mm.language.words import COLOURS
+from deepseek_mm.language.words import COLOURS, tokens
 from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
 from deepseek_mm.retrieval.subject import (
@@ -88,6 +89,7 @@ SEVERAL = re.compile(
     re.I,
 )
 ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
+MOVING = re.compile(r"^\W*(?:my |any |the |all )?(?:videos?|movies?|films?|clips?|audios?|songs?)\W*$", re.I)
 NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
 SHORT_NAME = 4  # letters of words that are no names
 BY_DOCUMENTS = "by what documents say of them"
@@ -124,18 +126,19 @@ class LibrarySkill:
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
             return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
+        if act.kind == "find" and MOVING.search(act.subject or " ".join(unmarked_words(act))):
+            return refuse(no_videos(), UNFOUND)
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
-        if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
+        extreme = self.comparison.find_extreme(act, where)
+        if not extreme and act.kind == "find" and UNMEASURED.search(act.subject or act.text):
             return refuse(refuse_unmeasured(act), UNTOLD)
         if act.kind == "find" and among and ANOTHER.search(act.text):
             return self._find_others(act, among)
-        return self._answer(act, self._meant_where(act, where), bounds.phrase)
+        return extreme or self._answer(act, self._meant_where(act, where), bounds.phrase)
 
     def _answer(self, act: Act, where: Filter, within: str) -> Draft:
         """`within` are the words of the filters that were followed."""
-        if extreme := self.comparison.find_extreme(act, where):
-            return extreme
         if act.kind in ("look", "read") and not act.attribute.replace("text", "") and COSTS.search(act.text):
             act = replace(act, attribute="price")
         if act.kind == "find" or (not where.source_ids and is_search(act)):
@@ -220,7 +223,7 @@ class LibrarySkill:
         if len(parts) > 1 and not whole:
             each = [self.finder.find_subject(part, MOST_FOUND, where=where) for part in parts]
             fitting = list({match.source.id: match for some in each for match in keep_believed(some)}.values())
-        return narrow_by_words(fitting, unmarked_words(act))
+        return narrow_by_words(fitting, [*unmarked_words(act), *shades_in(act)])
 
     def _find_others(self, act: Act, among: Sequence[int]) -> Draft:
         """What fits as well as the photos that were found before."""
@@ -341,6 +344,12 @@ class LibrarySkill:
         rows = self.finder.passages_about(match.source)[:1]
         header = self.finder.header_of(rows[0][0].source) if rows else ()
         return answer_from_row(act, match, rows, header)
+
+
+def shades_in(act: Act) -> list[str]:
+    """Colours that the eyes count to another one, as they are said: turquoise, which is blue to them."""
+    said = tokens(f"{act.filters.colour} {act.subject} {act.reference}")
+    return [word for word in said if word in COLOURS and (COLOURS[word] != word or word in tokens(act.reference))]
 
 
 def names_in(act: Act) -> list[str]:
