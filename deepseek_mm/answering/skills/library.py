@@ -62,6 +62,7 @@ from deepseek_mm.retrieval.subject import (
     POINTS_AT,
     SoughtSubject,
     are_nested,
+    fit_of,
     split_excluded,
     split_subject,
     subject_of,
@@ -83,6 +84,7 @@ IS_THERE = re.compile(  # of any photo, not of one
     re.I,
 )
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{3,4}\b")
+THERE_IS = re.compile(r"\W*(?:is|are) there\b|\W*gibt es\b", re.I)
 ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
 SEVERAL = re.compile(
     r"\b(?:those|these|them|they|their|all|both|each)\b"
@@ -224,7 +226,10 @@ class LibrarySkill:
         if len(parts) > 1 and not whole:
             each = [self.finder.find_subject(part, MOST_FOUND, where=where) for part in parts]
             fitting = list({match.source.id: match for some in each for match in keep_believed(some)}.values())
-        return narrow_by_words(fitting, [*unmarked_words(act), *shades_in(act)])
+        sought = SoughtSubject(subject_of(act)).words
+        return narrow_by_words(
+            fitting, [*(word for word in unmarked_words(act) if word not in sought), *shades_in(act)]
+        )
 
     def _find_others(self, act: Act, among: Sequence[int]) -> Draft:
         """What fits as well as the photos that were found before."""
@@ -314,7 +319,7 @@ class LibrarySkill:
                 f'The price in {title(match)} is {said}: it says "{quote_text(region)}"', numbers, SURE_OF_PRICE
             )
             return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_PRICE, grounds="read")
-        if act.kind == "read" and match.read:
+        if act.kind == "read" and act.attribute != "price" and match.read:
             return quote_texts(act, match)
         found = sentence_for(act, match.read)
         return quote_sentence(act, match, *found) if found else None
@@ -372,6 +377,8 @@ def is_search(act: Act) -> bool:
     """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
     if act.kind == "look" and order_of(act.text):
         return True
+    if act.form == "yes_no" and not act.other and THERE_IS.match(act.text):
+        return True
     if act.kind != "look" or act.attribute not in ("", "kind"):
         return act.form == "yes_no" and bool(IS_THERE.search(act.text))
     return act.form == "list" or (act.form == "yes_no" and bool(IS_THERE.search(act.text)))
@@ -380,7 +387,7 @@ def is_search(act: Act) -> bool:
 def narrow_by_words(fitting: list[PhotoMatch], words: Sequence[str]) -> list[PhotoMatch]:
     """Those of the photos that other words of the question fit, where they fit some and not all: "which is knitted"."""
     for word in words:
-        some = [match for match in fitting if word in match.vocabulary]
+        some = [match for match in fitting if fit_of(word, match.vocabulary) == 1.0]
         fitting = some if some else fitting
     return fitting
 
