@@ -25,8 +25,10 @@ from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, 
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
 from deepseek_mm.retrieval.subject import (
     ASKING,
+    LIVING,
     SoughtSubject,
     colours_beside,
+    fit_of,
     is_named_otherwise,
     share_read,
     share_said,
@@ -266,7 +268,10 @@ class PhotoFinder:
             vector_D = self.texts.vectors([subject.phrase])[0]
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
-        fading = [fade_by_colour(subject, regions) for regions in photos.values()]
+        fading = [
+            fade_by_colour(subject, regions) * fade_by_absence(subject, regions, each)
+            for regions, each in zip(photos.values(), heard, strict=True)
+        ]
         spelled = [
             SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
             for regions, witness in zip(photos.values(), heard, strict=True)
@@ -388,6 +393,20 @@ def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
     if colours_of(regions).issuperset(subject.colours):
         return 1.0
     return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
+
+
+def fade_by_absence(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
+    """What is left where people say that it is another animal or fruit, or where no more than the colour fits: a white
+    blouse on red cloth is no red flower.
+    """
+    said = words_said(regions)
+    if heard.wordless or any(fit_of(thing, said) > 0 for thing in subject.things):
+        return 1.0
+    if any(is_named_otherwise(thing, said, kinds=LIVING) for thing in subject.things):
+        return SEEN_OTHERWISE
+    otherwise = any(is_named_otherwise(thing, said) for thing in subject.things)
+    seen = (max(heard.presence, heard.label) >= SEEN_TOO and not otherwise) or heard.read > 0
+    return 1.0 if seen or not (subject.colours and subject.things) else SEEN_OTHERWISE
 
 
 def colours_near(thing: str, regions: Sequence[Region]) -> list[str]:
