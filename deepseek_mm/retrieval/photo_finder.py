@@ -50,6 +50,8 @@ MOST_SHORT = 3  # letters of words that are looked for in rows of documents
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
+ABSENT = 0.4  # of the relevance is left where people name another thing, or no more than the colour fits
+SURELY_SEEN = 0.8  # presence or label from which a thing is there though the people who wrote about it did not name it
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -403,10 +405,10 @@ def fade_by_absence(subject: SoughtSubject, regions: Sequence[Region], heard: Wi
     if heard.wordless or any(fit_of(thing, said) > 0 for thing in subject.things):
         return 1.0
     if any(is_named_otherwise(thing, said, kinds=LIVING) for thing in subject.things):
-        return SEEN_OTHERWISE
+        return ABSENT
     otherwise = any(is_named_otherwise(thing, said) for thing in subject.things)
-    seen = (max(heard.presence, heard.label) >= SEEN_TOO and not otherwise) or heard.read > 0
-    return 1.0 if seen or not (subject.colours and subject.things) else SEEN_OTHERWISE
+    seen = (max(heard.presence, heard.label) >= SURELY_SEEN and not otherwise) or heard.read > 0
+    return 1.0 if seen or not (subject.colours and subject.things) else ABSENT
 
 
 def colours_near(thing: str, regions: Sequence[Region]) -> list[str]:
