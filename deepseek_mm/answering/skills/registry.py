@@ -21,9 +21,11 @@ from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
-from deepseek_mm.answering.translation import ActTranslator, Encode, WordComparer
+from deepseek_mm.answering.translation import ActTranslator, WordComparer
 from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
+from deepseek_mm.embeddings.dictionary import dictionary_files
+from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.categories import categories
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
 from deepseek_mm.language.words import IS_A, quote_title
@@ -129,7 +131,8 @@ def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | Non
     if not isinstance(space, PackagedSpace) or not space.languages.is_installed:
         return None
     names, folder = list_names(eyes.vocabulary.names), cache_folder() / "words"
-    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)))
+    glosser = space.glosser if dictionary_files() else None
+    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)), glosser)
 
 
 def open_comparer(space: PackagedSpace, names: Sequence[str], encode: Encode, folder: Path) -> WordComparer:
@@ -251,9 +254,13 @@ def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
 class SkillRegistry:
     """One skill for each kind of act."""
 
-    def __init__(self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str]) -> None:
-        """`empty` says what there is to say of a library without files; an empty string of any other."""
-        self.skills, self.empty = dict(skills), empty
+    def __init__(
+        self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str], encode: Encode | None = None
+    ) -> None:
+        """`empty` says what there is to say of a library without files; an empty string of any other. `encode`
+        compares what is said with what was asked.
+        """
+        self.skills, self.empty, self.encode = dict(skills), empty, encode
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
@@ -283,7 +290,7 @@ class SkillRegistry:
         draft = draft if is_by_rules(case) else number_by_mention(draft)
         done = with_draft(case, draft)
         if not is_by_rules(case):
-            done = with_confidence(done, draft, read_confidence())
+            done = with_confidence(done, draft, read_confidence(), self.encode)
         seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
         return replace(done, said=empty) if empty else done
