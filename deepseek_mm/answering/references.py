@@ -25,7 +25,8 @@ PICTURE_WORDS = frozenset(
     "a an the any some photo photos picture pictures image images pic pics shot shots one ones file files".split()  # noqa: SIM905
 )
 MANY = re.compile(
-    r"\b(?:those|these|them|they|their|all|both|each|ones)\b|\u90a3\u4e9b|\u8fd9\u4e9b|\u5b83\u4eec|\u4ed6\u4eec|"
+    r"\b(?:those|these|them|they|their|all|both|each|ones|which one|which of)\b"
+    r"|\u90a3\u4e9b|\u8fd9\u4e9b|\u5b83\u4eec|\u4ed6\u4eec|"
     r"\b(?:sie|diese|alle|beide)\b",
     re.IGNORECASE,
 )
@@ -131,6 +132,8 @@ class ActResolver:
     def _of_file(self, case: QuestionContext) -> QuestionContext:
         """The one that is named; where there is none of that name, nothing is at hand."""
         source = self.retriever.find_named(case.program.file)
+        if source and source.kind == "photo":  # what people wrote of it is asked before anybody looks
+            return replace(case, among=(source,))
         program = replace(case.program, library=False)
         analysis = self.shelf.analyses.get(source) if source and source.kind == "photo" else None
         return replace(case, program=program, source=source, analyses=(analysis,) if analysis else ())
@@ -153,7 +156,9 @@ class ActResolver:
         found = state.found_sources
         picked, _ = picked_in(case.program.text, len(found))
         numbers = [n for n in picked if n <= len(found)]
-        several = MANY.search(f"{act_of(case).reference} {case.program.text}")
+        act = act_of(case)
+        free = not act.subject and not act.reference  # "and which colours?"
+        several = act.kind in ("find", "compare") or free or MANY.search(f"{act.reference} {case.program.text}")
         if not numbers:
             numbers = list(range(1, len(found) + 1)) if several else [1]
         return replace(case, among=tuple(found[n - 1] for n in numbers))
@@ -166,9 +171,10 @@ def with_subject(act: Act, state: ConversationState) -> Act:
     """
     if not PICTURE_WORDS.issuperset(act.subject.lower().split()):
         return act
-    if act.kind in ("find", "count") and not act.reference:
-        return replace(act, subject=parse(act.text).subject)
-    points_back = bool(act.reference) and act.scope in ("picture", "found") and act.kind != "find"
+    if act.kind in ("find", "count") and act.scope != "found" and not act.reference:
+        return replace(act, subject="" if act.scope == "library" else parse(act.text).subject)
+    asked = act.kind in ("count", "find") or bool(act.reference)
+    points_back = asked and act.scope in ("picture", "found")
     return replace(act, subject=state.subject if points_back else "")
 
 

@@ -23,6 +23,7 @@ from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source
 
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
+FEWEST = 2  # words of a sentence that is read in a photo
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
@@ -66,6 +67,15 @@ class PassageSentence:
     section: str = ""  # the heading above it, or the first row of its table
     after: tuple[str, ...] = ()
     worth: float = 0.0
+
+
+def is_said(act: Act, sentence: PassageSentence) -> bool:
+    """Whether a sentence may answer: what is read in a photo must be more than one word, and what is searched in it."""
+    if sentence.entry.region.source.kind != "photo":
+        return True
+    words = content(sentence.text)
+    sought = act.kind == "find" and act.text.isascii()
+    return len(words) >= FEWEST and not (sought and set(content(act.text)).isdisjoint(words))
 
 
 class DocumentSkill:
@@ -116,7 +126,7 @@ class DocumentSkill:
 
     def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[PassageSentence]:
         """The sentences that answer, best first; none where nothing comes near."""
-        sentences = [sentence for entry in passages for sentence in split_passage(entry)]
+        sentences = [sentence for entry in passages for sentence in split_passage(entry) if is_said(act, sentence)]
         if not sentences:
             return []
         worths = self._worths(act, sentences, before)

@@ -28,7 +28,7 @@ from deepseek_mm.embeddings.dictionary import dictionary_files
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.categories import categories
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
-from deepseek_mm.language.words import IS_A, quote_title
+from deepseek_mm.language.words import IS_A, content, quote_title
 from deepseek_mm.retrieval.evidence import (
     MAX_NAME,
     PhotoEvidence,
@@ -39,6 +39,7 @@ from deepseek_mm.retrieval.evidence import (
     with_draft,
 )
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
@@ -51,6 +52,9 @@ DOUBTFULLY = 0.8  # probability that a request was understood, below which talk 
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
+DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
+IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
+HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -146,7 +150,7 @@ def list_names(vocabulary: Sequence[str]) -> tuple[str, ...]:
     """What foreign words may mean: the vocabulary, members of kinds and of categories; each once."""
     kinds = (member for members in IS_A.values() for member in sorted(members))
     told = (member for category in categories() for member in category.members)
-    return tuple(dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]))
+    return tuple(name for name in dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]) if not DOING.match(name))
 
 
 def with_shown(act: Act, shot: PhotoEvidence) -> Act:
@@ -230,7 +234,7 @@ class TalkSkill:
         """
         act = act_of(case)
         about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
-        if not about_files or act.chance >= DOUBTFULLY:
+        if not about_files or act.chance >= DOUBTFULLY or draft.grounds == "measured" or names_a_thing(act):
             return None
         intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
         if intent is None or intent.chance < MEANT:
@@ -264,11 +268,15 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([first_kind(case) for case in cases], cases)
-        second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
+        kinds = [first_kind(case) for case in cases]
+        asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
+        drafts = self._ask(kinds, asked)
+        doubtful = [n for n, case in enumerate(cases) if drafts[n].refused or act_of(case).chance < DOUBTFULLY]
+        second = {n: other for n in doubtful if (other := other_kind(cases[n]))}
         if second:
-            again = self._ask(list(second.values()), [with_kind(cases[n], kind) for n, kind in second.items()])
-            drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
+            others = [with_kind(cases[n], kind) for n, kind in second.items()]
+            again = dict(zip(second, self._ask(list(second.values()), others).values(), strict=True))
+            drafts |= {n: draft for n, draft in again.items() if is_better(draft, drafts[n], cases[n])}
         return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
 
     def _talk_instead(self, case: QuestionContext, draft: Draft) -> Draft:
@@ -296,9 +304,20 @@ class SkillRegistry:
         return replace(done, said=empty) if empty else done
 
 
+def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
+    """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
+    surer = act_of(case).kind == "document" and draft.chance > first.chance
+    return not draft.refused and (first.refused or surer)
+
+
 def is_by_rules(case: QuestionContext) -> bool:
     """Whether patterns alone read the turn."""
     return case.request is not None and case.request.by == "rules"
+
+
+def names_a_thing(act: Act) -> bool:
+    """Is the subject of a question over the library something that photos show?"""
+    return act.scope == "library" and any(word not in ASKING for word in content(act.subject))
 
 
 def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
@@ -309,16 +328,23 @@ def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
-    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
+    if act.kind == "find" and act.scope == "documents":
+        return "document"
+    doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
+    if doubtful and act.kind == "code" and IN_A_PICTURE.search(act.text):
+        return "read"
+    return "look" if doubtful and act.kind in TALKED and POINTS_AT.search(act.text) else act.kind
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
-    if not case.program.library or is_by_rules(case):
+    if not case.program.library or case.among or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
+    if act.kind == "unsupported" and act.chance < HARDLY:
+        return "find"
     return "read" if act.kind == "document" else None
 
 
