@@ -144,3 +144,8 @@ def test_every_intent_is_answered_in_every_language_and_changes_nothing(library,
         assert spoken(draft)
         assert "{" not in spoken(draft)
     assert library.sources(limit=99) == before
+
+
+def test_all_files_that_are_named_are_meant(library):
+    draft = ask(library, "delete", "delete dog.jpg and beach.jpg")
+    assert draft.offers[0].targets == ("/photos/dog.jpg", "/photos/beach.jpg")

@@ -12,10 +12,12 @@ from deepseek_mm.language.understanding import (
     FIRST,
     INSIDE_ACT,
     JOINING,
+    LANGUAGES,
     TAGS,
     Part,
     RequestNetwork,
     Understander,
+    choose_language,
     cut_turn,
     fill_parts,
     load_understander,
@@ -194,3 +196,20 @@ def test_every_marked_part_has_a_field(tmp_path):
         }
     with pytest.raises(MissingWeights, match="train requests"):
         load_understander(WordEncoder(), tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("text", "likely", "language"),
+    [
+        ("hi", "zh", "en"),  # which the network cannot tell from a word or two
+        ("ok", "zh", "en"),
+        ("猫", "en", "zh"),
+        ("show me 猫", "en", "en"),
+        ("Sind meine Daten sicher?", "en", "de"),
+        ("Zeigst du mir alles davon", "de", "de"),
+        ("montre-moi le chat", "fr", "fr"),
+    ],
+)
+def test_the_language_of_a_turn_is_told_by_letters_and_words_before_the_network(text, likely, language):
+    chances = torch.tensor([0.9 if each == likely else 0.025 for each in LANGUAGES])
+    assert choose_language(text, chances) == language

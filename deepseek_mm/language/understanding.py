@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.requests import (
     ATTRIBUTES,
@@ -43,12 +44,15 @@ TAGS = ("", *(f"{place}-{name}" for name in SPANS for place in "BI"))
 INSIDE_ACT, FIRST, JOINING = range(3)  # what a token is to the acts: of one, the first of a further one, between two
 CUTS = 3
 HEADS = {"kind": KINDS, "scope": SCOPES, "form": FORMS, "attribute": ATTRIBUTES}
+LIKELY = 0.5  # probability of a language from which it is believed: of one or two words little can be read
+SPOKEN = {"German": "de", "French": "fr", "Spanish": "es", "Chinese": "zh"}  # as words tell them
 LANGUAGES = ("en", "zh", "de", "fr", "es")
 FILTERS = {"date": "date", "place": "place", "colour": "colour", "filekind": "kind", "collection": "collection",
            "file": "file", "label": "label"}  # part of a text -> field of ActFilters  # fmt: skip
 OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "label", "path": "file",
              "before": "date", "after": "date", "date": "date"}  # of the search box -> field of ActFilters  # fmt: skip
 SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
+HAN = re.compile(r"[\u3400-\u9fff]")  # a letter of Chinese
 EMPTY = re.compile(r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las", re.IGNORECASE)  # words that name no thing
 NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
@@ -170,14 +174,16 @@ class Understander:
         parts_AT = mark_parts([part for acts in cut for part in acts.parts], tokens.there_NT.shape[1])
         heads = self.network.read_acts(outputs.states_NSW, turn_A, parts_AT)
         chances = {name: self._chances(name, logits) for name, logits in heads.items()}
-        languages = self._chances("language", outputs.language_NL).argmax(dim=1).tolist()
+        languages_NL = self._chances("language", outputs.language_NL)
         requests, act = [], 0
         for turn, (text, situation) in enumerate(turns):
             here = {name: own[act : act + len(cut[turn].parts)] for name, own in chances.items()}
             act += len(cut[turn].parts)
             spans = read_spans(outputs.tags_NTG[turn], tokens.offsets[turn])
             acts = self._read_acts(text, situation, cut[turn], tokens.offsets[turn], spans, here)
-            requests.append(request_of(text, situation, acts, LANGUAGES[languages[turn]], cut[turn].chance))
+            requests.append(
+                request_of(text, situation, acts, choose_language(text, languages_NL[turn]), cut[turn].chance)
+            )
         return requests
 
     def _chances(self, head: str, logits: Tensor) -> Tensor:
@@ -212,6 +218,16 @@ class Understander:
             )
             found.append(fill_parts(whole, text, inside))
         return found
+
+
+def choose_language(text: str, chance_L: Tensor) -> str:
+    """By letters, Chinese or not; else one that is likely, or that words of the text speak for; or English."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if 2 * sum(bool(HAN.match(letter)) for letter in letters) > len(letters):
+        return "zh"
+    chances = {language: float(chance_L[place]) for place, language in enumerate(LANGUAGES) if language != "zh"}
+    best, spoken = max(chances, key=lambda language: chances[language]), SPOKEN.get(language_of(text), "en")
+    return best if chances[best] >= LIKELY and spoken != "de" else spoken
 
 
 class CutTurn(NamedTuple):

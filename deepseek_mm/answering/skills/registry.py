@@ -14,6 +14,7 @@ from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
+from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
@@ -27,7 +28,9 @@ from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.dictionary import dictionary_files
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.categories import categories
+from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
+from deepseek_mm.language.wording import choose_locale
 from deepseek_mm.language.words import IS_A, content, quote_title
 from deepseek_mm.retrieval.evidence import (
     MAX_NAME,
@@ -48,6 +51,7 @@ from index import Source
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
+HARDLY = 0.4  # probability that a request was understood, below which files at hand do not speak against talk
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
@@ -55,6 +59,11 @@ THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
 DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
 IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
 HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
+THIS_PROGRAM = re.compile(
+    r"\b(?:this|the|my|our) (?:program|app|application|project|software|script|tool|package|repo(?:sitory)?|code)\b"
+    r"|[这该]个?(?:程序|项目|软件|应用|代码|仓库)|\bd(?:ieses?|as) (?:programm|projekt)\b",
+    re.IGNORECASE,
+)
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -126,7 +135,8 @@ class PhotosSkill:
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
-        return self.library.answer(act_of(case), among=photos)
+        act = act_of(case)
+        return self.library.answer(act, among=photos if stays_with(self.library.finder, act, photos) else ())
 
 
 def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | None:
@@ -233,10 +243,16 @@ class TalkSkill:
         Where nothing was found of what was hardly understood an example must be near, elsewhere very near.
         """
         act = act_of(case)
-        about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
-        if not about_files or act.chance >= DOUBTFULLY or draft.grounds == "measured" or names_a_thing(act):
+        at_hand = case.source or case.pictures or case.among or act.scope in ("picture", "pictures")
+        pointed = (at_hand or act.reference) and act.chance >= HARDLY
+        known = act.kind in TALKED or act.chance >= DOUBTFULLY or draft.grounds == "measured" or names_a_thing(act)
+        if known or pointed:
             return None
-        intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
+        lost = draft.refused and not at_hand
+        intent = self.talk.recognise(act.text, hardly=lost or act.chance < HARDLY)
+        if intent is None and lost:
+            intent = self.talk.intents.find(act.text)
+            intent = None if intent and intent.kind == "manage" else intent  # a change is never guessed
         if intent is None or intent.chance < MEANT:
             return None
         return self.talk.answer_as(intent, talk_case(case, self.gather()))
@@ -244,7 +260,7 @@ class TalkSkill:
 
 def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
     """The case as these skills take it."""
-    at_hand = case.pictures or ((case.source,) if case.source else ())
+    at_hand = case.pictures or ((case.source,) if case.source else ()) or case.among
     return TalkCase(
         act=act_of(case),
         locale=case.request.language if case.request else "en",
@@ -268,6 +284,7 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
+        cases = [with_kind(case, "code") if asks_of_code(case) else case for case in cases]
         kinds = [first_kind(case) for case in cases]
         asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
         drafts = self._ask(kinds, asked)
@@ -301,7 +318,21 @@ class SkillRegistry:
             done = with_confidence(done, draft, read_confidence(), self.encode)
         seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
-        return replace(done, said=empty) if empty else done
+        return in_own_language(replace(done, said=empty) if empty else done)
+
+
+def in_own_language(case: QuestionContext) -> QuestionContext:
+    """What was found out, in the language of whoever asked, as far as the program speaks it."""
+    language = case.request.language if case.request else "en"
+    if choose_locale(language) == "en":
+        return case
+    claims = tuple(translate_claim(claim, language, act_of(case).subject) for claim in case.claims)
+    return replace(case, claims=claims, said=translate_own(case.said, language, act_of(case).subject))
+
+
+def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
+    """In the program's own words: the small model phrases English alone."""
+    return replace(claim, text=translate_own(claim.text, language, subject), shape="", draft="")
 
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
@@ -323,6 +354,12 @@ def names_a_thing(act: Act) -> bool:
 def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
     """The case for a skill of another kind."""
     return replace(case, act=replace(act_of(case), kind=kind))
+
+
+def asks_of_code(case: QuestionContext) -> bool:
+    """Whether "this program", where code is asked about, is the one that is read and not the one that reads it."""
+    at_code = case.question.about == "code" and not is_by_rules(case)
+    return at_code and act_of(case).kind in ("help", "chat") and THIS_PROGRAM.search(act_of(case).text) is not None
 
 
 def first_kind(case: QuestionContext) -> ActKind:
