@@ -380,7 +380,8 @@ def other_kind(case: QuestionContext) -> ActKind | None:
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
-    if act.kind == "unsupported" and act.chance < HARDLY:
+    shown = case.pictures or any(turn.image_path for turn in case.turns)
+    if act.kind == "unsupported" and act.chance < HARDLY and not shown:
         return "find"
     return "read" if act.kind == "document" else None
 
