@@ -1,14 +1,19 @@
 """Chinese words in English: what the dictionary has, what is chosen, and what it does to vectors and names."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from deepseek_mm.answering.translation import ActTranslator
-from deepseek_mm.config import EncoderConfig
+from deepseek_mm.config import EncoderConfig, IndexConfig, RagConfig
 from deepseek_mm.embeddings import dictionary, open_space
 from deepseek_mm.embeddings.dictionary import dictionary_files, find_words, split_chinese, translate_chinese
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.types import Act
+from deepseek_mm.retrieval.search import Search
+from deepseek_mm.types import Act, Query
+from index import Region, Source
+from index.store import RegionStore
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +96,25 @@ def test_a_subject_is_named_for_who_looks_and_described_for_who_searches(space, 
     act = Act(kind="look", text=words, subject=words, scope="picture")
     assert translator.translate(act, "zh").subject == looked
     assert translator.translate(Act(kind="find", text=words, subject=words), "zh").subject == sought
+
+
+def test_a_search_in_chinese_finds_what_is_written_in_english(space, tmp_path):
+    names = ("panda.jpg", "rocket.jpg", "coins.jpg")
+    with RegionStore(tmp_path, space_name=space.name, fingerprint="x", dim=space.dim, config=IndexConfig()) as store:
+        for name in names:
+            source = Source(path=f"/photos/{name}", kind="photo")
+            note = Region(source=source, kind="name", box_px=(0, 0, 9, 9), text=name.removesuffix(".jpg"))
+            store.add(source, [note], space.embed_texts(["a picture"]))
+        eyes = SimpleNamespace(
+            vocabulary=SimpleNamespace(names=()), presence=lambda things, near: np.zeros((len(near), len(things)))
+        )
+        search = Search(space, store, eyes, RagConfig(), certainty=None)
+        told = search.find_many([Query(text="熊猫"), Query(text="火箭的照片"), Query(text="量子")], k=1)
+    assert [found.matches[0].region.source.name for found in told[:2]] == ["panda.jpg", "rocket.jpg"]
+    assert [found.found for found in told] == [True, True, False]
+
+
+def test_a_space_translates_chinese_alone(space):
+    assert space.translate("红绿灯", ("traffic light",)) == "traffic light"
+    assert space.translate("a dog", ()) == "a dog"
+    assert space.translate("ein Hund", ()) == "ein Hund"

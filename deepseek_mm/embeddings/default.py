@@ -13,7 +13,7 @@ Shape key:  B pictures, P cells (81), C channels (2680), D width of the space, M
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -229,6 +229,11 @@ class PackagedSpace(ABC):
             own = [n for n, reader in enumerate(readers) if reader == read]
             vectors_ND[own] = read([texts[n] for n in own])
         return vectors_ND
+
+    def translate(self, text: str, known: Collection[str]) -> str:
+        """Chinese words in English, rather in names that are known; any other text as it is."""
+        reads = self._reader(text) == self.glosser.embed
+        return (self.glosser.describe(text, known) if reads else "") or text
 
     def _reader(self, text: str) -> Encode:
         language = language_of(text) if self.languages.is_installed else ""
