@@ -52,7 +52,8 @@ def unknown_person(act: Act) -> str:
     """People whom only the asker knows."""
     who = RELATIVE.search(act.subject)
     name = re.sub(r"^my ", "your ", who[0], flags=re.IGNORECASE) if who else "that"
-    unnamed = f"I do not know who {name} is, and no photo is named after anyone so called."
+    verb = "are" if name.split()[-1] == plural(singular(name.split()[-1])) else "is"
+    unnamed = f"I do not know who {name} {verb}, and no photo is named after anyone so called."
     return f"{unnamed} Give one a name or a description, and I can find it."
 
 
@@ -106,6 +107,11 @@ def ask_which() -> str:
 def without(excluded: str) -> str:
     """What is not wanted."""
     return f'without "{clean(excluded, MAX_NAME)}"'
+
+
+def no_videos() -> str:
+    """What a library does not hold."""
+    return "I found none: the library keeps photos, documents and code, but no videos and no sound."
 
 
 def no_order(name: str, lacks: str) -> str:

@@ -7,7 +7,7 @@ outranks what anybody sees. A function here gives the words of the answer, or ""
 import re
 from collections.abc import Callable, Sequence
 
-from deepseek_mm.language.kinds import is_kind_of
+from deepseek_mm.language.kinds import is_kind_of, is_known_name
 from deepseek_mm.language.places import CONTINENTS, places_around, places_named
 from deepseek_mm.language.words import COLOURS, NUMBERS, SIZES, content, singular, tokens
 from deepseek_mm.retrieval.subject import colours_beside
@@ -68,8 +68,10 @@ def tell_number(act: Act, note: str) -> str:
     ]
     numbers = [(n, value) for n, value in values if value]
     named = [singular(word) == head or is_kind_of(word, head) for word in words]
+    others = [is_known_name(word) and not fits for word, fits in zip(words, named, strict=True)]
     for n, value in numbers:
-        if any(named[n + 1 : n + 2 + REACH]):
+        reached = next((m for m in range(n + 1, min(n + 2 + REACH, len(words))) if named[m]), None)
+        if reached is not None and not any(others[n + 1 : reached]):
             return value
     return numbers[0][1] if len(numbers) == 1 and any(named) and numbers[0][0] == 0 else ""
 

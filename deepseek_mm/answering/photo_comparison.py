@@ -29,7 +29,7 @@ FindMeant = Callable[[Act, Filter], list[PhotoMatch]]
 MOST_FOUND = 60
 MORE_PHOTOS = re.compile(r"\bmore (?:photos?|pics?|pictures?|images?|shots?)\b|\bmore often\b", re.I)
 COSTS = re.compile(
-    r"\b(?:cheap(?:er|est)?|expensive|costs?|dear(?:er)?|priced?|pricier)\b|\u8d35|\u4fbf\u5b9c|\bteurer|\bbilliger",
+    r"\b(?:cheap(?:er|est)?|expensive|costs?|dear(?:er)?|prices?|priced|pricier)\b|\u8d35|\u4fbf\u5b9c|\bteurer|\bbilliger",
     re.I,
 )
 CHEAP = re.compile(
@@ -90,7 +90,8 @@ class PhotoComparison:
             return None
         words = [word for word in unmarked_words(replace(act, subject="", other="")) if not NO_THING.search(word)]
         found = keep_believed(self.finder.find_subject(" ".join(words), MOST_FOUND, where=where)) if words else []
-        known = [(price_of(match), match) for match in found or self.finder.list_photos(where, MOST_PRICED)]
+        among = found if words else self.finder.list_photos(where, MOST_PRICED)
+        known = [(price_of(match), match) for match in among]
         priced = sorted(
             ((amount_of(said), n) for n, (said, _) in enumerate(known) if said), reverse=not CHEAP.search(act.text)
         )
@@ -140,8 +141,8 @@ class PhotoComparison:
 
 
 def with_pair(act: Act) -> Act:
-    """With the two that its words put beside each other, where none was marked: "cat or dog, which ...?"."""
-    found = None if act.subject or act.other else PAIR.search(act.text)
+    """With the two that its words put beside each other, where not both were marked: "cat or dog, which ...?"."""
+    found = None if act.subject != act.other else PAIR.search(act.text)
     return replace(act, subject=found[1], other=found[2]) if found else act
 
 

@@ -106,6 +106,9 @@ def read_relative(line: str, now: datetime) -> tuple[datetime, datetime] | None:
 def read_month(line: str, now: datetime) -> tuple[datetime, datetime] | None:
     """A year, a month or a season; without a year the last one that has begun, or that of last year."""
     year, month = YEAR.search(line), named_month(line)
+    years = [int(each) for each in YEAR.findall(line)]
+    if len(years) > 1:  # from one to the other
+        return datetime(min(years), 1, 1), datetime(max(years) + 1, 1, 1)
     if not month:
         return (datetime(int(year[0]), 1, 1), datetime(int(year[0]) + 1, 1, 1)) if year else None
     number, months = month

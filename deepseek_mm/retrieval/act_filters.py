@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deepseek_mm.language.date_words import read_period_words
+from deepseek_mm.language.date_words import YEAR, read_period_words
 from deepseek_mm.language.search_filters import format_named
 from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.retrieval.subject import ASKING, words_beside
@@ -55,6 +55,8 @@ def with_subject_of_words(act: Act) -> Act:
 def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
     """When they were taken."""
     said = bounds.act.filters.date
+    years = YEAR.findall(bounds.act.text)
+    said = f"{years[0]} to {years[-1]}" if said and len(years) > 1 else said
     period = read_period_words(said, now) if said else None
     if period is None:
         return bounds

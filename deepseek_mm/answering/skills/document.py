@@ -126,12 +126,12 @@ class DocumentSkill:
 
     def _best(self, act: Act, passages: Sequence[Evidence], before: set[str]) -> list[PassageSentence]:
         """The sentences that answer, best first; none where nothing comes near."""
-        sentences = [sentence for entry in passages for sentence in split_passage(entry) if is_said(act, sentence)]
+        sentences = [sentence for entry in passages for sentence in split_passage(entry)]
         if not sentences:
             return []
         worths = self._worths(act, sentences, before)
-        order = [replace(sentences[n], worth=float(worths[n])) for n in np.argsort(-worths)]
-        first, *others = order
+        ranked = [replace(sentences[n], worth=float(worths[n])) for n in np.argsort(-worths)]
+        first, *others = [sentence for sentence in ranked if is_said(act, sentence)] or ranked[-1:]
         if first.worth < self.weights.least:
             return []
         near = (other for other in others if other.worth >= self.weights.near * first.worth)

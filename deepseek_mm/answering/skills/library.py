@@ -15,6 +15,7 @@ from deepseek_mm.answering.library_sentences import (
     UNMEASURED,
     ask_which,
     no_other,
+    no_videos,
     none_within,
     not_found,
     not_told,
@@ -53,13 +54,14 @@ from deepseek_mm.answering.skills.photo_text import (
 )
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
-from deepseek_mm.language.words import COLOURS
+from deepseek_mm.language.words import COLOURS, tokens
 from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
 from deepseek_mm.retrieval.subject import (
     POINTS_AT,
     SoughtSubject,
     are_nested,
+    fit_of,
     split_excluded,
     split_subject,
     subject_of,
@@ -81,6 +83,7 @@ IS_THERE = re.compile(  # of any photo, not of one
     re.I,
 )
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{3,4}\b")
+THERE_IS = re.compile(r"\W*(?:is|are) there\b|\W*gibt es\b", re.I)
 ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
 SEVERAL = re.compile(
     r"\b(?:those|these|them|they|their|all|both|each)\b"
@@ -88,6 +91,7 @@ SEVERAL = re.compile(
     re.I,
 )
 ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
+MOVING = re.compile(r"^\W*(?:my |any |the |all )?(?:videos?|movies?|films?|clips?|audios?|songs?)\W*$", re.I)
 NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
 SHORT_NAME = 4  # letters of words that are no names
 BY_DOCUMENTS = "by what documents say of them"
@@ -124,18 +128,19 @@ class LibrarySkill:
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
             return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
+        if act.kind == "find" and MOVING.search(act.subject or " ".join(unmarked_words(act))):
+            return refuse(no_videos(), UNFOUND)
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
-        if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
+        extreme = self.comparison.find_extreme(act, where)
+        if not extreme and act.kind == "find" and UNMEASURED.search(act.subject or act.text):
             return refuse(refuse_unmeasured(act), UNTOLD)
         if act.kind == "find" and among and ANOTHER.search(act.text):
             return self._find_others(act, among)
-        return self._answer(act, self._meant_where(act, where), bounds.phrase)
+        return extreme or self._answer(act, self._meant_where(act, where), bounds.phrase)
 
     def _answer(self, act: Act, where: Filter, within: str) -> Draft:
         """`within` are the words of the filters that were followed."""
-        if extreme := self.comparison.find_extreme(act, where):
-            return extreme
         if act.kind in ("look", "read") and not act.attribute.replace("text", "") and COSTS.search(act.text):
             act = replace(act, attribute="price")
         if act.kind == "find" or (not where.source_ids and is_search(act)):
@@ -220,7 +225,10 @@ class LibrarySkill:
         if len(parts) > 1 and not whole:
             each = [self.finder.find_subject(part, MOST_FOUND, where=where) for part in parts]
             fitting = list({match.source.id: match for some in each for match in keep_believed(some)}.values())
-        return narrow_by_words(fitting, unmarked_words(act))
+        sought = SoughtSubject(subject_of(act)).words
+        return narrow_by_words(
+            fitting, [*(word for word in unmarked_words(act) if word not in sought), *shades_in(act)]
+        )
 
     def _find_others(self, act: Act, among: Sequence[int]) -> Draft:
         """What fits as well as the photos that were found before."""
@@ -310,7 +318,7 @@ class LibrarySkill:
                 f'The price in {title(match)} is {said}: it says "{quote_text(region)}"', numbers, SURE_OF_PRICE
             )
             return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_PRICE, grounds="read")
-        if act.kind == "read" and match.read:
+        if act.kind == "read" and act.attribute != "price" and match.read:
             return quote_texts(act, match)
         found = sentence_for(act, match.read)
         return quote_sentence(act, match, *found) if found else None
@@ -343,6 +351,12 @@ class LibrarySkill:
         return answer_from_row(act, match, rows, header)
 
 
+def shades_in(act: Act) -> list[str]:
+    """Colours that the eyes count to another one, as they are said: turquoise, which is blue to them."""
+    said = tokens(f"{act.filters.colour} {act.subject} {act.reference}")
+    return [word for word in said if word in COLOURS and (COLOURS[word] != word or word in tokens(act.reference))]
+
+
 def names_in(act: Act) -> list[str]:
     """Names in a search: words with a capital, and those of the subject that are no known thing: "oatly"."""
     words = [
@@ -360,6 +374,8 @@ def is_search(act: Act) -> bool:
     """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
     if act.kind == "look" and order_of(act.text):
         return True
+    if act.form == "yes_no" and not act.other and THERE_IS.match(act.text):
+        return True
     if act.kind != "look" or act.attribute not in ("", "kind"):
         return act.form == "yes_no" and bool(IS_THERE.search(act.text))
     return act.form == "list" or (act.form == "yes_no" and bool(IS_THERE.search(act.text)))
@@ -368,7 +384,7 @@ def is_search(act: Act) -> bool:
 def narrow_by_words(fitting: list[PhotoMatch], words: Sequence[str]) -> list[PhotoMatch]:
     """Those of the photos that other words of the question fit, where they fit some and not all: "which is knitted"."""
     for word in words:
-        some = [match for match in fitting if word in match.vocabulary]
+        some = [match for match in fitting if fit_of(word, match.vocabulary) == 1.0]
         fitting = some if some else fitting
     return fitting
 

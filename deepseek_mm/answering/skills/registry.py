@@ -337,7 +337,9 @@ def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
     """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
-    surer = act_of(case).kind == "document" and draft.chance > first.chance
+    quoted, known = ({entry.region.source for entry in some.evidence} for some in (first, draft))
+    aside = quoted.isdisjoint(known) and all(source.kind == "photo" for source in quoted)  # text of another photo
+    surer = act_of(case).kind == "document" and (draft.chance > first.chance or aside)
     return not draft.refused and (first.refused or surer)
 
 
