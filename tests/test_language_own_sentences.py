@@ -10,6 +10,7 @@ from deepseek_mm.language.own_sentences import (
     SENTENCES_FILE,
     SLOT,
     fill_form,
+    name_in_english,
     read_forms,
     read_names,
     translate_name,
@@ -48,7 +49,7 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
             "有,2 张照片符合“猫”,这里是 1 张",
             "Ja, 2 Fotos passen zu „Katze“; hier sind 1",
         ),
-        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不确定", None),
+        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不能确定", None),
         ("The dog is probably on a table", "狗很可能是在桌子上", "Hund: wahrscheinlich auf dem Tisch"),
         ("This photo shows a dog and 2 horses", "这张照片里有狗和2个马", "Auf diesem Foto: ein Hund und 2 Pferde"),
         ("No, there is perhaps no dog in a.jpg", "没有,a.jpg 里可能没有狗", None),
@@ -99,3 +100,17 @@ def test_a_sentence_ends_as_its_language_does():
     assert Claim("可能是猫", (1,), 0.5).sentence == "可能是猫 [1]。"
     assert Claim("没找到“猫”", (), 0.5).sentence == "没找到“猫”。"
     assert Claim("It is a cat", (1,), 0.5).sentence == "It is a cat [1]."
+
+
+def test_foreign_names_are_known_in_english_where_they_mean_one():
+    said = [
+        ("熊猫", "zh"),
+        ("宇航员", "zh"),
+        ("自行车", "zh"),
+        ("Bergen", "de"),
+        ("einem Zebra", "de"),
+        ("die Katze", "de"),
+    ]
+    assert [name_in_english(*each) for each in said] == ["panda", "astronaut", "bicycle", "mountain", "zebra", "cat"]
+    assert name_in_english("帽子", "zh") == ""  # a hat or a cap
+    assert name_in_english("短尾矮袋鼠", "zh") == ""

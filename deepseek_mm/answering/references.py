@@ -26,7 +26,6 @@ from deepseek_mm.answering.topics import (
 )
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.history import Turn
-from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, picked_in
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
@@ -52,6 +51,7 @@ POINTS_AT = """it its she he her him his hers they them their this that these th
 POINTING = frozenset(POINTS_AT.split())  # words of which one stands in words that point; others name something
 LINKED = re.compile(r"[\u5462\u90a3\u548c\u5427\u7684\u4e0d\u662f\u8fd8\u6709\u5728\u4e2d\u91cc\u5f20\u4e2a\s]+")
 FEW_WORDS = 2  # that do not change the language of a conversation
+ASKED_WHOLE = re.compile(r"\b(?:what|who|where|how)(?:['\u2019]?s| is| was| are| were| do| does| did)\b", re.IGNORECASE)
 SWITCHES = re.compile(r"^\W*(?:now|then|next|jetzt)\b|\u73b0\u5728", re.IGNORECASE)  # to something else
 COUNTED = re.compile(  # what is counted, in Chinese and in German
     r"(?:\u51e0|\u591a\u5c11)[\u4e2a\u53ea\u6761\u8f86\u5339\u5934\u6735\u4f4d\u628a\u4ef6\u9876\u53cc\u68f5]([\u3400-\u9fff]+?)(?:[\u5440\u5462\u554a\uff1f?]|$)"
@@ -243,7 +243,7 @@ def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = (
 
 def is_half(act: Act) -> bool:
     """Whether an act is no more than a name or a word that points: "and the moose?", "no, the other one"."""
-    if act.attribute:
+    if act.attribute or ASKED_WHOLE.search(act.text):
         return False
     words = f" {BEFORE.sub(' ', act.text.lower())} "
     for named in (act.reference, act.subject):
@@ -286,12 +286,12 @@ def with_subject(act: Act, state: ConversationState, meant: Sequence[Source]) ->
         return replace(act, subject="")
     if act.kind == "count" and (counted := COUNTED.search(act.text)):
         named = counted[1] or counted[2]
-        return act if named.lower() in PICTURE_WORDS else replace(act, subject=named)
-    if act.kind in ("find", "count") and not act.reference and not (act.kind == "count" and here):
-        if act.scope == "library":
-            return replace(act, subject="")
-        return act if language_of(act.text) else replace(act, subject=parse(act.text).subject)
-    points_back = (bool(act.reference) or act.kind == "count") and act.kind != "find"
+        return replace(act, subject="" if named.lower() in PICTURE_WORDS else named)
+    if act.kind == "find" and act.reference:
+        return replace(act, subject="")
+    if act.kind in ("find", "count") and not act.reference and not here:
+        return replace(act, subject="" if act.scope == "library" else parse(act.text).subject)
+    points_back = bool(act.reference) or act.kind in ("count", "find")
     return replace(act, subject=subject_of_sources(state.topics, meant) if points_back else "")
 
 

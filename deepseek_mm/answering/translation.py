@@ -5,7 +5,6 @@ looked up in the dictionary; others become the nearest name of the vocabulary in
 languages lie by their meaning. A colour that was said stands in front. The question is then asked anew in English.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from deepseek_mm.embeddings.dictionary import ChineseGlosser
 from deepseek_mm.embeddings.space import Encode, Floats, unit
+from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
@@ -29,7 +29,6 @@ COLOUR_WORDS = {  # Chinese and German, as they begin or stand in a phrase -> ou
     **{"rot": "red", "blau": "blue", "gr\u00fcn": "green", "gelb": "yellow", "schwarz": "black", "wei\u00df": "white"},
     **{"grau": "grey", "lila": "purple", "rosa": "pink", "braun": "brown"},
 }
-GERMAN_ARTICLE = re.compile(r"^(?:d(?:er|ie|as|en|em)|(?:m|d|s)?ein(?:e[nmrs]?)?)\s+(?=\S)", re.IGNORECASE)
 PARTICLES = "\u8272\u7684"  # letters that follow a colour: "-coloured", "of"
 QUESTIONS = {  # attribute of a look -> the question in English
     **{
@@ -100,7 +99,7 @@ class ActTranslator:
         return replace(asked, text=ask_in_english(asked))
 
     def translate_words(self, words: str, language: str, *, whole: bool = False) -> str:
-        """A name behind a colour that is said: of the dictionary, else the nearest; the words where nothing is near.
+        """A name behind a colour that is said: of the dictionary or of a table, else the nearest; or the words.
 
         With `whole` the dictionary's name has with it what else is said, as a search wants it.
         """
@@ -109,7 +108,8 @@ class ActTranslator:
             if told:
                 return told
         colour, bare = split_colour(GERMAN_ARTICLE.sub("", words) if language == "de" else words)
-        return f"{colour} {self._find_nearest(bare, language) if bare else ''}".strip()
+        name = name_in_english(bare, language) or self._find_nearest(bare, language) if bare else ""
+        return f"{colour} {name}".strip()
 
     def _find_nearest(self, words: str, language: str) -> str:
         likeness_L = self._open().compare(words, language)

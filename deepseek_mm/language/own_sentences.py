@@ -6,7 +6,7 @@ name, of which names.txt knows the commonest. A sentence of no known form stays 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,9 @@ PLACES = {  # words before a place -> around it in Chinese, before it in German
 }
 PLACED = re.compile(rf"({'|'.join(sorted(PLACES, key=len, reverse=True))}) (.+)")
 DATIVE = {"der": "dem", "die": "der", "das": "dem"}
+GERMAN_ARTICLE = re.compile(
+    r"^(?:d(?:er|ie|as|en|em|es)|(?:k?ein|mein|dein|ihr|sein)(?:e[nmrs]?)?|viele|alle)\s+", re.IGNORECASE
+)
 INDEFINITE = {"der": "ein", "die": "eine", "das": "ein"}
 
 
@@ -162,6 +165,25 @@ def find_name(name: str) -> KnownName | None:
         return names[name]
     one = names.get(singular(name))
     return KnownName(one.zh, one.many or one.de) if one and one.article else one
+
+
+def name_in_english(words: str, language: str) -> str:
+    """The name that these Chinese or German words mean; empty where the table has none, or several that differ."""
+    bare = GERMAN_ARTICLE.sub("", words.lower()) if language == "de" else words
+    meant = read_foreign().get((language, bare), ())
+    return meant[0] if len({read_names()[name][:2] for name in meant}) == 1 else ""
+
+
+@cache
+def read_foreign() -> Mapping[tuple[str, str], Sequence[str]]:
+    """Language and word -> English names; of several German things also as after "mit" (dative)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, known in read_names().items():
+        several = (known.many, f"{known.many.removesuffix('n')}n") if known.many else ()
+        german = {word.lower() for word in (known.de, *several)}
+        for key in (("zh", known.zh), *(("de", word) for word in sorted(german))):
+            found.setdefault(key, []).append(name)
+    return found
 
 
 @cache

@@ -52,6 +52,7 @@ from deepseek_mm.answering.skills.photo_text import (
     quote_texts,
     sentence_for,
 )
+from deepseek_mm.answering.topics import POINTS
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
 from deepseek_mm.language.words import COLOURS, tokens
@@ -135,7 +136,7 @@ class LibrarySkill:
         extreme = self.comparison.find_extreme(act, where)
         if not extreme and act.kind == "find" and UNMEASURED.search(act.subject or act.text):
             return refuse(refuse_unmeasured(act), UNTOLD)
-        if act.kind == "find" and among and ANOTHER.search(act.text):
+        if act.kind == "find" and among and not (act.reference and len(among) == 1) and ANOTHER.search(act.text):
             return self._find_others(act, among)
         return extreme or self._answer(act, self._meant_where(act, where), bounds.phrase)
 
@@ -155,7 +156,7 @@ class LibrarySkill:
 
     def _meant_where(self, act: Act, where: Filter) -> Filter:
         """Among the photos that were found; or all, where the act names what only another photo is called."""
-        if not where.source_ids or not act.subject:
+        if not where.source_ids or not act.subject or act.reference or POINTS.search(act.text):
             return where
         here = self.finder.find_photos(act, 1, where=where)
         anywhere = self.finder.find_photos(act, 1, where=replace(where, source_ids=()))
@@ -334,7 +335,9 @@ class LibrarySkill:
         first = [*notes, *told] if act.kind == "describe" else [*told, *notes]
         claims = [*first, *rest] or numbered.add_draft(seen)
         if not claims:
-            return replace(seen, text=seen.text or not_told(match))
+            words = (seen.text or not_told(match)).removesuffix(".")
+            claims = [Claim(words, (numbered.add_photo(match),), UNTOLD)]
+            return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", refused=True)
         chance = min(seen.chance, MOST_OF_LOOKS) if told else UNTOLD
         return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", chance=chance)
 

@@ -51,19 +51,19 @@ from index import Source
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
-HARDLY = 0.4  # probability that a request was understood, below which files at hand do not speak against talk
+UNCLEAR = 0.4  # probability that a request was understood, below which files at hand do not speak against talk
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
-DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
-IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
-HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 THIS_PROGRAM = re.compile(
     r"\b(?:this|the|my|our) (?:program|app|application|project|software|script|tool|package|repo(?:sitory)?|code)\b"
     r"|[这该]个?(?:程序|项目|软件|应用|代码|仓库)|\bd(?:ieses?|as) (?:programm|projekt)\b",
     re.IGNORECASE,
 )
+DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
+IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
+HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -244,12 +244,13 @@ class TalkSkill:
         """
         act = act_of(case)
         at_hand = case.source or case.pictures or case.among or act.scope in ("picture", "pictures")
-        pointed = (at_hand or act.reference) and act.chance >= HARDLY
-        known = act.kind in TALKED or act.chance >= DOUBTFULLY or draft.grounds == "measured" or names_a_thing(act)
-        if known or pointed:
+        pointed = (at_hand or act.reference) and act.chance >= UNCLEAR
+        if act.kind in TALKED or pointed or act.chance >= DOUBTFULLY:
+            return None
+        if draft.grounds == "measured" or names_a_thing(act):
             return None
         lost = draft.refused and not at_hand
-        intent = self.talk.recognise(act.text, hardly=lost or act.chance < HARDLY)
+        intent = self.talk.recognise(act.text, hardly=lost or act.chance < UNCLEAR)
         if intent is None and lost:
             intent = self.talk.intents.find(act.text)
             intent = None if intent and intent.kind == "manage" else intent  # a change is never guessed
@@ -284,7 +285,6 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        cases = [with_kind(case, "code") if asks_of_code(case) else case for case in cases]
         kinds = [first_kind(case) for case in cases]
         asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
         drafts = self._ask(kinds, asked)
@@ -337,9 +337,7 @@ def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
     """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
-    quoted, known = ({entry.region.source for entry in some.evidence} for some in (first, draft))
-    aside = quoted.isdisjoint(known) and all(source.kind == "photo" for source in quoted)  # text of another photo
-    surer = act_of(case).kind == "document" and (draft.chance > first.chance or aside)
+    surer = act_of(case).kind == "document" and draft.chance > first.chance
     return not draft.refused and (first.refused or surer)
 
 
@@ -367,6 +365,8 @@ def asks_of_code(case: QuestionContext) -> bool:
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
+    if asks_of_code(case):
+        return "code"
     if act.kind == "find" and act.scope == "documents":
         return "document"
     doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
