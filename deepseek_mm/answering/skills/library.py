@@ -335,8 +335,8 @@ class LibrarySkill:
         first = [*notes, *told] if act.kind == "describe" else [*told, *notes]
         claims = [*first, *rest] or numbered.add_draft(seen)
         if not claims:
-            words = (seen.text or not_told(match)).removesuffix(".")
-            claims = [Claim(words, (numbered.add_photo(match),), UNTOLD)]
+            said = (seen.text or not_told(match)).removesuffix(".")
+            claims = [Claim(said, (numbered.add_photo(match),), UNTOLD)]
             return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", refused=True)
         chance = min(seen.chance, MOST_OF_LOOKS) if told else UNTOLD
         return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", chance=chance)
