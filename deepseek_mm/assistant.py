@@ -212,6 +212,7 @@ class Assistant:
                 **(self._open_talk() if self.requests else {}),
             },
             empty=self._tell_empty,
+            encode=encode,
         )
 
     def _open_talk(self) -> dict[ActKind, Skill]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from deepseek_mm.language.kinds import is_kind_of, is_known_name
 from deepseek_mm.language.places import CONTINENTS, places_around, places_named
 from deepseek_mm.language.words import COLOURS, NUMBERS, SIZES, content, singular, tokens
-from deepseek_mm.retrieval.subject import colours_beside
+from deepseek_mm.retrieval.subject import UNREAD, colours_beside
 from deepseek_mm.types import Act
 
 TIMES = (  # of day
@@ -29,6 +29,10 @@ EITHER_OR = re.compile(
     r"([\w'-]+(?:\s+(?:down|up|out|in|off))?)",
     re.IGNORECASE,
 )
+HAS = re.compile(
+    r"\b(?:is|are) there\b|\b(?:has|have|got|wears?|wearing|holds?|holding|contains?|show|shows)\b", re.IGNORECASE
+)
+LACKS = re.compile(r"\b(?:no|not|without|never|none)\b", re.IGNORECASE)
 LIES_ON = r"(?:on|in|under|below|above|behind|beside|inside|at|near|by|next to|on top of|in front of)"
 MONEY = re.compile(
     r"(?<![\d.,])(?:[$\u20ac\u00a3]\s?)?\d{1,4}(?:[.,]\d{2})(?!\d)(?:\s?(?:kr|sek|eur|usd|[$\u20ac\u00a3]))?", re.I
@@ -125,6 +129,14 @@ def tell_position(act: Act, note: str) -> str:
     return f"{'yes' if there else 'no'}, it is {found[1]} {found[2].strip()}"
 
 
+def tell_presence(act: Act, note: str) -> str:
+    """Yes where the note names all that is asked after; what it does not name may be there all the same."""
+    asked, said = HAS.search(act.text), tokens(note)
+    things = [word for word in content(act.text[asked.end() :]) if word not in UNREAD] if asked else []
+    named = all(any(singular(word) == thing or is_kind_of(word, thing) for word in said) for thing in things)
+    return "yes" if things and named and not LACKS.search(note) else ""
+
+
 def tell_price(act: Act, note: str) -> str:
     """An amount of money."""
     return price_told(note)
@@ -180,8 +192,8 @@ def facts_for(act: Act) -> tuple[Fact, ...]:
         return (*first, tell_number)
     if act.attribute == "colour" and act.form == "yes_no":
         return (tell_colourless,)
-    if act.kind in ("look", "locate") and act.other and act.form == "yes_no":
-        return (*first, tell_position)
+    if act.kind in ("look", "locate") and act.form == "yes_no":
+        return (*first, tell_position, tell_presence)
     return (*first, *FACTS.get(act.attribute, ()))
 
 

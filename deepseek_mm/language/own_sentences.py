@@ -47,7 +47,9 @@ PLACES = {  # words before a place -> around it in Chinese, before it in German
 }
 PLACED = re.compile(rf"({'|'.join(sorted(PLACES, key=len, reverse=True))}) (.+)")
 DATIVE = {"der": "dem", "die": "der", "das": "dem"}
-GERMAN_ARTICLE = re.compile(r"^(?:d(?:er|ie|as|en|em|es)|(?:k?ein|mein|dein|ihr|sein)(?:e[nmrs]?)?|viele|alle)\s+")
+GERMAN_ARTICLE = re.compile(
+    r"^(?:d(?:er|ie|as|en|em|es)|(?:k?ein|mein|dein|ihr|sein)(?:e[nmrs]?)?|viele|alle)\s+", re.IGNORECASE
+)
 INDEFINITE = {"der": "ein", "die": "eine", "das": "ein"}
 
 

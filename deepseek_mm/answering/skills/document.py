@@ -9,12 +9,12 @@ Shape key:  S sentences, W width of the encoder (384)
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_mm.embeddings.space import Floats, VectorCache
+from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.words import clean, content
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
@@ -22,7 +22,6 @@ from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source
 
-Encode = Callable[[Sequence[str]], Floats]
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
 FEWEST = 2  # words of a sentence that is read in a photo
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
@@ -153,7 +152,10 @@ class DocumentSkill:
         known = np.array([sentence.entry.region.source.path in before for sentence in sentences], np.float32)
         total: Floats = self._likeness(act.text, texts) + weights.words * worded + weights.holds * holds
         back = weights.pointed if act.reference or not act.subject else weights.before
-        return total + back * known
+        total += back * known
+        if pattern:
+            total[(holds == 0) & (worded == 0)] = 0  # neither of what was asked for, nor about it
+        return total
 
     def _likeness(self, question: str, texts: Sequence[str]) -> Floats:
         """(S,): by how many deviations each is nearer to the question than a usual sentence."""

@@ -22,9 +22,11 @@ from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
-from deepseek_mm.answering.translation import ActTranslator, Encode, WordComparer
+from deepseek_mm.answering.translation import ActTranslator, WordComparer
 from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
+from deepseek_mm.embeddings.dictionary import dictionary_files
+from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.categories import categories
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
@@ -142,7 +144,8 @@ def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | Non
     if not isinstance(space, PackagedSpace) or not space.languages.is_installed:
         return None
     names, folder = list_names(eyes.vocabulary.names), cache_folder() / "words"
-    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)))
+    glosser = space.glosser if dictionary_files() else None
+    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)), glosser)
 
 
 def open_comparer(space: PackagedSpace, names: Sequence[str], encode: Encode, folder: Path) -> WordComparer:
@@ -271,9 +274,13 @@ def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
 class SkillRegistry:
     """One skill for each kind of act."""
 
-    def __init__(self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str]) -> None:
-        """`empty` says what there is to say of a library without files; an empty string of any other."""
-        self.skills, self.empty = dict(skills), empty
+    def __init__(
+        self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str], encode: Encode | None = None
+    ) -> None:
+        """`empty` says what there is to say of a library without files; an empty string of any other. `encode`
+        compares what is said with what was asked.
+        """
+        self.skills, self.empty, self.encode = dict(skills), empty, encode
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
@@ -307,7 +314,7 @@ class SkillRegistry:
         draft = draft if is_by_rules(case) else number_by_mention(draft)
         done = with_draft(case, draft)
         if not is_by_rules(case):
-            done = with_confidence(done, draft, read_confidence())
+            done = with_confidence(done, draft, read_confidence(), self.encode)
         seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
         return in_own_language(replace(done, said=empty) if empty else done)
@@ -329,9 +336,7 @@ def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
     """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
-    quoted, known = ({entry.region.source for entry in some.evidence} for some in (first, draft))
-    aside = quoted.isdisjoint(known) and all(source.kind == "photo" for source in quoted)  # text of another photo
-    surer = act_of(case).kind == "document" and (draft.chance > first.chance or aside)
+    surer = act_of(case).kind == "document" and draft.chance > first.chance
     return not draft.refused and (first.refused or surer)
 
 
@@ -376,7 +381,8 @@ def other_kind(case: QuestionContext) -> ActKind | None:
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
-    if act.kind == "unsupported" and act.chance < HARDLY:
+    shown = case.pictures or any(turn.image_path for turn in case.turns)
+    if act.kind == "unsupported" and act.chance < HARDLY and not shown:
         return "find"
     return "read" if act.kind == "document" else None
 
