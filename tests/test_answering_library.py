@@ -187,3 +187,22 @@ def test_a_comparison_that_nothing_decides_says_so(skill):
     draft = skill.answer(replace(act, other="the sneakers"))
     assert said(draft).startswith("Which of them that is I cannot tell from the photos.")
     assert cited(draft) == ["IMG_0002.png", "sneakers-black.png"]
+
+
+def test_what_people_call_another_animal_is_not_found_as_the_one_that_is_asked_for(skill):
+    draft = skill.answer(Act(kind="find", text="is there a horse", subject="a horse", form="yes_no"))
+    assert draft.refused
+    assert said(draft).startswith('No, I found no photo for "a horse" among your 4 photos')
+
+
+def test_two_things_that_are_joined_are_both_found(skill):
+    act = Act(kind="count", text="is there a moose and melons as well?", subject="a moose and", form="yes_no")
+    draft = skill.answer(act)
+    assert sorted(cited(draft)) == ["IMG_0002.png", "shop-melons.png"]
+
+
+def test_the_price_of_two_things_decides_which_costs_more(skill):
+    act = Act(kind="compare", text="what is more expensive, melons or sneakers?", subject="melons", form="name")
+    draft = skill.answer(replace(act, other="sneakers"))
+    assert 'shop-melons.png ("melons with the price tag 34.90"): 34.90' in said(draft)
+    assert "I cannot read a price in sneakers-black.png" in said(draft)

@@ -82,3 +82,8 @@ def test_birds_have_wings_and_cats_have_none():
 def test_a_question_may_do_no_more_than_point(text):
     assert POINTS_AT.match(text)
     assert not POINTS_AT.match(f"{text} dog")
+
+
+def test_a_moose_is_no_horse_and_clothes_are_judged_only_where_they_count():
+    assert is_named_otherwise("horse", frozenset(["moose", "meadow"]), kinds=("mammal",))
+    assert not is_named_otherwise("skirt", frozenset(["blouse"]), kinds=("mammal",))

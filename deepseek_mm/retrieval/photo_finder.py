@@ -25,8 +25,10 @@ from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, 
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
 from deepseek_mm.retrieval.subject import (
     ASKING,
+    LIVING,
     SoughtSubject,
     colours_beside,
+    fit_of,
     is_named_otherwise,
     share_read,
     share_said,
@@ -48,6 +50,8 @@ MOST_SHORT = 3  # letters of words that are looked for in rows of documents
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
+ABSENT = 0.4  # of the relevance is left where people name another thing, or no more than the colour fits
+SURELY_SEEN = 0.8  # presence or label from which a thing is there though the people who wrote about it did not name it
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -266,7 +270,10 @@ class PhotoFinder:
             vector_D = self.texts.vectors([subject.phrase])[0]
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
-        fading = [fade_by_colour(subject, regions) for regions in photos.values()]
+        fading = [
+            fade_by_colour(subject, regions) * fade_by_absence(subject, regions, each)
+            for regions, each in zip(photos.values(), heard, strict=True)
+        ]
         spelled = [
             SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
             for regions, witness in zip(photos.values(), heard, strict=True)
@@ -388,6 +395,20 @@ def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
     if colours_of(regions).issuperset(subject.colours):
         return 1.0
     return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
+
+
+def fade_by_absence(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
+    """What is left where people say that it is another animal or fruit, or where no more than the colour fits: a white
+    blouse on red cloth is no red flower.
+    """
+    said = words_said(regions)
+    if heard.wordless or any(fit_of(thing, said) > 0 for thing in subject.things):
+        return 1.0
+    if any(is_named_otherwise(thing, said, kinds=LIVING) for thing in subject.things):
+        return ABSENT
+    otherwise = any(is_named_otherwise(thing, said) for thing in subject.things)
+    seen = (max(heard.presence, heard.label) >= SURELY_SEEN and not otherwise) or heard.read > 0
+    return 1.0 if seen or not (subject.colours and subject.things) else ABSENT
 
 
 def colours_near(thing: str, regions: Sequence[Region]) -> list[str]:

@@ -183,18 +183,8 @@ def with_measured(subject: str, text: str) -> str:
     return " ".join(named) or subject
 
 
-TOLD_APART = (
-    "mammal",
-    "bird",
-    "fish",
-    "reptile",
-    "insect",
-    "clothes",
-    "fruit",
-    "vegetable",
-    "vehicle",
-    "drink",
-)  # kinds
+LIVING = ("mammal", "bird", "fish", "reptile", "insect", "fruit", "vegetable")
+TOLD_APART = (*LIVING, "clothes", "vehicle", "drink")  # kinds whose members are told apart by sight
 EXCLUDED = re.compile(
     r"\b(?:without|except(?: for)?|but (?:not|no)|other than|with no|(?:is|are|that's|which)(?: not|n't)(?: in)?"
     r"|ohne|nicht)\s+(?:(?:an?|the|any)\s+)?([^,.?!]+)",
@@ -214,11 +204,11 @@ def split_excluded(act: Act) -> tuple[Act, str]:
     return replace(act, subject=subject, other="", text=text, filters=filters), found[1].strip()
 
 
-def is_named_otherwise(thing: str, said: frozenset[str]) -> bool:
+def is_named_otherwise(thing: str, said: frozenset[str], *, kinds: Sequence[str] = TOLD_APART) -> bool:
     """Do these words name something else of the thing's kind: an otter where a dog is asked for?"""
     if is_kind_of(thing, "person"):
         return False
-    kinds = [kind for kind in TOLD_APART if is_kind_of(thing, kind)]
+    kinds = [kind for kind in kinds if is_kind_of(thing, kind)]
     others = [word for word in said if not is_kind_of(word, thing) and not is_kind_of(thing, word) and word != thing]
     return any(is_kind_of(word, kind) and not is_kind_of(word, "person") for word in others for kind in kinds)
 

@@ -73,7 +73,7 @@ def is_said(act: Act, sentence: PassageSentence) -> bool:
     """Whether a sentence may answer: what is read in a photo must be more than one word, and what is searched in it."""
     if sentence.entry.region.source.kind != "photo":
         return True
-    words = content(sentence.text)
+    words = [word for word in content(sentence.text) if not word.isdigit()]
     sought = act.kind == "find" and act.text.isascii()
     return len(words) >= FEWEST and not (sought and set(content(act.text)).isdisjoint(words))
 

@@ -62,11 +62,13 @@ from deepseek_mm.retrieval.subject import (
     POINTS_AT,
     SoughtSubject,
     are_nested,
+    extend,
     fit_of,
     split_excluded,
     split_subject,
     subject_of,
     unmarked_words,
+    with_measured,
 )
 from deepseek_mm.types import Act, Claim, Draft
 from index import Filter, Source
@@ -85,6 +87,7 @@ IS_THERE = re.compile(  # of any photo, not of one
 )
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{3,4}\b")
 THERE_IS = re.compile(r"\W*(?:is|are) there\b|\W*gibt es\b", re.I)
+OR = re.compile(r"\bor an? ", re.I)  # between two things that either of may be there
 ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
 SEVERAL = re.compile(
     r"\b(?:those|these|them|they|their|all|both|each)\b"
@@ -144,7 +147,9 @@ class LibrarySkill:
         """`within` are the words of the filters that were followed."""
         if act.kind in ("look", "read") and not act.attribute.replace("text", "") and COSTS.search(act.text):
             act = replace(act, attribute="price")
-        if act.kind == "find" or (not where.source_ids and is_search(act)):
+        if act.kind != "find" and not where.source_ids and is_search(act):
+            act = replace(act, form="yes_no" if THERE_IS.match(act.text) else act.form, kind="find")
+        if act.kind == "find":
             return self._find(act, where, within)
         if act.kind == "count":
             return self._count(act, where, within)
@@ -186,7 +191,8 @@ class LibrarySkill:
         if groups := GROUPS.search(act.text):
             return group_photos(act, fitting, (groups[1], groups[2]))
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)
-        return list_photos(replace(act, subject=asked.subject), fitting, wanted, left)
+        subject = extend(with_measured(asked.subject, act.text), act.text)
+        return list_photos(replace(act, subject=subject), fitting, wanted, left)
 
     def _list_all(self, act: Act, where: Filter, excluded: str, within: str) -> Draft:
         """All photos that the filters allow, but those with what is not wanted."""
@@ -377,7 +383,7 @@ def is_search(act: Act) -> bool:
     """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
     if act.kind == "look" and order_of(act.text):
         return True
-    if act.form == "yes_no" and not act.other and THERE_IS.match(act.text):
+    if THERE_IS.match(act.text) and (act.form == "yes_no" and not act.other or OR.search(act.text)):
         return True
     if act.kind != "look" or act.attribute not in ("", "kind"):
         return act.form == "yes_no" and bool(IS_THERE.search(act.text))

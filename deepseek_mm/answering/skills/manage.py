@@ -12,6 +12,7 @@ from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.help import open_tab
 from deepseek_mm.answering.talk_case import TalkCase, find_named, sources_of, state
 from deepseek_mm.answering.topics import LAST, place_in
+from deepseek_mm.language.own_sentences import name_in_english
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.types import Claim, Draft, Evidence, Found, Offer
@@ -147,7 +148,7 @@ class Manager:
 
     def _choose_found(self, case: TalkCase) -> FileChoice:
         """What a search for the subject finds: the best alone, if one is spoken of."""
-        subject = case.act.subject.strip()
+        subject = name_in_english(case.act.subject.strip(), case.locale) or case.act.subject.strip()
         found = self.find(subject, EVERYTHING) if subject and not case.act.reference else Found()
         sources = tuple({match.region.source.path: match.region.source for match in found.matches}.values())
         if not found.found or not sources:

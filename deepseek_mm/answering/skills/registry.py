@@ -20,7 +20,7 @@ from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.talk import TalkSkills
+from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator, WordComparer
 from deepseek_mm.config import cache_folder
@@ -51,7 +51,6 @@ from index import Source
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
-UNCLEAR = 0.4  # probability that a request was understood, below which files at hand do not speak against talk
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo

@@ -18,6 +18,7 @@ from deepseek_mm.types import Draft
 from index.store import RegionStore
 
 OWN = ("chat", "help")  # kinds that are about the program and the conversation
+UNCLEAR = 0.4  # probability that a request was understood, below which an example that is very near says what is meant
 SURELY = 0.46  # likeness from which it is one of these
 
 
@@ -42,7 +43,8 @@ class TalkSkills:
     def answer(self, case: TalkCase) -> Draft:
         """By the kind of the act, and for those that are told apart by examples by the nearest one."""
         if case.act.kind == "summarise":
-            return self.summarizer.answer(case)
+            meant = self.recognise(case.act.text) if case.act.chance < UNCLEAR else None  # "shorter"
+            return self.answer_as(meant, case) if meant else self.summarizer.answer(case)
         return self.answer_as(self.intents.find(case.act.text, prefer=case.act.kind), case)
 
     def answer_as(self, intent: Intent | None, case: TalkCase) -> Draft:
