@@ -54,7 +54,7 @@ from deepseek_mm.training.loop import (
     train_steps,
 )
 from deepseek_mm.training.requests.corrections import read_corrections
-from deepseek_mm.training.requests.examples import RequestExample, ShapeBook, allowed_pairs
+from deepseek_mm.training.requests.examples import JOINED, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.real_questions import QuestionFolders
 from deepseek_mm.training.requests.shapes import SHAPES, read_shapes
 
@@ -76,11 +76,15 @@ class RequestsConfig:
     chinese: float = 0.42  # share of the drawn ones
     german: float = 0.05
     others: float = 0.015  # of French and of Spanish each
+    joined: float = 0.3  # of turns of one act, those that further shapes are joined to
     epochs: float = 1.6
     batch: int = 96  # turns
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
     upper_rate: float = 2e-4
     decay: float = 0.02  # of the weights
+    hidden: float = 0.03  # share of the tokens that are not shown
+    dropped: float = 0.15  # share of what an act is read from that is not shown
+    smoothing: float = 0.05  # of a kind's probability that is spread over all kinds
     average: float = 0.98  # memory of the moving average
     held_out: int = 1_000  # examples of held-out shapes that temperatures are fitted on, of each language
     seed: int = 0
@@ -89,6 +93,8 @@ class RequestsConfig:
         between("requests.examples", self.examples, 1, 10**7)
         between("requests.batch", self.batch, 1, 65_536)
         between("requests.average", self.average, 0, 0.99999)
+        for name in ("joined", "hidden", "dropped", "smoothing"):
+            between(f"requests.{name}", getattr(self, name), 0, 1)
 
 
 class ExampleStates:
@@ -223,8 +229,9 @@ class RequestTrainer:
         """Of these examples."""
         examples, labels = [self.data.examples[n] for n in rows], [self.labels[n] for n in rows]
         states_NTW, there_NT = self.data[rows]
+        shown_NT1 = (torch.rand(there_NT.shape) >= self.config.hidden)[..., None]
         features_NF = torch.tensor([read_features(example.situation) for example in examples])
-        outputs = self.network(states_NTW.float(), there_NT, features_NF)
+        outputs = self.network(states_NTW.float() * shown_NT1, there_NT, features_NF)
         tokens = there_NT.shape[1]
         tags = cross_entropy(outputs.tags_NTG, pad_labels([each.tags for each in labels], tokens))
         cuts = cross_entropy(outputs.cuts_NTC, pad_labels([each.cuts for each in labels], tokens))
@@ -234,7 +241,11 @@ class RequestTrainer:
         heads = self.network.read_acts(outputs.states_NSW, turn_A, parts_AT)
         acts = [act for example in examples for act in example.acts]
         parts = {
-            name: cross_entropy(heads[name], torch.tensor([index_of(known, getattr(act, name)) for act in acts]))
+            name: cross_entropy(
+                heads[name],
+                torch.tensor([index_of(known, getattr(act, name)) for act in acts]),
+                smoothing=self.config.smoothing if name == "kind" else 0.0,
+            )
             for name, known in HEADS.items()
         }
         loss = sum(HEAD_WEIGHTS[name] * value for name, value in parts.items())
@@ -248,10 +259,10 @@ def pad_labels(rows: Sequence[Sequence[int]], tokens: int) -> Tensor:
     return torch.tensor([[*row, *[UNKNOWN] * (tokens - len(row))] for row in rows])
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """Mean over what is known; 0 where nothing is."""
     flat = logits.flatten(0, -2).float()
-    summed = F.cross_entropy(flat, labels.flatten(), ignore_index=UNKNOWN, reduction="sum")
+    summed = F.cross_entropy(flat, labels.flatten(), ignore_index=UNKNOWN, reduction="sum", label_smoothing=smoothing)
     return summed / (labels != UNKNOWN).sum().clamp_min(1)
 
 
@@ -265,12 +276,12 @@ def draw_examples(books: Mapping[str, ShapeBook], counts: Mapping[str, int], see
     ]
 
 
-def open_books(folder: Path = SHAPES, *, held_out: bool) -> dict[str, ShapeBook]:
+def open_books(folder: Path = SHAPES, *, held_out: bool, joined: float = JOINED) -> dict[str, ShapeBook]:
     """Shapes of each language, those that are trained on or those that are not."""
     shapes, slots = read_shapes(folder)
     chosen = [shape for shape in shapes if shape.held_out == held_out]
     languages = {shape.language for shape in chosen}
-    return {language: ShapeBook(chosen, slots[language], language) for language in sorted(languages)}
+    return {language: ShapeBook(chosen, slots[language], language, joined=joined) for language in sorted(languages)}
 
 
 def gather_examples(config: RequestsConfig, shapes: Path, folders: QuestionFolders) -> list[RequestExample]:
@@ -279,7 +290,8 @@ def gather_examples(config: RequestsConfig, shapes: Path, folders: QuestionFolde
     others = round(config.others * config.examples)
     english = config.examples - chinese - german - 2 * others
     counts = {"en": english, "zh": chinese, "de": german, "fr": others, "es": others}
-    drawn = draw_examples(open_books(shapes, held_out=False), counts, f"{config.seed} train")
+    books = open_books(shapes, held_out=False, joined=config.joined)
+    drawn = draw_examples(books, counts, f"{config.seed} train")
     return [*drawn, *folders.read(config.real, config.seed)]
 
 
@@ -311,9 +323,11 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 def train_requests(network: RequestNetwork, data: ExampleStates, config: RequestsConfig, folder: Path) -> None:
     """Train to the end, from the last checkpoint if there is one; the network gets the moving average."""
     trainer = RequestTrainer(network, data, config)
+    hook = network.act.register_forward_pre_hook(lambda _, given: F.dropout(given[0], config.dropped))
     journal = RunFolder(folder, {**asdict(config), "turns": len(data.examples)})
     train_steps(trainer.trained, make_gather(trainer.loss), journal, trainer.steps, every=100, shares=trainer.shares)
     journal.plot("loss", "kind", "tags", "cuts")
+    hook.remove()
     network.load_state_dict(read_learned(folder))
     network.eval()
 
