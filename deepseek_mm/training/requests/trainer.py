@@ -209,6 +209,7 @@ class RequestTrainer:
         epoch, place = divmod(step, self.per_epoch)
         if self.batches[0] != epoch:
             self.batches = (epoch, self.shuffle(epoch))
+        torch.manual_seed(self.config.seed * self.steps.steps + step)  # of what is hidden and dropped
         with autocast_bf16():
             return self.loss_of(self.batches[1][place])
 
