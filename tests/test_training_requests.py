@@ -1,5 +1,6 @@
 """Requests for training: shapes are read strictly, filled with their marks kept, mistyped, joined and learned."""
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.requests import compute_span_f1, evaluate_requests, list_parts
 from deepseek_mm.language.requests import stage_of
 from deepseek_mm.language.understanding import FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork, load_understander
-from deepseek_mm.training.requests.examples import ActLabels, RequestExample, ShapeBook, allowed_pairs
+from deepseek_mm.training.requests.examples import HALVES, ActLabels, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.marked_text import JOINER, Letter, MarkedText, Span, as_act, join
 from deepseek_mm.training.requests.noise import NOISE, add_noise
 from deepseek_mm.training.requests.real_questions import (
@@ -98,6 +99,17 @@ def test_shapes_are_held_out_by_their_words_so_that_twins_stay_together():
     assert 10 < sum(held) < 60
     again = [shape_of(line.replace("fresh:library", "lib").replace("show", "Show") + "?").held_out for line in lines]
     assert held == again
+
+
+def test_the_same_words_at_the_same_stage_are_always_the_same_kind():
+    kinds: dict[tuple[str, str, str], dict[str, str]] = {}
+    for shape in read_shapes()[0]:
+        words = re.sub(r"[^\w{}]+", " ", shape.template).lower().strip()
+        if len(shape.acts) == 1 and words and HALVES not in shape.where:
+            for stage, _ in shape.acts[0].contexts:
+                kinds.setdefault((shape.language, words, stage), {})[shape.acts[0].kind] = shape.where
+    assert len(kinds) > 20_000
+    assert {key: found for key, found in kinds.items() if len(found) > 1} == {}
 
 
 def test_filling_keeps_marks_where_their_words_are():
