@@ -11,7 +11,7 @@ from request_fakes import WIDTH, WordEncoder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.requests import compute_span_f1, evaluate_requests, list_parts
 from deepseek_mm.language.request_network import FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork
-from deepseek_mm.language.requests import NUM_FEATURES, stage_of
+from deepseek_mm.language.requests import stage_of
 from deepseek_mm.language.understanding import load_understander
 from deepseek_mm.training.requests.examples import HALVES, ActLabels, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.marked_text import JOINER, Letter, MarkedText, Span, as_act, join
@@ -287,12 +287,12 @@ def test_a_tiny_network_learns_kinds_scopes_parts_and_cuts_and_comes_back_from_i
     examples = [book.draw(Random(f"train {n}")) for n in range(200)]
     data = ExampleStates(examples, encoder, tmp_path / "states")
     before = {name: value.clone() for name, value in encoder_upper.state_dict().items()}
-    network = RequestNetwork(encoder.copy_upper(), WIDTH, 2)
+    network = RequestNetwork(encoder.copy_upper(), WIDTH)
     config = RequestsConfig(epochs=8, batch=16, head_rate=8e-3, upper_rate=8e-3, average=0.7)
     train_requests(network, data, config, tmp_path / "run")
     encoder_upper = type(encoder_upper)()
     encoder_upper.load_state_dict(before)
-    told = {"rank": 2, "temperatures": {"kind": 1.2}, "pairs": sorted(allowed_pairs(examples))}
+    told = {"temperatures": {"kind": 1.2}, "pairs": sorted(allowed_pairs(examples))}
     layers, heads = tmp_path / "requests.safetensors", tmp_path / "heads.safetensors"
     write_layers(layers, network, encoder, WIDTH)
     write_heads(heads, network, layers, told)
@@ -331,29 +331,14 @@ def test_states_are_read_once_for_the_same_examples(tmp_path: Path):
 
 def test_layers_without_a_rate_stay_as_they_are_while_the_heads_learn(tmp_path: Path):
     encoder, examples = WordEncoder(), [books().draw(Random(n)) for n in range(40)]
-    network = RequestNetwork(encoder.copy_upper(), WIDTH, 2)
+    network = RequestNetwork(encoder.copy_upper(), WIDTH)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     config = RequestsConfig(epochs=1, batch=8, average=0.1)
     train_requests(network, ExampleStates(examples, encoder, tmp_path / "states"), config, tmp_path / "run")
     changed = {
         name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])
     }
-    assert changed == {"heads", "changes"}
-
-
-def test_changes_of_the_layers_do_the_same_once_they_are_part_of_them():
-    torch.manual_seed(0)
-    network = RequestNetwork(WordEncoder().copy_upper(), WIDTH, 2).eval()
-    given = (torch.randn(2, 5, WIDTH), torch.ones(2, 5, dtype=torch.bool), torch.zeros(2, NUM_FEATURES))
-    plain = network.read(*given)
-    assert network.changes is not None
-    for up in network.changes.up:
-        torch.nn.init.normal_(up)
-    beside = network.read(*given)
-    network.settle()
-    assert network.changes is None
-    assert torch.allclose(network.read(*given).tokens_NTD, beside.tokens_NTD, atol=1e-4)
-    assert not torch.allclose(plain.tokens_NTD, beside.tokens_NTD, atol=1e-2)
+    assert changed == {"heads"}
 
 
 def test_shapes_that_the_layers_know_are_drawn_less_often():

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from deepseek_mm.language.requests import ATTRIBUTES, FORMS, KINDS, NUM_FEATURES, SCOPES, SPANS
 
@@ -88,51 +87,21 @@ class RequestHeads(nn.Module):
         return {name: head(act_AI) for name, head in self.told.items()}
 
 
-class ThinChanges(nn.Module):
-    """Changes of a module's matrices, products of two thin ones each (LoRA, arXiv 2106.09685); none to begin with."""
-
-    def __init__(self, module: nn.Module, rank: int) -> None:
-        super().__init__()
-        shapes = [(len(matrix), matrix.shape[1]) for _, matrix in list_matrices(module)]
-        self.up = nn.ParameterList(torch.zeros(rows, rank) for rows, _ in shapes)
-        self.down = nn.ParameterList(torch.randn(rank, columns) / columns**0.5 for _, columns in shapes)
-
-    def apply_to(self, module: nn.Module) -> dict[str, Tensor]:
-        """The module's matrices with the changes, by name."""
-        pairs = zip(list_matrices(module), self.up, self.down, strict=True)
-        return {name: matrix + up @ down for (name, matrix), up, down in pairs}
-
-
-def list_matrices(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """Its parameters that have rows and columns, by name."""
-    return [(name, value) for name, value in module.named_parameters() if value.ndim == 2]
-
-
 class RequestNetwork(nn.Module):
     """The layers and the heads."""
 
-    def __init__(self, upper: nn.Module, width: int, rank: int = 0) -> None:
-        """`rank` of changes of the layers, beside the layers themselves; 0 for none."""
+    def __init__(self, upper: nn.Module, width: int) -> None:
         super().__init__()
         self.upper = upper
         self.situation = nn.Linear(NUM_FEATURES, width)
         self.heads = RequestHeads(width)
-        self.changes = ThinChanges(upper, rank) if rank else None
-
-    @torch.no_grad()
-    def settle(self) -> None:
-        """Make the changes part of the layers, for use."""
-        if self.changes:
-            self.upper.load_state_dict(self.changes.apply_to(self.upper), strict=False)
-            self.changes = None
 
     def read(self, lower_NTW: Tensor, there_NT: Tensor, features_NF: Tensor) -> ReadTurns:
         """Turns, as far as their tokens are there."""
         said_N1W = self.situation(features_NF)[:, None].to(lower_NTW.dtype)
         joined_NSW = torch.cat([said_N1W, lower_NTW], dim=1)
         there_NS = torch.cat([torch.ones_like(there_NT[:, :1]), there_NT], dim=1)
-        changed = self.changes.apply_to(self.upper) if self.changes else {}
-        states_NSW: Tensor = functional_call(self.upper, changed, (joined_NSW, there_NS[:, None, None]))[-1]
+        states_NSW: Tensor = self.upper(joined_NSW, there_NS[:, None, None])[-1]
         return ReadTurns(states_NSW[:, 0], torch.cat([states_NSW[:, 1:], lower_NTW.to(states_NSW.dtype)], dim=-1))
 
     def read_acts(

@@ -272,24 +272,22 @@ def request_of(text: str, situation: Situation, acts: Sequence[Act], language: s
 
 def load_understander(encoder: TokenEncoder, heads: Path = HEADS, layers: Path = LAYERS) -> Understander:
     """With the weights that were trained. MissingWeights where a file is not there."""
-    told = read_told(heads)
-    network = load_layers(encoder, layers, told["rank"])
+    told, network = read_told(heads), load_layers(encoder, layers)
     if told["layers"] != digest_file(layers):
         raise ConfigError(f"{heads} is not for the layers in {layers}. Train it again with: {MAKE}")
-    add_deltas(network, read_packed(heads))
-    network.settle()
+    add_deltas(network.heads, read_packed(heads))
     pairs = frozenset((kind, scope) for kind, scope in told["pairs"])
     return Understander(encoder, network, temperatures=told["temperatures"], pairs=pairs)
 
 
-def load_layers(encoder: TokenEncoder, file: Path, rank: int) -> RequestNetwork:
-    """The network with the layers that were tuned, no changes of them yet, and heads that know nothing."""
+def load_layers(encoder: TokenEncoder, file: Path) -> RequestNetwork:
+    """The network with the layers that were tuned, and heads that know nothing."""
     told = read_told(file)
     if told["encoder"] != encoder.name:
         raise ConfigError(
             f"{file} is for the encoder {told['encoder']}, not for {encoder.name}. Train it again with: {MAKE}"
         )
-    network = RequestNetwork(encoder.copy_upper(), told["width"], rank)
+    network = RequestNetwork(encoder.copy_upper(), told["width"])
     add_deltas(network, {name: value for name, value in read_packed(file).items() if name.startswith(TUNED)})
     return network
 

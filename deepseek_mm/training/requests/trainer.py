@@ -2,9 +2,9 @@
 
 Examples are made once and read once by the encoder's lower layers, which stay as they are; their states are kept in a
 file, so that a step pays for the upper layers only. These stay as an earlier run tuned them, unless they are given a
-rate of their own: what is learned is the heads, and thin changes of the layers. A step's loss adds those of the marked
-parts, of where acts begin, and of each act's kind, scope, form and attribute; what nobody knows of an example is left
-out. Temperatures are fitted on shapes that were held out, then what was learned is packed into `weights/`.
+rate of their own: what is learned is the heads. A step's loss adds those of the marked parts, of where acts begin,
+and of each act's kind, scope, form and attribute; what nobody knows of an example is left out. Temperatures are fitted
+on shapes that were held out, then the changes are packed into `weights/`.
 
 Shape key:  N turns, T tokens, A acts, W width of the encoder, F features of a situation
 """
@@ -61,7 +61,7 @@ from deepseek_mm.training.requests.real_questions import QuestionFolders
 from deepseek_mm.training.requests.shapes import SHAPES, RequestShape, read_shapes
 
 UNKNOWN = -100  # a target that nothing is learned from
-UPPER, CHANGES = "upper.", "changes."
+UPPER = "upper."
 HEAD_WEIGHTS = {"kind": 1.0, "scope": 0.7, "form": 0.4, "attribute": 0.5}
 LANGUAGE_WEIGHT, TAG_WEIGHT, CUT_WEIGHT = 0.2, 1.0, 2.0
 READ = 64  # turns that are read at once
@@ -80,14 +80,12 @@ class RequestsConfig:
     others: float = 0.015  # of French and of Spanish each
     fresh: int = 2  # times that a shape is drawn which the layers were not tuned on, where it is told which they were
     joined: float = 0.4  # of turns of one act, those that further shapes are joined to
-    epochs: float = 2.0
+    epochs: float = 3.0
     batch: int = 96  # turns
-    rank: int = 8  # of what changes the layers
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
-    change_rate: float = 4e-4
     upper_rate: float = 0.0  # of the layers; 0 leaves them as they are
     decay: float = 0.02  # of the weights
-    hidden: float = 0.03  # share of the tokens that are not shown
+    hidden: float = 0.05  # share of the tokens that are not shown
     smoothing: float = 0.05  # of a kind's probability that is spread over all kinds
     average: float = 0.98  # memory of the moving average
     held_out: int = 1_000  # examples of held-out shapes that temperatures are fitted on, of each language
@@ -194,8 +192,8 @@ class RequestTrainer:
     def __init__(self, network: RequestNetwork, data: ExampleStates, config: RequestsConfig) -> None:
         self.network, self.data, self.config = network.train(), data, config
         self.labels = [label_tokens(e, o) for e, o in zip(data.examples, data.offsets, strict=True)]
-        own = dict(network.named_parameters())
-        self.trained = {name: own[name] for name in own if config.upper_rate or not name.startswith(TUNED)}
+        heads = network.heads.named_parameters("heads")
+        self.trained = dict(network.named_parameters() if config.upper_rate else heads)
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name in self.trained)
         self.per_epoch = max(1, len(data.examples) // config.batch)
@@ -208,8 +206,7 @@ class RequestTrainer:
             average=config.average,
             seed=config.seed,
         )
-        rates = {**dict.fromkeys(TUNED, config.upper_rate), CHANGES: config.change_rate}
-        self.shares = {name: rate / config.head_rate for name, rate in rates.items()}
+        self.shares = dict.fromkeys(TUNED, config.upper_rate / config.head_rate)
         self.batches: tuple[int, list[list[int]]] = (-1, [])
 
     def loss(self, step: int) -> dict[str, Tensor]:
@@ -358,9 +355,8 @@ def train_requests(network: RequestNetwork, data: ExampleStates, config: Request
 
 
 def write_heads(file: Path, network: RequestNetwork, layers: Path, told: Mapping[str, object]) -> None:
-    """The heads and the changes of the layers in that file, and what `load_understander` needs to know."""
-    own = {name: value for name, value in network.state_dict().items() if not name.startswith(TUNED)}
-    packed = pack_whole(own)
+    """The heads, for the layers in that file, and what `load_understander` needs to know."""
+    packed = pack_whole(network.heads.state_dict())
     atomic_write(file, save(packed, metadata={"requests": json.dumps({**told, "layers": digest_file(layers)})}))
 
 
@@ -400,9 +396,8 @@ def run(args: argparse.Namespace) -> int:
     tqdm.write(f"{len(examples)} examples", file=sys.stderr)
     data = ExampleStates(examples, encoder, args.out / "states")
     torch.manual_seed(config.seed)
-    network = RequestNetwork(encoder.copy_upper(), data.width, config.rank)
-    if args.layers.is_file():
-        network = load_layers(encoder, args.layers, config.rank)
+    known = args.layers.is_file()
+    network = load_layers(encoder, args.layers) if known else RequestNetwork(encoder.copy_upper(), data.width)
     train_requests(network, data, config, args.out)
     if config.upper_rate:
         write_layers(args.layers, network, encoder, data.width)
@@ -410,6 +405,6 @@ def run(args: argparse.Namespace) -> int:
     held = draw_examples(books, dict.fromkeys(("en", "zh"), config.held_out), f"{config.seed} temperature")
     fitted = fit_temperatures(RequestTrainer(network, ExampleStates(held, encoder, args.out / "held"), config))
     pairs = sorted(allowed_pairs([*examples, *held]))
-    write_heads(args.weights, network, args.layers, {"rank": config.rank, "temperatures": fitted, "pairs": pairs})
+    write_heads(args.weights, network, args.layers, {"temperatures": fitted, "pairs": pairs})
     tell_written(args.weights, f"temperatures {fitted}\n")
     return 0
