@@ -80,14 +80,13 @@ class RequestsConfig:
     others: float = 0.015  # of French and of Spanish each
     fresh: int = 2  # times that a shape is drawn which the layers were not tuned on, where it is told which they were
     joined: float = 0.4  # of turns of one act, those that further shapes are joined to
-    epochs: float = 3.0
+    epochs: float = 2.0
     batch: int = 96  # turns
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
     upper_rate: float = 0.0  # of the layers; 0 leaves them as they are
     decay: float = 0.02  # of the weights
-    hidden: float = 0.05  # share of the tokens that are not shown
     smoothing: float = 0.05  # of a kind's probability that is spread over all kinds
-    average: float = 0.98  # memory of the moving average
+    average: float = 0.99  # memory of the moving average
     held_out: int = 1_000  # examples of held-out shapes that temperatures are fitted on, of each language
     seed: int = 0
 
@@ -95,7 +94,7 @@ class RequestsConfig:
         between("requests.examples", self.examples, 1, 10**7)
         between("requests.batch", self.batch, 1, 65_536)
         between("requests.average", self.average, 0, 0.99999)
-        for name in ("joined", "hidden", "smoothing"):
+        for name in ("joined", "smoothing"):
             between(f"requests.{name}", getattr(self, name), 0, 1)
 
 
@@ -214,7 +213,7 @@ class RequestTrainer:
         epoch, place = divmod(step, self.per_epoch)
         if self.batches[0] != epoch:
             self.batches = (epoch, self.shuffle(epoch))
-        torch.manual_seed(self.config.seed * self.steps.steps + step)  # of what is hidden and dropped
+        torch.manual_seed(self.config.seed * self.steps.steps + step)  # of what is dropped
         with autocast_bf16():
             return self.loss_of(self.batches[1][place])
 
@@ -234,8 +233,7 @@ class RequestTrainer:
     def read(self, rows: Sequence[int]) -> tuple[TokenLogits, dict[str, Tensor]]:
         """What the network tells of these examples' tokens, and of the acts that they have."""
         lower_NTW, there_NT = self.data[rows]
-        hidden = self.config.hidden if self.network.training else 0.0
-        lower_NTW = lower_NTW.float() * (torch.rand(there_NT.shape) >= hidden)[..., None]
+        lower_NTW = lower_NTW.float()
         features_NF = torch.tensor([read_features(self.data.examples[n].situation) for n in rows])
         turn_A = torch.tensor([row for row, n in enumerate(rows) for _ in self.labels[n].parts])
         parts_AT = mark_parts([part for n in rows for part in self.labels[n].parts], there_NT.shape[1])
