@@ -194,6 +194,17 @@ def test_a_situation_is_read_as_numbers_that_tell_it_from_others():
     assert {len(each) for each in read} == {NUM_FEATURES}
 
 
+def test_tokens_that_are_not_seen_cost_nothing_and_change_nothing():
+    torch.manual_seed(1)
+    network = RequestNetwork(WordEncoder().copy_upper(), WIDTH).eval()
+    lower_NTW, features_NF = torch.randn(2, 7, WIDTH), torch.zeros(2, NUM_FEATURES)
+    seen_NT = mark_parts([[0, 1, 2, 6], [0, 4, 6]], 7)
+    whole, few = network.read(lower_NTW, seen_NT, features_NF), network.read_seen(lower_NTW, seen_NT, features_NF)
+    assert torch.allclose(whole.said_NW, few.said_NW, atol=1e-5)
+    assert torch.allclose(whole.tokens_NTD[seen_NT], few.tokens_NTD[seen_NT], atol=1e-5)
+    assert few.tokens_NTD[0, 3].abs().sum() == 0
+
+
 def test_parts_of_acts_are_rows_of_flags():
     assert mark_parts([[0, 1], [3]], 4).tolist() == [[True, True, False, False], [False, False, False, True]]
 

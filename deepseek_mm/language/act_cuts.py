@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepseek_mm.language.request_network import FIRST, INSIDE_ACT, JOINING
 
-DOUBTFUL, MOST = 0.01, 2  # chance of a border, or of none, that is thought about; borders of a turn that are
+DOUBTFUL, MOST = 0.01, 1  # chance of a border, or of none, that is thought about; borders of a turn that are
 SURE, FEWER = 2.0, 1.5  # what the mean logarithm of acts' chances weighs, and what a further act must gain
 LEAST = 1e-6
 

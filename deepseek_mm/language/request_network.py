@@ -104,6 +104,16 @@ class RequestNetwork(nn.Module):
         states_NSW: Tensor = self.upper(joined_NSW, there_NS[:, None, None])[-1]
         return ReadTurns(states_NSW[:, 0], torch.cat([states_NSW[:, 1:], lower_NTW.to(states_NSW.dtype)], dim=-1))
 
+    def read_seen(self, lower_NTW: Tensor, seen_NT: Tensor, features_NF: Tensor) -> ReadTurns:
+        """The same where few of the tokens are seen, without paying for the others; these are zeros."""
+        longest = int(seen_NT.sum(dim=1).max())
+        places_NS = (~seen_NT).int().argsort(dim=1, stable=True)[:, :longest]
+        few_NSW = lower_NTW.take_along_dim(places_NS[..., None], dim=1)
+        said_NW, few_NSD = self.read(few_NSW, seen_NT.take_along_dim(places_NS, dim=1), features_NF)
+        all_NTD = few_NSD.new_zeros(*seen_NT.shape, few_NSD.shape[-1])
+        rows_N1 = torch.arange(len(seen_NT))[:, None]
+        return ReadTurns(said_NW, all_NTD.index_put((rows_N1, places_NS), few_NSD))
+
     def read_acts(
         self, turns: ReadTurns, lower_NTW: Tensor, there_NT: Tensor, features_NF: Tensor, acts: TurnActs
     ) -> dict[str, Tensor]:
@@ -117,7 +127,7 @@ class RequestNetwork(nn.Module):
         if len(shared):
             own = turn_A[shared]
             seen_AT = parts_AT[shared] | mark_edges(there_NT[own])
-            again = self.read(lower_NTW[own], seen_AT, features_NF[own])
+            again = self.read_seen(lower_NTW[own], seen_AT, features_NF[own])
             read = ReadTurns(*(old.index_put((shared,), new) for old, new in zip(read, again, strict=True)))
         return self.heads.read_acts(read, parts_AT | edges_AT, later_A)
 
