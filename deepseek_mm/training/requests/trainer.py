@@ -26,7 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.deltas import pack_changes, pack_whole
+from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.token_encoder import load_token_encoder
 from deepseek_mm.language.request_network import (
@@ -74,18 +74,17 @@ class RequestsConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
     examples: int = 40_000  # drawn from shapes
-    real: int = 800  # at most, of each source of real questions
+    real: int = 600  # at most, of each source of real questions
     chinese: float = 0.42  # share of the drawn ones
     german: float = 0.05
     others: float = 0.015  # of French and of Spanish each
     fresh: int = 2  # times that a shape is drawn which the layers were not tuned on, where it is told which they were
     joined: float = 0.4  # of turns of one act, those that further shapes are joined to
-    epochs: float = 2.0
+    epochs: float = 4.0
     batch: int = 96  # turns
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
     upper_rate: float = 0.0  # of the layers; 0 leaves them as they are
     decay: float = 0.02  # of the weights
-    smoothing: float = 0.05  # of a kind's probability that is spread over all kinds
     average: float = 0.99  # memory of the moving average
     held_out: int = 1_000  # examples of held-out shapes that temperatures are fitted on, of each language
     seed: int = 0
@@ -94,8 +93,7 @@ class RequestsConfig:
         between("requests.examples", self.examples, 1, 10**7)
         between("requests.batch", self.batch, 1, 65_536)
         between("requests.average", self.average, 0, 0.99999)
-        for name in ("joined", "smoothing"):
-            between(f"requests.{name}", getattr(self, name), 0, 1)
+        between("requests.joined", self.joined, 0, 1)
 
 
 class ExampleStates:
@@ -252,11 +250,7 @@ class RequestTrainer:
         spoken = torch.tensor([LANGUAGES.index(example.language) for example in examples])
         acts = [act for example in examples for act in example.acts]
         parts = {
-            name: cross_entropy(
-                told[name],
-                torch.tensor([index_of(known, getattr(act, name)) for act in acts]),
-                smoothing=self.config.smoothing if name == "kind" else 0.0,
-            )
+            name: cross_entropy(told[name], torch.tensor([index_of(known, getattr(act, name)) for act in acts]))
             for name, known in LABELS.items()
         }
         loss = sum(HEAD_WEIGHTS[name] * value for name, value in parts.items())
@@ -270,10 +264,10 @@ def pad_labels(rows: Sequence[Sequence[int]], tokens: int) -> Tensor:
     return torch.tensor([[*row, *[UNKNOWN] * (tokens - len(row))] for row in rows])
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over what is known; 0 where nothing is."""
     flat = logits.flatten(0, -2).float()
-    summed = F.cross_entropy(flat, labels.flatten(), ignore_index=UNKNOWN, reduction="sum", label_smoothing=smoothing)
+    summed = F.cross_entropy(flat, labels.flatten(), ignore_index=UNKNOWN, reduction="sum")
     return summed / (labels != UNKNOWN).sum().clamp_min(1)
 
 
@@ -354,7 +348,7 @@ def train_requests(network: RequestNetwork, data: ExampleStates, config: Request
 
 def write_heads(file: Path, network: RequestNetwork, layers: Path, told: Mapping[str, object]) -> None:
     """The heads, for the layers in that file, and what `load_understander` needs to know."""
-    packed = pack_whole(network.heads.state_dict())
+    packed = pack_changes({}, network.heads.state_dict(), new=("",))
     atomic_write(file, save(packed, metadata={"requests": json.dumps({**told, "layers": digest_file(layers)})}))
 
 
