@@ -7,22 +7,25 @@ import torch
 from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
-from deepseek_mm.language.understanding import (
+from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
+from deepseek_mm.language.request_network import (
+    CUTS,
     FIRST,
     INSIDE_ACT,
     JOINING,
     LANGUAGES,
     TAGS,
-    Part,
     RequestNetwork,
+    mark_parts,
+)
+from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
+from deepseek_mm.language.understanding import (
+    Part,
     Understander,
     choose_language,
-    cut_turn,
     fill_parts,
     load_understander,
     mark_by_rule,
-    mark_parts,
     read_spans,
     widen_to_words,
 )
@@ -45,16 +48,36 @@ def understander() -> Understander:
     return Understander(encoder, RequestNetwork(encoder.copy_upper(), WIDTH))
 
 
+def cut_of(rows: list[int]) -> CutTurn:
+    """The only way that a network which is sure leaves open."""
+    (found,) = list_cuts(logits(rows, CUTS), len(rows))
+    return found
+
+
 def test_a_turn_is_cut_where_a_further_act_begins_and_what_joins_them_belongs_to_none():
-    text = "find a dog and then count it"
-    found = cut_turn(logits([0, 0, 0, 0, JOINING, JOINING, FIRST, INSIDE_ACT, 0], 3), offsets_of(text))
+    found = cut_of([0, 0, 0, 0, JOINING, JOINING, FIRST, INSIDE_ACT, 0])
     assert found.parts == [[0, 1, 2, 3], [6, 7]]
     assert found.chance == pytest.approx(1, abs=1e-3)
 
 
 def test_one_token_alone_is_no_act():
-    found = cut_turn(logits([0, FIRST, 0, FIRST, FIRST, 0, 0], 3), offsets_of("a b c d e"))
-    assert found.parts == [[0, 1, 2], [3, 4, 5]]
+    assert cut_of([0, FIRST, 0, FIRST, FIRST, 0, 0]).parts == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_joining_word_without_a_further_act_belongs_to_its_own():
+    assert cut_of([0, 0, JOINING, 0, 0]).parts == [[0, 1, 2, 3]]
+
+
+def test_where_a_border_is_in_doubt_both_ways_are_thought_about_and_the_acts_decide():
+    doubt_TC = logits([0, 0, 0, INSIDE_ACT, 0, 0], CUTS)
+    doubt_TC[3, FIRST] = doubt_TC[3, INSIDE_ACT]
+    ways = list_cuts(doubt_TC, 6)
+    assert [way.parts for way in ways] == [[[0, 1, 2, 3, 4]], [[0, 1, 2], [3, 4]]]
+    assert choose_cut(ways, [[0.3], [0.9, 0.9]])[0] == 1
+    assert choose_cut(ways, [[0.9], [0.9, 0.2]])[0] == 0
+    best, chance = choose_cut(ways, [[0.9], [0.9, 0.9]])
+    assert best == 0
+    assert 0.5 < chance < 0.9
 
 
 def test_neighbours_with_one_tag_are_one_part_and_a_beginning_parts_them():
@@ -179,6 +202,17 @@ def test_a_situation_is_read_as_numbers_that_tell_it_from_others():
     read = [tuple(read_features(situation)) for situation in situations]
     assert len(set(read)) == len(situations)
     assert {len(each) for each in read} == {NUM_FEATURES}
+
+
+def test_tokens_that_are_not_seen_cost_nothing_and_change_nothing():
+    torch.manual_seed(1)
+    network = RequestNetwork(WordEncoder().copy_upper(), WIDTH).eval()
+    lower_NTW, features_NF = torch.randn(2, 7, WIDTH), torch.zeros(2, NUM_FEATURES)
+    seen_NT = mark_parts([[0, 1, 2, 6], [0, 4, 6]], 7)
+    whole, few = network.read(lower_NTW, seen_NT, features_NF), network.read_seen(lower_NTW, seen_NT, features_NF)
+    assert torch.allclose(whole.said_NW, few.said_NW, atol=1e-5)
+    assert torch.allclose(whole.tokens_NTD[seen_NT], few.tokens_NTD[seen_NT], atol=1e-5)
+    assert few.tokens_NTD[0, 3].abs().sum() == 0
 
 
 def test_parts_of_acts_are_rows_of_flags():

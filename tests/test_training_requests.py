@@ -1,5 +1,6 @@
 """Requests for training: shapes are read strictly, filled with their marks kept, mistyped, joined and learned."""
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -9,9 +10,10 @@ from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.requests import compute_span_f1, evaluate_requests, list_parts
+from deepseek_mm.language.request_network import FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork
 from deepseek_mm.language.requests import stage_of
-from deepseek_mm.language.understanding import FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork, load_understander
-from deepseek_mm.training.requests.examples import ActLabels, RequestExample, ShapeBook, allowed_pairs
+from deepseek_mm.language.understanding import load_understander
+from deepseek_mm.training.requests.examples import HALVES, ActLabels, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.marked_text import JOINER, Letter, MarkedText, Span, as_act, join
 from deepseek_mm.training.requests.noise import NOISE, add_noise
 from deepseek_mm.training.requests.real_questions import (
@@ -28,10 +30,12 @@ from deepseek_mm.training.requests.trainer import (
     ExampleStates,
     RequestsConfig,
     RequestTrainer,
+    draw_oftener,
     fit_temperature,
     label_tokens,
     train_requests,
-    write_weights,
+    write_heads,
+    write_layers,
 )
 from deepseek_mm.types import Act, ActFilters, Situation
 
@@ -98,6 +102,17 @@ def test_shapes_are_held_out_by_their_words_so_that_twins_stay_together():
     assert 10 < sum(held) < 60
     again = [shape_of(line.replace("fresh:library", "lib").replace("show", "Show") + "?").held_out for line in lines]
     assert held == again
+
+
+def test_the_same_words_at_the_same_stage_are_always_the_same_kind():
+    kinds: dict[tuple[str, str, str], dict[str, str]] = {}
+    for shape in read_shapes()[0]:
+        words = re.sub(r"[^\w{}]+", " ", shape.template).lower().strip()
+        if len(shape.acts) == 1 and words and HALVES not in shape.where:
+            for stage, _ in shape.acts[0].contexts:
+                kinds.setdefault((shape.language, words, stage), {})[shape.acts[0].kind] = shape.where
+    assert len(kinds) > 20_000
+    assert {key: found for key, found in kinds.items() if len(found) > 1} == {}
 
 
 def test_filling_keeps_marks_where_their_words_are():
@@ -277,10 +292,12 @@ def test_a_tiny_network_learns_kinds_scopes_parts_and_cuts_and_comes_back_from_i
     train_requests(network, data, config, tmp_path / "run")
     encoder_upper = type(encoder_upper)()
     encoder_upper.load_state_dict(before)
-    told = {"width": WIDTH, "temperatures": {"kind": 1.2}, "pairs": sorted(allowed_pairs(examples))}
-    write_weights(tmp_path / "requests.safetensors", network, encoder, told)
+    told = {"temperatures": {"kind": 1.2}, "pairs": sorted(allowed_pairs(examples))}
+    layers, heads = tmp_path / "requests.safetensors", tmp_path / "heads.safetensors"
+    write_layers(layers, network, encoder, WIDTH)
+    write_heads(heads, network, layers, told)
     report = evaluate_requests(
-        load_understander(encoder, tmp_path / "requests.safetensors"),
+        load_understander(encoder, heads, layers),
         [book.draw(Random(f"test {n}")) for n in range(80)],
     )
     scores = report.languages["en"]
@@ -292,7 +309,11 @@ def test_a_tiny_network_learns_kinds_scopes_parts_and_cuts_and_comes_back_from_i
     assert '"kind"' in report.json()
     encoder.name = "other words"
     with pytest.raises(ConfigError, match="Train it again"):
-        load_understander(encoder, tmp_path / "requests.safetensors")
+        load_understander(encoder, heads, layers)
+    encoder.name = "words"
+    write_layers(layers, RequestNetwork(encoder.copy_upper(), WIDTH), encoder, WIDTH)
+    with pytest.raises(ConfigError, match="not for the layers"):
+        load_understander(encoder, heads, layers)
     assert "spans" in report.table()
 
 
@@ -306,6 +327,24 @@ def test_states_are_read_once_for_the_same_examples(tmp_path: Path):
     assert torch.equal(first[rows][0], again[rows][0])
     assert torch.equal(first[rows][1], again[rows][1])
     assert first[rows][0].shape[:2] == first[rows][1].shape
+
+
+def test_layers_without_a_rate_stay_as_they_are_while_the_heads_learn(tmp_path: Path):
+    encoder, examples = WordEncoder(), [books().draw(Random(n)) for n in range(40)]
+    network = RequestNetwork(encoder.copy_upper(), WIDTH)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    config = RequestsConfig(epochs=1, batch=8, average=0.1)
+    train_requests(network, ExampleStates(examples, encoder, tmp_path / "states"), config, tmp_path / "run")
+    changed = {
+        name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert changed == {"heads"}
+
+
+def test_shapes_that_the_layers_know_are_drawn_less_often():
+    whole = books()
+    oftener = draw_oftener({"en": whole}, whole.shapes[:3], 4)["en"]
+    assert [oftener.shapes.count(shape) for shape in whole.shapes] == [1, 1, 1, *[4] * (len(whole.shapes) - 3)]
 
 
 def test_a_step_draws_the_same_batches_whenever_it_is_asked(tmp_path: Path):

@@ -23,7 +23,8 @@ class RequestScores:
 
     requests: int
     kind: float  # all acts' kinds
-    single: float  # the same, of requests that ask for one thing
+    single: float  # the first act's kind, of requests that ask for one thing
+    joined: float  # all acts' kinds, of those that ask for several
     scope: float
     form: float
     attribute: float
@@ -44,9 +45,9 @@ class RequestReport:
 
     def table(self) -> str:
         """A row a language, then what was taken for what."""
-        lines = ["language     n   kind single  scope   form attrib    cut  spans  right  wrong  ms (95 %)"]
+        lines = ["language     n   kind single joined  scope   form attrib    cut  spans  right  wrong  ms (95 %)"]
         for language, s in self.languages.items():
-            shares = (s.kind, s.single, s.scope, s.form, s.attribute, s.cut, s.span_f1)
+            shares = (s.kind, s.single, s.joined, s.scope, s.form, s.attribute, s.cut, s.span_f1)
             told = " ".join(f"{share:6.2f}" for share in shares)
             sure = f"{s.right_chance:6.2f} {s.wrong_chance:6.2f} {s.median_ms:6.1f} ({s.slow_ms:.1f})"
             lines.append(f"{language:8} {s.requests:5} {told} {sure}")
@@ -106,6 +107,13 @@ def score_language(pairs: Sequence[tuple[RequestExample, Request]], times: Seque
         kind=round(100 * len(right) / len(pairs), 2),
         single=percent(
             [told.acts[0].kind == example.acts[0].kind for example, told in pairs if len(example.acts) == 1]
+        ),
+        joined=percent(
+            [
+                [act.kind for act in told.acts] == [act.kind for act in example.acts]
+                for example, told in pairs
+                if len(example.acts) > 1
+            ]
         ),
         **shares,
         cut=round(100 * len(aligned) / len(pairs), 2),

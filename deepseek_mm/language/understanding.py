@@ -1,18 +1,17 @@
 """What somebody says becomes a Request: a trained network over a sentence encoder reads kinds, scopes and parts.
 
-The lower layers of the encoder are anybody's; the upper ones are this network's own. Between the two a vector of the
-situation joins the tokens, so that "and the red one?" can mean something else over documents than over photos. Every
-token is tagged: which marked part of the text it belongs to, and whether a further act begins with it. A turn is cut
-there, and each act's kind, scope, form and attribute are read from its own tokens, the whole turn and the situation.
-Rules mark file names and operators of the search box; they decide no kind.
+Every token is tagged (`request_network.py`): which marked part of the text it belongs to, and whether a further act
+begins with it. A turn is cut there, and each act's kind, scope, form and attribute are read from its own tokens and
+the situation. Rules mark file names and operators of the search box; they decide no kind.
 
-Shape key:  N turns, T tokens, A acts, W width of the encoder, G tags, F features of a situation
+Shape key:  N turns, T tokens, A acts, W width of the encoder, G tags, C cuts, F features of a situation
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,31 +21,27 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
+from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import FILE
-from deepseek_mm.language.requests import (
-    ATTRIBUTES,
-    FORMS,
-    KINDS,
-    NUM_FEATURES,
-    SCOPES,
-    SPANS,
-    offered_scopes,
-    read_features,
+from deepseek_mm.language.request_network import (
+    LANGUAGES,
+    TAGS,
+    RequestNetwork,
+    TurnActs,
+    mark_parts,
 )
+from deepseek_mm.language.requests import ATTRIBUTES, FORMS, KINDS, SCOPES, offered_scopes, read_features
 from deepseek_mm.language.search_syntax import search_parts
 from deepseek_mm.types import Act, ActFilters, Request, Situation
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "requests.safetensors"
-INSIDE, BATCH = 384, 32
+WEIGHTS = Path(__file__).parent.parent / "weights"
+LAYERS, HEADS = WEIGHTS / "requests.safetensors", WEIGHTS / "request_heads.safetensors"
+TUNED = ("upper.", "situation.")  # names of what the layers are
+BATCH = 32
 MAKE = "python -m deepseek_mm train requests"
-TAGS = ("", *(f"{place}-{name}" for name in SPANS for place in "BI"))
-INSIDE_ACT, FIRST, JOINING = range(3)  # what a token is to the acts: of one, the first of a further one, between two
-CUTS = 3
-HEADS = {"kind": KINDS, "scope": SCOPES, "form": FORMS, "attribute": ATTRIBUTES}
 LIKELY = 0.5  # probability of a language from which it is believed: of one or two words little can be read
 SPOKEN = {"German": "de", "French": "fr", "Spanish": "es", "Chinese": "zh"}  # as words tell them
-LANGUAGES = ("en", "zh", "de", "fr", "es")
 FILTERS = {"date": "date", "place": "place", "colour": "colour", "filekind": "kind", "collection": "collection",
            "file": "file", "label": "label"}  # part of a text -> field of ActFilters  # fmt: skip
 OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "label", "path": "file",
@@ -79,53 +74,6 @@ class TokenEncoder(Protocol):
 
     def copy_upper(self) -> nn.Module:
         """The layers above: (states_NTW, there_N11T) to the states after each of them; a copy that may be changed."""
-
-
-class Outputs(NamedTuple):
-    """Logits."""
-
-    tags_NTG: Tensor
-    cuts_NTC: Tensor
-    language_NL: Tensor
-    states_NSW: Tensor  # S = 1 + T: the situation first
-
-
-class RequestNetwork(nn.Module):
-    """The upper layers and the heads."""
-
-    def __init__(self, upper: nn.Module, width: int) -> None:
-        super().__init__()
-        self.upper = upper
-        self.situation = nn.Linear(NUM_FEATURES, width)
-        self.tags, self.cuts = nn.Linear(width, len(TAGS)), nn.Linear(width, CUTS)
-        self.language = nn.Linear(width, len(LANGUAGES))
-        self.weigh = nn.Linear(width, 1)  # how much a token counts for its act
-        self.act = nn.Sequential(nn.Linear(4 * width + 1, INSIDE), nn.GELU(), nn.LayerNorm(INSIDE))
-        self.heads = nn.ModuleDict({name: nn.Linear(INSIDE, len(labels)) for name, labels in HEADS.items()})
-
-    def forward(self, states_NTW: Tensor, there_NT: Tensor, features_NF: Tensor) -> Outputs:
-        """What is read of tokens and turns."""
-        said_N1W = self.situation(features_NF)[:, None].to(states_NTW.dtype)
-        joined_NSW = torch.cat([said_N1W, states_NTW], dim=1)
-        there_NS = torch.cat([torch.ones_like(there_NT[:, :1]), there_NT], dim=1)
-        states_NSW: Tensor = self.upper(joined_NSW, there_NS[:, None, None])[-1]
-        tokens_NTW = states_NSW[:, 1:]
-        return Outputs(self.tags(tokens_NTW), self.cuts(tokens_NTW), self.language(tokens_NTW[:, 0]), states_NSW)
-
-    def read_acts(self, states_NSW: Tensor, turn_A: Tensor, parts_AT: Tensor) -> dict[str, Tensor]:
-        """Logits of each head: of acts, the turn of each and which tokens it has (bool)."""
-        states_ASW = states_NSW[turn_A]
-        tokens_ATW = states_ASW[:, 1:]
-        weights_AT = self.weigh(tokens_ATW)[..., 0].float().masked_fill(~parts_AT, -1e9).softmax(dim=1)
-        pooled_AW = (weights_AT[..., None].to(tokens_ATW.dtype) * tokens_ATW).sum(dim=1)
-        share_AT1 = (parts_AT / parts_AT.sum(dim=1, keepdim=True).clamp_min(1))[..., None].to(tokens_ATW.dtype)
-        mean_AW = (share_AT1 * tokens_ATW).sum(dim=1)
-        later_A1 = ~parts_AT[:, 1:2]  # an act that does not hold the first letter
-        whole = torch.cat(
-            [pooled_AW, mean_AW, states_ASW[:, 0], states_ASW[:, 1], later_A1.to(tokens_ATW.dtype)], dim=1
-        )
-        act_AI = self.act(whole)
-        return {name: head(act_AI) for name, head in self.heads.items()}
 
 
 class Part(NamedTuple):
@@ -168,22 +116,26 @@ class Understander:
     def _read_batch(self, turns: Sequence[tuple[str, Situation]]) -> list[Request]:
         tokens = self.encoder.read_tokens([text for text, _ in turns])
         features_NF = torch.tensor([read_features(situation) for _, situation in turns])
-        outputs = self.network(tokens.states_NTW.float(), tokens.there_NT, features_NF)
-        cut = [cut_turn(logits_TC, spans) for logits_TC, spans in zip(outputs.cuts_NTC, tokens.offsets, strict=True)]
-        turn_A = torch.tensor([turn for turn, acts in enumerate(cut) for _ in acts.parts])
-        parts_AT = mark_parts([part for acts in cut for part in acts.parts], tokens.there_NT.shape[1])
-        heads = self.network.read_acts(outputs.states_NSW, turn_A, parts_AT)
-        chances = {name: self._chances(name, logits) for name, logits in heads.items()}
+        lower_NTW, there_NT = tokens.states_NTW.float(), tokens.there_NT
+        read = self.network.read(lower_NTW, there_NT, features_NF)
+        outputs = self.network.heads.read_tokens(read, there_NT)
+        ways = [list_cuts(cuts_TC, len(own)) for cuts_TC, own in zip(outputs.cuts_NTC, tokens.offsets, strict=True)]
+        rows = list_acts(ways)
+        acts = turn_acts(list(rows), there_NT.shape[1])
+        told = self.network.read_acts(read, lower_NTW, there_NT, features_NF, acts)
+        chances = {name: self._chances(name, logits) for name, logits in told.items()}
+        kinds = chances["kind"].amax(dim=1).tolist()
         languages_NL = self._chances("language", outputs.language_NL)
-        requests, act = [], 0
+        requests = []
         for turn, (text, situation) in enumerate(turns):
-            here = {name: own[act : act + len(cut[turn].parts)] for name, own in chances.items()}
-            act += len(cut[turn].parts)
+            own = [[rows[turn, tuple(part), len(way.parts) == 1] for part in way.parts] for way in ways[turn]]
+            best, sure = choose_cut(ways[turn], [[kinds[row] for row in acts_of_way] for acts_of_way in own])
+            here = {name: each[own[best]] for name, each in chances.items()}
+            cut = CutTurn(ways[turn][best].parts, sure)
             spans = read_spans(outputs.tags_NTG[turn], tokens.offsets[turn])
-            acts = self._read_acts(text, situation, cut[turn], tokens.offsets[turn], spans, here)
-            requests.append(
-                request_of(text, situation, acts, choose_language(text, languages_NL[turn]), cut[turn].chance)
-            )
+            found = self._read_acts(text, situation, cut, tokens.offsets[turn], spans, here)
+            language = choose_language(text, languages_NL[turn])
+            requests.append(request_of(text, situation, found, language, cut.chance))
         return requests
 
     def _chances(self, head: str, logits: Tensor) -> Tensor:
@@ -193,7 +145,7 @@ class Understander:
         self,
         text: str,
         situation: Situation,
-        cut: "CutTurn",
+        cut: CutTurn,
         offsets: Sequence[tuple[int, int]],
         spans: Sequence[Part],
         chances: Mapping[str, Tensor],
@@ -230,31 +182,26 @@ def choose_language(text: str, chance_L: Tensor) -> str:
     return best if chances[best] >= LIKELY and spoken != "de" else spoken
 
 
-class CutTurn(NamedTuple):
-    """Tokens of each act of a turn, and how likely it is cut rightly."""
-
-    parts: list[list[int]]
-    chance: float
+ActKey = tuple[int, tuple[int, ...], bool]  # of an act: its turn, its tokens, and whether it is the only one
 
 
-def cut_turn(cuts_TC: Tensor, offsets: Sequence[tuple[int, int]]) -> CutTurn:
-    """Cut where a further act begins; an act has two tokens at least, and the first one the token before the text."""
-    chances_TC = cuts_TC[1 : len(offsets) - 1].float().softmax(dim=-1)
-    parts: list[list[int]] = [[0]]
-    for token, what in enumerate(chances_TC.argmax(dim=-1).tolist(), 1):
-        if what == FIRST and len(parts[-1]) > 1:
-            parts.append([])
-        if what != JOINING:
-            parts[-1].append(token)
-    return CutTurn(parts, float(chances_TC.amax(dim=-1).prod()))
+def list_acts(ways: Sequence[Sequence[CutTurn]]) -> dict[ActKey, int]:
+    """The different acts of all ways of cutting turns, with the row in which each is read."""
+    rows: dict[ActKey, int] = {}
+    for turn, own in enumerate(ways):
+        for way in own:
+            for part in way.parts:
+                rows.setdefault((turn, tuple(part), len(way.parts) == 1), len(rows))
+    return rows
 
 
-def mark_parts(parts: Sequence[Sequence[int]], tokens: int) -> Tensor:
-    """(A, T) bool: the tokens of each act."""
-    marked_AT = torch.zeros(len(parts), tokens, dtype=torch.bool)
-    for act, part in enumerate(parts):
-        marked_AT[act, list(part)] = True
-    return marked_AT
+def turn_acts(keys: Sequence[ActKey], tokens: int) -> TurnActs:
+    """Those acts, as the network reads them."""
+    return TurnActs(
+        turn_A=torch.tensor([turn for turn, _, _ in keys]),
+        parts_AT=mark_parts([part for _, part, _ in keys], tokens),
+        alone_A=torch.tensor([alone for _, _, alone in keys]),
+    )
 
 
 def bounds_of(part: Sequence[int], offsets: Sequence[tuple[int, int]], text: str) -> tuple[int, int]:
@@ -338,18 +285,43 @@ def request_of(text: str, situation: Situation, acts: Sequence[Act], language: s
     return Request(acts=tuple(acts), language=language, chance=round(chance, 4))
 
 
-def load_understander(encoder: TokenEncoder, file: Path = WEIGHTS) -> Understander:
-    """With the weights that were trained. MissingWeights where their file is not there."""
-    if not file.is_file():
-        raise MissingWeights(file, make=MAKE)
-    with safe_open(file, framework="pt") as opened:
-        packed = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
-        told: dict[str, Any] = json.loads(opened.metadata()["requests"])
+def load_understander(encoder: TokenEncoder, heads: Path = HEADS, layers: Path = LAYERS) -> Understander:
+    """With the weights that were trained. MissingWeights where a file is not there."""
+    told, network = read_told(heads), load_layers(encoder, layers)
+    if told["layers"] != digest_file(layers):
+        raise ConfigError(f"{heads} is not for the layers in {layers}. Train it again with: {MAKE}")
+    add_deltas(network.heads, read_packed(heads))
+    pairs = frozenset((kind, scope) for kind, scope in told["pairs"])
+    return Understander(encoder, network, temperatures=told["temperatures"], pairs=pairs)
+
+
+def load_layers(encoder: TokenEncoder, file: Path) -> RequestNetwork:
+    """The network with the layers that were tuned, and heads that know nothing."""
+    told = read_told(file)
     if told["encoder"] != encoder.name:
         raise ConfigError(
             f"{file} is for the encoder {told['encoder']}, not for {encoder.name}. Train it again with: {MAKE}"
         )
     network = RequestNetwork(encoder.copy_upper(), told["width"])
-    add_deltas(network, packed)
-    pairs = frozenset((kind, scope) for kind, scope in told["pairs"])
-    return Understander(encoder, network, temperatures=told["temperatures"], pairs=pairs)
+    add_deltas(network, {name: value for name, value in read_packed(file).items() if name.startswith(TUNED)})
+    return network
+
+
+def read_told(file: Path) -> dict[str, Any]:
+    """What a file of weights says of itself. MissingWeights where it is not there."""
+    if not file.is_file():
+        raise MissingWeights(file, make=MAKE)
+    with safe_open(file, framework="pt") as opened:
+        told: dict[str, Any] = json.loads(opened.metadata()["requests"])
+    return told
+
+
+def read_packed(file: Path) -> dict[str, Tensor]:
+    """Its tensors, as they are packed."""
+    with safe_open(file, framework="pt") as opened:
+        return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+
+
+def digest_file(file: Path) -> str:
+    """What tells a file from others."""
+    return sha256(file.read_bytes()).hexdigest()[:16]

@@ -17,7 +17,8 @@ from deepseek_mm.training.requests.noise import MARKS, add_noise
 from deepseek_mm.training.requests.shapes import ActShape, RequestShape, Slots
 from deepseek_mm.types import ActKind, ActScope, Situation
 
-JOINED = 0.15  # share of turns that two shapes make
+JOINED = 0.15  # share of turns that several shapes make
+THIRD = 0.12  # share of these that have a third act
 SAME = 0.85  # share of turns that go on with the kind of act before, of those that sound like it
 RARE = 0.12  # share of examples in a context that is rare for their shape
 JOINERS: Mapping[str, Sequence[str]] = {
@@ -35,8 +36,9 @@ JOINERS: Mapping[str, Sequence[str]] = {
         " and also ",
         "\n",
         " & ",
+        ", ",
     ),
-    "de": ("? ", ". ", " und ", ", und ", ", dann "),
+    "de": ("? ", ". ", " und ", ", und ", ", dann ", ", "),
     "zh": ("？", "。", "，", "，然后", "，再", "，还有", "。另外，", "，并且", " ", "？还有", "，顺便", "，并"),
 }
 OPENING = re.compile(  # words of a written later act that only join it
@@ -107,10 +109,18 @@ def read_example(marked: MarkedText, acts: Sequence[ActLabels], situation: Situa
 class ShapeBook:
     """Draws examples from the shapes of one language."""
 
-    def __init__(self, shapes: Sequence[RequestShape], slots: Slots, language: str, *, even: float = 0.5) -> None:
-        """`even`: 0 draws every shape alike, 1 every kind."""
+    def __init__(
+        self,
+        shapes: Sequence[RequestShape],
+        slots: Slots,
+        language: str,
+        *,
+        even: float = 0.5,
+        joined: float = JOINED,
+    ) -> None:
+        """`even`: 0 draws every shape alike, 1 every kind; `joined`: share of turns that several shapes make."""
         self.shapes = [shape for shape in shapes if shape.language == language]
-        self.slots, self.language = slots, language
+        self.slots, self.language, self.joined = slots, language, joined
         by_kind = defaultdict(list)
         for shape in self.shapes:
             by_kind[shape.acts[0].kind].append(shape)
@@ -137,8 +147,9 @@ class ShapeBook:
         stage, scope = choose_context(shape.acts[0], chance)
         marked, labels = self.fill(shape.acts[0], chance), [label_act(shape.acts[0], scope)]
         rest = list(shape.acts[1:])
-        if not rest and chance.random() < JOINED and stage in self.singles:
-            rest = [self.choose_second(labels[0], stage, chance)]
+        if not rest and chance.random() < self.joined and stage in self.singles:
+            further = 2 if chance.random() < THIRD else 1
+            rest = [self.choose_second(labels[0], stage, chance) for _ in range(further)]
         for number, act in enumerate(rest, 1):
             marked = self.join_act(marked, self.fill(act, chance), number, chance)
             labels.append(label_act(act, choose_scope(act, stage, labels[0], chance)))

@@ -1,7 +1,8 @@
 """`train requests`: train what understands requests, from shapes and real questions to the shipped weights.
 
 Examples are made once and read once by the encoder's lower layers, which stay as they are; their states are kept in a
-file, so that a step pays for the upper layers only. A step's loss adds those of the marked parts, of where acts begin,
+file, so that a step pays for the upper layers only. These stay as an earlier run tuned them, unless they are given a
+rate of their own: what is learned is the heads. A step's loss adds those of the marked parts, of where acts begin,
 and of each act's kind, scope, form and attribute; what nobody knows of an example is left out. Temperatures are fitted
 on shapes that were held out, then the changes are packed into `weights/`.
 
@@ -20,48 +21,49 @@ from random import Random
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.deltas import DELTA, SCALE, WHOLE, add_deltas, pack_changes
+from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.token_encoder import load_token_encoder
-from deepseek_mm.language.requests import read_features
-from deepseek_mm.language.understanding import (
+from deepseek_mm.language.request_network import (
     FIRST,
-    HEADS,
     INSIDE_ACT,
     JOINING,
+    LABELS,
     LANGUAGES,
     TAGS,
-    WEIGHTS,
     RequestNetwork,
-    TokenEncoder,
+    TokenLogits,
+    TurnActs,
     mark_parts,
 )
+from deepseek_mm.language.requests import read_features
+from deepseek_mm.language.understanding import HEADS, LAYERS, TUNED, TokenEncoder, digest_file, load_layers
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,
     add_config_flags,
     choose_config,
+    load_learned,
     make_gather,
     read_learned,
     tell_written,
     train_steps,
 )
 from deepseek_mm.training.requests.corrections import read_corrections
-from deepseek_mm.training.requests.examples import RequestExample, ShapeBook, allowed_pairs
+from deepseek_mm.training.requests.examples import JOINED, RequestExample, ShapeBook, allowed_pairs
 from deepseek_mm.training.requests.real_questions import QuestionFolders
-from deepseek_mm.training.requests.shapes import SHAPES, read_shapes
+from deepseek_mm.training.requests.shapes import SHAPES, RequestShape, read_shapes
 
 UNKNOWN = -100  # a target that nothing is learned from
 UPPER = "upper."
 HEAD_WEIGHTS = {"kind": 1.0, "scope": 0.7, "form": 0.4, "attribute": 0.5}
-LANGUAGE_WEIGHT, TAG_WEIGHT, CUT_WEIGHT = 0.2, 1.0, 0.7
+LANGUAGE_WEIGHT, TAG_WEIGHT, CUT_WEIGHT = 0.2, 1.0, 2.0
 READ = 64  # turns that are read at once
 POOL = 40  # batches that are sorted by length together
 TEMPERATURES = np.geomspace(0.5, 4, 60)  # tried
@@ -71,17 +73,19 @@ TEMPERATURES = np.geomspace(0.5, 4, 60)  # tried
 class RequestsConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
-    examples: int = 36_000  # drawn from shapes
-    real: int = 800  # at most, of each source of real questions
+    examples: int = 40_000  # drawn from shapes
+    real: int = 600  # at most, of each source of real questions
     chinese: float = 0.42  # share of the drawn ones
     german: float = 0.05
     others: float = 0.015  # of French and of Spanish each
-    epochs: float = 1.6
+    fresh: int = 2  # times that a shape is drawn which the layers were not tuned on, where it is told which they were
+    joined: float = 0.4  # of turns of one act, those that further shapes are joined to
+    epochs: float = 4.0
     batch: int = 96  # turns
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
-    upper_rate: float = 2e-4
+    upper_rate: float = 0.0  # of the layers; 0 leaves them as they are
     decay: float = 0.02  # of the weights
-    average: float = 0.98  # memory of the moving average
+    average: float = 0.99  # memory of the moving average
     held_out: int = 1_000  # examples of held-out shapes that temperatures are fitted on, of each language
     seed: int = 0
 
@@ -89,6 +93,7 @@ class RequestsConfig:
         between("requests.examples", self.examples, 1, 10**7)
         between("requests.batch", self.batch, 1, 65_536)
         between("requests.average", self.average, 0, 0.99999)
+        between("requests.joined", self.joined, 0, 1)
 
 
 class ExampleStates:
@@ -184,7 +189,10 @@ class RequestTrainer:
     def __init__(self, network: RequestNetwork, data: ExampleStates, config: RequestsConfig) -> None:
         self.network, self.data, self.config = network.train(), data, config
         self.labels = [label_tokens(e, o) for e, o in zip(data.examples, data.offsets, strict=True)]
-        self.trained = dict(network.named_parameters())
+        heads = network.heads.named_parameters("heads")
+        self.trained = dict(network.named_parameters() if config.upper_rate else heads)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in self.trained)
         self.per_epoch = max(1, len(data.examples) // config.batch)
         self.steps = StepsConfig(
             steps=max(1, round(config.epochs * self.per_epoch)),
@@ -195,7 +203,7 @@ class RequestTrainer:
             average=config.average,
             seed=config.seed,
         )
-        self.shares = {UPPER: config.upper_rate / config.head_rate}
+        self.shares = dict.fromkeys(TUNED, config.upper_rate / config.head_rate)
         self.batches: tuple[int, list[list[int]]] = (-1, [])
 
     def loss(self, step: int) -> dict[str, Tensor]:
@@ -203,6 +211,7 @@ class RequestTrainer:
         epoch, place = divmod(step, self.per_epoch)
         if self.batches[0] != epoch:
             self.batches = (epoch, self.shuffle(epoch))
+        torch.manual_seed(self.config.seed * self.steps.steps + step)  # of what is dropped
         with autocast_bf16():
             return self.loss_of(self.batches[1][place])
 
@@ -219,23 +228,30 @@ class RequestTrainer:
         chance.shuffle(whole)
         return (whole * 2)[: self.per_epoch]
 
+    def read(self, rows: Sequence[int]) -> tuple[TokenLogits, dict[str, Tensor]]:
+        """What the network tells of these examples' tokens, and of the acts that they have."""
+        lower_NTW, there_NT = self.data[rows]
+        lower_NTW = lower_NTW.float()
+        features_NF = torch.tensor([read_features(self.data.examples[n].situation) for n in rows])
+        turn_A = torch.tensor([row for row, n in enumerate(rows) for _ in self.labels[n].parts])
+        parts_AT = mark_parts([part for n in rows for part in self.labels[n].parts], there_NT.shape[1])
+        turns = self.network.read(lower_NTW, there_NT, features_NF)
+        outputs = self.network.heads.read_tokens(turns, there_NT)
+        acts = TurnActs(turn_A, parts_AT, torch.bincount(turn_A)[turn_A] == 1)
+        return outputs, self.network.read_acts(turns, lower_NTW, there_NT, features_NF, acts)
+
     def loss_of(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """Of these examples."""
         examples, labels = [self.data.examples[n] for n in rows], [self.labels[n] for n in rows]
-        states_NTW, there_NT = self.data[rows]
-        features_NF = torch.tensor([read_features(example.situation) for example in examples])
-        outputs = self.network(states_NTW.float(), there_NT, features_NF)
-        tokens = there_NT.shape[1]
+        outputs, told = self.read(rows)
+        tokens = outputs.cuts_NTC.shape[1]
         tags = cross_entropy(outputs.tags_NTG, pad_labels([each.tags for each in labels], tokens))
         cuts = cross_entropy(outputs.cuts_NTC, pad_labels([each.cuts for each in labels], tokens))
         spoken = torch.tensor([LANGUAGES.index(example.language) for example in examples])
-        turn_A = torch.tensor([row for row, each in enumerate(labels) for _ in each.parts])
-        parts_AT = mark_parts([part for each in labels for part in each.parts], tokens)
-        heads = self.network.read_acts(outputs.states_NSW, turn_A, parts_AT)
         acts = [act for example in examples for act in example.acts]
         parts = {
-            name: cross_entropy(heads[name], torch.tensor([index_of(known, getattr(act, name)) for act in acts]))
-            for name, known in HEADS.items()
+            name: cross_entropy(told[name], torch.tensor([index_of(known, getattr(act, name)) for act in acts]))
+            for name, known in LABELS.items()
         }
         loss = sum(HEAD_WEIGHTS[name] * value for name, value in parts.items())
         loss = loss + TAG_WEIGHT * tags + CUT_WEIGHT * cuts
@@ -265,40 +281,52 @@ def draw_examples(books: Mapping[str, ShapeBook], counts: Mapping[str, int], see
     ]
 
 
-def open_books(folder: Path = SHAPES, *, held_out: bool) -> dict[str, ShapeBook]:
+def open_books(folder: Path = SHAPES, *, held_out: bool, joined: float = JOINED) -> dict[str, ShapeBook]:
     """Shapes of each language, those that are trained on or those that are not."""
     shapes, slots = read_shapes(folder)
     chosen = [shape for shape in shapes if shape.held_out == held_out]
     languages = {shape.language for shape in chosen}
-    return {language: ShapeBook(chosen, slots[language], language) for language in sorted(languages)}
+    return {language: ShapeBook(chosen, slots[language], language, joined=joined) for language in sorted(languages)}
 
 
-def gather_examples(config: RequestsConfig, shapes: Path, folders: QuestionFolders) -> list[RequestExample]:
+def draw_oftener(books: Mapping[str, ShapeBook], known: Sequence[RequestShape], times: int) -> dict[str, ShapeBook]:
+    """Books in which shapes that are not known come so many times."""
+    old = {(shape.language, shape.template) for shape in known}
+    return {
+        language: ShapeBook(
+            [s for s in book.shapes for _ in range(1 if (s.language, s.template) in old else times)],
+            book.slots,
+            language,
+            joined=book.joined,
+        )
+        for language, book in books.items()
+    }
+
+
+def gather_examples(
+    config: RequestsConfig, books: Mapping[str, ShapeBook], folders: QuestionFolders
+) -> list[RequestExample]:
     """What is trained on."""
     chinese, german = round(config.chinese * config.examples), round(config.german * config.examples)
     others = round(config.others * config.examples)
     english = config.examples - chinese - german - 2 * others
     counts = {"en": english, "zh": chinese, "de": german, "fr": others, "es": others}
-    drawn = draw_examples(open_books(shapes, held_out=False), counts, f"{config.seed} train")
+    drawn = draw_examples(books, counts, f"{config.seed} train")
     return [*drawn, *folders.read(config.real, config.seed)]
 
 
 @torch.inference_mode()
 def fit_temperatures(trainer: RequestTrainer) -> dict[str, float]:
     """Of each head: the temperature with which what was held out is likeliest."""
-    network, found = trainer.network.eval(), dict[str, list[tuple[Tensor, Tensor]]]()
+    trainer.network.eval()
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {}
     for start in range(0, len(trainer.labels), trainer.config.batch):
         rows = range(start, min(start + trainer.config.batch, len(trainer.labels)))
-        states_NTW, there_NT = trainer.data[rows]
-        examples = [trainer.data.examples[n] for n in rows]
-        outputs = network(states_NTW.float(), there_NT, torch.tensor([read_features(e.situation) for e in examples]))
-        parts = [part for n in rows for part in trainer.labels[n].parts]
-        turn_A = torch.tensor([row for row, n in enumerate(rows) for _ in trainer.labels[n].parts])
-        heads = network.read_acts(outputs.states_NSW, turn_A, mark_parts(parts, there_NT.shape[1]))
-        acts = [act for example in examples for act in example.acts]
-        for name, known in HEADS.items():
+        _, told = trainer.read(rows)
+        acts = [act for n in rows for act in trainer.data.examples[n].acts]
+        for name, known in LABELS.items():
             labels = torch.tensor([index_of(known, getattr(act, name)) for act in acts])
-            found.setdefault(name, []).append((heads[name].float(), labels))
+            found.setdefault(name, []).append((told[name].float(), labels))
     return {name: fit_temperature(*map(torch.cat, zip(*pairs, strict=True))) for name, pairs in found.items()}
 
 
@@ -314,29 +342,23 @@ def train_requests(network: RequestNetwork, data: ExampleStates, config: Request
     journal = RunFolder(folder, {**asdict(config), "turns": len(data.examples)})
     train_steps(trainer.trained, make_gather(trainer.loss), journal, trainer.steps, every=100, shares=trainer.shares)
     journal.plot("loss", "kind", "tags", "cuts")
-    network.load_state_dict(read_learned(folder))
+    load_learned(trainer.trained, read_learned(folder))
     network.eval()
 
 
-def begin_with(network: RequestNetwork, file: Path) -> None:
-    """Put in what an earlier run learned, as far as it has the same shape."""
-    with safe_open(file, framework="pt") as opened:
-        packed = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
-    state, fitting = network.state_dict(), dict[str, Tensor]()
-    for name, value in packed.items():
-        own = name.removesuffix(DELTA).removesuffix(WHOLE).removesuffix(SCALE)
-        whole = next(packed[own + kind] for kind in (DELTA, WHOLE, "") if own + kind in packed)
-        if state[own].shape == whole.shape:
-            fitting[name] = value
-    add_deltas(network, fitting)
+def write_heads(file: Path, network: RequestNetwork, layers: Path, told: Mapping[str, object]) -> None:
+    """The heads, for the layers in that file, and what `load_understander` needs to know."""
+    packed = pack_changes({}, network.heads.state_dict(), new=("",))
+    atomic_write(file, save(packed, metadata={"requests": json.dumps({**told, "layers": digest_file(layers)})}))
 
 
-def write_weights(file: Path, network: RequestNetwork, encoder: TokenEncoder, told: Mapping[str, object]) -> None:
-    """The changes of the upper layers, the heads, and what `load_understander` needs to know."""
+def write_layers(file: Path, network: RequestNetwork, encoder: TokenEncoder, width: int) -> None:
+    """The changes of the upper layers, and what reads the situation."""
     before = {f"{UPPER}{name}": value for name, value in encoder.copy_upper().state_dict().items()}
-    new = tuple({f"{name.split('.')[0]}." for name in network.state_dict()} - {UPPER})
-    packed = pack_changes(before, network.state_dict(), new=new)
-    atomic_write(file, save(packed, metadata={"requests": json.dumps({**told, "encoder": encoder.name})}))
+    own = {name: value for name, value in network.state_dict().items() if name.startswith(TUNED)}
+    packed = pack_changes(before, own, new=tuple(set(TUNED) - {UPPER}))
+    told = {"width": width, "encoder": encoder.name}
+    atomic_write(file, save(packed, metadata={"requests": json.dumps(told)}))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -346,8 +368,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shapes", type=Path, default=SHAPES, help="folder of the shapes and slots")
     parser.add_argument("--corrections", type=Path, help="file that `learning requests` wrote: what users put right")
     parser.add_argument("--out", type=Path, default=Path("runs/requests"), help="folder of the run")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write")
-    parser.add_argument("--begin", type=Path, help="weights of an earlier run to go on from")
+    parser.add_argument("--weights", type=Path, default=HEADS, help="file of the heads, to write")
+    parser.add_argument("--layers", type=Path, default=LAYERS, help="file of the layers; written where they are tuned")
+    parser.add_argument("--known", type=Path, help="folder of shapes that the layers were tuned on already")
     parser.add_argument("--threads", type=int, default=2, help="that compute")
     add_config_flags(parser, RequestsConfig)
 
@@ -357,19 +380,23 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     config = choose_config(RequestsConfig(), args)
     encoder = load_token_encoder()
-    examples = gather_examples(config, args.shapes, QuestionFolders(data=args.data, unpacked=args.unpacked))
+    books = open_books(args.shapes, held_out=False, joined=config.joined)
+    if args.known:
+        books = draw_oftener(books, read_shapes(args.known)[0], config.fresh)
+    examples = gather_examples(config, books, QuestionFolders(data=args.data, unpacked=args.unpacked))
     examples += read_corrections(args.corrections)
     tqdm.write(f"{len(examples)} examples", file=sys.stderr)
     data = ExampleStates(examples, encoder, args.out / "states")
     torch.manual_seed(config.seed)
-    network = RequestNetwork(encoder.copy_upper(), data.width)
-    if args.begin:
-        begin_with(network, args.begin)
+    known = args.layers.is_file()
+    network = load_layers(encoder, args.layers) if known else RequestNetwork(encoder.copy_upper(), data.width)
     train_requests(network, data, config, args.out)
+    if config.upper_rate:
+        write_layers(args.layers, network, encoder, data.width)
     books = open_books(args.shapes, held_out=True)
     held = draw_examples(books, dict.fromkeys(("en", "zh"), config.held_out), f"{config.seed} temperature")
     fitted = fit_temperatures(RequestTrainer(network, ExampleStates(held, encoder, args.out / "held"), config))
     pairs = sorted(allowed_pairs([*examples, *held]))
-    write_weights(args.weights, network, encoder, {"width": data.width, "temperatures": fitted, "pairs": pairs})
+    write_heads(args.weights, network, args.layers, {"temperatures": fitted, "pairs": pairs})
     tell_written(args.weights, f"temperatures {fitted}\n")
     return 0
