@@ -166,7 +166,8 @@ def find_topic(act: Act, topics: Sequence[Topic]) -> tuple[Source, ...]:
     if BEFORE.search(words):
         return sources_before(topics)
     if RETURNS.search(words) or (by_name and act.scope in ("picture", "pictures", "found")):
-        said = set(words_of(act)) or set(content(act.text))
+        bare = RETURNS.sub("", act.text)
+        said = set(words_of(act) if act.subject else words_of(replace(act, subject=bare)))
         again = next((topic for topic in reversed(topics) if said & topic.words), None)
         if again and is_apart(again, focus) and not said & focus.words:
             return again.sources
