@@ -14,6 +14,7 @@ from pathlib import Path
 from deepseek_mm.answering.topics import (
     BEFORE,
     OTHER,
+    RETURNS,
     Topic,
     add_topic,
     choose_sources,
@@ -43,7 +44,7 @@ PICTURE_WORDS = frozenset(
 LINKING = frozenset(  # words of half a sentence beside what it names
     "and or but so no not now then what which about how is are in on at of for with to the a an one ones this that "  # noqa: SIM905
     "same it i me mean meant rather instead sorry actually wait oh please was wie und oder mit ist bei beim im der die "
-    "das den dem nein doch".split()
+    "das den dem nein doch first second third fourth fifth erste zweite dritte".split()
 )
 POINTS_AT = """it its she he her him his hers they them their this that these those here there both either neither each
     all other others two three first second third fourth fifth last next previous earlier before same left right which
@@ -238,6 +239,10 @@ def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 
 def with_named(act: Act) -> Act:
     """An act whose words that point name a thing instead: "and the dog?"; or that names only words that point."""
+    if RETURNS.search(act.text.lower()):  # "back to the cat" names no collection
+        act = replace(act, filters=replace(act.filters, collection=""))
+    subject, reference = (without_linking(part) for part in (act.subject, act.reference))
+    act = replace(act, subject=subject, reference=reference)
     if place_in(act.text) and is_half(replace(act, subject="", reference="")):
         return replace(act, subject="", reference=act.reference if place_in(act.reference) else act.text)
     if act.subject and not act.reference and POINTING.union(LINKING).issuperset(act.subject.lower().split()):
@@ -245,6 +250,12 @@ def with_named(act: Act) -> Act:
     words = re.findall(r"\w+", act.reference.lower())
     points = not words or not act.reference.isascii() or not POINTING.isdisjoint(words)
     return act if act.subject or points else replace(act, subject=act.reference, reference="")
+
+
+def without_linking(part: str) -> str:
+    """A part of a text, or nothing where it is only words that name nothing and point at nothing: "the"."""
+    words = set(re.findall(r"\w+", part.lower()))
+    return "" if words <= LINKING and words.isdisjoint(POINTING) else part
 
 
 def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = ()) -> Act:
@@ -263,7 +274,7 @@ def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = (
 
 def is_half(act: Act) -> bool:
     """Whether an act is no more than a name or a word that points: "and the moose?", "no, the other one"."""
-    if act.attribute or ASKED_WHOLE.search(act.text):
+    if ASKED_WHOLE.search(act.text):
         return False
     words = f" {BEFORE.sub(' ', act.text.lower())} "
     for named in (act.reference, act.subject):

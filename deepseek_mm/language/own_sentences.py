@@ -75,7 +75,7 @@ def translate_own(text: str, language: str, subject: str = "") -> str:
     if locale == "en" or not text:
         return text
     pieces = [translate_sentence(piece, locale, subject) for piece in PIECES.split(text)]
-    return re.sub("\u3002 ", "\u3002", " ".join(pieces))
+    return re.sub("([\u3002\uff1f]) ", r"\1", " ".join(pieces))
 
 
 def translate_sentence(text: str, locale: str, subject: str = "") -> str:
