@@ -7,16 +7,21 @@ import torch
 from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.factory import REQUESTS
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
 from deepseek_mm.language.request_network import CUTS, FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork, mark_parts
 from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
 from deepseek_mm.language.understanding import (
+    HEADS,
+    LAYERS,
     Part,
     Understander,
+    digest_file,
     fill_parts,
     load_understander,
     mark_by_rule,
     read_spans,
+    read_told,
     widen_to_words,
 )
 from deepseek_mm.training.requests.examples import SITUATIONS
@@ -220,3 +225,9 @@ def test_every_marked_part_has_a_field(tmp_path):
         }
     with pytest.raises(MissingWeights, match="train requests"):
         load_understander(WordEncoder(), tmp_path / "none.safetensors")
+
+
+def test_the_shipped_heads_are_for_the_shipped_layers_and_the_product_opens_them():
+    assert HEADS.is_file()
+    assert REQUESTS == HEADS
+    assert read_told(HEADS)["layers"] == digest_file(LAYERS)
