@@ -15,7 +15,7 @@ COPY deepseek_mm ./deepseek_mm
 COPY index ./index
 COPY ui ./ui
 COPY examples ./examples
-COPY docs/help.md docs/help.zh.md ./docs/
+COPY docs/help.md docs/help.zh.md docs/help.de.md ./docs/
 
 RUN useradd --create-home --uid 1000 photos && mkdir /data && chown photos /data && chmod -R a+rX /app
 USER photos

@@ -212,6 +212,7 @@ class Assistant:
                 **(self._open_talk() if self.requests else {}),
             },
             empty=self._tell_empty,
+            encode=encode,
         )
 
     def _open_talk(self) -> dict[ActKind, Skill]:
@@ -248,7 +249,10 @@ class Assistant:
         situations = [state.situation(question, kinds) for state, question in zip(states, clear, strict=True)]
         asked = [(each.text, at) for each, at in zip(clear, situations, strict=True) if each.request is None]
         understood = iter(self.understander.understand_many(asked) if asked else ())
-        requests = [question.request or next(understood) for question in clear]
+        requests = [
+            question.request or state.complete_request(next(understood))
+            for question, state in zip(clear, states, strict=True)
+        ]
         return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:

@@ -259,3 +259,14 @@ def tell_failures(library: "Library", job: "Job", desk: Desk) -> list[dict[str, 
     for each in failed:
         desk.note(f"not read: {each.reason if each.item in each.reason else f'{each.item}: {each.reason}'}")
     return [{"path": each.item, "reason": each.reason} for each in failed]
+
+
+def finish_reading(library: "Library", desk: Desk) -> None:
+    """The second pass, if there is one: by now everything can be searched already."""
+    from deepseek_mm.library.index_jobs import READ
+
+    for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
+        desk.note("all can be searched now; reading and describing pictures (Ctrl-C leaves that to the next start)")
+        job = finish(library, job, desk)
+        tell_failures(library, job, desk)
+        desk.note(job.message)

@@ -245,10 +245,13 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """With its citation, as an answer shows it."""
+        """With its citation, as an answer shows it, and the full stop of its language."""
+        end = (
+            "\u3002" if any("\u3400" <= letter <= "\u9fff" or letter == "\u201d" for letter in self.text[-3:]) else "."
+        )
         if not self.numbers:  # speaks of nothing that could be pointed at
-            return self.text if self.text[-1:] in ENDS else f"{self.text}."
-        told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}."
+            return self.text if self.text[-1:] in ENDS else f"{self.text}{end}"
+        told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}{end}"
         return f"{told}\n\n```python\n{self.block}\n```\n" if self.block else told
 
 

@@ -13,7 +13,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import Corrected, History, Turn
 from deepseek_mm.sharing import ExportLimits, Sharing
 from deepseek_mm.sharing.files import sha256
-from deepseek_mm.types import Answer, Check, Citation
+from deepseek_mm.types import Act, ActFilters, Answer, Check, Citation, Request
 from index import Label, Region, Source, Symbol
 from index.region import UPLOADS
 
@@ -107,6 +107,12 @@ def cite(number: int, source: Source, **more) -> Citation:
     return Citation(number=number, region=replace(region, **more), score=0.625)
 
 
+FLIES = Request(
+    acts=(Act(kind="find", text="What flies?", subject="kites", filters=ActFilters(date="May"), chance=0.75),),
+    chance=0.75,
+)
+
+
 def talk(home: Home, *, size: tuple[int, int] = (2048, 1024)) -> list[Turn]:
     """Two turns: about the library, and about two pictures of the user's own."""
     kite, mine = photo(home, size=size), upload(home)
@@ -129,7 +135,9 @@ def talk(home: Home, *, size: tuple[int, int] = (2048, 1024)) -> list[Turn]:
             confidence=0.875,
             model="parrot",
             seconds=1.5,
+            request=FLIES,
         ),
+        meant=replace(FLIES, by="person"),
         settings=SETTINGS,
         fingerprint="ab12+cd34",
         rating="down",

@@ -1,17 +1,21 @@
 """One probability an answer: what speaks for it, and that nothing is certain."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deepseek_mm.answering.confidence import (
     LEAST,
     MOST,
     ConfidenceModel,
+    log_odds,
     read_confidence,
     signals_of,
 )
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.retrieval.evidence import number_by_mention
 from deepseek_mm.training.confidence import cross_validate, fit_confidence, read_scored
@@ -35,6 +39,18 @@ def test_without_a_fit_the_skills_own_chance_stands_but_never_certainty() -> Non
     assert probability(plain, draft(0.7)) == pytest.approx(0.7)
     assert probability(plain, draft(1.0)) == pytest.approx(MOST)
     assert probability(plain, draft(0.0)) == pytest.approx(LEAST)
+
+
+def test_what_lies_nearer_to_what_was_asked_speaks_for_the_answer() -> None:
+    def encode(texts: Sequence[str]) -> Floats:
+        return np.array([[1, 0] if "dog" in text else [0.6, 0.8] for text in texts], np.float32)
+
+    other = Draft(text="Hello.", chance=0.7)
+    near, far = (signals_of(FIND, None, given, encode)["near"] for given in (draft(0.7), other))
+    assert near > 0 > far
+    assert signals_of(FIND, None, draft(0.7))["near"] == 0
+    asked = signals_of(FIND, None, draft(0.7))
+    assert asked["skill find"] == asked["skill"] == pytest.approx(log_odds(0.7))
 
 
 def test_evidence_is_numbered_as_it_is_mentioned() -> None:

@@ -26,6 +26,8 @@ def act(text: str, subject: str, **more) -> Act:
             "a drum on a bean bag",
             "no, it is on a bean bag",
         ),
+        (act("does she have a helmet?", "a helmet", form="yes_no"), "an astronaut with a helmet", "yes"),
+        (act("is there any animal in this photo", "animal", form="yes_no"), "two otters at a zoo", "yes"),
         (
             act("is it in colour", "that photo", attribute="colour", form="yes_no"),
             "a man, black and white",
@@ -40,6 +42,10 @@ def test_a_note_that_says_what_is_asked_is_the_answer(asked, note, said):
 @pytest.mark.parametrize(
     ("asked", "note"),
     [
+        (act("does the cat have blue eyes", "the cat", form="yes_no"), "the face of a tabby cat"),
+        (act("is there a dog on the beach", "a dog", other="the beach", form="yes_no"), "a beach at noon"),
+        (act("does he have a hat", "a hat", form="yes_no"), "a man without a hat"),
+        (act("is the hat red?", "the hat", form="yes_no"), "a man with a hat"),
         (act("what colour is the cup", "the cup", attribute="colour"), "a red table with a cup"),
         (act("how many dogs", "dogs", kind="count"), "two cats"),
         (act("is it standing or lying down", "the moose"), "a moose in a meadow"),

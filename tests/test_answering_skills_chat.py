@@ -6,8 +6,9 @@ import pytest
 from talk_house import FACTS, case, photo, turn
 
 from deepseek_mm.answering.intents import Intent, read_intents
-from deepseek_mm.answering.skills.chat import REPLIES, answer_chat, turn_number
+from deepseek_mm.answering.skills.chat import REPLIES, answer_chat
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts
+from deepseek_mm.answering.topics import place_in
 from deepseek_mm.types import Draft
 
 
@@ -50,7 +51,7 @@ def test_who_it_is_follows_from_what_is_open():
     assert "No language model" in spoken(reply("identity", facts=replace(FACTS, language_model="")))
     server = replace(FACTS, language_model="qwen", larger=True, server="api.example.com")
     assert "qwen, on the server api.example.com" in spoken(reply("identity", facts=server))
-    assert spoken(reply("other_model")).startswith("No, I am DeepSeek-MM")
+    assert spoken(reply("other_model")).startswith("I am DeepSeek-MM")
 
 
 def test_privacy_says_that_nothing_leaves_only_where_nothing_does():
@@ -60,7 +61,7 @@ def test_privacy_says_that_nothing_leaves_only_where_nothing_does():
     assert "are sent there" in spoken(reply("privacy", facts=server))
     assert "the photos" not in spoken(reply("privacy", facts=server))
     assert "the photos" in spoken(reply("privacy", facts=replace(server, server_sees=True)))
-    assert spoken(reply("internet")).startswith("No")
+    assert "runs offline" in spoken(reply("internet"))
     assert "api.example.com" in spoken(reply("internet", facts=server))
 
 
@@ -70,7 +71,7 @@ ONE = turn("is there a dog?", "Yes, dog.jpg shows a dog [1].", [DOG], sure=0.62)
 
 
 @pytest.mark.parametrize(
-    ("sure", "begins"), [(0.93, "Yes, I am 93 %"), (0.62, "Fairly"), (0.3, "No, I am only 30 %"), (None, "For my last")]
+    ("sure", "begins"), [(0.93, "I am 93 %"), (0.62, "I am 62 %"), (0.3, "I am only 30 %"), (None, "For my last")]
 )
 def test_a_doubt_is_answered_by_how_sure_the_last_answer_was_with_its_evidence(sure, begins):
     draft = reply("doubt", turns=[SHOES, turn("is there a dog?", "Yes, dog.jpg shows a dog [1].", [DOG], sure=sure)])
@@ -138,4 +139,27 @@ def test_without_an_intent_it_says_what_can_be_asked_and_is_unsure():
 
 def test_words_that_point_at_a_turn_are_numbers():
     texts = ("my first one", "第二个回答", "die dritte Frage", "the last one", "at the beginning")
-    assert [turn_number(text) for text in texts] == [1, 2, 3, 0, 1]
+    assert [place_in(text) for text in texts] == [1, 2, 3, 0, 1]
+
+
+def test_a_long_sentence_is_cut_behind_a_clause():
+    steps = (
+        "Type the path of the folder on the Library tab and press Index; everything below it is taken in where it lies."
+    )
+    (claim,) = reply("shorter", "shorter", turns=[turn("how do I add a folder?", steps)]).claims
+    assert claim.text == "Type the path of the folder on the Library tab and press Index"
+
+
+def test_after_a_shorter_answer_more_is_told_of_the_long_one():
+    whole = turn("which photos show shoes?", "Two photos show shoes. They are a.jpg and b.jpg.")
+    turns = [whole, turn("shorter", "Two photos show shoes.")]
+    assert "They are a.jpg" in spoken(reply("longer", "tell me more", turns=turns))
+    assert "They are a.jpg" in spoken(reply("repeat", "say that again", turns=turns))
+    assert "They are" not in spoken(reply("repeat", "what was your second answer", turns=turns))
+
+
+def test_a_turn_may_be_pointed_at_by_what_it_was_about():
+    turns = [turn("can the soup be frozen?", "For three months."), turn("is there a dog?", "Yes.")]
+    assert spoken(reply("repeat", "what did you say about the soup", turns=turns, act={"subject": "the soup"})) == (
+        "For three months."
+    )

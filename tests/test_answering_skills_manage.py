@@ -144,3 +144,22 @@ def test_every_intent_is_answered_in_every_language_and_changes_nothing(library,
         assert spoken(draft)
         assert "{" not in spoken(draft)
     assert library.sources(limit=99) == before
+
+
+def test_all_files_that_are_named_are_meant(library):
+    draft = ask(library, "delete", "delete dog.jpg and beach.jpg")
+    assert draft.offers[0].targets == ("/photos/dog.jpg", "/photos/beach.jpg")
+
+
+def test_a_subject_in_another_language_is_searched_for_by_its_english_name(library):
+    asked = []
+
+    def find(text, where):
+        asked.append(text)
+        return finds()(text, where)
+
+    manager = Manager(store=library, find=find)
+    intent = Intent(kind="manage", name="delete", chance=0.9)
+    manager.answer(intent, case("Lösche das Foto vom Hund", "manage", locale="de", act={"subject": "Hund"}))
+    manager.answer(intent, case("delete the quokka", "manage", act={"subject": "the quokka"}))
+    assert asked == ["dog", "the quokka"]

@@ -38,6 +38,12 @@ def test_a_summary_needs_no_example(skills):
     assert "1 question" in draft.text
 
 
+def test_a_summary_that_was_hardly_meant_is_a_shorter_answer_where_that_is_very_near(skills):
+    said = turn("where is it?", "It stands behind the house. Nobody knows since when.")
+    draft = skills.answer(case("shorter please", "summarise", turns=[said], act={"scope": "found", "chance": 0.2}))
+    assert [claim.text for claim in draft.claims] == ["It stands behind the house"]
+
+
 @pytest.mark.parametrize("kind", ["chat", "help", "manage", "unsupported"])
 def test_words_that_are_near_to_nothing_get_the_polite_answer_of_their_kind(skills, kind):
     draft = skills.answer(case("qwertz uiop", kind))

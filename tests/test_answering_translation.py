@@ -37,6 +37,11 @@ def test_a_colour_is_told_from_the_thing(words: str, split: tuple[str, str]) -> 
     assert split_colour(words) == split
 
 
+@pytest.mark.parametrize("words", ["Mütze", "die Mütze", "eine Mütze", "Meine Mütze"])
+def test_a_german_article_is_no_part_of_the_thing(translator: ActTranslator, words: str) -> None:
+    assert translator.translate_words(words, "de") == "cap"
+
+
 def test_a_question_for_a_colour_is_asked_in_english(translator: ActTranslator) -> None:
     act = Act(kind="look", text="帽子是什么颜色?", subject="帽子", attribute="colour")
     told = translator.translate(act, "zh")

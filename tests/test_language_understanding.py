@@ -7,15 +7,24 @@ import torch
 from request_fakes import WIDTH, WordEncoder
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.factory import REQUESTS
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
-from deepseek_mm.language.request_network import CUTS, FIRST, INSIDE_ACT, JOINING, TAGS, RequestNetwork, mark_parts
+from deepseek_mm.language.request_network import (
+    CUTS,
+    FIRST,
+    INSIDE_ACT,
+    JOINING,
+    LANGUAGES,
+    TAGS,
+    RequestNetwork,
+    mark_parts,
+)
 from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
 from deepseek_mm.language.understanding import (
     HEADS,
     LAYERS,
     Part,
     Understander,
+    choose_language,
     digest_file,
     fill_parts,
     load_understander,
@@ -227,7 +236,22 @@ def test_every_marked_part_has_a_field(tmp_path):
         load_understander(WordEncoder(), tmp_path / "none.safetensors")
 
 
-def test_the_shipped_heads_are_for_the_shipped_layers_and_the_product_opens_them():
-    assert HEADS.is_file()
-    assert REQUESTS == HEADS
+@pytest.mark.parametrize(
+    ("text", "likely", "language"),
+    [
+        ("hi", "zh", "en"),  # which the network cannot tell from a word or two
+        ("ok", "zh", "en"),
+        ("猫", "en", "zh"),
+        ("show me 猫", "en", "en"),
+        ("Sind meine Daten sicher?", "en", "de"),
+        ("Zeigst du mir alles davon", "de", "de"),
+        ("montre-moi le chat", "fr", "fr"),
+    ],
+)
+def test_the_language_of_a_turn_is_told_by_letters_and_words_before_the_network(text, likely, language):
+    chances = torch.tensor([0.9 if each == likely else 0.025 for each in LANGUAGES])
+    assert choose_language(text, chances) == language
+
+
+def test_the_shipped_heads_are_for_the_shipped_layers():
     assert read_told(HEADS)["layers"] == digest_file(LAYERS)

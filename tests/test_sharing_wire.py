@@ -59,7 +59,7 @@ def test_a_file_that_is_cut_short_is_no_whole_json(data):
 
 
 def test_a_newer_version_says_how_to_update(data):
-    told = refusal(head(data, version=3))
+    told = refusal(head(data, version=4))
     assert "newer version" in told
     assert "pip install -U deepseek-mm" in told
 
@@ -74,6 +74,22 @@ def test_a_file_of_the_first_version_which_knew_nothing_of_code_is_read_all_the_
     first, second = read(head(changed(data, forget), version=1), limits=ExportLimits()).turns
     assert (first.about, second.about) == ("photos", "photos")
     assert [each.symbol for each in first.answer.citations] == [None, None]
+
+
+def test_a_file_of_the_second_version_which_knew_nothing_of_requests_is_read_all_the_same(data):
+    def forget(payload: dict) -> None:
+        for turn in payload["turns"]:
+            del turn["meant"], turn["answer"]["request"]
+
+    first, _ = read(head(changed(data, forget), version=2), limits=ExportLimits()).turns
+    assert (first.meant, first.answer.request) == (None, None)
+
+
+def test_a_request_of_an_unknown_kind_is_refused(data):
+    def spoil(payload: dict) -> None:
+        payload["turns"][0]["answer"]["request"]["acts"][0]["kind"] = "explode"
+
+    assert "what no export writes" in refusal(changed(data, spoil))
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "1", None, 1.0])

@@ -34,7 +34,7 @@ from deepseek_mm.training.languages import (
     run_tower,
     train_head,
     train_layers,
-    write_side,
+    write_changes,
 )
 from deepseek_mm.training.loop import read_log
 
@@ -141,16 +141,20 @@ def test_both_stages_learn_and_what_is_written_reads_as_what_was_learned(prepare
     train_head(learner, tmp_path / "head")
     losses = [line["loss"] for line in read_log(tmp_path / "head/log.jsonl")]
     assert losses[-1] < 0.7 * losses[0]
+    head = {name: value.clone() for name, value in side.head.state_dict().items()}
     train_layers(learner, tmp_path / "layers")
+    assert all(torch.equal(value, head[name]) for name, value in side.head.state_dict().items())
     changed = {name for name, value in side.state_dict().items() if not torch.equal(value, before[name])}
     layers = {int(name.split("layer.")[1].split(".")[0]) for name in changed if "layer." in name}
     assert layers == set(range(CUT, 12))
 
-    write_side(side.eval(), before, tmp_path / "languages.safetensors")
+    files = tmp_path / "head.safetensors", tmp_path / "layers.safetensors"
+    for file, beginning in zip(files, ("head.", "tower."), strict=True):
+        write_changes(side.eval(), before, file, beginning=beginning)
     texts = ["ein Hund", "一只狗", "a dog"]
     with torch.inference_mode():
         learned = side(texts).numpy()
-    written = MultilingualTexts(tmp_path / "languages.safetensors").embed(texts)
+    written = MultilingualTexts(*files).embed(texts)
     assert (written * learned).sum(axis=1).min() > 0.99
 
 

@@ -1,9 +1,10 @@
 """How sure an answer is: one probability, from one place, for every kind of answer.
 
 What speaks for an answer (signals) is weighed by a logistic curve, which `train confidence` fits to answers of which it
-is known whether they were right: the skill's own chance, how surely the request was understood, the kind of act and of
-evidence, whether it is a refusal, and how much was found. Quoting text is no certainty of its own: that a passage was
-found says little about whether it answers.
+is known whether they were right: the skill's own chance (by the kind of act, for skills differ in what they think of
+themselves), how surely the request was understood, the kind of act and of evidence, whether it is a refusal, how much
+was found, and whether what is said lies near to what was asked. Quoting text is no certainty of its own: that a
+passage was found says little about whether it answers.
 """
 
 import json
@@ -13,11 +14,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.types import Act, Draft, Request
 
 FILE = Path(__file__).parent.parent / "weights" / "confidence.json"
 LEAST, MOST = 0.02, 0.98  # of any probability that is told or weighed: nothing here is certain
+
+BEGINNING = 120  # letters of an answer that are compared with the question
+USUAL, DEVIATION = 0.83, 0.04  # cosine of a question and its answer by the encoder of sentences
 
 Signals = Mapping[str, float]
 
@@ -28,11 +33,16 @@ def log_odds(chance: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-def signals_of(act: Act, request: Request | None, draft: Draft) -> dict[str, float]:
-    """What speaks for a draft and against it, by names; those that are absent are 0."""
+def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode | None = None) -> dict[str, float]:
+    """What speaks for a draft and against it, by names; those that are absent are 0.
+
+    `encode` gives the vectors of sentences; without it nothing tells whether the draft is about what was asked.
+    """
     cited = {number for claim in draft.claims for number in claim.numbers}
     return {
         "skill": log_odds(draft.chance),
+        f"skill {act.kind}": log_odds(draft.chance),
+        "near": compare(act.text, draft, encode) if encode else 0.0,
         "understood": log_odds(act.chance),
         "turn": log_odds(request.chance if request else 1.0),
         "claims": math.log1p(len(draft.claims)),
@@ -44,6 +54,13 @@ def signals_of(act: Act, request: Request | None, draft: Draft) -> dict[str, flo
         "foreign": float(request is not None and request.language != "en"),
         "pointed": float(bool(act.reference)),
     }
+
+
+def compare(asked: str, draft: Draft, encode: Encode) -> float:
+    """How near what is said lies to what was asked, in usual deviations from what is usual."""
+    said = " ".join(claim.text for claim in draft.claims) or draft.text
+    asked_W, said_W = encode([asked, said[:BEGINNING]])
+    return (float(asked_W @ said_W) - USUAL) / DEVIATION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +85,9 @@ def read_confidence(file: Path = FILE) -> ConfidenceModel:
     return ConfidenceModel(weights=told["weights"], offset=told["offset"])
 
 
-def with_confidence(case: QuestionContext, draft: Draft, model: ConfidenceModel) -> QuestionContext:
+def with_confidence(
+    case: QuestionContext, draft: Draft, model: ConfidenceModel, encode: Encode | None = None
+) -> QuestionContext:
     """The case with the one probability of its answer, and what it rests on."""
-    signals = signals_of(act_of(case), case.request, draft)
+    signals = signals_of(act_of(case), case.request, draft, encode)
     return replace(case, confidence=round(model.probability(signals), 4), signals=tuple(sorted(signals.items())))

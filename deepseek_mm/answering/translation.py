@@ -1,8 +1,8 @@
 """Acts in other languages for those who look in English: the same act with an English subject and an English question.
 
-What was understood of a request is the same in every language; only its subject is in foreign words. Those become the
-nearest name of the vocabulary in the shared space, where words of all languages lie by their meaning, with a colour in
-front if one was said. The question is then asked anew in plain English.
+What was understood of a request is the same in every language; only its subject is in foreign words. Chinese ones are
+looked up in the dictionary; others become the nearest name of the vocabulary in the shared space, where words of all
+languages lie by their meaning. A colour that was said stands in front. The question is then asked anew in English.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepseek_mm.embeddings.space import Floats, unit
+from deepseek_mm.embeddings.dictionary import ChineseGlosser
+from deepseek_mm.embeddings.space import Encode, Floats, unit
+from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
-Encode = Callable[[Sequence[str]], Floats]
 LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
 COMMON = {  # words whose mean stands for a language
     "zh": "\u72d7 \u732b \u4eba \u8f66 \u82b1 \u6811 \u6c34 \u5c71 \u623f\u5b50 \u684c\u5b50 \u9e1f \u9c7c "
@@ -82,27 +83,38 @@ class WordComparer:
 class ActTranslator:
     """Finds English names for foreign words."""
 
-    def __init__(self, names: Sequence[str], open_comparer: Callable[[], WordComparer]) -> None:
-        """The comparer is opened when the first foreign word comes."""
-        self.names, self._open = list(names), open_comparer
+    def __init__(
+        self, names: Sequence[str], open_comparer: Callable[[], WordComparer], glosser: ChineseGlosser | None = None
+    ) -> None:
+        """The comparer is opened when the first foreign word comes that the `glosser` does not know."""
+        self.names, self._open, self.glosser = dict.fromkeys(names), open_comparer, glosser
 
     def translate(self, act: Act, language: str) -> Act:
         """The act for those who look; one in English, or one that only searches, as it is."""
         if language == "en":
             return act
-        subject, other = (self.translate_words(words, language) for words in (act.subject, act.other))
+        whole = act.scope == "library"
+        subject, other = (self.translate_words(words, language, whole=whole) for words in (act.subject, act.other))
         asked = replace(act, subject=subject, other=other)
         return replace(asked, text=ask_in_english(asked))
 
-    def translate_words(self, words: str, language: str) -> str:
-        """The nearest name, behind a colour that is said; the words themselves where nothing is near."""
-        colour, bare = split_colour(words)
-        if not bare:
-            return colour
-        likeness_L = self._open().compare(bare, language)
-        best = int(np.argmax(likeness_L))
-        name = self.names[best] if likeness_L[best] >= LEAST else bare
+    def translate_words(self, words: str, language: str, *, whole: bool = False) -> str:
+        """A name behind a colour that is said: of the dictionary or of a table, else the nearest; or the words.
+
+        With `whole` the dictionary's name has with it what else is said, as a search wants it.
+        """
+        if self.glosser is not None and language == "zh":
+            told = (self.glosser.describe if whole else self.glosser.name)(words, self.names)
+            if told:
+                return told
+        colour, bare = split_colour(GERMAN_ARTICLE.sub("", words) if language == "de" else words)
+        name = name_in_english(bare, language) or self._find_nearest(bare, language) if bare else ""
         return f"{colour} {name}".strip()
+
+    def _find_nearest(self, words: str, language: str) -> str:
+        likeness_L = self._open().compare(words, language)
+        best = int(np.argmax(likeness_L))
+        return list(self.names)[best] if likeness_L[best] >= LEAST else words
 
 
 def split_colour(words: str) -> tuple[str, str]:

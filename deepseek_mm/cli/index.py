@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, finish, run_jobs, tell_failures
+from deepseek_mm.terminal import (
+    NOTHING,
+    OK,
+    Command,
+    Desk,
+    add_settings,
+    config_of,
+    finish,
+    finish_reading,
+    run_jobs,
+    tell_failures,
+)
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -107,17 +118,6 @@ def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
         desk.say(job.message)
     kept = sum(job.result.get(name, 0) for name in ("added", "replaced", "unchanged", "copies"))
     return OK if kept else NOTHING
-
-
-def finish_reading(library: "Library", desk: Desk) -> None:
-    """The second pass, if there is one: by now everything can be searched already."""
-    from deepseek_mm.library.index_jobs import READ
-
-    for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
-        desk.note("all can be searched now; reading and describing pictures (Ctrl-C leaves that to the next start)")
-        job = finish(library, job, desk)
-        tell_failures(library, job, desk)
-        desk.note(job.message)
 
 
 def keep_watching(library: "Library", desk: Desk) -> None:

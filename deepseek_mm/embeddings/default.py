@@ -13,10 +13,10 @@ Shape key:  B pictures, P cells (81), C channels (2680), D width of the space, M
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.embeddings.code import CodeReader, broken_up
+from deepseek_mm.embeddings.dictionary import ChineseGlosser, dictionary_files
 from deepseek_mm.embeddings.heads import (
     BOX_WEIGHTS,
     MAIN_DIM,
@@ -45,7 +46,7 @@ from deepseek_mm.embeddings.heads import (
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import DetectedObject, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import DetectedObject, Encode, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -72,6 +73,7 @@ from deepseek_mm.threads import run_in_background, single_threaded_for
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
 TOWERS = ("image_tower.", "text_tower.")  # beginnings of names that engines stand for
+CHINESE = "Chinese"  # as `language_of` names it
 OLD = "code_head."  # in files from before code had a tower of its own
 
 
@@ -196,16 +198,17 @@ class PackagedSpace(ABC):
 
     def __init__(self) -> None:
         self.code, self.languages = CodeReader(), MultilingualTexts()
+        self.glosser = ChineseGlosser(self.embed_english, self.languages.embed)
 
     @property
     def code_fingerprint(self) -> str:
         """Of what reads code: pictures and texts do not depend on it."""
         return self.code.fingerprint
 
-    @property
+    @cached_property
     def languages_fingerprint(self) -> str:
         """Of what reads other languages than English, or "" where nothing does."""
-        return self.languages.fingerprint if self.languages.is_installed else ""
+        return fingerprint((*self.languages.files, *dictionary_files())) if self.languages.is_installed else ""
 
     @abstractmethod
     def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
@@ -217,13 +220,26 @@ class PackagedSpace(ABC):
         return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """(N, D): English by the tower that photos were aligned with, other languages by the one that learned it."""
+        """(N, D): English by the tower that photos were aligned with, other languages by the one that learned it,
+        Chinese with a share of what its words mean in the dictionary, where that is installed.
+        """
         vectors_ND = np.zeros((len(texts), self.dim), np.float32)
-        other = [n for n, text in enumerate(texts) if language_of(text)] if self.languages.is_installed else []
-        own = sorted(set(range(len(texts))) - set(other))
-        vectors_ND[own] = self.embed_english([texts[n] for n in own])
-        vectors_ND[other] = self.languages.embed([texts[n] for n in other])
+        readers = [self._reader(text) for text in texts]
+        for read in dict.fromkeys(readers):
+            own = [n for n, reader in enumerate(readers) if reader == read]
+            vectors_ND[own] = read([texts[n] for n in own])
         return vectors_ND
+
+    def translate(self, text: str, known: Collection[str]) -> str:
+        """Chinese words in English, rather in names that are known; any other text as it is."""
+        reads = self._reader(text) == self.glosser.embed
+        return (self.glosser.describe(text, known) if reads else "") or text
+
+    def _reader(self, text: str) -> Encode:
+        language = language_of(text) if self.languages.is_installed else ""
+        if not language:
+            return self.embed_english
+        return self.glosser.embed if language == CHINESE and dictionary_files() else self.languages.embed
 
     @torch.inference_mode()
     def embed_english(self, texts: Sequence[str]) -> Floats:

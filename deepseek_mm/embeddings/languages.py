@@ -1,6 +1,6 @@
 """Texts in any language to vectors of the default space: multilingual-e5-small and a trained head.
 
-`weights/languages.safetensors` holds what training changed: the head, and where they were trained, too, the layers
+What training changed: `weights/languages.safetensors` holds the head, `weights/language_layers.safetensors` the layers
 above the cut as int8 differences from the packaged weights. The tower that reads English stays as it is, and so do all
 vectors of pictures; this one learned to put "ein Hund" where that one puts "a dog", and a Chinese caption where its
 photo lies.
@@ -23,10 +23,11 @@ from deepseek_mm.embeddings.heads import SPACE_DIM, LayersHead
 from deepseek_mm.embeddings.inference import autocast_bf16, round_linears
 from deepseek_mm.embeddings.multilingual import PREFIX, load_multilingual_tower, multilingual_tower_file
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.embeddings.towers import fingerprint, in_order_of_length
+from deepseek_mm.embeddings.towers import in_order_of_length
 from deepseek_mm.errors import MissingPackage, MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "languages.safetensors"
+LAYERS = WEIGHTS.with_name("language_layers.safetensors")
 READ = (4, 6, 8, 10, 12)  # layers whose pooled states the head sees
 CUT = 8  # layers below are as packaged
 BATCH = 32  # texts at a time
@@ -49,22 +50,18 @@ class LanguageSide(nn.Module):
 class MultilingualTexts:
     """Opens the tower when a text is read for the first time; from any thread."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        self.weights, self._lock = weights, Lock()
+    def __init__(self, *files: Path) -> None:
+        """`files` of the head and of the layers, as shipped where none are given."""
+        self.files, self._lock = files or (WEIGHTS, LAYERS), Lock()
         self._side: LanguageSide | None = None
 
     @cached_property
     def is_installed(self) -> bool:
         """Whether there is what can be opened: the package, and what was trained for it."""
         try:
-            return self.weights.is_file() and multilingual_tower_file().is_file()
+            return all(file.is_file() for file in self.files) and multilingual_tower_file().is_file()
         except MissingPackage:
             return False
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over the weights, hexadecimal."""
-        return fingerprint((self.weights,))
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Floats:
@@ -81,16 +78,25 @@ class MultilingualTexts:
     def _open(self) -> LanguageSide:
         with self._lock:
             if self._side is None:
-                self._side = load_language_side(self.weights)
+                self._side = load_language_side(*self.files)
             return self._side
 
 
-def load_language_side(weights: Path = WEIGHTS) -> LanguageSide:
-    """Ready to read; MissingWeights where it was not trained, MissingPackage without the tower."""
-    if not weights.is_file():
-        raise MissingWeights(weights, make="python -m deepseek_mm train languages")
+def load_language_side(*files: Path) -> LanguageSide:
+    """Ready to read, of the files of the head and of the layers; MissingWeights where one was not trained,
+    MissingPackage without the tower.
+    """
+    for file in files:
+        if not file.is_file():
+            raise MissingWeights(file, make="python -m deepseek_mm train languages")
     side = LanguageSide()
-    with safe_open(weights, framework="pt") as file:
-        add_deltas(side, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    for file in files:
+        add_file(side, file)
     round_linears([side])
     return side.eval().requires_grad_(False)
+
+
+def add_file(side: LanguageSide, weights: Path) -> None:
+    """Put what training changed into what is packaged."""
+    with safe_open(weights, framework="pt") as file:
+        add_deltas(side, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118

@@ -22,6 +22,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 Floats = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Floats]  # texts to their vectors, (N, width) of length 1
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height, 0 to 1
 
 

@@ -14,7 +14,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, finish_reading, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -275,6 +275,7 @@ def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: De
         with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
             with run_jobs(assistant.library):
                 finish(assistant.library, assistant.library.add([folder]), desk)
+                finish_reading(assistant.library, desk)
             return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
 
 

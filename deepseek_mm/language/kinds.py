@@ -23,8 +23,12 @@ OTHER_KINDS = {  # what people call a kind
     **{name: "electronics" for name in ("gadget", "device")},
     **{name: "hat" for name in ("headgear", "headwear")},
     **{name: "building" for name in ("landmark", "monument", "architecture", "sight")},
+    **{name: "dairy product" for name in ("milk product", "dairy")},
+    **{name: "fog" for name in ("mist", "haze", "foggy", "misty", "hazy")},
+    **{"snowy": "snow", "rainy": "rain", "sunny": "sunshine", "sandy": "sand", "rocky": "rock", "icy": "ice"},
     **{name: "dessert" for name in ("sweet", "sweets")},
     **{name: "vehicle" for name in ("transport",)},
+    **{name: "shop" for name in ("store", "supermarket", "market", "grocery store", "grocer", "food shop")},
     **{name: "plant" for name in ("vegetation", "greenery")},
     **{name: "star" for name in ("space", "outer space", "cosmos", "universe", "astronomy", "heavenly body")},
     **{name: "animal" for name in ("creature", "beast", "wildlife", "critter")},
@@ -82,6 +86,30 @@ def kind_named(phrase: str) -> str:
     name = " ".join([*phrase.lower().split()[:-1], singular(phrase.lower().split()[-1])]) if phrase.strip() else ""
     name = OTHER_KINDS.get(name, name)
     return name if name in read_kinds() or name in IS_A else ""
+
+
+HAVING = {  # a part -> the kinds of things that have it: who asks for wings finds birds
+    **{"wing": ("bird", "aircraft"), "beak": ("bird",), "feather": ("bird",), "fin": ("fish",)},
+    **{"antler": ("deer",), "hoof": ("horse", "deer"), "mane": ("horse", "lion"), "petal": ("flower",)},
+    **{"whisker": ("cat",), "paw": ("cat", "dog", "bear"), "fur": ("mammal",), "tusk": ("elephant",)},
+}
+
+
+def has_part(word: str, part: str) -> bool:
+    """Has a thing of this name such a part?"""
+    return any(is_kind_of(word, kind) and not is_kind_of(word, "person") for kind in HAVING.get(part, ()))
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Kinds and their members, other names included."""
+    kinds = {*read_kinds(), *IS_A, *OTHER_KINDS}
+    return frozenset(kinds.union(*(members_of(kind) for kind in kinds)))
+
+
+def is_known_name(word: str) -> bool:
+    """Does the table know a thing or a kind of this name?"""
+    return singular(word.lower()) in known_names()
 
 
 @lru_cache(maxsize=100_000)

@@ -136,6 +136,14 @@ def narrow_to_period(field: str) -> Callable[[str], dict[str, Any]]:
 TYPES = tuple(row.name for row in FORMATS if row.kind != "archive")
 LANGUAGES = tuple(row.name for row in FORMATS if row.kind == "code")
 ENDINGS = {ending.removeprefix("."): row.name for row in FORMATS for ending in row.endings}
+
+
+def format_named(word: str) -> str:
+    """The type of file that a word names: "pngs", "jpg", "jpegs"; "" where it names none."""
+    bare = word.lower().removesuffix("s")
+    return ENDINGS.get(bare, bare if bare in TYPES else "")
+
+
 COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
 
 OPERATORS = (

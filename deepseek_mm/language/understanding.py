@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
+from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.request_network import (
     LANGUAGES,
@@ -39,11 +40,14 @@ LAYERS, HEADS = FOLDER / "requests.safetensors", FOLDER / "request_heads.safeten
 TUNED = ("upper.", "situation.")  # names of what the layers are
 BATCH = 32
 MAKE = "python -m deepseek_mm train requests"
+LIKELY = 0.5  # probability of a language from which it is believed: of one or two words little can be read
+SPOKEN = {"German": "de", "French": "fr", "Spanish": "es", "Chinese": "zh"}  # as words tell them
 FILTERS = {"date": "date", "place": "place", "colour": "colour", "filekind": "kind", "collection": "collection",
            "file": "file", "label": "label"}  # part of a text -> field of ActFilters  # fmt: skip
 OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "label", "path": "file",
              "before": "date", "after": "date", "date": "date"}  # of the search box -> field of ActFilters  # fmt: skip
 SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
+HAN = re.compile(r"[\u3400-\u9fff]")  # a letter of Chinese
 EMPTY = re.compile(r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las", re.IGNORECASE)  # words that name no thing
 NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
@@ -121,7 +125,7 @@ class Understander:
         told = self.network.read_acts(read, lower_NTW, there_NT, features_NF, acts)
         chances = {name: self._chances(name, logits) for name, logits in told.items()}
         kinds = chances["kind"].amax(dim=1).tolist()
-        languages = self._chances("language", outputs.language_NL).argmax(dim=1).tolist()
+        languages_NL = self._chances("language", outputs.language_NL)
         requests = []
         for turn, (text, situation) in enumerate(turns):
             own = [[rows[turn, tuple(part), len(way.parts) == 1] for part in way.parts] for way in ways[turn]]
@@ -130,7 +134,8 @@ class Understander:
             cut = CutTurn(ways[turn][best].parts, sure)
             spans = read_spans(outputs.tags_NTG[turn], tokens.offsets[turn])
             found = self._read_acts(text, situation, cut, tokens.offsets[turn], spans, here)
-            requests.append(request_of(text, situation, found, LANGUAGES[languages[turn]], cut.chance))
+            language = choose_language(text, languages_NL[turn])
+            requests.append(request_of(text, situation, found, language, cut.chance))
         return requests
 
     def _chances(self, head: str, logits: Tensor) -> Tensor:
@@ -165,6 +170,16 @@ class Understander:
             )
             found.append(fill_parts(whole, text, inside))
         return found
+
+
+def choose_language(text: str, chance_L: Tensor) -> str:
+    """By letters, Chinese or not; else one that is likely, or that words of the text speak for; or English."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if 2 * sum(bool(HAN.match(letter)) for letter in letters) > len(letters):
+        return "zh"
+    chances = {language: float(chance_L[place]) for place, language in enumerate(LANGUAGES) if language != "zh"}
+    best, spoken = max(chances, key=lambda language: chances[language]), SPOKEN.get(language_of(text), "en")
+    return best if chances[best] >= LIKELY and spoken != "de" else spoken
 
 
 ActKey = tuple[int, tuple[int, ...], bool]  # of an act: its turn, its tokens, and whether it is the only one

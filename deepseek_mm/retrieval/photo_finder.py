@@ -8,6 +8,7 @@ photos of which some have names, some descriptions, and some only a camera's num
 Shape key:  P photos, R regions, D width of the space, F witnesses
 """
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,11 +18,23 @@ import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.language.kinds import is_kind_of
+from deepseek_mm.language.places import places_around, places_named
 from deepseek_mm.language.words import COLOURS, content, names_the_same, singular, tokens
-from deepseek_mm.parse.descriptions import DescribedFile, described_files
+from deepseek_mm.parse.descriptions import DescribedFile, cells_of, described_files
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
-from deepseek_mm.retrieval.subject import SoughtSubject, share_read, share_said, subject_of, weights_of
+from deepseek_mm.retrieval.subject import (
+    ASKING,
+    LIVING,
+    SoughtSubject,
+    colours_beside,
+    fit_of,
+    is_named_otherwise,
+    share_read,
+    share_said,
+    subject_of,
+    weights_of,
+)
 from deepseek_mm.types import Act
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Region, Source
@@ -32,8 +45,13 @@ LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vecto
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
+RULE = re.compile(r"[|\s:-]{3,}")  # under the head of a table
+MOST_SHORT = 3  # letters of words that are looked for in rows of documents
 SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
+SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
+ABSENT = 0.4  # of the relevance is left where people name another thing, or no more than the colour fits
+SURELY_SEEN = 0.8  # presence or label from which a thing is there though the people who wrote about it did not name it
 FULLY = 0.99  # share of the words that is all of them
 AT_LEAST = -2.0  # deviations: a photo without words is not punished further
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
@@ -89,6 +107,9 @@ BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subj
 BELIEVED, BESIDES = 0.45, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
 
+LABELLED = 0.3  # score of a label from which eyes saw it, though nobody wrote it
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoMatch:
     """A photo of the library and how well it fits what was asked for."""
@@ -98,6 +119,7 @@ class PhotoMatch:
     why: tuple[str, ...] = ()  # words and labels of it that fit
     regions: tuple[Region, ...] = ()  # all of it, the whole picture first
     witnesses: Witnesses = Witnesses()
+    otherwise: bool = False  # people call it something else of the same kind, or it has another colour
 
     @property
     def name(self) -> str:
@@ -115,9 +137,31 @@ class PhotoMatch:
         return next((region.text for region in self.regions if region.kind == "name"), "")
 
     @property
+    def vocabulary(self) -> frozenset[str]:
+        """The words of name and notes, singular, and what the places in them lie in."""
+        return words_said(self.regions)
+
+    @property
     def read(self) -> tuple[Region, ...]:
         """The texts that are read in it."""
         return tuple(region for region in self.regions if region.kind == "text")
+
+
+def keep_believed(found: Sequence[PhotoMatch]) -> list[PhotoMatch]:
+    """The matches that count as found, of those that are in order.
+
+    Where the best one is called so in full, one that is called otherwise needs a label that says it is one.
+    """
+    least = max(BELIEVED, BESIDES * found[0].relevance) if found else BELIEVED
+    fitting = [match for match in found if match.relevance >= least]
+    if not any(match.witnesses.fully for match in fitting):
+        return fitting
+    return [m for m in fitting if m.witnesses.fully or m.witnesses.wordless or is_labelled(m)]
+
+
+def is_labelled(match: PhotoMatch) -> bool:
+    """Do eyes see what is asked for, though nobody wrote it, nor that it is something else?"""
+    return match.witnesses.label >= LABELLED and not match.otherwise
 
 
 class PhotoFinder:
@@ -129,12 +173,47 @@ class PhotoFinder:
     def find_photos(self, act: Act, k: int, *, among: Sequence[int] = (), where: Filter = PHOTOS) -> list[PhotoMatch]:
         """At most k photos that the subject of the act may mean, best first; `among` are ids of sources."""
         bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
-        subject = SoughtSubject(subject_of(act))
-        return self.weigh(subject, self.candidates(subject, bounds))[:k]
+        return self.find_subject(subject_of(act), k, where=bounds)
 
-    def find_meant(self, act: Act, *, among: Sequence[int] = ()) -> list[PhotoMatch]:
+    def find_subject(self, words: str, k: int, *, where: Filter = PHOTOS) -> list[PhotoMatch]:
+        """At most k photos that these words may mean, best first."""
+        subject = SoughtSubject(words)
+        return self.weigh(subject, self.candidates(subject, where))[:k]
+
+    def list_photos(self, where: Filter, k: int) -> list[PhotoMatch]:
+        """At most k photos that a filter allows, whatever they show."""
+        regions = self.store.regions_of([source.id for source in self.store.sources(where, limit=k)])
+        return [PhotoMatch(own[0].source, 1.0, regions=own) for own in regions.values() if own]
+
+    def find_in_rows(self, act: Act, *, names: Sequence[str] | None = None) -> list[PhotoMatch]:
+        """The photos of which a row of a document says a word that no name or note does: "Cantaloupe_030"; or a name
+        as it is.
+        """
+        said = [word for word in content(subject_of(act)) if word not in ASKING and len(word) > MOST_SHORT]
+        words = said if names is None else names
+        found: list[int] = []
+        for word in words:
+            for hit in self.store.search_words(word, k=BESIDE, where=Filter(kinds=TEXTS, source_kinds=("document",))):
+                lines = described_files(hit.region.text)
+                named = [line.file for line in lines if is_in_row(word, line, whole=names is not None)]
+                found += [source.id for name in named for source in self.find_named(name)]
+        return [
+            replace(match, relevance=BELIEVED)
+            for match in self.weigh(SoughtSubject(subject_of(act)), list(dict.fromkeys(found)))
+        ]
+
+    def header_of(self, document: Source) -> tuple[str, ...]:
+        """The names of the columns of a document's first table; empty where it has none."""
+        for region in self.store.regions_of([document.id])[document.id]:
+            lines = region.text.splitlines()
+            for line, below in itertools.pairwise(lines):
+                if RULE.fullmatch(below) and "-" in below:
+                    return tuple(cells_of(line))
+        return ()
+
+    def find_meant(self, act: Act, *, among: Sequence[int] = (), where: Filter = PHOTOS) -> list[PhotoMatch]:
         """The photos that an act may be about, best first: by its subject, then by all of its words."""
-        bounds = replace(PHOTOS, source_ids=tuple(among))
+        bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
         asked = [subject_of(act), f"{subject_of(act)} {act.other}", " ".join(content(act.text))]
         asked = [text for text in dict.fromkeys(text.strip() for text in asked) if text]
         subjects = [SoughtSubject(text) for text in asked]
@@ -191,12 +270,22 @@ class PhotoFinder:
             vector_D = self.texts.vectors([subject.phrase])[0]
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
-        fading = [fade_by_colour(subject, regions) for regions in photos.values()]
-        spelled = [SPELLED if is_spelled(subject, regions) else 0.0 for regions in photos.values()]
+        fading = [
+            fade_by_colour(subject, regions) * fade_by_absence(subject, regions, each)
+            for regions, each in zip(photos.values(), heard, strict=True)
+        ]
+        spelled = [
+            SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
+            for regions, witness in zip(photos.values(), heard, strict=True)
+        ]
+        otherwise = [
+            fade < 1.0 or any(is_named_otherwise(thing, words_said(regions)) for thing in subject.things)
+            for fade, regions in zip(fading, photos.values(), strict=True)
+        ]
         relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
         matches = [
-            PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness)
-            for regions, chance, witness in zip(photos.values(), relevance_P, heard, strict=True)
+            PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness, other)
+            for regions, chance, witness, other in zip(photos.values(), relevance_P, heard, otherwise, strict=True)
         ]
         return sorted(matches, key=lambda match: -match.relevance)
 
@@ -240,6 +329,15 @@ class HeardPhoto:
     presence: float
 
 
+def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:
+    """Does the row of a document have the word: as a name that stands alone, or as any part of a path?"""
+    if whole:
+        flags = 0 if word[0].isupper() else re.IGNORECASE
+        before = "" if flags else "(?<![/-])"  # a word of small letters may be part of a path
+        return re.search(rf"{before}\b{re.escape(word)}\b", " ".join(line.cells), flags) is not None
+    return word in re.findall(r"[^\W\d_]+", line.line.lower())
+
+
 def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weights: Mapping[str, float]) -> Witnesses:
     """Of one photo; `weights` are those of the subject's words."""
     regions, said = photo.regions, photo.said
@@ -267,9 +365,19 @@ def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weight
 
 
 def words_said(regions: Sequence[Region]) -> frozenset[str]:
-    """The words of a photo's name and notes, singular; "an orange dahlia" is no orange."""
+    """The words of a photo's name and notes, singular, and what the places in them lie in; "an orange dahlia" is no
+    orange.
+    """
     texts = [region.text for region in regions if region.kind in WORDS]
-    return frozenset(singular(word) for text in texts for word in tokens(ORANGE.sub("", text)))
+    places = (place for region in regions if region.kind in WORDS for place in places_of(region))
+    words = [word for text in (*texts, *places) for word in tokens(ORANGE.sub("", text))]
+    return frozenset(singular(word) for each in words for word in (each, each.replace("-", "")))
+
+
+def places_of(region: Region) -> list[str]:
+    """What the places that a name or a note mentions lie in: of a note about Pisa Italy and Europe."""
+    named = places_named(region.text, spelt=region.kind == "note")
+    return [around for place in named for around in places_around(place)]
 
 
 def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
@@ -279,9 +387,33 @@ def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
 
 def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
     """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
-    if not subject.colours or colours_of(regions).issuperset(subject.colours):
+    if not subject.colours:
+        return 1.0
+    beside = {COLOURS[word] for thing in subject.things for word in colours_near(thing, regions)}
+    if beside and not beside.intersection(subject.colours):
+        return SAID_OTHERWISE
+    if colours_of(regions).issuperset(subject.colours):
         return 1.0
     return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
+
+
+def fade_by_absence(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
+    """What is left where people say that it is another animal or fruit, or where no more than the colour fits: a white
+    blouse on red cloth is no red flower.
+    """
+    said = words_said(regions)
+    if heard.wordless or any(fit_of(thing, said) > 0 for thing in subject.things):
+        return 1.0
+    if any(is_named_otherwise(thing, said, kinds=LIVING) for thing in subject.things):
+        return ABSENT
+    otherwise = any(is_named_otherwise(thing, said) for thing in subject.things)
+    seen = (max(heard.presence, heard.label) >= SURELY_SEEN and not otherwise) or heard.read > 0
+    return 1.0 if seen or not (subject.colours and subject.things) else ABSENT
+
+
+def colours_near(thing: str, regions: Sequence[Region]) -> list[str]:
+    """The colours that names and notes say of a thing; that of another one is none: "a white blouse on red cloth"."""
+    return [word for region in regions if region.kind in WORDS for word in colours_beside(thing, region.text)]
 
 
 def colours_of(regions: Sequence[Region]) -> frozenset[str]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
+from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.language.detection import language_of
@@ -80,13 +81,19 @@ class PresenceVerdict(NamedTuple):
 class Sought:
     """A query with all that it asks for."""
 
-    query: Query
+    query: Query  # in English words, where they can be translated
+    said: str  # the words as they were typed
     meant: QueryVectors
     k: int
     where: Filter
     things: tuple[ThingPhrase, ...] = ()
     asked: tuple[str, ...] = ()  # things, each asked after in the whole collection, and the text as a whole
     vectors_TD: Floats  # of these
+
+    @property
+    def words(self) -> str:
+        """As they were typed, and in English."""
+        return self.said if self.said == self.query.text else f"{self.said} {self.query.text}"
 
 
 class Search:
@@ -129,9 +136,17 @@ class Search:
     def _read_ahead(self, queries: Sequence[Query]) -> None:
         """Every text that will be asked for, in one pass."""
         texts = [
-            [query.text, *(term.text for term in query.terms), *names_of(query)] for query in queries if query.text
+            [query.text, *(term.text for term in query.terms), *names_of(self._in_english(query))]
+            for query in queries
+            if query.text
         ]
         self.texts.vectors([text for said in texts for text in said])
+
+    def _in_english(self, query: Query) -> Query:
+        """The query with its words translated, where the space can."""
+        if not isinstance(self.space, PackagedSpace):
+            return query
+        return replace(query, text=self.space.translate(query.text, self.eyes.vocabulary.names))
 
     def embed(self, queries: Sequence[Query], *, seen: Mapping[int, Floats] | None = None) -> Floats:
         """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight.
@@ -185,15 +200,17 @@ class Search:
             return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
 
     def _sought(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Sought:
+        said, query = query.text, self._in_english(query)
         asked = (*names_of(query), query.text.lower()) if query.text else ()
         return Sought(
             query=query,
+            said=said,
             meant=meant,
             k=k,
             where=where,
             things=things_of(query),
             asked=asked,
-            vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
+            vectors_TD=self.texts.vectors([*asked[:-1], said] if asked else []),
         )
 
     def _find(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Found:
@@ -233,7 +250,7 @@ class Search:
         found, near = nearest_each(self.store, [sought.meant], [*kinds, *labels], beside=looks)
         hits = [hit for (some,) in found for hit in some]
         times = Counter(hit.region.id for (some,) in found[len(kinds) :] for hit in some)
-        written = search_by_words(self.store, query.text, sought.meant, k=AHEAD * k, where=where)
+        written = search_by_words(self.store, sought.words, sought.meant, k=AHEAD * k, where=where)
         own = {query.besides, self._source_of(query.like) if query.like else 0}
         each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
         hits = list(each.values())
@@ -292,7 +309,8 @@ class Search:
             shown = max(shown, self.certainty.of_scene(whole, traces))
         told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
         reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
-        spelled = WRITTEN if all_written([hit.region for hit in hits], text) else 0.0
+        regions = [hit.region for hit in hits]
+        spelled = WRITTEN if all_written(regions, text) or all_written(regions, sought.said) else 0.0
         return PresenceVerdict(
             max(shown, reworded, spelled, self._score_labels(sought.things, hits)), self.needed_certainty
         )

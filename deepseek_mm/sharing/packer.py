@@ -10,6 +10,7 @@ boxes shrink with it. What has neither keeps its text, and a path at which nothi
 """
 
 import binascii
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -33,13 +34,14 @@ from deepseek_mm.sharing.parcel import (
     SharedLabel,
     SharedPhoto,
     SharedPicture,
+    SharedRequest,
     SharedSource,
     SharedSymbol,
     SharedTurn,
 )
 from deepseek_mm.sharing.privacy import allowed_settings, remove_coordinates
 from deepseek_mm.storage.schema import convert
-from deepseek_mm.types import Answer, Check, Citation
+from deepseek_mm.types import Answer, Check, Citation, Request
 from index import Box, Label, Region, Source, Symbol
 from index.region import UPLOADS
 from index.store import RegionStore
@@ -76,6 +78,7 @@ class Packer:
             more=tuple(self._picture(name, path) for name, path in turn.more),
             answer=self._answer(turn.answer),
             corrected=tuple(share(SharedCorrection, each) for each in turn.boxes),
+            meant=share_request(turn.meant),
             settings=allowed_settings(turn.settings),
         )
 
@@ -104,6 +107,7 @@ class Packer:
             state="stopped" if answer.state == "running" else answer.state,  # as far as it has come
             citations=tuple(self._citation(each) for each in answer.citations),
             checks=tuple(share(SharedCheck, each) for each in answer.checks),
+            request=share_request(answer.request),
         )
 
     def _citation(self, citation: Citation) -> SharedCitation:
@@ -234,6 +238,7 @@ class Unpacker:
             ),
             settings=allowed_settings(turn.settings),
             right=turn.right[:MOST_RIGHT],
+            meant=request_of(turn.meant),
         )
 
     def _picture(self, picture: SharedPicture) -> tuple[str, str]:
@@ -326,9 +331,18 @@ def region_of(shared: SharedCitation) -> Region:
 
 def answer(turn: SharedTurn, citations: tuple[Citation, ...]) -> Answer:
     """As records.Answer."""
-    return convert(
-        turn.answer, Answer, citations=citations, checks=tuple(convert(each, Check) for each in turn.answer.checks)
-    )
+    checks = tuple(convert(each, Check) for each in turn.answer.checks)
+    return convert(turn.answer, Answer, citations=citations, checks=checks, request=request_of(turn.answer.request))
+
+
+def request_of(shared: SharedRequest | None) -> Request | None:
+    """As records.Request."""
+    return Request.of_json(shared.model_dump()) if shared else None
+
+
+def share_request(request: Request | None) -> SharedRequest | None:
+    """How a question was understood, as a part of the parcel."""
+    return SharedRequest.model_validate_json(json.dumps(request.as_json())) if request else None
 
 
 def scale_box(box_px: Box, scale: float) -> Box:

@@ -19,9 +19,10 @@ from pydantic_core import from_json
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.sharing.files import ExportLimits
+from deepseek_mm.types import ActForm, ActKind, ActScope, Understanding
 
 FORMAT = "deepseek-mm conversation"
-VERSION = 2  # 1 knew nothing of code
+VERSION = 3  # 1 knew nothing of code, 2 nothing of how a question was understood
 
 Name = Annotated[str, Field(max_length=4_096)]
 Text = Annotated[str, Field(max_length=4_000_000)]
@@ -128,6 +129,42 @@ class SharedPicture(ParcelPart):
     sha256: Digest  # where its bytes stand in Parcel.files
 
 
+class SharedFilters(ParcelPart):
+    """As records.ActFilters."""
+
+    date: Text = ""
+    place: Text = ""
+    colour: Text = ""
+    kind: Text = ""
+    collection: Text = ""
+    file: Text = ""
+    label: Text = ""
+
+
+class SharedAct(ParcelPart):
+    """As records.Act."""
+
+    kind: ActKind
+    text: Text
+    subject: Text
+    other: Text
+    attribute: Name
+    scope: ActScope
+    filters: SharedFilters
+    form: ActForm
+    reference: Text
+    chance: float
+
+
+class SharedRequest(ParcelPart):
+    """As records.Request: how a question was understood."""
+
+    acts: Annotated[tuple[SharedAct, ...], Field(max_length=1_000)]
+    language: Name
+    chance: float
+    by: Understanding
+
+
 class SharedAnswer(ParcelPart):
     """As records.Answer."""
 
@@ -139,6 +176,7 @@ class SharedAnswer(ParcelPart):
     found: bool
     citations: Annotated[tuple[SharedCitation, ...], Field(max_length=1_000)]
     checks: Annotated[tuple[SharedCheck, ...], Field(max_length=10_000)]
+    request: SharedRequest | None = None
 
 
 class SharedTurn(ParcelPart):
@@ -155,6 +193,7 @@ class SharedTurn(ParcelPart):
     fingerprint: Name
     about: Literal["photos", "code"] = "photos"
     right: Name = ""
+    meant: SharedRequest | None = None
 
 
 class Parcel(ParcelPart):

@@ -1,6 +1,7 @@
 """`train languages`: bring multilingual-e5-small into the default space, whose photos and English stay where they are.
 
-First the head alone is trained, over what the packaged tower makes of all texts; then the layers above the cut with it.
+First the head alone is trained, over what the packaged tower makes of all texts; then the layers above the cut, below a
+head that stays as it is. Each has a file of its own.
 A caption must find its photo among all training photos, and a photo its captions among those of the batch; what has an
 English original must lie where the space's own tower puts that. The vectors of photos and of English are computed once,
 and so are the states at the cut. Randomness depends on the seed and the step alone.
@@ -31,7 +32,7 @@ from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.inference import autocast_bf16
-from deepseek_mm.embeddings.languages import CUT, READ, WEIGHTS, LanguageSide
+from deepseek_mm.embeddings.languages import CUT, LAYERS, READ, WEIGHTS, LanguageSide, add_file
 from deepseek_mm.embeddings.multilingual import PREFIX
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
@@ -75,12 +76,11 @@ class LanguagesConfig:
 
     head_steps: int = 400
     head_photos: int = 512  # of a batch; each with a caption of every kind
-    layer_steps: int = 0  # of the layers above the cut; an hour for 400
-    layer_photos: int = 72
+    layer_steps: int = 240  # of the layers above the cut; an hour on two cores
+    layer_photos: int = 96
     others: float = 1.4  # texts without a photo, for each photo of a batch
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
-    later_rate: float = 2e-4  # of the head, while layers are learned too
-    layer_rate: float = 8e-5
+    layer_rate: float = 2e-4
     decay: float = 0.05  # of the weights
     scale: float = 30.0  # inverse temperature
     likeness: float = 8.0  # weight of lying where the English original lies
@@ -133,7 +133,8 @@ class LanguageLearner:
         side.head.train()
 
     def layers(self) -> dict[str, nn.Parameter]:
-        """The parameters above the cut, by their names in the side."""
+        """The parameters above the cut, by their names in the side; the head is held from now on."""
+        self.side.head.eval().requires_grad_(False)
         own = set(map(id, upper_layers(self.side).requires_grad_(True).parameters()))
         return {name: value for name, value in self.side.named_parameters() if id(value) in own}
 
@@ -282,19 +283,17 @@ def train_head(learner: LanguageLearner, folder: Path) -> None:
     """The first stage."""
     config = learner.config
     steps = make_steps(config, steps=config.head_steps, rate=config.head_rate)
-    own = {name: value for name, value in asdict(config).items() if not name.startswith(("layer_", "later_"))}
+    own = {name: value for name, value in asdict(config).items() if not name.startswith("layer_")}
     train_stage(folder, learner.head(), learner.head_loss, steps, own, every=HEAD_EVERY, plots=PLOTS)
     learner.side.load_state_dict(read_learned(folder), strict=False)
 
 
 def train_layers(learner: LanguageLearner, folder: Path) -> None:
-    """The second stage, which begins with what the first one learned."""
+    """The second stage."""
     config = learner.config
-    steps = make_steps(config, steps=config.layer_steps, rate=config.later_rate)
+    steps = make_steps(config, steps=config.layer_steps, rate=config.layer_rate)
     journal = RunFolder(folder, asdict(config))
-    shares = {"tower.": config.layer_rate / config.later_rate}
-    trained = learner.head() | learner.layers()
-    train_steps(trained, make_gather(learner.layer_loss), journal, steps, every=LAYERS_EVERY, shares=shares)
+    train_steps(learner.layers(), make_gather(learner.layer_loss), journal, steps, every=LAYERS_EVERY)
     journal.plot(*PLOTS)
     learner.side.load_state_dict(read_learned(folder), strict=False)
 
@@ -313,24 +312,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, help="folder with dolly_nocontext.jsonl, tldr_en.jsonl")
     parser.add_argument("--reading", type=Path, required=True, help="folder with squad2_en_train.jsonl")
     parser.add_argument("--out", type=Path, default=Path("runs/languages"), help="folder of the run")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write what was learned to")
+    parser.add_argument("--head", type=Path, help="file of a head that was trained before: only layers are learned")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to, if it was learned")
+    parser.add_argument("--layers", type=Path, default=LAYERS, help="file to write the layers to, if they were learned")
     add_config_flags(parser, LanguagesConfig, TextCounts)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train both stages and write the weights; goes on where an earlier call stopped."""
+    """Train the stages and write the weights; goes on where an earlier call stopped."""
     config = choose_config(LanguagesConfig(), args)
     side = LanguageSide()
     before = {name: value.clone() for name, value in side.state_dict().items()}
     learner = LanguageLearner(side, prepare(args, side, choose_config(TextCounts(), args)), config)
-    train_head(learner, args.out / "head")
+    if args.head:
+        add_file(side, args.head)
+    else:
+        train_head(learner, args.out / "head")
+        write_changes(side, before, args.weights, beginning="head.")
     if config.layer_steps:
         train_layers(learner, args.out / "layers")
-    write_side(side, before, args.weights)
-    tell_written(args.weights)
+        write_changes(side, before, args.layers, beginning="tower.")
     return 0
 
 
-def write_side(side: LanguageSide, before: Mapping[str, Tensor], file: Path) -> None:
-    """What training changed, in few bytes."""
-    atomic_write(file, save(pack_changes(before, side.state_dict(), new=("head.",))))
+def write_changes(side: LanguageSide, before: Mapping[str, Tensor], file: Path, *, beginning: str) -> None:
+    """What training changed of one part, in few bytes."""
+    own = {name: value for name, value in side.state_dict().items() if name.startswith(beginning)}
+    atomic_write(file, save(pack_changes(before, own, new=("head.",))))
+    tell_written(file)

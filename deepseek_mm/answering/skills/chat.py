@@ -5,7 +5,7 @@ the evidence that it had.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.help import open_tab
@@ -18,27 +18,21 @@ from deepseek_mm.answering.talk_case import (
     sources_of,
     state,
 )
+from deepseek_mm.answering.topics import place_in
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import count_noun_in, join_in, say
-from deepseek_mm.language.words import quote_title
+from deepseek_mm.language.words import content, quote_title
 from deepseek_mm.types import Claim, Draft
 
 Reply = Callable[[Intent, TalkCase], Draft]
 SURE, FAIRLY = 0.8, 0.5  # confidence of an answer from which it is called sure, and fairly sure
 SHORT_WORDS = 20  # of one sentence that is short enough to be said as it is
 KINDS = ("photo", "document", "code")  # of files, in the order in which they are named
+CLAUSE = re.compile(r"(.{30,})[;:](?:\s|$)")  # of a sentence that is cut
 MAX_FILES = 6  # that one sentence names
 MAX_NAME = 60  # characters of a file's name in a sentence
 CERTAIN = 0.97  # that what the settings or the conversation say is so
 POLITE_CHANCE = 0.5  # that a polite sentence is right where nothing was understood
-FIRST = r"\b(?:first|1st|beginning|start|initial|erste\w*|anfangs?)\b|第一|最初|最开始|一开始|首先"
-NTH = (  # words that point at a turn of the conversation, counted from 1
-    (1, re.compile(FIRST)),
-    (2, re.compile(r"\b(?:second|2nd|zweite\w*)\b|第二")),
-    (3, re.compile(r"\b(?:third|3rd|dritte\w*)\b|第三")),
-    (4, re.compile(r"\b(?:fourth|4th|vierte\w*)\b|第四")),
-    (5, re.compile(r"\b(?:fifth|5th|f\u00fcnfte\w*)\b|第五")),
-)
 
 
 def answer_chat(intent: Intent | None, case: TalkCase) -> Draft:
@@ -130,7 +124,7 @@ def tell_more(intent: Intent, case: TalkCase) -> Draft:
     """The last answer whole, and that there is no more to it than its evidence."""
     if not case.conversation:
         return nothing_said(case)
-    return repeat_with(say("chat.more", case.locale), case.conversation[-1], case, intent, last=True)
+    return repeat_with(say("chat.more", case.locale), whole_turn(case.conversation, 0), case, intent, last=True)
 
 
 def repeat_with(lead: str, turn: Turn, case: TalkCase, intent: Intent, *, last: bool = False) -> Draft:
@@ -151,7 +145,7 @@ def tell_question(intent: Intent, case: TalkCase) -> Draft:
     turns, locale = case.conversation, case.locale
     if not turns:
         return nothing_said(case)
-    number = turn_number(case.act.text)
+    number = place_in(case.act.text)
     if number > len(turns):
         text = say("chat.asked_fewer", locale, n=len(turns), question=quote_question(turns[-1].question))
         return tell(text, intent)
@@ -193,24 +187,32 @@ def name_files(claims: list[Claim], turn: Turn, locale: str) -> Claim:
 
 
 def cut(claim: Claim) -> Claim:
-    """A sentence of at most so many words, cut at one of them."""
+    """A sentence of at most so many words, cut behind one that ends a clause, if there is any."""
     words = claim.text.split()
     if len(words) <= SHORT_WORDS:
         return claim
-    return Claim(" ".join(words[:SHORT_WORDS]) + " ...", claim.numbers, claim.certainty)
-
-
-def turn_number(text: str) -> int:
-    """The number of the turn that these words point at, from 1; 0 for the last one."""
-    plain = text.lower()
-    return next((number for number, pattern in NTH if pattern.search(plain)), 0)
+    kept = " ".join(words[:SHORT_WORDS])
+    whole = CLAUSE.match(kept)
+    return Claim(whole[1] if whole else f"{kept} ...", claim.numbers, claim.certainty)
 
 
 def turn_meant(case: TalkCase) -> Turn | None:
-    """The turn that the words point at, the last where there are not so many; None in a new conversation."""
-    number = turn_number(case.act.text)
+    """The turn that the words point at, by its place or by what it was about; else the last one."""
     turns = case.conversation
-    return turns[number - 1 if number <= len(turns) else -1] if turns else None
+    if not turns:
+        return None
+    named = set(content(case.act.subject))
+    about = [turn for turn in turns if named & set(content(f"{turn.question} {turn.answer.text}"))]
+    number = place_in(case.act.text)
+    return about[-1] if about else whole_turn(turns, number if number <= len(turns) else 0)
+
+
+def whole_turn(turns: Sequence[Turn], number: int) -> Turn:
+    """The turn of this number, the last for 0; of one that only shortened an answer the one that it shortened."""
+    turn = turns[number - 1]
+    short = turn.answer.text.rstrip(" .")
+    longer = (each for each in turns if short and each.answer.text.startswith(short))
+    return next(longer, turn) if not number else turn
 
 
 REPLIES: Mapping[str, Reply] = {

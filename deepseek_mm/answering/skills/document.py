@@ -9,12 +9,12 @@ Shape key:  S sentences, W width of the encoder (384)
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_mm.embeddings.space import Floats, VectorCache
+from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.words import clean, content
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
@@ -22,8 +22,8 @@ from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source
 
-Encode = Callable[[Sequence[str]], Floats]
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
+FEWEST = 2  # words of a sentence that is read in a photo
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
@@ -67,6 +67,15 @@ class PassageSentence:
     section: str = ""  # the heading above it, or the first row of its table
     after: tuple[str, ...] = ()
     worth: float = 0.0
+
+
+def is_said(act: Act, sentence: PassageSentence) -> bool:
+    """Whether a sentence may answer: what is read in a photo must be more than one word, and what is searched in it."""
+    if sentence.entry.region.source.kind != "photo":
+        return True
+    words = [word for word in content(sentence.text) if not word.isdigit()]
+    sought = act.kind == "find" and act.text.isascii()
+    return len(words) >= FEWEST and not (sought and set(content(act.text)).isdisjoint(words))
 
 
 class DocumentSkill:
@@ -121,8 +130,8 @@ class DocumentSkill:
         if not sentences:
             return []
         worths = self._worths(act, sentences, before)
-        order = [replace(sentences[n], worth=float(worths[n])) for n in np.argsort(-worths)]
-        first, *others = order
+        ranked = [replace(sentences[n], worth=float(worths[n])) for n in np.argsort(-worths)]
+        first, *others = [sentence for sentence in ranked if is_said(act, sentence)] or ranked[-1:]
         if first.worth < self.weights.least:
             return []
         near = (other for other in others if other.worth >= self.weights.near * first.worth)
@@ -143,7 +152,10 @@ class DocumentSkill:
         known = np.array([sentence.entry.region.source.path in before for sentence in sentences], np.float32)
         total: Floats = self._likeness(act.text, texts) + weights.words * worded + weights.holds * holds
         back = weights.pointed if act.reference or not act.subject else weights.before
-        return total + back * known
+        total += back * known
+        if pattern:
+            total[(holds == 0) & (worded == 0)] = 0  # neither of what was asked for, nor about it
+        return total
 
     def _likeness(self, question: str, texts: Sequence[str]) -> Floats:
         """(S,): by how many deviations each is nearer to the question than a usual sentence."""

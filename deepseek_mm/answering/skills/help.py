@@ -1,4 +1,4 @@
-"""Questions about how this program is used, answered from docs/help.md and docs/help.zh.md.
+"""Questions about how this program is used, answered from docs/help.md, help.zh.md and help.de.md.
 
 An entry of these files is a heading, which is the question; a comment with its key, the id of the tab that it belongs
 to and other ways to ask it; up to four sentences; and the tab as the page calls it:
@@ -21,7 +21,7 @@ from deepseek_mm.language.wording import say
 from deepseek_mm.types import Draft, Offer
 
 FOLDER = Path(__file__).parents[3] / "docs"
-FILES = {"en": "help.md", "zh": "help.zh.md"}
+FILES = {"en": "help.md", "zh": "help.zh.md", "de": "help.de.md"}
 ENTRY = re.compile(
     r"^## (?P<question>[^\n]+)\n<!-- (?P<key>[a-z-]+), (?P<tab>[a-z]+): (?P<also>[^\n]*?) -->\n(?P<text>.+?)\n\n"
     r"\((?P<shown>[^\n]+)\)$",
@@ -43,7 +43,7 @@ class HelpEntry:
 
 @cache
 def read_help(language: str = "en", folder: Path = FOLDER) -> tuple[HelpEntry, ...]:
-    """The entries in a language, in the order of the file: Chinese, or else English; none where there is no file."""
+    """The entries in a language, English where it has none, in the order of the file; none where there is no file."""
     file = folder / FILES.get(language, FILES["en"])
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return tuple(

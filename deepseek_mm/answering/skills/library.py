@@ -7,26 +7,43 @@ the best photo, and the answer names the file. What is not there is said in the 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.library_sentences import (
     RELATIVE,
     UNMEASURED,
-    heading,
-    lacking,
-    nearest,
-    no_note,
+    ask_which,
+    no_other,
+    no_videos,
+    none_within,
     not_found,
     not_told,
-    note_of,
     quote_text,
     refuse_unmeasured,
     say_fact,
     title,
     told_by,
     unknown_person,
+    without,
 )
 from deepseek_mm.answering.notes import answer_from
+from deepseek_mm.answering.photo_comparison import COSTS, PhotoComparison
+from deepseek_mm.answering.photo_lists import (
+    UNFOUND,
+    UNTOLD,
+    PhotoOrder,
+    count_all,
+    group_photos,
+    join_drafts,
+    limit_of,
+    list_photos,
+    nothing_found,
+    order_of,
+    pick_first,
+    refuse,
+)
+from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
 from deepseek_mm.answering.skills.photo_text import (
     SURE_OF_PRICE,
     SURE_OF_READING,
@@ -35,46 +52,68 @@ from deepseek_mm.answering.skills.photo_text import (
     quote_texts,
     sentence_for,
 )
+from deepseek_mm.answering.topics import POINTS
 from deepseek_mm.config import Config
-from deepseek_mm.language.kinds import is_kind_of
-from deepseek_mm.language.words import (
-    NUMBERS,
-    clean,
-    content,
-    join_words,
-    singular,
+from deepseek_mm.language.kinds import is_known_name
+from deepseek_mm.language.words import COLOURS, tokens
+from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
+from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
+from deepseek_mm.retrieval.subject import (
+    POINTS_AT,
+    SoughtSubject,
+    are_nested,
+    extend,
+    fit_of,
+    split_excluded,
+    split_subject,
+    subject_of,
+    unmarked_words,
+    with_measured,
 )
-from deepseek_mm.retrieval.photo_finder import BELIEVED, BESIDES, PhotoFinder, PhotoMatch
-from deepseek_mm.retrieval.subject import SoughtSubject
 from deepseek_mm.types import Act, Claim, Draft
-from index import Source
+from index import Filter, Source
 
 Look = Callable[[Act, Source], Draft]  # answers an act about one photo, and names its file
 COUNTS_PHOTOS = re.compile(
     r"\bhow many (?:of (?:my|the|these|those) )?(?:photos?|pics?|pictures?|images?|shots?|files?)\b"
-    r"|\b(?:photograph|take pictures? of)\b|\u51e0\u5f20|\u591a\u5c11\u5f20",
+    r"|\b(?:photograph|take pictures? of)\b|\u51e0\u5f20|\u591a\u5c11\u5f20|\bwie viele (?:fotos?|bilder)\b",
     re.I,
 )
-MOST_LISTED, WITH_NOTES = 30, 10  # photos of one answer, and as many of them with what is written about them
+IS_THERE = re.compile(  # of any photo, not of one
+    r"\b(?:in|on|among|of) (?:any|all|one|some)?(?: of)? ?(?:my|our|the|these|your) "
+    r"(?:photos?|pics?|pictures?|images?|library)\b"
+    r"|^\W*(?:and |or )?any\b|\b(?:do|did|have) (?:i|we) (?:have|own|got|ever)\b|\bin any (?:of|photo|pic)",
+    re.I,
+)
+FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{3,4}\b")
+THERE_IS = re.compile(r"\W*(?:is|are) there\b|\W*gibt es\b", re.I)
+OR = re.compile(r"\bor an? ", re.I)  # between two things that either of may be there
+ANOTHER = re.compile(r"\b(?:another|second one|others?|more of|any more|else)\b|\u522b\u7684|\u5176\u4ed6", re.I)
+SEVERAL = re.compile(
+    r"\b(?:those|these|them|they|their|all|both|each)\b"
+    r"|\u4eec|\u4e9b|\b(?:sie|diese|alle|beide)\b",
+    re.I,
+)
+ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
+MOVING = re.compile(r"^\W*(?:my |any |the |all )?(?:videos?|movies?|films?|clips?|audios?|songs?)\W*$", re.I)
+NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
+SHORT_NAME = 4  # letters of words that are no names
+BY_DOCUMENTS = "by what documents say of them"
+MOST_LEFT = 300  # photos of which those without something are told
+MOST_ORDERED = 10_000  # photos of which the newest is told
+MOST_LISTED = 30  # photos of one answer
 MOST_FOUND = 60  # photos that are weighed for a list
 MOST_MEANT, ALIKE = 3, 0.8  # photos that a look may mean, and of the best one's relevance what the others need
-MOST_OF_LOOKS, SURE_OF_COUNT = 0.9, 0.97  # probabilities that are told at most
+MOST_TOLD = 6  # photos of which something is told, where all that were found are asked about
+MOST_OF_LOOKS = 0.9  # probability that is told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
-POSSIBLE = 0.28  # relevance from which it is told as a guess, where a photo was asked for and not whether there is one
-NEARLY = 0.2  # relevance from which the nearest photo is worth naming where none fits
+ELSEWHERE = 0.5  # of a photo that was not found before, what it needs to be meant rather than those
 SURE_OF_NOTE = 0.85  # how often such an answer is right
-UNFOUND, UNTOLD = 0.7, 0.5  # probability that a refusal is right
-IN_THE_ROW = re.compile(  # what no picture shows, and a row of a document may say
-    r"\b(?:took|taken by|photographed|author|photographer|credit|painted|drew|brand|licen[cs]e|source|copyright)\b",
+GROUPS = re.compile(
+    r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
+    r"(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$",
     re.I,
 )
-GROUPS = re.compile(r"\b(?:into|in|by)\s+([\w' -]+?)\s+(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$", re.I)
-LIMIT = re.compile(
-    r"\b(?:name|list|show|find|give|get|tell)\b(?:\s+(?:me|us|only|just|the|any|my|at least))*\s+"
-    rf"(\d{{1,2}}|{'|'.join(NUMBERS)})\b",
-    re.I,
-)
-THOSE = re.compile(r"\bof (?:those|these|them|the two)\b|\bwhich (?:one|ones|of|photo|picture)\b", re.I)
 
 
 class LibrarySkill:
@@ -82,93 +121,181 @@ class LibrarySkill:
 
     def __init__(self, finder: PhotoFinder, look: Look, config: Config) -> None:
         self.finder, self.look, self.config = finder, look, config
+        self.comparison = PhotoComparison(finder, self._find_meant)
 
     def answer(self, act: Act, *, among: Sequence[int] = ()) -> Draft:
         """Claims with citations, or an honest refusal. `among` are ids of the sources that are spoken of."""
-        if act.filters.file and not among:
-            among = [source.id for source in self.finder.find_named(act.filters.file)]
+        if act.filters.file and (not among or act.kind == "compare"):
+            files = FILE_NAME.findall(act.text) or [act.filters.file]
+            among = [source.id for name in files for source in self.finder.find_named(name)]
+        bounds = read_bounds(act, self.finder.store, datetime.now())
+        act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
+        if bounds.told and not self.finder.store.counts(where=where).sources:
+            return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
+        if act.kind == "find" and MOVING.search(act.subject or " ".join(unmarked_words(act))):
+            return refuse(no_videos(), UNFOUND)
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
-        if act.kind == "find" and UNMEASURED.search(act.subject or act.text):
+        extreme = self.comparison.find_extreme(act, where)
+        if not extreme and act.kind == "find" and UNMEASURED.search(act.subject or act.text):
             return refuse(refuse_unmeasured(act), UNTOLD)
+        if act.kind == "find" and among and not (act.reference and len(among) == 1) and ANOTHER.search(act.text):
+            return self._find_others(act, among)
+        return extreme or self._answer(act, self._meant_where(act, where), bounds.phrase)
+
+    def _answer(self, act: Act, where: Filter, within: str) -> Draft:
+        """`within` are the words of the filters that were followed."""
+        if act.kind in ("look", "read") and not act.attribute.replace("text", "") and COSTS.search(act.text):
+            act = replace(act, attribute="price")
+        if act.kind != "find" and not where.source_ids and is_search(act):
+            act = replace(act, form="yes_no" if THERE_IS.match(act.text) else act.form, kind="find")
         if act.kind == "find":
-            return self._find(act, among)
-        if act.kind == "count" and COUNTS_PHOTOS.search(act.text):
-            everything = not SoughtSubject(act.subject).words and not act.other
-            return count_all(self.finder.num_photos()) if everything else self._find(replace(act, kind="find"), among)
-        if act.kind == "count" and not SoughtSubject(act.subject or act.text).words:
-            return count_all(self.finder.num_photos())
+            return self._find(act, where, within)
+        if act.kind == "count":
+            return self._count(act, where, within)
         if act.kind == "compare":
-            return self._compare(act, among)
-        if len(among) > 1 and (act.form == "name" and THOSE.search(act.text)):
-            return self._choose(act, among)
-        return self._look(act, among)
+            return self.comparison.answer(act, where)
+        if len(where.source_ids) > 1 and (chosen := self.comparison.choose(act, where)):
+            return chosen
+        return self._look(act, where)
+
+    def _meant_where(self, act: Act, where: Filter) -> Filter:
+        """Among the photos that were found; or all, where the act names what only another photo is called."""
+        if not where.source_ids or not act.subject or act.reference or POINTS.search(act.text):
+            return where
+        here = self.finder.find_photos(act, 1, where=where)
+        anywhere = self.finder.find_photos(act, 1, where=replace(where, source_ids=()))
+        is_here = here and here[0].witnesses.named >= ELSEWHERE
+        there = anywhere[:1] and anywhere[0].relevance >= BELIEVED and anywhere[0].witnesses.named >= ELSEWHERE
+        return replace(where, source_ids=()) if there and not is_here else where
 
     def _named_people(self, act: Act) -> bool:
         """Does any name, note or label say so?"""
         best = self.finder.find_photos(act, 1)
         return bool(best) and best[0].witnesses.named >= BELIEVED
 
-    def _find(self, act: Act, among: Sequence[int]) -> Draft:
-        found = self.finder.find_photos(act, MOST_FOUND, among=among)
-        least = max(BELIEVED, BESIDES * found[0].relevance) if found else BELIEVED
-        fitting = [match for match in found if match.relevance >= least]
+    def _find(self, act: Act, where: Filter, within: str = "") -> Draft:
+        asked, excluded = split_excluded(replace(act, kind="find"))
+        asked = with_subject_of_words(asked)
+        if order := order_of(act.text):
+            return self._pick_first(asked, order, where)
+        left = f"{within} {without(excluded)}".strip() if excluded else within
+        if names_nothing(asked) and (left or where.source_ids):
+            return self._list_all(act, where, excluded, left)
+        found = self.finder.find_photos(asked, MOST_FOUND, where=where)
+        fitting = self._leave_out(excluded, self._fitting(asked, found, where))
+        if not fitting and (told := self.finder.find_in_rows(asked, names=names_in(asked))):
+            fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
-            return nothing_found(act, found, self.finder.num_photos())
+            return nothing_found(act, found, self.finder.num_photos(), within)
         if groups := GROUPS.search(act.text):
             return group_photos(act, fitting, (groups[1], groups[2]))
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)
-        return list_photos(act, fitting, wanted)
+        subject = extend(with_measured(asked.subject, act.text), act.text)
+        return list_photos(replace(act, subject=subject), fitting, wanted, left)
 
-    def _compare(self, act: Act, among: Sequence[int]) -> Draft:
-        """Each of the two as far as it is known, and which has more colours where that is asked."""
-        numbered, claims, colours = EvidenceList(), [], []
-        pair = self._pair(act, among)
-        if len(pair) < 2:
-            return refuse(not_found(act.subject if not pair else act.other or act.subject), UNFOUND)
-        for match in pair:
-            number = numbered.add_photo(match)
-            shown = match.regions[0].colours
-            colours.append((len(shown), match, number))
-            told = f"; its main colours are {join_words(list(shown))}" if shown else ""
-            claims.append(Claim(f"{title(match)}{note_of(match)}{told}", (number,), SURE_OF_READING))
-        if re.search(r"\bcolou?r", act.text, re.I):
-            most = max(colours, key=lambda each: each[0])
-            claims.insert(0, Claim(f"{title(most[1])} shows more colours", (most[2],), SURE_OF_PRICE))
-        chance = min(claim.certainty for claim in claims)
-        return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=chance, grounds="measured")
+    def _list_all(self, act: Act, where: Filter, excluded: str, within: str) -> Draft:
+        """All photos that the filters allow, but those with what is not wanted."""
+        if excluded:
+            kept = self._leave_out(excluded, self.finder.list_photos(where, MOST_LEFT))
+            return (
+                list_photos(replace(act, subject=""), kept, MOST_LISTED, within)
+                if kept
+                else refuse(no_other(act), UNFOUND)
+            )
+        total = self.finder.store.counts(where=where).sources
+        return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within, total=total)
 
-    def _pair(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
-        """The best photo of each of the two subjects; of one subject ("the two sweaters") its two best."""
-        if not act.other:
-            return self._find_meant(act, among)[:2]
-        asked = [replace(act, subject=subject, other="", text=subject) for subject in (act.subject, act.other)]
-        return [match for one in asked for match in self._find_meant(one, among)[:1]]
+    def _pick_first(self, act: Act, order: PhotoOrder, where: Filter) -> Draft:
+        """The newest or the largest of all, or of those that show what is named."""
+        words = [word for word in SoughtSubject(act.subject).words if word not in ORDER_WORDS]
+        if not words:
+            return pick_first(order, self.finder.list_photos(where, MOST_ORDERED))
+        asked = replace(act, subject=" ".join(words))
+        return pick_first(order, self._fitting(asked, self.finder.find_photos(asked, MOST_FOUND, where=where), where))
 
-    def _choose(self, act: Act, among: Sequence[int]) -> Draft:
-        """Which of the photos that were found fits best."""
-        words = act.subject or act.text
-        best = self.finder.find_photos(replace(act, subject=" ".join(content(words)) or words), 1, among=among)
-        numbered = EvidenceList()
-        claims = [Claim(f"{title(m)} fits best{note_of(m)}", (numbered.add_photo(m),), UNTOLD) for m in best]
-        return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="named")
+    def _leave_out(self, excluded: str, fitting: list[PhotoMatch]) -> list[PhotoMatch]:
+        """Those without what is not wanted: a colour, or a thing."""
+        if not excluded or not fitting:
+            return fitting
+        subject, ids = SoughtSubject(excluded), tuple(match.source.id for match in fitting)
+        if subject.colours and not subject.things:
+            return [match for match in fitting if not colours_of(match.regions) & set(subject.colours)]
+        unwanted = keep_believed(self.finder.find_subject(excluded, MOST_FOUND, where=Filter(source_ids=ids)))
+        return [match for match in fitting if match.source.id not in {each.source.id for each in unwanted}]
 
-    def _find_meant(self, act: Act, among: Sequence[int]) -> list[PhotoMatch]:
+    def _fitting(self, act: Act, found: Sequence[PhotoMatch], where: Filter) -> list[PhotoMatch]:
+        """Those that count as found; of "a cat and a panda" those of both, unless a photo has all of it."""
+        fitting = keep_believed(found)
+        parts = split_subject(subject_of(act))
+        whole = any(match.witnesses.fully for match in fitting) and not are_nested(parts)
+        if len(parts) > 1 and not whole:
+            each = [self.finder.find_subject(part, MOST_FOUND, where=where) for part in parts]
+            fitting = list({match.source.id: match for some in each for match in keep_believed(some)}.values())
+        sought = SoughtSubject(subject_of(act)).words
+        return narrow_by_words(
+            fitting, [*(word for word in unmarked_words(act) if word not in sought), *shades_in(act)]
+        )
+
+    def _find_others(self, act: Act, among: Sequence[int]) -> Draft:
+        """What fits as well as the photos that were found before."""
+        found = self.finder.find_photos(act, MOST_FOUND)
+        fitting = self._fitting(act, found, PHOTOS)
+        others = [match for match in fitting if match.source.id not in among]
+        return list_photos(act, others, MOST_LISTED) if others else refuse(no_other(act), UNTOLD)
+
+    def _count(self, act: Act, where: Filter, within: str) -> Draft:
+        """Photos, where several show it or photos are counted; else things in the one that is meant."""
+        everything = not SoughtSubject(act.subject).words and not act.other
+        if everything and not where.source_ids:
+            return count_all(self.finder.store.counts(where=where).sources, within)
+        fitting = self._fitting(replace(act, kind="find"), self.finder.find_photos(act, MOST_FOUND, where=where), where)
+        if COUNTS_PHOTOS.search(act.text) or (len(fitting) > 1 and not act.other and not where.source_ids):
+            return self._find(replace(act, form="number"), where, within)
+        return self._look(act, where)
+
+    def _find_meant(self, act: Act, where: Filter) -> list[PhotoMatch]:
         """The photos that may be meant, best first; none where none is near."""
-        ranked = self.finder.find_meant(act, among=among)
-        if not among and (not ranked or ranked[0].relevance < ABOUT):
-            return []
-        return [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance][:MOST_MEANT]
+        ranked = self.finder.find_meant(act, where=where)
+        if not where.source_ids and (not ranked or ranked[0].relevance < ABOUT):
+            return self.finder.find_in_rows(act)[:1]
+        if where.source_ids and (not act.subject or SEVERAL.search(act.reference)):
+            return ranked[:MOST_TOLD]
+        near = [match for match in ranked if match.relevance >= ALIKE * ranked[0].relevance]
+        return narrow_by_words(near, unmarked_words(act))[:MOST_MEANT]
 
-    def _look(self, act: Act, among: Sequence[int]) -> Draft:
+    def _look(self, act: Act, where: Filter) -> Draft:
         """What is known of the photos that may be meant: by notes, by what is written in them, by a look."""
-        meant = self._find_meant(act, among)
+        points = act.reference or POINTS_AT.search(act.text)
+        if not where.source_ids and points and not act.subject and not self._names_any(act):
+            return refuse(ask_which(), UNTOLD)
+        meant = self._find_meant(act, where)
         if not meant:
             return refuse(not_found(act.subject or act.text), UNFOUND)
         for way in (self._by_notes, self._by_row, self._by_reading):
             if drafts := [draft for match in meant if (draft := way(act, match))]:
                 return join_drafts(drafts)
-        return self._by_looking(act, meant[0])
+        if act.attribute in ("reason", "person") and (act.attribute == "person" or not act.subject):
+            return self._tell_notes(meant if act.attribute == "reason" else meant[:1])
+        if where.source_ids and 1 < len(meant) <= MOST_MEANT and act.attribute and not act.subject:
+            return join_drafts([self._by_looking(act, match) for match in meant])
+        draft = self._by_looking(act, meant[0])
+        return replace(draft, refused=False) if draft.claims and meant[0].witnesses.fully else draft
+
+    def _names_any(self, act: Act) -> bool:
+        """Do other words of the question name what a photo is called?"""
+        words = " ".join([*unmarked_words(act), act.other]).strip()
+        best = self.finder.find_subject(words, 1) if words else []
+        return bool(best) and best[0].witnesses.named >= ELSEWHERE
+
+    def _tell_notes(self, meant: Sequence[PhotoMatch]) -> Draft:
+        """What people wrote of each; nothing more is known: why it fits, or who is in it."""
+        numbered = EvidenceList()
+        claims = [self._note_claim(match, note, numbered) for match in meant for note in match.notes[:1]]
+        if not claims:
+            return refuse(not_told(meant[0]), UNTOLD)
+        last = Claim("More than that I cannot tell", (), UNTOLD)
+        return Draft(claims=(*claims, last), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="described")
 
     def _by_notes(self, act: Act, match: PhotoMatch) -> Draft | None:
         said, note = answer_from(act, [*match.notes, match.words])
@@ -198,7 +325,7 @@ class LibrarySkill:
                 f'The price in {title(match)} is {said}: it says "{quote_text(region)}"', numbers, SURE_OF_PRICE
             )
             return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_PRICE, grounds="read")
-        if act.kind == "read" and match.read:
+        if act.kind == "read" and act.attribute != "price" and match.read:
             return quote_texts(act, match)
         found = sentence_for(act, match.read)
         return quote_sentence(act, match, *found) if found else None
@@ -214,7 +341,9 @@ class LibrarySkill:
         first = [*notes, *told] if act.kind == "describe" else [*told, *notes]
         claims = [*first, *rest] or numbered.add_draft(seen)
         if not claims:
-            return replace(seen, text=seen.text or not_told(match))
+            said = (seen.text or not_told(match)).removesuffix(".")
+            claims = [Claim(said, (numbered.add_photo(match),), UNTOLD)]
+            return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", refused=True)
         chance = min(seen.chance, MOST_OF_LOOKS) if told else UNTOLD
         return replace(seen, claims=tuple(claims), evidence=tuple(numbered.entries), text="", chance=chance)
 
@@ -223,27 +352,50 @@ class LibrarySkill:
         return Claim(self._told_by(match, note), (number, *self._cite_note(match, note, numbered)), SURE_OF_READING)
 
     def _by_row(self, act: Act, match: PhotoMatch) -> Draft | None:
-        """Who took it, which brand: no picture says so; what is read in it, and the row of a document beside it."""
-        if not IN_THE_ROW.search(act.text):
+        """Who took it, under which licence, which brand: no picture says so, but perhaps the row of a document."""
+        if not asks_for_row(act):
             return None
-        numbered = EvidenceList()
-        number = numbered.add_photo(match)
-        head = Claim(f"{title(match)} itself does not say that", (number,), 1.0)
-        rows = [
-            Claim(
-                f'{region.source.name} says of it: "{clean(" | ".join(line.cells), 200)}"', (numbered.add(region),), 1.0
-            )
-            for region, line in self.finder.passages_about(match.source)[:1]
-        ]
-        texts = quote_texts(act, match) if act.kind == "read" and match.read else None
-        first = numbered.add_draft(texts) if texts else [head]
-        return Draft(
-            claims=(*first, *rows),
-            evidence=tuple(numbered.entries),
-            chance=UNTOLD,
-            grounds="described",
-            refused=not rows,
-        )
+        rows = self.finder.passages_about(match.source)[:1]
+        header = self.finder.header_of(rows[0][0].source) if rows else ()
+        return answer_from_row(act, match, rows, header)
+
+
+def shades_in(act: Act) -> list[str]:
+    """Colours that the eyes count to another one, as they are said: turquoise, which is blue to them."""
+    said = tokens(f"{act.filters.colour} {act.subject} {act.reference}")
+    return [word for word in said if word in COLOURS and (COLOURS[word] != word or word in tokens(act.reference))]
+
+
+def names_in(act: Act) -> list[str]:
+    """Names in a search: words with a capital, and those of the subject that are no known thing: "oatly"."""
+    words = [
+        word for word in SoughtSubject(subject_of(act)).words if not is_known_name(word) and len(word) > SHORT_NAME
+    ]
+    return [*NAMED.findall(act.text), *(word for word in words if word not in COLOURS)]
+
+
+def names_nothing(act: Act) -> bool:
+    """Is no thing, place or colour named that photos would have to show?"""
+    return not SoughtSubject(f"{act.filters.colour} {act.filters.place} {act.subject}").words
+
+
+def is_search(act: Act) -> bool:
+    """Does it ask for photos though it was taken for a look: is there one, which ones are there?"""
+    if act.kind == "look" and order_of(act.text):
+        return True
+    if THERE_IS.match(act.text) and (act.form == "yes_no" and not act.other or OR.search(act.text)):
+        return True
+    if act.kind != "look" or act.attribute not in ("", "kind"):
+        return act.form == "yes_no" and bool(IS_THERE.search(act.text))
+    return act.form == "list" or (act.form == "yes_no" and bool(IS_THERE.search(act.text)))
+
+
+def narrow_by_words(fitting: list[PhotoMatch], words: Sequence[str]) -> list[PhotoMatch]:
+    """Those of the photos that other words of the question fit, where they fit some and not all: "which is knitted"."""
+    for word in words:
+        some = [match for match in fitting if fit_of(word, match.vocabulary) == 1.0]
+        fitting = some if some else fitting
+    return fitting
 
 
 def is_told(draft: Draft) -> bool:
@@ -251,81 +403,3 @@ def is_told(draft: Draft) -> bool:
     unknown = draft.verdict is not None and draft.verdict.outcome == "unknown"
     silent = all(" not say " in claim.text or claim.text.startswith("I find no text") for claim in draft.claims)
     return bool(draft.claims) and not draft.refused and not unknown and not silent
-
-
-def join_drafts(drafts: Sequence[Draft]) -> Draft:
-    """What several photos answer, one after the other."""
-    if len(drafts) == 1:
-        return drafts[0]
-    numbered = EvidenceList()
-    claims = tuple(claim for draft in drafts for claim in numbered.add_draft(draft))
-    return replace(drafts[0], claims=claims, evidence=tuple(numbered.entries))
-
-
-def count_all(total: int) -> Draft:
-    """How many photos there are."""
-    return Draft(
-        claims=(Claim(f"There are {total} photos in the library", (), 1.0),), chance=SURE_OF_COUNT, grounds="measured"
-    )
-
-
-def refuse(text: str, chance: float) -> Draft:
-    """An answer that says why there is none."""
-    return Draft(text=text, chance=chance, refused=True)
-
-
-def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int) -> Draft:
-    """No photo fits; the nearest is named where it is near."""
-    near = [match for match in found[:1] if match.relevance >= NEARLY]
-    if not near:
-        return refuse(f"{lacking(act, total)}.", UNFOUND)
-    numbered = EvidenceList()
-    number = numbered.add_photo(near[0])
-    if act.form != "yes_no" and near[0].relevance >= POSSIBLE:
-        guess = Claim(f"Perhaps {title(near[0])}{note_of(near[0])}; nothing else is near", (number,), near[0].relevance)
-        return Draft(claims=(guess,), evidence=tuple(numbered.entries), chance=near[0].relevance, grounds="seen")
-    claims = (Claim(lacking(act, total), (), UNTOLD), Claim(nearest(near[0]), (number,), UNTOLD))
-    return Draft(claims=claims, evidence=tuple(numbered.entries), chance=UNTOLD, grounds="seen", refused=True)
-
-
-def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int) -> Draft:
-    """The photos by their names, after a yes or a number where the question wants one."""
-    numbered, shown = EvidenceList(), fitting[:most]
-    numbers = tuple(numbered.add_shown(match) for match in shown)
-    told = note_of if len(shown) <= WITH_NOTES else no_note
-    claims = [
-        Claim(f"{title(match)}{told(match)}", (number,), match.relevance)
-        for match, number in zip(shown, numbers, strict=True)
-    ]
-    mean = sum(match.relevance for match in shown) / len(shown)
-    if act.form == "yes_no" or act.form == "number" or (len(fitting) > 1 and act.form != "name"):
-        claims.insert(0, Claim(heading(act, len(fitting), len(shown)), numbers, shown[0].relevance))
-    return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=mean, grounds=grounds_of(shown[0]))
-
-
-def grounds_of(match: PhotoMatch) -> str:
-    """What a find rests on."""
-    return "named" if match.witnesses.named >= BELIEVED else "read" if match.witnesses.read >= BELIEVED else "seen"
-
-
-def group_photos(act: Act, fitting: Sequence[PhotoMatch], groups: tuple[str, str]) -> Draft:
-    """The photos in the two groups that the question names: what is known to be one of the first, and the others."""
-    numbered = EvidenceList()
-    kinds = [singular(group.lower().removesuffix(" ones").split()[-1]) for group in groups]
-    parts: tuple[list[PhotoMatch], list[PhotoMatch]] = ([], [])
-    for match in fitting:
-        names = [word for why in match.why for word in (why, why.split(" ")[-1])]
-        first, second = (any(is_kind_of(name, kind) for name in names) for kind in kinds)
-        parts[0 if first and not second else 1].append(match)
-    claims = []
-    for group, part in zip(groups, parts, strict=True):
-        numbers = tuple(numbered.add_photo(match) for match in part)
-        titles = join_words([title(match) for match in part]) or "none"
-        claims.append(Claim(f"{group[0].upper()}{group[1:]}: {titles}", numbers, UNTOLD))
-    return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="named")
-
-
-def limit_of(text: str) -> int:
-    """How many photos are wanted: "name four"; 0 where that is not said."""
-    found = LIMIT.search(text)
-    return int(NUMBERS.get(found[1].lower(), found[1])) if found else 0

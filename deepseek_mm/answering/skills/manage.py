@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.intents import Intent
-from deepseek_mm.answering.skills.chat import turn_number
 from deepseek_mm.answering.skills.help import open_tab
 from deepseek_mm.answering.talk_case import TalkCase, find_named, sources_of, state
+from deepseek_mm.answering.topics import LAST, place_in
+from deepseek_mm.language.own_sentences import name_in_english
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, quote_title
 from deepseek_mm.types import Claim, Draft, Evidence, Found, Offer
@@ -27,7 +28,6 @@ SEVERAL = re.compile(  # words that point at all of several files
     r"\b(?:these|those|them|all|both|they|photos|pictures|images|files|alle|diese|beide)\b|这些|那些|它们|全部|所有|都"
 )
 FILE_NAME = re.compile(r"[\w()+~@#&-][\w()+~@#&.-]*\.[A-Za-z]\w{1,7}\b")
-LAST = re.compile(r"\b(?:last|letzte\w*)\b|最后")
 CHOSEN, SEARCHED, ASKED = 0.9, 0.6, 0.7  # chance that the files are those meant: named, found; that asking is right
 CERTAIN = 0.95  # that what the product cannot do is said rightly
 WHERE = {  # what is done elsewhere on the page -> the tab
@@ -121,7 +121,7 @@ class Manager:
         """The files that are named, at hand, cited last, or found."""
         if file := named_file(case):
             return self._choose_named(file, case)
-        if case.at_hand and case.act.scope in ("picture", "pictures"):
+        if case.at_hand and points_back(case):
             return self._choose_at_hand(case)
         cited = sources_of(case.conversation) if points_back(case) else ()
         if known := [source for source in map(self._look_up, cited) if source]:
@@ -129,7 +129,10 @@ class Manager:
         return self._choose_found(case)
 
     def _choose_named(self, file: str, case: TalkCase) -> FileChoice:
-        found = find_named(self.store, file)
+        named = dict.fromkeys([file, *FILE_NAME.findall(case.act.text)])
+        found = [source for name in named for source in find_named(self.store, name)]
+        if len(named) > 1 and found:
+            return FileChoice(sources=tuple(found[:MAX_TARGETS]))
         if not found:
             text = say("manage.not_there", case.locale, file=quote_title(file, MAX_NAME))
             return FileChoice(instead=Draft(text=text, chance=CERTAIN, refused=True))
@@ -141,11 +144,11 @@ class Manager:
             offers = (forget_offer(case),) if case.conversation_id else ()
             text = say("manage.upload", case.locale)
             return FileChoice(instead=Draft(text=text, chance=CERTAIN, refused=True, offers=offers))
-        return FileChoice(sources=tuple(known[:MAX_TARGETS]))
+        return choose_among(known, case)
 
     def _choose_found(self, case: TalkCase) -> FileChoice:
         """What a search for the subject finds: the best alone, if one is spoken of."""
-        subject = case.act.subject.strip()
+        subject = name_in_english(case.act.subject.strip(), case.locale) or case.act.subject.strip()
         found = self.find(subject, EVERYTHING) if subject and not case.act.reference else Found()
         sources = tuple({match.region.source.path: match.region.source for match in found.matches}.values())
         if not found.found or not sources:
@@ -176,7 +179,7 @@ def points_back(case: TalkCase) -> bool:
 def choose_among(sources: Sequence[Source], case: TalkCase) -> FileChoice:
     """One by its place ("the second one"), all, or the only one; else it is asked which."""
     words = f"{case.act.reference} {case.act.text}".lower()
-    number = turn_number(words) or (len(sources) if LAST.search(words) else 0)
+    number = place_in(words) or (len(sources) if LAST.search(words) else 0)
     if 0 < number <= len(sources) and len(sources) > 1:
         return FileChoice(sources=(sources[number - 1],))
     if len(sources) == 1 or SEVERAL.search(words):

@@ -14,19 +14,24 @@ from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
+from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.talk import TalkSkills
+from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
-from deepseek_mm.answering.translation import ActTranslator, Encode, WordComparer
+from deepseek_mm.answering.translation import ActTranslator, WordComparer
 from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
+from deepseek_mm.embeddings.dictionary import dictionary_files
+from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.categories import categories
+from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS, photo_question
-from deepseek_mm.language.words import IS_A, quote_title
+from deepseek_mm.language.wording import choose_locale
+from deepseek_mm.language.words import IS_A, content, quote_title
 from deepseek_mm.retrieval.evidence import (
     MAX_NAME,
     PhotoEvidence,
@@ -37,6 +42,7 @@ from deepseek_mm.retrieval.evidence import (
     with_draft,
 )
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
@@ -49,6 +55,14 @@ DOUBTFULLY = 0.8  # probability that a request was understood, below which talk 
 MEANT = 0.75  # of an intent, from which it is taken to be meant
 OF_A_THING = ("colour", "material", "shape")  # attributes that a thing has rather than a photo
 THIS_PHOTO = re.compile(r"\bthis (?:photo|picture)\b", re.IGNORECASE)
+THIS_PROGRAM = re.compile(
+    r"\b(?:this|the|my|our) (?:program|app|application|project|software|script|tool|package|repo(?:sitory)?|code)\b"
+    r"|[这该]个?(?:程序|项目|软件|应用|代码|仓库)|\bd(?:ieses?|as) (?:programm|projekt)\b",
+    re.IGNORECASE,
+)
+DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
+IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
+HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -120,7 +134,8 @@ class PhotosSkill:
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
-        return self.library.answer(act_of(case), among=photos)
+        act = act_of(case)
+        return self.library.answer(act, among=photos if stays_with(self.library.finder, act, photos) else ())
 
 
 def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | None:
@@ -129,7 +144,8 @@ def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | Non
     if not isinstance(space, PackagedSpace) or not space.languages.is_installed:
         return None
     names, folder = list_names(eyes.vocabulary.names), cache_folder() / "words"
-    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)))
+    glosser = space.glosser if dictionary_files() else None
+    return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)), glosser)
 
 
 def open_comparer(space: PackagedSpace, names: Sequence[str], encode: Encode, folder: Path) -> WordComparer:
@@ -143,7 +159,7 @@ def list_names(vocabulary: Sequence[str]) -> tuple[str, ...]:
     """What foreign words may mean: the vocabulary, members of kinds and of categories; each once."""
     kinds = (member for members in IS_A.values() for member in sorted(members))
     told = (member for category in categories() for member in category.members)
-    return tuple(dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]))
+    return tuple(name for name in dict.fromkeys([*vocabulary, *IS_A, *kinds, *told]) if not DOING.match(name))
 
 
 def with_shown(act: Act, shot: PhotoEvidence) -> Act:
@@ -226,10 +242,17 @@ class TalkSkill:
         Where nothing was found of what was hardly understood an example must be near, elsewhere very near.
         """
         act = act_of(case)
-        about_files = act.kind not in TALKED and act.scope not in ("picture", "pictures") and not act.reference
-        if not about_files or act.chance >= DOUBTFULLY:
+        at_hand = case.source or case.pictures or case.among or act.scope in ("picture", "pictures")
+        pointed = (at_hand or act.reference) and act.chance >= UNCLEAR
+        if act.kind in TALKED or pointed or act.chance >= DOUBTFULLY:
             return None
-        intent = self.talk.intents.find(act.text) if draft.refused else self.talk.recognise(act.text)
+        if draft.grounds == "measured" or names_a_thing(act):
+            return None
+        lost = draft.refused and not at_hand
+        intent = self.talk.recognise(act.text, hardly=lost or act.chance < UNCLEAR)
+        if intent is None and lost:
+            intent = self.talk.intents.find(act.text)
+            intent = None if intent and intent.kind == "manage" else intent  # a change is never guessed
         if intent is None or intent.chance < MEANT:
             return None
         return self.talk.answer_as(intent, talk_case(case, self.gather()))
@@ -237,7 +260,7 @@ class TalkSkill:
 
 def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
     """The case as these skills take it."""
-    at_hand = case.pictures or ((case.source,) if case.source else ())
+    at_hand = case.pictures or ((case.source,) if case.source else ()) or case.among
     return TalkCase(
         act=act_of(case),
         locale=case.request.language if case.request else "en",
@@ -251,17 +274,25 @@ def talk_case(case: QuestionContext, facts: ProductFacts) -> TalkCase:
 class SkillRegistry:
     """One skill for each kind of act."""
 
-    def __init__(self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str]) -> None:
-        """`empty` says what there is to say of a library without files; an empty string of any other."""
-        self.skills, self.empty = dict(skills), empty
+    def __init__(
+        self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str], encode: Encode | None = None
+    ) -> None:
+        """`empty` says what there is to say of a library without files; an empty string of any other. `encode`
+        compares what is said with what was asked.
+        """
+        self.skills, self.empty, self.encode = dict(skills), empty, encode
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        drafts = self._ask([first_kind(case) for case in cases], cases)
-        second = {n: other for n, case in enumerate(cases) if (other := other_kind(case)) and drafts[n].refused}
+        kinds = [first_kind(case) for case in cases]
+        asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
+        drafts = self._ask(kinds, asked)
+        doubtful = [n for n, case in enumerate(cases) if drafts[n].refused or act_of(case).chance < DOUBTFULLY]
+        second = {n: other for n in doubtful if (other := other_kind(cases[n]))}
         if second:
-            again = self._ask(list(second.values()), [with_kind(cases[n], kind) for n, kind in second.items()])
-            drafts |= {n: draft for n, draft in zip(second, again.values(), strict=True) if not draft.refused}
+            others = [with_kind(cases[n], kind) for n, kind in second.items()]
+            again = dict(zip(second, self._ask(list(second.values()), others).values(), strict=True))
+            drafts |= {n: draft for n, draft in again.items() if is_better(draft, drafts[n], cases[n])}
         return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
 
     def _talk_instead(self, case: QuestionContext, draft: Draft) -> Draft:
@@ -283,10 +314,30 @@ class SkillRegistry:
         draft = draft if is_by_rules(case) else number_by_mention(draft)
         done = with_draft(case, draft)
         if not is_by_rules(case):
-            done = with_confidence(done, draft, read_confidence())
+            done = with_confidence(done, draft, read_confidence(), self.encode)
         seeks = case.program.library and act_of(case).kind in SEEKING
         empty = self.empty() if draft.refused and seeks and not draft.claims else ""
-        return replace(done, said=empty) if empty else done
+        return in_own_language(replace(done, said=empty) if empty else done)
+
+
+def in_own_language(case: QuestionContext) -> QuestionContext:
+    """What was found out, in the language of whoever asked, as far as the program speaks it."""
+    language = case.request.language if case.request else "en"
+    if choose_locale(language) == "en":
+        return case
+    claims = tuple(translate_claim(claim, language, act_of(case).subject) for claim in case.claims)
+    return replace(case, claims=claims, said=translate_own(case.said, language, act_of(case).subject))
+
+
+def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
+    """In the program's own words: the small model phrases English alone."""
+    return replace(claim, text=translate_own(claim.text, language, subject), shape="", draft="")
+
+
+def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
+    """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
+    surer = act_of(case).kind == "document" and draft.chance > first.chance
+    return not draft.refused and (first.refused or surer)
 
 
 def is_by_rules(case: QuestionContext) -> bool:
@@ -294,24 +345,45 @@ def is_by_rules(case: QuestionContext) -> bool:
     return case.request is not None and case.request.by == "rules"
 
 
+def names_a_thing(act: Act) -> bool:
+    """Is the subject of a question over the library something that photos show?"""
+    return act.scope == "library" and any(word not in ASKING for word in content(act.subject))
+
+
 def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
     """The case for a skill of another kind."""
     return replace(case, act=replace(act_of(case), kind=kind))
 
 
+def asks_of_code(case: QuestionContext) -> bool:
+    """Whether "this program", where code is asked about, is the one that is read and not the one that reads it."""
+    at_code = case.question.about == "code" and not is_by_rules(case)
+    return at_code and act_of(case).kind in ("help", "chat") and THIS_PROGRAM.search(act_of(case).text) is not None
+
+
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
-    return "document" if act.kind == "find" and act.scope == "documents" else act.kind
+    if asks_of_code(case):
+        return "code"
+    if act.kind == "find" and act.scope == "documents":
+        return "document"
+    doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
+    if doubtful and act.kind == "code" and IN_A_PICTURE.search(act.text):
+        return "read"
+    return "look" if doubtful and act.kind in TALKED and POINTS_AT.search(act.text) else act.kind
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
-    if not case.program.library or is_by_rules(case):
+    if not case.program.library or case.among or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
+    shown = case.pictures or any(turn.image_path for turn in case.turns)
+    if act.kind == "unsupported" and act.chance < HARDLY and not shown:
+        return "find"
     return "read" if act.kind == "document" else None
 
 

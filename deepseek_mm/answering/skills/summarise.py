@@ -28,6 +28,7 @@ from deepseek_mm.answering.talk_case import (
 )
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.history import Turn
+from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, content, quote_title
 from deepseek_mm.retrieval.evidence import pieces
@@ -211,7 +212,9 @@ class Summarizer:
 
     def _labels(self, where: Filter, locale: str) -> str:
         counted = self.store.labels(self.length.labels, where=where)
-        labels = [say("summary.label", locale, name=each.name, n=each.sources) for each in counted]
+        labels = [
+            say("summary.label", locale, name=translate_name(each.name, locale), n=each.sources) for each in counted
+        ]
         return say("summary.labels", locale, labels=join_in(labels, locale)) if labels else ""
 
     def summarise_photos(self, sources: Sequence[Source], case: TalkCase) -> Draft:
@@ -224,7 +227,8 @@ class Summarizer:
             labels = list(dict.fromkeys(label.name for region in seen for label in region.labels))[:3]
             name = quote_title(source.name, MAX_NAME)
             key = "summary.shows" if labels else "summary.shows_unknown"
-            values = {"labels": join_in(labels, locale)} if labels else {}
+            told = [translate_name(label, locale) for label in labels]
+            values = {"labels": join_in(told, locale)} if labels else {}
             if seen:
                 evidence.append(Evidence(number=number, region=seen[0], score=1.0, siblings=seen))
             claims.append(Claim(say(key, locale, name=name, **values), (number,) if seen else (), PHOTO_CHANCE))

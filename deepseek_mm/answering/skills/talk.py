@@ -18,6 +18,7 @@ from deepseek_mm.types import Draft
 from index.store import RegionStore
 
 OWN = ("chat", "help")  # kinds that are about the program and the conversation
+UNCLEAR = 0.4  # probability that a request was understood, below which an example that is very near says what is meant
 SURELY = 0.46  # likeness from which it is one of these
 
 
@@ -29,19 +30,21 @@ class TalkSkills:
     manager: Manager
     summarizer: Summarizer
 
-    def recognise(self, text: str) -> Intent | None:
+    def recognise(self, text: str, *, hardly: bool = False) -> Intent | None:
         """What is surely about this program or the conversation, whatever it was taken for; None of anything else.
 
         Of 200 questions about photos none is so near, and of 18 about the program 16. What nobody can do is left out:
-        questions about weather or time may be about a photo.
+        questions about weather or time may be about a photo. Where it was `hardly` understood it may be a change, too.
         """
         intent = self.intents.find(text)
-        return intent if intent and intent.kind in OWN and intent.likeness >= SURELY else None
+        kinds = (*OWN, "manage") if hardly else OWN
+        return intent if intent and intent.kind in kinds and intent.likeness >= SURELY else None
 
     def answer(self, case: TalkCase) -> Draft:
         """By the kind of the act, and for those that are told apart by examples by the nearest one."""
         if case.act.kind == "summarise":
-            return self.summarizer.answer(case)
+            meant = self.recognise(case.act.text) if case.act.chance < UNCLEAR else None  # "shorter"
+            return self.answer_as(meant, case) if meant else self.summarizer.answer(case)
         return self.answer_as(self.intents.find(case.act.text, prefer=case.act.kind), case)
 
     def answer_as(self, intent: Intent | None, case: TalkCase) -> Draft:

@@ -1,0 +1,225 @@
+"""Sentences that skills say in English, in the language of whoever asked: a table of the program's own sentences.
+
+Skills that look at photos and documents put what they found into English sentences of a few forms. Each form stands in
+own_sentences.txt with its Chinese and German; what fills it is a file's name or a quotation, which stays as it is, or a
+name, of which names.txt knows the commonest. A sentence of no known form stays English, and so does an unknown name.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from deepseek_mm.language.wording import choose_locale, join_in
+from deepseek_mm.language.words import singular
+
+SENTENCES_FILE, NAMES_FILE = (Path(__file__).with_name(name) for name in ("own_sentences.txt", "names.txt"))
+FILE_NAME = r"(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?(?: \(\"[^\"]*\"\))?"
+SLOTS = {
+    "f": FILE_NAME,
+    "g": FILE_NAME,
+    "n": r"\d+",
+    "m": r"\d+",
+    "w": rf"in (?:this photo|this picture|{FILE_NAME})",
+    "d": r"(?:probably |perhaps )?",
+    "q": r".+?",
+    "o": r"[^\"]+?",
+    **dict.fromkeys("sxy", r"[^\"]+?"),
+}
+SLOT = re.compile(r"\{(\w)\}")
+OPTIONAL = re.compile(r"\\\((\w+)\\\)")  # letters that another form has: "photo(s)"
+INSTEAD = {"are": "is", "in": "at", "this": "the"}  # a word in brackets that stands for the one before it
+PIECES = re.compile(r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")  # between sentences, not in a quotation
+LEADS = re.compile(rf"({FILE_NAME}|[^\":.]{{1,40}}): (.+)", re.DOTALL)  # what is told first, and a sentence behind it
+DOUBTS = {"probably": {"zh": "很可能", "de": "wahrscheinlich "}, "perhaps": {"zh": "可能", "de": "vielleicht "}}
+THIS_PHOTO = {"zh": "这张照片里", "de": "auf diesem Foto"}
+PLACES = {  # words before a place -> around it in Chinese, before it in German
+    "on": ("在{}上", "auf"),
+    "in": ("在{}里", "in"),
+    "at": ("在{}", "bei"),
+    "near": ("在{}附近", "bei"),
+    "under": ("在{}下面", "unter"),
+    "behind": ("在{}后面", "hinter"),
+    "beside": ("在{}旁边", "neben"),
+    "next to": ("在{}旁边", "neben"),
+    "in front of": ("在{}前面", "vor"),
+}
+PLACED = re.compile(rf"({'|'.join(sorted(PLACES, key=len, reverse=True))}) (.+)")
+DATIVE = {"der": "dem", "die": "der", "das": "dem"}
+GERMAN_ARTICLE = re.compile(
+    r"^(?:d(?:er|ie|as|en|em|es)|(?:k?ein|mein|dein|ihr|sein)(?:e[nmrs]?)?|viele|alle)\s+", re.IGNORECASE
+)
+INDEFINITE = {"der": "ein", "die": "eine", "das": "ein"}
+
+
+class SentenceForm(NamedTuple):
+    """A sentence with what fills it, and what is said for it."""
+
+    pattern: re.Pattern[str]
+    said: Mapping[str, str]  # by language
+
+
+class KnownName(NamedTuple):
+    """A name in other languages."""
+
+    zh: str
+    de: str  # without its article
+    article: str = ""  # of the German noun
+    many: str = ""  # German, of several
+
+
+def translate_own(text: str, language: str, subject: str = "") -> str:
+    """The sentences in this language, as far as they are known; `subject` is what was asked about, in its words."""
+    locale = choose_locale(language)
+    if locale == "en" or not text:
+        return text
+    pieces = [translate_sentence(piece, locale, subject) for piece in PIECES.split(text)]
+    return re.sub("\u3002 ", "\u3002", " ".join(pieces))
+
+
+def translate_sentence(text: str, locale: str, subject: str = "") -> str:
+    """One sentence, with or without its full stop."""
+    bare = text.removesuffix(".")
+    if (said := fill_form(bare, locale, subject)) is None:
+        led = LEADS.fullmatch(bare)
+        rest = fill_form(led[2], locale, subject) if led else None
+        if led is None or rest is None:
+            return translate_name(bare, locale) + text[len(bare) :]
+        first = led[1] if re.fullmatch(FILE_NAME, led[1]) else translate_name(led[1], locale)
+        said = f"{first}:{rest}" if locale == "zh" else f"{first}: {rest}"
+    return said + ("。" if locale == "zh" else ".") if bare != text else said
+
+
+def fill_form(text: str, locale: str, subject: str) -> str | None:
+    """The first form that the sentence has, filled; None where it has none."""
+    for form in read_forms():
+        if found := form.pattern.fullmatch(text):
+            parts = {slot: fill_slot(slot, part or "", locale, subject) for slot, part in found.groupdict().items()}
+            said = form.said[locale].format(**parts)
+            named = form.said[locale].startswith("{f}")  # a file is called as it is called
+            return said[:1].upper() + said[1:] if locale == "de" and text[:1].isupper() and not named else said
+    return None
+
+
+def fill_slot(slot: str, part: str, locale: str, subject: str) -> str:
+    """What a part of a sentence is in this language."""
+    if slot == "d":
+        return DOUBTS[part.strip()][locale] if part else ""
+    if slot == "w":
+        named = part.removeprefix("in ")
+        return THIS_PHOTO[locale] if named.startswith("this ") else f"{named} 里" if locale == "zh" else f"in {named}"
+    if slot == "o" and subject:
+        return subject
+    known = translate_name(part, locale) if slot in "osxy" else part
+    return subject if slot == "s" and subject and known == part else known
+
+
+def translate_name(text: str, locale: str) -> str:
+    """A name, several of them, a number of things, or a place; what is not known stays as it is."""
+    if locale == "en":
+        return text
+    name = text if text in read_names() else text[:1].lower() + text[1:]
+    if known := find_name(name):
+        return known.zh if locale == "zh" else known.de
+    parts = re.split(r", | and ", name)
+    if len(parts) > 1:
+        told = [translate_name(part, locale) for part in parts]
+        return join_in(told, locale) if all(a != b for a, b in zip(parts, told, strict=True)) else text
+    if placed := PLACED.fullmatch(name):
+        return translate_place(placed[1], placed[2], locale) or text
+    first, _, rest = name.partition(" ")
+    if known := find_name(rest) or find_name(singular(rest)):
+        if first.isdigit():
+            return (
+                f"{first}个{known.zh}"
+                if locale == "zh"
+                else f"{first} {known.de if first == '1' else known.many or known.de}"
+            )
+        if first in ("a", "an", "the"):
+            return known.zh if locale == "zh" else f"{with_german_article(first, known)}{known.de}"
+    return text
+
+
+def with_german_article(article: str, known: KnownName) -> str:
+    """The German article and a space; none where the noun has none."""
+    return f"{INDEFINITE[known.article] if article != 'the' else known.article} " if known.article else ""
+
+
+def translate_place(before: str, name: str, locale: str) -> str:
+    """ "on a table" as a place; empty where the name is not known."""
+    first, _, rest = name.partition(" ")
+    known = find_name(rest) if first in ("a", "an", "the") else find_name(name)
+    if known is None:
+        return ""
+    around, german = PLACES[before]
+    if locale == "zh":
+        return around.format(known.zh)
+    return f"{german} {f'{DATIVE[known.article]} ' if known.article else ''}{known.de}"
+
+
+def find_name(name: str) -> KnownName | None:
+    """A name of the table, also of several; None of others."""
+    names = read_names()
+    if name in names:
+        return names[name]
+    one = names.get(singular(name))
+    return KnownName(one.zh, one.many or one.de) if one and one.article else one
+
+
+def name_in_english(words: str, language: str) -> str:
+    """The name that these Chinese or German words mean; empty where the table has none, or several that differ."""
+    bare = GERMAN_ARTICLE.sub("", words.lower()) if language == "de" else words
+    meant = read_foreign().get((language, bare), ())
+    return meant[0] if len({read_names()[name][:2] for name in meant}) == 1 else ""
+
+
+@cache
+def read_foreign() -> Mapping[tuple[str, str], Sequence[str]]:
+    """Language and word -> English names; of several German things also as after "mit" (dative)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, known in read_names().items():
+        several = (known.many, f"{known.many.removesuffix('n')}n") if known.many else ()
+        german = {word.lower() for word in (known.de, *several)}
+        for key in (("zh", known.zh), *(("de", word) for word in sorted(german))):
+            found.setdefault(key, []).append(name)
+    return found
+
+
+@cache
+def read_forms() -> tuple[SentenceForm, ...]:
+    """The forms of the table, in their order."""
+    paragraphs = SENTENCES_FILE.read_text(encoding="utf-8").split("\n\n")[1:]
+    rows = (paragraph.strip().split("\n") for paragraph in paragraphs)
+    return tuple(SentenceForm(compile_form(english), {"zh": zh, "de": de}) for english, zh, de in rows)
+
+
+def compile_form(english: str) -> re.Pattern[str]:
+    """The pattern of a form: its slots are groups, what stands in brackets may be there, or stand instead."""
+    pattern = re.escape(english).replace(r"\{", "{").replace(r"\}", "}").replace(r"\ ", " ")
+    for word, first in INSTEAD.items():
+        pattern = pattern.replace(rf"{first}\({word}\)", f"(?:{first}|{word})")
+    pattern = OPTIONAL.sub(r"(?:\1)?", pattern)
+    seen: set[str] = set()
+
+    def group(slot: re.Match[str]) -> str:
+        again = slot[1] in seen
+        seen.add(slot[1])
+        return f"(?P={slot[1]})" if again else f"(?P<{slot[1]}>{SLOTS[slot[1]]})"
+
+    return re.compile(SLOT.sub(group, pattern), re.DOTALL)
+
+
+@cache
+def read_names() -> Mapping[str, KnownName]:
+    """English name -> what it is called elsewhere."""
+    lines = (line for line in NAMES_FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+    return {name: read_name(said) for name, said in (line.split(": ", 1) for line in lines)}
+
+
+def read_name(said: str) -> KnownName:
+    """Of a line of the table."""
+    chinese, german = said.split("; ")
+    one, _, many = german.partition(", ")
+    article, _, noun = one.partition(" ")
+    return KnownName(chinese, noun, article, many) if article in DATIVE and noun else KnownName(chinese, one)

@@ -1,0 +1,43 @@
+"""Who answers an act: by its kind, and where code is asked about "this program" is the one that is read."""
+
+import pytest
+
+from deepseek_mm.answering.skills.registry import SkillRegistry
+from deepseek_mm.language.parser import PhotoQuestion
+from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.types import Act, Draft, Question, Request
+
+
+class Named:
+    """Says its own name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def answer_many(self, cases):
+        return [Draft(text=self.name) for _ in cases]
+
+
+REGISTRY = SkillRegistry({"help": Named("help"), "code": Named("code")}, empty=lambda: "")
+
+
+def ask(text, kind, about):
+    act = Act(kind=kind, text=text, scope="conversation")
+    case = QuestionContext(
+        question=Question(text=text, about=about),
+        program=PhotoQuestion(kind="other", text=text, library=True),
+        act=act,
+        request=Request(acts=(act,)),
+    )
+    (done,) = REGISTRY.answer_many([case])
+    return done.said
+
+
+@pytest.mark.parametrize("text", ["what does this program do", "wozu ist dieses Programm da?", "这个程序是做什么的?"])
+def test_this_program_is_the_one_that_is_read_where_code_is_asked_about(text):
+    assert ask(text, "help", "code") == "code"
+    assert ask(text, "help", "photos") == "help"
+
+
+def test_help_stays_help_where_code_is_asked_about():
+    assert ask("how do I add a repository?", "help", "code") == "help"

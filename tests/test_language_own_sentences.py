@@ -1,0 +1,116 @@
+"""What skills say in English is said in the language of whoever asked, as far as the tables know it."""
+
+import re
+
+import pytest
+
+from deepseek_mm.answering.library_sentences import lacking, nearest, not_found, not_told, refuse_unmeasured
+from deepseek_mm.answering.skills.decline import ROWS
+from deepseek_mm.language.own_sentences import (
+    SENTENCES_FILE,
+    SLOT,
+    fill_form,
+    name_in_english,
+    read_forms,
+    read_names,
+    translate_name,
+    translate_own,
+)
+from deepseek_mm.retrieval.photo_finder import PhotoMatch
+from deepseek_mm.types import Act, Claim
+from index import Source
+
+FILLED = {"f": "cat.jpg", "g": "b.png", "n": "3", "m": "2", "w": "in this photo", "d": "probably ", "q": "a/b 7"} | {
+    **dict.fromkeys("sxyo", "red")
+}
+FORMS = [paragraph.strip().split("\n") for paragraph in SENTENCES_FILE.read_text("utf-8").split("\n\n")[1:]]
+
+
+def english_of(form: str) -> str:
+    """A sentence of this form."""
+    return re.sub(r"\(\w+\)", "", SLOT.sub(lambda slot: FILLED[slot[1]], form))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_none_above(form):
+    english, chinese, german = form
+    slots = set(SLOT.findall(english))
+    assert set(SLOT.findall(chinese)) <= slots
+    assert set(SLOT.findall(german)) <= slots
+    first = next(known for known in read_forms() if known.pattern.fullmatch(english_of(english)))
+    assert first.said == {"zh": chinese, "de": german}
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese", "german"),
+    [
+        (
+            'Yes, 2 photos fit "cat"; here are 1',
+            "有,2 张照片符合“猫”,这里是 1 张",
+            "Ja, 2 Fotos passen zu „Katze“; hier sind 1",
+        ),
+        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不能确定", None),
+        ("The dog is probably on a table", "狗很可能是在桌子上", "Hund: wahrscheinlich auf dem Tisch"),
+        ("This photo shows a dog and 2 horses", "这张照片里有狗和2个马", "Auf diesem Foto: ein Hund und 2 Pferde"),
+        ("No, there is perhaps no dog in a.jpg", "没有,a.jpg 里可能没有狗", None),
+        ('a.md, lines 1 to 3, says: "Pay in May. Now."', "a.md 第 1 至 3 行写道:“Pay in May. Now.”", None),
+        (
+            'I found no photo for "zebra". Try other words for it, or add photos of it to the library.',
+            "没找到“猫”的照片。请换个说法,或把相关照片加入图库。",
+            None,
+        ),
+        ("I count 2 dogs", "数到2个狗", "Ich zähle 2 Hunde"),
+    ],
+)
+def test_sentences_are_said_in_chinese_and_german(text, chinese, german):
+    assert translate_own(text, "zh", "猫") == chinese
+    assert german is None or translate_own(text, "de", "Katze") == german
+    assert translate_own(text, "en", "cat") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Which file do you mean? Name it, and look", "a dog, and that is that", "嗨", "Hallo, du"]
+)
+def test_what_has_no_known_form_stays_as_it_is(text):
+    assert translate_own(text, "de") == text
+    assert translate_own(text, "zh") == text
+
+
+def test_an_unknown_name_stays_and_may_be_called_as_it_was_asked_for():
+    assert translate_name("a quokka", "zh") == "a quokka"
+    assert translate_name("a cat and a quokka", "de") == "a cat and a quokka"
+    assert fill_form("Yes, there is quokka in this photo", "zh", "短尾矮袋鼠") == "有,这张照片里有短尾矮袋鼠"
+
+
+def test_every_refusal_of_photos_has_its_sentence():
+    match = PhotoMatch(source=Source(path="/photos/cat.jpg"), relevance=0.5)
+    act = Act(kind="find", text="the best dog", subject="dog", form="yes_no")
+    said = [sentence for _, sentence in ROWS]
+    said += [lacking(act, 9), nearest(match), not_told(match), not_found("dog"), refuse_unmeasured(act)]
+    assert [text for text in said if translate_own(text, "zh") == text or translate_own(text, "de") == text] == []
+
+
+def test_names_are_there_in_both_languages():
+    assert len(read_names()) > 300
+    assert [name for name, known in read_names().items() if not (known.zh and known.de)] == []
+    assert [name for name, known in read_names().items() if known.many and not known.article] == []
+
+
+def test_a_sentence_ends_as_its_language_does():
+    assert Claim("可能是猫", (1,), 0.5).sentence == "可能是猫 [1]。"
+    assert Claim("没找到“猫”", (), 0.5).sentence == "没找到“猫”。"
+    assert Claim("It is a cat", (1,), 0.5).sentence == "It is a cat [1]."
+
+
+def test_foreign_names_are_known_in_english_where_they_mean_one():
+    said = [
+        ("熊猫", "zh"),
+        ("宇航员", "zh"),
+        ("自行车", "zh"),
+        ("Bergen", "de"),
+        ("einem Zebra", "de"),
+        ("die Katze", "de"),
+    ]
+    assert [name_in_english(*each) for each in said] == ["panda", "astronaut", "bicycle", "mountain", "zebra", "cat"]
+    assert name_in_english("帽子", "zh") == ""  # a hat or a cap
+    assert name_in_english("短尾矮袋鼠", "zh") == ""
