@@ -52,7 +52,6 @@ from deepseek_mm.answering.skills.photo_text import (
     quote_texts,
     sentence_for,
 )
-from deepseek_mm.answering.topics import POINTS
 from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
 from deepseek_mm.language.words import COLOURS, tokens
@@ -107,7 +106,7 @@ MOST_MEANT, ALIKE = 3, 0.8  # photos that a look may mean, and of the best one's
 MOST_TOLD = 6  # photos of which something is told, where all that were found are asked about
 MOST_OF_LOOKS = 0.9  # probability that is told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
-ELSEWHERE = 0.5  # of a photo that was not found before, what it needs to be meant rather than those
+FULLY_NAMED = 0.5  # share of the words that names and notes say, from which a photo is called so
 SURE_OF_NOTE = 0.85  # how often such an answer is right
 GROUPS = re.compile(
     r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
@@ -141,7 +140,7 @@ class LibrarySkill:
             return refuse(refuse_unmeasured(act), UNTOLD)
         if act.kind == "find" and among and not (act.reference and len(among) == 1) and ANOTHER.search(act.text):
             return self._find_others(act, among)
-        return extreme or self._answer(act, self._meant_where(act, where), bounds.phrase)
+        return extreme or self._answer(act, where, bounds.phrase)
 
     def _answer(self, act: Act, where: Filter, within: str) -> Draft:
         """`within` are the words of the filters that were followed."""
@@ -158,16 +157,6 @@ class LibrarySkill:
         if len(where.source_ids) > 1 and (chosen := self.comparison.choose(act, where)):
             return chosen
         return self._look(act, where)
-
-    def _meant_where(self, act: Act, where: Filter) -> Filter:
-        """Among the photos that were found; or all, where the act names what only another photo is called."""
-        if not where.source_ids or not act.subject or act.reference or POINTS.search(act.text):
-            return where
-        here = self.finder.find_photos(act, 1, where=where)
-        anywhere = self.finder.find_photos(act, 1, where=replace(where, source_ids=()))
-        is_here = here and here[0].witnesses.named >= ELSEWHERE
-        there = anywhere[:1] and anywhere[0].relevance >= BELIEVED and anywhere[0].witnesses.named >= ELSEWHERE
-        return replace(where, source_ids=()) if there and not is_here else where
 
     def _named_people(self, act: Act) -> bool:
         """Does any name, note or label say so?"""
@@ -286,7 +275,7 @@ class LibrarySkill:
         """Do other words of the question name what a photo is called?"""
         words = " ".join([*unmarked_words(act), act.other]).strip()
         best = self.finder.find_subject(words, 1) if words else []
-        return bool(best) and best[0].witnesses.named >= ELSEWHERE
+        return bool(best) and best[0].witnesses.named >= FULLY_NAMED
 
     def _tell_notes(self, meant: Sequence[PhotoMatch]) -> Draft:
         """What people wrote of each; nothing more is known: why it fits, or who is in it."""
