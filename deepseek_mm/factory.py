@@ -34,7 +34,7 @@ from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.language.understanding import WEIGHTS as REQUESTS
+from deepseek_mm.language.understanding import HEADS as REQUESTS
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
