@@ -250,7 +250,7 @@ class Assistant:
         asked = [(each.text, at) for each, at in zip(clear, situations, strict=True) if each.request is None]
         understood = iter(self.understander.understand_many(asked) if asked else ())
         requests = [
-            question.request or state.in_language(next(understood))
+            question.request or state.complete_request(next(understood))
             for question, state in zip(clear, states, strict=True)
         ]
         return [self._case(*parts) for parts in zip(clear, requests, states, uploads, strict=True)]

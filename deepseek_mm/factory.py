@@ -34,7 +34,7 @@ from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.language.understanding import HEADS as REQUESTS
+from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
@@ -163,7 +163,7 @@ def open_request_model(assistant: Assistant) -> None:
 
     It is opened at once, in a thread, where answers are to be spoken, else when it is needed.
     """
-    if REQUESTS.is_file():
+    if HEADS.is_file() and LAYERS.is_file():
         model = RequestModel()
         assistant.understand_with(model)
         if assistant.config.lm.name != "none":

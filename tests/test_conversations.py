@@ -62,7 +62,8 @@ class Talk:
         self.given += gives
         state = ConversationState.of(self.turns)
         question = Question.of(told["say"], [Picture(name=name, path=name) for name in gives])
-        (request,) = model().understand_many([(told["say"], state.situation(question, COUNTS))])
+        (understood,) = model().understand_many([(told["say"], state.situation(question, COUNTS))])
+        request = state.complete_request(understood)
         act = request.acts[0]
         program = PhotoQuestion(kind="other", text=act.text, library=True)
         case = QuestionContext(question=question, program=program, act=act, request=request, turns=tuple(self.turns))

@@ -20,13 +20,17 @@ from deepseek_mm.language.request_network import (
 )
 from deepseek_mm.language.requests import KINDS, NUM_FEATURES, SPANS, STAGES, read_features, stage_of
 from deepseek_mm.language.understanding import (
+    HEADS,
+    LAYERS,
     Part,
     Understander,
     choose_language,
+    digest_file,
     fill_parts,
     load_understander,
     mark_by_rule,
     read_spans,
+    read_told,
     widen_to_words,
 )
 from deepseek_mm.training.requests.examples import SITUATIONS
@@ -247,3 +251,7 @@ def test_every_marked_part_has_a_field(tmp_path):
 def test_the_language_of_a_turn_is_told_by_letters_and_words_before_the_network(text, likely, language):
     chances = torch.tensor([0.9 if each == likely else 0.025 for each in LANGUAGES])
     assert choose_language(text, chances) == language
+
+
+def test_the_shipped_heads_are_for_the_shipped_layers():
+    assert read_told(HEADS)["layers"] == digest_file(LAYERS)

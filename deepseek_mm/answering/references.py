@@ -90,8 +90,9 @@ class ConversationState:
             question=next((act for act in reversed(acts) if act.kind in ASKING and not is_half(act)), None),
         )
 
-    def in_language(self, request: Request) -> Request:
-        """A word or two that may be of any language ("ok") are answered in the one that was spoken last."""
+    def complete_request(self, request: Request) -> Request:
+        """With acts joined that are one question; a word or two of any language ("ok") are in the one spoken last."""
+        request = replace(request, acts=join_named(request.acts))
         last = next((turn.answer.request for turn in reversed(self.turns) if turn.answer.request), None)
         short = request.language == "en" and len(" ".join(act.text for act in request.acts).split()) <= FEW_WORDS
         return replace(request, language=last.language) if last and short else request
@@ -164,6 +165,8 @@ class ActResolver:
         said = with_named(act_of(case))
         meant = () if uploads else self._find_meant(said, state)
         act = complete_act(said, state, meant)
+        if is_half(said) and act.scope == "library" != said.scope:  # the same was asked of another thing
+            meant = ()
         case = replace(case, act=act, program=replace(photo_question(act), library=True))
         if case.program.file:
             return self._of_file(case)
@@ -222,12 +225,28 @@ class ActResolver:
         return with_pictures(case, kept)
 
 
+def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    """Without names that stand before a question about them: "and the cap? what colour is it?" is one act."""
+    joined: list[Act] = []
+    for act in acts:
+        named = joined[-1] if joined and joined[-1].subject and is_half(replace(joined[-1], attribute="")) else None
+        if named and act.reference and not act.subject and act.kind in ASKING:
+            joined[-1] = replace(act, text=f"{named.text}, {act.text}", subject=named.subject)
+        else:
+            joined.append(act)
+    return tuple(joined)
+
+
 def with_named(act: Act) -> Act:
-    """An act whose words that point name a thing instead: "and the dog?"."""
+    """An act whose words that point name a thing instead: "and the dog?"; or that names only words that point."""
     if RETURNS.search(act.text.lower()):  # "back to the cat" names no collection
         act = replace(act, filters=replace(act.filters, collection=""))
     subject, reference = (without_linking(part) for part in (act.subject, act.reference))
     act = replace(act, subject=subject, reference=reference)
+    if place_in(act.text) and is_half(replace(act, subject="", reference="")):
+        return replace(act, subject="", reference=act.reference if place_in(act.reference) else act.text)
+    if act.subject and not act.reference and POINTING.union(LINKING).issuperset(act.subject.lower().split()):
+        return replace(act, subject="", reference=act.subject)
     words = re.findall(r"\w+", act.reference.lower())
     points = not words or not act.reference.isascii() or not POINTING.isdisjoint(words)
     return act if act.subject or points else replace(act, subject=act.reference, reference="")
@@ -261,8 +280,9 @@ def is_half(act: Act) -> bool:
     for named in (act.reference, act.subject):
         words = words.replace(named.lower(), " ") if named else words
     words = words if words.isascii() else LINKED.sub(" ", words)
-    left = [word for word in re.findall(r"\w+", words) if word not in LINKING]
-    points = OTHER.search(act.text.lower()) or BEFORE.search(act.text.lower()) or place_in(act.text)
+    left = [word for word in re.findall(r"\w+", words) if word not in LINKING and not place_in(word)]
+    text = act.text.lower()
+    points = OTHER.search(text) or BEFORE.search(text) or place_in(text)
     return not left and bool(act.reference or act.subject or points)
 
 

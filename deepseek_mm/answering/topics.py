@@ -166,12 +166,16 @@ def find_topic(act: Act, topics: Sequence[Topic]) -> tuple[Source, ...]:
     if BEFORE.search(words):
         return sources_before(topics)
     if RETURNS.search(words) or (by_name and act.scope in ("picture", "pictures", "found")):
-        bare = RETURNS.sub("", act.text)
-        said = set(words_of(act) if act.subject else words_of(replace(act, subject=bare)))
+        said = set(words_of(act) if act.subject else words_of(replace(act, subject=RETURNS.sub("", plain(act)))))
         again = next((topic for topic in reversed(topics) if said & topic.words), None)
         if again and is_apart(again, focus) and not said & focus.words:
             return again.sources
     return ()
+
+
+def plain(act: Act) -> str:
+    """The words of an act without signs around them."""
+    return act.text.lower().strip(" .?!,\u3002\uff1f\uff01\uff0c")
 
 
 def names_it(act: Act) -> bool:

@@ -35,8 +35,8 @@ from deepseek_mm.language.requests import ATTRIBUTES, FORMS, KINDS, SCOPES, offe
 from deepseek_mm.language.search_syntax import search_parts
 from deepseek_mm.types import Act, ActFilters, Request, Situation
 
-WEIGHTS = Path(__file__).parent.parent / "weights"
-LAYERS, HEADS = WEIGHTS / "requests.safetensors", WEIGHTS / "request_heads.safetensors"
+FOLDER = Path(__file__).parent.parent / "weights"
+LAYERS, HEADS = FOLDER / "requests.safetensors", FOLDER / "request_heads.safetensors"
 TUNED = ("upper.", "situation.")  # names of what the layers are
 BATCH = 32
 MAKE = "python -m deepseek_mm train requests"

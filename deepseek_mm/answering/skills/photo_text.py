@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.evidence_list import EvidenceList
-from deepseek_mm.answering.library_sentences import quote_text, title
+from deepseek_mm.answering.library_sentences import note_of, quote_text, title
 from deepseek_mm.answering.notes import MONEY
 from deepseek_mm.language.words import clean, content, is_negated
 from deepseek_mm.retrieval.evidence import pieces
@@ -39,7 +39,7 @@ def quote_texts(act: Act, match: PhotoMatch) -> Draft:
     texts = (numeric if act.form == "number" else []) or list(match.read)
     numbers = tuple(numbered.add(region, siblings=match.regions) for region in texts[:MOST_TEXTS])
     words = "; ".join(dict.fromkeys(quote_text(region) for region in texts[:MOST_TEXTS]))
-    claim = Claim(f'{title(match)} says: "{words}"', numbers, SURE_OF_READING)
+    claim = Claim(f'{title(match)}{note_of(match)} says: "{words}"', numbers, SURE_OF_READING)
     return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_READING, grounds="read")
 
 
