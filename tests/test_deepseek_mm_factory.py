@@ -1,10 +1,12 @@
 """Where parts are joined: folders that cannot be used, a store for every space, and the order of the work."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from fakes import ColourSpace
 
+from deepseek_mm import factory
 from deepseek_mm import load as public_load
 from deepseek_mm.config import Config, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError
@@ -62,3 +64,10 @@ def test_load_joins_the_parts_in_order_and_the_assistant_answers(tmp_path, monke
     assert (answer.found, "no photos in the library yet" in answer.text) == (False, True)
     order = [next(n for n, line in enumerate(said) if word in line) for word in ("space", "eyes", "library", "history")]
     assert order == sorted(order)
+
+
+def test_requests_are_understood_by_the_trained_model_where_it_comes_along():
+    given = []
+    silent = SimpleNamespace(lm=SimpleNamespace(name="none"))
+    factory.open_request_model(SimpleNamespace(understand_with=given.append, config=silent))
+    assert [type(model).__name__ for model in given] == ["RequestModel"]

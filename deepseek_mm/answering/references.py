@@ -260,7 +260,7 @@ def without_linking(part: str) -> str:
 
 def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = ()) -> Act:
     """An act that can stand alone: half a sentence with the question before it, "it" with what was asked about."""
-    if act.kind in TALKED:  # but "go back to the dog" is no talk
+    if act.kind in TALKED or (act.kind == "manage" and looks_again(act.text)):  # but "back to the dog" is no talk
         return replace(act, kind="describe", subject="") if meant else act
     if names_it(act):
         act = replace(act, reference="", scope="library")
