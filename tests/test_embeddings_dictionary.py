@@ -98,6 +98,12 @@ def test_a_subject_is_named_for_who_looks_and_described_for_who_searches(space, 
     assert translator.translate(Act(kind="find", text=words, subject=words), "zh").subject == sought
 
 
+def test_a_search_in_which_nothing_was_marked_is_for_all_that_it_says(space):
+    translator = ActTranslator([], lambda: None, space.glosser)
+    act = Act(kind="find", text="哪张照片是晚上拍的？", scope="library")
+    assert translator.translate(act, "zh").subject == "night"
+
+
 def test_a_search_in_chinese_finds_what_is_written_in_english(space, tmp_path):
     names = ("panda.jpg", "rocket.jpg", "coins.jpg")
     with RegionStore(tmp_path, space_name=space.name, fingerprint="x", dim=space.dim, config=IndexConfig()) as store:

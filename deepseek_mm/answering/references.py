@@ -59,6 +59,11 @@ COUNTED = re.compile(  # what is counted, in Chinese and in German
     r"(?:\u51e0|\u591a\u5c11)[\u4e2a\u53ea\u6761\u8f86\u5339\u5934\u6735\u4f4d\u628a\u4ef6\u9876\u53cc\u68f5]([\u3400-\u9fff]+?)(?:[\u5440\u5462\u554a\uff1f?]|$)"
     r"|\b[Ww]ie ?viele ([A-Z\u00c4\u00d6\u00dc]\w+)"
 )
+WHETHER = re.compile(
+    r"^\W*(?:(?:and|so|ok|hm+|well|sorry)\W+)*(?:do|does|did|have|has|is|are|was|were)\b|有没有|吗[？?]?\s*$"
+    r"|^\W*(?:gibt es|gibts|habe? ich|ist|sind)\b",
+    re.IGNORECASE,
+)
 ASKING: tuple[ActKind, ...] = ("look", "count", "locate", "read", "describe")  # something of photos
 TALKED: tuple[ActKind, ...] = ("chat", "help", "unsupported", "summarise", "code", "document", "sum")
 
@@ -164,7 +169,7 @@ class ActResolver:
         """The case with the photo or the pictures at hand that its act is about, or the whole library."""
         said = with_named(act_of(case))
         meant = () if uploads else self._find_meant(said, state)
-        act = complete_act(said, state, meant)
+        act = with_form(complete_act(said, state, meant))
         if is_half(said) and act.scope == "library" != said.scope:  # the same was asked of another thing
             meant = ()
         case = replace(case, act=act, program=replace(photo_question(act), library=True))
@@ -256,6 +261,12 @@ def without_linking(part: str) -> str:
     """A part of a text, or nothing where it is only words that name nothing and point at nothing: "the"."""
     words = set(re.findall(r"\w+", part.lower()))
     return "" if words <= LINKING and words.isdisjoint(POINTING) else part
+
+
+def with_form(act: Act) -> Act:
+    """A search for which "yes" or "no" is the first word of an answer: "do I have a photo of an elephant?"."""
+    whether = act.kind == "find" and act.form == "list" and WHETHER.search(act.text)
+    return replace(act, form="yes_no") if whether else act
 
 
 def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = ()) -> Act:

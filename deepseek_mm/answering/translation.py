@@ -94,7 +94,9 @@ class ActTranslator:
         if language == "en":
             return act
         whole = act.scope == "library"
-        subject, other = (self.translate_words(words, language, whole=whole) for words in (act.subject, act.other))
+        unmarked = act.kind == "find" and whole and language == "zh" and not act.subject and not act.reference
+        named = act.text if unmarked else act.subject
+        subject, other = (self.translate_words(words, language, whole=whole) for words in (named, act.other))
         asked = replace(act, subject=subject, other=other)
         return replace(asked, text=ask_in_english(asked))
 

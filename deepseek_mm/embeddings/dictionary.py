@@ -56,7 +56,7 @@ def find_words(text: str) -> list[str]:
     if translate_chinese(text):
         return [text]
     words = [word for word in split_chinese(text) if word not in SMALL_WORDS]
-    return words[:-1] if len(words) > 1 and words[-1] in PICTURES else words
+    return [word for word in words if word not in PICTURES] or words
 
 
 def split_chinese(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.code import Coder, no_code
+from deepseek_mm.answering.skills.document import HOLDS
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
@@ -369,9 +370,18 @@ def first_kind(case: QuestionContext) -> ActKind:
     if act.kind == "find" and act.scope == "documents":
         return "document"
     doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
+    if doubtful and act.chance < HARDLY and act.kind in TALKED and is_about_documents(case):
+        return "document"
     if doubtful and act.kind == "code" and IN_A_PICTURE.search(act.text):
         return "read"
     return "look" if doubtful and act.kind in TALKED and POINTS_AT.search(act.text) else act.kind
+
+
+def is_about_documents(case: QuestionContext) -> bool:
+    """Whether documents are meant, or were quoted last."""
+    cited = case.turns[-1].answer.citations if case.turns else ()
+    quoted = bool(cited) and all(citation.region.source.kind == "document" for citation in cited)
+    return act_of(case).scope == "documents" or quoted
 
 
 def other_kind(case: QuestionContext) -> ActKind | None:
@@ -383,7 +393,7 @@ def other_kind(case: QuestionContext) -> ActKind | None:
         return "document"
     shown = case.pictures or any(turn.image_path for turn in case.turns)
     if act.kind == "unsupported" and act.chance < HARDLY and not shown:
-        return "find"
+        return "document" if act.attribute in HOLDS else "find"
     return "read" if act.kind == "document" else None
 
 
