@@ -121,6 +121,9 @@ def test_an_article_or_a_letter_alone_is_no_subject():
     text = "is the x or a b"
     for start, end in ((3, 6), (7, 8), (12, 13)):
         assert fill_parts(Act(kind="look", text=text), text, [Part(start, end, "subject")]).subject == ""
+    text = "who is the new music teacher"
+    apart = [Part(11, 14, "subject"), Part(15, 28, "subject")]
+    assert fill_parts(Act(kind="document", text=text), text, apart).subject == "new music teacher"
     assert fill_parts(Act(kind="look", text="恤"), "恤", [Part(0, 1, "subject")]).subject == "恤"
 
 

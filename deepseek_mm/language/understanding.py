@@ -48,7 +48,9 @@ OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "l
              "before": "date", "after": "date", "date": "date"}  # of the search box -> field of ActFilters  # fmt: skip
 SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
 HAN = re.compile(r"[\u3400-\u9fff]")  # a letter of Chinese
-EMPTY = re.compile(r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las", re.IGNORECASE)  # words that name no thing
+EMPTY = re.compile(  # words that name no thing
+    r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las|left|right", re.IGNORECASE
+)
 NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
 
@@ -230,7 +232,7 @@ def read_spans(tags_TG: Tensor, offsets: Sequence[tuple[int, int]]) -> list[Part
 def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
     """The act with its marked parts, in the words of the text; of a kind that comes twice, the first one."""
     said: dict[str, str] = {}
-    for span in spans:
+    for span in join_parts(spans, text):
         start, end = widen_to_words(text, span.start, span.end)
         words = text[start:end].strip(EDGES)
         if words and not (span.kind in NAMED and EMPTY.fullmatch(words)):
@@ -244,6 +246,18 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
         reference=said.get("reference", ""),
         filters=ActFilters(**filters),
     )
+
+
+def join_parts(spans: Sequence[Part], text: str) -> list[Part]:
+    """The parts in their order; two of one kind with nothing but a blank between them are one."""
+    joined: list[Part] = []
+    for span in sorted(spans, key=lambda part: part.start):
+        last = joined[-1] if joined else None
+        if last and last.kind == span.kind and text[last.end : span.start].isspace():
+            joined[-1] = last._replace(end=span.end)
+        else:
+            joined.append(span)
+    return joined
 
 
 def widen_to_words(text: str, start: int, end: int) -> tuple[int, int]:
