@@ -8,7 +8,7 @@ import pytest
 from fakes import Parrot, picture
 from rag_house import build, paint, put
 
-from deepseek_mm.answering.references import ConversationState
+from deepseek_mm.answering.references import ConversationState, join_named
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
@@ -222,3 +222,13 @@ def test_a_model_cannot_cite_a_picture_that_did_not_come(house):
     house.lm = Parrot("Yes, sea.png shows a kite [1]. Yes, rose.png shows a kite [9].")
     house.config = replace(house.config, lm=replace(house.config.lm, name="parrot"))
     assert house.ask(asked("Is there a kite?", SEA, KITE)).text == 'Yes, "kite up.png" shows a kite [3].'
+
+
+def test_a_name_before_a_question_about_it_is_one_part_and_lost_talk_is_none():
+    cap = Act(kind="read", text="and the cap?", subject="the cap", attribute="text", scope="found")
+    colour = Act(kind="look", text="what colour is it?", reference="it", attribute="colour", scope="found")
+    lost = Act(kind="chat", text="and what does that mean?", scope="conversation", chance=0.13)
+    (joined,) = join_named((cap, colour, lost))
+    assert (joined.kind, joined.subject, joined.reference) == ("look", "the cap", "it")
+    assert join_named((lost,)) == (lost,)
+    assert join_named((colour, cap)) == (colour, cap)

@@ -124,6 +124,7 @@ def test_a_thing_without_a_box_is_named_as_missing() -> None:
         ("is it day or night there", ["day", "night"]),
         ("is the man sitting or lying down", ["sitting", "lying down"]),
         ("is this a cat or a dog", ["a cat", "a dog"]),
+        ("passenger train or goods train", ["passenger train", "goods train"]),
         ("is it raining or not", []),
         ("is it raining", []),
     ],

@@ -52,6 +52,7 @@ POINTS_AT = """it its she he her him his hers they them their this that these th
     dieser er sie es ihr ihm sein ihre ihn andere anderen erste zweite dritte letzte beide bild foto"""
 POINTING = frozenset(POINTS_AT.split())  # words of which one stands in words that point; others name something
 LINKED = re.compile(r"[\u5462\u90a3\u548c\u5427\u7684\u4e0d\u662f\u8fd8\u6709\u5728\u4e2d\u91cc\u5f20\u4e2a\s]+")
+LOST = 0.2  # probability that a part was understood, below which nobody answers it as talk
 FEW_WORDS = 2  # that do not change the language of a conversation
 ASKED_WHOLE = re.compile(r"\b(?:what|who|where|how)(?:['\u2019]?s| is| was| are| were| do| does| did)\b", re.IGNORECASE)
 SWITCHES = re.compile(r"^\W*(?:now|then|next|jetzt)\b|\u73b0\u5728", re.IGNORECASE)  # to something else
@@ -231,9 +232,13 @@ class ActResolver:
 
 
 def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
-    """Without names that stand before a question about them: "and the cap? what colour is it?" is one act."""
+    """Without names that stand before a question about them, "and the cap? what colour is it?" is one act; and without
+    further parts that would be talk and were not understood.
+    """
     joined: list[Act] = []
     for act in acts:
+        if joined and act.kind in TALKED and act.chance < LOST:
+            continue
         named = joined[-1] if joined and joined[-1].subject and is_half(replace(joined[-1], attribute="")) else None
         if named and act.reference and not act.subject and act.kind in ASKING:
             joined[-1] = replace(act, text=f"{named.text}, {act.text}", subject=named.subject)

@@ -55,7 +55,8 @@ OTHER = re.compile(
     r"\b(?:the|that) other(?: ones?| photos?| pictures?)?\b|另外?(?:一|那)[张个]|\bd(?:as|ie|er) andere\w*\b"
 )
 EACH = re.compile(
-    r"\b(?:those|these|all|both|each|n?either|the (?:two|three|four|ones))\b|\bof (?:them|the)\b|\bbetween them\b|\bwhich ones?\b"
+    r"\b(?:those|these|all|both|each|n?either|the (?:two|three|four|ones))\b|\bof (?:them|the)\b"
+    r"|\bbetween them\b|\bwhich ones?\b"
     r"|哪一?[张个只]|那些|这些|它们|他们|其中|两[张个]|\b(?:diese|alle|beide)n?\b|\bvon (?:ihnen|denen)\b"
 )
 SAID = re.compile(

@@ -49,7 +49,7 @@ OPERATORS = {"type": "kind", "in": "collection", "colour": "colour", "label": "l
 SPELT = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]{2}")  # two letters of one word
 HAN = re.compile(r"[\u3400-\u9fff]")  # a letter of Chinese
 EMPTY = re.compile(  # words that name no thing
-    r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las|left|right", re.IGNORECASE
+    r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las|left|right|(?:the )?\d+", re.IGNORECASE
 )
 NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part

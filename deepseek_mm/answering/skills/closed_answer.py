@@ -249,7 +249,8 @@ def alternatives(text: str) -> list[str]:
         return []
     last, before = strip_words(match["b"]), match["a"].split()
     starts = [n for n, word in enumerate(before) if begins_alike(word, last.split()[0])]
-    first = " ".join(before[starts[-1] if starts else -1 :])
+    alike = len(last.split()) if before[-1] == last.split()[-1] else 1  # "passenger train or goods train"
+    first = " ".join(before[starts[-1] if starts else -alike :])
     return [strip_words(first), last]
 
 

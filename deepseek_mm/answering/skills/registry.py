@@ -337,7 +337,7 @@ def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
     """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
-    surer = act_of(case).kind == "document" and draft.chance > first.chance
+    surer = act_of(case).kind in ("document", "sum") and draft.chance > first.chance
     return not draft.refused and (first.refused or surer)
 
 
@@ -372,6 +372,9 @@ def first_kind(case: QuestionContext) -> ActKind:
     doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
     if doubtful and act.chance < HARDLY and act.kind in TALKED and is_about_documents(case):
         return "document"
+    at_hand = case.source is not None and act.chance < HARDLY and not is_by_rules(case)
+    if at_hand and act.kind == "unsupported" and act.scope == "picture":
+        return "look"
     if doubtful and act.kind == "code" and IN_A_PICTURE.search(act.text):
         return "read"
     return "look" if doubtful and act.kind in TALKED and POINTS_AT.search(act.text) else act.kind
@@ -394,7 +397,7 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     shown = case.pictures or any(turn.image_path for turn in case.turns)
     if act.kind == "unsupported" and act.chance < HARDLY and not shown:
         return "document" if act.attribute in HOLDS else "find"
-    return "read" if act.kind == "document" else None
+    return {"document": "read", "sum": "look"}.get(act.kind)  # type: ignore[return-value]
 
 
 def talk_skills(talk: Skill) -> dict[ActKind, Skill]:
