@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
 from deepseek_mm.embeddings.multilingual import PREFIX, load_multilingual_tower, packed_weights, read_packed, widen
@@ -54,6 +55,28 @@ def test_a_text_reads_the_same_alone_and_beside_a_longer_one(tower: TextTower) -
     alone = unit_vectors(tower, ["a dog"])
     beside = unit_vectors(tower, ["a dog", "a much longer sentence about two cats on a sofa in a house"])[:1]
     assert torch.allclose(alone, beside, atol=1e-5)
+
+
+def test_pieces_and_their_places_are_those_of_the_package_tokenizers(tower: TextTower) -> None:
+    packed, pieces = packed_weights(), tower.tokenizer
+    theirs = Tokenizer(models.Unigram(list(zip(packed.pieces, packed.scores, strict=True)), unk_id=3))
+    theirs.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    texts = [
+        "",
+        "a dog's photo",
+        "什么颜色",
+        "能吃吗",
+        "Straßenbahn 2,50 €",
+        "😀🦄 hi \ue000\ue001",
+        "русский язык",
+        "naïve café",
+        "x" * 90,
+    ]
+    for text in (pieces.normalize(text) for text in texts):
+        told, found = theirs.encode(text), pieces.split(text)
+        assert [(piece.number, (piece.start, piece.end)) for piece in found] == list(
+            zip(told.ids, told.offsets, strict=True)
+        )
 
 
 def test_a_long_text_is_cut_and_keeps_its_end_piece(tower: TextTower) -> None:

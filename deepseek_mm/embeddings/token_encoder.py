@@ -48,8 +48,8 @@ class MultilingualTokenEncoder:
     def locate_pieces(self, text: str) -> tuple[list[int], tuple[tuple[int, int], ...]]:
         """Numbers of a text's pieces, and the first letter and the end of each."""
         plain, origin = normalize_located(text, self.pieces.normalized)
-        found = self.pieces.backend.encode(plain)
-        ids, places = list(found.ids), [locate_piece(plain, origin, *offset) for offset in found.offsets]
+        found = self.pieces.split(plain)
+        ids, places = [piece.number for piece in found], [locate_piece(plain, origin, *piece[1:]) for piece in found]
         if len(ids) > MAX_TOKENS - 2:
             head = MAX_TOKENS - 2 - TAIL
             ids, places = ids[:head] + ids[-TAIL:], places[:head] + places[-TAIL:]
