@@ -23,8 +23,13 @@ def period(match: re.Match[str] | None) -> tuple[datetime, datetime]:
     if match[3]:
         return start, start + timedelta(days=1)
     if match[2]:
-        return start, datetime(year + month // 12, month % 12 + 1, 1)
+        return start, next_month(start)
     return start, datetime(year + 1, 1, 1)
+
+
+def next_month(first: datetime) -> datetime:
+    """The beginning of the month after."""
+    return datetime(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
 class Ages:

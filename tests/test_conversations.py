@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_mm.answering.references import TALKED, ActResolver, ConversationState
+from deepseek_mm.answering.references import OF_NO_PHOTO, ActResolver, ConversationState
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion
@@ -103,7 +103,7 @@ def mistake_of(told: dict[str, Any], case: QuestionContext) -> str:
     wanted = [] if about in ("talk", "library", None) else sorted(about)
     wrong = about is not None and files_of(case) != wanted
     if about == "talk":
-        wrong = act.kind not in (*TALKED, "manage")
+        wrong = act.kind not in (*OF_NO_PHOTO, "manage")
     asks = told.get("asks", {})
     wrong = wrong or any(name == "subject" and part not in act.subject for name, part in asks.items())
     wrong = wrong or any(name != "subject" and getattr(act, name) != said for name, said in asks.items())

@@ -66,7 +66,7 @@ WHETHER = re.compile(
     re.IGNORECASE,
 )
 ASKING: tuple[ActKind, ...] = ("look", "count", "locate", "read", "describe")  # something of photos
-TALKED: tuple[ActKind, ...] = ("chat", "help", "unsupported", "summarise", "code", "document", "sum")
+OF_NO_PHOTO: tuple[ActKind, ...] = ("chat", "help", "unsupported", "summarise", "code", "document", "sum")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,7 +189,7 @@ class ActResolver:
 
         Of pictures that came together all are asked about something that is named, one of them about "it".
         """
-        if act.filters.file or (act.kind in TALKED and not looks_again(act.text)):
+        if act.filters.file or (act.kind in OF_NO_PHOTO and not looks_again(act.text)):
             return ()
         if found := find_topic(act, state.topics):
             return found
@@ -237,7 +237,7 @@ def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
     """
     joined: list[Act] = []
     for act in acts:
-        if joined and act.kind in TALKED and act.chance < LOST:
+        if joined and act.kind in OF_NO_PHOTO and act.chance < LOST:
             continue
         named = joined[-1] if joined and joined[-1].subject and is_half(replace(joined[-1], attribute="")) else None
         if named and act.reference and not act.subject and act.kind in ASKING:
@@ -276,7 +276,7 @@ def with_form(act: Act) -> Act:
 
 def complete_act(act: Act, state: ConversationState, meant: Sequence[Source] = ()) -> Act:
     """An act that can stand alone: half a sentence with the question before it, "it" with what was asked about."""
-    if act.kind in TALKED or (act.kind == "manage" and looks_again(act.text)):  # but "back to the dog" is no talk
+    if act.kind in OF_NO_PHOTO or (act.kind == "manage" and looks_again(act.text)):  # but "back to the dog" is no talk
         return replace(act, kind="describe", subject="") if meant else act
     if names_it(act):
         act = replace(act, reference="", scope="library")

@@ -239,7 +239,11 @@ class PackagedSpace(ABC):
         language = language_of(text) if self.languages.is_installed else ""
         if not language:
             return self.embed_english
-        return self.glosser.embed if language == CHINESE and dictionary_files() else self.languages.embed
+        return self.glosser.embed if language == CHINESE and self._has_dictionary else self.languages.embed
+
+    @cached_property
+    def _has_dictionary(self) -> bool:
+        return bool(dictionary_files())
 
     @torch.inference_mode()
     def embed_english(self, texts: Sequence[str]) -> Floats:

@@ -164,19 +164,23 @@ class ChineseGlosser:
         Empty where the dictionary has no word of it.
         """
         words = find_words(phrase)
-        if not words:
-            return ""
-        told_D, before = self.embed_chinese([phrase])[0], translate_chinese(words[-2]) if len(words) > 1 else ()
-        meanings = translate_chinese(words[-1])
-        name = self.choose([each for each in meanings if each in known] or meanings, told_D)
-        return " ".join([*[each for each in before if each in COLOURS][:1], name])
+        return self._name(words, self.embed_chinese([phrase])[0], known) if words else ""
 
     def describe(self, phrase: str, known: Collection[str]) -> str:
         """What a phrase is about, with all that is said of it: "woman with glasses"."""
-        name, words = self.name(phrase, known), find_words(phrase)[:-1]
-        glosses = self.write(words, np.repeat(self.embed_chinese([phrase]), len(words), axis=0))
+        words = find_words(phrase)
+        if not words:
+            return ""
+        told_1D = self.embed_chinese([phrase])
+        name, before = self._name(words, told_1D[0], known), words[:-1]
+        glosses = self.write(before, np.repeat(told_1D, len(before), axis=0))
         told = " ".join(gloss for gloss in glosses if gloss not in name.split())
         return f"{name} with {told}" if told else name
+
+    def _name(self, words: Sequence[str], told_D: Floats, known: Collection[str]) -> str:
+        meanings, before = translate_chinese(words[-1]), translate_chinese(words[-2]) if len(words) > 1 else ()
+        name = self.choose([each for each in meanings if each in known] or meanings, told_D)
+        return " ".join([*[each for each in before if each in COLOURS][:1], name])
 
     def choose(self, meanings: Sequence[str], told_D: Floats) -> str:
         """The meaning that is nearest to a vector; what stands in front has a start."""

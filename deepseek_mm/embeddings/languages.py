@@ -15,7 +15,7 @@ from threading import Lock
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
@@ -98,5 +98,4 @@ def load_language_side(*files: Path) -> LanguageSide:
 
 def add_file(side: LanguageSide, weights: Path) -> None:
     """Put what training changed into what is packaged."""
-    with safe_open(weights, framework="pt") as file:
-        add_deltas(side, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    add_deltas(side, load_file(weights))

@@ -272,10 +272,15 @@ def packed_weights() -> PackedFile:
     return read_packed(multilingual_tower_file())
 
 
+@cache
+def packed_pieces() -> SentencePieces:
+    """The same for all towers of the package."""
+    return SentencePieces(packed_weights())
+
+
 def load_multilingual_tower(layers: Sequence[int] = (LAYERS,)) -> TextTower:
     """The tower in evaluation mode, read after these layers (0 is the embedding)."""
-    packed = packed_weights()
-    return TextTower(MultilingualEncoder(packed), SentencePieces(packed), layers).eval()
+    return TextTower(MultilingualEncoder(packed_weights()), packed_pieces(), layers).eval()
 
 
 def multilingual_tower_file() -> Path:

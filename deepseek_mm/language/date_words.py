@@ -6,6 +6,8 @@ A month or a season without a year is the last one that has begun. Words of Engl
 import re
 from datetime import datetime, timedelta
 
+from deepseek_mm.dates import next_month
+
 Period = tuple[datetime | None, datetime | None]  # first moment, and the first one after; None is open
 
 MONTHS = {
@@ -127,8 +129,3 @@ def named_month(line: str) -> tuple[int, int] | None:
             if name in line if not name.isascii() else re.search(rf"\b{name}\b", line):
                 return table[name], months
     return None
-
-
-def next_month(first: datetime) -> datetime:
-    """The beginning of the month after."""
-    return datetime(first.year + first.month // 12, first.month % 12 + 1, 1)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
@@ -304,7 +305,7 @@ def load_understander(encoder: TokenEncoder, heads: Path = HEADS, layers: Path =
     told, network = read_told(heads), load_layers(encoder, layers)
     if told["layers"] != digest_file(layers):
         raise ConfigError(f"{heads} is not for the layers in {layers}. Train it again with: {MAKE}")
-    add_deltas(network.heads, read_packed(heads))
+    add_deltas(network.heads, load_file(heads))
     pairs = frozenset((kind, scope) for kind, scope in told["pairs"])
     return Understander(encoder, network, temperatures=told["temperatures"], pairs=pairs)
 
@@ -317,7 +318,7 @@ def load_layers(encoder: TokenEncoder, file: Path) -> RequestNetwork:
             f"{file} is for the encoder {told['encoder']}, not for {encoder.name}. Train it again with: {MAKE}"
         )
     network = RequestNetwork(encoder.copy_upper(), told["width"])
-    add_deltas(network, {name: value for name, value in read_packed(file).items() if name.startswith(TUNED)})
+    add_deltas(network, {name: value for name, value in load_file(file).items() if name.startswith(TUNED)})
     return network
 
 
@@ -328,12 +329,6 @@ def read_told(file: Path) -> dict[str, Any]:
     with safe_open(file, framework="pt") as opened:
         told: dict[str, Any] = json.loads(opened.metadata()["requests"])
     return told
-
-
-def read_packed(file: Path) -> dict[str, Tensor]:
-    """Its tensors, as they are packed."""
-    with safe_open(file, framework="pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
 
 
 def digest_file(file: Path) -> str:

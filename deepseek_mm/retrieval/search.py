@@ -117,11 +117,15 @@ class Search:
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
         with single_threaded():
-            self._read_ahead(queries)
+            english = [self._in_english(query) for query in queries]
+            self._read_ahead(queries, english)
         with self.store.snapshot():
             meant = self.query_vectors(queries, self.embed(queries))
             with single_threaded():
-                found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
+                found = [
+                    self._find(query, said.text, each, k, where)
+                    for query, said, each in zip(english, queries, meant, strict=True)
+                ]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
 
     def foreign(self, text: str) -> str:
@@ -133,12 +137,12 @@ class Search:
         """The vectors of `embed`, and beside each the one that code is compared with."""
         return embed_queries([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
 
-    def _read_ahead(self, queries: Sequence[Query]) -> None:
+    def _read_ahead(self, queries: Sequence[Query], english: Sequence[Query]) -> None:
         """Every text that will be asked for, in one pass."""
         texts = [
-            [query.text, *(term.text for term in query.terms), *names_of(self._in_english(query))]
-            for query in queries
-            if query.text
+            [said.text, *(term.text for term in said.terms), *names_of(query)]
+            for said, query in zip(queries, english, strict=True)
+            if said.text
         ]
         self.texts.vectors([text for said in texts for text in said])
 
@@ -199,8 +203,7 @@ class Search:
             near = self.store.near_each(self._traces.looked_for(vectors_TD, where))
             return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
 
-    def _sought(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Sought:
-        said, query = query.text, self._in_english(query)
+    def _sought(self, query: Query, said: str, meant: QueryVectors, k: int, where: Filter) -> Sought:
         asked = (*names_of(query), query.text.lower()) if query.text else ()
         return Sought(
             query=query,
@@ -213,10 +216,10 @@ class Search:
             vectors_TD=self.texts.vectors([*asked[:-1], said] if asked else []),
         )
 
-    def _find(self, query: Query, meant: QueryVectors, k: int, where: Filter) -> Found:
+    def _find(self, query: Query, said: str, meant: QueryVectors, k: int, where: Filter) -> Found:
         if not query.text and query.image is None and not query.like:
             return self._list_newest(k, where)
-        sought = self._sought(query, meant, k, where)
+        sought = self._sought(query, said, meant, k, where)
         for spread in SPREADS:
             hits, near = self._rank_hits(sought, spread)
             weighed = self._weigh_photos(sought, hits)
