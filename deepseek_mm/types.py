@@ -29,6 +29,14 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoDescription:
+    """What was said of a photo of the library; empty where nothing was."""
+
+    text: str = ""
+    machine_made: bool = False  # by a machine, which may be wrong; somebody's own words never are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
     """An earlier question and its answer, as whoever asks now tells them."""
 

@@ -28,11 +28,11 @@ from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.parse.document import stat_file
-from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.picture_kind import DRAWING, PictureKind, read_kinds
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -47,7 +47,8 @@ from deepseek_mm.vision.regions import (
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
 from index import Box, Label, Region, Source
 
-if TYPE_CHECKING:  # which reads pictures as they are here
+if TYPE_CHECKING:  # which read pictures as they are here
+    from deepseek_mm.vision.description import Describer, Description
     from deepseek_mm.vision.vqa import VqaModel
 
 SIDE_PX, COARSE_PX = 128, 16
@@ -88,6 +89,7 @@ class ImageAnalysis:
         self._image, self.source = image, source
         self.features: ImageFeatures | None = None  # what the image tower makes of it
         self.detections: Detections | None = None  # the boxes around things, of whatever kind
+        self.kind: PictureKind | None = None  # a photo, a plot, ...; None until somebody looks, and where nobody knows
         self.labels: tuple[Label, ...] | None = None  # what it is called, best first
         self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
         self.lines: tuple[TextBlock, ...] | None = None  # of writing, from top to bottom; None until somebody reads it
@@ -204,7 +206,7 @@ class VisionPipeline:
         *,
         names: Sequence[str] = (),
         reader: "VqaModel | None" = None,
-        describer: Captioner | None = None,
+        describer: "Describer | None" = None,
         paper: DrawingFinder | None = None,
         detector: Detector | None = None,
     ) -> None:
@@ -220,6 +222,7 @@ class VisionPipeline:
         self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
         self.pointer = read_pointer(space, self.learned, self.vocabulary)
+        self.kinds = read_kinds(space)
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures, in order, with regions and their vectors; each has a source.
@@ -245,10 +248,21 @@ class VisionPipeline:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
 
+    def kind(self, picture: ImageAnalysis) -> PictureKind | None:
+        """What kind of picture it is; None where nobody tells kinds apart in this space."""
+        if picture.kind is None and self.kinds is not None:
+            picture.kind = self.kinds.classify(picture.look.vector_D, picture.image)
+        return picture.kind
+
+    def describe_many(self, pictures: Sequence[ImageAnalysis]) -> "list[Description]":
+        """A machine's sentence about each, in order; each has a source. There is a describer."""
+        assert self.describer is not None, "asked where somebody describes"
+        return self.describer.describe_many(list(self.see_many(pictures)))
+
     def labels(self, picture: ImageAnalysis) -> tuple[Label, ...]:
         """What the picture is called, best first."""
         if picture.labels is None:
-            picture.labels = self.labels_of(picture.look)
+            picture.labels = tuple(word.label for word in self._name_picture(picture))
         return picture.labels
 
     def labels_of(self, look: ImageEmbedding) -> tuple[Label, ...]:
@@ -263,7 +277,7 @@ class VisionPipeline:
         source, image, look = picture.source, picture.image, picture.look
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
-        named = [ScoredWord(Label(name=drawn.name, score=1.0), None)] if drawn else self._name_words(look)
+        named = self._name_drawing(picture, drawn) if drawn else self._name_picture(picture)
         if not drawn:
             picture.labels = tuple(word.label for word in named)
         parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
@@ -281,6 +295,17 @@ class VisionPipeline:
             seen = painted or palette.names(on_image(place.box_px, source, image))
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
+
+    def _name_picture(self, picture: ImageAnalysis) -> list[ScoredWord]:
+        """Words that hold for it, none of a plot or a page, and its kind, unless that is a photo."""
+        kind = self.kind(picture)
+        own = [ScoredWord(label, None) for label in kind.labels] if kind else []
+        return own if kind and kind.is_made else [*self._name_words(picture.look), *own]
+
+    def _name_drawing(self, picture: ImageAnalysis, drawn: Drawing) -> list[ScoredWord]:
+        """What such pictures are called, and that it is a drawing."""
+        picture.kind = PictureKind(DRAWING, 1.0)
+        return [ScoredWord(Label(name=name, score=1.0), None) for name in (drawn.name, DRAWING)]
 
     def _parts(
         self, source: Source, image: Image, look: ImageEmbedding, named: Sequence[ScoredWord]
