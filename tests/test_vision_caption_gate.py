@@ -26,12 +26,18 @@ def seen(presence, detected=None, labels=None, colours=()):
 
 
 def test_every_phrase_of_a_sentence_may_be_left_out_and_no_verb_is_left_at_the_end():
-    told = shorten_caption("A man in a red shirt is standing on the grass in front of a house", {"red"})
+    there = seen(dict.fromkeys(["man", "shirt", "grass", "house", "dog", "couch"], 0.5), colours={"red"})
+    told = shorten_caption("A man in a red shirt is standing on the grass in front of a house", there)
     assert told[0] == "a man in a red shirt is standing on the grass in front of a house"
     assert "a man is standing on the grass" in told
     assert "a man in a red shirt is standing in front of a house" in told
     assert len(told) == len(set(told)) == 8
-    assert not [text for text in shorten_caption("A dog is on a couch", ()) if text.endswith("is")]
+    assert not [text for text in shorten_caption("A dog is on a couch", there) if text.endswith("is")]
+
+
+def test_a_phrase_about_what_nobody_knows_is_left_out_of_all():
+    told = shorten_caption("A dog is running through a wooden structure on grass", seen({"dog": 0.5, "grass": 0.5}))
+    assert told == ["a dog is running on grass", "a dog is running"]
 
 
 def test_colours_that_the_picture_does_not_have_go_with_their_group():
@@ -50,6 +56,12 @@ def test_a_phrase_whose_thing_is_not_seen_is_left_out():
     judged = gate.judge(caption, seen({"man": 0.95, "surfboard": 0.02, "snow": 0.9}))
     assert judged.text == "A man in the snow"
     assert judged.chance == pytest.approx(0.9)
+
+
+def test_a_man_is_called_a_person_where_that_is_much_surer():
+    gate, caption = CaptionGate(LEAST_ONLY), Caption("A man is standing", 0.5)
+    assert gate.judge(caption, seen({"man": 0.6, "person": 0.95})).text == "A person is standing"
+    assert gate.judge(caption, seen({"man": 0.9, "person": 0.95})).text == "A man is standing"
 
 
 def test_a_sentence_about_things_that_nobody_knows_is_not_told():

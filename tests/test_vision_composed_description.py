@@ -69,11 +69,19 @@ def test_people_come_first_then_what_is_large_and_wide_words_and_grounds_are_lef
     assert find_scene(whole) == "street"
 
 
+def test_two_names_of_one_thing_are_told_once_and_a_mountain_has_no_colour():
+    whole = region(kind="whole", shirt=0.95, colours=("grey",))
+    shirt = region((0, 0, 50, 50), **{"T-shirt": 0.8}, colours=("red",))
+    assert [thing.phrase for thing in list_things(PRODUCT, [whole, shirt])] == ["a red T-shirt"]
+    far = region((0, 0, 50, 50), mountain=0.9, colours=("blue",))
+    assert [thing.phrase for thing in list_things(PHOTO, [region(kind="whole"), far])] == ["a mountain"]
+
+
 def test_the_heading_is_the_largest_line_of_the_upper_half():
     lines = [
-        TextBlock("2026-11-29", (0, 0, 50, 8), 1.0),
-        TextBlock("Riverside  Repair Cafe", (0, 10, 90, 30), 1.0),
-        TextBlock("TOTAL", (0, 80, 90, 99), 1.0),
+        TextBlock(text="2026-11-29", box_px=(0, 0, 50, 8), score=1.0),
+        TextBlock(text="Riverside  Repair Cafe", box_px=(0, 10, 90, 30), score=1.0),
+        TextBlock(text="TOTAL", box_px=(0, 80, 90, 99), score=1.0),
     ]
     assert find_heading(lines, 100) == "Riverside Repair Cafe"
     assert find_heading([], 100) == ""

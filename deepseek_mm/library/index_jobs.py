@@ -214,9 +214,9 @@ class IndexingHandlers:
         self._read_headings(pictures)
         told = self.eyes.describe_many(pictures)
         vectors_ND = self.eyes.space.embed_texts([said.text for said in told])
-        for source, said, vector_D in zip((p.source for p in pictures), told, vectors_ND, strict=True):
-            assert source is not None, "made with one"
-            self._keep(source, said, vector_D)
+        for picture, said, vector_D in zip(pictures, told, vectors_ND, strict=True):
+            assert picture.source is not None, "made with one"
+            self._keep(picture.source, said, vector_D)
         return len(pictures)
 
     def _read_headings(self, pictures: Sequence[ImageAnalysis]) -> None:

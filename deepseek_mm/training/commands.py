@@ -22,6 +22,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "confidence": ("confidence", "--data natural.jsonl"),
     "caption": ("captioner", "--stage words --data captions.jsonl --images photos --out runs/caption"),
     "kind": ("descriptions.kinds", "--photos photos --products clothes --icons icons.json --out runs/kind"),
+    "gate": ("descriptions.gate", "--data captions.jsonl --images photos"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
     "see": ("visual_prompts", "--stage look --data data"),

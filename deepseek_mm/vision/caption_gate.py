@@ -1,8 +1,9 @@
 """Whether a machine's sentence about a photo may be told: each of its nouns needs somebody who sees the thing as well.
 
 A sentence is shortened first: phrases that begin with a preposition ("in a red shirt", "on a surfboard") may be left
-out one by one, and colours that are not the picture's go. Of all shorter sentences the one is told that is most likely
-to have no wrong noun, longer ones a little rather. How likely is weighed from what the tagger, the detector and the
+out one by one, and are where nobody knows their thing; colours that are not the picture's go; and a man may be called
+a person. Of all these sentences the one is told that is most likely to have no wrong noun, those that say more a little
+rather. How likely is weighed from what the tagger, the detector and the
 labels say of its least certain noun, from how near the sentence lies to the picture, and from how sure the captioner
 was of its words. A sentence of whose nouns nobody knows any is not told.
 """
@@ -30,6 +31,9 @@ FEWEST_WORDS = 3
 PARTED = re.compile(r"(?: and)? (?:{0})(?= )(?: and (?:{0})(?= ))?".format("|".join(COLOURS)))
 LOG_ODDS = 6.0  # at most, either way
 LONGER = 0.15  # of its chance a sentence gains by each further noun, when one is chosen
+VAGUE = 0.1  # of its chance it loses by wider words for people
+WIDER = {"man": "person", "woman": "person", "men": "people", "women": "people", "boy": "child", "girl": "child"}
+WIDER |= {"boys": "children", "girls": "children"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +59,7 @@ class GateWeights:
     detector: float  # log-odds of the noun that the detector is least sure of, of those that it knows
     unseen: float  # 1 where the detector knows none of them
     likeness: float  # cosine of sentence and picture
-    keep: float = 0.75  # chance from which a sentence is told
+    keep: float = 0.7  # chance from which a sentence is told
 
     def chance(self, features: Sequence[float]) -> float:
         """0 to 1, of what `measure` gives."""
@@ -83,13 +87,17 @@ def log_odds(chance: float) -> float:
     return max(-LOG_ODDS, min(LOG_ODDS, math.log(bounded / (1 - bounded))))
 
 
-def shorten_caption(text: str, colours: Collection[str]) -> list[str]:
-    """The sentence without colours that are not among these, and every sentence with some of its phrases left out."""
-    words = drop_colours(text, colours).split()
+def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
+    """The sentence without colours that the picture lacks, and every sentence with some of its phrases left out.
+
+    A phrase of whose things nobody knows any is left out of all.
+    """
+    words = drop_colours(text, seen.colours).split()
     starts = [n for n, word in enumerate(words) if n and word in BEGINS and words[n - 1] not in BOUND]
     phrases = [(start, end_of_phrase(words, start, starts)) for start in starts][:MOST_PHRASES]
+    known = [bool(list_nouns(" ".join(words[start:end]), seen.presence)) for start, end in phrases]
     found = []
-    for kept in product((True, False), repeat=len(phrases)):
+    for kept in product(*[(True, False) if each else (False,) for each in known]):
         gone = {n for (start, end), keep in zip(phrases, kept, strict=True) if not keep for n in range(start, end)}
         left = [word for n, word in enumerate(words) if n not in gone]
         if len(left) >= FEWEST_WORDS and left[-1] not in VERBS:
@@ -128,20 +136,26 @@ class CaptionGate:
 
     def judge(self, caption: Caption, seen: CaptionEvidence) -> JudgedCaption:
         """The best of the shorter sentences; an empty one where nobody knows what it speaks of."""
-        judged = [(self._judge(text, caption, seen), text) for text in shorten_caption(caption.text, seen.colours)]
-        told = [(chance, text, worth) for (chance, worth), text in judged if chance]
-        if not told:
-            return JudgedCaption("", 0.0)
-        chance, text, _ = max(told, key=lambda each: each[2])
-        return JudgedCaption(text[:1].upper() + text[1:], chance)
+        shorter = shorten_caption(caption.text, seen)
+        wider = [text for text in map(widen_people, shorter) if text not in shorter]
+        judged = [self._judge(text, caption, seen, 1.0) for text in shorter]
+        judged += [self._judge(text, caption, seen, 1 - VAGUE) for text in wider]
+        _, best = max(judged, key=lambda each: each[0], default=(0.0, JudgedCaption("", 0.0)))
+        return best
 
-    def _judge(self, text: str, caption: Caption, seen: CaptionEvidence) -> tuple[float, float]:
-        """How likely no noun is wrong, and what the sentence is worth."""
+    def _judge(self, text: str, caption: Caption, seen: CaptionEvidence, share: float) -> tuple[float, JudgedCaption]:
+        """What the sentence is worth, and how likely no noun of it is wrong; `share` of that worth is left."""
         nouns = list_nouns(text, seen.presence)
         if not nouns:
-            return 0.0, 0.0
+            return 0.0, JudgedCaption("", 0.0)
         chance = self.weights.chance(measure_caption(nouns, caption, seen))
-        return chance, chance * (1 + LONGER * (len(nouns) - 1))
+        worth = share * chance * (1 + LONGER * (len(nouns) - 1))
+        return worth, JudgedCaption(text[:1].upper() + text[1:], chance)
+
+
+def widen_people(text: str) -> str:
+    """With a person for a man or a woman, a child for a boy or a girl."""
+    return " ".join(WIDER.get(word, word) for word in text.split())
 
 
 def measure_caption(nouns: Sequence[str], caption: Caption, seen: CaptionEvidence) -> list[float]:

@@ -20,7 +20,6 @@ MOST_THINGS = 3
 MANY = 7  # from which things are many and not counted
 COUNTS = ("no", "one", "two", "three", "four", "five", "six")
 DRAWN = (SCENE, FLAT)
-LARGE = 0.5  # of the picture: the colour of such a part is not that of its ground
 LONGEST = 80  # letters of a heading
 HEADED = 0.5  # of the picture's height within which a heading stands
 BEHIND = "wall floor sky ground water grass snow sand cloud light background picture photo"
@@ -41,6 +40,7 @@ SCENES = {  # what a label calls a place -> where something is
     },
     **{"grocery store": "in a shop"},
 }
+LANDS = frozenset(["mountain", "hill", "cliff", "valley", "forest", "fire", "smoke", "sun"])  # as blue as the air
 PAPERS = {"plot": "A plot", "document": "A document", "screenshot": "A screenshot"}
 TITLES = {"plot": "with the title", "document": "with the heading", "screenshot": "with the words"}
 
@@ -89,10 +89,13 @@ def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing
             found.setdefault(part.label, []).append(part)
     things = {name: count_thing(kind, whole, own) for name, own in found.items()}
     for label in whole.labels:
-        if label.score >= LEAST and is_thing(label.name) and not any(are_one(label.name, name) for name in things):
-            things[label.name] = FoundThing(name=label.name, score=label.score)
+        if label.score >= LEAST and is_thing(label.name):
+            things.setdefault(label.name, FoundThing(name=label.name, score=label.score))
     size = {name: max(area(part.box_px) for part in own) for name, own in found.items()}
-    return sorted(things.values(), key=lambda thing: (thing.name not in PEOPLE, -size.get(thing.name, 0), -thing.score))
+    ranked = sorted(
+        things.values(), key=lambda thing: (thing.name not in PEOPLE, -size.get(thing.name, 0), -thing.score)
+    )
+    return [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
 
 
 def is_thing(name: str) -> bool:
@@ -102,16 +105,16 @@ def is_thing(name: str) -> bool:
 
 def are_one(one: str, other: str) -> bool:
     """Whether either names what the other names: fruit and apple."""
+    one, other = one.lower().replace("-", " "), other.lower().replace("-", " ")  # a T-shirt is a shirt
     return names_the_same(one, other) or names_the_same(other, one)
 
 
 def count_thing(kind: PictureKind, whole: Region, parts: Sequence[Region]) -> FoundThing:
     """Parts of one name as one thing, with their colour where that is not their ground's."""
     first = parts[0]
-    shares = [area(part.box_px) / max(1, area(whole.box_px)) for part in parts]
     colours = {part.colours[0] for part in parts if part.colours}
-    own = kind.name != PHOTO or min(shares) >= LARGE or colours.isdisjoint(whole.colours)
-    told = first.label not in PEOPLE and len(colours) == 1 and own and colours <= set(NAMES)
+    own = kind.name != PHOTO or colours.isdisjoint(whole.colours)
+    told = first.label not in PEOPLE | LANDS and len(colours) == 1 and own and colours <= set(NAMES)
     score = max(part.labels[0].score for part in parts)
     return FoundThing(name=first.label, score=score, count=len(parts), colour=colours.pop() if told else "")
 

@@ -12,7 +12,13 @@ import torch
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.vision.caption_gate import CaptionEvidence, CaptionGate, read_gate
 from deepseek_mm.vision.captioner import Caption, Captioner, read_captioner
-from deepseek_mm.vision.composed_description import compose_description, find_heading, find_scene, list_things
+from deepseek_mm.vision.composed_description import (
+    MOST_THINGS,
+    compose_description,
+    find_heading,
+    find_scene,
+    list_things,
+)
 from deepseek_mm.vision.detector.detector import NAMES
 from deepseek_mm.vision.picture_kind import PHOTO, PictureKind
 from deepseek_mm.vision.pipeline import ImageAnalysis
@@ -46,16 +52,22 @@ class Describer:
 
     def _caption(self, photos: Sequence[ImageAnalysis]) -> list[Description | None]:
         """Captions that may be told."""
-        if self.gate is None or self.tagger is None or not photos:
+        if self.gate is None or self.tagger is None:
             return [None] * len(photos)
+        return [judge(self.gate, *pair) for pair in zip(photos, self.caption_many(photos), strict=True)]
+
+    def caption_many(self, photos: Sequence[ImageAnalysis]) -> list[Caption]:
+        """What the captioner says, in order, whether it may be told or not; each photo has what the tagger sees."""
+        if not photos:
+            return []
         cells_BPC = cells_of(photos)
         self._add_noticed(photos, cells_BPC)
-        captions = self.captioner.describe_maps(cells_BPC)
-        return [judge(self.gate, *pair) for pair in zip(photos, captions, strict=True)]
+        return list(self.captioner.describe_maps(cells_BPC))
 
     def _add_noticed(self, photos: Sequence[ImageAnalysis], cells_BPC: torch.Tensor) -> None:
         """See that each has what the tagger makes of it."""
-        assert self.tagger is not None, "asked with a tagger only"
+        if self.tagger is None:
+            return
         vectors_BD = torch.stack([torch.from_numpy(photo.look.vector_D) for photo in photos])
         for photo, noticed in zip(photos, self.tagger.notice(cells_BPC.float(), vectors_BD), strict=True):
             photo.noticed = photo.noticed or noticed
@@ -92,7 +104,8 @@ def compose(picture: ImageAnalysis) -> Description:
     kind, things = get_kind(picture), list_things(get_kind(picture), picture.regions)
     heading = find_heading(picture.lines or (), picture.image.height)
     text = compose_description(kind, things, scene=find_scene(picture.regions[0]), heading=heading)
-    chance = min([kind.chance, *(thing.score for thing in things)]) if text else 0.0
+    told = [thing.score for thing in things[:MOST_THINGS]] or [kind.chance]
+    chance = min(told) if text else 0.0
     return Description(text, "composed" if text else "", chance)
 
 

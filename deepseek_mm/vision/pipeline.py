@@ -32,7 +32,7 @@ from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.ocr import TextBlock
-from deepseek_mm.vision.picture_kind import DRAWING, PictureKind, read_kinds
+from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -300,7 +300,10 @@ class VisionPipeline:
         """Words that hold for it, none of a plot or a page, and its kind, unless that is a photo."""
         kind = self.kind(picture)
         own = [ScoredWord(label, None) for label in kind.labels] if kind else []
-        return own if kind and kind.is_made else [*self._name_words(picture.look), *own]
+        words = [] if kind and kind.is_made else self._name_words(picture.look)
+        if kind and self.kinds and kind.name == PRODUCT and not any(word.label.score >= GARMENT_SURE for word in words):
+            words = [*(ScoredWord(label, None) for label in self.kinds.name_garment(picture.look.vector_D)), *words]
+        return [*words, *own]
 
     def _name_drawing(self, picture: ImageAnalysis, drawn: Drawing) -> list[ScoredWord]:
         """What such pictures are called, and that it is a drawing."""

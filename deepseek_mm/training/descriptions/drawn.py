@@ -1,7 +1,8 @@
 """Pictures of every kind that can be made here, drawn by lot into a folder: documents, screens, plots, drawings.
 
-Papers are also scanned and photographed: turned, bent into a corner of a desk, noisy, dim. What lies in the folder is
-not drawn again. `pictures.jsonl` says of each picture its kind and the sentence that it was made with.
+Papers are also scanned and photographed: turned, bent into a corner of a desk, noisy, dim. Photos are made odd: cut
+close, dark, blurred, so that plain ground alone makes no drawing. What lies in the folder is not drawn again.
+`pictures.jsonl` says of each picture its kind and the sentence that it was made with.
 """
 
 import base64
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.training.descriptions.pages import PAGES, DrawnPage, PageMaker, read_code, read_icons, read_sentences
 from deepseek_mm.training.descriptions.plots import draw_plot
+from deepseek_mm.vision.picture_kind import PHOTO
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -64,6 +66,8 @@ def make_pictures(icons: Path, photos: Sequence[Path], each: int, draw: Random) 
         yield DrawnPicture("plot", *draw_plot(draw))
     for n in range(each):
         yield DrawnPicture("drawing", *(draw_shapes(draw) if n % 2 else draw_solids(draw)))
+    for path in draw.choices(list(photos), k=each):
+        yield DrawnPicture(PHOTO, make_odd(path, draw), "")
     with open_chromium() as browser:
         for kind in PAGES:
             for _ in range(each):
@@ -82,6 +86,23 @@ def take_picture(page: "Page", made: DrawnPage) -> Image.Image:
     image = Image.open(io.BytesIO(page.screenshot()))
     page.close()
     return image.convert("RGB")
+
+
+def make_odd(path: Path, draw: Random) -> Image.Image:
+    """A photo cut close, and dark or blurred or with its ground blackened."""
+    with Image.open(path) as photo:
+        image = photo.convert("RGB")
+    share = draw.uniform(0.25, 0.9)
+    left, top = (draw.uniform(0, 1 - share) * side for side in image.size)
+    image = image.crop((round(left), round(top), round(left + share * image.width), round(top + share * image.height)))
+    image = image.resize((draw.randint(200, 600), draw.randint(200, 600)), Image.Resampling.BICUBIC)
+    if draw.random() < 0.5:
+        image = image.filter(ImageFilter.GaussianBlur(draw.uniform(1, 12)))
+    if draw.random() < 0.6:
+        power, black = draw.uniform(1, 4), draw.uniform(0, 0.35)
+        light = (np.asarray(image, np.float32) / 255) ** power - black
+        image = Image.fromarray((255 * light.clip(0, 1) / (1 - black)).astype(np.uint8))
+    return image
 
 
 def to_address(path: Path) -> str:
@@ -140,10 +161,10 @@ def draw_ground(draw: Random, size: tuple[int, int], photos: Sequence[Path]) -> 
 def lay_on(image: Image.Image, ground: Image.Image, draw: Random) -> Image.Image:
     """The paper seen from a corner, under a light that falls off."""
     wide, high = ground.size
-    corner = lambda x, y: (x * wide + draw.uniform(-0.05, 0.05) * wide, y * high + draw.uniform(-0.05, 0.05) * high)  # noqa: E731
-    target = np.float32([corner(0.08, 0.08), corner(0.92, 0.08), corner(0.92, 0.92), corner(0.08, 0.92)])
-    source = np.float32([(0, 0), (image.width, 0), (image.width, image.height), (0, image.height)])
-    turn = cv2.getPerspectiveTransform(source, target)
+    corners = np.array([(0.08, 0.08), (0.92, 0.08), (0.92, 0.92), (0.08, 0.92)], np.float32)
+    moved = np.array([[draw.uniform(-0.05, 0.05) for _ in range(2)] for _ in corners], np.float32)
+    source = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32) * np.array(image.size, np.float32)
+    turn = cv2.getPerspectiveTransform(source, (corners + moved) * np.array(ground.size, np.float32))
     paper = cv2.warpPerspective(np.asarray(image), turn, (wide, high))
     there = (
         cv2.warpPerspective(np.full((image.height, image.width), 255, np.uint8), turn, (wide, high))[..., None] / 255
