@@ -44,6 +44,7 @@ def test_colours_that_the_picture_does_not_have_go_with_their_group():
     assert drop_colours("A black and white dog is on a red couch", {"black", "red"}) == "a dog is on a red couch"
     assert drop_colours("An orange cat", {"blue"}) == "a cat"
     assert drop_colours("a gray cat", {"grey"}) == "a gray cat"
+    assert drop_colours("a red uniform and a red apple", ()) == "a uniform and an apple"
 
 
 def test_nouns_are_singular_and_of_those_that_somebody_knows():
@@ -64,6 +65,8 @@ def test_a_man_is_called_a_person_unless_that_is_very_sure():
     assert gate.judge(caption, seen(unsure)).text == "A person is standing with two children"
     assert gate.judge(caption, seen(unsure | {"child": 0.5})).text == "A person is standing with two people"
     assert gate.judge(caption, seen(unsure | {"man": 0.98})).text == "A man is standing with two children"
+    little = gate.judge(Caption("A little girl is here", 0.5), seen({"girl": 0.7, "child": 0.1, "person": 0.2}))
+    assert (little.text, round(little.chance, 3)) == ("A person is here", 0.7)
 
 
 def test_a_sentence_about_things_that_nobody_knows_is_not_told():

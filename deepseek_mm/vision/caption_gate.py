@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -34,6 +34,8 @@ LONGER = 0.15  # of its chance a sentence gains by each further noun, when one i
 PERSON_FOR = {"man": "person", "woman": "person", "boy": "person", "girl": "person"}
 PERSON_FOR |= {"men": "people", "women": "people", "boys": "people", "girls": "people"}
 CHILD_FOR = {"boy": "child", "girl": "child", "boys": "children", "girls": "children"}
+CHILDREN = frozenset(["child", "boy", "girl", "baby", "toddler", "kid"])
+SIZED = re.compile(r"\b(?:little|young|small|old) (?=person|people)")
 CHILDISH = 0.9  # presence of a child from which one is told
 
 
@@ -119,7 +121,7 @@ def drop_colours(text: str, colours: Collection[str]) -> str:
         return match[0] if all(name in colours for name in named) else ""
 
     shorter = PARTED.sub(keep, f" {text.lower()} ").strip()
-    return re.sub(r"\ban (?=[^aeiou])", "a ", re.sub(r"\ba (?=[aeiou])", "an ", shorter))
+    return re.sub(r"\ban (?=[^aeio])", "a ", re.sub(r"\ba (?=[aeio])", "an ", shorter))
 
 
 def list_nouns(text: str, known: Collection[str]) -> list[str]:
@@ -137,6 +139,7 @@ class CaptionGate:
 
     def judge(self, caption: Caption, seen: CaptionEvidence) -> JudgedCaption:
         """The best of the shorter sentences; an empty one where nobody knows what it speaks of."""
+        seen = replace(seen, presence=widen_presence(seen.presence))
         shorter = dict.fromkeys(widen_people(text, seen.presence) for text in shorten_caption(caption.text, seen))
         judged = (self._judge(text, caption, seen) for text in shorter)
         _, best = max(judged, key=lambda each: each[0], default=(0.0, JudgedCaption("", 0.0)))
@@ -160,7 +163,15 @@ def widen_people(text: str, presence: Mapping[str, float]) -> str:
         word if may_be_said(singular(word), presence.get(singular(word), 0.0)) else wider.get(word, word)
         for word in text.split()
     )
-    return " ".join(words)
+    return SIZED.sub("", " ".join(words))
+
+
+def widen_presence(presence: Mapping[str, float]) -> dict[str, float]:
+    """A person is there as surely as a man or a girl is: the tagger tells how likely people are to use the word."""
+    wide = {PERSON: PEOPLE, "child": CHILDREN}
+    named = {word: [presence[kind] for kind in kinds & presence.keys()] for word, kinds in wide.items()}
+    surest = {word: max(chances, default=0.0) for word, chances in named.items()}
+    return {**presence, **{word: chance for word, chance in surest.items() if chance}}
 
 
 def measure_caption(nouns: Sequence[str], caption: Caption, seen: CaptionEvidence) -> list[float]:
