@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepseek_mm.training.descriptions.drawn import draw_shapes, make_odd, photograph
-from deepseek_mm.training.descriptions.gate import CaptionedPhoto, fit_gate, is_said, judge_held_out, read_asked_rows
+from deepseek_mm.training.descriptions.drawn_pictures import draw_shapes, make_odd, photograph
+from deepseek_mm.training.descriptions.gate import ComparedPhoto, fit_gate, is_said, judge_held_out, read_asked_rows
 from deepseek_mm.training.descriptions.kinds import fit_garments, fit_kinds, list_others
 from deepseek_mm.training.descriptions.kinds import hash_picture as hash_of
 from deepseek_mm.training.descriptions.pages import PAGES, PageMaker, read_icons
@@ -113,7 +113,7 @@ def test_a_noun_is_right_where_people_used_it_or_another_word_for_it(noun, said,
 def make_photo(sure, right):
     presence = {"dog": sure, "cat": 0.01}
     seen = CaptionEvidence(presence=presence, detected={"dog": sure}, labels={})
-    return CaptionedPhoto(Caption("A dog is here", 0.5, 0.1), seen, frozenset(["dog" if right else "hat"]))
+    return ComparedPhoto(Caption("A dog is here", 0.5, 0.1), seen, frozenset(["dog" if right else "hat"]))
 
 
 def test_the_gate_learns_that_what_is_seen_is_right():

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.training.descriptions.drawn import draw_pictures
+from deepseek_mm.training.descriptions.drawn_pictures import draw_pictures
 from deepseek_mm.training.feature_maps import cache_array, list_pictures
 from deepseek_mm.training.loop import tell_written
 from deepseek_mm.vision.picture_kind import KINDS, PHOTO, WEIGHTS, join_features, measure_pixels, softmax
