@@ -1,10 +1,12 @@
 """Questions about one photo whose answers are few: yes or no, a count, a colour, a place, one of two that were said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.skills.closer_look import part_with_colour
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
@@ -20,6 +22,7 @@ from deepseek_mm.language.words import (
 )
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
+from deepseek_mm.vision.colours import colours_of_thing
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -32,6 +35,10 @@ TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|pict
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
 NAMED = 0.5  # score of a label from which its thing is what "it" means
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
+COLOUR_WEIGHT = 6.0  # log-odds that a thing's whole colour is worth beside the witnesses
+COLOUR_TRUST = 0.85  # of the probability that both make, as it came out on questions of COCO
+LEAST_TOLD = 0.001  # probability of a colour that no witness names
+SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 UNSURE = 0.6  # probability of one of two below which it is said as a guess
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
@@ -105,8 +112,14 @@ class ClosedSkill:
                 Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
             )
         pointed = self._point(turn, "colour", things, verdict)
-        measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
-        colours, chance = join_colours(verdict, measured, many="colours" in turn.text or "colors" in turn.text)
+        many = "colours" in turn.text or "colors" in turn.text
+        part = part_with_colour(things[0].phrase, turn.text, turn.picture.detections)
+        if part is not None:
+            measured_shares = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+            colours, chance = weigh_colours(verdict, measured_shares, many=many)
+        else:
+            measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
+            colours, chance = join_colours(verdict, measured, many=many)
         lead = f"The {things[0].phrase} {is_or_are(things[0].phrase)}"
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
@@ -231,6 +244,21 @@ def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tu
     if verdict.chance < LIKELY and measured and verdict.answer not in measured:
         return (measured[0], COLOUR_RIGHT - 0.1)
     return verdict.answer, max(verdict.chance, COLOUR_RIGHT) if verdict.answer in measured[:1] else verdict.chance
+
+
+def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool) -> tuple[str, float]:
+    """The likeliest colour by what the witnesses say and what is measured of the thing, with its probability."""
+    rest = max(0.0, 1 - verdict.chance - verdict.runner_chance) / len(measured)
+    told = {verdict.runner_up: verdict.runner_chance, verdict.answer: verdict.chance}
+    odds = {
+        name: max(told.get(name, rest), LEAST_TOLD) * exp(COLOUR_WEIGHT * max(share, -SECOND_COLOUR))
+        for name, share in measured.items()
+    }
+    best, second, *_ = sorted(odds, key=lambda name: -odds[name])
+    chance = COLOUR_TRUST * odds[best] / sum(odds.values())
+    if many and measured[second] >= SECOND_COLOUR:
+        return f"{best} and {second}", COLOUR_TRUST * (odds[best] + odds[second]) / sum(odds.values())
+    return best, chance
 
 
 def opposites(asked: Sequence[str]) -> list[str]:

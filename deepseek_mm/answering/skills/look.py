@@ -63,6 +63,7 @@ class PhotoSkill:
         if picture.is_blank:
             return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
         deque(add_features(self.eyes.space, [picture]), maxlen=0)
+        self.eyes.add_detections([picture])
         if is_drawn(shot.regions):
             return self._answer_drawing(turn)
         drafts = (route(turn) for route in self.routes)

@@ -6,9 +6,11 @@ with the picture; the closed reader, the labels and words that are written in th
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from deepseek_mm.answering.skills.closer_look import detected_odds, find_part, hinted_odds, look_closely
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
@@ -110,14 +112,24 @@ class OpenSkill:
         labelled = [
             max((each.score for each in labels if names_the_same(each.name, name)), default=0.0) for name in names
         ]
+        told = replace(self._look(turn, names), labelled=labelled)
         if self.eyes.reader is None:
-            return Hearsay(labelled=labelled)
+            return told
         asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
-        return Hearsay(
+        return replace(
+            told,
             read=self.eyes.reader.chances_of_names(asked, turn.picture, names),
             glanced=self.eyes.reader.glance_at_names(turn.act.text, turn.picture, names),
-            labelled=labelled,
         )
+
+    def _look(self, turn: PhotoTurn, names: Sequence[str]) -> Hearsay:
+        """What the detector and a closer look at the part that is meant say of them."""
+        picture, found = turn.picture, turn.picture.detections
+        part = find_part(turn.text, found, picture.image)
+        closely = look_closely(self.eyes.space, picture.image, part) if part else None
+        if found is None:
+            return Hearsay(part=closely)
+        return Hearsay(part=closely, detected=detected_odds(names, found, part), hinted=hinted_odds(names, found))
 
     def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> Mapping[str, float]:
         """Of alternatives that the question names, how probable each is."""
