@@ -17,6 +17,7 @@ class Clue:
     """One of COCO's names, other names of such a thing, and what is likely where it is seen."""
 
     name: str
+    even: float  # score of a box at which the thing is there as often as not
     same: frozenset[str]  # in lower case and singular, its own name among them
     likely: frozenset[str]  # in lower case
 
@@ -30,8 +31,13 @@ def clues() -> tuple[Clue, ...]:
 
 def read_clue(line: str) -> Clue:
     """One line of the file."""
-    name, same, likely = (part.strip() for part in line.split("|"))
-    return Clue(name=name, same=frozenset(map(plain_name, [name, *split_names(same)])), likely=split_names(likely))
+    name, even, same, likely = (part.strip() for part in line.split("|"))
+    return Clue(
+        name=name,
+        even=float(even),
+        same=frozenset(map(plain_name, [name, *split_names(same)])),
+        likely=split_names(likely),
+    )
 
 
 def split_names(part: str) -> frozenset[str]:

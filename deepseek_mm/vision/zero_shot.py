@@ -35,7 +35,7 @@ class NameWeights:
     label: float = 0.25  # the score of a label that names it
     part: float = 0.4  # a deviation of the cosine of the part that is meant
     detected: float = 1.0  # the detector's log-odds of the same thing
-    hinted: float = 0.5  # its log-odds of things with which the name is likely
+    hinted: float = 0.8  # its log-odds of things with which the name is likely
     rank: float = 0.5  # minus the logarithm of the name's place in its list: frequent ones come first
 
 

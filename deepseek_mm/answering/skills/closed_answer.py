@@ -9,6 +9,7 @@ from deepseek_mm.answering.closed_vqa import Decider, Grounder
 from deepseek_mm.answering.skills.closer_look import part_with_colour
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
+from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
 from deepseek_mm.language.words import (
     NUMBERS,
@@ -23,6 +24,7 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
+from deepseek_mm.vision.vqa import log_odds
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -40,7 +42,8 @@ COLOUR_TRUST = 0.85  # of the probability that both make, as it came out on ques
 LEAST_TOLD = 0.001  # probability of a colour that no witness names
 SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
-UNSURE = 0.6  # probability of one of two below which it is said as a guess
+HALF = 0.5
+LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.7, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 DIGITS = re.compile(r"^\d+$")
 
@@ -51,27 +54,35 @@ class ClosedSkill:
     def __init__(self, decider: Decider, grounder: Grounder) -> None:
         self.decider, self.grounder = decider, grounder
 
-    def answer(self, turn: PhotoTurn) -> Draft | None:
+    def answer(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """Of a closed question; None of others."""
         act = turn.act
         if act.kind == "count" and act.form != "yes_no":
             return self.count(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
-            return self.yes_or_no(turn)
+            return self.yes_or_no(turn, opened)
         if act.attribute == "colour":
             return self.colour(turn)
         return None
 
-    def yes_or_no(self, turn: PhotoTurn) -> Draft:
+    def yes_or_no(self, turn: PhotoTurn, opened: OpenSkill) -> Draft:
         """Yes or no, and nothing else."""
+        if people := tell_people(turn.text, turn.picture.detections):
+            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         things = turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
         if verdict.answer.startswith("no ") and things:
             verdict = replace(verdict, answer="no")
             exist = True
+        if not exist:
+            verdict = weigh_opposite(turn, opened, verdict)
         pointed = self._point(turn, "exist", things[:1], verdict) if exist and verdict.answer == "yes" else turn
-        text = tell_presence(things[0], verdict) if exist else tell_yes_no(verdict)
+        text = (
+            tell_presence(things[0], verdict)
+            if exist
+            else tell_yes_no(turn.text, turn.act.subject, verdict.answer, verdict.chance)
+        )
         numbers = numbers_of(pointed, things[:1]) if exist else (turn.shot.whole,)
         return pointed.draft(Claim(text, numbers, verdict.chance), grounds="seen", verdict=verdict)
 
@@ -225,16 +236,6 @@ def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:
     return f"No, there {is_or_are(thing.phrase)} {doubt}no {thing.phrase} in this photo"
 
 
-def tell_yes_no(verdict: Verdict) -> str:
-    """Yes; No, probably not; Yes, I would guess, but I am not sure."""
-    lead = "Yes" if verdict.answer == "yes" else "No"
-    if verdict.chance >= SAID:
-        return f"{lead}, {'that is so' if lead == 'Yes' else 'that is not so'}"
-    if verdict.chance >= UNSURE:
-        return f"{lead}, {'probably' if lead == 'Yes' else 'probably not'}"
-    return f"{lead}, I would guess, but I am not sure"
-
-
 def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tuple[str, float]:
     """The colour that the witnesses settle on, with what else is measured where several are asked for or they doubt."""
     if many and len(measured) > 1:
@@ -244,6 +245,18 @@ def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tu
     if verdict.chance < LIKELY and measured and verdict.answer not in measured:
         return (measured[0], COLOUR_RIGHT - 0.1)
     return verdict.answer, max(verdict.chance, COLOUR_RIGHT) if verdict.answer in measured[:1] else verdict.chance
+
+
+def weigh_opposite(turn: PhotoTurn, opened: OpenSkill, verdict: Verdict) -> Verdict:
+    """With what the photo looks like more, the adjective that is asked for or its opposite, where it has one."""
+    pair = opposite_asked(turn.text)
+    if pair is None or verdict.answer not in ("yes", "no"):
+        return verdict
+    name = turn.subjects[0].phrase if turn.subjects else "thing"
+    chances = opened.weigh_options(turn, [f"{word} {name}" for word in pair])
+    odds = LIKENESS_WEIGHT * log_odds(chances[f"{pair[0]} {name}"]) + WITNESS_WEIGHT * log_odds(verdict.chance_of_yes)
+    chance_yes = 1 / (1 + exp(-odds))
+    return replace(verdict, answer="yes" if chance_yes >= HALF else "no", chance=max(chance_yes, 1 - chance_yes))
 
 
 def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool) -> tuple[str, float]:

@@ -9,20 +9,18 @@ Shape key:  L names, C COCO's names
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
-from deepseek_mm.language.clues import places_of_likely, places_of_name
+from deepseek_mm.language.clues import clues, places_of_likely, places_of_name
 from deepseek_mm.language.words import COLOURS
 from deepseek_mm.vision.colours import box_on, colour_mask
 from deepseek_mm.vision.detector.detector import Detection, Detections
 
 PERSON = 0  # COCO's first name
 ANCHOR = 0.25  # score from which a box is taken for the thing that a question names
-EVEN_SCORE = 0.2  # a detector's score at which it says neither yes nor no
 FAINTEST, SUREST = 0.05, 0.95  # scores beyond which it says no more
 SIDE_CELLS = 28  # of the mask of a colour
 LEAST_BLOB = 0.01  # of the picture, that a coloured thing covers
@@ -38,7 +36,10 @@ BODY: tuple[tuple[str, Share], ...] = (  # words of a question -> which part of 
     (r"\b(?:shirt|t-?shirt|tshirt|top|jacket|sweater|jersey|coat|vest|blouse|hoodie|chest)\b", (0.0, 0.12, 1.0, 0.58)),
     (r"\b(?:shorts|trousers|pants|skirt|jeans)\b", (0.0, 0.42, 1.0, 0.85)),
     (r"\b(?:shoes?|feet|foot|socks?|boots|sneakers|legs?)\b", (-0.15, 0.65, 1.15, 1.08)),
-    (r"\b(?:stand\w*|sit\w*|rid(?:e|es|ing)|lying|lies?|stepping|step\w*) on\b|\briding\b|\brides?\b", (-0.4, 0.3, 1.4, 1.3)),
+    (
+        r"\b(?:stand\w*|sit\w*|rid(?:e|es|ing)|lying|lies?|stepping|step\w*) on\b|\briding\b|\brides?\b",
+        (-0.4, 0.3, 1.4, 1.3),
+    ),
     (r"\b(?:hands?|hold\w*|carry\w*|carries|arms?|using|pulling|throw\w*|swing\w*)\b", (-0.4, -0.15, 1.4, 1.1)),
     (r"\b(?:wear\w*|dressed|clothes|has on)\b", (-0.05, -0.05, 1.05, 1.05)),
     (r"\b(?:eat\w*|drink\w*)\b", (-0.4, -0.1, 1.4, 1.3)),
@@ -72,7 +73,9 @@ GROUNDS: tuple[tuple[str, Share], ...] = (  # what is large and has no box -> wh
     (r"\b(?:water|sea|lake|river|ocean)\b", (0.0, 0.45, 1.0, 1.0)),
 )
 LARGE = tuple((re.compile(words), share) for words, share in GROUNDS)
-COLOURED = re.compile(rf"\b(?P<colour>{'|'.join(COLOURS)}) (?:\w+ )?(?:thing|stuff|object|one|food|item|bit|strips?|veg)s?\b")
+COLOURED = re.compile(
+    rf"\b(?P<colour>{'|'.join(COLOURS)}) (?:\w+ )?(?:thing|stuff|object|one|food|item|bit|strips?|veg)s?\b"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,9 +90,7 @@ class PhotoPart:
 def find_part(text: str, found: Detections | None, image: Image) -> PhotoPart | None:
     """The part that a plain question means; None where it means all of the photo."""
     boxes = found.boxes if found else ()
-    return (
-        coloured_part(text, image) or part_of_person(text, boxes) or part_around(text, boxes) or part_at_side(text)
-    )
+    return coloured_part(text, image) or part_of_person(text, boxes) or part_around(text, boxes) or part_at_side(text)
 
 
 def part_of_person(text: str, boxes: Sequence[Detection]) -> PhotoPart | None:
@@ -203,10 +204,12 @@ def look_closely(space: EmbeddingModel, image: Image, part: PhotoPart) -> ImageE
     return next(iter(space.look_many([image.crop(box_on(image, part.share))])))
 
 
-def odds_of_score(score: float) -> float:
-    """Log-odds of what a detector scores, 0 where it says neither."""
-    clipped = min(SUREST, max(FAINTEST, score))
-    return log(clipped / (1 - clipped)) - log(EVEN_SCORE / (1 - EVEN_SCORE))
+def odds_of_scores(scores_C: Floats) -> Floats:
+    """(C,): log-odds that each thing is there, by the detector's scores: 0 where a score is even for its name."""
+    evens_C = np.array([clue.even for clue in clues()])
+    clipped_C = np.clip(scores_C, FAINTEST, SUREST)
+    odds_C: Floats = np.log(clipped_C / (1 - clipped_C)) - np.log(evens_C / (1 - evens_C))
+    return odds_C
 
 
 def share_inside(box: Share, part: Share) -> float:
@@ -220,20 +223,18 @@ def scores_in(found: Detections, part: PhotoPart | None) -> Floats:
     """(C,): the best score of each of COCO's names, in the part if there is one; without the box that it rests on."""
     if part is None:
         return found.most_C
-    inside = [
-        box.chances_C * share_inside(box.box, part.share) for box in found.boxes if box is not part.rests_on
-    ]
+    inside = [box.chances_C * share_inside(box.box, part.share) for box in found.boxes if box is not part.rests_on]
     return np.max(inside, axis=0) if inside else np.zeros_like(found.most_C)
 
 
 def detected_odds(names: Sequence[str], found: Detections, part: PhotoPart | None) -> list[float]:
     """(L,): what the detector says of each name, in log-odds; 0 of those that it does not know."""
-    scores_C = scores_in(found, part)
+    odds_C = odds_of_scores(scores_in(found, part))
     places = [places_of_name(name) for name in names]
-    return [odds_of_score(max(float(scores_C[n]) for n in own)) if own else 0.0 for own in places]
+    return [max(float(odds_C[n]) for n in own) if own else 0.0 for own in places]
 
 
 def hinted_odds(names: Sequence[str], found: Detections) -> list[float]:
     """(L,): how much what is seen anywhere speaks for each name, in log-odds; never against it."""
-    places = [places_of_likely(name) for name in names]
-    return [max([0.0, *(odds_of_score(float(found.most_C[n])) for n in own)]) for own in places]
+    odds_C = odds_of_scores(found.most_C)
+    return [max([0.0, *(float(odds_C[n]) for n in places_of_likely(name))]) for name in names]

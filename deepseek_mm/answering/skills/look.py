@@ -52,7 +52,7 @@ class PhotoSkill:
             self._choose,
             self.closed.relate,
             self._locate,
-            self.closed.answer,
+            self._settle,
             self._open,
         )
 
@@ -82,6 +82,9 @@ class PhotoSkill:
 
     def _choose(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.choose(turn, self.open)
+
+    def _settle(self, turn: PhotoTurn) -> Draft | None:
+        return self.closed.answer(turn, self.open)
 
     def _locate(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.locate(turn, self.open)

@@ -32,7 +32,7 @@ BY_TEXT = re.compile(
 )
 CUE = re.compile(  # a question without any of these asks for nothing that is written, whatever its act says
     r"\b(?:sa(?:y|ys|id|ying)|read(?:s|ing|able)?|writ(?:e|es|ing|ten)|text|words?|letters?|lettering|caption|label(?:led)?|"
-    r"names?|named|called|numbers?|digits?|numerals?|prices?|costs?|how much|per (?:kilo|kg|litre|piece)|cheap\w*|"
+    r"names?|named|called|numbers?|digits?|numerals?|prices?|costs?|how much|per (?:kilo|kg|litre|piece)|cheap\w*|line|route|speed limit|"
     r"expensive|title|stickers?|signs?|posters?|plate|languages?|mean(?:s|ing)?|translat\w+|time|clock|date|year|score|"
     rf"stand(?:s|ing)? (?:there|on the sign)|printed|spell|plates?|initials|slogan|{PROPER})\b"
 )
@@ -93,7 +93,12 @@ def wants_text(turn: PhotoTurn) -> bool:
         return True
     if OF_ONE.search(turn.text):
         return True
-    if act.attribute == "colour" or act.kind in ("count", "describe", "locate") or act.form == "yes_no" or A_KIND.search(turn.text):
+    if (
+        act.attribute == "colour"
+        or act.kind in ("count", "describe", "locate")
+        or act.form == "yes_no"
+        or A_KIND.search(turn.text)
+    ):
         return False
     return act.attribute == "number" or bool(BY_TEXT.search(turn.text) or WANTS_LANGUAGE.search(turn.text))
 
@@ -129,7 +134,9 @@ def tell_city(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
     if named:
         return turn.draft(Claim(f'It says "{named}"', (turn.shot.whole,), AMONG), grounds="read")
     wanted = GUESSED_PLACE.search(turn.text)
-    return turn.refuse(f"I cannot tell which {wanted[0] if wanted else 'place'} it is: nothing that I can read says it", UNREADABLE)
+    return turn.refuse(
+        f"I cannot tell which {wanted[0] if wanted else 'place'} it is: nothing that I can read says it", UNREADABLE
+    )
 
 
 def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:

@@ -84,9 +84,7 @@ class NanoDet(nn.Module):
             x = stage(x)
             maps.append(x)
         levels = self._pyramid(maps[1:])
-        return tuple(
-            out(activate(mix(level))) for mix, out, level in zip(self.mixes, self.outs, levels, strict=True)
-        )
+        return tuple(out(activate(mix(level))) for mix, out, level in zip(self.mixes, self.outs, levels, strict=True))
 
     def _pyramid(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """(B, 128, H, W) each: coarse maps are added to finer ones, then those to the coarser again, without weights."""
