@@ -27,7 +27,7 @@ BY_ATTRIBUTE = {  # attribute of an act -> category
 }
 NO_ARTICLE = frozenset(  # categories whose members are told as they stand
     """sport|activity|pose|weather|season|time of day|material|flooring|holiday|event|emotion|hair|footwear|eyewear|
-    food|fruit|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
+    food|fruit|flag|goods|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
     colour pattern""".replace("\n    ", "").split("|")
 )
 WRITTEN_NAMES = frozenset(["shop", "restaurant", "event", "holiday", "food", "sign", "drink", "dessert"])
@@ -46,6 +46,8 @@ BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
+WHAT_IS_IT = re.compile(r"\bwhat (?:is|are) (?:it|that|this|they|these|those)$")
+ABOUT_IT = re.compile(r"^(?:and|what about|how about) |\bwhat (?:is|are) (?:the|that|this|these|those) [\w ]+$")
 UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
 
 
@@ -156,7 +158,8 @@ def category_of(turn: PhotoTurn) -> Category:
     if asked is None or asked.name == OBJECTS:
         by_attribute = BY_ATTRIBUTE.get(turn.act.attribute, "")
         named = category_named(by_attribute) if by_attribute else None
-        if named is None and turn.act.attribute == "kind" and turn.act.subject:
+        of_subject = turn.act.attribute == "kind" or WHAT_IS_IT.search(turn.text)
+        if named is None and of_subject and turn.act.subject:
             named = category_named(turn.act.subject)
         asked = named or asked
     return asked or next(each for each in categories() if each.name == OBJECTS)
@@ -195,5 +198,5 @@ def asked_for(turn: PhotoTurn, category: Category) -> str:
     if verb in FORMS.values():
         return f"what {subject} is {verb}"
     if category.name == OBJECTS:
-        return f"what {subject} is" if turn.subjects else "that"
+        return f"what {subject} is" if turn.subjects and ABOUT_IT.search(turn.text) else "that"
     return f"which {category.name} it is"

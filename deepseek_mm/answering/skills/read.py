@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.answering.skills.closer_look import box_of_phrase, find_part
+from deepseek_mm.answering.skills.closer_look import box_of_phrase, find_part, inner_part
+from deepseek_mm.answering.skills.decline import NAME_OF_PERSON
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import things_in
 from deepseek_mm.language.places import known_places, words_besides
@@ -32,9 +33,13 @@ BY_TEXT = re.compile(
 )
 CUE = re.compile(  # a question without any of these asks for nothing that is written, whatever its act says
     r"\b(?:sa(?:y|ys|id|ying)|read(?:s|ing|able)?|writ(?:e|es|ing|ten)|text|words?|letters?|lettering|caption|label(?:led)?|"
-    r"names?|named|called|numbers?|digits?|numerals?|prices?|costs?|how much|per (?:kilo|kg|litre|piece)|cheap\w*|line|route|speed limit|"
+    r"names?|named|called|numbers?|digits?|numerals?|prices?|costs?|how much|per (?:kilo|kg|litre|piece)|cheap\w*|line|"
+    r"route|speed limit|"
     r"expensive|title|stickers?|signs?|posters?|plate|languages?|mean(?:s|ing)?|translat\w+|time|clock|date|year|score|"
     rf"stand(?:s|ing)? (?:there|on the sign)|printed|spell|plates?|initials|slogan|{PROPER})\b"
+)
+CLOCK = re.compile(
+    r"\btime\b.*\b(?:clocks?|watch|display|timer)\b|\b(?:clocks?|watch) (?:say|show|read)s?\b|\bwhat time\b.*\bsays?\b"
 )
 OF_ONE = re.compile(r"\b(?:what|which|whats|what is) (?:the )?(?:\w+ )?number (?:of|on|has|does)\b")
 GUESSED_PLACE = re.compile(r"\b(?:city|town|country)\b")
@@ -61,6 +66,7 @@ PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the quest
     ),
 )
 LOOKS = tuple((re.compile(words), name, pattern) for words, name, pattern in PATTERNS)
+TIME = next(n for n, (_, name, _) in enumerate(PATTERNS) if name == "time")
 BESIDE = re.compile(r"\b(?:behind|next to|beside|under|below|above|in front of|left of|right of)\b")
 STREET = re.compile(
     r"\b(?:st|street|ave|avenue|av|rd|road|dr|drive|blvd|boulevard|ln|lane|way|hwy|highway|pkwy|parkway|pl|place|sq|"
@@ -87,6 +93,10 @@ class FoundText:
 def wants_text(turn: PhotoTurn) -> bool:
     """Is the answer something that is written in the photo?"""
     act = turn.act
+    if NAME_OF_PERSON.search(turn.text):
+        return False
+    if CLOCK.search(turn.text):
+        return True
     if turn.text.isascii() and not CUE.search(turn.text):
         return False
     if act.attribute != "colour" and (act.kind == "read" or act.attribute in ("text", "price")):
@@ -107,6 +117,8 @@ def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = 
     """From these lines; None where there are none and the answer `must` not be a written one."""
     beside = boxes_beside(turn)
     apart = [line for line in lines if line.text and not lies_on(line.box_px, beside)]
+    if CLOCK.search(turn.text) and not any(LOOKS[TIME][2].search(each.text) for each in apart):
+        return turn.refuse("I cannot tell the time: I cannot read the hands of a clock", UNREADABLE)
     if not apart:
         return unread(turn, beside=bool(lines)) if must else None
     lines = apart
@@ -143,6 +155,7 @@ def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:
     """Nothing can be read, or only what stands `beside` what is asked for."""
     thing = re.search(rf"\b(?:{PROPER}|number|price|name|sign|time)\b", turn.text)
     wanted = f", so I cannot tell the {thing[0]}" if thing else ""
+    wanted = wanted or ", so I cannot tell what it says"
     read = f"What I can read stands on {turn.act.other}" if beside else "I find no text that I can read in this photo"
     return turn.refuse(f"{read}{wanted}", UNREADABLE)
 
@@ -162,7 +175,7 @@ def boxes_of_thing(turn: PhotoTurn) -> list[Box]:
     share = detected.box if detected else None
     if share is None and not named and (part := find_part(turn.text, found, turn.picture.image)):
         share = part.share
-    return [*named, *([turn.box_px(share)] if share else [])]
+    return [*named, *([turn.box_px(inner_part(share))] if share else [])]
 
 
 def boxes_beside(turn: PhotoTurn) -> list[Box]:
