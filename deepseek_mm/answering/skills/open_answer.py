@@ -41,6 +41,11 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
 MANY = ("they", "these", "those")
 ON_SHARE = 0.6  # of the place's probability, from which it is told on what a thing is
 PEOPLE = frozenset(["person", "man", "woman", "child", "team", "crowd"])
+SURROUNDINGS = re.compile(r"\b(?:background|behind|back|view|see|distance|around|outside|far)\b")
+SCENERY = frozenset(  # what is around a thing that is asked for, rather than the thing
+    """grass|mountain|hill|water|sea|river|beach|sand|snow|sky|cloud|street|wall|smoke|crowd|team|stadium|court|field|
+    road|parking lot|garden|forest""".replace("\n    ", "").split("|")
+)
 PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
 BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
@@ -108,6 +113,8 @@ class OpenSkill:
         own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
         if category.name == OBJECTS and WEARER.search(turn.text):
             own |= PEOPLE
+        if category.name == OBJECTS and not SURROUNDINGS.search(turn.text):
+            own |= SCENERY
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 

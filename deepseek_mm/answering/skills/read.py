@@ -4,20 +4,26 @@ Lines come with their boxes. A question that wants a number gets the largest, on
 where the thing that it is on has a place, lines on it come first. If nothing can be read, that is said.
 """
 
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
 
 from deepseek_mm.answering.skills.closer_look import box_of_phrase, find_part, inner_part
 from deepseek_mm.answering.skills.decline import NAME_OF_PERSON
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.embeddings.towers import text_tower_folder
+from deepseek_mm.errors import MissingPackage
 from deepseek_mm.language.parser import things_in
 from deepseek_mm.language.places import known_places, words_besides
 from deepseek_mm.language.signs import meanings, sign_languages
 from deepseek_mm.language.words import clean, join_words
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
 from deepseek_mm.types import Claim, Draft
-from deepseek_mm.vision.ocr import TextBlock, paragraphs
+from deepseek_mm.vision.detector.detector import Detections
+from deepseek_mm.vision.ocr import TextBlock, known_share, paragraphs
 from index import Box
 
 PROPER = (  # kinds of names that stand somewhere
@@ -78,6 +84,8 @@ NEAR = 5.0  # how much more a line counts that lies on the thing asked for
 SOLE, AMONG = 0.75, 0.55  # how often the only line of its sort is the answer, and the first of several
 QUOTED_RIGHT = 0.65  # how often all that is written there is what was asked
 UNREADABLE = 0.5  # how often there is indeed nothing to read where nothing was read
+STOP, STOP_SIGN, SURE_SIGN = "STOP", 11, 0.4  # what stands on it, its place among COCO's names, and its least score
+MOSTLY = 0.5  # of the words that an English text has in common with the lexicon
 LETTERED = 2  # letters of a name, at least
 
 
@@ -269,9 +277,32 @@ def tell_language(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
     spoken, meant = sign_languages(quoted), meanings(quoted)
     told = [f'"{word}" means "{meaning}"' for word, meaning in meant.items()]
     if WANTS_LANGUAGE.search(turn.text):
+        if not spoken and lexicon() and known_share(quoted, lexicon()) < MOSTLY:
+            return turn.refuse(f'I cannot tell which language "{quoted}" is in', UNREADABLE)
         name = " or ".join(spoken[:2]) if spoken else "English"
         told.insert(0, f'The words "{quoted}" look {name}')
     if not told:
         return turn.refuse(f'It says "{quoted}"; I cannot tell what that means', UNREADABLE)
     chance = QUOTED_RIGHT if meant else AMONG
     return turn.draft(Claim(join_words(told), (turn.shot.whole,), chance), grounds="read")
+
+
+@cache
+def lexicon() -> Mapping[str, int]:
+    """English words in lower case with their ranks: those that are one piece to the packaged text tower."""
+    with suppress(MissingPackage, OSError):
+        told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
+        return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
+    return {}
+
+
+def mend_stop_sign(lines: Sequence[TextBlock], found: Detections | None) -> list[TextBlock]:
+    """With STOP where one letter of it was misread, and the detector sees such a sign."""
+    if found is None or found.most_C[STOP_SIGN] < SURE_SIGN:
+        return list(lines)
+    return [replace(line, text=STOP) if is_nearly(line.text, STOP) else line for line in lines]
+
+
+def is_nearly(text: str, word: str) -> bool:
+    """The same but for one letter."""
+    return len(text) == len(word) and sum(a != b for a, b in zip(text.upper(), word, strict=True)) == 1
