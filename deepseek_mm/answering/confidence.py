@@ -62,7 +62,8 @@ def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode |
 def nearness_of(act: Act, draft: Draft, encode: Encode) -> float:
     """How near a draft lies to what was asked, as far as that says anything."""
     near = compare(act.text, draft, encode)
-    return min(near, REPEATED.get(act.form, REPEATED["other"])) if draft.grounds == "seen" else near
+    repeats = draft.grounds == "seen" and act.scope == "picture"
+    return min(near, REPEATED.get(act.form, REPEATED["other"])) if repeats else near
 
 
 def compare(asked: str, draft: Draft, encode: Encode) -> float:

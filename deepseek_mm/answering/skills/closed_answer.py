@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider, Grounder
-from deepseek_mm.answering.skills.closer_look import PhotoPart, part_with_colour
+from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no

@@ -17,7 +17,7 @@ from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
-from deepseek_mm.answering.skills.read import answer_by_text, lexicon, mend_stop_sign, wants_text
+from deepseek_mm.answering.skills.read import answer_by_text, lexicon, wants_text
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import shots_of
@@ -98,7 +98,7 @@ class PhotoSkill:
         """Its lines of writing, read when somebody first wants them."""
         if picture.lines is None:
             found = self.reader.lines_closely(picture.image, lexicon()) if self.reader else []
-            picture.lines = tuple(scale_line(line, picture) for line in mend_stop_sign(found, picture.detections))
+            picture.lines = tuple(scale_line(line, picture) for line in found)
         return picture.lines
 
 

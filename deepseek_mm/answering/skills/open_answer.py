@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepseek_mm.answering.skills.closer_look import WEARER, detected_odds, find_part, hinted_odds, look_closely
+from deepseek_mm.answering.closer_look import WEARER, detected_odds, find_part, hinted_odds, look_closely
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named

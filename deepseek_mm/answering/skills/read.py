@@ -8,10 +8,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
-from deepseek_mm.answering.skills.closer_look import box_of_phrase, find_part, inner_part
+from deepseek_mm.answering.closer_look import box_of_phrase, find_part, inner_part
 from deepseek_mm.answering.skills.decline import NAME_OF_PERSON
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.embeddings.towers import text_tower_folder
@@ -22,7 +22,6 @@ from deepseek_mm.language.signs import meanings, sign_languages
 from deepseek_mm.language.words import clean, join_words
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
 from deepseek_mm.types import Claim, Draft
-from deepseek_mm.vision.detector.detector import Detections
 from deepseek_mm.vision.ocr import TextBlock, known_share, paragraphs
 from index import Box
 
@@ -44,6 +43,11 @@ CUE = re.compile(  # a question without any of these asks for nothing that is wr
     r"expensive|title|stickers?|signs?|posters?|plate|languages?|mean(?:s|ing)?|translat\w+|time|clock|date|year|score|"
     rf"stand(?:s|ing)? (?:there|on the sign)|printed|spell|plates?|initials|slogan|{PROPER})\b"
 )
+COMPARES = re.compile(
+    r"\b(?:(?P<least>cheap(?:er|est)|lowest price|least expensive)|(?:more|most) expensive|highest price)\b"
+)
+PER_UNIT = re.compile(r"\b(?:per|a|the|each) (?:kilo|kg|kilogram|litre|liter)\b")
+UNIT = re.compile(r"/ ?(?:kg|l)\b|\bper (?:kilo|kg|litre)\b|\bkg\b|\bkilo", re.IGNORECASE)
 CLOCK = re.compile(
     r"\btime\b.*\b(?:clocks?|watch|display|timer)\b|\b(?:clocks?|watch) (?:say|show|read)s?\b|\bwhat time\b.*\bsays?\b"
 )
@@ -55,7 +59,7 @@ PRICE = re.compile(
     r"(?:[$\u20ac\u00a3\u00a5]\s?\d+(?:[.,]\d{1,2})?|\d+[.,]\d{2}\s?(?:[$\u20ac\u00a3]|kr|EUR|USD)?|\d+\s?[\u20ac$\u00a3\u00a2])"
 )
 PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # words of the question, what it is called, how it looks
-    (r"\bprices?\b|\bcosts?\b|\bhow much\b|\bexpensive\b", "price", PRICE),
+    (r"\bprices?\b|\bcosts?\b|\bhow much\b|\bexpensive\b|\bcheap", "price", PRICE),
     (r"\b(?:tele)?phone number\b|\bcall\b", "phone number", re.compile(r"\+?\d[\d\s()/.-]{5,}\d")),
     (r"\btime\b|\bclock\b|\bo'?clock\b", "time", re.compile(r"\b\d{1,2}[:.h]\d{2}\b")),
     (r"\byear\b", "year", re.compile(r"\b(?:1[89]|20)\d\d\b")),
@@ -84,7 +88,6 @@ NEAR = 5.0  # how much more a line counts that lies on the thing asked for
 SOLE, AMONG = 0.75, 0.55  # how often the only line of its sort is the answer, and the first of several
 QUOTED_RIGHT = 0.65  # how often all that is written there is what was asked
 UNREADABLE = 0.5  # how often there is indeed nothing to read where nothing was read
-STOP, STOP_SIGN, SURE_SIGN = "STOP", 11, 0.4  # what stands on it, its place among COCO's names, and its least score
 MOSTLY = 0.5  # of the words that an English text has in common with the lexicon
 LETTERED = 2  # letters of a name, at least
 
@@ -132,6 +135,8 @@ def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = 
     lines = apart
     if WANTS_LANGUAGE.search(turn.text) or WANTS_MEANING.search(turn.text):
         return tell_language(turn, lines)
+    if COMPARES.search(turn.text) and (compared := compare_prices(turn, lines)):
+        return compared
     for words, name, pattern in LOOKS:
         if words.search(turn.text) or name == turn.act.attribute:
             return tell_piece(turn, lines, name, pattern)
@@ -211,12 +216,41 @@ def tell_piece(turn: PhotoTurn, lines: Sequence[TextBlock], name: str, pattern: 
         for worth, line in weigh_lines(turn, lines)
         for match in pattern.finditer(line.text)
     ]
+    of_unit = [each for each in found if UNIT.search(each.line.text)] if PER_UNIT.search(turn.text) else []
+    found = of_unit or found
     if not found:
         quoted = quote_lines(reading_order(lines))
         return turn.refuse(f'I cannot find the {name} in what I can read, which is "{quoted}"', UNREADABLE)
     best = max(found, key=lambda each: each.worth)
     chance = best.line.score * (SOLE if len({each.text for each in found}) == 1 else AMONG)
     return turn.draft(Claim(f"The {name} that I can read is {best.text}", (turn.shot.whole,), chance), grounds="read")
+
+
+def read_prices(lines: Sequence[TextBlock]) -> list[tuple[float, str, TextBlock]]:
+    """Amounts, as they are written, with their lines."""
+    found = [(match[0].strip(), line) for line in lines for match in PRICE.finditer(line.text)]
+    return [(float(re.sub(r"[^\d.]", "", text.replace(",", "."))), text, line) for text, line in found]
+
+
+def compare_prices(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft | None:
+    """The lowest or the highest price, and the words that stand nearest to it; None where there are not two."""
+    prices = read_prices(lines)
+    asked = COMPARES.search(turn.text)
+    if len({amount for amount, _, _ in prices}) < 2 or asked is None:
+        return None
+    choose = min if asked["least"] else max
+    _, text, line = choose(prices, key=lambda price: price[0])
+    words = [other for other in lines if letters_of(other.text) > LETTERED and not PRICE.search(other.text)]
+    beside = min(words, key=lambda other: distance_between(other.box_px, line.box_px), default=None)
+    named = f', beside "{clean(beside.text, MAX_QUOTE)}"' if beside else ""
+    lead = "lowest" if asked["least"] else "highest"
+    claim = Claim(f"The {lead} price that I can read is {text}{named}", (turn.shot.whole,), AMONG)
+    return turn.draft(claim, grounds="read")
+
+
+def distance_between(one: Box, other: Box) -> float:
+    """Between the middles of two boxes, in pixels."""
+    return abs(one[0] + one[2] - other[0] - other[2]) / 2 + abs(one[1] + one[3] - other[1] - other[3]) / 2
 
 
 def tell_name(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool) -> Draft | None:
@@ -294,15 +328,3 @@ def lexicon() -> Mapping[str, int]:
         told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
         return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
     return {}
-
-
-def mend_stop_sign(lines: Sequence[TextBlock], found: Detections | None) -> list[TextBlock]:
-    """With STOP where one letter of it was misread, and the detector sees such a sign."""
-    if found is None or found.most_C[STOP_SIGN] < SURE_SIGN:
-        return list(lines)
-    return [replace(line, text=STOP) if is_nearly(line.text, STOP) else line for line in lines]
-
-
-def is_nearly(text: str, word: str) -> bool:
-    """The same but for one letter."""
-    return len(text) == len(word) and sum(a != b for a, b in zip(text.upper(), word, strict=True)) == 1

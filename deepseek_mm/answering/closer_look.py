@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
@@ -131,7 +132,8 @@ def coloured_part(text: str, image: Image) -> PhotoPart | None:
     if not match:
         return None
     colour = COLOURS[match["colour"]]
-    mask_SS = sum(colour_mask(image, each, SIDE_CELLS) for each in (colour, *NEIGHBOURS.get(colour, ())))
+    masks = [colour_mask(image, each, SIDE_CELLS) for each in (colour, *NEIGHBOURS.get(colour, ()))]
+    mask_SS = np.max(masks, axis=0)
     if mask_SS.mean() < LEAST_BLOB:
         return None
     return PhotoPart(share=inside_of(box_of_mask(mask_SS), (-0.1, -0.1, 1.1, 1.1)))
@@ -148,7 +150,7 @@ def part_with_colour(phrase: str, text: str, found: Detections | None) -> PhotoP
     return PhotoPart(share=share, has_ground=False) if share else None
 
 
-def box_of_mask(mask_SS: Floats) -> Share:
+def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
     """Where the largest connected piece of a mask lies."""
     left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask_SS), strict=True)}
     best: list[tuple[int, int]] = []
