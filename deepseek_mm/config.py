@@ -137,6 +137,8 @@ class SeeConfig:
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
     beams: int = 20  # sentences that are followed at once when a photo is described
     glance: bool = True  # the language model looks too, where that is packaged
+    detector: bool = True  # boxes around things; without it photos are taken in faster
+    tiled_px: int = 1200  # longer side from which the detector looks at tiles too, at five times the cost; 0 is never
 
     def __post_init__(self) -> None:
         between("see.beams", self.beams, 1, 100)
@@ -146,6 +148,7 @@ class SeeConfig:
         between("see.min_learned", self.min_learned, 0, 1)
         between("see.min_tag", self.min_tag, 0, 1)
         between("see.prior", self.prior, 0.0001, 0.9999)
+        between("see.tiled_px", self.tiled_px, 0, 100_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

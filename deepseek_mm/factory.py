@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
 
+from PIL import Image as PILImage
+
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import (
@@ -44,14 +46,19 @@ from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.fast_decoder import open_late, open_planned
 from deepseek_mm.runtime.hardware import Hardware, probe
-from deepseek_mm.runtime.machine_plan import are_engines_made, encoder_here, fit
+from deepseek_mm.runtime.machine_plan import MachinePlan, are_engines_made, encoder_here, fit, fit_detector
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan, apply_preset
+from deepseek_mm.runtime.towers.backends import engines_folder
+from deepseek_mm.runtime.towers.parts import Samples, detector_part
 from deepseek_mm.settings_file import value_of
 from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.threads import one_for_blas
 from deepseek_mm.vision.captioner import read_captioner
+from deepseek_mm.vision.detector.detector import WEIGHTS as DETECTOR
+from deepseek_mm.vision.detector.detector import Detector, read_detector, read_samples
+from deepseek_mm.vision.detector.net import SIDE_PX as DETECTOR_PX
 from deepseek_mm.vision.drawings import read_paper
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -131,7 +138,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")
-    eyes = open_vision(space, config)
+    eyes = open_vision(space, config, open_detector(config, planned, say))
     round_linears(small_nets(eyes, planned.plan))
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
@@ -176,8 +183,21 @@ def without_links(config: Config) -> Config:
     return config if real == config.data.absolute() else replace(config, data=real)
 
 
-def open_vision(space: EmbeddingModel, config: Config) -> VisionPipeline:
-    """What looks at pictures: the space, and the small models that were trained on its cells."""
+def open_detector(config: Config, planned: MachinePlan, say: Progress) -> Detector | None:
+    """What puts boxes around things, on an engine of the plan; None where a setting does without, or it is absent."""
+    if not config.see.detector or not DETECTOR.is_file():
+        return None
+    detector = read_detector()
+    part = detector_part(
+        detector.model, lambda: read_samples(map(PILImage.open, Samples().files()[::2])), side_px=DETECTOR_PX
+    )
+    folder = engines_folder(cache_folder(), detector.fingerprint, planned.hardware)
+    fit_detector(detector.model, part, planned, folder=folder, asked=config.runtime.engine, say=say)
+    return detector
+
+
+def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None = None) -> VisionPipeline:
+    """What looks at pictures: the space, the detector, and the small models that were trained on the space's cells."""
     noticer = open_trained(read_noticer, space)
     return VisionPipeline(
         space,
@@ -186,6 +206,7 @@ def open_vision(space: EmbeddingModel, config: Config) -> VisionPipeline:
         reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
         describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
+        detector=detector,
     )
 
 

@@ -7,28 +7,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
 from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
 from deepseek_mm.embeddings.default import WEIGHTS as SPACE_WEIGHTS
 from deepseek_mm.embeddings.default import PackagedSpace, default_fingerprint
 from deepseek_mm.embeddings.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.embeddings.space import EmbeddingModel
-from deepseek_mm.lm.model_folders import EDGE_FOLDER
+from deepseek_mm.lm.model_folders import EDGE_FOLDER, first_line
 from deepseek_mm.runtime.calibration import read_timings
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.planner import (
+    LIGHT,
     Plan,
     PlanConstraints,
     PresetResult,
     branch_of,
     choose,
     read_presets,
+    why_not,
     wished_models,
 )
 from deepseek_mm.runtime.quantization.lm_files import SCHEMES, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
-from deepseek_mm.runtime.towers.backends import carry_out, engines_folder, is_made
-from deepseek_mm.runtime.towers.parts import PATHS
+from deepseek_mm.runtime.towers.backends import carry_out, engines_folder, install, is_made
+from deepseek_mm.runtime.towers.parts import PATHS, TowerPart
 
 LITE2, EDGE_TOWERS, STUDENT_LM, FP4_LM = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"
 TOWERS_OF = {DEFAULT: LITE2, EDGE: EDGE_TOWERS}  # space -> its image model
@@ -126,6 +130,30 @@ def fit(
     for line in planned.plan.fell_back:
         say(line)
     return replace(planned, plan=plan)
+
+
+DETECTOR_ENGINE = "openvino-bf16"  # where nothing was measured: three times as fast as torch, docs/log.md
+
+
+def fit_detector(
+    model: nn.Module, part: TowerPart, planned: MachinePlan, *, folder: Path, asked: str, say: Callable[[str], None]
+) -> str:
+    """Put an engine under a detector's network, and return its name; where none opens it stays in torch.
+
+    The engine of the image tower, if that is not torch's; else OpenVINO's, unless `asked` names another or memory is
+    little.
+    """
+    row = planned.plan.engine("image")
+    if row.maker in LIGHT and row.device == "cpu" and asked == "auto" and branch_of(planned.hardware) != "small":
+        row = BY_NAME[DETECTOR_ENGINE]
+    if (row.maker in LIGHT and row.device == "cpu") or why_not(row, planned.hardware):
+        return AS_IT_IS
+    try:
+        install(model, [part], row, folder)
+    except Exception as error:  # noqa: BLE001  # engines are other people's: whatever one raises, torch can do it
+        say(f"detector: not {row.name}, since it does not open ({first_line(error)}): {AS_IT_IS} instead")
+        return AS_IT_IS
+    return row.name
 
 
 def _why_not_spoken(config: Config) -> str:

@@ -30,6 +30,7 @@ from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
+from deepseek_mm.vision.detector.detector import Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.regions import (
@@ -86,6 +87,7 @@ class ImageAnalysis:
         """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise."""
         self._image, self.source = image, source
         self.features: ImageFeatures | None = None  # what the image tower makes of it
+        self.detections: Detections | None = None  # the boxes around things, of whatever kind
         self.labels: tuple[Label, ...] | None = None  # what it is called, best first
         self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
         self.lines: tuple[TextBlock, ...] | None = None  # of writing, from top to bottom; None until somebody reads it
@@ -204,13 +206,14 @@ class VisionPipeline:
         reader: "VqaModel | None" = None,
         describer: Captioner | None = None,
         paper: DrawingFinder | None = None,
+        detector: Detector | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them.
+        every space has them. `detector` puts boxes around things, unless a setting does without.
         """
-        self.space, self.config = space, config
+        self.space, self.config, self.detector = space, config, detector
         self.reader, self.describer, self.paper = reader, describer, paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
@@ -224,9 +227,19 @@ class VisionPipeline:
         Pictures are drawn, and those that are done are used, while the tower works.
         """
         for some in prefetch_batches(add_features(self.space, pictures), size=AHEAD):
+            self.add_detections(some)
             for picture in some:
                 self._add_regions(picture)
                 yield picture
+
+    def add_detections(self, pictures: Iterable[ImageAnalysis]) -> None:
+        """The boxes around things in each picture that lacks them; nothing without a detector."""
+        lacking = [picture for picture in only_once(pictures) if picture.detections is None]
+        if self.detector is None or not lacking:
+            return
+        found = self.detector.detect_many((picture.image for picture in lacking), tiled_px=self.config.tiled_px)
+        for picture, detections in zip(lacking, found, strict=True):
+            picture.detections = detections
 
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""

@@ -333,7 +333,7 @@ def install(model: nn.Module, parts: list[TowerPart], row: EngineRow, folder: Pa
         return Installed(model=model, before={})
     opened = [OPENERS[row.maker](part, row, folder) for part in parts]
     before = {
-        part.path: replace_module(model, part.path, stand_in(part.tower, one.run))
+        part.path: replace_module(model, part.path, stand_in(part, one.run))
         for part, one in zip(parts, opened, strict=True)
     }
     return Installed(model=model, before=before, size_bytes=sum(one.size_bytes for one in opened))

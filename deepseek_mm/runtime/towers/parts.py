@@ -43,6 +43,7 @@ class TowerPart:
     example: Callable[[], Batch]  # some rows of the right size, for whoever traces
     seen: Callable[[], Sequence[Batch]]  # what it really sees, for whoever sets scales
     space: str = ""  # fingerprint of the space whose part it is
+    many_maps: bool = False  # several come out
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +76,18 @@ class AsMap(nn.Module):
         return self._run([picture])[0]
 
 
+class AsMaps(nn.Module):
+    """One tensor in, several out."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """As the part does."""
+        return tuple(self._run([picture]))
+
+
 class AsStates(nn.Module):
     """The text tower's transformer."""
 
@@ -97,7 +110,8 @@ class Bare(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Every output."""
         if not self._reads:
-            return (self.module(*inputs),)
+            made = self.module(*inputs)
+            return made if isinstance(made, tuple) else (made,)
         ids_NT, mask_NT = inputs
         states: tuple[Tensor, ...] = tuple(
             self.module(input_ids=ids_NT, attention_mask=mask_NT, output_hidden_states=True).hidden_states
@@ -105,9 +119,11 @@ class Bare(nn.Module):
         return states
 
 
-def stand_in(tower: Tower, run: Run) -> nn.Module:
+def stand_in(part: TowerPart, run: Run) -> nn.Module:
     """The module that takes a part's place."""
-    return AsStates(run) if tower == "text" else AsMap(run)
+    if part.tower == "text":
+        return AsStates(run)
+    return AsMaps(run) if part.many_maps else AsMap(run)
 
 
 def replace_module(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
@@ -149,6 +165,16 @@ def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_p
         for path in rest
     ]
     return [TowerPart(path=first, tower="image", module=lower, example=example, seen=seen), *upper]
+
+
+def detector_part(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int) -> TowerPart:
+    """The network of a detector, which lies at `net` and makes several maps of a square."""
+    module = Bare(model.get_submodule("net"), "image").eval()
+
+    def example() -> Batch:
+        return (torch.zeros(2, 3, side_px, side_px),)
+
+    return TowerPart(path="net", tower="image", module=module, example=example, seen=seen, many_maps=True)
 
 
 def text_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]]) -> list[TowerPart]:

@@ -1,0 +1,197 @@
+"""The detector of things: pictures to boxes, each with how much it looks like each of COCO's 80 names.
+
+A box is a place first: what is found under a wrong name (a coin as a clock) is found. So boxes that coincide are one
+whatever they are called, and all 80 scores go with it. A picture is put into the middle of a black square; of a large
+one, tiles that overlap are looked at as well, so that small things are found, and what a tile's inner edge cuts is
+left to the others.
+
+Shape key:  B pictures, S side of a square (416), C names (80), N boxes, P cells of all levels (3,549), K distances
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image, Resampling
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.ops import nms
+
+from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.embeddings.space import Floats, Share
+from deepseek_mm.embeddings.towers import fingerprint
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.vision.detector.net import NUM_DISTANCES, NUM_NAMES, SIDE_PX, STRIDES, load_net
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "detector.safetensors"
+NAMES_FILE = Path(__file__).with_name("coco_names.txt")
+NAMES = tuple(NAMES_FILE.read_text(encoding="utf-8").split("\n")[:NUM_NAMES])  # in the network's order
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
+MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # of blue, green and red: the package's own
+DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
+LEAST = 0.05  # score below which a cell is no box
+SAME = 0.6  # intersection over union from which two boxes are one
+MOST_BOXES = 100  # of one picture
+BATCH = 8
+TILE_OVERLAP = 0.2  # share of a tile's side
+TILED_PX = 624  # longer side from which tiles show more than the whole picture does: one and a half squares
+EDGE = 0.01  # share of a tile's side within which a box touches its edge
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detection:
+    """A box, and how much what is in it looks like each name."""
+
+    box: Share
+    chances_C: Floats  # scores of COCO's names, 0 to 1 each; not calibrated
+
+    @property
+    def name(self) -> str:
+        """The likeliest of COCO's names."""
+        return NAMES[int(self.chances_C.argmax())]
+
+    @property
+    def score(self) -> float:
+        """Of that name."""
+        return float(self.chances_C.max())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detections:
+    """What was found in one picture."""
+
+    boxes: tuple[Detection, ...]  # surest first; none coincide
+    most_C: Floats  # the best score of each name anywhere in the picture
+
+
+class Detector:
+    """Runs the network over pictures."""
+
+    def __init__(self, net: nn.Module, *, fingerprint: str = "", batch: int = BATCH) -> None:
+        """`net` gives what NanoDet gives, and an engine may take its place; the fingerprint is of its weights."""
+        self.model, self.fingerprint, self.batch = nn.ModuleDict({"net": net}), fingerprint, batch
+
+    def detect_many(self, images: Iterable[Image], *, tiled_px: int = TILED_PX) -> Iterator[Detections]:
+        """Of each picture, in order; in tiles as well where a side is as long as `tiled_px`, never where that is 0."""
+        for some in prefetch_batches((views_of(image, tiled_px) for image in images), size=self.batch):
+            yield from self._detect(some)
+
+    def _detect(self, pictures: Sequence[Sequence["PictureView"]]) -> Iterator[Detections]:
+        every = [view for views in pictures for view in views]
+        found = [
+            cells
+            for start in range(0, len(every), self.batch)
+            for cells in self._run([view.square for view in every[start : start + self.batch]])
+        ]
+        at = 0
+        for views in pictures:
+            yield merge_views(views, found[at : at + len(views)])
+            at += len(views)
+
+    @torch.inference_mode()
+    def _run(self, squares: Sequence[NDArray[np.uint8]]) -> list[tuple[Tensor, Tensor]]:
+        """Scores (P, C) and boxes (P, 4) in pixels of the square, for each of them."""
+        with autocast_bf16():
+            levels = self.model["net"](to_input(squares))
+        scores, boxes = zip(*map(decode_level, levels, STRIDES), strict=True)
+        return list(zip(torch.cat(scores, dim=1), torch.cat(boxes, dim=1), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """The picture or a tile of it, as the network sees it."""
+
+    square: NDArray[np.uint8]  # (S, S, 3) RGB
+    inside: tuple[float, float, float, float]  # where in the square it lies, in pixels
+    share: Share  # what of the picture it shows
+
+
+def read_samples(images: Iterable[Image]) -> list[tuple[Tensor]]:
+    """Batches of one as the network sees these pictures, for whoever sets the scales of eight bits."""
+    return [(to_input([make_view(image, WHOLE).square]),) for image in images]
+
+
+def views_of(image: Image, tiled_px: int) -> list[PictureView]:
+    """The whole picture, then its tiles where it is large."""
+    large = tiled_px and max(image.size) >= max(tiled_px, TILED_PX)
+    shares = tile_shares(image.width, image.height) if large else []
+    return [make_view(image, share) for share in [WHOLE, *shares]]
+
+
+def tile_shares(width: int, height: int) -> list[Share]:
+    """Tiles that overlap, two along each side that is long enough."""
+    across, down = (
+        [(0.0, 1.0)] if side < TILED_PX else [(0.0, 0.5 + TILE_OVERLAP / 2), (0.5 - TILE_OVERLAP / 2, 1.0)]
+        for side in (width, height)
+    )
+    return [(left, top, right, bottom) for top, bottom in down for left, right in across]
+
+
+def make_view(image: Image, share: Share) -> PictureView:
+    """That part of the picture in the middle of a black square."""
+    left, top, right, bottom = (
+        round(edge * side) for edge, side in zip(share, (*image.size, *image.size), strict=True)
+    )
+    wide, high = max(1, right - left), max(1, bottom - top)
+    scale = min(SIDE_PX / wide, SIDE_PX / high)
+    width, height = max(1, round(wide * scale)), max(1, round(high * scale))
+    box = (left, top, left + wide, top + high)
+    small = image.convert("RGB").resize((width, height), Resampling.BICUBIC, box=box)
+    x, y = (SIDE_PX - width) // 2, (SIDE_PX - height) // 2
+    square = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
+    square[y : y + height, x : x + width] = np.asarray(small)
+    return PictureView(square, (x, y, x + width, y + height), share)
+
+
+def to_input(squares: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """(B, 3, S, S): blue, green and red in deviations from their means."""
+    pixels = (np.stack(squares)[..., ::-1].astype(np.float32) - MEAN) / DEVIATION
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+def decode_level(map_BOHW: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Scores (B, P, C) and boxes (B, P, 4) in pixels of the square, from what comes out of one level."""
+    told_BPO = map_BOHW.float().flatten(2).transpose(1, 2)
+    cells = (torch.arange(map_BOHW.shape[-1]) + 0.5) * stride
+    y, x = (grid.flatten() for grid in torch.meshgrid(cells, cells, indexing="ij"))
+    logits_BP4K = told_BPO[..., NUM_NAMES:].unflatten(-1, (4, NUM_DISTANCES))
+    reach_BP4 = (logits_BP4K.softmax(-1) @ torch.arange(NUM_DISTANCES, dtype=torch.float32)) * stride
+    middle_P4 = torch.stack([x, y, x, y], dim=-1)
+    return told_BPO[..., :NUM_NAMES].sigmoid(), middle_P4 + reach_BP4 * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+
+
+def merge_views(views: Sequence[PictureView], found: Sequence[tuple[Tensor, Tensor]]) -> Detections:
+    """Boxes of all views of one picture, those that coincide once."""
+    kept = [keep_sure(view, *cells) for view, cells in zip(views, found, strict=True)]
+    chances_NC, box_N4 = (torch.cat(each) for each in zip(*kept, strict=True))
+    order = nms(box_N4, chances_NC.amax(dim=1), SAME)[:MOST_BOXES]
+    boxes = tuple(
+        Detection(box=(box[0], box[1], box[2], box[3]), chances_C=chances_C)
+        for box, chances_C in zip(box_N4[order].tolist(), chances_NC[order].numpy(), strict=True)
+    )
+    most_C = torch.stack([scores_PC.amax(dim=0) for scores_PC, _ in found]).amax(dim=0)
+    return Detections(boxes=boxes, most_C=most_C.numpy())
+
+
+def keep_sure(view: PictureView, scores_PC: Tensor, box_P4: Tensor) -> tuple[Tensor, Tensor]:
+    """The cells that are sure enough, their boxes as shares of the picture; none that an inner edge of a tile cuts."""
+    sure = scores_PC.amax(dim=1) > LEAST
+    left, top, right, bottom = view.inside
+    origin, size = torch.tensor([left, top, left, top]), torch.tensor([right - left, bottom - top] * 2)
+    inside_N4 = ((box_P4[sure] - origin) / size).clamp(0, 1)
+    inner = torch.tensor([edge > 0 for edge in view.share[:2]] + [edge < 1 for edge in view.share[2:]])
+    touches_N4 = torch.cat([inside_N4[:, :2] < EDGE, inside_N4[:, 2:] > 1 - EDGE], dim=1)
+    whole = ~(touches_N4 & inner).any(dim=1)
+    across, down = view.share[2] - view.share[0], view.share[3] - view.share[1]
+    box_N4 = inside_N4[whole] * torch.tensor([across, down] * 2) + torch.tensor([*view.share[:2]] * 2)
+    return scores_PC[sure][whole], box_N4
+
+
+def read_detector(file: Path = WEIGHTS) -> Detector:
+    """The detector that is shipped. MissingWeights without its file."""
+    if not file.is_file():
+        raise MissingWeights(file, make="python -m deepseek_mm train detector --package FOLDER")
+    return Detector(load_net(load_file(file)), fingerprint=fingerprint([file]))
