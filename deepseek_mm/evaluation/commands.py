@@ -14,7 +14,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, finish_reading, run_jobs
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -269,33 +269,23 @@ def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: De
     """The conversations of one library, which is made of a folder and asked."""
     from deepseek_mm.evaluation.natural import ask_cases
     from deepseek_mm.evaluation.natural_library import NaturalAsker
+    from deepseek_mm.evaluation.search import open_library
 
-    with open_library(folder, args, desk, speaks=config_of(args, desk).lm.name != "none") as assistant:
+    config = config_of(args, desk)
+    with open_library(folder, config, desk, speaks=config.lm.name != "none") as assistant:
         return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
-
-
-@contextmanager
-def open_library(folder: Path, args: Namespace, desk: Desk, *, speaks: bool = False) -> Iterator["Assistant"]:
-    """An assistant over a temporary library of this folder, its texts read."""
-    with TemporaryDirectory() as data:
-        config = replace(config_of(args, desk), data=Path(data))
-        with desk.assistant(config, speaks=speaks) as assistant:
-            with run_jobs(assistant.library):
-                finish(assistant.library, assistant.library.add([folder]), desk)
-                finish_reading(assistant.library, desk)
-            yield assistant
 
 
 def score_search(args: Namespace, desk: Desk) -> EvaluationReport:
     """Index the photos into a temporary library, and type every row's words into its search."""
-    from deepseek_mm.evaluation.search import SEARCHES_FILE, copy_nameless, evaluate_search, read_searches
+    from deepseek_mm.evaluation.search import SEARCHES_FILE, copy_nameless, evaluate_search, open_library, read_searches
 
     rows = read_searches(args.data_file or SEARCHES_FILE, split=args.split or "score")
     images, names = args.images or BUNDLED, None
     with TemporaryDirectory() as copies:
         if args.nameless:
             images, names = Path(copies), copy_nameless(images, Path(copies))
-        with open_library(images, args, desk) as assistant:
+        with open_library(images, config_of(args, desk), desk) as assistant:
             desk.note(f"asking {len(rows)} searches")
             report = evaluate_search(lambda query, k: assistant.find(query, k=k), rows, names)
     if args.keep:
@@ -481,7 +471,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, search, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
+        help="score retrieval, search, regions, pointing, abstaining, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

@@ -15,12 +15,19 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.config import Config
 from deepseek_mm.evaluation.retrieval import percent, read_rows
+from deepseek_mm.terminal import Desk, finish, finish_reading, run_jobs
 from deepseek_mm.types import Found, Query
+
+if TYPE_CHECKING:
+    from deepseek_mm.assistant import Assistant
 
 SEARCHES_FILE = Path("examples/searches.jsonl")
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -115,14 +122,28 @@ def read_searches(file: Path = SEARCHES_FILE, *, split: str = "") -> list[Search
     )
 
 
+def list_photos(images: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    return sorted(path for path in images.iterdir() if path.suffix in PHOTO_ENDINGS)
+
+
 def copy_nameless(images: Path, folder: Path) -> dict[str, str]:
     """Copy the photos under a camera's names in an order without meaning; returns each new name with the old one."""
-    photos = [path for path in images.iterdir() if path.suffix in PHOTO_ENDINGS]
-    photos.sort(key=lambda path: hashlib.sha256(path.name.encode()).digest())
+    photos = sorted(list_photos(images), key=lambda path: hashlib.sha256(path.name.encode()).digest())
     names = {f"IMG_{number:04}{path.suffix}": path.name for number, path in enumerate(photos, start=1)}
     for new, old in names.items():
         shutil.copyfile(images / old, folder / new)
     return names
+
+
+@contextmanager
+def open_library(folder: Path, config: Config, desk: Desk, *, speaks: bool = False) -> Iterator["Assistant"]:
+    """An assistant over a temporary library of this folder, its texts read."""
+    with TemporaryDirectory() as data, desk.assistant(replace(config, data=Path(data)), speaks=speaks) as assistant:
+        with run_jobs(assistant.library):
+            finish(assistant.library, assistant.library.add([folder]), desk)
+            finish_reading(assistant.library, desk)
+        yield assistant
 
 
 def evaluate_search(find: FindOne, rows: Sequence[SearchRow], names: Mapping[str, str] | None = None) -> SearchReport:
