@@ -156,4 +156,7 @@ def describe_search(row: SearchRow, found: Found, names: Mapping[str, str]) -> A
     """What counts of an answer; near duplicates of a photo stand behind it."""
     shown = [region.source.name for match in found.matches for region in (match.region, *match.twins)]
     shown = [names.get(name, name) for name in shown]
-    return AnsweredSearch(row=row, shown=tuple(shown), found=found.found, certainty=found.certainty)
+    relevances = tuple(match.relevance for match in found.matches)
+    return AnsweredSearch(
+        row=row, shown=tuple(shown), found=found.found, certainty=found.certainty, relevances=relevances
+    )

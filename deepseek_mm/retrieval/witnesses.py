@@ -44,7 +44,7 @@ ABSENT = 0.4  # of the relevance is left where people name another thing, or no 
 SURELY_SEEN = 0.8  # presence or label from which a thing is there though the people who wrote about it did not name it
 FULLY = 0.99  # share of the words that is all of them
 CLIP = 6.0  # deviations beyond which a likeness says nothing more
-NEARLY, LONG = 0.8, 4  # likeness of letters from which a word was misread, and how many letters it then has at least
+NEARLY, LONG = 0.85, 6  # likeness of letters from which a word was misread, and how many letters it then has at least
 ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
 
 
