@@ -77,6 +77,8 @@ def match_shape(match: Match) -> dict[str, Any]:
     """One match: its region, its reasons, and the paths of its near duplicates."""
     return {
         "score": round_score(match.score),
+        "relevance": round_score(match.relevance),
+        "likely": match.likely,
         "why": list(match.why),
         "twins": [twin.source.path for twin in match.twins],
         **region_shape(match.region),

@@ -215,6 +215,8 @@ class Match:
     score: float  # cosine similarity with the query, -1 to 1
     why: tuple[str, ...] = ()  # labels and words of it that agree with the query
     twins: tuple[Region, ...] = ()  # near duplicates: the match stands for them, the nearest first
+    relevance: float = 0.0  # probability that this is what was looked for, 0 to 1: the order of matches
+    likely: bool = True  # its relevance reaches what a search of this kind needs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

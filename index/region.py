@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
 
-KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note")  # of regions
+KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "taken", "guess")  # of regions
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 

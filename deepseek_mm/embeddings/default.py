@@ -46,7 +46,7 @@ from deepseek_mm.embeddings.heads import (
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import DetectedObject, Encode, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import ClassGuess, DetectedObject, Encode, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -302,23 +302,26 @@ class SeeingSpace(PackagedSpace):
         named_soon = run_in_background(keep_dtype(partial(self._tags_and_people, maps)), rows=len(squares))
         with named_soon as named, single_threaded_for(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
-            tags_B, things_B = named()
+            tags_B, guesses_B, things_B = named()
+        grids_B = (grid_PD.reshape(GRID, GRID, -1) for grid_PD in grid_BPD)
         looks = [
-            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
-            for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
+            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_HWD, tags=tags, guesses=guesses, things=things)
+            for vector_D, grid_HWD, tags, guesses, things in zip(
+                vectors_BD, grids_B, tags_B, guesses_B, things_B, strict=True
+            )
         ]
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
     def _tags_and_people(
         self, maps: Any
-    ) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
-        """What the packaged tower names in each picture, and the people there."""
+    ) -> tuple[list[tuple[Tag, ...]], list[tuple[ClassGuess, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
+        """What the packaged tower names in each picture, what it guesses, and the people there."""
         num = len(maps.packaged_BCGG)
         with single_threaded_for(num), autocast_bf16():
-            tags_B = self.namer(maps.packaged_BCGG)
+            tags_B, guesses_B = self.namer(maps.packaged_BCGG), self.namer.guess(maps.packaged_BCGG)
             things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
-        return tags_B, things_B
+        return tags_B, guesses_B, things_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:

@@ -22,6 +22,7 @@ Shape key:  B pictures or texts, P positions of the map (81), C channels, K clas
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.space import DetectedObject, Share, Tag
+from deepseek_mm.embeddings.space import ClassGuess, DetectedObject, Share, Tag
 from deepseek_mm.embeddings.towers import MAP_CHANNELS, MIDDLE_CHANNELS, MIDDLE_SIDE
 from deepseek_mm.errors import ConfigError
 
@@ -148,6 +149,17 @@ MIN_SCORE = 0.2  # probability below which a name is not worth telling
 MOST = 5  # names of one picture
 
 
+CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
+MOST_GUESSES, LEAST_GUESS = 10, 0.003  # classes of a picture that are kept, and the chance that each needs
+
+
+@cache
+def read_class_names() -> tuple[tuple[str, ...], ...]:
+    """The names of each of ImageNet's classes, the usual one first: ("jersey", "T-shirt", "tee shirt")."""
+    lines = CLASSES_FILE.read_text(encoding="utf-8").splitlines()[1:]
+    return tuple(tuple(name.strip() for name in line.split(",")) for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelGroup:
     """An everyday name and the classes that mean it."""
@@ -190,6 +202,16 @@ class ImageNetTagger(nn.Module):
         map_BCGG = map_BCGG.float()
         chance_BK = self.classifier(map_BCGG.mean(dim=(2, 3))).float().softmax(dim=-1)
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
+
+    @torch.no_grad()
+    def guess(self, map_BCGG: Tensor) -> list[tuple[ClassGuess, ...]]:
+        """The likeliest classes of each picture, whether anybody would say them or not, best first."""
+        best = self.classifier(map_BCGG.float().mean(dim=(2, 3))).float().softmax(dim=-1).topk(MOST_GUESSES)
+        names = [synonyms[0] for synonyms in read_class_names()]
+        return [
+            tuple(ClassGuess(names[k], chance) for k, chance in zip(ks, chances, strict=True) if chance >= LEAST_GUESS)
+            for ks, chances in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
 
     @torch.no_grad()
     def spoken_for(self, map_BCGG: Tensor, names: Sequence[int]) -> Tensor:

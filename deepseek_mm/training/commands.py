@@ -35,6 +35,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "intents": ("intents", "--weights intents.safetensors"),
     "parallel": ("parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "continual": ("continual", "--library library"),
+    "search": ("search_weights", "--data captions.jsonl --images photos"),
     "abstain": (
         "search_certainty",
         "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",
