@@ -121,7 +121,7 @@ def band_name(low: int, high: int) -> str:
 
 
 def read_things(file: Path = THINGS_FILE) -> list[SearchedThing]:
-    """Rows `{thing, there}` of a JSONL file, or `{thing, images}`: those that show it. Raises what `read_rows` raises."""
+    """Rows `{thing, there}` of a JSONL file, or `{thing, images}` that show it. Raises what `read_rows` raises."""
     return read_rows(
         file,
         lambda row: SearchedThing(

@@ -91,7 +91,11 @@ def ask_for(image: str, name: str, answer: str, way: str) -> QuestionRow:
 def find_coco_names(captions: Sequence[str]) -> frozenset[str]:
     """COCO's names for what the captions name."""
     text = " ".join(" ".join(map(singular, re.findall("[a-z]+", caption.lower()))) + " ." for caption in captions)
-    return frozenset(name for name in NAMES if name not in AMBIGUOUS and pattern_of(name).search(text))
+    found = set()
+    for name in sorted(NAMES, key=lambda name: -name.count(" ")):  # a teddy bear is no bear
+        text, times = pattern_of(name).subn("", text) if " " in name else (text, pattern_of(name).search(text))
+        found |= {name} if times else set()
+    return frozenset(found - {*AMBIGUOUS})
 
 
 def find_assumed_names(question: str, answers: Sequence[str]) -> frozenset[str]:
