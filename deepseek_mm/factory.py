@@ -62,6 +62,8 @@ from deepseek_mm.vision.detector.net import SIDE_PX as DETECTOR_PX
 from deepseek_mm.vision.drawings import read_paper
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.presence import WEIGHTS as WITNESS
+from deepseek_mm.vision.presence import read_witness
 from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, read_glance
 from deepseek_mm.vision.vocabulary import names_in
@@ -207,6 +209,7 @@ def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None
         describer=open_trained(partial(read_describer, tagger=noticer, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
         detector=detector,
+        witness=read_witness() if detector and WITNESS.is_file() else None,
     )
 
 

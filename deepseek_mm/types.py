@@ -306,7 +306,7 @@ class Citation:
 class Said:
     """What one witness says of a closed question about a picture."""
 
-    by: str  # "reader", "likeness", "labels", "notice", "glance", "colours", "model"; of a drawing "program", "network"
+    by: str  # reader, likeness, labels, notice, detector, glance, colours or model; of a drawing program or network
     answer: str
     chance: float  # probability that this is right, in the witness's own calibrated opinion
     why: str = ""  # what it rests on, for people

@@ -25,6 +25,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "gate": ("descriptions.gate", "--data captions.jsonl --images photos"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
+    "presence": ("presence", "--data data --out runs/presence"),
     "see": ("visual_prompts", "--stage look --data data"),
     "scenes": ("scenes", "--stage find --out runs/scenes"),
     "qat": ("qat", "--data captions.jsonl --images photos --out runs/qat"),

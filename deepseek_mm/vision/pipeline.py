@@ -33,6 +33,7 @@ from deepseek_mm.vision.detector.detector import Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
+from deepseek_mm.vision.presence import DetectorWitness
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -209,13 +210,15 @@ class VisionPipeline:
         describer: "Describer | None" = None,
         paper: DrawingFinder | None = None,
         detector: Detector | None = None,
+        witness: DetectorWitness | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them. `detector` puts boxes around things, unless a setting does without.
+        every space has them. `detector` puts boxes around things, unless a setting does without; `witness` says what
+        its scores are worth.
         """
-        self.space, self.config, self.detector = space, config, detector
+        self.space, self.config, self.detector, self.witness = space, config, detector, witness
         self.reader, self.describer, self.paper = reader, describer, paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None

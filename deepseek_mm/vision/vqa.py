@@ -29,6 +29,7 @@ from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.presence import Weights
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
@@ -47,14 +48,6 @@ TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is
 DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
 EDGE = 1e-4
 YES, NO = CLOSED = ("yes", "no")
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of the log-odds of yes, by witness, and what is added."""
-
-    by: Mapping[str, float]
-    offset: float = 0.0
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
