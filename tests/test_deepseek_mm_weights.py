@@ -19,7 +19,7 @@ def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
     assert {"code", "lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
-    others = {"CARD.md", "certainty.json", "confidence.json", EDGE_FOLDER.name}
+    others = {"CARD.md", "NOTICE.detector.txt", "certainty.json", "confidence.json", EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}
 
 
@@ -40,6 +40,7 @@ def test_the_card_names_data_command_scores_and_licence():
         "scenes",
         "continual",
         "languages",
+        "detector",
         "distill",
     ):
         assert f"python -m deepseek_mm train {trainer}" in card
@@ -53,6 +54,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("code") < 25e6
     assert sizes.pop("languages") + sizes.pop("language_layers") < 14e6
     assert sizes.pop("replay") < 1.5e6
+    assert sizes.pop("detector") < 10e6
     assert sizes.pop("intents") < 2e6
     assert sizes.pop("requests") + sizes.pop("request_heads") < 14e6
     assert sum(sizes.values()) < 30e6
