@@ -218,7 +218,7 @@ def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:
     if not isinstance(eyes.space, SeeingSpace) or plan.engine("image").numbers == "fp32":
         return []
     model, reader = eyes.space.model, eyes.reader
-    nets = [*model.heads, eyes.space.finder, eyes.space.namer]
+    nets = [*model.heads, eyes.space.namer]
     looking = (reader, getattr(reader, "noticer", None), eyes.describer)
     return [*nets, *(getattr(each, "net", None) for each in looking)]
 

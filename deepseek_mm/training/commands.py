@@ -16,7 +16,10 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),
     "detector": ("detector", "--package package"),
-    "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
+    "boxes": (
+        "box_scorer",
+        "--data person_boxes.jsonl --images photos --captions captions.jsonl --caption-images photos",
+    ),
     "names": ("word_classifiers", "--captions captions.jsonl --caption-images photos --out runs/names"),
     "lm": ("language_model", "--stage reach --out runs/lm"),
     "confidence": ("confidence", "--data natural.jsonl"),
