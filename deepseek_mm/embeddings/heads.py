@@ -229,4 +229,3 @@ class ImageNetTagger(nn.Module):
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
         heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()
         return heat
-

@@ -54,7 +54,7 @@ class PhotoSkill:
             self._choose,
             self.closed.relate,
             self._locate,
-            self.closed.answer,
+            self._settle,
             self._open,
         )
 
@@ -65,6 +65,7 @@ class PhotoSkill:
         if picture.is_blank:
             return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
         deque(add_features(self.eyes.space, [picture]), maxlen=0)
+        self.eyes.add_detections([picture])
         if any(thing.name in WITH_WRITING for thing in turn.things):
             self.read_lines(picture)  # a sign is where there is writing
         if is_drawn(shot.regions):
@@ -85,6 +86,9 @@ class PhotoSkill:
 
     def _choose(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.choose(turn, self.open)
+
+    def _settle(self, turn: PhotoTurn) -> Draft | None:
+        return self.closed.answer(turn, self.open)
 
     def _locate(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.locate(turn, self.open)
