@@ -183,7 +183,7 @@ class Palette:
 
 
 def colours_of_thing(image: Image, share: Share, *, has_ground: bool = True) -> dict[str, float]:
-    """How much each colour is the thing's in a box rather than its ground's: what its middle has, less what lies around.
+    """How much each colour is the thing's in a box, not its ground's: what its middle has, less what lies around.
 
     The likeliest comes first; 1 is a thing of one colour on another ground. Without `has_ground` all of the box counts.
     """

@@ -334,7 +334,7 @@ class VisionPipeline:
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
     def _name_picture(self, picture: ImageAnalysis) -> tuple[list[ScoredWord], list[NamedBox]]:
-        """Words that hold for it, then its kind unless that is a photo; and boxes with theirs, none of a plot or page."""
+        """Words that hold for it, then its kind unless it is a photo; and boxes with theirs, none of a plot or page."""
         kind = self.kind(picture)
         own = [ScoredWord(label, None) for label in kind.labels] if kind else []
         if kind and kind.is_made:
