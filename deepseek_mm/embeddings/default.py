@@ -36,6 +36,7 @@ from deepseek_mm.embeddings.heads import (
     MAIN_DIM,
     SPACE_DIM,
     BoxHead,
+    ClassGuess,
     ImageHead,
     ImageNetTagger,
     SideHead,
@@ -46,7 +47,7 @@ from deepseek_mm.embeddings.heads import (
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import ClassGuess, DetectedObject, Encode, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import DetectedObject, Encode, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -302,26 +303,23 @@ class SeeingSpace(PackagedSpace):
         named_soon = run_in_background(keep_dtype(partial(self._tags_and_people, maps)), rows=len(squares))
         with named_soon as named, single_threaded_for(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
-            tags_B, guesses_B, things_B = named()
-        grids_B = (grid_PD.reshape(GRID, GRID, -1) for grid_PD in grid_BPD)
+            tags_B, things_B = named()
         looks = [
-            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_HWD, tags=tags, guesses=guesses, things=things)
-            for vector_D, grid_HWD, tags, guesses, things in zip(
-                vectors_BD, grids_B, tags_B, guesses_B, things_B, strict=True
-            )
+            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
+            for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
         ]
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
     def _tags_and_people(
         self, maps: Any
-    ) -> tuple[list[tuple[Tag, ...]], list[tuple[ClassGuess, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
-        """What the packaged tower names in each picture, what it guesses, and the people there."""
+    ) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
+        """What the packaged tower names in each picture, and the people there."""
         num = len(maps.packaged_BCGG)
         with single_threaded_for(num), autocast_bf16():
-            tags_B, guesses_B = self.namer(maps.packaged_BCGG), self.namer.guess(maps.packaged_BCGG)
+            tags_B = self.namer(maps.packaged_BCGG)
             things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
-        return tags_B, guesses_B, things_B
+        return tags_B, things_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
@@ -366,6 +364,11 @@ class DefaultSpace(SeeingSpace):
         self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
         self.finder = load_box_head(BOX_WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = default_fingerprint(weights)
+
+    @torch.inference_mode()
+    def guess_classes(self, cells_PC: Tensor) -> tuple[ClassGuess, ...]:
+        """What ImageNet's classifier takes a picture for, from the cells that small models look at."""
+        return self.namer.guess(cells_PC[:, :MAP_CHANNELS].float().mean(dim=0))
 
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS
