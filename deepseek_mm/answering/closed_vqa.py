@@ -40,7 +40,7 @@ from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, same_
 from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import Palette, colours_looked_at
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, on_image, only_once
-from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names
+from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names, log_odds
 from deepseek_mm.vision.regions import PEOPLE, PERSON, WHOLE, area, place_of
 from deepseek_mm.vision.vqa import (
     AT_ONCE,
@@ -53,7 +53,6 @@ from deepseek_mm.vision.vqa import (
     blend_glance,
     combine,
     is_disputed,
-    log_odds,
     outcome_of,
 )
 from deepseek_mm.vision.vqa_net import VqaQuestion

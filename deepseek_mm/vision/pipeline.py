@@ -33,7 +33,7 @@ from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.ocr import TextBlock
-from deepseek_mm.vision.presence import DetectorWitness
+from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
 from deepseek_mm.vision.regions import (
     PEOPLE,
     LabelledBox,
@@ -247,6 +247,19 @@ class VisionPipeline:
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
+
+    def presence_of(self, picture: ImageAnalysis, things: Sequence[str]) -> list[float]:
+        """Probability that one picture shows each thing, by its likeness and by what is detected in it."""
+        deque(add_features(self.space, [picture]), maxlen=0)
+        liked_T = self.presence(things, picture.look.vector_D[None])[0]
+        if self.witness is None:
+            return [float(liked) for liked in liked_T]
+        self.add_detections([picture])
+        seen = (self.witness.chance_of(thing, picture.detections) for thing in things)
+        return [
+            add_log_odds({"likeness": float(liked), "detector": found}, self.witness.weights[SEEN])
+            for liked, found in zip(liked_T, seen, strict=True)
+        ]
 
     def labels(self, picture: ImageAnalysis) -> tuple[Label, ...]:
         """What the picture is called, best first."""
