@@ -10,7 +10,7 @@ from rag_house import photo_of
 from test_answering_closed_vqa import decider
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.closed_vqa import Grounder
+from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, parse

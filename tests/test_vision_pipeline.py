@@ -6,8 +6,9 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
+from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, match_people, on_image
-from deepseek_mm.vision.regions import PEOPLE, ScoredWord
+from deepseek_mm.vision.regions import ScoredWord
 from deepseek_mm.vision.vocabulary import Learned
 from index import Label, Source
 

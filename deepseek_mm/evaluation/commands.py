@@ -14,7 +14,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, finish_reading, run_jobs
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -284,14 +284,28 @@ def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: De
     """The conversations of one library, which is made of a folder and asked."""
     from deepseek_mm.evaluation.natural import ask_cases
     from deepseek_mm.evaluation.natural_library import NaturalAsker
+    from deepseek_mm.evaluation.search import open_library
 
-    with TemporaryDirectory() as data:
-        config = replace(config_of(args, desk), data=Path(data))
-        with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
-            with run_jobs(assistant.library):
-                finish(assistant.library, assistant.library.add([folder]), desk)
-                finish_reading(assistant.library, desk)
-            return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+    config = config_of(args, desk)
+    with open_library(folder, config, desk, speaks=config.lm.name != "none") as assistant:
+        return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+
+
+def score_search(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Index the photos into a temporary library, and type every row's words into its search."""
+    from deepseek_mm.evaluation.search import SEARCHES_FILE, copy_nameless, evaluate_search, open_library, read_searches
+
+    rows = read_searches(args.data_file or SEARCHES_FILE, split=args.split or "score")
+    images, names = args.images or BUNDLED, None
+    with TemporaryDirectory() as copies:
+        if args.nameless:
+            images, names = Path(copies), copy_nameless(images, Path(copies))
+        with open_library(images, config_of(args, desk), desk) as assistant:
+            desk.note(f"asking {len(rows)} searches")
+            report = evaluate_search(lambda query, k: assistant.find(query, k=k), rows, names)
+    if args.keep:
+        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
+    return report
 
 
 def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -378,6 +392,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "quant": model_commands.score_schemes,
     "code": score_code,
     "requests": score_requests,
+    "search": score_search,
 }
 
 
@@ -414,6 +429,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
+    parser.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there or images}")
     parser.add_argument("--boxes", metavar="FILE", type=Path, help="pope: JSONL of rows {image, person_boxes} as well")
     parser.add_argument("--make", metavar="FILE", type=Path, help="pope: write the questions there, ask nothing")
@@ -473,7 +489,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
+        help="score retrieval, search, regions, pointing, abstaining, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

@@ -22,8 +22,8 @@ from deepseek_mm.evaluation.vqa import QuestionRow
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import IS_A, singular, with_article
 from deepseek_mm.vision.detector.detector import NAMES
+from deepseek_mm.vision.people import PEOPLE, PERSON
 from deepseek_mm.vision.presence import names_for
-from deepseek_mm.vision.regions import PEOPLE, PERSON
 
 WAYS = ("random", "popular", "adversarial")
 EACH = 3  # things that are there, and as many that are not, of each photo and in each way

@@ -27,27 +27,15 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.default import SeeingSpace
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, unit
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
+from deepseek_mm.vision.box_scorer import BoxScorer, cover_vectors, covered_share
 from deepseek_mm.vision.colours import colour_mask, lab
+from deepseek_mm.vision.detector.detector import NAMES, Detections
+from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors
 from index import Box, Label, Source
-
-PERSON = "person"
-KINDS = """
-    people man men woman women boy boys girl girls child children kid kids baby toddler adult player guy lady bride
-    groom crowd family couple rider cyclist skateboarder surfer skier snowboarder climber runner swimmer hiker dancer
-    astronaut cowboy soldier
-"""
-PEOPLE = frozenset([PERSON, *KINDS.split(), "police officer", "baseball player", "scuba diver"])
-EASILY_MISTAKEN = frozenset(["man", "woman", "boy", "girl"])  # uniforms and haircuts mislead the space
-SURE = 0.97  # probability that one of these needs to be said
-
-
-def may_be_said(name: str, score: float) -> bool:
-    """Whether a word that holds with this probability is sure enough, should it be one that is easily mistaken."""
-    return score >= SURE or name not in EASILY_MISTAKEN
 
 
 def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
@@ -73,9 +61,9 @@ def area(box: Box | Share) -> float:
 
 SIDE = 36  # points a side
 SAMPLES = 4  # looks a side that one point is the mean of
+SUREST = 0.98  # what the hottest point counts, as a probability
 STEP = (12.5, 14.0, 14.0)  # of L, a and b that make another kind of colour
 SPREAD = 10.0  # kinds as far apart as this, in Lab, still speak for each other
-SUREST = 0.98  # what the hottest point counts, as a probability
 MOST_TOLD = 3.0  # by one colour, as a logit
 ROUNDS = 2  # the extent says what its colours are, which says what its extent is
 RARE = 1e-4  # share of a kind that was never seen
@@ -166,6 +154,9 @@ def _core(count_S: NDArray[np.intp]) -> tuple[int, int]:
 
 
 SAME_PLACE = 0.6  # boxes that overlap more are one region
+SAME = 0.45  # boxes of one name that overlap more show the same thing
+WITHIN = 0.7  # so do boxes of which that share of the smaller lies in the larger one
+NEARLY = 0.7  # of a wide name's probability that a narrow one needs to come before it
 WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
 
@@ -216,12 +207,50 @@ def narrower(word: ScoredWord, named: Sequence[ScoredWord]) -> list[ScoredWord]:
     ]
 
 
-def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[LabelledBox]:
-    """Everybody that the tower's finder sees. Who is alone takes the words for kinds of people, likeliest first."""
-    things = look.things or ()
-    kinds = [word.label for word in named if word.label.name in PEOPLE and word.label.name != PERSON]
-    alone = tuple(kinds) if len(things) == 1 else ()
-    return [place_of(thing.box, source, (*alone, Label(name=thing.name, score=thing.score))) for thing in things]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedBox:
+    """A box of the detector with the words that hold there, the most telling first."""
+
+    share: Share
+    labels: tuple[Label, ...]
+
+
+def name_boxes(boxes: Sequence[Share], names: Sequence[str], chances_NT: Floats, least: float) -> list[NamedBox]:
+    """The boxes that a name holds for with this probability; a name stays at the surest of boxes that coincide."""
+    told: list[list[Label]] = [[] for _ in boxes]
+    for t, name in enumerate(names):
+        kept: list[Share] = []
+        for n in np.argsort(-chances_NT[:, t], kind="stable"):
+            chance = float(chances_NT[n, t])
+            told_apart = chance >= least and may_be_said(name, chance)
+            if told_apart and not any(coincide(boxes[n], other) for other in kept):
+                kept.append(boxes[n])
+                told[n].append(Label(name=name, score=chance))
+    pairs = zip(boxes, map(sort_labels, told), strict=True)
+    return [NamedBox(share=box, labels=labels) for box, labels in pairs if labels]
+
+
+def sort_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """Surest first, but a narrow name before a wide one that is hardly surer: apple before fruit."""
+    ordered = sorted(labels, key=lambda label: -label.score)
+    for label in sorted(labels, key=lambda label: label.score):
+        wide = [n for n, other in enumerate(ordered) if is_kind_of(label.name, other.name)]
+        if wide and label.score >= NEARLY * ordered[wide[0]].score and wide[0] < ordered.index(label):
+            ordered.remove(label)
+            ordered.insert(wide[0], label)
+    return tuple(ordered)
+
+
+def is_kind_of(name: str, other: str) -> bool:
+    """Is what is called by the first always called by the second too, but not the other way round?"""
+    return names_the_same(name, other) and not names_the_same(other, name)
+
+
+def coincide(one: Share, other: Share) -> bool:
+    """Do two boxes show the same thing: they overlap much, or one lies in the other?"""
+    wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0.0, wide) * max(0.0, high)
+    return shared > SAME * (area(one) + area(other) - shared) or shared > WITHIN * min(area(one), area(other))
 
 
 def place_of(share: Share, source: Source, labels: tuple[Label, ...]) -> LabelledBox:
@@ -248,34 +277,46 @@ def merge_places(places: Sequence[LabelledBox]) -> list[LabelledBox]:
 
 
 def vectors_of(look: ImageEmbedding, places: Sequence[LabelledBox]) -> Floats:
-    """(1 + N, D): the whole picture, then for each place the mean over its cells, each as far as it is covered."""
-    height, width, _ = look.grid_HWD.shape
-    rows = [np.einsum("hw,hwd->d", covered_share(place.share, height, width), look.grid_HWD) for place in places]
-    return unit(np.stack([look.vector_D, *rows]))
-
-
-def covered_share(share: Share, height: int, width: int) -> Floats:
-    """(H, W): how much of each cell lies in a box, 0 to 1."""
-    down_H, across_W = (
-        np.clip(np.minimum(np.arange(1, n + 1), high * n) - np.maximum(np.arange(n), low * n), 0, 1)
-        for n, low, high in ((height, share[1], share[3]), (width, share[0], share[2]))
-    )
-    return np.outer(down_H, across_W).astype(np.float32)
+    """(1 + N, D): the whole picture, then each place."""
+    return np.concatenate([look.vector_D[None], cover_vectors(look, [place.share for place in places])])
 
 
 VIEWS = ((1.0, 1), (0.6, 2), (0.42, 3))  # side of a piece as a share of the picture's, and how many there are a side
 NEAR = 10  # names that speak for a thing
 APART = 0.05  # of cosine: a name that is less near by so much counts e times less
+STUFF_WORDS = """
+    sky cloud sun sunset water sea ocean lake river wave snow ice sand beach desert dune grass field meadow lawn hill
+    mountain forest wood jungle ground floor soil mud road street path pavement sidewalk wall ceiling rock stone
+"""
+STUFF = frozenset(STUFF_WORDS.split())
+SOMEBODY = 0.5  # of the detector's score of a person, from which a box is somebody
+RARELY = 0.1  # of the probability is left that somebody is a thing
+FITS = 0.3  # probability from which a box is better than the extent of what is hot
+ALIKE = 0.4  # of the surest box's probability that a box of about its size needs
+ALIKE_OTHERWISE = 0.6  # and one of another size
+AS_LARGE = 2.5  # times the area
+COLOURED = 0.25  # share of a box that has the colour, from which it is of that colour
 LEAST_COLOURED = 0.002  # share of the points that must have the colour that was asked for
 FLAT = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundPlace:
+    """Where a thing is, were it there."""
+
+    share: Share
+    chance: float  # that what is there is the thing
+    is_box: bool  # of the detector; else it is the extent of what is hot
 
 
 class Localizer:
     """Things and pictures to places."""
 
-    def __init__(self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
-        """The vocabulary spares reading most of the names."""
-        self.space, self.vocabulary = space, vocabulary
+    def __init__(
+        self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary, scorer: BoxScorer | None = None
+    ) -> None:
+        """The vocabulary spares reading most of the names. Without `scorer` every place is an extent of what is hot."""
+        self.space, self.vocabulary, self.scorer = space, vocabulary, scorer
         self.groups = [group.name for group in space.namer.groups]
         self.words = list(learned.names) if learned else []
         self.directions_WD = learned.directions_LD if learned else np.zeros((0, space.dim), np.float32)
@@ -289,23 +330,29 @@ class Localizer:
         vectors |= zip(others, word_vectors(self.space, others), strict=True) if others else ()
         return np.stack([vectors[name] for name in names])
 
-    def point_many(self, image: Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
-        """The likeliest place of each thing, were it there; None where nothing has the colour that is asked for."""
-        canvas, heats = Canvas.of(image), self.heats(image, [thing.name for thing in things])
-        found: list[Share | None] = []
-        for thing, heat_SS in zip(things, heats, strict=True):
-            if thing.colour:
-                heat_SS = heat_SS - heat_SS.min()
-                heat_SS *= where_coloured(image, thing.colour)
-            found.append(shares(trim_extent(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
-        return found
+    def find_many(
+        self,
+        image: Image,
+        things: Sequence[ThingPhrase],
+        detections: Detections | None = None,
+        look: ImageEmbedding | None = None,
+    ) -> list[list[FoundPlace]]:
+        """The places of each thing, were it there, the likeliest first; none where nothing has the colour asked for.
 
-    def choose(self, image: Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
-        """The one of these places, at least one, that speaks most for the thing."""
-        if len(places) == 1:
-            return places[0]
-        (heat_SS,) = self.heats(image, [thing.name])
-        return max(places, key=lambda place: float((heat_SS * covered_share(place, SIDE, SIDE)).sum() / area(place)))
+        Boxes that are about as likely, and of about the same size, are all of the thing. Where no box fits well, or it
+        is no thing that has an end (sky, water), it is the extent of what is hot in a closer look.
+        """
+        found: list[list[FoundPlace]] = [[] for _ in things]
+        if self.scorer and detections and detections.boxes and look is not None:
+            chances_NT = self.scorer.score([thing.name for thing in things], detections, look)
+            for n, thing in enumerate(things):
+                found[n] = choose_boxes(detections, weigh_boxes(image, thing, detections, chances_NT[:, n]))
+        missing = [n for n, places in enumerate(found) if not places]
+        if missing:
+            canvas, heats = Canvas.of(image), self.heats(image, [things[n].name for n in missing])
+            for n, heat_SS in zip(missing, heats, strict=True):
+                found[n] = spread_heat(image, canvas, heat_SS, things[n].colour)
+        return found
 
     def heats(self, image: Image, names: Sequence[str]) -> list[Floats]:
         """(S, S) for each name: how much each point of the picture speaks for it."""
@@ -332,10 +379,57 @@ class Localizer:
         return np.asarray((both - both.mean(axis=over)) / (both.std(axis=over) + FLAT), np.float32)
 
 
-def shares(box: Box) -> Share:
-    """A box in points of the canvas as shares of the picture."""
-    left, top, right, bottom = (edge / SIDE for edge in box)
-    return (left, top, right, bottom)
+def is_stuff(name: str) -> bool:
+    """Is it something without an end of its own, which a detector of things puts no box around?"""
+    return name in STUFF or any(is_kind_of(name, other) for other in STUFF)
+
+
+def weigh_boxes(image: Image, thing: ThingPhrase, detections: Detections, chances_N: Floats) -> Floats:
+    """(N,): the probabilities; less for boxes with little of the colour that is asked for, for somebody where a thing
+    is asked for that nobody wears, and for the whole picture, which points at nothing; 0 for what has no end.
+    """
+    if is_stuff(thing.name):
+        return np.zeros_like(chances_N)
+    boxes = [found.box for found in detections.boxes]
+    kept_N = np.where([area(box) > WHOLE for box in boxes], 0, chances_N)
+    if thing.name not in PEOPLE and not names_the_same(thing.name, "clothes"):
+        somebody_N = np.array([found.chances_C[NAMES.index(PERSON)] > SOMEBODY for found in detections.boxes])
+        kept_N = np.where(somebody_N, kept_N * RARELY, kept_N)
+    if thing.colour:
+        coloured_SS = where_coloured(image, thing.colour)
+        covered_NSS = [covered_share(box, SIDE, SIDE) for box in boxes]
+        share_N = np.array([float((here * coloured_SS).sum() / here.sum()) for here in covered_NSS])
+        kept_N = kept_N * np.minimum(1, share_N / COLOURED)
+    return np.asarray(kept_N, np.float32)
+
+
+def choose_boxes(detections: Detections, chances_N: Floats) -> list[FoundPlace]:
+    """The surest box and all that are like it, surest first; none if that one does not fit well."""
+    boxes, order = [found.box for found in detections.boxes], np.argsort(-chances_N, kind="stable")
+    best = order[0]
+    if chances_N[best] < FITS:
+        return []
+    kept: list[int] = []
+    for n in order:
+        least = chances_N[best] * (ALIKE if is_as_large(boxes[n], boxes[best]) else ALIKE_OTHERWISE)
+        if chances_N[n] >= least and not any(coincide(boxes[n], boxes[k]) for k in kept):
+            kept.append(int(n))
+    return [FoundPlace(share=boxes[n], chance=float(chances_N[n]), is_box=True) for n in kept]
+
+
+def is_as_large(one: Share, other: Share) -> bool:
+    """Are their areas about the same?"""
+    return 1 / AS_LARGE < area(one) / max(area(other), FLAT) < AS_LARGE
+
+
+def spread_heat(image: Image, canvas: Canvas, heat_SS: Floats, colour: str) -> list[FoundPlace]:
+    """The extent of what is hot, and has the colour that is asked for."""
+    if colour:
+        heat_SS = (heat_SS - heat_SS.min()) * where_coloured(image, colour)
+    if not heat_SS.any():
+        return []
+    left, top, right, bottom = (edge / SIDE for edge in trim_extent(canvas.extent(heat_SS, FINE)))
+    return [FoundPlace(share=(left, top, right, bottom), chance=0.0, is_box=False)]
 
 
 def views_of() -> list[tuple[Share, int]]:
@@ -373,6 +467,8 @@ def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
     return np.asarray(blur(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
 
 
-def read_pointer(space: EmbeddingModel, learned: Learned | None, vocabulary: Vocabulary) -> Localizer | None:
+def read_pointer(
+    space: EmbeddingModel, learned: Learned | None, vocabulary: Vocabulary, scorer: BoxScorer | None
+) -> Localizer | None:
     """None for a space without a classifier of its own: nothing else tells well enough where a thing is."""
-    return Localizer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None
+    return Localizer(space, learned, vocabulary, scorer) if isinstance(space, SeeingSpace) else None

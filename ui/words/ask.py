@@ -89,6 +89,7 @@ class AskWords:
     )
     box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
     description = Translation("Description", "描述")
+    description_machine = Translation("Said by a machine, which may be wrong", "由机器描述,可能有误")
     description_save = Translation("Save the description", "保存描述")
     description_saved = Translation(
         "The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。"
