@@ -32,7 +32,7 @@ from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, only_once
-from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names
+from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names, log_odds
 from deepseek_mm.vision.vqa import (
     AT_ONCE,
     CLOSED,
@@ -42,7 +42,6 @@ from deepseek_mm.vision.vqa import (
     blend_glance,
     combine,
     is_disputed,
-    log_odds,
     outcome_of,
 )
 from deepseek_mm.vision.vqa_net import VqaQuestion

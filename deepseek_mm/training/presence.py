@@ -39,15 +39,17 @@ from deepseek_mm.vision.detector.detector import NAMES, Detector
 from deepseek_mm.vision.presence import (
     KNOWN,
     NAMED,
+    SEEN,
     WEIGHTS,
     DetectorWitness,
     Weights,
     best_log_odds,
     find_names,
+    log_odds,
     write_witness,
 )
 from deepseek_mm.vision.vocabulary import NamingCurve
-from deepseek_mm.vision.vqa import EVEN, YES, log_odds
+from deepseek_mm.vision.vqa import EVEN, YES
 
 WITNESSES = ("reader", "likeness", "labels", "notice", "detector")
 FEWEST = 10  # photos whose captions name a thing, or it has no offset of its own
@@ -82,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         photos = [args.data / CAPTIONED / "images" / row.image for row in captions]
         detector = eyes.detector
         most_NC = cache_array(args.out / "most.npy", len(captions), lambda: detect_names(detector, photos))
-        eyes.witness = DetectorWitness(curve=fit_curve(captions, most_NC), weights={KNOWN: EVEN, NAMED: EVEN})
+        even = dict.fromkeys((KNOWN, NAMED, SEEN), EVEN)
+        eyes.witness = DetectorWitness(curve=fit_curve(captions, most_NC), weights=even)
         decider = Decider(eyes)
         assert decider.reader is not None, "weights of the reader"
         known = decider.reader.sure.nouns
@@ -126,7 +129,8 @@ def fit_curve(captions: Sequence[CaptionRow], most_NC: Floats) -> NamingCurve:
 def balance(there_N: NDArray[np.bool_], most: int) -> NDArray[np.float64]:
     """(N,): weights by which a thing is there as often as not, together those of the photos that show it or `most`."""
     yes, no = there_N.sum(), (~there_N).sum()
-    return np.where(there_N, 1 / yes, 1 / max(1, no)) * min(int(yes), most)
+    weight_N: NDArray[np.float64] = np.where(there_N, 1 / yes, 1 / max(1, no)) * min(int(yes), most)
+    return weight_N
 
 
 def fit_offset(score_N: NDArray[np.float64], there_N: NDArray[np.bool_], steps: int = 30) -> float:
@@ -176,13 +180,21 @@ def weigh_witnesses(decider: Decider, sets: Sequence[AskedSet], known: frozenset
                 (thing,) = parse(row.question).thing_phrases
                 odds = [log_odds(said[name]) if name in said else 0.0 for name in WITNESSES]
                 heard.append((thing in known, odds, row.answers == (YES,), part.weight))
-    found = {}
-    for kind, wanted in ((KNOWN, True), (NAMED, False)):
-        _, odds, there, weight = zip(*(each for each in heard if each[0] is wanted), strict=True)
-        weights_W, offset = fit_logistic(np.array(odds), np.array(there), np.array(weight))
-        by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
-        found[kind] = Weights(by, round(offset, 4))
-    return found
+    known_N, odds_NW, there_N, weight_N = (np.array(each) for each in zip(*heard, strict=True))
+    return {
+        KNOWN: fit_weights(odds_NW[known_N], there_N[known_N], weight_N[known_N], WITNESSES),
+        NAMED: fit_weights(odds_NW[~known_N], there_N[~known_N], weight_N[~known_N], WITNESSES),
+        SEEN: fit_weights(odds_NW, there_N, weight_N, ("likeness", "detector")),
+    }
+
+
+def fit_weights(
+    odds_NW: NDArray[np.float64], there_N: NDArray[np.bool_], weight_N: NDArray[np.float64], heard: Sequence[str]
+) -> Weights:
+    """Of those witnesses alone that are `heard`."""
+    columns = [WITNESSES.index(name) for name in heard]
+    weights_W, offset = fit_logistic(odds_NW[:, columns], there_N, weight_N)
+    return Weights({name: round(float(w), 4) for name, w in zip(heard, weights_W, strict=True)}, round(offset, 4))
 
 
 def hear_witnesses(decider: Decider, part: AskedSet) -> Iterator[tuple[QuestionRow, Mapping[str, float]]]:

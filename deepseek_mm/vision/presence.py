@@ -9,6 +9,7 @@ Shape key:  C COCO's names, T things
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -80,6 +81,9 @@ def best_log_odds(things: Sequence[str], most_C: Floats) -> Floats:
 WEIGHTS = Path(__file__).parents[1] / "weights" / "presence.json"
 MAKE = "python -m deepseek_mm train presence --help"
 KNOWN, NAMED = "known", "named"  # things that the reader was often asked for, and others
+SEEN = "seen"  # likeness and the detector alone, where nobody reads a question
+EDGE = 1e-4
+UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,27 @@ class Weights:
     offset: float = 0.0
 
 
+def log_odds(p: float) -> float:
+    """Of a probability, which is kept off 0 and 1."""
+    p = min(1 - EDGE, max(EDGE, p))
+    return math.log(p / (1 - p))
+
+
+def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:
+    """Probability of yes from several; one alone counts as it is."""
+    there = {by: p for by, p in p_yes.items() if p is not None}
+    if len(there) == 1:
+        return next(iter(there.values()))
+    total = weights.offset + sum(weights.by.get(by, UNFITTED) * log_odds(p) for by, p in there.items())
+    return 1 / (1 + math.exp(-total))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DetectorWitness:
     """What the detector says of things, and how much each witness counts where it says something."""
 
     curve: NamingCurve
-    weights: Mapping[str, Weights]  # of KNOWN and of NAMED things
+    weights: Mapping[str, Weights]  # of KNOWN and of NAMED things, and of what is SEEN
 
     def chance_of(self, thing: str, detections: Detections | None) -> float | None:
         """Probability that the thing is there; None where nothing was detected in, or COCO knows no such thing."""
