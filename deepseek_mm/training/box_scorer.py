@@ -207,7 +207,7 @@ def soften_maximum(logit_N: Tensor, lesson_N: Tensor, count: int) -> Tensor:
 def write_scorer_weights(file: Path, rows: Iterable[tuple[Floats, float]]) -> None:
     """Whole or not at all, with the names of the features."""
     weights, offsets = zip(*rows, strict=True)
-    tensors = {"weights": np.stack(weights).astype(np.float32), "offsets": np.array(offsets, np.float32)}
+    tensors = {"weights": np.stack(weights).astype(np.float16), "offsets": np.array(offsets, np.float16)}
     atomic_write(file, save(tensors, metadata={"features": json.dumps(FEATURES)}))
 
 
