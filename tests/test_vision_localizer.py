@@ -12,7 +12,7 @@ from deepseek_mm.embeddings import open_space
 from deepseek_mm.evaluation.pointing_game import ALL, is_inside
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.vision.detector.detector import NAMES, Detection, Detections
-from deepseek_mm.vision.regions import (
+from deepseek_mm.vision.localizer import (
     Localizer,
     choose_boxes,
     cut,

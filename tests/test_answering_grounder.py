@@ -16,8 +16,8 @@ from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, parse
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Question, Verdict
+from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis
-from deepseek_mm.vision.regions import FoundPlace
 
 IMAGE = picture("blue", patch="red")
 WHOLE = (0, 0, 300, 300)
