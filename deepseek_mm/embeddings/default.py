@@ -307,10 +307,11 @@ class SeeingSpace(PackagedSpace):
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _find_tags(self, maps: Any) -> Sequence[tuple[Tag, ...]]:
+    def _find_tags(self, maps: Any) -> list[tuple[Tag, ...]]:
         """What the packaged tower names in each picture."""
         with single_threaded_for(len(maps.packaged_BCGG)), autocast_bf16():
-            return self.namer(maps.packaged_BCGG)
+            tags_B: list[tuple[Tag, ...]] = self.namer(maps.packaged_BCGG)
+        return tags_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
