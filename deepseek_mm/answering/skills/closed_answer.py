@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import exp
 
-from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
+from deepseek_mm.answering.grounder import Grounder
+from deepseek_mm.answering.scene_programs import run_question
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
-from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
+from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase, parse
 from deepseek_mm.language.words import (
     NUMBERS,
     PICTURES,
@@ -24,7 +26,7 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
-from deepseek_mm.vision.vqa import log_odds
+from deepseek_mm.vision.presence import log_odds
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -45,6 +47,7 @@ PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 HALF = 0.5
 LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
+COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
 DIGITS = re.compile(r"^\d+$")
 
 
@@ -69,9 +72,10 @@ class ClosedSkill:
         """Yes or no, and nothing else."""
         if people := tell_people(turn.text, turn.picture.detections):
             return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
-        things = turn.subjects or turn.things
+        things = things_asked_for(turn) or turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
+        verdict = self.grounder.weigh_boxes(things[0], turn.picture, verdict) if exist else verdict
         if verdict.answer.startswith("no ") and things:
             verdict = replace(verdict, answer="no")
             exist = True
@@ -87,11 +91,13 @@ class ClosedSkill:
         return pointed.draft(Claim(text, numbers, verdict.chance), grounds="seen", verdict=verdict)
 
     def count(self, turn: PhotoTurn) -> Draft:
-        """How many."""
+        """How many: as many as there are boxes of it, or what the witnesses settle on where there is none."""
         things = turn.subjects[:1] or turn.things[:1]
         name = things[0].phrase if things else "thing"
         asked = turn.act.text if "how many" in turn.text else f"how many {plural(name)} are there?"
         verdict = self._settle(turn, "count", things, asked)
+        if things and not verdict.answer.startswith("no ") and (draft := self._count_boxes(turn, asked, verdict)):
+            return draft
         number = NUMBERS.get(verdict.answer, verdict.answer)
         if not DIGITS.match(number):
             runner = verdict.runner_up if DIGITS.match(verdict.runner_up) else ""
@@ -99,16 +105,27 @@ class ClosedSkill:
                 claim = Claim(f"I see no {name} in this photo", (turn.shot.whole,), verdict.chance)
                 return turn.draft(claim, grounds="seen", verdict=verdict)
             number, verdict = runner, replace(verdict, chance=verdict.runner_chance)
-        many = f"{number} {name if number == '1' else plural(name)}"
-        sure = verdict.chance >= LIKELY
-        text = (
-            f"I count {many}"
-            if verdict.chance >= SAID
-            else f"I think I see {many}"
-            if sure
-            else f"Perhaps {many}, but I am not sure"
+        claim = Claim(tell_count(int(number), name, verdict.chance), (turn.shot.whole,), verdict.chance)
+        return turn.draft(claim, grounds="seen", verdict=verdict)
+
+    def _count_boxes(self, turn: PhotoTurn, asked: str, verdict: Verdict) -> Draft | None:
+        """The boxes of the thing, all of them cited; of those that lie so to another thing, where that is asked."""
+        things = turn.things if RELATION.search(turn.text) else turn.things[:1]
+        program = PhotoQuestion(kind="count", text=asked, things=things)
+        pointed = turn.with_parts(self._parts(turn, program, verdict))
+        boxes = pointed.shot.parts_with_colour(things[0])
+        worked = run_question(asked, pointed.shot.regions, verdict.answer, least=turn.shot.min_label)
+        if not boxes:
+            return None
+        placed = worked is not None and len(things) > 1 and DIGITS.match(worked.answer)
+        count = int(worked.answer) if worked and placed else len(boxes)
+        chance = max(
+            COUNT_RIGHT[min(count, len(COUNT_RIGHT) - 1)], verdict.chance if verdict.answer == str(count) else 0
         )
-        return turn.draft(Claim(text, (turn.shot.whole,), verdict.chance), grounds="seen", verdict=verdict)
+        numbers = tuple(dict.fromkeys(pointed.shot.number(box) for box in boxes))
+        claim = Claim(tell_count(count, things[0].phrase, chance), numbers, chance)
+        counted = replace(verdict, answer=str(count), chance=chance)
+        return replace(pointed.draft(claim, grounds="seen", verdict=counted), worked=worked)
 
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
@@ -171,9 +188,10 @@ class ClosedSkill:
         both = len(set(asked)) > 1 or turn.act.form != "yes_no"
         lead = "The" if both else "Yes, the" if holding in asked else "No, the"
         chance = 0.65
-        return pointed.draft(
-            Claim(f"{lead} {one.phrase} is {wording} the {other.phrase}", numbers, chance), grounds="seen"
-        )
+        said = "yes" if holding in asked else "no"
+        worked = run_question(turn.act.text, pointed.shot.regions, said, least=turn.shot.min_label)
+        claim = Claim(f"{lead} {one.phrase} is {wording} the {other.phrase}", numbers, chance)
+        return replace(pointed.draft(claim, grounds="seen"), worked=worked)
 
     def choose(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """One of the alternatives that the question says; None where it says none."""
@@ -211,18 +229,34 @@ class ClosedSkill:
         program = PhotoQuestion(kind="where", text=turn.act.text, things=things)
         pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
         parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
+        numbers = numbers_of(pointed, things)
         claims = [
             Claim(
                 f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
                 numbers,
                 PLACE_RIGHT,
             )
-            for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
+            for part in parts
         ]
         told = opened.tell_where(pointed)
         if told and (told.certainty >= GUESSED or not claims):
-            claims.insert(0, told)
+            told = replace(told, numbers=numbers) if parts else told
+            claims.insert(0 if told.certainty >= LIKELY else len(claims), told)
         return pointed.draft(*claims, grounds="seen") if claims else None
+
+
+def things_asked_for(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
+    """The things that a question asks for that is no more than whether they are there."""
+    program = parse(turn.act.text)
+    return program.things if program.kind == "exist" and THERE.search(turn.text) else ()
+
+
+def tell_count(count: int, name: str, chance: float) -> str:
+    """I count three cups; I think I see three cups; Perhaps three cups."""
+    many = f"{count} {name if count == 1 else plural(name)}"
+    if chance >= SAID:
+        return f"I count {many}"
+    return f"I think I see {many}" if chance >= LIKELY else f"Perhaps {many}, but I am not sure"
 
 
 def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
-from deepseek_mm.answering.skills.closed_answer import ClosedSkill
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, things_asked_for
 from deepseek_mm.answering.skills.decline import decline
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
@@ -24,6 +25,7 @@ from deepseek_mm.retrieval.evidence import shots_of
 from deepseek_mm.types import Act, Draft, Evidence
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, add_features
+from deepseek_mm.vision.typical_places import WITH_WRITING
 
 BLANK_RIGHT = 0.95  # how often a picture without contrast shows nothing
 Route = Callable[[PhotoTurn], Draft | None]
@@ -59,6 +61,8 @@ class PhotoSkill:
             return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
         deque(add_features(self.eyes.space, [picture]), maxlen=0)
         self.eyes.add_detections([picture])
+        if any(thing.name in WITH_WRITING for thing in turn.things):
+            self.read_lines(picture)  # a sign is where there is writing
         if is_drawn(shot.regions):
             return self._answer_drawing(turn)
         drafts = (route(turn) for route in self.routes)
@@ -68,7 +72,8 @@ class PhotoSkill:
         return answer_measured(turn, self.config)
 
     def _read_text(self, turn: PhotoTurn) -> Draft | None:
-        return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
+        reads = wants_text(turn) and not things_asked_for(turn)
+        return answer_by_text(turn, self.read_lines(turn.picture)) if reads else None
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":

@@ -10,7 +10,6 @@ Shape key:  B pictures, S side of a square (416), C names (80), N boxes, P cells
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +71,7 @@ class Detector:
     """Runs the network over pictures."""
 
     def __init__(self, net: nn.Module, *, fingerprint: str = "", batch: int = BATCH) -> None:
-        """`net` gives what NanoDet gives; an engine may take its place in `model`. The fingerprint is of its weights."""
+        """`net` gives what NanoDet gives, and an engine may take its place; the fingerprint is of its weights."""
         self.model, self.fingerprint, self.batch = nn.ModuleDict({"net": net}), fingerprint, batch
 
     def detect_many(self, images: Iterable[Image], *, tiled_px: int = TILED_PX) -> Iterator[Detections]:

@@ -87,7 +87,7 @@ class NanoDet(nn.Module):
         return tuple(out(activate(mix(level))) for mix, out, level in zip(self.mixes, self.outs, levels, strict=True))
 
     def _pyramid(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """(B, 128, H, W) each: coarse maps are added to finer ones, then those to the coarser again, without weights."""
+        """(B, 128, H, W) each: coarse maps are added to finer ones, then fine ones to the coarser, without weights."""
         fine, middle, coarse = (lateral(x) for lateral, x in zip(self.laterals, maps, strict=True))
         middle = middle + resize(coarse, middle)
         fine = fine + resize(middle, fine)
@@ -124,4 +124,5 @@ def load_net(state: Mapping[str, Tensor]) -> NanoDet:
     """The network with these weights, in float32, for looking only."""
     net = NanoDet()
     net.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.eval().requires_grad_(False)

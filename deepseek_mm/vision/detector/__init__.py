@@ -1,0 +1,1 @@
+"""The detector of things: its network, and how it is run over pictures."""
