@@ -26,7 +26,7 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
-from deepseek_mm.vision.vqa import log_odds
+from deepseek_mm.vision.presence import log_odds
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
