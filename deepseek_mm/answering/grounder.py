@@ -19,9 +19,10 @@ from deepseek_mm.language.words import names_the_same
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, score_of
 from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
+from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, on_image
 from deepseek_mm.vision.presence import log_odds
-from deepseek_mm.vision.regions import WHOLE, FoundPlace, area, place_of
+from deepseek_mm.vision.regions import WHOLE, area, place_of
 from deepseek_mm.vision.vqa import NO, SURE, TOLD_CLOSED, YES
 from index import Label, Region
 
@@ -29,13 +30,13 @@ LOOKED_FROM = {  # kind of question -> probability from which its things are loo
     "exist": 1 - TOLD_CLOSED,  # unless "no" is told
     "count": 1 - SURE,
     "compare": 1 - SURE,  # who compares two things has seen both
-    "where": 1 - SURE,  # who asks where it is has mostly seen it: only a sure "no" denies it
+    "where": 0.02,  # who asks where it is has mostly seen it: only a very sure "no" denies it
     "colour": 1 - SURE,
 }
 
 
-BELIEVED = 0.7  # probability in a box from which it is heard against a "no"
-HEARD = 0.6  # of the log-odds of that "no"
+BELIEVED = 0.6  # probability in a box from which it is heard against a "no"
+HEARD = 0.4  # of the log-odds of that "no"
 RIGHT = 0.8  # how often a box is right that alone says yes
 
 
@@ -55,7 +56,8 @@ class Grounder:
         if not verdicts or verdicts[0].blank:
             return list(evidence)
         told = {
-            thing: max(v.chance_of_yes, score_by_name(thing, shot)) for thing, v in zip(things, verdicts, strict=True)
+            thing: max(v.chance_of_yes, score_by_name(thing, shot), RIGHT * self.eyes.box_chance(picture, thing.name))
+            for thing, v in zip(things, verdicts, strict=True)
         }
         likely = [thing for thing in things if told[thing] >= LOOKED_FROM[case.program.kind]]
         found = self.eyes.find_places(picture, likely)

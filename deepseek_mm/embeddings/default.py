@@ -34,6 +34,7 @@ from deepseek_mm.embeddings.dictionary import ChineseGlosser, dictionary_files
 from deepseek_mm.embeddings.heads import (
     MAIN_DIM,
     SPACE_DIM,
+    ClassGuess,
     ImageHead,
     ImageNetTagger,
     SideHead,
@@ -43,7 +44,7 @@ from deepseek_mm.embeddings.heads import (
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import ClassGuess, Encode, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import Encode, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -298,19 +299,19 @@ class SeeingSpace(PackagedSpace):
         named_soon = run_in_background(keep_dtype(partial(self._find_tags, maps)), rows=len(squares))
         with named_soon as named, single_threaded_for(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
-            tags_B, guesses_B = named()
-        grids_B = (grid_PD.reshape(GRID, GRID, -1) for grid_PD in grid_BPD)
+            tags_B = named()
         looks = [
-            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_HWD, tags=tags, guesses=guesses)
-            for vector_D, grid_HWD, tags, guesses in zip(vectors_BD, grids_B, tags_B, guesses_B, strict=True)
+            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags)
+            for vector_D, grid_PD, tags in zip(vectors_BD, grid_BPD, tags_B, strict=True)
         ]
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _find_tags(self, maps: Any) -> tuple[list[tuple[Tag, ...]], list[tuple[ClassGuess, ...]]]:
-        """What the packaged tower names in each picture, and what it guesses."""
+    def _find_tags(self, maps: Any) -> list[tuple[Tag, ...]]:
+        """What the packaged tower names in each picture."""
         with single_threaded_for(len(maps.packaged_BCGG)), autocast_bf16():
-            return self.namer(maps.packaged_BCGG), self.namer.guess(maps.packaged_BCGG)
+            tags_B: list[tuple[Tag, ...]] = self.namer(maps.packaged_BCGG)
+        return tags_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
@@ -354,6 +355,11 @@ class DefaultSpace(SeeingSpace):
         self.model.eval().requires_grad_(False)
         self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
         self.fingerprint = default_fingerprint(weights)
+
+    @torch.inference_mode()
+    def guess_classes(self, cells_PC: Tensor) -> tuple[ClassGuess, ...]:
+        """What ImageNet's classifier takes a picture for, from the cells that small models look at."""
+        return self.namer.guess(cells_PC[:, :MAP_CHANNELS].float().mean(dim=0))
 
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS

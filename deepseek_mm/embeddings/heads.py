@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.space import ClassGuess, Tag
+from deepseek_mm.embeddings.space import Tag
 from deepseek_mm.errors import ConfigError
 
 SPACE_DIM = 512
@@ -140,6 +141,13 @@ MIN_SCORE = 0.2  # probability below which a name is not worth telling
 MOST = 5  # names of one picture
 
 
+class ClassGuess(NamedTuple):
+    """One of the classes that a tower's own classifier takes a picture for, likely or not."""
+
+    name: str
+    chance: float  # 0 to 1; of all classes together 1
+
+
 CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
 MOST_GUESSES, LEAST_GUESS = 10, 0.003  # classes of a picture that are kept, and the chance that each needs
 
@@ -195,14 +203,12 @@ class ImageNetTagger(nn.Module):
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
 
     @torch.no_grad()
-    def guess(self, map_BCGG: Tensor) -> list[tuple[ClassGuess, ...]]:
-        """The likeliest classes of each picture, whether anybody would say them or not, best first."""
-        best = self.classifier(map_BCGG.float().mean(dim=(2, 3))).float().softmax(dim=-1).topk(MOST_GUESSES)
-        names = [synonyms[0] for synonyms in read_class_names()]
-        return [
-            tuple(ClassGuess(names[k], chance) for k, chance in zip(ks, chances, strict=True) if chance >= LEAST_GUESS)
-            for ks, chances in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        ]
+    def guess(self, mean_C: Tensor) -> tuple[ClassGuess, ...]:
+        """The likeliest classes of the picture whose cells have this mean, said by people or not, best first."""
+        logits_K = self.rows_KC @ mean_C.float() + self.classifier.bias.float()
+        best = logits_K.softmax(dim=-1).topk(MOST_GUESSES)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return tuple(ClassGuess(read_class_names()[k][0], chance) for k, chance in pairs if chance >= LEAST_GUESS)
 
     @torch.no_grad()
     def spoken_for(self, map_BCGG: Tensor, names: Sequence[int]) -> Tensor:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from cachetools import LRUCache
@@ -35,13 +35,6 @@ class Tag:
     heat_HW: Floats  # how much each cell speaks for it, 0 to 1
 
 
-class ClassGuess(NamedTuple):
-    """One of the classes that a tower's own classifier takes a picture for, likely or not."""
-
-    name: str
-    chance: float  # 0 to 1; of all classes together 1
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageEmbedding:
     """One picture, as the tower sees it."""
@@ -49,7 +42,6 @@ class ImageEmbedding:
     vector_D: Floats  # the whole picture
     grid_HWD: Floats  # one unit vector per cell of the feature map
     tags: tuple[Tag, ...] = ()  # best first
-    guesses: tuple[ClassGuess, ...] = ()  # the likeliest classes, best first
 
 
 class EmbeddingModel(Protocol):

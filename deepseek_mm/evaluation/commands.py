@@ -57,18 +57,20 @@ def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
     from deepseek_mm.evaluation.drawings import draw_sheet
     from deepseek_mm.evaluation.pointing_game import evaluate_regions, read_box_rows
+    from deepseek_mm.vision.detector.detector import read_detector
     from deepseek_mm.vision.pipeline import VisionPipeline
 
     config = config_of(args, desk)
+    detector = read_detector() if config.see.detector else None
+    eyes = VisionPipeline(desk.open_space(config.encoder), config.see, detector=detector)
     if args.sheet:
-        eyes = VisionPipeline(desk.open_space(config.encoder), config.see)
         count = draw_sheet(eyes, images_of(args), args.photos or (), args.sheet)
         desk.say(f"drew {count} photos into {args.sheet}")
         return None
     rows = read_box_rows(require_path(args.data_file, "--data"), split=args.split)
     images = images_of(args)
     desk.note(f"looking for people in {len(rows)} photos")
-    return evaluate_regions(VisionPipeline(desk.open_space(config.encoder), config.see), rows, images)
+    return evaluate_regions(eyes, rows, images)
 
 
 def score_pointing(args: Namespace, desk: Desk) -> EvaluationReport:

@@ -2,7 +2,7 @@
 
 A classifier of a thousand classes is often wrong and seldom far off: a vulture or a magpie is a bird. So its likeliest
 classes together make one vector, the mean of their names' vectors, weighted by the roots of their chances (ConSE,
-Norouzi et al., arXiv:1312.5650), and one region of kind "guess". Nobody is shown a guess; a search hears it.
+Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search hears it.
 
 A sharp photo has fine edges: the variance of its Laplacian is a large share of the variance of its greys. Measured on a
 reduced picture, so what looks sharp on a screen is sharp.
@@ -15,7 +15,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.embeddings.space import ClassGuess, EmbeddingModel, Floats, VectorCache, unit
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.heads import ClassGuess
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index.region import Label, Region
 
@@ -30,6 +32,7 @@ class PhotoTraits:
     """Adds to photos what it makes of them."""
 
     def __init__(self, space: EmbeddingModel) -> None:
+        self.space = space
         self.names = VectorCache(space.embed_texts, space.dim, CLASSES)
 
     def regions(self, picture: ImageAnalysis) -> tuple[tuple[Region, ...], Floats]:
@@ -38,12 +41,17 @@ class PhotoTraits:
         whole, *parts = picture.regions
         if is_blurred(picture.image):
             whole = replace(whole, labels=(*whole.labels, Label(name=BLURRY, score=1.0)))
-        guesses = picture.look.guesses
+        guesses = self._guess(picture)
         if not guesses:
             return (whole, *parts), picture.vectors_ND
-        text = ", ".join(guess.name for guess in guesses)
-        guessed = Region(source=whole.source, kind=GUESS, box_px=whole.box_px, text=text)
+        guessed = Region(source=whole.source, kind=GUESS, box_px=whole.box_px)
         return (whole, *parts, guessed), np.concatenate([picture.vectors_ND, self._mean_of(guesses)[None]])
+
+    def _guess(self, picture: ImageAnalysis) -> tuple[ClassGuess, ...]:
+        """What the space's classifier takes it for; nothing where it has none."""
+        cells_PC = picture.features.cells_PC if picture.features else None
+        known = isinstance(self.space, DefaultSpace) and cells_PC is not None
+        return self.space.guess_classes(cells_PC) if known else ()
 
     def _mean_of(self, guesses: tuple[ClassGuess, ...]) -> Floats:
         names_CD = self.names.vectors([guess.name for guess in guesses])

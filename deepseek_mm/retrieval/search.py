@@ -1,10 +1,10 @@
 """Search: what a library has for a query, best first, whether it has it at all, and where in a picture it is found.
 
-Every kind of region is searched by itself. A photo that words are looked for in is weighed by all that is known of it; a
+Every kind of region is searched by itself. Where words are looked for a photo is weighed by all that is known of it; a
 document, a piece of code, or a photo that is like a picture, by how far its nearest region stands out. So each has one
 relevance, and that alone is the order. One match stands for each photo or document, near duplicates behind it. Apart
-from that every thing of the query is asked after in the whole collection: the least certain one decides whether the
-query counts as found.
+from that every thing of the query is asked after in the whole collection. The query counts as found if the least
+certain thing is there, or if a photo is likely what was looked for.
 
 Shape key:  Q queries, T things, N pictures, D width of the space
 """
@@ -342,8 +342,9 @@ class Search:
         verdicts = []
         if sought.query.text:
             verdict = self._of_text(sought, hits, near)
-            worded = max((match.relevance for match in weighed if not match.witnesses.wordless), default=0.0)
-            verdicts.append(verdict._replace(certainty=max(verdict.certainty, worded)))
+            best = max((match.relevance for match in weighed), default=0.0)
+            as_certain = rescale(best, read_curve().likely, verdict.threshold)
+            verdicts.append(verdict._replace(certainty=max(verdict.certainty, as_certain)))
         if sought.query.image is not None or sought.query.like:
             nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
             verdicts.append(self._of_picture(nearest))
@@ -398,6 +399,11 @@ class Search:
 def stands_out(deviation: float) -> float:
     """How likely a region is what was looked for that lies so many deviations above the usual."""
     return 1 / (1 + math.exp(-TEXT_SLOPE * (deviation - TEXT_USUAL)))
+
+
+def rescale(chance: float, old: float, new: float) -> float:
+    """A chance on a scale whose threshold is the new one: so many shares of the way as it was beside the old one."""
+    return chance / old * new if chance < old else new + (chance - old) / (1 - old) * (1 - new)
 
 
 def may_be_whole(where: Filter) -> bool:

@@ -1,9 +1,10 @@
 """`train boxes`: train what weighs the witnesses of a box, from photos with captions and with boxes of people.
 
 Three lessons are taken from each photo. What the detector is sure of is called by its name, and its other boxes are
-not; the same once more as if the name were none of the detector's, so that the other witnesses learn to find it. A noun
-of the captions holds for one box at least, and a noun that no caption names for none (multiple-instance learning: of
-a photo its surest box counts). And where people drew boxes of people, what lies there is a person.
+not: as if the name were none of the detector's, so that the other witnesses learn to find it, and openly where a
+caption agrees. A noun of the captions holds for one box at least, and a noun or a likely name of the detector that no
+caption speaks of for none (multiple-instance learning: of a photo its surest box counts). And where people drew boxes
+of people, what lies there is a person.
 
 Shape key:  N boxes, F features, R rows of weights, B lessons
 """
@@ -29,14 +30,14 @@ from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import Floats, Share
 from deepseek_mm.evaluation.pointing_game import box_iou, read_box_rows
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows, read_picture
-from deepseek_mm.evaluation.vqa import NOUNS, find_nouns
+from deepseek_mm.evaluation.vqa import NOUNS, canonical_noun, find_nouns, split_words
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import add_config_flags, choose_config, tell_written
 from deepseek_mm.vision.box_scorer import FEATURES, USED, WEIGHTS, BoxScorer, ScorerWeights
 from deepseek_mm.vision.detector.detector import NAMES, Detections, read_detector
 from deepseek_mm.vision.people import PERSON
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features
+from deepseek_mm.vision.pipeline import LIKELY_SCORE, ImageAnalysis, VisionPipeline, add_features
 
 SURE, LIKELY, UNLIKELY = 0.4, 0.35, 0.1  # scores of the detector: that name a photo's thing, its other boxes, and deny
 SOMETHING = 0.3  # score of any name, from which a box that is not the thing teaches where the name is hidden
@@ -54,7 +55,7 @@ class ScorerConfig:
     rate: float = 0.05
     shrink: float = 1e-3  # weight of the squared weights
     boxes: float = 1.0  # weight of lessons about boxes beside those about photos
-    photos: int = 300  # of each kind at most
+    photos: int = 600  # of each kind at most
     most_boxes: int = 20  # of a photo, the surest
     seed: int = 0
 
@@ -93,20 +94,22 @@ def take_lessons(
         assert picture.detections is not None, "a detector"
         found = Detections(boxes=picture.detections.boxes[: config.most_boxes], most_C=picture.detections.most_C)
         if found.boxes:
-            yield from teach_by_names(scorer, found, picture)
+            yield from teach_by_names(scorer, found, picture, photo.captions)
             yield from teach_people(scorer, found, picture, photo.people)
             yield from teach_by_captions(scorer, found, picture, photo.captions, chance)
 
 
-def teach_by_names(scorer: BoxScorer, found: Detections, picture: ImageAnalysis) -> Iterator[BoxLesson]:
-    """By what the detector is sure of, once with its names and once as if they were hidden."""
+def teach_by_names(
+    scorer: BoxScorer, found: Detections, picture: ImageAnalysis, captions: Sequence[str]
+) -> Iterator[BoxLesson]:
+    """By what the detector is sure of, as if its names were hidden; with its names where a caption agrees."""
     chances_NC = np.stack([each.chances_C for each in found.boxes])
     most_N, name_N = chances_NC.max(axis=1), chances_NC.argmax(axis=1)
     for name in sorted({int(each) for each in name_N[most_N >= SURE]}):
         right_N = (name_N == name) & (most_N >= LIKELY)
         near_N = overlap_most(found, [found.boxes[n].box for n in np.flatnonzero(right_N)]) > SAME
         wrong_N = ~right_N & ~near_N & (chances_NC[:, name] < UNLIKELY)
-        for hidden in (False, True):
+        for hidden in (True, False) if is_said(NAMES[name], captions) else (True,):
             used_N = right_N | (wrong_N & (most_N >= SOMETHING) if hidden else wrong_N)
             features_NF = scorer.measure([NAMES[name]], found, picture.look, hidden=hidden)[:, 0]
             yield BoxLesson(features_NF=features_NF[used_N], right_N=right_N[used_N])
@@ -134,15 +137,22 @@ def overlap_most(found: Detections, boxes: Sequence[Share]) -> Floats:
 def teach_by_captions(
     scorer: BoxScorer, found: Detections, picture: ImageAnalysis, captions: Sequence[str], chance: Random
 ) -> Iterator[BoxLesson]:
-    """By the nouns that captions name, and as many that they do not."""
+    """By the nouns that captions name, as many that they do not, and the names that the detector finds likely."""
     said = sorted(find_nouns(captions)) if captions else []
     unsaid = [
         noun for noun in NOUNS if not any(names_the_same(noun, name) or names_the_same(name, noun) for name in said)
     ]
-    words = [*said, *chance.sample(unsaid, min(len(said), len(unsaid)))]
-    features_NTF = scorer.measure(words, found, picture.look)
-    for n in range(len(words)):
-        yield BoxLesson(features_NF=features_NTF[:, n], right_N=None, shown=n < len(said))
+    likely = [NAMES[n] for n in np.flatnonzero(found.most_C >= LIKELY_SCORE)] if captions else []
+    words = dict.fromkeys([*said, *chance.sample(unsaid, min(len(said), len(unsaid))), *likely])
+    features_NTF = scorer.measure([*words], found, picture.look)
+    for n, word in enumerate(words):
+        yield BoxLesson(features_NF=features_NTF[:, n], right_N=None, shown=word in said or is_said(word, captions))
+
+
+def is_said(name: str, captions: Sequence[str]) -> bool:
+    """Does any caption speak of it, or of a kind of it, or of what it is a kind of?"""
+    words = {canonical_noun(word) for caption in captions for word in split_words(caption)}
+    return any(names_the_same(word, name) or names_the_same(name, word) for word in words)
 
 
 def fit_row(lessons: Sequence[BoxLesson], used: Sequence[bool], config: ScorerConfig) -> tuple[Floats, float]:
@@ -207,7 +217,7 @@ def soften_maximum(logit_N: Tensor, lesson_N: Tensor, count: int) -> Tensor:
 def write_scorer_weights(file: Path, rows: Iterable[tuple[Floats, float]]) -> None:
     """Whole or not at all, with the names of the features."""
     weights, offsets = zip(*rows, strict=True)
-    tensors = {"weights": np.stack(weights).astype(np.float32), "offsets": np.array(offsets, np.float32)}
+    tensors = {"weights": np.stack(weights).astype(np.float16), "offsets": np.array(offsets, np.float16)}
     atomic_write(file, save(tensors, metadata={"features": json.dumps(FEATURES)}))
 
 

@@ -35,13 +35,12 @@ from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
+from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
 from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
 from deepseek_mm.vision.regions import (
-    SOMEBODY,
-    FoundPlace,
     LabelledBox,
     NamedBox,
     ScoredWord,
@@ -49,7 +48,6 @@ from deepseek_mm.vision.regions import (
     name_boxes,
     place_of,
     places,
-    read_pointer,
     vectors_of,
 )
 from deepseek_mm.vision.typical_places import WITH_WRITING, WORN, find_worn, find_writing
@@ -202,6 +200,7 @@ class AnalysisCache:
             return self._known.setdefault((analysis.source.path, status), analysis)
 
 
+WRITTEN = 0.8  # probability that there is a sign where there is writing
 TYPICAL = 0.5  # how sure a place is where such a thing mostly is
 SURELY = 0.6  # probability from which what lies in a box is in the picture
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
@@ -273,6 +272,8 @@ class VisionPipeline:
     def box_chance(self, picture: ImageAnalysis, thing: str) -> float:
         """The probability that the box which fits it best shows this thing; 0 without boxes."""
         self.add_detections([picture])
+        if thing in WITH_WRITING and find_typical(picture, ThingPhrase(thing, thing)):
+            return WRITTEN
         if self.scorer is None or picture.detections is None:
             return 0.0
         deque(add_features(self.space, [picture]), maxlen=0)

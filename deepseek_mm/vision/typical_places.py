@@ -15,7 +15,7 @@ WITH_WRITING = frozenset(
     ["sign", "tag", "price tag", "price", "label", "sticker", "notice", "poster", "writing", "text", "number plate"]
 )
 ABOUT_PRICES = frozenset(["price tag", "price"])
-PRICE = re.compile(r"\d+[.,:]\d\d\b|[$\u20ac\u00a3]|\bkr\b|^\d+[.,]?-")
+PRICE = re.compile(r"\d+[.,:]\d\d\b|[$\u20ac\u00a3]|\bkr\b|\b\d{1,4}\b")
 NEAR = 0.8  # of a line's height, between two lines of one sign
 GROWN = 0.15  # of its sides, by which a sign is larger than its writing
 WORN = {  # thing -> top and bottom of where it is worn, as shares of a head
@@ -23,9 +23,9 @@ WORN = {  # thing -> top and bottom of where it is worn, as shares of a head
     "cap": (-0.1, 0.4),
     "helmet": (-0.1, 0.55),
     "hair": (-0.05, 0.5),
-    "glasses": (0.3, 0.62),
-    "sunglasses": (0.3, 0.62),
-    "goggles": (0.2, 0.6),
+    "glasses": (0.4, 0.65),
+    "sunglasses": (0.4, 0.65),
+    "goggles": (0.3, 0.65),
     "face": (0.2, 1.0),
     "head": (0.0, 1.0),
     "beard": (0.6, 1.0),

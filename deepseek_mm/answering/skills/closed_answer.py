@@ -237,7 +237,7 @@ class ClosedSkill:
 def things_asked_for(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
     """The things that a question asks for that is no more than whether they are there."""
     program = parse(turn.act.text)
-    return program.things if program.kind == "exist" else ()
+    return program.things if program.kind == "exist" and THERE.search(turn.text) else ()
 
 
 def tell_count(count: int, name: str, chance: float) -> str:

@@ -15,7 +15,7 @@ from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
-from deepseek_mm.answering.skills.closed_answer import ClosedSkill
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, things_asked_for
 from deepseek_mm.answering.skills.decline import decline
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
@@ -77,7 +77,8 @@ class PhotoSkill:
         return answer_measured(turn, self.config)
 
     def _read_text(self, turn: PhotoTurn) -> Draft | None:
-        return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
+        reads = wants_text(turn) and not things_asked_for(turn)
+        return answer_by_text(turn, self.read_lines(turn.picture)) if reads else None
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":
