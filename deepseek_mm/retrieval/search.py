@@ -407,8 +407,8 @@ def stands_out(deviation: float, curve: tuple[float, float]) -> float:
 
 
 def rescale(chance: float, old: float, new: float) -> float:
-    """A chance on a scale whose threshold is the new one: so many shares of the way as it was beside the old one."""
-    return chance / old * new if chance < old else new + (chance - old) / (1 - old) * (1 - new)
+    """A chance above the old threshold as far above the new one; one below it says nothing: 0."""
+    return 0.0 if chance < old else new + (chance - old) / (1 - old) * (1 - new)
 
 
 def may_be_whole(where: Filter) -> bool:
