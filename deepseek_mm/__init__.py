@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from deepseek_mm.types import Found as Found
     from deepseek_mm.types import Match as Match
     from deepseek_mm.types import Offer as Offer
+    from deepseek_mm.types import PhotoDescription as PhotoDescription
     from deepseek_mm.types import Picture as Picture
     from deepseek_mm.types import Query as Query
     from deepseek_mm.types import Question as Question
@@ -130,8 +131,8 @@ _NAMES = {  # of each module of ours
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",
-    "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer Picture Query Question Request Said "
-    "Trace Verdict Worked",
+    "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
+    "Question Request Said Trace Verdict Worked",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOMES)

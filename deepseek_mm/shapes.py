@@ -21,6 +21,7 @@ def region_shape(region: Region) -> dict[str, Any]:
         "page": region.page,
         "lines": list(region.lines),
         "text": region.text,
+        "machine_made": region.machine_made,
         "label": region.label,
         "labels": [{"name": label.name, "score": round_score(label.score)} for label in region.labels],
         "colours": list(region.colours),

@@ -29,6 +29,14 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoDescription:
+    """What was said of a photo of the library; empty where nothing was."""
+
+    text: str = ""
+    machine_made: bool = False  # by a machine, which may be wrong; somebody's own words never are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
     """An earlier question and its answer, as whoever asks now tells them."""
 
@@ -298,7 +306,7 @@ class Citation:
 class Said:
     """What one witness says of a closed question about a picture."""
 
-    by: str  # "reader", "likeness", "labels", "notice", "glance", "colours", "model"; of a drawing "program", "network"
+    by: str  # reader, likeness, labels, notice, detector, glance, colours or model; of a drawing program or network
     answer: str
     chance: float  # probability that this is right, in the witness's own calibrated opinion
     why: str = ""  # what it rests on, for people

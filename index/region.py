@@ -83,6 +83,11 @@ class Region:
         """The best label, or an empty string."""
         return self.labels[0].name if self.labels else ""
 
+    @property
+    def machine_made(self) -> bool:
+        """Whether its text is a machine's sentence about a picture, which may be wrong, and nobody's own words."""
+        return self.kind == "caption"
+
 
 def at_lines(path: str, lines: tuple[int, int]) -> str:
     """A place in a file as editors write it: "app.py:3-9", of one line "app.py:3"."""

@@ -46,13 +46,19 @@ class WordVocabulary:
 class WordEyes:
     """Eyes without a reader, that see one word."""
 
-    reader, vocabulary = None, WordVocabulary()
+    reader, describer, vocabulary = None, None, WordVocabulary()
 
     def __init__(self, shown: str) -> None:
         self.space = WordSpace(shown)
 
     def labels(self, picture: object) -> tuple[()]:
         return ()
+
+    def kind(self, picture: object) -> None:
+        """Of no kind."""
+
+    def add_detections(self, pictures: object) -> None:
+        """Finds nothing."""
 
 
 class WordDecider:
@@ -176,10 +182,12 @@ def weighed(opened: OpenSkill, turn: PhotoTurn) -> list[str]:
 
 def test_a_description_counts_people_and_says_where_they_are() -> None:
     class AtTheBeach:
+        eyes = WordEyes("dog")
+
         def likeliest_place(self, turn: PhotoTurn) -> tuple[str, float]:
             return "on the beach", 0.6
 
     parts = (region("person", (0, 0, 50, 90)), region("person", (60, 0, 110, 90)), region("dog", (120, 50, 180, 90)))
     draft = describe_photo(turn_of("describe it", *parts, kind="describe"), AtTheBeach(), [line("OPEN")])  # type: ignore[arg-type]
-    assert draft.claims[0].text == "This photo shows 2 people and a dog, probably on the beach"
+    assert draft.claims[0].text == "This photo shows two people and a dog, probably on the beach"
     assert draft.claims[1].text == 'It says: "OPEN"'

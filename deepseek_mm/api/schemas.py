@@ -126,6 +126,7 @@ class RegionOut(BaseModel):
     page: int = Field(description="of a document, from 1; 0 where there are none")
     lines: list[int] = Field(description="first and last line of a text, from 1", examples=[[0, 0]])
     text: Text = Field(description="what is written there, or says what is seen there")
+    machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
     label: Text = Field(examples=["kite"])
     labels: list["LabelOut"]
     colours: list[str] = Field(examples=[["red"]])

@@ -10,7 +10,6 @@ Of each family a temperature, and for yes or no a weight towards yes, were fitte
 Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
 """
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +28,7 @@ from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.presence import EDGE, Weights, add_log_odds
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
@@ -45,23 +45,13 @@ from deepseek_mm.vision.vqa_net import (
 SURE = 0.8  # probability from which an answer is told without its doubt
 TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen
 DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
-EDGE = 1e-4
 YES, NO = CLOSED = ("yes", "no")
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of the log-odds of yes, by witness, and what is added."""
-
-    by: Mapping[str, float]
-    offset: float = 0.0
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
 GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log/
 TINTED = 0.4  # weight of the colours that are measured where the reader looked, likewise
 FAINT = 0.03  # share of a colour that may be there unmeasured
-UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
 def combine(
@@ -135,21 +125,6 @@ def likeliest_answer(by: str, chances: Mapping[str, float], *, why: str = "") ->
         return []
     answer, chance = max(chances.items(), key=lambda item: item[1])
     return [Said(by=by, answer=answer, chance=chance, why=why)]
-
-
-def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:
-    """Probability of yes from several; one alone counts as it is."""
-    there = {by: p for by, p in p_yes.items() if p is not None}
-    if len(there) == 1:
-        return next(iter(there.values()))
-    total = weights.offset + sum(weights.by.get(by, UNFITTED) * log_odds(p) for by, p in there.items())
-    return 1 / (1 + math.exp(-total))
-
-
-def log_odds(p: float) -> float:
-    """Of a probability, which is kept off 0 and 1."""
-    p = min(1 - EDGE, max(EDGE, p))
-    return math.log(p / (1 - p))
 
 
 def outcome_of(chance: float, *, closed: bool) -> Outcome:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from functools import cache
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
-from deepseek_mm.answering.skills.closed_answer import ClosedSkill
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, things_asked_for
 from deepseek_mm.answering.skills.decline import decline
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
@@ -29,6 +30,7 @@ from deepseek_mm.retrieval.evidence import shots_of
 from deepseek_mm.types import Act, Draft, Evidence
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, add_features
+from deepseek_mm.vision.typical_places import WITH_WRITING
 
 BLANK_RIGHT = 0.95  # how often a picture without contrast shows nothing
 Route = Callable[[PhotoTurn], Draft | None]
@@ -52,7 +54,7 @@ class PhotoSkill:
             self._choose,
             self.closed.relate,
             self._locate,
-            self.closed.answer,
+            self._settle,
             self._open,
         )
 
@@ -63,6 +65,9 @@ class PhotoSkill:
         if picture.is_blank:
             return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
         deque(add_features(self.eyes.space, [picture]), maxlen=0)
+        self.eyes.add_detections([picture])
+        if any(thing.name in WITH_WRITING for thing in turn.things):
+            self.read_lines(picture)  # a sign is where there is writing
         if is_drawn(shot.regions):
             return self._answer_drawing(turn)
         drafts = (route(turn) for route in self.routes)
@@ -72,7 +77,8 @@ class PhotoSkill:
         return answer_measured(turn, self.config)
 
     def _read_text(self, turn: PhotoTurn) -> Draft | None:
-        return answer_by_text(turn, self.read_lines(turn.picture)) if wants_text(turn) else None
+        reads = wants_text(turn) and not things_asked_for(turn)
+        return answer_by_text(turn, self.read_lines(turn.picture)) if reads else None
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":
@@ -81,6 +87,9 @@ class PhotoSkill:
 
     def _choose(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.choose(turn, self.open)
+
+    def _settle(self, turn: PhotoTurn) -> Draft | None:
+        return self.closed.answer(turn, self.open)
 
     def _locate(self, turn: PhotoTurn) -> Draft | None:
         return self.closed.locate(turn, self.open)

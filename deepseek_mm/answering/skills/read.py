@@ -8,8 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepseek_mm.answering.skills.closer_look import box_of_phrase, find_part
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import things_in
+from deepseek_mm.language.places import known_places, words_besides
 from deepseek_mm.language.signs import meanings, sign_languages
 from deepseek_mm.language.words import clean, join_words
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
@@ -28,6 +30,14 @@ BY_TEXT = re.compile(
     rf"\bname (?:is )?(?:on|of the (?:{PROPER}))\b|\bwhat name\b|"
     r"\b(?:say|says|written|printed|writing|read out|lettering|spell)\b|\bread (?:me |out |the |what |it|this)"
 )
+CUE = re.compile(  # a question without any of these asks for nothing that is written, whatever its act says
+    r"\b(?:sa(?:y|ys|id|ying)|read(?:s|ing|able)?|writ(?:e|es|ing|ten)|text|words?|letters?|lettering|caption|label(?:led)?|"
+    r"names?|named|called|numbers?|digits?|numerals?|prices?|costs?|how much|per (?:kilo|kg|litre|piece)|cheap\w*|line|route|speed limit|"
+    r"expensive|title|stickers?|signs?|posters?|plate|languages?|mean(?:s|ing)?|translat\w+|time|clock|date|year|score|"
+    rf"stand(?:s|ing)? (?:there|on the sign)|printed|spell|plates?|initials|slogan|{PROPER})\b"
+)
+OF_ONE = re.compile(r"\b(?:what|which|whats|what is) (?:the )?(?:\w+ )?number (?:of|on|has|does)\b")
+GUESSED_PLACE = re.compile(r"\b(?:city|town|country)\b")
 A_KIND = re.compile(r"\b(?:kind|type|sort|style)s? of\b")  # asks no proper name
 WANTS_LANGUAGE, WANTS_MEANING = re.compile(r"\blanguage\b"), re.compile(r"\bmeans?\b|\bmeaning\b|\btranslat")
 PRICE = re.compile(
@@ -77,9 +87,18 @@ class FoundText:
 def wants_text(turn: PhotoTurn) -> bool:
     """Is the answer something that is written in the photo?"""
     act = turn.act
-    if act.kind == "read" or act.attribute in ("text", "price"):
+    if turn.text.isascii() and not CUE.search(turn.text):
+        return False
+    if act.attribute != "colour" and (act.kind == "read" or act.attribute in ("text", "price")):
         return True
-    if act.kind in ("count", "describe", "locate") or act.form == "yes_no" or A_KIND.search(turn.text):
+    if OF_ONE.search(turn.text):
+        return True
+    if (
+        act.attribute == "colour"
+        or act.kind in ("count", "describe", "locate")
+        or act.form == "yes_no"
+        or A_KIND.search(turn.text)
+    ):
         return False
     return act.attribute == "number" or bool(BY_TEXT.search(turn.text) or WANTS_LANGUAGE.search(turn.text))
 
@@ -96,6 +115,8 @@ def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = 
     for words, name, pattern in LOOKS:
         if words.search(turn.text) or name == turn.act.attribute:
             return tell_piece(turn, lines, name, pattern)
+    if GUESSED_PLACE.search(turn.text) and turn.act.attribute != "text":
+        return tell_city(turn, lines)
     if is_name_wanted(turn):
         return tell_name(turn, lines, must=must)
     return tell_all(turn, lines)
@@ -104,6 +125,18 @@ def answer_by_text(turn: PhotoTurn, lines: Sequence[TextBlock], *, must: bool = 
 def is_name_wanted(turn: PhotoTurn) -> bool:
     """A name, not all that is written: "which company", "what name is on it"."""
     return bool(re.search(rf"\bname\b|\b(?:what|which) (?:\w+ )?(?:{PROPER})\b", turn.text))
+
+
+def tell_city(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
+    """The city or country whose name is written there; hardly anything else that is written says it."""
+    words = [piece for line in lines for piece in re.findall(r"[^\W\d_]{4,}", line.text)]
+    named = next((word for word in words if word.lower() in known_places() - words_besides()), "")
+    if named:
+        return turn.draft(Claim(f'It says "{named}"', (turn.shot.whole,), AMONG), grounds="read")
+    wanted = GUESSED_PLACE.search(turn.text)
+    return turn.refuse(
+        f"I cannot tell which {wanted[0] if wanted else 'place'} it is: nothing that I can read says it", UNREADABLE
+    )
 
 
 def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:
@@ -116,9 +149,20 @@ def unread(turn: PhotoTurn, *, beside: bool = False) -> Draft:
 
 def weigh_lines(turn: PhotoTurn, lines: Sequence[TextBlock]) -> list[tuple[float, TextBlock]]:
     """Lines with what they are worth, the best first."""
-    boxes = [region.box_px for thing in turn.subjects for region in turn.shot.parts(thing)[:1]]
+    boxes = boxes_of_thing(turn)
     weighed = [(high_of(line) * line.score * (NEAR if lies_on(line.box_px, boxes) else 1.0), line) for line in lines]
     return sorted(weighed, key=lambda pair: -pair[0])
+
+
+def boxes_of_thing(turn: PhotoTurn) -> list[Box]:
+    """Of what the writing stands on: the things that the question names, else the part of the photo that it means."""
+    named = [region.box_px for thing in turn.subjects for region in turn.shot.parts(thing)[:1]]
+    found = turn.picture.detections
+    detected = box_of_phrase(turn.act.subject.lower(), found.boxes) if found else None
+    share = detected.box if detected else None
+    if share is None and not named and (part := find_part(turn.text, found, turn.picture.image)):
+        share = part.share
+    return [*named, *([turn.box_px(share)] if share else [])]
 
 
 def boxes_beside(turn: PhotoTurn) -> list[Box]:
@@ -189,7 +233,7 @@ def letters_of(text: str) -> int:
 
 def tell_all(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
     """All that is written on the thing, or in the photo."""
-    boxes = [region.box_px for thing in turn.subjects for region in turn.shot.parts(thing)[:1]]
+    boxes = boxes_of_thing(turn)
     on_it = [line for line in lines if lies_on(line.box_px, boxes)]
     chosen = reading_order(on_it or lines)
     chance = min(line.score for line in chosen) * (SOLE if len(chosen) == 1 else QUOTED_RIGHT)

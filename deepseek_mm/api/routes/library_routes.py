@@ -66,6 +66,7 @@ class KnownOut(SourceOut):
 
     paths: list[Text] = Field(description="every place where its bytes lie")
     described: Text = Field(description="what was said of a photo, by a model or by somebody")
+    machine_made: bool = Field(description="true where a model said it, false of somebody's own words")
     num_regions: int
 
 
@@ -108,10 +109,12 @@ def sources(
 def source(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> KnownOut:
     """One file."""
     found = services.library.find_source(caller, source)
+    said = services.library.read_description(caller, found)
     return KnownOut.of(
         found,
         paths=list(assistant.store.places_of([source])[source]),
-        described=services.library.read_description(caller, found),
+        described=said.text,
+        machine_made=said.machine_made,
         num_regions=len(assistant.store.regions_of([source])[source]),
     )
 
