@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.document import read_photo as read_photo
+    from deepseek_mm.retrieval.heat import Heat as Heat
+    from deepseek_mm.retrieval.heat import cut as cut
+    from deepseek_mm.retrieval.heat import heat_map as heat_map
     from deepseek_mm.retrieval.ranking import hit_spans as hit_spans
-    from deepseek_mm.retrieval.search import Heat as Heat
-    from deepseek_mm.retrieval.search import cut as cut
-    from deepseek_mm.retrieval.search import heat_map as heat_map
     from deepseek_mm.sandbox.records import Protection as Protection
     from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
@@ -123,8 +123,8 @@ _NAMES = {  # of each module of ours
     "lm.backends.server_model": "address_of models_at",
     "logic.rules": "Rule read_rules rules_of",
     "parse.document": "read_photo",
+    "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",
-    "retrieval.search": "Heat cut heat_map",
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",

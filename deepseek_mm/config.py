@@ -129,11 +129,12 @@ class LibraryConfig:
 class SeeConfig:
     """What counts as a region."""
 
-    max_parts: int = 6  # regions besides the whole picture
+    max_parts: int = 12  # regions besides the whole picture
     max_labels: int = 8  # labels of one picture
     min_label: float = 0.6  # probability a word needs to be stated that is known by its text only
     min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
+    min_box: float = 0.5  # the same of what lies in a box
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
     beams: int = 20  # sentences that are followed at once when a photo is described
     glance: bool = True  # the language model looks too, where that is packaged
@@ -147,6 +148,7 @@ class SeeConfig:
         between("see.min_label", self.min_label, 0, 1)
         between("see.min_learned", self.min_learned, 0, 1)
         between("see.min_tag", self.min_tag, 0, 1)
+        between("see.min_box", self.min_box, 0, 1)
         between("see.prior", self.prior, 0.0001, 0.9999)
         between("see.tiled_px", self.tiled_px, 0, 100_000)
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
 from deepseek_mm.types import Message
+from deepseek_mm.vision.detector.detector import NAMES, Detection, Detections
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 
 COLOURS = {
@@ -94,3 +95,21 @@ def picture(colour: str = "red", *, size: tuple[int, int] = (64, 48), patch: str
     if patch:
         image.paste(COLOURS[patch], (0, 0, size[0] // 2, size[1] // 2))
     return image
+
+
+class PaintedDetector:
+    """Finds the same boxes in every picture: (box, name, score) each, of COCO's names."""
+
+    def __init__(self, *boxes: tuple[tuple[float, float, float, float], str, float]) -> None:
+        self.boxes = boxes
+
+    def detect_many(self, images: Iterable[Image.Image], *, tiled_px: int = 0) -> Iterator[Detections]:
+        for _ in images:
+            chances_NC = np.full((len(self.boxes), len(NAMES)), 0.01, np.float32)
+            for n, (_, name, score) in enumerate(self.boxes):
+                chances_NC[n, NAMES.index(name)] = score
+            found = [
+                Detection(box=box, chances_C=chances_C)
+                for (box, *_), chances_C in zip(self.boxes, chances_NC, strict=True)
+            ]
+            yield Detections(boxes=tuple(found), most_C=chances_NC.max(axis=0, initial=0))

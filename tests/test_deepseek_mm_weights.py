@@ -73,8 +73,7 @@ def test_no_tensor_is_wider_than_sixteen_bits_and_all_are_finite(file):
             assert tensor.float().isfinite().all()
 
 
-def test_the_words_were_calibrated_and_learned_in_the_very_space_that_is_shipped_and_the_finder_fits_its_tower():
+def test_the_words_were_calibrated_and_learned_in_the_very_space_that_is_shipped():
     space = DefaultSpace()
     assert read_calibration(space) is not None
     assert read_learned(space) is not None
-    assert space.finder is not None

@@ -67,7 +67,6 @@ def test_pictures_and_texts_become_unit_vectors_of_the_same_width_and_cells_stan
     assert (look.vector_D.shape, look.grid_HWD.shape, texts_ND.shape) == ((512,), (9, 9, 512), (2, 512))
     assert np.allclose(np.linalg.norm(texts_ND, axis=1), 1, atol=1e-3)
     assert np.allclose(np.linalg.norm(look.grid_HWD, axis=-1), 1, atol=1e-2)
-    assert look.things is None  # no finder of people
 
 
 def test_what_small_models_look_at_is_as_wide_as_the_neck(space, pictures):

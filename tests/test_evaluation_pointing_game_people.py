@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from fakes import ColourSpace, picture
+from fakes import ColourSpace, PaintedDetector, picture
 from PIL import Image, ImageColor
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.drawings import COLOURS, COLUMNS, GAP_PX, SIDE_PX, WORDS_PX, draw_sheet
 from deepseek_mm.evaluation.pointing_game import (
@@ -104,22 +103,13 @@ def test_an_absent_file_and_a_split_without_rows_say_so(tmp_path):
         read_box_rows(rows(tmp_path, {"image": "a.png", "person_boxes": [], "split": "train"}), split="dev")
 
 
-class Finder(ColourSpace):
-    """Finds a person in the left quarter of every picture that is not green."""
-
-    def look_many(self, images):
-        for look in super().look_many(images):
-            green = look.vector_D.argmax() == 1
-            things = () if green else (DetectedObject(name="person", score=0.9, box=(0.0, 0.0, 0.25, 1.0)),)
-            yield ImageEmbedding(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
-
-
 def test_photos_are_seen_as_the_application_sees_them(tmp_path):
     for colour in ("red", "green"):
         picture(colour).save(tmp_path / f"{colour}.png")
-    told = [BoxRow(image="red.png", boxes=((0, 0, 0.2, 1),)), BoxRow(image="green.png", boxes=((0, 0, 0.2, 1),))]
+    told = [BoxRow(image="red.png", boxes=((0, 0, 0.2, 1),)), BoxRow(image="green.png", boxes=((0.8, 0, 0.9, 1),))]
     done: list[int] = []
-    report = evaluate_regions(VisionPipeline(Finder(), SeeConfig()), told, tmp_path, told=done.append)
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector(((0.0, 0.0, 0.25, 1.0), "person", 0.9)))
+    report = evaluate_regions(eyes, told, tmp_path, told=done.append)
     assert (report.pointing, report.centre_baseline, done) == (50.0, 0.0, [1, 2])
     assert "the middle of the photo" in report.table()
 

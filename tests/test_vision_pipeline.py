@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from fakes import ColourSpace, picture
+from fakes import ColourSpace, PaintedDetector, picture
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, match_people, on_image
-from deepseek_mm.vision.regions import PEOPLE, ScoredWord
+from deepseek_mm.language.parser import ThingPhrase
+from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.people import PEOPLE
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features, find_typical, on_image
+from deepseek_mm.vision.regions import ScoredWord
 from deepseek_mm.vision.vocabulary import Learned
 from index import Label, Source
 
@@ -80,34 +82,47 @@ def test_a_box_of_the_original_is_scaled_to_the_reduced_picture_and_never_empty(
     assert on_image((0, 0, 1, 1), source(4000, 2000), reduced) == (0, 0, 1, 1)
 
 
-class Crowded(ColourSpace):
-    """A space of colours whose tower finds people: one box for each of `boxes`."""
-
-    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
-        self.boxes = boxes
-
-    def look_many(self, images):
-        for look in super().look_many(images):
-            things = tuple(DetectedObject(name="person", score=0.9, box=box) for box in self.boxes)
-            yield ImageEmbedding(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
+LEFT, RIGHT = (0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)
 
 
-def test_people_that_the_tower_finds_become_regions_of_their_own():
-    eyes = VisionPipeline(Crowded((0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)), SeeConfig())
-    (sight,) = eyes.see_many([ImageAnalysis(picture("green"), source())])
+def test_what_the_detector_finds_becomes_regions_of_their_own_and_names_the_picture():
+    detector = PaintedDetector((LEFT, "person", 0.9), (RIGHT, "person", 0.85), (RIGHT, "clock", 0.06))
+    (sight,) = VisionPipeline(ColourSpace(), SeeConfig(), detector=detector).see_many(
+        [ImageAnalysis(picture("green"), source())]
+    )
     people = [region for region in sight.regions if region.kind == "part" and region.label == "person"]
     assert [region.box_px for region in people] == [(0, 100, 100, 200), (200, 0, 400, 200)]
-    assert "person" in [label.name for label in sight.regions[0].labels]
+    named = [label.name for label in sight.regions[0].labels]
+    assert "person" in named
+    assert "clock" not in named
     assert len(sight.vectors_ND) == len(sight.regions)
 
 
-def test_words_for_people_are_dropped_where_the_finder_sees_nobody_and_kept_without_a_finder():
+def test_words_for_people_are_dropped_where_a_detector_sees_nobody_and_kept_without_one():
     words = [ScoredWord(Label(name=name, score=0.8), None) for name in ("climber", "kite")]
-    nobody, unknown = (ImageEmbedding(vector_D=np.ones(2), grid_HWD=np.ones((1, 1, 2)), things=t) for t in ((), None))
-    assert [word.label.name for word in match_people(words, nobody)] == ["kite"]
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), names=("climber",))
-    assert not PEOPLE.isdisjoint(eyes.vocabulary.names)
-    assert unknown.things is None
+    sharp = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector())
+    assert [word.label.name for word in sharp._add_found(words, [])] == ["kite"]
+    assert VisionPipeline(ColourSpace(), SeeConfig())._add_found(words, []) == words
+    assert "climber" in PEOPLE
+
+
+def test_labels_of_a_picture_that_is_asked_about_know_its_boxes():
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector((LEFT, "dog", 0.95)))
+    (sight,) = add_features(eyes.space, [ImageAnalysis(picture("green"))])
+    assert "dog" in [label.name for label in eyes.labels(sight)]
+    assert eyes.box_chance(sight, "dog") > 0.7 > 0.3 > eyes.box_chance(sight, "toaster")
+
+
+def test_writing_is_where_signs_are_and_hats_are_on_heads():
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector((RIGHT, "person", 0.9)))
+    sight = ImageAnalysis(picture("green", size=(100, 100)))
+    sight.lines = (TextBlock(text="SALE", box_px=(10, 10, 30, 20), score=0.9),)
+    eyes.add_detections([sight])
+    (sign,) = find_typical(sight, ThingPhrase("sign", "sign"))
+    assert sign.share == pytest.approx((0.07, 0.085, 0.33, 0.215))
+    (hat,) = find_typical(sight, ThingPhrase("hat", "hat"))
+    assert hat.share == pytest.approx((0.625, 0.0, 0.875, 0.124))
+    assert find_typical(sight, ThingPhrase("cup", "cup")) == []
 
 
 def test_a_learned_word_speaks_for_itself_and_its_text_is_not_asked():

@@ -1,19 +1,21 @@
-"""Places of words and people, and which of them are one."""
+"""Places of words and boxes, and which of them are one."""
 
 import numpy as np
 import pytest
 from fakes import picture
 
-from deepseek_mm.embeddings.space import DetectedObject, ImageEmbedding
+from deepseek_mm.embeddings.space import ImageEmbedding
+from deepseek_mm.vision.box_scorer import covered_share
 from deepseek_mm.vision.regions import (
     LabelledBox,
     ScoredWord,
-    covered_share,
+    coincide,
     merge_places,
+    name_boxes,
     narrower,
-    people_in,
     place_of,
     places,
+    sort_labels,
     vectors_of,
 )
 from index import Label, Source
@@ -27,15 +29,10 @@ def named(name: str, score: float = 0.9, heat: np.ndarray | None = CORNER) -> Sc
     return ScoredWord(Label(name=name, score=score), heat)
 
 
-def look(*things: DetectedObject) -> ImageEmbedding:
+def look() -> ImageEmbedding:
     grid = np.zeros((4, 4, 16), np.float32)
     grid.reshape(16, 16)[:] = np.eye(16)
-    return ImageEmbedding(vector_D=np.eye(16, dtype=np.float32)[0], grid_HWD=grid, things=things)
-
-
-def somebody(*box: float, score: float = 0.9) -> DetectedObject:
-    left, top, right, bottom = box
-    return DetectedObject(name="person", score=score, box=(left, top, right, bottom))
+    return ImageEmbedding(vector_D=np.eye(16, dtype=np.float32)[0], grid_HWD=grid)
 
 
 def place(name: str, box: tuple[int, int, int, int], score: float = 0.9) -> LabelledBox:
@@ -60,18 +57,28 @@ def test_a_wide_word_joins_the_narrow_one_instead_of_a_place_of_its_own():
     assert narrower(words[1], words) == []
 
 
-def test_everybody_gets_a_box_in_pixels_of_the_original():
-    people = people_in(SOURCE, look(somebody(0.1, 0.2, 0.3, 1), somebody(0.5, 0, 1, 0.5, score=0.7)), [])
-    assert [each.box_px for each in people] == [(40, 40, 120, 200), (200, 0, 400, 100)]
-    assert [each.score for each in people] == [0.9, 0.7]
+def test_a_name_stays_at_the_surest_of_boxes_that_coincide_and_a_box_may_have_several():
+    boxes = [(0.0, 0.0, 0.5, 1.0), (0.0, 0.0, 0.5, 0.9), (0.6, 0.0, 1.0, 1.0)]
+    chances = np.array([[0.9, 0.5, 0.2], [0.8, 0.1, 0.1], [0.7, 0.2, 0.96]], np.float32)
+    found = name_boxes(boxes, ["dog", "pet", "woman"], chances, 0.4)
+    assert [[label.name for label in box.labels] for box in found] == [["dog", "pet"], ["dog"]]
+    assert [box.share for box in found] == [boxes[0], boxes[2]]  # whether it is a woman is not sure enough
 
 
-def test_who_is_alone_takes_the_words_for_kinds_of_people_and_of_several_nobody_does():
-    words = [named("climber", 0.8), named("rock", 0.7), named("person", 0.9)]
-    (alone,) = people_in(SOURCE, look(somebody(0, 0, 0.5, 1)), words)
-    assert [label.name for label in alone.labels] == ["climber", "person"]
-    two = people_in(SOURCE, look(somebody(0, 0, 0.3, 1), somebody(0.5, 0, 1, 1)), words)
-    assert [[label.name for label in each.labels] for each in two] == [["person"], ["person"]]
+def test_a_narrow_name_comes_before_a_wide_one_that_is_hardly_surer():
+    names = {"fruit": 0.9, "apple": 0.8, "bowl": 0.85}
+    labels = [Label(name=name, score=score) for name, score in names.items()]
+    assert [label.name for label in sort_labels(labels)] == ["apple", "fruit", "bowl"]
+    unsure = [Label(name="fruit", score=0.9), Label(name="apple", score=0.3)]
+    assert [label.name for label in sort_labels(unsure)] == ["fruit", "apple"]
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [((0.0, 0.0, 0.5, 0.6), True), ((0.1, 0.1, 0.2, 0.2), True), ((0.45, 0.0, 0.9, 0.5), False)],
+)
+def test_boxes_coincide_that_overlap_much_or_lie_in_each_other(other, same):
+    assert coincide((0.0, 0.0, 0.5, 0.5), other) is same
 
 
 def test_places_that_nearly_coincide_become_one_under_the_box_of_the_surest():
@@ -104,9 +111,3 @@ def test_the_vector_of_a_place_is_the_mean_of_its_cells_and_the_whole_comes_firs
     expected[:2] = np.sqrt(0.5)
     np.testing.assert_allclose(vectors, [np.eye(16)[0], expected], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-
-
-@pytest.mark.parametrize("things", [None, ()])
-def test_without_a_finder_or_without_anybody_there_are_no_people(things):
-    seen = ImageEmbedding(vector_D=np.ones(16, np.float32), grid_HWD=look().grid_HWD, things=things)
-    assert people_in(SOURCE, seen, [named("climber")]) == []

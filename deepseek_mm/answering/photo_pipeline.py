@@ -14,7 +14,8 @@ from functools import partial
 from PIL.Image import Image
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.closed_vqa import SETTLED, Decider, Grounder
+from deepseek_mm.answering.closed_vqa import SETTLED, Decider
+from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn, run_question, translate_question
 from deepseek_mm.answering.uploads import path_of
 from deepseek_mm.config import Config
@@ -78,7 +79,7 @@ class PhotoPipeline:
             build_claims(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)
         ]
         full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
-        return [self._run_as_program(case, entries) for case, entries in zip(full, found, strict=True)]
+        return [self._run_as_program(case) for case in full]
 
     def _decide_closed(
         self, cases: Sequence[QuestionContext], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
@@ -99,15 +100,13 @@ class PhotoPipeline:
         opened = {path_of(picture): picture for picture in case.analyses if open_image(picture) is not None}
         return self.decider.judge_presence(entries, things, opened)
 
-    def _run_as_program(self, case: QuestionContext, evidence: Sequence[Evidence]) -> QuestionContext:
-        """With the question as a program, where it is about one photo and can be one; `evidence` has only what was
-        known before it was asked: things are counted there, since a closer look points at one of a kind.
-        """
-        if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
+    def _run_as_program(self, case: QuestionContext) -> QuestionContext:
+        """With the question as a program, where it is about one photo and can be one."""
+        if case.source is None or case.source.kind != "photo" or case.program.library or not case.evidence:
             return case
         answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
-        regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
-        least, text = self.config.see.min_tag, case.program.text
+        regions, text = case.evidence[0].siblings, case.program.text
+        least = self.config.see.min_tag
         translate = partial(translate_question, lm=self.lm) if case.program.kind in WORKED else None
         return replace(case, worked=run_question(text, regions, answer, least=least, translate=translate))
 

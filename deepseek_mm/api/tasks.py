@@ -36,7 +36,7 @@ from deepseek_mm.api.task_schemas import (
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
-from deepseek_mm.retrieval.search import cut
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_service import AnswerRun, AnswerService, Captions
 from deepseek_mm.services.library_service import known_source

@@ -32,21 +32,19 @@ from deepseek_mm.deltas import add_deltas
 from deepseek_mm.embeddings.code import CodeReader, broken_up
 from deepseek_mm.embeddings.dictionary import ChineseGlosser, dictionary_files
 from deepseek_mm.embeddings.heads import (
-    BOX_WEIGHTS,
     MAIN_DIM,
     SPACE_DIM,
-    BoxHead,
+    ClassGuess,
     ImageHead,
     ImageNetTagger,
     SideHead,
     TextHead,
     join,
-    load_box_head,
     read_groups,
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import DetectedObject, Encode, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import Encode, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -280,7 +278,6 @@ class SeeingSpace(PackagedSpace):
     prefix = ""  # of the files of the small models that look at its cells
     taught_by = ""  # fingerprint of the space whose vectors it learned, if it did: what was fitted to those fits here
     namer: ImageNetTagger
-    finder: BoxHead | None = None  # of people
 
     def __init__(self, *, batch: int = 16) -> None:
         super().__init__()
@@ -299,26 +296,22 @@ class SeeingSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
         with autocast_bf16():
             maps = self.model.maps(squares)
-        named_soon = run_in_background(keep_dtype(partial(self._tags_and_people, maps)), rows=len(squares))
+        named_soon = run_in_background(keep_dtype(partial(self._find_tags, maps)), rows=len(squares))
         with named_soon as named, single_threaded_for(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
-            tags_B, things_B = named()
+            tags_B = named()
         looks = [
-            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
-            for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
+            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags)
+            for vector_D, grid_PD, tags in zip(vectors_BD, grid_BPD, tags_B, strict=True)
         ]
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _tags_and_people(
-        self, maps: Any
-    ) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
-        """What the packaged tower names in each picture, and the people there."""
-        num = len(maps.packaged_BCGG)
-        with single_threaded_for(num), autocast_bf16():
-            tags_B = self.namer(maps.packaged_BCGG)
-            things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
-        return tags_B, things_B
+    def _find_tags(self, maps: Any) -> list[tuple[Tag, ...]]:
+        """What the packaged tower names in each picture."""
+        with single_threaded_for(len(maps.packaged_BCGG)), autocast_bf16():
+            tags_B: list[tuple[Tag, ...]] = self.namer(maps.packaged_BCGG)
+        return tags_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
@@ -361,8 +354,12 @@ class DefaultSpace(SeeingSpace):
             add_deltas(self.model, {name: file.get_tensor(name) for name in names})
         self.model.eval().requires_grad_(False)
         self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
-        self.finder = load_box_head(BOX_WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = default_fingerprint(weights)
+
+    @torch.inference_mode()
+    def guess_classes(self, cells_PC: Tensor) -> tuple[ClassGuess, ...]:
+        """What ImageNet's classifier takes a picture for, from the cells that small models look at."""
+        return self.namer.guess(cells_PC[:, :MAP_CHANNELS].float().mean(dim=0))
 
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS
@@ -385,7 +382,7 @@ def maps_of_many(model: SpaceModel, images: Iterable[Image], *, batch: int = BAT
 
 @torch.inference_mode()
 def looks_of(space: DefaultSpace, cells_BPC: Tensor) -> list[ImageEmbedding]:
-    """What the space sees in the pictures, from what `maps_of` gave; without the finder's people."""
+    """What the space sees in the pictures, from what `maps_of` gave."""
     vectors_BD, grid_BPD = (x.float() for x in places_of(space.model, cells_BPC))
     packaged_BCGG = cells_BPC[..., :MAP_CHANNELS].transpose(1, 2).unflatten(-1, (GRID, GRID))
     with autocast_bf16():

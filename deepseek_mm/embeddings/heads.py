@@ -9,30 +9,23 @@ The classifier was trained on a million photos of single things, far more than t
 so its word counts where it is sure. A name's probability is the sum over its classes ("dog" over 118 breeds), and its
 heat is how much each cell of the map speaks for the likeliest of them (class activation mapping, arXiv:1512.04150).
 
-Each cell of the middle map (17 x 17) says how sure it is that it lies in the middle of a person, and how far that
-person reaches to the left, top, right and bottom, as in FCOS (arXiv:1904.01355). The fine map knows where things end,
-the coarse one (9 x 9) what they are; so the coarse map is stretched over the fine one and added. Of boxes that cover
-the same person the surest stays. The head looks at the tower as packaged only: it fits every space that is built on it.
-
-Shape key:  B pictures or texts, P positions of the map (81), C channels, K classes (1000), G cells a side (9), M side
-            of the middle map (17) or width of a main vector (512), D width of the space (512), W width of a tower or
-            head, L layers of the text tower, N boxes; a trailing 4 is left, top, right, bottom as shares of the picture
+Shape key:  B pictures or texts, P positions of the map (81), C channels, K classes (1000), G cells a side (9), M width
+            of a main vector (512), D width of the space (512), W width of a tower or head, L layers of the text tower
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor, nn
 
-from deepseek_mm.embeddings.space import DetectedObject, Share, Tag
-from deepseek_mm.embeddings.towers import MAP_CHANNELS, MIDDLE_CHANNELS, MIDDLE_SIDE
+from deepseek_mm.embeddings.space import Tag
 from deepseek_mm.errors import ConfigError
 
 SPACE_DIM = 512
@@ -148,6 +141,24 @@ MIN_SCORE = 0.2  # probability below which a name is not worth telling
 MOST = 5  # names of one picture
 
 
+class ClassGuess(NamedTuple):
+    """One of the classes that a tower's own classifier takes a picture for, likely or not."""
+
+    name: str
+    chance: float  # 0 to 1; of all classes together 1
+
+
+CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
+MOST_GUESSES, LEAST_GUESS = 10, 0.003  # classes of a picture that are kept, and the chance that each needs
+
+
+@cache
+def read_class_names() -> tuple[tuple[str, ...], ...]:
+    """The names of each of ImageNet's classes, the usual one first: ("jersey", "T-shirt", "tee shirt")."""
+    lines = CLASSES_FILE.read_text(encoding="utf-8").splitlines()[1:]
+    return tuple(tuple(name.strip() for name in line.split(",")) for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelGroup:
     """An everyday name and the classes that mean it."""
@@ -192,6 +203,14 @@ class ImageNetTagger(nn.Module):
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
 
     @torch.no_grad()
+    def guess(self, mean_C: Tensor) -> tuple[ClassGuess, ...]:
+        """The likeliest classes of the picture whose cells have this mean, said by people or not, best first."""
+        logits_K = self.rows_KC @ mean_C.float() + self.classifier.bias.float()
+        best = logits_K.softmax(dim=-1).topk(MOST_GUESSES)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return tuple(ClassGuess(read_class_names()[k][0], chance) for k, chance in pairs if chance >= LEAST_GUESS)
+
+    @torch.no_grad()
     def spoken_for(self, map_BCGG: Tensor, names: Sequence[int]) -> Tensor:
         """(B, names, G, G): how much each cell speaks for each of these groups, by the class that it fits best."""
         heats = []
@@ -216,92 +235,3 @@ class ImageNetTagger(nn.Module):
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
         heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()
         return heat
-
-
-BOX_WEIGHTS = Path(__file__).parent.parent / "weights" / "regions.safetensors"
-NAME = "person"  # what the boxes are called
-MIN_BOX_SCORE = 0.5  # probability below which a box is not worth telling
-FURTHER_SCORE = 0.6  # the same for a second person and more: pieces of the first look like others
-MOST_BOXES = 12  # boxes of one picture
-SAME = 0.3  # boxes that overlap more show the same person
-WITHIN = 0.4  # so do boxes of which that share of the smaller lies in the larger one
-WIDTH, LAYERS = 64, 2
-RARE = -2.0  # logit of an untrained cell: most cells show nobody
-REACH = 0.25  # of the picture's side, for an untrained cell: softplus(0.54) is 1
-
-
-class BoxHead(nn.Module):
-    """Maps of the packaged tower to boxes around people."""
-
-    def __init__(self, *, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.fine_norm, self.fine = nn.LayerNorm(MIDDLE_CHANNELS), nn.Linear(MIDDLE_CHANNELS, WIDTH)
-        self.coarse_norm, self.coarse = nn.LayerNorm(MAP_CHANNELS), nn.Linear(MAP_CHANNELS, WIDTH)
-        self.place = nn.Parameter(torch.zeros(WIDTH, MIDDLE_SIDE, MIDDLE_SIDE))
-        self.norms = nn.ModuleList(nn.GroupNorm(1, WIDTH) for _ in range(LAYERS))
-        self.mixes = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 3, padding=1) for _ in range(LAYERS))
-        self.drop = nn.Dropout2d(dropout)
-        self.out = nn.Conv2d(WIDTH, 5, 1)  # how sure, and four distances
-        self.curve = nn.Parameter(torch.tensor([1.0, 0.0]), requires_grad=False)  # slope and offset, fitted afterwards
-
-    def forward(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> tuple[Tensor, Tensor]:
-        """How sure each cell is, as a logit (B, M, M), and its box (B, M, M, 4)."""
-        fine_BWMM = self.fine(self.fine_norm(middle_BCMM.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        coarse_BWGG = self.coarse(self.coarse_norm(packaged_BCGG.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        stretched = F.interpolate(coarse_BWGG, size=fine_BWMM.shape[-2:], mode="bilinear", align_corners=True)
-        x_BWMM = fine_BWMM + stretched + self.place
-        for norm, mix in zip(self.norms, self.mixes, strict=True):
-            x_BWMM = x_BWMM + self.drop(F.gelu(mix(norm(x_BWMM))))
-        out_BMM5 = self.out(x_BWMM).permute(0, 2, 3, 1).float()
-        return out_BMM5[..., 0] + RARE, boxes_of(REACH * F.softplus(out_BMM5[..., 1:]))
-
-    @torch.inference_mode()
-    def find(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> list[tuple[DetectedObject, ...]]:
-        """The people of each picture, surest first."""
-        logit_BMM, box_BMM4 = self(middle_BCMM, packaged_BCGG)
-        slope, offset = self.curve.float()
-        score_BN = torch.sigmoid(slope * logit_BMM + offset).flatten(1).numpy()
-        box_BN4 = box_BMM4.flatten(1, 2).numpy()
-        return [things(score_N, box_N4) for score_N, box_N4 in zip(score_BN, box_BN4, strict=True)]
-
-
-def boxes_of(reach_BMM4: Tensor) -> Tensor:
-    """(B, M, M, 4): the box of each cell, from how far it reaches to each side of the cell's middle."""
-    side = reach_BMM4.shape[1]
-    middle_M = (torch.arange(side) + 0.5) / side
-    down_MM, across_MM = torch.meshgrid(middle_M, middle_M, indexing="ij")
-    middle_MM4 = torch.stack([across_MM, down_MM, across_MM, down_MM], dim=-1)
-    return (middle_MM4 + reach_BMM4 * torch.tensor([-1.0, -1.0, 1.0, 1.0])).clamp(0, 1)
-
-
-def things(score_N: NDArray[np.float32], box_N4: NDArray[np.float32]) -> tuple[DetectedObject, ...]:
-    """The boxes that are sure enough and show somebody else than a surer one does; surest first."""
-    kept: list[DetectedObject] = []
-    for n in np.argsort(-score_N, kind="stable"):
-        if score_N[n] < (FURTHER_SCORE if kept else MIN_BOX_SCORE) or len(kept) == MOST_BOXES:
-            break
-        left, top, right, bottom = box_N4[n].tolist()
-        if not any(coincide((left, top, right, bottom), other.box) for other in kept):
-            kept.append(DetectedObject(name=NAME, score=float(score_N[n]), box=(left, top, right, bottom)))
-    return tuple(kept)
-
-
-def coincide(a: Share, b: Share) -> bool:
-    """Whether two boxes show the same: they overlap much, or one lies in the other."""
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(0.0, wide) * max(0.0, high)
-    area_a, area_b = ((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared > SAME * (area_a + area_b - shared) or shared > WITHIN * min(area_a, area_b)
-
-
-def load_box_head(file: Path, tower: str) -> BoxHead | None:
-    """The head that was trained for the tower with this fingerprint, or None: regions then come from words alone."""
-    if not file.is_file():
-        return None
-    with safe_open(file, framework="pt") as opened:
-        if json.loads(opened.metadata()["told"])["tower"] != tower:
-            return None
-        state = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
-    head = BoxHead()
-    head.load_state_dict(state)
-    return head.eval().requires_grad_(False)

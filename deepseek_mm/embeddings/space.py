@@ -36,22 +36,12 @@ class Tag:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DetectedObject:
-    """Something that a tower's own finder puts a box around, if it has one."""
-
-    name: str
-    score: float  # probability, 0 to 1
-    box: Share
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ImageEmbedding:
     """One picture, as the tower sees it."""
 
     vector_D: Floats  # the whole picture
     grid_HWD: Floats  # one unit vector per cell of the feature map
     tags: tuple[Tag, ...] = ()  # best first
-    things: tuple[DetectedObject, ...] | None = None  # surest first; None where the tower has no finder
 
 
 class EmbeddingModel(Protocol):

@@ -17,6 +17,7 @@ COLUMNS = 5
 LETTER_PX, LINE_PX = 15, 3
 PAPER, INK = "#ffffff", "#24292f"
 COLOURS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989")  # all carry white letters
+QUALITY = 72  # of JPEG
 SHADES = 256  # colours of the sheet: a third of the bytes
 MOST_WORDS = 6  # of the whole picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -37,7 +38,10 @@ def draw_sheet(eyes: VisionPipeline, folder: Path, names: Sequence[str], file: P
     for number, square in enumerate(squares):
         sheet.paste(square, (GAP_PX + number % columns * step_x, GAP_PX + number // columns * step_y))
     file.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(SHADES).save(file)
+    if file.suffix.lower() in (".jpg", ".jpeg"):
+        sheet.save(file, quality=QUALITY)
+    else:
+        sheet.quantize(SHADES).save(file)
     return len(squares)
 
 

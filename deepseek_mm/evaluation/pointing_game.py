@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_pictures, read_rows
 from deepseek_mm.language.words import is_or_are, normalize_answer, plural, tokens, with_article
 from deepseek_mm.types import Answer, Question
+from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
-from deepseek_mm.vision.regions import PEOPLE
 from index import Region, Source
 
 if TYPE_CHECKING:

@@ -16,7 +16,10 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),
     "detector": ("detector", "--package package"),
-    "boxes": ("person_boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
+    "boxes": (
+        "box_scorer",
+        "--data person_boxes.jsonl --images photos --captions captions.jsonl --caption-images photos",
+    ),
     "names": ("word_classifiers", "--captions captions.jsonl --caption-images photos --out runs/names"),
     "lm": ("language_model", "--stage reach --out runs/lm"),
     "confidence": ("confidence", "--data natural.jsonl"),
@@ -25,6 +28,8 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "gate": ("descriptions.gate", "--data captions.jsonl --images photos"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
+    "box-reader": ("witnesses.box_reader", "--stage read --data data"),
+    "presence": ("witnesses.presence", "--data data --out runs/presence"),
     "see": ("visual_prompts", "--stage look --data data"),
     "scenes": ("scenes", "--stage find --out runs/scenes"),
     "qat": ("qat", "--data captions.jsonl --images photos --out runs/qat"),
@@ -35,6 +40,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "intents": ("intents", "--weights intents.safetensors"),
     "parallel": ("parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "continual": ("continual", "--library library"),
+    "search": ("search_weights", "--data captions.jsonl --images photos"),
     "abstain": (
         "search_certainty",
         "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deepseek_mm.language.words import COLOURS, names_the_same, singular
 from deepseek_mm.vision.captioner import Caption
-from deepseek_mm.vision.regions import PEOPLE, PERSON, may_be_said
+from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "caption_gate.json"
 PREPOSITIONS = """in on at with near by under over behind beside between into onto through across from against around

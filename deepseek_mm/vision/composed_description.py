@@ -11,8 +11,9 @@ from deepseek_mm.language.words import ALWAYS_MANY, clean, join_words, names_the
 from deepseek_mm.logic.programs import FLAT, SCENE
 from deepseek_mm.vision.colours import NAMES
 from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.picture_kind import DRAWING, KINDS, PHOTO, PRODUCT, PictureKind
-from deepseek_mm.vision.regions import PEOPLE, area
+from deepseek_mm.vision.regions import area
 from index import Region
 
 LEAST = 0.6  # score from which a thing is told

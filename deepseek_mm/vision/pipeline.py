@@ -4,9 +4,9 @@ Whoever first wants an output computes it and puts it there; whoever comes after
 same output at the same time may both compute it: they put the same there.
 
 The whole picture is the first region; its labels are the words that hold for it: what the tower's own classifier names,
-what was learned from photos, and the vocabulary's other words. Each word is then looked for in the feature map, and
-where it has a place smaller than the picture it makes a part. People come from the tower's own finder, if it has one,
-which tells them apart; a word for a kind of person (a woman, a climber) goes to the one who is alone in the picture.
+what was learned from photos, and the vocabulary's other words. The detector's boxes are places first: each is called by
+the picture's words and by COCO's names as far as they hold for it, and what surely lies in a box is in the picture. A
+word that holds for no box is looked for in the feature map, and makes a part where it has a place smaller than that.
 
 Shape key:  N pictures or regions, T things asked for, D width of the space, H, W, G cells a side of the feature map
 """
@@ -26,24 +26,31 @@ from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import SeeConfig, cache_folder
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.language.parser import ThingPhrase
+from deepseek_mm.language.words import names_the_same
 from deepseek_mm.parse.document import stat_file
+from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
 from deepseek_mm.vision.colours import Palette
-from deepseek_mm.vision.detector.detector import Detections, Detector
+from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
+from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
+from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
 from deepseek_mm.vision.regions import (
-    PEOPLE,
     LabelledBox,
+    NamedBox,
     ScoredWord,
-    may_be_said,
     merge_places,
-    people_in,
+    name_boxes,
+    place_of,
     places,
-    read_pointer,
     vectors_of,
 )
+from deepseek_mm.vision.typical_places import WITH_WRITING, WORN, find_worn, find_writing
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
 from index import Box, Label, Region, Source
 
@@ -193,6 +200,10 @@ class AnalysisCache:
             return self._known.setdefault((analysis.source.path, status), analysis)
 
 
+WRITTEN = 0.8  # probability that there is a sign where there is writing
+TYPICAL = 0.5  # how sure a place is where such a thing mostly is
+SURELY = 0.6  # probability from which what lies in a box is in the picture
+LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
@@ -209,20 +220,23 @@ class VisionPipeline:
         describer: "Describer | None" = None,
         paper: DrawingFinder | None = None,
         detector: Detector | None = None,
+        witness: DetectorWitness | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them. `detector` puts boxes around things, unless a setting does without.
+        every space has them. `detector` puts boxes around things, unless a setting does without; `witness` says what
+        its scores are worth.
         """
-        self.space, self.config, self.detector = space, config, detector
+        self.space, self.config, self.detector, self.witness = space, config, detector, witness
         self.reader, self.describer, self.paper = reader, describer, paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
         self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
-        self.pointer = read_pointer(space, self.learned, self.vocabulary)
         self.kinds = read_kinds(space)
+        self.scorer = open_scorer(self.vocabulary, self.learned) if detector else None
+        self.pointer = read_pointer(space, self.learned, self.vocabulary, self.scorer)
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures, in order, with regions and their vectors; each has a source.
@@ -244,9 +258,43 @@ class VisionPipeline:
         for picture, detections in zip(lacking, found, strict=True):
             picture.detections = detections
 
+    def find_places(self, picture: ImageAnalysis, things: Sequence[ThingPhrase]) -> list[list[FoundPlace]]:
+        """The places of each thing in it, were it there, the likeliest first; none without a localizer."""
+        if self.pointer is None or not things:
+            return [[] for _ in things]
+        self.add_detections([picture])
+        deque(add_features(self.space, [picture]), maxlen=0)
+        known = [find_typical(picture, thing) for thing in things]
+        others = [thing for thing, places in zip(things, known, strict=True) if not places]
+        found = iter(self.pointer.find_many(picture.image, others, picture.detections, picture.look) if others else [])
+        return [places or next(found) for places in known]
+
+    def box_chance(self, picture: ImageAnalysis, thing: str) -> float:
+        """The probability that the box which fits it best shows this thing; 0 without boxes."""
+        self.add_detections([picture])
+        if thing in WITH_WRITING and find_typical(picture, ThingPhrase(thing, thing)):
+            return WRITTEN
+        if self.scorer is None or picture.detections is None:
+            return 0.0
+        deque(add_features(self.space, [picture]), maxlen=0)
+        return float(self.scorer.score([thing], picture.detections, picture.look).max(initial=0.0))
+
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
+
+    def presence_of(self, picture: ImageAnalysis, things: Sequence[str]) -> list[float]:
+        """Probability that one picture shows each thing, by its likeness and by what is detected in it."""
+        deque(add_features(self.space, [picture]), maxlen=0)
+        liked_T = self.presence(things, picture.look.vector_D[None])[0]
+        if self.witness is None:
+            return [float(liked) for liked in liked_T]
+        self.add_detections([picture])
+        seen = (self.witness.chance_of(thing, picture.detections) for thing in things)
+        return [
+            add_log_odds({"likeness": float(liked), "detector": found}, self.witness.weights[SEEN])
+            for liked, found in zip(liked_T, seen, strict=True)
+        ]
 
     def kind(self, picture: ImageAnalysis) -> PictureKind | None:
         """What kind of picture it is; None where nobody tells kinds apart in this space."""
@@ -262,11 +310,12 @@ class VisionPipeline:
     def labels(self, picture: ImageAnalysis) -> tuple[Label, ...]:
         """What the picture is called, best first."""
         if picture.labels is None:
-            picture.labels = tuple(word.label for word in self._name_picture(picture))
+            self.add_detections([picture])
+            picture.labels = tuple(word.label for word in self._name_picture(picture)[0])
         return picture.labels
 
     def labels_of(self, look: ImageEmbedding) -> tuple[Label, ...]:
-        """The same of what the tower sees in it."""
+        """The same of what the tower sees in it, without boxes."""
         return tuple(word.label for word in self._name_words(look))
 
     def drawing(self, picture: ImageAnalysis) -> Drawing | None:
@@ -277,10 +326,12 @@ class VisionPipeline:
         source, image, look = picture.source, picture.image, picture.look
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
-        named = self._name_drawing(picture, drawn) if drawn else self._name_picture(picture)
-        if not drawn:
+        if drawn:
+            named, parts = self._name_drawing(picture, drawn), drawn.parts(source)
+        else:
+            named, boxes = self._name_picture(picture)
+            parts = self._parts(picture, source, named, boxes)
             picture.labels = tuple(word.label for word in named)
-        parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
         palette = Palette(image)
         whole = Region(
             source=source,
@@ -296,14 +347,17 @@ class VisionPipeline:
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
-    def _name_picture(self, picture: ImageAnalysis) -> list[ScoredWord]:
-        """Words that hold for it, none of a plot or a page, and its kind, unless that is a photo."""
+    def _name_picture(self, picture: ImageAnalysis) -> tuple[list[ScoredWord], list[NamedBox]]:
+        """Words that hold for it, then its kind unless it is a photo; and boxes with theirs, none of a plot or page."""
         kind = self.kind(picture)
         own = [ScoredWord(label, None) for label in kind.labels] if kind else []
-        words = [] if kind and kind.is_made else self._name_words(picture.look)
+        if kind and kind.is_made:
+            return own, []
+        words = self._name_words(picture.look)
         if kind and self.kinds and kind.name == PRODUCT and not any(word.label.score >= GARMENT_SURE for word in words):
             words = [*(ScoredWord(label, None) for label in self.kinds.name_garment(picture.look.vector_D)), *words]
-        return [*words, *own]
+        boxes = self._name_boxes(picture, words)
+        return [*self._add_found(words, boxes), *own], boxes
 
     def _name_drawing(self, picture: ImageAnalysis, drawn: Drawing) -> list[ScoredWord]:
         """What such pictures are called, and that it is a drawing."""
@@ -311,13 +365,41 @@ class VisionPipeline:
         return [ScoredWord(Label(name=name, score=1.0), None) for name in (drawn.name, DRAWING)]
 
     def _parts(
-        self, source: Source, image: Image, look: ImageEmbedding, named: Sequence[ScoredWord]
+        self, picture: ImageAnalysis, source: Source, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]
     ) -> list[LabelledBox]:
+        """The boxes, and places of other words; the surest first."""
         if not self.config.max_parts:
             return []
-        people = people_in(source, look, named)
-        others = [word for word in named if look.things is None or word.label.name not in PEOPLE]
-        return merge_places([*people, *places(source, image, others)])[: self.config.max_parts]
+        boxed = {label.name for box in boxes for label in box.labels}
+        others = [word for word in named if not any(names_the_same(name, word.label.name) for name in boxed)]
+        parts = [place_of(box.share, source, box.labels) for box in boxes]
+        return merge_places([*parts, *places(source, picture.image, others)])[: self.config.max_parts]
+
+    def _name_boxes(self, picture: ImageAnalysis, named: Sequence[ScoredWord]) -> list[NamedBox]:
+        """The boxes that one of these words or one of COCO's names holds for."""
+        detections = picture.detections
+        if self.scorer is None or detections is None or not detections.boxes:
+            return []
+        names = [word.label.name for word in named]
+        names += [name for name in likely_names(detections) if name not in names]
+        chances_NT = self.scorer.score(names, detections, picture.look)
+        return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box)
+
+    def _add_found(self, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]) -> list[ScoredWord]:
+        """With what surely lies in a box; without words for people where a detector sees nobody."""
+        if self.scorer is None:
+            return list(named)
+        surest: dict[str, float] = {}
+        for label in (label for box in boxes for label in box.labels):
+            surest[label.name] = max(surest.get(label.name, 0.0), label.score)
+        kept = [word for word in named if surest.get(PERSON) or word.label.name not in PEOPLE]
+        known = {word.label.name for word in kept}
+        added = [
+            ScoredWord(Label(name=name, score=score), None)
+            for name, score in surest.items()
+            if name not in known and score >= SURELY
+        ]
+        return sorted([*kept, *added], key=lambda word: -word.label.score)[: self.config.max_labels]
 
     def _name_words(self, look: ImageEmbedding) -> list[ScoredWord]:
         """Words that hold for the picture, best first; a word that several name counts by the surest."""
@@ -329,8 +411,6 @@ class VisionPipeline:
         if self.learned:
             found += name_learned(self.learned, look, self.config.min_learned)
         found += self._from_texts(look)
-        if look.things is not None:
-            found = match_people(found, look)
         found = [word for word in found if may_be_said(word.label.name, word.label.score)]
         found.sort(key=lambda word: word.label.score)
         surest = {word.label.name: word for word in found}
@@ -360,11 +440,38 @@ def name_learned(learned: Learned, look: ImageEmbedding, least: float) -> list[S
     ]
 
 
-def match_people(found: Sequence[ScoredWord], look: ImageEmbedding) -> list[ScoredWord]:
-    """Without words for people where the tower's finder sees nobody, and with its own word where it sees somebody."""
-    things = look.things or ()
-    kept = [word for word in found if things or word.label.name not in PEOPLE]
-    return kept + [ScoredWord(Label(name=thing.name, score=thing.score), None) for thing in things[:1]]
+def find_typical(picture: ImageAnalysis, thing: ThingPhrase) -> list[FoundPlace]:
+    """Where things are that no detector knows: signs and tags where writing was read, a hat on somebody's head."""
+    shares: list[Share] = []
+    if thing.name in WITH_WRITING and picture.lines:
+        lines = [(share_of(line.box_px, picture), line.text) for line in picture.lines]
+        shares = find_writing(thing.name, lines)
+    elif thing.name in WORN and not thing.colour and picture.detections:
+        person = NAMES.index(PERSON)
+        somebody = [found.box for found in picture.detections.boxes if found.chances_C[person] > SOMEBODY]
+        shape = picture.image.width / picture.image.height
+        shares = [find_worn(thing.name, box, shape) for box in somebody[:1]]
+    return [FoundPlace(share=share, chance=TYPICAL, is_box=True) for share in shares]
+
+
+def share_of(box_px: Box, picture: ImageAnalysis) -> Share:
+    """A box in pixels of the original as shares of the picture."""
+    size = (picture.source.width_px, picture.source.height_px) if picture.source else picture.image.size
+    left, top, right, bottom = (edge / side for edge, side in zip(box_px, (*size, *size), strict=True))
+    return (left, top, right, bottom)
+
+
+def likely_names(detections: Detections) -> list[str]:
+    """COCO's names that a box may be called by."""
+    return [NAMES[n] for n in np.flatnonzero(detections.most_C >= LIKELY_SCORE)]
+
+
+def open_scorer(vocabulary: Vocabulary, learned: Learned | None) -> BoxScorer | None:
+    """None where its weights were not trained."""
+    try:
+        return BoxScorer(vocabulary, learned, read_scorer_weights())
+    except MissingWeights:
+        return None
 
 
 def on_image(box_px: Box, source: Source, image: Image) -> Box:

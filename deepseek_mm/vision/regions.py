@@ -1,4 +1,4 @@
-"""Places in a picture: the extent of a label or of a thing that is asked for, and which parts are people.
+"""Places in a picture: the extent of what is hot for a word, and the boxes of the detector with their names.
 
 The map of the tower has nine cells a side, so a box of hot cells cuts through things and takes in what lies beside.
 Here the picture is shrunk to a canvas of some 1,300 points. Points of like colour are one kind; a kind that is common
@@ -6,19 +6,12 @@ where it is hot and rare elsewhere belongs to the thing. Colour and heat are wei
 smoothed, and what hangs together around the hottest point is the thing's extent: GrabCut (Rother, Kolmogorov and
 Blake, 2004) with a heat map for the user's rectangle, histograms for mixtures, and a blur for the graph cut.
 
-Of some six hundred names it is known from photos what speaks for them: the tower's classifier learned them from a
-million pictures, and everyday words were learned from captions. Any other thing is looked for by the names whose text
-is nearest to its own (moose: deer, camel), each as far as it is near (after ConSE, arXiv:1312.5650). The picture is
-looked at as a whole, in four large pieces and in nine smaller ones that overlap, and what each says is laid over each
-other: in a piece a small thing fills more cells of the tower's map, and in the whole a large one is seen at once.
-
-Shape key:  N places, K kinds of colour or names, W names that are near, V views (14), H, W, G cells a side of a map
-            (9), S points a side of the canvas, P = S * S of them, D width of the space
+Shape key:  N places, T names, K kinds of colour, H, W cells a side of a map, S points a side of the canvas, P = S * S
+            of them, D width of the space
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -26,28 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
 
-from deepseek_mm.embeddings.default import SeeingSpace
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, unit
-from deepseek_mm.language.parser import ThingPhrase
+from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.vision.colours import colour_mask, lab
-from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors
+from deepseek_mm.vision.box_scorer import cover_vectors
+from deepseek_mm.vision.colours import lab
+from deepseek_mm.vision.people import may_be_said
 from index import Box, Label, Source
-
-PERSON = "person"
-KINDS = """
-    people man men woman women boy boys girl girls child children kid kids baby toddler adult player guy lady bride
-    groom crowd family couple rider cyclist skateboarder surfer skier snowboarder climber runner swimmer hiker dancer
-    astronaut cowboy soldier
-"""
-PEOPLE = frozenset([PERSON, *KINDS.split(), "police officer", "baseball player", "scuba diver"])
-EASILY_MISTAKEN = frozenset(["man", "woman", "boy", "girl"])  # uniforms and haircuts mislead the space
-SURE = 0.97  # probability that one of these needs to be said
-
-
-def may_be_said(name: str, score: float) -> bool:
-    """Whether a word that holds with this probability is sure enough, should it be one that is easily mistaken."""
-    return score >= SURE or name not in EASILY_MISTAKEN
 
 
 def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
@@ -73,9 +50,9 @@ def area(box: Box | Share) -> float:
 
 SIDE = 36  # points a side
 SAMPLES = 4  # looks a side that one point is the mean of
+SUREST = 0.98  # what the hottest point counts, as a probability
 STEP = (12.5, 14.0, 14.0)  # of L, a and b that make another kind of colour
 SPREAD = 10.0  # kinds as far apart as this, in Lab, still speak for each other
-SUREST = 0.98  # what the hottest point counts, as a probability
 MOST_TOLD = 3.0  # by one colour, as a logit
 ROUNDS = 2  # the extent says what its colours are, which says what its extent is
 RARE = 1e-4  # share of a kind that was never seen
@@ -166,6 +143,9 @@ def _core(count_S: NDArray[np.intp]) -> tuple[int, int]:
 
 
 SAME_PLACE = 0.6  # boxes that overlap more are one region
+SAME = 0.3  # boxes of one name that overlap more show the same thing
+WITHIN = 0.6  # so do boxes of which that share of the smaller lies in the larger one
+NEARLY = 0.7  # of a wide name's probability that a narrow one needs to come before it
 WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
 
@@ -216,12 +196,67 @@ def narrower(word: ScoredWord, named: Sequence[ScoredWord]) -> list[ScoredWord]:
     ]
 
 
-def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[LabelledBox]:
-    """Everybody that the tower's finder sees. Who is alone takes the words for kinds of people, likeliest first."""
-    things = look.things or ()
-    kinds = [word.label for word in named if word.label.name in PEOPLE and word.label.name != PERSON]
-    alone = tuple(kinds) if len(things) == 1 else ()
-    return [place_of(thing.box, source, (*alone, Label(name=thing.name, score=thing.score))) for thing in things]
+STUFF_WORDS = """
+    sky cloud sun sunset water sea ocean lake river wave snow ice sand beach desert dune grass field meadow lawn hill
+    mountain forest wood jungle ground floor soil mud road street path pavement sidewalk wall ceiling rock stone
+"""
+STUFF = frozenset(STUFF_WORDS.split())
+
+
+def is_stuff(name: str) -> bool:
+    """Is it something without an end of its own, which a detector of things puts no box around?"""
+    return name in STUFF or any(is_kind_of(name, other) for other in STUFF)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedBox:
+    """A box of the detector with the words that hold there, the most telling first."""
+
+    share: Share
+    labels: tuple[Label, ...]
+
+
+def name_boxes(boxes: Sequence[Share], names: Sequence[str], chances_NT: Floats, least: float) -> list[NamedBox]:
+    """The boxes that a name holds for with this probability; a name stays at the surest of boxes that coincide.
+
+    Names of what has no end (sky) hold for no box.
+    """
+    told: list[list[Label]] = [[] for _ in boxes]
+    for t, name in enumerate(names):
+        if is_stuff(name):
+            continue
+        kept: list[Share] = []
+        for n in np.argsort(-chances_NT[:, t], kind="stable"):
+            chance = float(chances_NT[n, t])
+            told_apart = chance >= least and may_be_said(name, chance)
+            if told_apart and not any(coincide(boxes[n], other) for other in kept):
+                kept.append(boxes[n])
+                told[n].append(Label(name=name, score=chance))
+    pairs = zip(boxes, map(sort_labels, told), strict=True)
+    return [NamedBox(share=box, labels=labels) for box, labels in pairs if labels]
+
+
+def sort_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """Surest first, but a narrow name before a wide one that is hardly surer: apple before fruit."""
+    ordered = sorted(labels, key=lambda label: -label.score)
+    for label in sorted(labels, key=lambda label: label.score):
+        wide = [n for n, other in enumerate(ordered) if is_kind_of(label.name, other.name)]
+        if wide and label.score >= NEARLY * ordered[wide[0]].score and wide[0] < ordered.index(label):
+            ordered.remove(label)
+            ordered.insert(wide[0], label)
+    return tuple(ordered)
+
+
+def is_kind_of(name: str, other: str) -> bool:
+    """Is what is called by the first always called by the second too, but not the other way round?"""
+    return names_the_same(name, other) and not names_the_same(other, name)
+
+
+def coincide(one: Share, other: Share) -> bool:
+    """Do two boxes show the same thing: they overlap much, or one lies in the other?"""
+    wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0.0, wide) * max(0.0, high)
+    return shared > SAME * (area(one) + area(other) - shared) or shared > WITHIN * min(area(one), area(other))
 
 
 def place_of(share: Share, source: Source, labels: tuple[Label, ...]) -> LabelledBox:
@@ -248,131 +283,5 @@ def merge_places(places: Sequence[LabelledBox]) -> list[LabelledBox]:
 
 
 def vectors_of(look: ImageEmbedding, places: Sequence[LabelledBox]) -> Floats:
-    """(1 + N, D): the whole picture, then for each place the mean over its cells, each as far as it is covered."""
-    height, width, _ = look.grid_HWD.shape
-    rows = [np.einsum("hw,hwd->d", covered_share(place.share, height, width), look.grid_HWD) for place in places]
-    return unit(np.stack([look.vector_D, *rows]))
-
-
-def covered_share(share: Share, height: int, width: int) -> Floats:
-    """(H, W): how much of each cell lies in a box, 0 to 1."""
-    down_H, across_W = (
-        np.clip(np.minimum(np.arange(1, n + 1), high * n) - np.maximum(np.arange(n), low * n), 0, 1)
-        for n, low, high in ((height, share[1], share[3]), (width, share[0], share[2]))
-    )
-    return np.outer(down_H, across_W).astype(np.float32)
-
-
-VIEWS = ((1.0, 1), (0.6, 2), (0.42, 3))  # side of a piece as a share of the picture's, and how many there are a side
-NEAR = 10  # names that speak for a thing
-APART = 0.05  # of cosine: a name that is less near by so much counts e times less
-LEAST_COLOURED = 0.002  # share of the points that must have the colour that was asked for
-FLAT = 1e-6
-
-
-class Localizer:
-    """Things and pictures to places."""
-
-    def __init__(self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
-        """The vocabulary spares reading most of the names."""
-        self.space, self.vocabulary = space, vocabulary
-        self.groups = [group.name for group in space.namer.groups]
-        self.words = list(learned.names) if learned else []
-        self.directions_WD = learned.directions_LD if learned else np.zeros((0, space.dim), np.float32)
-
-    @cached_property
-    def names_KD(self) -> Floats:
-        """The vector of each name: the classifier's groups, then the words that were learned."""
-        vectors = dict(zip(self.vocabulary.names, self.vocabulary.vectors_LD, strict=True))
-        names = [*self.groups, *self.words]
-        others = [name for name in dict.fromkeys(names) if name not in vectors]
-        vectors |= zip(others, word_vectors(self.space, others), strict=True) if others else ()
-        return np.stack([vectors[name] for name in names])
-
-    def point_many(self, image: Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
-        """The likeliest place of each thing, were it there; None where nothing has the colour that is asked for."""
-        canvas, heats = Canvas.of(image), self.heats(image, [thing.name for thing in things])
-        found: list[Share | None] = []
-        for thing, heat_SS in zip(things, heats, strict=True):
-            if thing.colour:
-                heat_SS = heat_SS - heat_SS.min()
-                heat_SS *= where_coloured(image, thing.colour)
-            found.append(shares(trim_extent(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
-        return found
-
-    def choose(self, image: Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
-        """The one of these places, at least one, that speaks most for the thing."""
-        if len(places) == 1:
-            return places[0]
-        (heat_SS,) = self.heats(image, [thing.name])
-        return max(places, key=lambda place: float((heat_SS * covered_share(place, SIDE, SIDE)).sum() / area(place)))
-
-    def heats(self, image: Image, names: Sequence[str]) -> list[Floats]:
-        """(S, S) for each name: how much each point of the picture speaks for it."""
-        near_KD = self.vocabulary.words.vectors(names) @ self.names_KD.T
-        chosen = [np.argsort(-near_K, kind="stable")[:NEAR] for near_K in near_KD]
-        used = sorted({int(n) for each in chosen for n in each})
-        views = list(views_of())
-        spoken_VGGK = self.spoken(image, views, used)
-        heats = []
-        for near_K, each in zip(near_KD, chosen, strict=True):
-            weight_W = np.exp((near_K[each] - near_K[each[0]]) / APART)
-            rows = [used.index(int(n)) for n in each]
-            heats.append(overlay_views(spoken_VGGK[..., rows] @ (weight_W / weight_W.sum()), views))
-        return heats
-
-    def spoken(self, image: Image, views: Sequence[tuple[Share, int]], used: Sequence[int]) -> Floats:
-        """(V, G, G, used): what each cell of each view says to each name, in standard deviations from its mean."""
-        pieces = [cut(image, share) for share, _ in views]
-        groups = [n for n in used if n < len(self.groups)]
-        words = [n - len(self.groups) for n in used if n >= len(self.groups)]
-        cells_VGGD, spoken_VGGK = self.space.cells_many(pieces, groups)
-        both = np.concatenate([spoken_VGGK, cells_VGGD @ self.directions_WD[words].T], axis=-1)
-        over = (0, 1, 2)
-        return np.asarray((both - both.mean(axis=over)) / (both.std(axis=over) + FLAT), np.float32)
-
-
-def shares(box: Box) -> Share:
-    """A box in points of the canvas as shares of the picture."""
-    left, top, right, bottom = (edge / SIDE for edge in box)
-    return (left, top, right, bottom)
-
-
-def views_of() -> list[tuple[Share, int]]:
-    """Every view as shares of the picture, and the number of its kind."""
-    return [
-        ((x, y, x + side, y + side), kind)
-        for kind, (side, many) in enumerate(VIEWS)
-        for y in np.linspace(0, 1 - side, many).tolist()
-        for x in np.linspace(0, 1 - side, many).tolist()
-    ]
-
-
-def cut(image: Image, share: Share) -> Image:
-    """That piece of the picture; at least one pixel."""
-    left, top = int(share[0] * image.width), int(share[1] * image.height)
-    right, bottom = round(share[2] * image.width), round(share[3] * image.height)
-    return image.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
-
-
-def overlay_views(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Floats:
-    """(S, S): the sum over the kinds of views, of the mean of those views that show a point."""
-    summed = np.zeros((len(VIEWS), SIDE, SIDE), np.float32)
-    times = np.zeros_like(summed)
-    for heat_GG, (share, kind) in zip(heat_VGG, views, strict=True):
-        left, top, right, bottom = (round(edge * SIDE) for edge in share)
-        stretched = PILImage.fromarray(heat_GG).resize((right - left, bottom - top), PILImage.Resampling.BICUBIC)
-        summed[kind, top:bottom, left:right] += np.asarray(stretched)
-        times[kind, top:bottom, left:right] += 1
-    return np.asarray((summed / times).sum(axis=0), np.float32)
-
-
-def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
-    """(S, S): how much of that colour there is around each point, 0 to 1; 0 everywhere if it is hardly there at all."""
-    here_SS = colour_mask(image, colour, SIDE)
-    return np.asarray(blur(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
-
-
-def read_pointer(space: EmbeddingModel, learned: Learned | None, vocabulary: Vocabulary) -> Localizer | None:
-    """None for a space without a classifier of its own: nothing else tells well enough where a thing is."""
-    return Localizer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None
+    """(1 + N, D): the whole picture, then each place."""
+    return np.concatenate([look.vector_D[None], cover_vectors(look, [place.share for place in places])])

@@ -111,6 +111,7 @@ class AskWords:
     by_likeness = Translation("likeness to the words", "与词语的相似度")
     by_labels = Translation("the picture's labels", "图片标签")
     by_notice = Translation("what is noticed", "所注意到的")
+    by_detector = Translation("boxes around things", "物体检测框")
     by_glance = Translation("the language model's glance", "语言模型的一瞥")
     by_colours = Translation("the colours where it was looked", "所看之处的颜色")
     by_program = Translation("the program", "程序")

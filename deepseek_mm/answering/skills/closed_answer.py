@@ -1,13 +1,18 @@
 """Questions about one photo whose answers are few: yes or no, a count, a colour, a place, one of two that were said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import exp
 
-from deepseek_mm.answering.closed_vqa import Decider, Grounder
+from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
+from deepseek_mm.answering.grounder import Grounder
+from deepseek_mm.answering.scene_programs import run_question
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
-from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase
+from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
+from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase, parse
 from deepseek_mm.language.words import (
     NUMBERS,
     PICTURES,
@@ -20,6 +25,8 @@ from deepseek_mm.language.words import (
 )
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
+from deepseek_mm.vision.colours import colours_of_thing
+from deepseek_mm.vision.presence import log_odds
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -32,9 +39,15 @@ TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|pict
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
 NAMED = 0.5  # score of a label from which its thing is what "it" means
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
+COLOUR_WEIGHT = 6.0  # log-odds that a thing's whole colour is worth beside the witnesses
+COLOUR_TRUST = 0.85  # of the probability that both make, as it came out on questions of COCO
+LEAST_TOLD = 0.001  # probability of a colour that no witness names
+SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
-UNSURE = 0.6  # probability of one of two below which it is said as a guess
+HALF = 0.5
+LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
+COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
 DIGITS = re.compile(r"^\d+$")
 
 
@@ -44,36 +57,47 @@ class ClosedSkill:
     def __init__(self, decider: Decider, grounder: Grounder) -> None:
         self.decider, self.grounder = decider, grounder
 
-    def answer(self, turn: PhotoTurn) -> Draft | None:
+    def answer(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """Of a closed question; None of others."""
         act = turn.act
         if act.kind == "count" and act.form != "yes_no":
             return self.count(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
-            return self.yes_or_no(turn)
+            return self.yes_or_no(turn, opened)
         if act.attribute == "colour":
             return self.colour(turn)
         return None
 
-    def yes_or_no(self, turn: PhotoTurn) -> Draft:
+    def yes_or_no(self, turn: PhotoTurn, opened: OpenSkill) -> Draft:
         """Yes or no, and nothing else."""
-        things = turn.subjects or turn.things
+        if people := tell_people(turn.text, turn.picture.detections):
+            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
+        things = things_asked_for(turn) or turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
+        verdict = self.grounder.weigh_boxes(things[0], turn.picture, verdict) if exist else verdict
         if verdict.answer.startswith("no ") and things:
             verdict = replace(verdict, answer="no")
             exist = True
+        if not exist:
+            verdict = weigh_opposite(turn, opened, verdict)
         pointed = self._point(turn, "exist", things[:1], verdict) if exist and verdict.answer == "yes" else turn
-        text = tell_presence(things[0], verdict) if exist else tell_yes_no(verdict)
+        text = (
+            tell_presence(things[0], verdict)
+            if exist
+            else tell_yes_no(turn.text, turn.act.subject, verdict.answer, verdict.chance)
+        )
         numbers = numbers_of(pointed, things[:1]) if exist else (turn.shot.whole,)
         return pointed.draft(Claim(text, numbers, verdict.chance), grounds="seen", verdict=verdict)
 
     def count(self, turn: PhotoTurn) -> Draft:
-        """How many."""
+        """How many: as many as there are boxes of it, or what the witnesses settle on where there is none."""
         things = turn.subjects[:1] or turn.things[:1]
         name = things[0].phrase if things else "thing"
         asked = turn.act.text if "how many" in turn.text else f"how many {plural(name)} are there?"
         verdict = self._settle(turn, "count", things, asked)
+        if things and not verdict.answer.startswith("no ") and (draft := self._count_boxes(turn, asked, verdict)):
+            return draft
         number = NUMBERS.get(verdict.answer, verdict.answer)
         if not DIGITS.match(number):
             runner = verdict.runner_up if DIGITS.match(verdict.runner_up) else ""
@@ -81,20 +105,34 @@ class ClosedSkill:
                 claim = Claim(f"I see no {name} in this photo", (turn.shot.whole,), verdict.chance)
                 return turn.draft(claim, grounds="seen", verdict=verdict)
             number, verdict = runner, replace(verdict, chance=verdict.runner_chance)
-        many = f"{number} {name if number == '1' else plural(name)}"
-        sure = verdict.chance >= LIKELY
-        text = (
-            f"I count {many}"
-            if verdict.chance >= SAID
-            else f"I think I see {many}"
-            if sure
-            else f"Perhaps {many}, but I am not sure"
+        claim = Claim(tell_count(int(number), name, verdict.chance), (turn.shot.whole,), verdict.chance)
+        return turn.draft(claim, grounds="seen", verdict=verdict)
+
+    def _count_boxes(self, turn: PhotoTurn, asked: str, verdict: Verdict) -> Draft | None:
+        """The boxes of the thing, all of them cited; of those that lie so to another thing, where that is asked."""
+        things = turn.things if RELATION.search(turn.text) else turn.things[:1]
+        program = PhotoQuestion(kind="count", text=asked, things=things)
+        pointed = turn.with_parts(self._parts(turn, program, verdict))
+        boxes = pointed.shot.parts_with_colour(things[0])
+        worked = run_question(asked, pointed.shot.regions, verdict.answer, least=turn.shot.min_label)
+        if not boxes:
+            return None
+        placed = worked is not None and len(things) > 1 and DIGITS.match(worked.answer)
+        count = int(worked.answer) if worked and placed else len(boxes)
+        chance = max(
+            COUNT_RIGHT[min(count, len(COUNT_RIGHT) - 1)], verdict.chance if verdict.answer == str(count) else 0
         )
-        return turn.draft(Claim(text, (turn.shot.whole,), verdict.chance), grounds="seen", verdict=verdict)
+        numbers = tuple(dict.fromkeys(pointed.shot.number(box) for box in boxes))
+        claim = Claim(tell_count(count, things[0].phrase, chance), numbers, chance)
+        counted = replace(verdict, answer=str(count), chance=chance)
+        return replace(pointed.draft(claim, grounds="seen", verdict=counted), worked=worked)
 
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
         things = turn.subjects[:1] or main_thing(turn)
+        part = part_with_colour(turn.act.subject.lower(), turn.text, turn.picture.detections)
+        if not things and part is not None and turn.act.subject.strip():
+            return self._measured_colour(turn, part)
         if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
@@ -105,11 +143,25 @@ class ClosedSkill:
                 Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
             )
         pointed = self._point(turn, "colour", things, verdict)
-        measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
-        colours, chance = join_colours(verdict, measured, many="colours" in turn.text or "colors" in turn.text)
+        many = "colours" in turn.text or "colors" in turn.text
+        if part is not None:
+            measured_shares = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+            colours, chance = weigh_colours(verdict, measured_shares, many=many)
+        else:
+            measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
+            colours, chance = join_colours(verdict, measured, many=many)
         lead = f"The {things[0].phrase} {is_or_are(things[0].phrase)}"
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
+
+    def _measured_colour(self, turn: PhotoTurn, part: PhotoPart) -> Draft:
+        """Of a part that no witness knows a word for: "her top"."""
+        measured = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+        lead = f"{turn.subject_phrase} is"
+        best = next(iter(measured))
+        return turn.draft(
+            Claim(hedge(best, COLOUR_RIGHT, lead=lead), (turn.shot.whole,), COLOUR_RIGHT), grounds="measured"
+        )
 
     def relate(self, turn: PhotoTurn) -> Draft | None:
         """How two things lie to each other; None where that is not asked."""
@@ -136,9 +188,10 @@ class ClosedSkill:
         both = len(set(asked)) > 1 or turn.act.form != "yes_no"
         lead = "The" if both else "Yes, the" if holding in asked else "No, the"
         chance = 0.65
-        return pointed.draft(
-            Claim(f"{lead} {one.phrase} is {wording} the {other.phrase}", numbers, chance), grounds="seen"
-        )
+        said = "yes" if holding in asked else "no"
+        worked = run_question(turn.act.text, pointed.shot.regions, said, least=turn.shot.min_label)
+        claim = Claim(f"{lead} {one.phrase} is {wording} the {other.phrase}", numbers, chance)
+        return replace(pointed.draft(claim, grounds="seen"), worked=worked)
 
     def choose(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """One of the alternatives that the question says; None where it says none."""
@@ -176,18 +229,34 @@ class ClosedSkill:
         program = PhotoQuestion(kind="where", text=turn.act.text, things=things)
         pointed = turn.with_parts(self._parts(turn, program, None)) if things else turn
         parts = pointed.shot.parts_with_colour(things[0])[:1] if things else []
+        numbers = numbers_of(pointed, things)
         claims = [
             Claim(
                 f"{pointed.subject_phrase} {is_or_are(things[0].phrase)} {at(spot(part))} of the photo",
                 numbers,
                 PLACE_RIGHT,
             )
-            for part, numbers in ((part, numbers_of(pointed, things)) for part in parts)
+            for part in parts
         ]
         told = opened.tell_where(pointed)
         if told and (told.certainty >= GUESSED or not claims):
-            claims.insert(0, told)
+            told = replace(told, numbers=numbers) if parts else told
+            claims.insert(0 if told.certainty >= LIKELY else len(claims), told)
         return pointed.draft(*claims, grounds="seen") if claims else None
+
+
+def things_asked_for(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
+    """The things that a question asks for that is no more than whether they are there."""
+    program = parse(turn.act.text)
+    return program.things if program.kind == "exist" and THERE.search(turn.text) else ()
+
+
+def tell_count(count: int, name: str, chance: float) -> str:
+    """I count three cups; I think I see three cups; Perhaps three cups."""
+    many = f"{count} {name if count == 1 else plural(name)}"
+    if chance >= SAID:
+        return f"I count {many}"
+    return f"I think I see {many}" if chance >= LIKELY else f"Perhaps {many}, but I am not sure"
 
 
 def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...]:
@@ -212,16 +281,6 @@ def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:
     return f"No, there {is_or_are(thing.phrase)} {doubt}no {thing.phrase} in this photo"
 
 
-def tell_yes_no(verdict: Verdict) -> str:
-    """Yes; No, probably not; Yes, I would guess, but I am not sure."""
-    lead = "Yes" if verdict.answer == "yes" else "No"
-    if verdict.chance >= SAID:
-        return f"{lead}, {'that is so' if lead == 'Yes' else 'that is not so'}"
-    if verdict.chance >= UNSURE:
-        return f"{lead}, {'probably' if lead == 'Yes' else 'probably not'}"
-    return f"{lead}, I would guess, but I am not sure"
-
-
 def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tuple[str, float]:
     """The colour that the witnesses settle on, with what else is measured where several are asked for or they doubt."""
     if many and len(measured) > 1:
@@ -231,6 +290,33 @@ def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tu
     if verdict.chance < LIKELY and measured and verdict.answer not in measured:
         return (measured[0], COLOUR_RIGHT - 0.1)
     return verdict.answer, max(verdict.chance, COLOUR_RIGHT) if verdict.answer in measured[:1] else verdict.chance
+
+
+def weigh_opposite(turn: PhotoTurn, opened: OpenSkill, verdict: Verdict) -> Verdict:
+    """With what the photo looks like more, the adjective that is asked for or its opposite, where it has one."""
+    pair = opposite_asked(turn.text)
+    if pair is None or verdict.answer not in ("yes", "no"):
+        return verdict
+    name = turn.subjects[0].phrase if turn.subjects else "thing"
+    chances = opened.weigh_options(turn, [f"{word} {name}" for word in pair])
+    odds = LIKENESS_WEIGHT * log_odds(chances[f"{pair[0]} {name}"]) + WITNESS_WEIGHT * log_odds(verdict.chance_of_yes)
+    chance_yes = 1 / (1 + exp(-odds))
+    return replace(verdict, answer="yes" if chance_yes >= HALF else "no", chance=max(chance_yes, 1 - chance_yes))
+
+
+def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool) -> tuple[str, float]:
+    """The likeliest colour by what the witnesses say and what is measured of the thing, with its probability."""
+    rest = max(0.0, 1 - verdict.chance - verdict.runner_chance) / len(measured)
+    told = {verdict.runner_up: verdict.runner_chance, verdict.answer: verdict.chance}
+    odds = {
+        name: max(told.get(name, rest), LEAST_TOLD) * exp(COLOUR_WEIGHT * max(share, -SECOND_COLOUR))
+        for name, share in measured.items()
+    }
+    best, second, *_ = sorted(odds, key=lambda name: -odds[name])
+    chance = COLOUR_TRUST * odds[best] / sum(odds.values())
+    if many and measured[second] >= SECOND_COLOUR:
+        return f"{best} and {second}", COLOUR_TRUST * (odds[best] + odds[second]) / sum(odds.values())
+    return best, chance
 
 
 def opposites(asked: Sequence[str]) -> list[str]:

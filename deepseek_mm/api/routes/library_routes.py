@@ -24,7 +24,7 @@ from deepseek_mm.api.schemas import Body, Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.library.backup import size_of as folder_size
-from deepseek_mm.retrieval.search import cut
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.sharing.zip_export import pack_chosen
 from deepseek_mm.types import Citation

@@ -1,6 +1,6 @@
 """Names of people, and which of them need certainty."""
 
-from deepseek_mm.vision.regions import EASILY_MISTAKEN, PEOPLE, PERSON, may_be_said
+from deepseek_mm.vision.people import EASILY_MISTAKEN, PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.vocabulary import read_names
 
 

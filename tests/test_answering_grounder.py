@@ -10,12 +10,13 @@ from rag_house import photo_of
 from test_answering_closed_vqa import decider
 
 from deepseek_mm.answering.claims import build_claims
-from deepseek_mm.answering.closed_vqa import Grounder
+from deepseek_mm.answering.grounder import RIGHT, Grounder
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, parse
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.types import Evidence, Question, Verdict
+from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis
 
 IMAGE = picture("blue", patch="red")
@@ -24,18 +25,15 @@ ALL_OVER = {f"is there {thing}?": {"yes": 0.999, "no": 0.001} for thing in ("a h
 
 
 class Hand:
-    """Points at one place, whatever it is; chooses the last of several."""
+    """Points at the same places, whatever it is."""
 
-    def __init__(self, place: Share | None) -> None:
-        self.place, self.asked, self.offered = place, list[str](), list[Share]()
+    def __init__(self, *places: Share, boxed: bool = False) -> None:
+        self.places = [FoundPlace(share=place, chance=0.9 - 0.3 * n, is_box=boxed) for n, place in enumerate(places)]
+        self.asked = list[str]()
 
-    def point_many(self, image: Image.Image, things: Sequence[ThingPhrase]) -> list[Share | None]:
+    def find_many(self, image: Image.Image, things: Sequence[ThingPhrase], *seen: object) -> list[list[FoundPlace]]:
         self.asked += [thing.phrase for thing in things]
-        return [self.place for _ in things]
-
-    def choose(self, image: Image.Image, thing: ThingPhrase, places: Sequence[Share]) -> Share:
-        self.offered = list(places)
-        return places[-1]
+        return [self.places for _ in things]
 
 
 def pointed(
@@ -46,7 +44,7 @@ def pointed(
     verdict: Verdict | None = None,
     script: dict[str, dict[str, float]] = ALL_OVER,
 ) -> tuple[list[Evidence], Hand]:
-    asks, hand = decider(script), Hand(place)
+    asks, hand = decider(script), Hand(*[place] if place else [])
     asks.eyes.pointer = hand
     case = QuestionContext(question=Question(text=text), program=parse(text), verdict=verdict)
     return Grounder(asks.eyes, asks, Config()).point(case, ImageAnalysis(IMAGE), evidence), hand
@@ -71,7 +69,8 @@ def test_what_is_rather_not_there_is_pointed_at_with_doubt_and_what_is_surely_no
     assert told("where is the hat?", found) == (
         "I am not sure that there is a hat in this photo; what looks most like it is in the centre [2]."
     )
-    found, hand = pointed("where is the hat?", photo_of(presence=[("hat", 0.9)]), script={})
+    nowhere = {"is there a hat?": {"yes": 0.005, "no": 0.995}}
+    found, hand = pointed("where is the hat?", photo_of(presence=[("hat", 0.9)]), script=nowhere)
     assert (len(found), hand.asked) == (1, [])
     assert told("where is the hat?", found) == "I see no hat in this photo [1]."
 
@@ -84,13 +83,26 @@ def test_a_closer_look_takes_the_name_from_a_part_and_keeps_how_sure_it_was():
     assert told("where is the hat?", found) == "The hat is in the centre of this photo [3]."
 
 
-def test_a_kind_of_person_is_one_of_the_people_who_were_found():
-    people = [("person", (0, 0, 60, 300), "red", 0.9), ("person", (200, 0, 290, 300), "red", 0.8)]
-    found, hand = pointed("where is the woman?", photo_of(*people))
-    assert (hand.asked, len(hand.offered)) == ([], 2)
-    assert found[-1].region.box_px == (200, 0, 290, 300)
-    found, hand = pointed("where is the person?", photo_of(*people))
-    assert (hand.asked, len(found)) == ([], 3)  # they are known
+@pytest.mark.parametrize(("boxed", "parts"), [(True, 2), (False, 0)])
+def test_what_is_counted_are_boxes_and_no_extents_and_each_is_a_part(boxed, parts):
+    script = {"is there a hat?": {"yes": 0.9, "no": 0.1}}
+    asks, hand = decider(script), Hand((0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.8, 0.8), boxed=boxed)
+    asks.eyes.pointer = hand
+    case = QuestionContext(question=Question(text="how many hats?"), program=parse("how many hats are there?"))
+    found = Grounder(asks.eyes, asks, Config()).point(case, ImageAnalysis(IMAGE), photo_of())
+    scores = [entry.region.labels[0].score for entry in found[1:]]
+    assert (len(scores), scores) == (parts, sorted(scores, reverse=True))
+
+
+@pytest.mark.parametrize(("in_box", "answer"), [(0.95, "yes"), (0.6, "no")])
+def test_what_surely_lies_in_a_box_is_there_whatever_the_whole_picture_says(in_box, answer):
+    asks = decider({})
+    asks.eyes.box_chance = lambda picture, thing: in_box
+    denied = Verdict(answer="no", chance=0.8, outcome="sure")
+    hat = parse("is there a hat?").things[0]
+    weighed = Grounder(asks.eyes, asks, Config()).weigh_boxes(hat, ImageAnalysis(IMAGE), denied)
+    assert weighed.answer == answer
+    assert weighed.chance_of_yes == pytest.approx(0.95 * RIGHT if answer == "yes" else 0.2)
 
 
 def test_a_place_that_is_nearly_the_whole_photo_points_at_nothing():

@@ -11,7 +11,17 @@ from deepseek_mm.config import EncoderConfig
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.evaluation.pointing_game import ALL, is_inside
 from deepseek_mm.language.parser import ThingPhrase
-from deepseek_mm.vision.regions import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
+from deepseek_mm.vision.detector.detector import NAMES, Detection, Detections
+from deepseek_mm.vision.localizer import (
+    Localizer,
+    choose_boxes,
+    cut,
+    overlay_views,
+    read_pointer,
+    views_of,
+    weigh_boxes,
+    where_coloured,
+)
 from deepseek_mm.vision.vocabulary import Vocabulary, read_learned
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
@@ -20,7 +30,7 @@ PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 @pytest.fixture(scope="module")
 def pointer() -> Localizer:
     space = open_space(EncoderConfig())
-    found = read_pointer(space, read_learned(space), Vocabulary(space, ("dog", "cup")))
+    found = read_pointer(space, read_learned(space), Vocabulary(space, ("dog", "cup")), None)
     assert found is not None
     return found
 
@@ -74,7 +84,7 @@ def test_a_colour_that_is_hardly_there_is_nowhere():
 
 def test_a_space_without_a_classifier_points_at_nothing():
     space = ColourSpace()
-    assert read_pointer(space, None, Vocabulary(space, ("red",))) is None
+    assert read_pointer(space, None, Vocabulary(space, ("red",)), None) is None
 
 
 @pytest.mark.parametrize(
@@ -88,22 +98,41 @@ def test_a_space_without_a_classifier_points_at_nothing():
     ],
 )
 def test_the_middle_of_the_place_lies_on_the_thing(pointer, name, asked, box):
-    (place,) = pointer.point_many(photo(name), [asked])
-    assert place is not None
-    assert is_inside(middle(place), (box,))
+    ((place,),) = pointer.find_many(photo(name), [asked])
+    assert not place.is_box
+    assert is_inside(middle(place.share), (box,))
 
 
 def test_several_things_are_found_in_order_and_a_colour_that_is_not_there_has_no_place(pointer):
-    one, other = pointer.point_many(photo("coffee.jpg"), [thing("cup"), thing("cup", "blue")])
-    assert one is not None
-    assert other is None
-    assert pointer.point_many(photo("coffee.jpg"), [thing("cup")]) == [one]
+    one, other = pointer.find_many(photo("coffee.jpg"), [thing("cup"), thing("cup", "blue")])
+    assert len(one) == 1
+    assert other == []
+    assert pointer.find_many(photo("coffee.jpg"), [thing("cup")]) == [one]
 
 
-def test_of_several_places_that_is_chosen_which_speaks_for_the_thing(pointer):
-    bottle, floor = (0.44, 0.1, 0.55, 0.36), (0.7, 0.7, 1.0, 1.0)
-    assert pointer.choose(photo("wine-and-drum.jpg"), thing("bottle"), [floor, bottle]) == bottle
-    assert pointer.choose(photo("wine-and-drum.jpg"), thing("bottle"), [floor]) == floor
+def found(*boxes: tuple[float, float, float, float], person: float = 0.0) -> Detections:
+    chances = np.zeros(len(NAMES), np.float32)
+    chances[0] = person
+    return Detections(boxes=tuple(Detection(box=box, chances_C=chances) for box in boxes), most_C=chances)
+
+
+ROW = [(x, 0.4, x + 0.1, 0.5) for x in (0.0, 0.2, 0.4)]
+
+
+def test_boxes_that_are_like_the_surest_are_of_the_thing_and_others_must_be_surer():
+    boxes = found(*ROW, (0.5, 0.6, 1.0, 1.0))
+    chances = np.array([0.8, 0.35, 0.2, 0.4], np.float32)
+    assert [place.share for place in choose_boxes(boxes, chances)] == ROW[:2]
+    assert choose_boxes(boxes, np.full(4, 0.1, np.float32)) == []
+
+
+def test_a_box_counts_less_for_a_thing_where_somebody_is_and_for_another_colour():
+    image, even = Image.new("RGB", (90, 90), "red"), np.full(3, 0.5, np.float32)
+    assert weigh_boxes(image, thing("cup"), found(*ROW, person=0.9), even).max() < 0.1
+    assert weigh_boxes(image, thing("woman"), found(*ROW, person=0.9), even).min() == 0.5
+    assert weigh_boxes(image, thing("cup", "red"), found(*ROW), even).min() == 0.5
+    assert weigh_boxes(image, thing("cup", "blue"), found(*ROW), even).max() == 0
+    assert weigh_boxes(image, thing("sky"), found(*ROW), even).max() == 0  # it has no end
 
 
 def test_names_of_the_vocabulary_are_read_once(pointer):
