@@ -25,6 +25,7 @@ PREPOSITIONS = """in on at with near by under over behind beside between into on
 above along next off wearing holding carrying while"""
 BEGINS = frozenset(PREPOSITIONS.split())  # of phrases
 BOUND = frozenset(["next", "front", "side", "top", "middle", "edge", "back"])  # "in front of a house" is one phrase
+UPON = frozenset(["on", "in", "into", "onto", "through"])
 VERBS = frozenset(["is", "are"])
 COUNTED = frozenset(NUMBERS) - {"zero", "one"}  # numbers that are checked
 NUMBERED = 3  # words behind a number among which its thing is
@@ -96,12 +97,12 @@ def log_odds(chance: float) -> float:
 def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
     """The sentence without colours that the picture lacks, and every sentence with some of its phrases left out.
 
-    A phrase of whose things nobody knows any is left out of all.
+    A phrase of whose things nobody knows any is left out of all, and so is one that puts somebody on or in people.
     """
     words = drop_numbers(drop_colours(text, seen.colours).split(), seen.counts)
     starts = [n for n, word in enumerate(words) if n and word in BEGINS and words[n - 1] not in BOUND]
     phrases = [(start, end_of_phrase(words, start, starts)) for start in starts][:MOST_PHRASES]
-    known = [bool(list_nouns(" ".join(words[start:end]), seen.presence)) for start, end in phrases]
+    known = [bool(list_things_of(words[start:end], seen.presence)) for start, end in phrases]
     found = []
     for kept in product(*[(True, False) if each else (False,) for each in known]):
         gone = {n for (start, end), keep in zip(phrases, kept, strict=True) if not keep for n in range(start, end)}
@@ -109,6 +110,12 @@ def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
         if len(left) >= FEWEST_WORDS and left[-1] not in VERBS:
             found.append(" ".join(left))
     return list(dict.fromkeys(found))
+
+
+def list_things_of(phrase: Sequence[str], known: Collection[str]) -> list[str]:
+    """The things that a phrase names and somebody knows; no people where it says on or in what something is."""
+    nouns = list_nouns(" ".join(phrase), known)
+    return [noun for noun in nouns if noun not in PEOPLE] if phrase[0] in UPON else nouns
 
 
 def end_of_phrase(words: Sequence[str], start: int, starts: Sequence[int]) -> int:
