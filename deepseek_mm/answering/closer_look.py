@@ -30,6 +30,7 @@ NEIGHBOURS = {  # colours that people call by the same name as well
     **{"white": ("beige",), "black": (), "brown": ("orange",), "purple": ("pink",)},
 }
 LEAST_BLOB = 0.01  # of the picture, that a coloured thing covers
+MOST_WORDS = 4  # of a phrase that are looked through for the name of a thing
 EDGE = 0.08  # of a box's side
 LEAST_SIDE = 0.2  # of the picture's side, of a part that is cut out
 WEARER = re.compile(
@@ -190,14 +191,10 @@ def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
 
 def box_of_phrase(phrase: str, boxes: Sequence[Detection]) -> Detection | None:
     """The box of the first thing that some words name: "keyboard and the mouse" -> the keyboard's."""
-    words = phrase.split()[:4]
-    for start in range(len(words)):
-        for length in (2, 1):
-            name = " ".join(words[start : start + length])
-            for place in places_of_name(name):
-                if (box := largest_of(boxes, place)) is not None:
-                    return box
-    return None
+    words = phrase.split()[:MOST_WORDS]
+    names = [" ".join(words[n : n + length]) for n in range(len(words)) for length in (2, 1)]
+    found = (largest_of(boxes, place) for name in names for place in places_of_name(name))
+    return next((box for box in found if box is not None), None)
 
 
 def largest_of(boxes: Sequence[Detection], place: int) -> Detection | None:
