@@ -93,6 +93,39 @@ def test_a_count_is_asked_of_the_witnesses_as_how_many() -> None:
     assert one.decider.asked[0].text == "how many dogs are there?"  # type: ignore[attr-defined]
 
 
+SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]
+
+
+def test_boxes_are_counted_and_every_one_is_cited() -> None:
+    draft = skill("many", 0.4).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    assert draft is not None
+    assert (draft.claims[0].text, draft.claims[0].numbers) == ("I think I see 3 sheep", (2, 3, 4))
+    assert draft.verdict is not None
+    assert draft.verdict.answer == "3"
+    assert draft.worked is not None
+    assert (draft.worked.answer, draft.worked.agrees) == ("3", "contradicts")
+    agreed = skill("3", 0.9).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    assert agreed is not None
+    assert agreed.claims[0].text == "I count 3 sheep"
+
+
+def test_boxes_that_lie_so_to_another_thing_are_counted_alone() -> None:
+    tree = region("tree", (100, 0, 130, 180))
+    text = "how many sheep are to the left of the tree?"
+    turn = turn_of(text, *SHEEP, tree, subject="sheep", other="the tree", kind="count")
+    assert say(skill("many", 0.4), turn) == "I think I see 2 sheep"
+
+
+def test_a_picture_that_shows_none_is_not_counted_in() -> None:
+    turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
+    assert say(skill("no sheep", 0.9), turn) == "I see no sheep in this photo"
+
+
+def test_whether_something_is_there_asks_for_what_the_question_names() -> None:
+    turn = turn_of("is there a solar panel in the photo?", subject="panel", form="yes_no")
+    assert say(skill("yes", 0.9), turn) == "Yes, there is a solar panel in this photo"
+
+
 def test_a_colour_is_told_of_its_thing() -> None:
     car = region("car", (50, 50, 150, 150))
     turn = turn_of("what colour is the car", car, subject="the car", attribute="colour")

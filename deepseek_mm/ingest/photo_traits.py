@@ -2,7 +2,8 @@
 
 A classifier of a thousand classes is often wrong and seldom far off: a vulture or a magpie is a bird. So its likeliest
 classes together make one vector, the mean of their names' vectors, weighted by the roots of their chances (ConSE,
-Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search hears it.
+Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search
+hears it.
 
 A sharp photo has fine edges: the variance of its Laplacian is a large share of the variance of its greys. Measured on a
 reduced picture, so what looks sharp on a screen is sharp.

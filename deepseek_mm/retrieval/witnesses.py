@@ -54,7 +54,7 @@ class Witnesses:
 
     picture: float = 0.0  # likeness of the whole picture
     part: float = 0.0  # of its nearest part, beyond that of the whole
-    guess: float = 0.0  # likeness of what a classifier guesses
+    guess: float = 0.0  # likeness of what a classifier guesses; of the picture where nobody has guessed
     presence: float = 0.0  # probability that it shows the least likely thing, as eyes see it
     label: float = 0.0  # score of the labels that name the things, the least of them
     labels: float = 0.0  # the same, their mean
@@ -126,7 +126,7 @@ def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weight
     return Witnesses(
         picture=picture,
         part=max(0.0, photo.deviation(usual, SEEN, ("part",)) - picture),
-        guess=photo.deviation(usual, GUESSES),
+        guess=photo.deviation(usual, GUESSES) if any(kind in GUESSES for kind, _ in photo.near) else picture,
         presence=photo.presence,
         label=min(labels, default=0.0),
         labels=sum(labels) / max(1, len(labels)),
