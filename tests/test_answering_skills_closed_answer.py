@@ -8,7 +8,7 @@ from photo_turns import region, turn_of
 from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours, weigh_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.types import Evidence, Verdict
+from deepseek_mm.types import Draft, Evidence, Verdict
 
 
 class SettledDecider:
@@ -46,8 +46,12 @@ def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
     return ClosedSkill(SettledDecider(answer, chance, runner_up), StillGrounder())  # type: ignore[arg-type]
 
 
+def ask(one: ClosedSkill, turn: PhotoTurn) -> Draft | None:
+    return one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+
+
 def say(one: ClosedSkill, turn: PhotoTurn) -> str:
-    draft = one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+    draft = ask(one, turn)
     assert draft is not None
     return draft.claims[0].text
 
@@ -97,14 +101,14 @@ SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]
 
 
 def test_boxes_are_counted_and_every_one_is_cited() -> None:
-    draft = skill("many", 0.4).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    draft = ask(skill("many", 0.4), turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
     assert draft is not None
     assert (draft.claims[0].text, draft.claims[0].numbers) == ("I think I see 3 sheep", (2, 3, 4))
     assert draft.verdict is not None
     assert draft.verdict.answer == "3"
     assert draft.worked is not None
     assert (draft.worked.answer, draft.worked.agrees) == ("3", "contradicts")
-    agreed = skill("3", 0.9).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    agreed = ask(skill("3", 0.9), turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
     assert agreed is not None
     assert agreed.claims[0].text == "I count 3 sheep"
 
