@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.parse.document import read_photo as read_photo
+    from deepseek_mm.retrieval.heat import Heat as Heat
+    from deepseek_mm.retrieval.heat import cut as cut
+    from deepseek_mm.retrieval.heat import heat_map as heat_map
     from deepseek_mm.retrieval.ranking import hit_spans as hit_spans
-    from deepseek_mm.retrieval.search import Heat as Heat
-    from deepseek_mm.retrieval.search import cut as cut
-    from deepseek_mm.retrieval.search import heat_map as heat_map
     from deepseek_mm.sandbox.records import Protection as Protection
     from deepseek_mm.sandbox.records import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from deepseek_mm.types import Found as Found
     from deepseek_mm.types import Match as Match
     from deepseek_mm.types import Offer as Offer
+    from deepseek_mm.types import PhotoDescription as PhotoDescription
     from deepseek_mm.types import Picture as Picture
     from deepseek_mm.types import Query as Query
     from deepseek_mm.types import Question as Question
@@ -122,16 +123,16 @@ _NAMES = {  # of each module of ours
     "lm.backends.server_model": "address_of models_at",
     "logic.rules": "Rule read_rules rules_of",
     "parse.document": "read_photo",
+    "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",
-    "retrieval.search": "Heat cut heat_map",
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",
-    "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer Picture Query Question Request Said "
-    "Trace Verdict Worked",
+    "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
+    "Question Request Said Trace Verdict Worked",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOMES)

@@ -21,6 +21,7 @@ def region_shape(region: Region) -> dict[str, Any]:
         "page": region.page,
         "lines": list(region.lines),
         "text": region.text,
+        "machine_made": region.machine_made,
         "label": region.label,
         "labels": [{"name": label.name, "score": round_score(label.score)} for label in region.labels],
         "colours": list(region.colours),
@@ -68,6 +69,7 @@ def found_shape(found: Found) -> dict[str, Any]:
         "certainty": round_score(found.certainty),
         "threshold": round_score(found.threshold),
         "language": found.language,
+        "bounds": list(found.bounds),
         "hits": [match_shape(match) for match in found.matches],
     }
 
@@ -76,6 +78,8 @@ def match_shape(match: Match) -> dict[str, Any]:
     """One match: its region, its reasons, and the paths of its near duplicates."""
     return {
         "score": round_score(match.score),
+        "relevance": round_score(match.relevance),
+        "likely": match.likely,
         "why": list(match.why),
         "twins": [twin.source.path for twin in match.twins],
         **region_shape(match.region),

@@ -29,6 +29,14 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoDescription:
+    """What was said of a photo of the library; empty where nothing was."""
+
+    text: str = ""
+    machine_made: bool = False  # by a machine, which may be wrong; somebody's own words never are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
     """An earlier question and its answer, as whoever asks now tells them."""
 
@@ -207,6 +215,8 @@ class Match:
     score: float  # cosine similarity with the query, -1 to 1
     why: tuple[str, ...] = ()  # labels and words of it that agree with the query
     twins: tuple[Region, ...] = ()  # near duplicates: the match stands for them, the nearest first
+    relevance: float = 0.0  # probability that this is what was looked for, 0 to 1: the order of matches
+    likely: bool = True  # its relevance reaches what a search of this kind needs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,6 +228,7 @@ class Found:
     certainty: float = 0.0  # probability that the library has it, 0 to 1
     threshold: float = 0.5  # of the certainty
     language: str = ""  # of the words, where nothing that is installed reads it: "German"
+    bounds: tuple[str, ...] = ()  # words of the search that bound where it looked: "in winter", "taken with a phone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -296,7 +307,7 @@ class Citation:
 class Said:
     """What one witness says of a closed question about a picture."""
 
-    by: str  # "reader", "likeness", "labels", "notice", "glance", "colours", "model"; of a drawing "program", "network"
+    by: str  # reader, likeness, labels, notice, detector, glance, colours or model; of a drawing program or network
     answer: str
     chance: float  # probability that this is right, in the witness's own calibrated opinion
     why: str = ""  # what it rests on, for people

@@ -187,12 +187,12 @@ def remove(session: Session, source_ids: Sequence[int]) -> int:
 
 
 def exchange_regions(
-    session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats, mark: str
+    session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats, mark: str, without: Sequence[str]
 ) -> bool:
-    """Regions in the place of all others of their kinds; False if the source is gone."""
+    """Regions in the place of all others of their kinds, and of these; False if the source is gone."""
     if session.get(SourceRow, source_id) is None:
         return False
-    same = (RegionRow.source_id == source_id, RegionRow.kind.in_({region.kind for region in regions}))
+    same = (RegionRow.source_id == source_id, RegionRow.kind.in_({*(region.kind for region in regions), *without}))
     if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
         note_change(session)
     session.merge(MarkRow(source_id=source_id, name=mark))

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
 
-KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note")  # of regions
+KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "place", "camera", "guess")  # of regions
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -83,6 +83,11 @@ class Region:
         """The best label, or an empty string."""
         return self.labels[0].name if self.labels else ""
 
+    @property
+    def machine_made(self) -> bool:
+        """Whether its text is a machine's sentence about a picture, which may be wrong, and nobody's own words."""
+        return self.kind == "caption"
+
 
 def at_lines(path: str, lines: tuple[int, int]) -> str:
     """A place in a file as editors write it: "app.py:3-9", of one line "app.py:3"."""
@@ -137,6 +142,7 @@ class Filter:
     phrases: tuple[str, ...] = ()  # must be written in a region, word for word; a whole picture has its regions' texts
     taken_after: datetime | None = None  # inclusive
     taken_before: datetime | None = None  # exclusive
+    months: tuple[int, ...] = ()  # 1 to 12, of any year, in which it was taken; empty is any time
 
 
 EVERYTHING = Filter()

@@ -90,13 +90,19 @@ class RegionStore(StoreReader):
         return True
 
     def exchange_regions(
-        self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str
+        self,
+        source_id: int,
+        regions: Sequence[Region],
+        vectors_ND: NDArray[Any],
+        *,
+        mark: str,
+        without: Sequence[str] = (),
     ) -> bool:
-        """Put these regions in the place of all others of their kinds that the source has, and note that the pass is
-        done. False if the source is gone.
+        """Put these regions in the place of all others of their kinds, and of the kinds in `without`, that the source
+        has, and note that the pass is done. False if the source is gone.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
-        return self._database.write(places.exchange_regions, source_id, regions, vectors_ND, mark)
+        return self._database.write(places.exchange_regions, source_id, regions, vectors_ND, mark, tuple(without))
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""

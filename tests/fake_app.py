@@ -40,6 +40,7 @@ from deepseek_mm.types import (
     Found,
     Match,
     Offer,
+    PhotoDescription,
     Query,
     Question,
     Request,
@@ -113,19 +114,19 @@ class Shelves:
 
     def __init__(self, data: Path) -> None:
         self.jobs = Jobs(data / "jobs.db")
-        self.said: dict[str, str] = {}
+        self.said: dict[str, PhotoDescription] = {}
         self.taken: list[str] = []  # paths
         self.collections: dict[str, str] = {}  # path -> name
         paper: Any = SimpleNamespace(reader=None)  # has nothing that could learn
         self.learning = Learning(Config(data=data), eyes=paper, jobs=self.jobs, history=paper)
 
-    def description_of(self, source: Source) -> str:
-        return self.said.get(source.path, "A thing on paper")
+    def description_of(self, source: Source) -> PhotoDescription:
+        return self.said.get(source.path, PhotoDescription(text="A thing on paper", machine_made=True))
 
     def describe(self, source: Source, text: str) -> None:
         if not text.strip():
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
-        self.said[source.path] = text
+        self.said[source.path] = PhotoDescription(text=text)
 
     def list_taken(self) -> tuple[()]:
         return ()

@@ -15,8 +15,11 @@ from deepseek_mm.errors import ModelFailed
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import with_article
 from deepseek_mm.types import Question
+from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction
-from deepseek_mm.vision.vqa import EVEN, Weights, log_odds
+from deepseek_mm.vision.presence import KNOWN, NAMED, DetectorWitness, Weights, log_odds
+from deepseek_mm.vision.vocabulary import NamingCurve
+from deepseek_mm.vision.vqa import EVEN, AnswerCalibration
 from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Label
 
@@ -29,6 +32,7 @@ class PaintReader:
 
     noticed: dict[str, float] = {}
     glanced: dict[str, float] = {}
+    boxes = None
 
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()
@@ -247,3 +251,42 @@ def test_equal_pixels_are_looked_at_once_and_answers_come_in_the_order_of_the_qu
     script = {"is there a kite?": {"yes": 0.5, "no": 0.5}}
     verdicts = decider(script).decide_texts([("is there a kite?", picture(colour)) for colour in colours])
     assert [verdict.answer for verdict in verdicts] == ["yes", "no", "yes", "no", "no"]
+
+
+class FixedDetector:
+    """Finds a cat with this score in every picture."""
+
+    def __init__(self, score: float) -> None:
+        self.score, self.looked = score, 0
+
+    def detect_many(self, images, *, tiled_px):
+        for _ in images:
+            self.looked += 1
+            yield Detections(
+                boxes=(), most_C=np.array([self.score if name == "cat" else 0.001 for name in NAMES], np.float32)
+            )
+
+
+def watcher(score: float) -> tuple[Decider, FixedDetector]:
+    """A decider whose reader is unsure of everything, and whose detector is all that counts."""
+    detector, reader = FixedDetector(score), PaintReader({"is there a cat?": {"yes": 0.5, "no": 0.5}})
+    reader.sure = AnswerCalibration({})
+    only = Weights(by={"detector": 1.0, "reader": 0.0, "likeness": 0.0, "labels": 0.0})
+    witness = DetectorWitness(curve=NamingCurve(slope=1.0, offset=0.0), weights={KNOWN: EVEN, NAMED: only})
+    eyes = VisionPipeline(ColourSpace(), Config().see, reader=reader, detector=detector, witness=witness)
+    return Decider(eyes), detector
+
+
+@pytest.mark.parametrize(("score", "answer"), [(0.9, "yes"), (0.05, "no")])
+def test_what_the_detector_finds_of_a_thing_it_knows_is_weighed_with_the_others(score, answer):
+    (verdict,) = watcher(score)[0].decide_texts([("is there a cat?", picture("red"))])
+    assert (verdict.answer, verdict.chance) == (answer, pytest.approx(max(score, 1 - score), abs=1e-4))
+    assert "detector" in {one.by for one in verdict.said}
+
+
+def test_a_picture_is_detected_in_once_and_nothing_is_said_of_a_thing_that_the_detector_does_not_know():
+    decides, detector = watcher(0.9)
+    questions = ("is there a cat?", "is there a dog?", "is there a rocket?")
+    verdicts = decides.decide_texts([(question, picture("red")) for question in questions])
+    assert ["detector" in {one.by for one in verdict.said} for verdict in verdicts] == [True, True, False]
+    assert detector.looked == 1

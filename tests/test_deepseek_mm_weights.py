@@ -13,13 +13,14 @@ from deepseek_mm.vision.vocabulary import read_calibration, read_learned
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
+JSONS = ("caption_gate.json", "certainty.json", "confidence.json")
 
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
     assert {"code", "lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
-    assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
-    others = {"CARD.md", "NOTICE.detector.txt", "certainty.json", "confidence.json", EDGE_FOLDER.name}
+    assert all(name in card for name in (*JSONS, *(file.name for file in FILES)))
+    others = {"CARD.md", "NOTICE.detector.txt", *JSONS, EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}
 
 
@@ -35,6 +36,8 @@ def test_the_card_names_data_command_scores_and_licence():
         "lm",
         "reader",
         "caption",
+        "kind",
+        "gate",
         "notice",
         "see",
         "scenes",

@@ -16,6 +16,7 @@ from deepseek_mm.evaluation.abstain import (
     read_things,
 )
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.vision.pipeline import VisionPipeline
 
 
 def outcome(name, *, there, found, num_said=0):
@@ -78,7 +79,8 @@ def test_photos_become_a_library_that_is_asked_for_each_thing(tmp_path):
         picture(colour).save(tmp_path / f"{colour}.png")
     rows = [CaptionRow(image=f"{colour}.png", captions=(f"a {colour} kite",)) for colour in ("red", "green")]
     things = [SearchedThing(name="red", there=True), SearchedThing(name="zebra", there=False)]
-    report = evaluate_abstain(ColourSpace(), rows, tmp_path, things, Config())
+    eyes = VisionPipeline(ColourSpace(), Config().see)
+    report = evaluate_abstain(eyes, rows, tmp_path, things, Config())
     assert [(o.thing.name, o.num_said) for o in report.outcomes] == [("red", 1), ("zebra", 0)]
     assert [o.found for o in report.outcomes] == [True, False]
     assert (report.false_answers, report.false_refusals) == (0.0, 0.0)

@@ -9,8 +9,9 @@ from fakes import picture
 from library_help import COLOURS, House, Sign, paint
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.vision.captioner import Caption
-from index import Filter
+from deepseek_mm.types import PhotoDescription
+from deepseek_mm.vision.description import Description
+from index import Filter, Region
 
 
 @pytest.fixture
@@ -213,21 +214,28 @@ def test_files_go_into_a_collection_and_stay_there_when_they_are_read_again(hous
 
 
 class Poet:
-    """Describes pictures by their middle."""
+    """Describes pictures by their middle, and has nothing to say of blue ones."""
 
     def __init__(self):
         self.seen = 0
 
-    def describe_many(self, images):
-        for image in images:
-            self.seen += 1
-            red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
-            yield Caption("A red kite" if red > max(green, blue) else "A field", 1.0)
+    def describe_many(self, pictures):
+        return [self._describe(picture.image.convert("RGB")) for picture in pictures]
+
+    def _describe(self, image):
+        self.seen += 1
+        red, green, blue = image.getpixel((image.width // 2, image.height // 2))
+        text = "" if blue > max(red, green) else "A red kite" if red > green else "A field"
+        return Description(text, "caption", 1.0)
+
+
+def regions_of(house):
+    found = house.store.regions_of([source.id for source in house.store.sources(limit=9)])
+    return [region for regions in found.values() for region in regions]
 
 
 def captions(house):
-    found = house.store.regions_of([source.id for source in house.store.sources(limit=9)])
-    return {r.source.name: (r.id, r.text) for regions in found.values() for r in regions if r.kind == "caption"}
+    return {r.source.name: (r.id, r.text) for r in regions_of(house) if r.kind == "caption"}
 
 
 def test_photos_are_described_once_and_are_found_by_what_was_said(tmp_path, photos):
@@ -235,7 +243,8 @@ def test_photos_are_described_once_and_are_found_by_what_was_said(tmp_path, phot
     house = House(tmp_path / "library", describer=poet, read_text=False)
     house.done(house.library.add([photos]))
     assert captions(house)["red.png"][1] == "A red kite"
-    assert len(captions(house)) == poet.seen == 4
+    assert (len(captions(house)), poet.seen) == (3, 4)  # nothing is said of the blue one
+    assert all(region.machine_made for region in regions_of(house) if region.kind == "caption")
     hit, *_ = house.store.search_many(house.space.embed_texts(["kite"]), k=9, where=Filter(kinds=("caption",)))[0]
     assert hit.region.source.name == "red.png"
     job = house.done(house.library.jobs.add("read text", {"read": False}))
@@ -249,16 +258,50 @@ def test_somebody_s_own_words_take_the_place_of_the_description(tmp_path, photos
     (source,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
     before = captions(house)
     house.library.describe(source, "  the   sun\nover the sea ")
-    after = captions(house)
-    assert after["red.png"][1] == "the sun over the sea"
-    assert after["red.png"][0] > max(n for n, _ in before.values())
-    assert {k: v for k, v in before.items() if k != "red.png"} == {k: v for k, v in after.items() if k != "red.png"}
-    hits = house.store.search_many(house.space.embed_texts(["sun"]), k=1, where=Filter(kinds=("caption",)))[0]
+    assert captions(house) == {name: said for name, said in before.items() if name != "red.png"}
+    (mine,) = (region for region in regions_of(house) if region.kind == "note")
+    assert (mine.text, mine.source.name, mine.machine_made) == ("the sun over the sea", "red.png", False)
+    assert house.library.description_of(source) == PhotoDescription(text="the sun over the sea")
+    hits = house.store.search_many(house.space.embed_texts(["sun"]), k=1, where=Filter(kinds=("note",)))[0]
     assert hits[0].region.source.name == "red.png"
-    assert not [hit for hit in hits if hit.region.text == "A red kite"]
+    house.library.describe(source, "a red wall")
+    assert [region.text for region in regions_of(house) if region.kind == "note"] == ["a red wall"]
     with pytest.raises(BadFile, match="needs words"):
         house.library.describe(source, " \n")
     house.library.forget([source.path])
     with pytest.raises(NothingThere, match="Index it again"):
         house.library.describe(source, "gone")
+    house.close()
+
+
+def test_own_words_stay_when_a_document_describes_the_photo_too(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.add([photos]))
+    (source,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
+    house.library.describe(source, "the sun over the sea")
+    (photos / "about.md").write_text("| file | what |\n|---|---|\n| red.png | a wall in Pisa |")
+    house.done(house.library.add([photos]))
+    notes = {region.text for region in regions_of(house) if region.kind == "note"}
+    assert notes == {"the sun over the sea", "a wall in Pisa"}
+    house.close()
+
+
+def test_a_library_of_before_is_described_anew_and_its_own_words_become_notes(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False, describe=False)
+    house.done(house.library.add([photos]))
+    box = (0, 0, 64, 48)
+    for source in house.store.sources(limit=9):
+        said = "my wall" if source.name == "red.png" else "A man in a red shirt"
+        region = Region(source=source, kind="caption", box_px=box, text=said)
+        house.store.extend(source.id, [region], house.space.embed_texts([said]), mark="caption")
+        if said == "my wall":
+            house.library.learning.teach([{"image": source.path, "words": said}])
+    house.close()
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.jobs.add("read text", {"read": False}))
+    assert {name: text for name, (_, text) in captions(house).items()} == {
+        "green.png": "A field",
+        "yellow.png": "A red kite",
+    }
+    assert [region.text for region in regions_of(house) if region.kind == "note"] == ["my wall"]
     house.close()

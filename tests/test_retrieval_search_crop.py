@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.retrieval.search import cut
+from deepseek_mm.retrieval.heat import cut
 
 
 def halves() -> Image.Image:

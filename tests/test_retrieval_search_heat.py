@@ -6,7 +6,7 @@ from fakes import ColourSpace, picture
 from rag_house import build
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.retrieval.search import INKS, LEAST_SPAN, MOST_OPAQUE, Heat, colour_heat, heat_map, heat_of
+from deepseek_mm.retrieval.heat import INKS, LEAST_SPAN, MOST_OPAQUE, Heat, colour_heat, heat_map, heat_of
 from deepseek_mm.types import Query
 
 CELLS = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.6, 0.8]]], np.float32)  # 2 x 2 cells, 2 wide

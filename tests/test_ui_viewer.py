@@ -8,7 +8,7 @@ import pytest
 from page_caller import ActingAs, undescribed
 from PIL import Image
 
-from deepseek_mm.types import Citation, Query
+from deepseek_mm.types import Citation, PhotoDescription, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
 from ui.pictures import PagePictures
@@ -28,8 +28,8 @@ def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", la
     return exhibit(Citation(number=number, region=region, score=0.5), ENGLISH)
 
 
-def drawn(viewed: ViewerState, pictures: PagePictures, words=ENGLISH, described: str = "") -> str:
-    return content(viewed, pictures, words, lambda source: described)
+def drawn(viewed: ViewerState, pictures: PagePictures, words=ENGLISH, described=None) -> str:
+    return content(viewed, pictures, words, lambda source: described or PhotoDescription())
 
 
 def acts(viewed: ViewerState, pictures: PagePictures) -> list[str]:
@@ -109,9 +109,12 @@ def test_a_photo_of_the_library_is_described_in_a_field_of_its_own_and_an_upload
     source = Source(id=4, path="/a/kite.jpg", width_px=400, height_px=200)
     region = Region(source=source, box_px=(0, 0, 50, 50))
     each = exhibit(Citation(number=1, region=region, score=0.5), ENGLISH)
-    html = drawn(ViewerState(exhibits=(each,)), pictures, described='A "red" kite')
+    html = drawn(ViewerState(exhibits=(each,)), pictures, described=PhotoDescription(text='A "red" kite'))
     assert 'value="A &quot;red&quot; kite"' in html
     assert 'data-act="describe"' in html
+    assert ENGLISH.description_machine not in html
+    by_machine = PhotoDescription(text="A red kite", machine_made=True)
+    assert ENGLISH.description_machine in drawn(ViewerState(exhibits=(each,)), pictures, described=by_machine)
     upload = replace(region, source=replace(source, collection=UPLOADS))
     html = drawn(
         ViewerState(exhibits=(replace(each, citation=Citation(number=1, region=upload, score=0.5)),)), pictures

@@ -65,7 +65,18 @@ def test_every_word_is_used_somewhere_on_the_page():
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
     indirect |= {name for name in TABLE if name.startswith("asked_")}  # by a report's set of questions
     indirect |= {name for name in TABLE if name.startswith(("act_", "scope_"))}  # by an act
-    witnesses = ["reader", "likeness", "labels", "notice", "glance", "colours", "model", "program", "network"]
+    witnesses = [
+        "reader",
+        "likeness",
+        "labels",
+        "notice",
+        "detector",
+        "glance",
+        "colours",
+        "model",
+        "program",
+        "network",
+    ]
     indirect |= {f"by_{name}" for name in witnesses}
     indirect |= {name for name in TABLE if name.endswith(" of code")}  # by that of photos
     assert [name for name in TABLE if not re.search(rf"\.{name}\b", source) and name not in indirect] == []

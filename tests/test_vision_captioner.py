@@ -18,7 +18,6 @@ from deepseek_mm.vision.captioner import (
     CaptionConfig,
     Captioner,
     CaptionNet,
-    agreed_sentences,
     best_sentences,
     mask_words,
     most_alike,
@@ -86,10 +85,14 @@ def test_a_wide_search_finds_the_best_of_all_sentences(net, cells_BPC):
     assert found.log_probability == pytest.approx(worth, abs=1e-4)
 
 
+def words_of(found):
+    return [[each.words for each in own] for own in found]
+
+
 def test_photos_do_not_depend_on_their_neighbours(net, cells_BPC):
-    together = agreed_sentences([net], cells_BPC, BeamConfig())
-    alone = [agreed_sentences([net], cells_BPC[n : n + 1], BeamConfig())[0] for n in range(3)]
-    assert [each.words for each in together] == [each.words for each in alone]
+    together = best_sentences([net], cells_BPC, BeamConfig())
+    alone = [best_sentences([net], cells_BPC[n : n + 1], BeamConfig())[0] for n in range(3)]
+    assert words_of(together) == words_of(alone)
 
 
 def test_no_sentence_repeats_a_word_at_once_or_says_what_it_does_not_know(net, cells_BPC):
@@ -102,10 +105,10 @@ def test_no_sentence_repeats_a_word_at_once_or_says_what_it_does_not_know(net, c
 def test_two_nets_vote(net, cells_BPC):
     torch.manual_seed(5)
     other = CaptionNet(len(WORDS), SMALL).eval()
-    both = agreed_sentences([net, other], cells_BPC, BeamConfig())
-    assert [b.words for b in both] == [b.words for b in agreed_sentences([other, net], cells_BPC, BeamConfig())]
-    twice = agreed_sentences([net, net], cells_BPC, BeamConfig())
-    assert [b.words for b in twice] == [b.words for b in agreed_sentences([net], cells_BPC, BeamConfig())]
+    both = words_of(best_sentences([net, other], cells_BPC, BeamConfig()))
+    assert both == words_of(best_sentences([other, net], cells_BPC, BeamConfig()))
+    alone = words_of(best_sentences([net], cells_BPC, BeamConfig()))
+    assert words_of(best_sentences([net, net], cells_BPC, BeamConfig())) == alone != both
 
 
 def test_what_most_sentences_say_is_told_and_not_what_one_says():
@@ -118,6 +121,20 @@ def test_what_most_sentences_say_is_told_and_not_what_one_says():
     ]
     assert most_alike([line.split() for line in told]) == 0
     assert most_alike([("a", "cat")]) == 0
+    assert most_alike([line.split() for line in told], [0.0, 0.9, 0.0, 0.0, 0.0]) == 1
+
+
+def test_the_sentence_that_is_nearest_to_the_photo_is_told_where_that_counts_most(net, cells_BPC):
+    offered = []
+
+    def near(texts, cells_PC):
+        offered.extend(texts)
+        return [0.0] * (len(texts) - 1) + [1.0]
+
+    captioner = Captioner(None, [net], WORDS, compare=near, beam=BeamConfig(likeness=9.0))
+    (told,) = captioner.describe_maps(cells_BPC[:1])
+    assert len(offered) > 1
+    assert (told.text.lower(), told.likeness) == (offered[-1], 1.0)
 
 
 def test_a_search_that_is_wider_than_there_are_sentences_tells_each_once(net, cells_BPC):

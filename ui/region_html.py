@@ -88,6 +88,7 @@ def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = e
         parts.append(
             f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{marked(text)}</pre>'
         )
+        parts += [f'<p class="hint">{escape(words.description_machine)}</p>'] if region.machine_made else []
     if region.source.note:
         parts.append(f'<p class="hint">{escape(region.source.note)}</p>')
     parts.append(f'<p class="hint path">{escape(region.source.path)}</p>')

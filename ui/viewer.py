@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Query, hit_spans
+from deepseek_mm import Assistant, Caller, PhotoDescription, Query, hit_spans
 from index import Region, Source
 from index.region import UPLOADS
 from ui.code_html import Opened, is_listed, listing
@@ -100,7 +100,7 @@ def _legend(words: UiTexts) -> str:
     )
 
 
-Described = Callable[[Caller, Source], str]
+Described = Callable[[Caller, Source], PhotoDescription]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +173,12 @@ class Viewer:
 
 
 def content(
-    viewed: ViewerState, pictures: PagePictures, words: UiTexts, described: Callable[[Source], str], *, lines: str = ""
+    viewed: ViewerState,
+    pictures: PagePictures,
+    words: UiTexts,
+    described: Callable[[Source], PhotoDescription],
+    *,
+    lines: str = "",
 ) -> str:
     """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
@@ -211,14 +216,16 @@ def _buttons(viewed: ViewerState, words: UiTexts) -> str:
     return "".join(parts)
 
 
-def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], str]) -> str:
-    """The sentence that describes a photo of the library, to be read and to be changed."""
+def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], PhotoDescription]) -> str:
+    """The sentence that describes a photo of the library, to be read and to be changed; a machine's is marked."""
     source = each.citation.region.source
     if source.kind != "photo" or not source.id or source.collection == UPLOADS:
         return ""
+    said = described(source)
+    machine = f'<p class="hint">{escape(words.description_machine)}</p>' if said.machine_made else ""
     return (
         f'<div class="described"><label>{escape(words.description)} <input type="text" maxlength="500" '
-        f'value="{escape(described(source))}"></label>{button("describe", "", words.description_save)}</div>'
+        f'value="{escape(said.text)}"></label>{button("describe", "", words.description_save)}{machine}</div>'
     )
 
 

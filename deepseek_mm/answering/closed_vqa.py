@@ -32,6 +32,7 @@ from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, only_once
+from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names, log_odds
 from deepseek_mm.vision.vqa import (
     AT_ONCE,
     CLOSED,
@@ -41,7 +42,6 @@ from deepseek_mm.vision.vqa import (
     blend_glance,
     combine,
     is_disputed,
-    log_odds,
     outcome_of,
 )
 from deepseek_mm.vision.vqa_net import VqaQuestion
@@ -200,7 +200,11 @@ class Decider:
         return verdicts
 
     def _read(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction | None]:
-        return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
+        if self.reader is None or not asked:
+            return [None] * len(asked)
+        if self.reader.boxes:
+            self.eyes.add_detections([picture for _, picture in asked])
+        return [*self.reader.read_many(asked)]
 
     def _others(
         self, things: Sequence[str], pictures: Sequence[ImageAnalysis], readings: Sequence[VqaPrediction | None]
@@ -210,6 +214,9 @@ class Decider:
         if not names:
             return [{}] * len(things)
         deque(add_features(self.eyes.space, only_once(pictures)), maxlen=0)
+        witness = self.eyes.witness
+        if witness and any(find_names(name) for name in names):
+            self.eyes.add_detections(pictures)
         presence_NT = self.eyes.presence(names, np.stack([picture.look.vector_D for picture in pictures]))
         told: list[dict[str, float]] = []
         for n, (thing, picture, reading) in enumerate(zip(things, pictures, readings, strict=False)):
@@ -217,6 +224,8 @@ class Decider:
             told[n] |= by_labels(self.eyes.labels(picture), thing) if thing and reading else {}
             if thing and reading and thing in reading.noticed:
                 told[n]["notice"] = reading.noticed[thing]
+            found = witness.chance_of(thing, picture.detections) if witness and thing else None
+            told[n] |= {"detector": found} if found is not None else {}
         return told
 
     def _ask_model(self, one: ClosedQuestion, picture: ImageAnalysis) -> dict[str, float]:
@@ -239,11 +248,20 @@ class Decider:
             chances = sorted_by(self.eyes.labels(picture), one.sort, blend_glance(chances, glanced))
             glanced = {}
         colours = colours_looked_at(picture.image, reading.heat_GG) if reading and reading.family == COLOUR else {}
-        weights = self.reader.weights_for(one.thing, named=one.named) if self.reader else EVEN
-        verdict = combine(chances, there, weights=weights, why=one.thing, glanced=glanced, colours=colours)
+        verdict = combine(
+            chances, there, weights=self._weights(one, there), why=one.thing, glanced=glanced, colours=colours
+        )
         heat = tuple(tuple(map(float, row)) for row in reading.heat_GG) if reading else ()
         verdict = discount_gender(verdict) if one.thing in PEOPLE else verdict
         return replace(verdict, heat=heat)
+
+    def _weights(self, one: ClosedQuestion, there: Mapping[str, float]) -> Weights:
+        """How much each witness counts: where the detector is one of them all were weighed with it."""
+        if self.reader is None:
+            return EVEN
+        if self.eyes.witness and "detector" in there:
+            return self.eyes.witness.weights[KNOWN if one.thing in self.reader.sure.nouns else NAMED]
+        return self.reader.weights_for(one.thing, named=one.named)
 
 
 def digest_of(image: Image) -> bytes:

@@ -21,8 +21,9 @@ from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, on_image
+from deepseek_mm.vision.presence import log_odds
 from deepseek_mm.vision.regions import WHOLE, area, place_of
-from deepseek_mm.vision.vqa import NO, SURE, TOLD_CLOSED, YES, log_odds
+from deepseek_mm.vision.vqa import NO, SURE, TOLD_CLOSED, YES
 from index import Label, Region
 
 LOOKED_FROM = {  # kind of question -> probability from which its things are looked for

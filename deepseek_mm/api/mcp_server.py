@@ -54,11 +54,12 @@ class RegionPlace(BaseModel):
     score: float = Field(description="cosine similarity with what was asked, -1 to 1")
     label: str
     text: str
+    machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
 
     @classmethod
     def of(cls, region: Region, score: float, **more: Any) -> Self:
         """A region as an agent reads it; `more` are the fields of a subclass."""
-        same = {name: getattr(region, name) for name in ("kind", "page", "label", "text")}
+        same = {name: getattr(region, name) for name in ("kind", "page", "label", "text", "machine_made")}
         box_px, path = list(region.box_px), region.source.path
         name = f"{region.source.id}.{region.id}"
         return cls(region=name, path=path, box_px=box_px, score=round_score(score), **same, **more)

@@ -126,6 +126,7 @@ class RegionOut(BaseModel):
     page: int = Field(description="of a document, from 1; 0 where there are none")
     lines: list[int] = Field(description="first and last line of a text, from 1", examples=[[0, 0]])
     text: Text = Field(description="what is written there, or says what is seen there")
+    machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
     label: Text = Field(examples=["kite"])
     labels: list["LabelOut"]
     colours: list[str] = Field(examples=[["red"]])
@@ -309,6 +310,8 @@ class MatchOut(RegionOut):
     """A file that a search found, by its best region."""
 
     score: float = Field(description="likeness to what was looked for, -1 to 1", examples=[0.31])
+    relevance: float = Field(description="probability that it is what was looked for: the order", examples=[0.83])
+    likely: bool = Field(description="its relevance is enough; the others are the nearest of the rest")
     why: list[Text] = Field(description="labels and words of it that agree", examples=[["kite"]])
     twins: list[Text] = Field(description="paths of near duplicates that it stands for")
 
@@ -320,7 +323,8 @@ class FoundOut(BaseModel):
     certainty: float = Field(description="probability that the library has it", examples=[0.87])
     threshold: float = Field(description="of the certainty", examples=[0.5])
     language: str = Field(description="of the words, where it is one that this space cannot read; else empty")
-    hits: list[MatchOut] = Field(description="best first; the nearest only, where `found` is false")
+    bounds: list[Text] = Field(description="words that bound where it looked", examples=[["in winter"]])
+    hits: list[MatchOut] = Field(description="the most relevant first; the nearest only, where `found` is false")
 
     @classmethod
     def of(cls, found: Found) -> Self:

@@ -207,9 +207,12 @@ class VectorsOut(BaseModel):
 
 
 class CaptionOut(BaseModel):
-    """What a picture shows, in a sentence."""
+    """What a picture shows, in a sentence that a machine made."""
 
-    text: str = Field(examples=["a dog runs through the water"])
+    text: str = Field(description="empty where nothing is sure", examples=["A dog is running through the water"])
+    machine_made: Literal[True] = True
+    author: Literal["", "caption", "composed"] = Field(description="the captioner, or put together from what was found")
+    chance: float = Field(description="probability that it names nothing that is not there", examples=[0.87])
 
 
 class CaptionsOut(BaseModel):

@@ -5,7 +5,7 @@ task that takes three processes down with it fails with that reason. Interactive
 of limited length, and taking files in has workers of its own, so that it keeps nobody from asking.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ from deepseek_mm.api.task_schemas import (
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
-from deepseek_mm.retrieval.search import cut
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_service import AnswerRun, AnswerService, Captions
 from deepseek_mm.services.library_service import known_source
@@ -138,7 +138,7 @@ class TaskHandlers:
     def caption(self, task: Task) -> str:
         """A sentence for each picture, one after another, so that it can be stopped between two."""
         names = CaptionIn.model_validate(task.job.payload).pictures
-        said: Sequence[str] = ()
+        said: Captions = ()
         for said in self._answers.describe(caller_of(task.job), map(self._inbox.open, names), stop=task.halt):
             task.report(len(said), len(names))
             if task.stopping:
@@ -165,9 +165,12 @@ class TaskHandlers:
         return job.message
 
 
-def captions_of(said: Sequence[str]) -> list[dict[str, Any]]:
+def captions_of(said: Captions) -> list[dict[str, Any]]:
     """As JSON says them."""
-    return [{"text": each} for each in said]
+    return [
+        {"text": each.text, "machine_made": True, "author": each.author, "chance": round(each.chance, 4)}
+        for each in said
+    ]
 
 
 def input_of(job: Job) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def query_of(args: Namespace, config: Config) -> Query:
     if args.image is None:
         return Query(text=text)
     from deepseek_mm.parse.document import read_photo
-    from deepseek_mm.retrieval.search import cut
+    from deepseek_mm.retrieval.heat import cut
 
     photo = read_photo(args.image, max_pixels=config.parse.max_pixels)
     size = photo.source.width_px, photo.source.height_px

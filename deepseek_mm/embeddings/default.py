@@ -34,6 +34,7 @@ from deepseek_mm.embeddings.dictionary import ChineseGlosser, dictionary_files
 from deepseek_mm.embeddings.heads import (
     MAIN_DIM,
     SPACE_DIM,
+    ClassGuess,
     ImageHead,
     ImageNetTagger,
     SideHead,
@@ -306,10 +307,11 @@ class SeeingSpace(PackagedSpace):
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _find_tags(self, maps: Any) -> Sequence[tuple[Tag, ...]]:
+    def _find_tags(self, maps: Any) -> list[tuple[Tag, ...]]:
         """What the packaged tower names in each picture."""
         with single_threaded_for(len(maps.packaged_BCGG)), autocast_bf16():
-            return self.namer(maps.packaged_BCGG)
+            tags_B: list[tuple[Tag, ...]] = self.namer(maps.packaged_BCGG)
+        return tags_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
@@ -353,6 +355,11 @@ class DefaultSpace(SeeingSpace):
         self.model.eval().requires_grad_(False)
         self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
         self.fingerprint = default_fingerprint(weights)
+
+    @torch.inference_mode()
+    def guess_classes(self, cells_PC: Tensor) -> tuple[ClassGuess, ...]:
+        """What ImageNet's classifier takes a picture for, from the cells that small models look at."""
+        return self.namer.guess(cells_PC[:, :MAP_CHANNELS].float().mean(dim=0))
 
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS

@@ -15,7 +15,9 @@ Shape key:  B pictures or texts, P positions of the map (81), C channels, K clas
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -139,6 +141,24 @@ MIN_SCORE = 0.2  # probability below which a name is not worth telling
 MOST = 5  # names of one picture
 
 
+class ClassGuess(NamedTuple):
+    """One of the classes that a tower's own classifier takes a picture for, likely or not."""
+
+    name: str
+    chance: float  # 0 to 1; of all classes together 1
+
+
+CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
+MOST_GUESSES, LEAST_GUESS = 10, 0.003  # classes of a picture that are kept, and the chance that each needs
+
+
+@cache
+def read_class_names() -> tuple[tuple[str, ...], ...]:
+    """The names of each of ImageNet's classes, the usual one first: ("jersey", "T-shirt", "tee shirt")."""
+    lines = CLASSES_FILE.read_text(encoding="utf-8").splitlines()[1:]
+    return tuple(tuple(name.strip() for name in line.split(",")) for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelGroup:
     """An everyday name and the classes that mean it."""
@@ -183,6 +203,14 @@ class ImageNetTagger(nn.Module):
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
 
     @torch.no_grad()
+    def guess(self, mean_C: Tensor) -> tuple[ClassGuess, ...]:
+        """The likeliest classes of the picture whose cells have this mean, said by people or not, best first."""
+        logits_K = self.rows_KC @ mean_C.float() + self.classifier.bias.float()
+        best = logits_K.softmax(dim=-1).topk(MOST_GUESSES)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return tuple(ClassGuess(read_class_names()[k][0], chance) for k, chance in pairs if chance >= LEAST_GUESS)
+
+    @torch.no_grad()
     def spoken_for(self, map_BCGG: Tensor, names: Sequence[int]) -> Tensor:
         """(B, names, G, G): how much each cell speaks for each of these groups, by the class that it fits best."""
         heats = []
@@ -207,4 +235,3 @@ class ImageNetTagger(nn.Module):
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
         heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()
         return heat
-

@@ -10,7 +10,8 @@ things one can point at that those captions say: 40 from each band of the table,
 counts in whatever sense a caption uses it. Those that are nowhere are 200 out of 255 that were written down by kinds of
 things: struck out were those that a caption implies, that one of the three photos nearest to the word seemed to show
 (looked at by eye), or that such photos may show unmentioned, and a dozen more to make it 200. The other photos were not
-looked at.
+looked at. `examples/things.jsonl` holds 100 for the bundled photos, all of which were looked at: 50 things with the
+photos that show them, and 50 that none shows.
 """
 
 import json
@@ -21,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
-from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent, read_rows
 from deepseek_mm.language.words import plural
 from deepseek_mm.parse.document import read_photo
@@ -31,6 +31,7 @@ from deepseek_mm.types import Query
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.store import RegionStore
 
+PHOTOS = (".jpg", ".jpeg", ".png")
 THINGS_FILE = Path(__file__).parent / "things.jsonl"
 BANDS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 10**9))  # photos whose captions say a thing
 
@@ -41,6 +42,7 @@ class SearchedThing:
 
     name: str
     there: bool  # in at least one of the photos
+    images: frozenset[str] = frozenset()  # file names of the photos that show it, where that is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +53,7 @@ class SearchOutcome:
     found: bool
     num_said: int  # photos whose captions say it
     certainty: float = 0.0  # of the search, 0 to 1
+    first: str = ""  # file name of the best photo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +73,12 @@ class AbstainReport:
         return percent_of([not outcome.found for outcome in self.outcomes if outcome.thing.there])
 
     @property
+    def wrong_first(self) -> float:
+        """Percent of the things that were found, of which the photos are known and the first photo is none of them."""
+        found = [outcome for outcome in self.outcomes if outcome.found and outcome.thing.images]
+        return percent_of([outcome.first not in outcome.thing.images for outcome in found])
+
+    @property
     def certainties(self) -> MeasuredErrors:
         """How certain the search was of each kind of thing."""
         there, absent = (sorted(o.certainty for o in self.outcomes if o.thing.there is kind) for kind in (True, False))
@@ -80,6 +89,8 @@ class AbstainReport:
         absent = [outcome for outcome in self.outcomes if not outcome.thing.there]
         lines = [f"{'false answers':<28}{self.false_answers:>6.1f} % of {len(absent)}"]
         lines.append(f"{'false refusals':<28}{self.false_refusals:>6.1f} % of {len(self.outcomes) - len(absent)}")
+        if self.has_photos:
+            lines.append(f"{'found, in a wrong photo':<28}{self.wrong_first:>6.1f} %")
         for low, high in BANDS:
             band = [o for o in self.outcomes if o.thing.there and low <= o.num_said <= high]
             if band:
@@ -93,7 +104,13 @@ class AbstainReport:
     def json(self) -> str:
         """The figures as one line of JSON."""
         rates = {"false_answers": self.false_answers, "false_refusals": self.false_refusals}
-        return json.dumps({**rates, "n": len(self.outcomes)})
+        first = {"wrong_first": self.wrong_first} if self.has_photos else {}
+        return json.dumps({**rates, **first, "n": len(self.outcomes)})
+
+    @property
+    def has_photos(self) -> bool:
+        """Is it known of any thing which photos show it?"""
+        return any(outcome.thing.images for outcome in self.outcomes)
 
 
 def band_name(low: int, high: int) -> str:
@@ -104,21 +121,29 @@ def band_name(low: int, high: int) -> str:
 
 
 def read_things(file: Path = THINGS_FILE) -> list[SearchedThing]:
-    """Rows `{thing, there}` of a JSONL file. Raises what `read_rows` raises."""
+    """Rows `{thing, there}` of a JSONL file, or `{thing, images}` that show it. Raises what `read_rows` raises."""
     return read_rows(
         file,
-        lambda row: SearchedThing(name=str(row["thing"]), there=bool(row["there"])),
-        shape="{thing, there}",
+        lambda row: SearchedThing(
+            name=str(row["thing"]),
+            there=bool(row["images"] if "images" in row else row["there"]),
+            images=frozenset(row.get("images", ())),
+        ),
+        shape="{thing, there} or {thing, images}",
         flag="--things",
     )
 
 
+def list_photos(folder: Path) -> list[CaptionRow]:
+    """The photos of a folder, of which nobody says anything."""
+    return [CaptionRow(image=path.name, captions=()) for path in sorted(folder.iterdir()) if path.suffix in PHOTOS]
+
+
 def evaluate_abstain(
-    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, things: Sequence[SearchedThing], config: Config
+    eyes: VisionPipeline, rows: Sequence[CaptionRow], images: Path, things: Sequence[SearchedThing], config: Config
 ) -> AbstainReport:
     """Index the rows' photos in a temporary library, and search it for every thing."""
-    eyes = VisionPipeline(space, config.see)
-    paths = find_pictures(images, [row.image for row in rows])
+    space, paths = eyes.space, find_pictures(images, [row.image for row in rows])
     with (
         TemporaryDirectory() as folder,
         RegionStore(
@@ -133,7 +158,13 @@ def evaluate_abstain(
     said = [count_mentions(thing.name, rows) for thing in things]
     return AbstainReport(
         outcomes=tuple(
-            SearchOutcome(thing=thing, found=answer.found, num_said=count, certainty=answer.certainty)
+            SearchOutcome(
+                thing=thing,
+                found=answer.found,
+                num_said=count,
+                certainty=answer.certainty,
+                first=answer.matches[0].region.source.name if answer.matches else "",
+            )
             for thing, answer, count in zip(things, found, said, strict=True)
         )
     )

@@ -14,7 +14,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, finish_reading, run_jobs
+from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
 if TYPE_CHECKING:
     from deepseek_mm.assistant import Assistant
@@ -94,14 +94,15 @@ def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
 
 
 def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
-    """How often a search claims what is not there, and misses what is."""
-    from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
+    """How often a search claims what is not there, and misses what is; without `--data`, in all photos of a folder."""
+    from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, list_photos, read_things
     from deepseek_mm.retrieval.certainty import save_measured
 
-    config = config_of(args, desk)
-    rows, images, things = read_captions(args), images_of(args), read_things(args.things or THINGS_FILE)
+    images, things = images_of(args), read_things(args.things or THINGS_FILE)
+    rows = read_captions(args) if args.data_file else list_photos(images)
     desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
-    report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
+    with open_decider(args, desk) as assistant:
+        report = evaluate_abstain(assistant.eyes, rows, images, things, assistant.config)
     if args.scores:
         save_measured(args.scores, report.certainties)
     return report
@@ -148,6 +149,20 @@ def score_presence(args: Namespace, desk: Desk) -> EvaluationReport:
     if not rows:
         raise ConfigError("too few photos show the same thing. Give --data with captions of more photos")
     desk.note(f"{len({row.kind for row in rows})} things are asked for")
+    return ask_questions(rows, images_of(args), args, desk)
+
+
+def score_hallucination(args: Namespace, desk: Desk) -> EvaluationReport | None:
+    """Whether things are claimed that are not there; `--make` writes the questions for `eval vqa` instead."""
+    from deepseek_mm.evaluation.pope import make_pope_rows, read_named_things
+    from deepseek_mm.evaluation.vqa import write_question_rows
+
+    things = read_named_things(require_path(args.data_file, "--data"), split=args.split, boxes=args.boxes)
+    rows = make_pope_rows(things, seed=args.seed or 0)
+    if args.make:
+        write_question_rows(args.make, rows)
+        desk.say(f"wrote {len(rows)} questions into {args.make}")
+        return None
     return ask_questions(rows, images_of(args), args, desk)
 
 
@@ -271,14 +286,28 @@ def ask_home(cases: "list[NaturalCase]", folder: Path, args: Namespace, desk: De
     """The conversations of one library, which is made of a folder and asked."""
     from deepseek_mm.evaluation.natural import ask_cases
     from deepseek_mm.evaluation.natural_library import NaturalAsker
+    from deepseek_mm.evaluation.search import open_library
 
-    with TemporaryDirectory() as data:
-        config = replace(config_of(args, desk), data=Path(data))
-        with desk.assistant(config, speaks=config.lm.name != "none") as assistant:
-            with run_jobs(assistant.library):
-                finish(assistant.library, assistant.library.add([folder]), desk)
-                finish_reading(assistant.library, desk)
-            return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+    config = config_of(args, desk)
+    with open_library(folder, config, desk, speaks=config.lm.name != "none") as assistant:
+        return ask_cases(cases, NaturalAsker(assistant, images_of(args)).ask)
+
+
+def score_search(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Index the photos into a temporary library, and type every row's words into its search."""
+    from deepseek_mm.evaluation.search import SEARCHES_FILE, copy_nameless, evaluate_search, open_library, read_searches
+
+    rows = read_searches(args.data_file or SEARCHES_FILE, split=args.split or "score")
+    images, names = args.images or BUNDLED, None
+    with TemporaryDirectory() as copies:
+        if args.nameless:
+            images, names = Path(copies), copy_nameless(images, Path(copies))
+        with open_library(images, config_of(args, desk), desk) as assistant:
+            desk.note(f"asking {len(rows)} searches")
+            report = evaluate_search(lambda query, k: assistant.find(query, k=k), rows, names)
+    if args.keep:
+        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
+    return report
 
 
 def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -356,6 +385,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "caption": score_captions,
     "vqa": score_vqa,
     "presence": score_presence,
+    "pope": score_hallucination,
     "doubt": score_calibration,
     "scenes": score_scenes,
     "code-search": score_code_search,
@@ -364,6 +394,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "quant": model_commands.score_schemes,
     "code": score_code,
     "requests": score_requests,
+    "search": score_search,
 }
 
 
@@ -400,7 +431,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
-    parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
+    parser.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
+    parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there or images}")
+    parser.add_argument("--boxes", metavar="FILE", type=Path, help="pope: JSONL of rows {image, person_boxes} as well")
+    parser.add_argument("--make", metavar="FILE", type=Path, help="pope: write the questions there, ask nothing")
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument(
@@ -457,7 +491,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code, requests",
+        help="score retrieval, search, regions, pointing, abstaining, captions, vqa, scenes, models, code, requests",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

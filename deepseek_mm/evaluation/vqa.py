@@ -37,6 +37,7 @@ from random import Random
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.language.words import singular, with_article
+from deepseek_mm.storage.files import atomic_write
 
 PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
@@ -124,6 +125,12 @@ def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
         return QuestionRow(image=row["image"], question=row["question"], answers=answers, kind=str(row.get("kind", "")))
 
     return read_rows(file, make_row, shape="{image, question, answer}", split=split)
+
+
+def write_question_rows(file: Path, rows: Sequence[QuestionRow]) -> None:
+    """What `read_question_rows` reads."""
+    told = [{"image": row.image, "question": row.question, "answer": row.answers[0], "kind": row.kind} for row in rows]
+    atomic_write(file, "".join(json.dumps(each) + "\n" for each in told).encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import Literal
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
+from deepseek_mm.ingest.photo_traits import PhotoTraits
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
@@ -162,8 +163,10 @@ class Intake:
     def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
         marks = [*filter(None, [languages_mark(self.eyes.space)])]  # what is read in photos later is read by that, too
+        traits = PhotoTraits(self.eyes.space)
         for picture in self.eyes.see_many(self._photos(batch)):
-            source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND, marks=marks)
+            regions, vectors_ND = traits.regions(picture)
+            source = self.store.add(regions[0].source, regions, vectors_ND, marks=marks)
             batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
         for path in batch.documents:
             if batch.tally.hooks.stopping():

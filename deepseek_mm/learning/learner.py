@@ -28,7 +28,16 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadCheckpoint, Conflict, DeepSeekMMError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, Task
-from deepseek_mm.learning.examples import CorrectionRows, Example, of_taught, of_turns, read_corrections, teach
+from deepseek_mm.learning.examples import (
+    TAUGHT,
+    CorrectionRows,
+    Example,
+    of_taught,
+    of_turns,
+    read_corrections,
+    taught_rows,
+    teach,
+)
 from deepseek_mm.learning.memory import ReplayMemory, known_by, read_builtin
 from deepseek_mm.learning.study import Material, Score, StudyResult, chances_of, changes, head_of, study, widen_head
 from deepseek_mm.storage.files import atomic_write, read_json
@@ -261,6 +270,11 @@ class Learning:
     def teach(self, rows: Sequence[dict[str, str]]) -> int:
         """Keep questions with right answers about photos, or descriptions, to learn from. BadFile."""
         return teach(self.versions.folder, rows)
+
+    def description_of(self, path: str) -> str:
+        """The words in which somebody has described this photo; none where nobody has. LibraryError."""
+        rows = taught_rows(self.versions.folder / TAUGHT)
+        return next((row["words"] for row in rows if row["image"] == path and "words" in row), "")
 
     def _fitting(self, number: int) -> Version:
         version = self.versions.read(number)

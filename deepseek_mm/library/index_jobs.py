@@ -5,31 +5,34 @@ what is there.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, Cancelled, NothingThere
+from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.errors import BadFile, Cancelled, MissingPackage, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
-from deepseek_mm.ingest.photo_words import WORDS_MARK, PhotoWords
+from deepseek_mm.ingest.photo_words import WORDS_MARK, PhotoWords, is_own, write_own_words
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.parse.document import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
-from deepseek_mm.vision.captioner import Captioner
+from deepseek_mm.vision.description import Describer, Description
 from deepseek_mm.vision.ocr import TextBlock, TextReader
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
 INDEX, READ, RENEW, NAME = "index", "read text", "renew code", "name photos"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
-DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
+CAPTION = "caption"  # kind of a region: a sentence that a machine made
+DESCRIBED = "description"  # of photos that were described since a sentence has to be vouched for
 PHOTOS = Filter(source_kinds=("photo",))
 MOST_TOLD = 100  # files and folders that were left out, listed in a job's result
 CODE = Filter(collection=None, kinds=("code",))
@@ -53,6 +56,7 @@ class IndexingHandlers:
     read_text: bool  # whether the second pass reads
     describe: bool = False  # whether it describes, if the eyes can
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
+    taught: Callable[[str], str] = lambda path: ""  # the words in which somebody has described this photo, or none
 
     @property
     def quarantine(self) -> Quarantine:
@@ -60,7 +64,7 @@ class IndexingHandlers:
         return Quarantine(jobs=self.jobs, config=self.config)
 
     @property
-    def describer(self) -> Captioner | None:
+    def describer(self) -> Describer | None:
         """What says what photos show."""
         return self.eyes.describer if self.describe else None
 
@@ -180,9 +184,14 @@ class IndexingHandlers:
 
     def reword(self, source: Source, text: str) -> bool:
         """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""
-        vector_D = self.eyes.space.embed_texts([text])[0]
-        regions = [caption_of(source, text)]
-        return self.store.exchange_regions(source.id, regions, vector_D[None], mark=DESCRIBED)
+        mine = write_own_words(source, text)
+        notes = [region for region in self._regions_of(source) if region.kind == mine.kind and not is_own(region)]
+        regions = [*notes, mine]
+        vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
+        return self.store.exchange_regions(source.id, regions, vectors_ND, mark=DESCRIBED, without=(CAPTION,))
+
+    def _regions_of(self, source: Source) -> Sequence[Region]:
+        return self.store.regions_of([source.id]).get(source.id, ())
 
     def _batches_without_description(self) -> Iterator[list[Source]]:
         last = 0
@@ -193,19 +202,42 @@ class IndexingHandlers:
     def _describe(self, sources: Sequence[Source], task: Task) -> int:
         """Describe some photos, and return how many there were whose file could be read."""
         assert self.describer is not None
-        images = {}
+        pictures = []
         for source in sources:
             try:
-                images[source] = self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping)
+                image = self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping)
+                pictures.append(ImageAnalysis(image, source))
             except (BadFile, NothingThere) as error:
                 task.fail(source.path, str(error))
             except Cancelled:
                 return 0
-        told = [said.text for said in self.describer.describe_many(images.values())]
-        vectors_ND = self.eyes.space.embed_texts(told)
-        for source, text, vector_D in zip(images, told, vectors_ND, strict=True):
-            self.store.extend(source.id, [caption_of(source, text)], vector_D[None], mark=DESCRIBED)
-        return len(images)
+        self._read_headings(pictures)
+        told = self.eyes.describe_many(pictures)
+        vectors_ND = self.eyes.space.embed_texts([said.text for said in told])
+        for picture, said, vector_D in zip(pictures, told, vectors_ND, strict=True):
+            assert picture.source is not None, "made with one"
+            self._keep(picture.source, said, vector_D)
+        return len(pictures)
+
+    def _read_headings(self, pictures: Sequence[ImageAnalysis]) -> None:
+        """The lines of plots, pages and screens, of which a description tells the heading."""
+        for picture in add_features(self.eyes.space, pictures) if self.read_text else ():
+            kind = self.eyes.kind(picture)
+            if kind is not None and kind.is_made:
+                with suppress(MissingPackage):
+                    picture.lines = tuple(self.reader.lines(picture.image))
+
+    def _keep(self, source: Source, said: Description, vector_D: Floats) -> None:
+        """Put the sentence in the place of one of before, unless somebody has described the photo in own words."""
+        known = self._regions_of(source)
+        if any(map(is_own, known)):
+            said = Description()
+        elif any(region.kind == CAPTION and region.text == self.taught(source.path) for region in known):
+            self.reword(source, self.taught(source.path))  # from before such words were notes
+            return
+        regions = [caption_of(source, said)] if said.text else []
+        rows_ND = vector_D[None] if said.text else vector_D[:0].reshape(0, len(vector_D))
+        self.store.exchange_regions(source.id, regions, rows_ND, mark=DESCRIBED, without=(CAPTION,))
 
     def read_now(self, source: Source) -> None:
         """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
@@ -247,9 +279,9 @@ class IndexingHandlers:
         ]
 
 
-def caption_of(source: Source, text: str) -> Region:
-    """The sentence that describes a photo, as a region of it."""
-    return Region(source=source, kind=DESCRIBED, box_px=(0, 0, source.width_px, source.height_px), text=text)
+def caption_of(source: Source, said: Description) -> Region:
+    """A machine's sentence about a photo, as a region of it."""
+    return Region(source=source, kind=CAPTION, box_px=(0, 0, source.width_px, source.height_px), text=said.text)
 
 
 def on_original(written: TextBlock, image: Image, size: tuple[int, int]) -> Box:

@@ -17,6 +17,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
+from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
@@ -25,9 +26,10 @@ from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, 
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
-from deepseek_mm.library.index_jobs import DESCRIBED, INDEX, NAME, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.trash import Taken, Trash, sweep
 from deepseek_mm.parse.document import absolute, real_path
+from deepseek_mm.types import PhotoDescription
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
@@ -65,6 +67,7 @@ class Library:
             read_text=config.library.read_text,
             describe=config.library.describe,
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
+            taught=lambda path: self.learning.description_of(path),
         )
         self.quarantine = filling.quarantine
         check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
@@ -141,10 +144,11 @@ class Library:
         """The lines that are written in a picture, from top to bottom. MissingPackage."""
         return [line.text for line in self._filling.reader.lines(image)]
 
-    def description_of(self, source: Source) -> str:
-        """What was said of a photo; empty where nothing was."""
+    def description_of(self, source: Source) -> PhotoDescription:
+        """What was said of a photo, in somebody's own words or by a machine; empty where nothing was."""
         regions = self.store.regions_of([source.id]).get(source.id, ())
-        return next((region.text for region in regions if region.kind == DESCRIBED), "")
+        said = [region for region in regions if is_own(region)] + [r for r in regions if r.machine_made]
+        return PhotoDescription(text=said[0].text, machine_made=said[0].machine_made) if said else PhotoDescription()
 
     def describe(self, source: Source, text: str) -> None:
         """Describe a photo in somebody's own words. BadFile if there are none, NothingThere if the photo is unknown."""

@@ -10,30 +10,30 @@ Shape key:  P photos, R regions, D width of the space, F witnesses
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from os.path import dirname
 
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.language.kinds import is_kind_of
-from deepseek_mm.language.places import places_around, places_named
-from deepseek_mm.language.words import COLOURS, content, names_the_same, singular, tokens
+from deepseek_mm.language.words import content
 from deepseek_mm.parse.descriptions import DescribedFile, cells_of, described_files
-from deepseek_mm.retrieval.query_vectors import CAPTIONS, TEXTS, WORDS, Scales, Texts
+from deepseek_mm.retrieval.query_vectors import CAPTIONS, GUESSES, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
-from deepseek_mm.retrieval.subject import (
-    ASKING,
-    LIVING,
-    SoughtSubject,
-    colours_beside,
-    fit_of,
-    is_named_otherwise,
-    share_read,
-    share_said,
-    subject_of,
-    weights_of,
+from deepseek_mm.retrieval.subject import ASKING, SoughtSubject, is_named_otherwise, subject_of, weights_of
+from deepseek_mm.retrieval.witnesses import (
+    LOOKED_AT,
+    WITNESSES,
+    HeardPhoto,
+    Witnesses,
+    fade_by_absence,
+    fade_by_colour,
+    is_spelled,
+    read_curve,
+    witnesses_of,
+    words_said,
 )
 from deepseek_mm.types import Act
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -41,68 +41,15 @@ from index import Filter, Region, Source
 from index.store import RegionStore
 
 PHOTOS = Filter(source_kinds=("photo",))
-LOOKED_AT = ("whole", "part", *WORDS, *CAPTIONS)  # kinds of regions whose vectors are heard
 FEW = 300  # photos of a library that are all weighed; of a larger one the nearest by each witness
 NEAREST = 80  # photos that each witness proposes in a larger library
 BESIDE = 5  # passages of documents beside a photo that are looked through for its name
 RULE = re.compile(r"[|\s:-]{3,}")  # under the head of a table
 MOST_SHORT = 3  # letters of words that are looked for in rows of documents
-SAID_OTHERWISE, SEEN_OTHERWISE = 0.2, 0.6  # of the relevance is left where another colour is there than is asked for
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
-ABSENT = 0.4  # of the relevance is left where people name another thing, or no more than the colour fits
-SURELY_SEEN = 0.8  # presence or label from which a thing is there though the people who wrote about it did not name it
-FULLY = 0.99  # share of the words that is all of them
-AT_LEAST = -2.0  # deviations: a photo without words is not punished further
-CLIP = 6.0  # deviations beyond which a likeness says nothing more
-ORANGE = re.compile(r"\borange (?!juice|and|or|in|on|with|tree|peel|slice)(?=[a-z])", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Witnesses:
-    """What speaks for one photo; 0 is nothing, likenesses are in deviations from what is usual."""
-
-    picture: float = 0.0  # likeness of the whole picture
-    part: float = 0.0  # of its nearest part, beyond that of the whole
-    presence: float = 0.0  # probability that it shows the least likely thing, as eyes see it
-    label: float = 0.0  # score of the labels that name the things, the least of them
-    named: float = 0.0  # share of the subject's words that name or notes carry, kinds counted
-    meaning: float = 0.0  # likeness of name or notes in meaning
-    read: float = 0.0  # share of the subject's words that are read in the picture
-    caption: float = 0.0  # likeness of the machine's description
-    wordless: float = 0.0  # 1 where the photo has neither a telling name nor a note
-    fully: float = 0.0  # 1 where every word is carried
-    alone: float = 0.0  # likeness of the whole picture, of a photo without words
-
-    def row(self) -> list[float]:
-        """In order."""
-        seen = [self.picture, self.part, self.presence, self.label]
-        return [*seen, self.named, self.meaning, self.read, self.caption, self.wordless, self.fully, self.alone]
-
-
-WITNESSES = tuple(field.name for field in fields(Witnesses))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RelevanceCurve:
-    """Relevance = sigmoid of a weighted sum."""
-
-    weights: Mapping[str, float]
-    offset: float
-
-    def relevance(self, rows_PF: Floats) -> Floats:
-        """(P,), 0 to 1."""
-        weights_F = np.array([self.weights.get(name, 0.0) for name in WITNESSES], np.float32)
-        return np.asarray(1 / (1 + np.exp(-(rows_PF @ weights_F + self.offset))), np.float32)
-
-
-CURVE = RelevanceCurve(
-    weights={
-        **{"picture": 0.65, "part": 0.63, "presence": 0.93, "label": 5.67, "named": 3.12, "meaning": 1.19, "read": 5.5},
-        **{"caption": 0.08, "wordless": 0.80, "fully": 1.83, "alone": 0.80},
-    },
-    offset=-6.37,
-)
 BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
 BELIEVED, BESIDES = 0.45, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
@@ -254,7 +201,7 @@ class PhotoFinder:
         if self.store.counts(where=where).sources <= FEW:
             return [source.id for source in self.store.sources(where, limit=FEW)]
         vector_1D = self.texts.vectors([subject.phrase])
-        kinds = (SEEN, WORDS, CAPTIONS)
+        kinds = (SEEN, GUESSES, WORDS, TEXTS, CAPTIONS)
         asked = [(vector_1D, NEAREST, replace(where, kinds=each)) for each in kinds]
         hits = [hit for (some,) in self.store.search_each(asked) for hit in some]
         written = replace(where, kinds=(*WORDS, *TEXTS))
@@ -282,7 +229,9 @@ class PhotoFinder:
             fade < 1.0 or any(is_named_otherwise(thing, words_said(regions)) for thing in subject.things)
             for fade, regions in zip(fading, photos.values(), strict=True)
         ]
-        relevance_P = np.maximum(CURVE.relevance(rows_PF), np.array(spelled, np.float32)) * np.array(fading, np.float32)
+        relevance_P = np.maximum(read_curve().relevance(rows_PF), np.array(spelled, np.float32)) * np.array(
+            fading, np.float32
+        )
         matches = [
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness, other)
             for regions, chance, witness, other in zip(photos.values(), relevance_P, heard, otherwise, strict=True)
@@ -297,7 +246,7 @@ class PhotoFinder:
         vectors_RD = self.store.vectors_of([region.id for regions in heard for region in regions])
         scores = iter((vectors_RD @ vector_D).tolist())
         likeness = [[(region.kind, next(scores)) for region in regions] for regions in heard]
-        usual = {kinds: self.scales.usual(kinds, vector_D) for kinds in (SEEN, WORDS, CAPTIONS)}
+        usual = {kinds: self.scales.usual(kinds, vector_D) for kinds in (SEEN, WORDS, TEXTS, CAPTIONS, GUESSES)}
         presence_P = self._presence(subject, photos)
         said = [words_said(regions) for regions in photos]
         weights = weights_of(subject.words, said)
@@ -316,19 +265,6 @@ class PhotoFinder:
         return [float(row.min()) for row in presence_PT]
 
 
-Usual = Mapping[tuple[str, ...], tuple[float, float]]  # kinds of regions -> mean and deviation of usual likenesses
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeardPhoto:
-    """What is known of one photo before it is weighed."""
-
-    regions: Sequence[Region]
-    near: Sequence[tuple[str, float]]  # kind of a region and its likeness
-    said: frozenset[str]  # words of its name and notes
-    presence: float
-
-
 def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:
     """Does the row of a document have the word: as a name that stands alone, or as any part of a path?"""
     if whole:
@@ -336,102 +272,6 @@ def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:
         before = "" if flags else "(?<![/-])"  # a word of small letters may be part of a path
         return re.search(rf"{before}\b{re.escape(word)}\b", " ".join(line.cells), flags) is not None
     return word in re.findall(r"[^\W\d_]+", line.line.lower())
-
-
-def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weights: Mapping[str, float]) -> Witnesses:
-    """Of one photo; `weights` are those of the subject's words."""
-    regions, said = photo.regions, photo.said
-
-    def deviation(kinds: tuple[str, ...], only: tuple[str, ...]) -> float:
-        best = max((score for kind, score in photo.near if kind in only), default=None)
-        mean, width = usual[kinds]
-        return 0.0 if best is None else max(-CLIP, min(CLIP, (best - mean) / width))
-
-    picture = deviation(SEEN, ("whole",))
-    named = share_said(said, weights, colours_of(regions))
-    return Witnesses(
-        picture=picture,
-        part=max(0.0, deviation(SEEN, ("part",)) - picture),
-        presence=photo.presence,
-        label=min((label_score(regions, thing) for thing in subject.things), default=0.0),
-        named=named,
-        meaning=deviation(WORDS, WORDS),
-        read=share_read(words_read(regions), weights),
-        caption=deviation(CAPTIONS, CAPTIONS),
-        wordless=float(not said),
-        fully=float(named >= FULLY),
-        alone=0.0 if said else max(AT_LEAST, picture),
-    )
-
-
-def words_said(regions: Sequence[Region]) -> frozenset[str]:
-    """The words of a photo's name and notes, singular, and what the places in them lie in; "an orange dahlia" is no
-    orange.
-    """
-    texts = [region.text for region in regions if region.kind in WORDS]
-    places = (place for region in regions if region.kind in WORDS for place in places_of(region))
-    words = [word for text in (*texts, *places) for word in tokens(ORANGE.sub("", text))]
-    return frozenset(singular(word) for each in words for word in (each, each.replace("-", "")))
-
-
-def places_of(region: Region) -> list[str]:
-    """What the places that a name or a note mentions lie in: of a note about Pisa Italy and Europe."""
-    named = places_named(region.text, spelt=region.kind == "note")
-    return [around for place in named for around in places_around(place)]
-
-
-def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
-    """Do the photo's name and notes have every word of the subject as it is? Then no vector needs to know the words."""
-    return bool(subject.words) and words_said(regions).issuperset(subject.words)
-
-
-def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
-    """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
-    if not subject.colours:
-        return 1.0
-    beside = {COLOURS[word] for thing in subject.things for word in colours_near(thing, regions)}
-    if beside and not beside.intersection(subject.colours):
-        return SAID_OTHERWISE
-    if colours_of(regions).issuperset(subject.colours):
-        return 1.0
-    return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
-
-
-def fade_by_absence(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
-    """What is left where people say that it is another animal or fruit, or where no more than the colour fits: a white
-    blouse on red cloth is no red flower.
-    """
-    said = words_said(regions)
-    if heard.wordless or any(fit_of(thing, said) > 0 for thing in subject.things):
-        return 1.0
-    if any(is_named_otherwise(thing, said, kinds=LIVING) for thing in subject.things):
-        return ABSENT
-    otherwise = any(is_named_otherwise(thing, said) for thing in subject.things)
-    seen = (max(heard.presence, heard.label) >= SURELY_SEEN and not otherwise) or heard.read > 0
-    return 1.0 if seen or not (subject.colours and subject.things) else ABSENT
-
-
-def colours_near(thing: str, regions: Sequence[Region]) -> list[str]:
-    """The colours that names and notes say of a thing; that of another one is none: "a white blouse on red cloth"."""
-    return [word for region in regions if region.kind in WORDS for word in colours_beside(thing, region.text)]
-
-
-def colours_of(regions: Sequence[Region]) -> frozenset[str]:
-    """The colours that are said of a photo; where none is, those that are measured in it."""
-    said = frozenset(COLOURS[word] for word in words_said(regions) if word in COLOURS)
-    return said or frozenset(colour for region in regions for colour in region.colours)
-
-
-def words_read(regions: Sequence[Region]) -> frozenset[str]:
-    """The words that are read in a photo, singular."""
-    texts = [region.text for region in regions if region.kind in TEXTS]
-    return frozenset(singular(word) for text in texts for word in tokens(text))
-
-
-def label_score(regions: Sequence[Region], thing: str) -> float:
-    """The best score of a label that names the thing, or one of its kind."""
-    labels = (label for region in regions for label in region.labels)
-    return max((x.score for x in labels if names_the_same(x.name, thing) or is_kind_of(x.name, thing)), default=0.0)
 
 
 def reasons(subject: SoughtSubject, regions: Sequence[Region]) -> tuple[str, ...]:

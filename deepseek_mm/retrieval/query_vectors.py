@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deepseek_mm.embeddings.heads import read_class_names
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
 from deepseek_mm.language.words import heads_of, names_the_same, singular
 from deepseek_mm.retrieval.certainty import NEAREST, PresenceTrace
@@ -54,7 +55,7 @@ def combine_terms(whole_D: Floats, weights: Sequence[float], terms: Sequence[Flo
 
 CODE = "code"  # the kind of region
 OF_CODE = Filter(collection=None, kinds=(CODE,))
-OTHERS = ("whole", "part", "page", "text", "caption", "name", "note")
+OTHERS = ("whole", "part", "page", "text", "caption", "name", "note", "place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +132,8 @@ PICTURES: Kinds = ("whole", "part", "page")
 TEXTS: Kinds = ("text",)
 CODES: Kinds = ("code",)
 CAPTIONS: Kinds = ("caption",)
-WORDS: Kinds = ("name", "note")  # of a photo: its file's name, and what people wrote about it
+WORDS: Kinds = ("name", "note", "place")  # of a photo: its file's name, what people wrote about it, where it was taken
+GUESSES: Kinds = ("guess",)  # of a photo: what a classifier takes it for; never a hit by itself
 KINDS = (PICTURES, TEXTS, CODES, CAPTIONS, WORDS)
 SAMPLE = 200  # sources of the library that are looked at, the newest
 OF_NOBODY = 50  # vectors of the background that go with them
@@ -205,6 +207,8 @@ class Scales:
     def _made_of_nobody(self, kinds: Kinds) -> Floats:
         if kinds == CODES:
             return self.space.embed_code(SNIPPETS)
+        if kinds == GUESSES:
+            return self.space.embed_texts([names[0] for names in read_class_names()[::20]])
         if kinds in (TEXTS, CAPTIONS, WORDS):
             return self.space.embed_texts(SENTENCES if kinds == TEXTS else SIGHTS)
         photos_PD = self.photos_PD if self.photos_PD is not None else np.zeros((0, self.space.dim), np.float32)
@@ -213,7 +217,7 @@ class Scales:
 
 def group_of(kind: str) -> Kinds:
     """The kinds that a region of this one is compared with."""
-    return next((kinds for kinds in KINDS if kind in kinds), PICTURES)
+    return next((kinds for kinds in (*KINDS, GUESSES) if kind in kinds), PICTURES)
 
 
 WHOLE_PICTURES = ("whole", "page")

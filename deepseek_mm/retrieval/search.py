@@ -1,14 +1,12 @@
 """Search: what a library has for a query, best first, whether it has it at all, and where in a picture it is found.
 
-Every kind of region is searched by itself and brought onto one scale; regions whose labels name what was asked for come
-first. Then one match stands for each photo or document, near duplicates behind it. Apart from all that, every thing of
-the query is asked after in the whole collection: the least certain one decides whether the query counts as found.
+Every kind of region is searched by itself. Where words are looked for a photo is weighed by all that is known of it; a
+document, a piece of code, or a photo that is like a picture, by how far its nearest region stands out. So each has one
+relevance, and that alone is the order. One match stands for each photo or document, near duplicates behind it. Apart
+from that every thing of the query is asked after in the whole collection. The query counts as found if the least
+certain thing is there, or if a photo is likely what was looked for.
 
-A cell's heat is its cosine with the query, from the picture's median cell (0, cold) to its nearest one (1, hot). Cells
-that hardly differ stay cold: noise is not stretched until it looks like a find. The two cosines are told along, so that
-a legend can say how near "hot" is.
-
-Shape key:  Q queries, T things, N pictures, D width of the space, H, W cells of the feature map
+Shape key:  Q queries, T things, N pictures, D width of the space
 """
 
 import math
@@ -16,20 +14,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import ThingPhrase, things_in
-from deepseek_mm.language.search_syntax import in_words
 from deepseek_mm.language.words import ANYTHING, names_the_same
+from deepseek_mm.parse.descriptions import described_files
 from deepseek_mm.retrieval.certainty import Certainty, MeasuredErrors, PresenceTrace, read_measured
 from deepseek_mm.retrieval.photo_finder import PhotoFinder, PhotoMatch
 from deepseek_mm.retrieval.query_vectors import (
@@ -54,10 +51,11 @@ from deepseek_mm.retrieval.ranking import (
     search_by_words,
 )
 from deepseek_mm.retrieval.subject import SoughtSubject
+from deepseek_mm.retrieval.witnesses import read_curve
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Found, Match, Query
 from deepseek_mm.vision.pipeline import VisionPipeline
-from index import EVERYTHING, Box, Filter, Hit, Region
+from index import EVERYTHING, Filter, Hit, Region
 from index.database import NotStored
 from index.store import Near, RegionStore
 
@@ -66,7 +64,10 @@ WEIGHED = 2  # photos that are weighed by all that is known of them, for each ma
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
-TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+WRITTEN_THERE, FEW_WRITTEN = 0.6, 5  # relevance at least of a passage that has every word, where so few passages do
+ABOUT_PHOTOS = 0.5  # of the relevance is left where a passage only describes the photos that are found themselves
+TEXT_CURVE = 1.5, 4.0  # slope, middle: of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+HIT_CURVE = 2.0, 3.9  # the same of one hit beside others; what lies 3.5 deviations above the usual is likely
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
 
 
@@ -75,6 +76,14 @@ class PresenceVerdict(NamedTuple):
 
     certainty: float
     threshold: float
+
+
+class RelevantHit(NamedTuple):
+    """The best region of one photo or document, and how likely it is what was looked for."""
+
+    hit: Hit
+    relevance: float
+    needed: float  # relevance from which it is likely
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,7 +232,7 @@ class Search:
         for spread in SPREADS:
             hits, near = self._rank_hits(sought, spread)
             weighed = self._weigh_photos(sought, hits)
-            matches = self._matches(sought, in_order(hits, [match.source.id for match in weighed]))
+            matches = self._matches(sought, self._judge(sought, hits, weighed))
             if len(matches) >= k or len(hits) < spread * k:
                 break
         certain, needed = (round(float(x), 4) for x in self._verdict(sought, hits, near, weighed))
@@ -235,7 +244,8 @@ class Search:
         """Everything that the filter allows, the newest first: nothing else was asked for."""
         sources = self.store.sources(where, order="newest", limit=k)
         leading = self.store.leading([source.id for source in sources])
-        matches = tuple(Match(region=leading[source.id], score=0.0) for source in sources if source.id in leading)
+        there = [leading[source.id] for source in sources if source.id in leading]
+        matches = tuple(Match(region=region, score=0.0, relevance=1.0) for region in there)
         return Found(
             matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed_certainty
         )
@@ -262,29 +272,69 @@ class Search:
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
 
     def _weigh_photos(self, sought: Sought, hits: Sequence[Hit]) -> list[PhotoMatch]:
-        """The first photos among the hits by all that is known of them, best first, where only words are looked for."""
-        query = sought.query
+        """The photos by all that is known of them, best first, where only words are looked for."""
+        query, where = sought.query, sought.where
         if not query.text or query.image is not None or query.like or query.terms:
             return []
-        photos = [hit.region.source.id for hit in best_of_each(hits) if hit.region.source.kind == "photo"]
-        return self.photos.weigh(SoughtSubject(query.text), photos[: WEIGHED * sought.k], sought.meant.shown_D)
+        subject = SoughtSubject(query.text)
+        near = [hit.region.source.id for hit in best_of_each(hits) if hit.region.source.kind == "photo"]
+        ids = near[: WEIGHED * sought.k]
+        if may_be_whole(where):
+            ids += self.photos.candidates(subject, replace(where, source_kinds=("photo",)))
+        return self.photos.weigh(subject, list(dict.fromkeys(ids)), sought.meant.shown_D)
 
-    def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
+    def _judge(self, sought: Sought, hits: Sequence[Hit], weighed: Sequence[PhotoMatch]) -> list[RelevantHit]:
+        """Each photo and document once, by its best region, the most relevant first."""
+        first = {hit.region.source.id: hit for hit in reversed(best_of_each(hits))}
+        missing = [match.regions[0] for match in weighed if match.source.id not in first]
+        vectors_ND = self.store.vectors_of([region.id for region in missing])
+        for region, score in zip(missing, vectors_ND @ sought.meant.shown_D, strict=True):
+            first[region.source.id] = Hit(region=region, score=float(score))
+        likely = read_curve().likely
+        photos = [RelevantHit(first[match.source.id], match.relevance, likely) for match in weighed]
+        ranked = {match.source.id for match in weighed}
+        others = [hit for hit in best_of_each(hits) if hit.region.source.id not in ranked]
+        relevances = self._of_others(sought, others, weighed)
+        needed = self._of_picture(0.0).threshold if not sought.query.text else likely
+        judged = [*photos, *(RelevantHit(hit, r, needed) for hit, r in zip(others, relevances, strict=True))]
+        return sorted(judged, key=lambda each: -each.relevance)
+
+    def _of_others(self, sought: Sought, hits: Sequence[Hit], weighed: Sequence[PhotoMatch]) -> list[float]:
+        """The relevance of hits that are in order, never rising: by what stands out, what is written, what is alike."""
+        by_picture = not sought.query.text
+        least = min((match.relevance for match in weighed), default=1.0)  # photos that were too far to be weighed
+        found = []
+        written_H = [all_written([hit.region], sought.query.text) for hit in hits]
+        is_rare = sum(written_H) <= FEW_WRITTEN
+        deviations_H = self.scales.deviations(hits, sought.meant)
+        for hit, deviation, written in zip(hits, deviations_H, written_H, strict=True):
+            region = hit.region
+            relevance = max(stands_out(deviation, HIT_CURVE), WRITTEN_THERE if written and is_rare else 0.0)
+            if by_picture and region.kind in PICTURES:
+                relevance = self._of_picture(hit.score).certainty
+            elif weighed and region.source.kind == "photo":
+                relevance = min(relevance, least)
+            elif weighed and region.kind == "text" and described_files(region.text):
+                relevance *= ABOUT_PHOTOS
+            found.append(relevance)
+        return list(accumulate(found, min))
+
+    def _matches(self, sought: Sought, judged: Sequence[RelevantHit]) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""
-        firsts = best_of_each(hits)
         num = AHEAD * sought.k
-        while len(matches := self._of_firsts(sought, firsts[:num])) < sought.k and num < len(firsts):
+        while len(matches := self._of_firsts(sought, judged[:num])) < sought.k and num < len(judged):
             num *= 2
         return matches
 
-    def _of_firsts(self, sought: Sought, firsts: Sequence[Hit]) -> list[Match]:
-        photos = [hit.region.source.id for hit in firsts if hit.region.source.kind == "photo"]
+    def _of_firsts(self, sought: Sought, judged: Sequence[RelevantHit]) -> list[Match]:
+        photos = [each.hit.region.source.id for each in judged if each.hit.region.source.kind == "photo"]
         siblings = self.store.regions_of(photos)
         matches = []
-        for hit in firsts:
+        for hit, relevance, needed in judged:
             regions = siblings.get(hit.region.source.id) or (hit.region,)
             why = reasons((hit.region, *regions), sought.things, sought.query.text)
-            matches.append(Match(region=hit.region, score=hit.score, why=why))
+            rated = {"relevance": round(relevance, 4), "likely": relevance >= needed}
+            matches.append(Match(region=hit.region, score=hit.score, why=why, **rated))
         wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
         vectors_ND = self.store.vectors_of(list(wholes.values()))
         return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))
@@ -296,8 +346,9 @@ class Search:
         verdicts = []
         if sought.query.text:
             verdict = self._of_text(sought, hits, near)
-            worded = max((match.relevance for match in weighed if not match.witnesses.wordless), default=0.0)
-            verdicts.append(verdict._replace(certainty=max(verdict.certainty, worded)))
+            best = max((match.relevance for match in weighed), default=0.0)
+            as_certain = rescale(best, read_curve().likely, verdict.threshold)
+            verdicts.append(verdict._replace(certainty=max(verdict.certainty, as_certain)))
         if sought.query.image is not None or sought.query.like:
             nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
             verdicts.append(self._of_picture(nearest))
@@ -311,7 +362,7 @@ class Search:
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
         told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
-        reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
+        reworded = stands_out(max(told), TEXT_CURVE) if told else 0.0
         regions = [hit.region for hit in hits]
         spelled = WRITTEN if all_written(regions, text) or all_written(regions, sought.said) else 0.0
         return PresenceVerdict(
@@ -349,11 +400,21 @@ class Search:
         return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
 
 
-def in_order(hits: Sequence[Hit], photos: Sequence[int]) -> list[Hit]:
-    """The hits with the first of each of these photos in this order, at the places that they have among the others."""
-    first = {source: next(hit for hit in hits if hit.region.source.id == source) for source in photos}
-    places, ranked = {hit.region.id for hit in first.values()}, iter(first.values())
-    return [next(ranked) if hit.region.id in places else hit for hit in hits]
+def stands_out(deviation: float, curve: tuple[float, float]) -> float:
+    """How likely a region is what was looked for that lies so many deviations above the usual."""
+    slope, middle = curve
+    return 1 / (1 + math.exp(-slope * (deviation - middle)))
+
+
+def rescale(chance: float, old: float, new: float) -> float:
+    """A chance above the old threshold as far above the new one; one below it says nothing: 0."""
+    return 0.0 if chance < old else new + (chance - old) / (1 - old) * (1 - new)
+
+
+def may_be_whole(where: Filter) -> bool:
+    """May any photo that the filter allows stand for itself as a whole?"""
+    bound = where.kinds or where.label or where.colours or where.phrases
+    return not bound and (not where.source_kinds or "photo" in where.source_kinds)
 
 
 def by_kind(where: Filter) -> Iterator[Filter]:
@@ -387,62 +448,3 @@ def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:
 def is_whole(region: Region) -> bool:
     """Is it a complete picture?"""
     return region.kind == "whole"
-
-
-LEAST_SPAN = 0.2  # of cosines between cold and hot: in photos without the thing the nearest cell is about 0.15 above
-SIDE_PX = 288  # longest side of the drawn heat: cells are 9 x 9, a browser stretches it over the photo
-INKS = ((59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))  # cold to hot, dark to light
-MOST_OPAQUE = 0.78  # the photo stays visible where it is hottest
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heat:
-    """How much each cell of a picture speaks for a query."""
-
-    cells_HW: tuple[tuple[float, ...], ...]  # rows from the top, 0 (as its usual cell) to 1 (its nearest one)
-    low: float  # the cosine that is 0
-    high: float  # the cosine that is 1
-
-    def to_image(self, size: tuple[int, int]) -> Image.Image:
-        """An RGBA picture of these proportions, clear where it is cold, to be laid over the photo."""
-        scale = SIDE_PX / max(1, *size)
-        width, height = (max(1, round(side * scale)) for side in size)
-        heat = Image.fromarray(np.array(self.cells_HW, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-        return Image.fromarray(colour_heat(np.clip(np.asarray(heat), 0, 1)))
-
-
-def heat_map(search: Search, query: Query, image: Image.Image) -> Heat:
-    """What of the picture speaks for what the query's box means, by one look of the space's image tower."""
-    vector_D = search.embed([in_words(query)])[0]
-    (look,) = search.space.look_many([image])
-    return heat_of(look.grid_HWD, vector_D)
-
-
-def heat_of(grid_HWD: Floats, vector_D: Floats) -> Heat:
-    """From the cells' vectors and the query's, all of length 1."""
-    cosine_HW = grid_HWD @ vector_D
-    low = float(np.median(cosine_HW))
-    high = max(float(cosine_HW.max()), low + LEAST_SPAN)
-    heat_HW = np.clip((cosine_HW - low) / (high - low), 0, 1)
-    rows = tuple(tuple(round(float(heat), 4) for heat in row) for row in heat_HW)
-    return Heat(cells_HW=rows, low=round(low, 4), high=round(high, 4))
-
-
-def colour_heat(heat_HW: Floats) -> NDArray[np.uint8]:
-    """(H, W, 4): dark and clear where it is 0, light and nearly opaque where it is 1."""
-    stops = np.linspace(0, 1, len(INKS))
-    channels = [np.interp(heat_HW, stops, ink) for ink in zip(*INKS, strict=True)]
-    return np.stack([*channels, 255 * MOST_OPAQUE * heat_HW], axis=-1).round().astype(np.uint8)
-
-
-def cut(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
-    """What lies in the box, which is given in pixels of `size`; the picture may be a reduced copy of that.
-
-    What lies beside the picture is left out. BadFile if the box holds nothing of it.
-    """
-    edges = zip(box, size * 2, image.size * 2, strict=True)
-    left, top, right, bottom = (round(min(max(edge, 0), whole) * now / max(1, whole)) for edge, whole, now in edges)
-    if left >= right or top >= bottom:
-        named = ",".join(map(str, box))
-        raise BadFile(f"the box {named} holds nothing of this picture, which is {size[0]} x {size[1]}. Name another")
-    return image.crop((left, top, right, bottom))

@@ -246,9 +246,3 @@ def share_said(said: frozenset[str], weights: Mapping[str, float], colours: froz
     whole = sum(weights.values())
     there = (weight * max(fit_of(word, said), float(word in colours)) for word, weight in weights.items())
     return sum(there) / whole if whole and said else 0.0
-
-
-def share_read(read: frozenset[str], weights: Mapping[str, float]) -> float:
-    """How much of the weight of the words stands in a text as it is: what is printed has no kinds."""
-    whole = sum(weights.values())
-    return sum(weight for word, weight in weights.items() if word in read) / whole if whole else 0.0

@@ -32,6 +32,9 @@ from deepseek_mm.jobs import ENDED
 from deepseek_mm.jobs import State as Stage
 from deepseek_mm.jobs.table import new_token
 from deepseek_mm.types import Answer, Question
+from deepseek_mm.vision.description import Description
+from deepseek_mm.vision.pipeline import ImageAnalysis
+from index import Source
 
 State = TypeVar("State")
 Produce = Callable[[threading.Event], Iterator[State]]  # the states, which end early when the event is set
@@ -268,7 +271,7 @@ def stop_runs(runs: Sequence[AnswerRun[Any]], wait_s: float) -> bool:
     return all(run.has_ended for run in runs)
 
 
-Captions = tuple[str, ...]  # a sentence a picture, in order
+Captions = tuple[Description, ...]  # a sentence a picture, in order
 
 
 @requires_by_default("ask")
@@ -322,14 +325,15 @@ class AnswerService:
         """A sentence a picture, one more with every state; ends early when `stop` is set. BadQuestion where no model
         describes pictures.
         """
-        describer = self.engine.assistant.eyes.describer
-        if describer is None:
+        eyes = self.engine.assistant.eyes
+        if eyes.describer is None:
             raise BadQuestion("pictures are described in the default space only. Start without --encoder")
         said: Captions = ()
         for image in images:
             if stop.is_set():
                 break
-            said += tuple(caption.text for caption in describer.describe_many([image]))
+            source = Source(path="", width_px=image.width, height_px=image.height)
+            said += tuple(eyes.describe_many([ImageAnalysis(image, source)]))
             yield said
 
     def start_describing(self, caller: Caller, images: Sequence[Image]) -> AnswerRun[Captions]:

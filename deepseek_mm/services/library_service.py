@@ -23,6 +23,7 @@ from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.logic.rules import Rule, rules_of
+from deepseek_mm.types import PhotoDescription
 from index import LIBRARY, Filter, Source
 
 KINDS = (
@@ -118,10 +119,10 @@ class LibraryService:
         if found.kind != "photo":
             raise BadFile(f"{found.name} is no photo but {found.kind}, and only photos are described. Choose another")
         self._library.describe(found, text)
-        return self._library.description_of(found)
+        return self._library.description_of(found).text
 
     @requires("ask")
-    def read_description(self, caller: Caller, source: Source) -> str:
+    def read_description(self, caller: Caller, source: Source) -> PhotoDescription:
         """What was said of a photo; empty where nothing was."""
         return self._library.description_of(source)
 

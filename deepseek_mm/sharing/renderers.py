@@ -39,6 +39,7 @@ class Wording:
     page: str
     lines: str
     written: str  # before what was read there
+    machine_made: str  # beside a machine's sentence about a picture
     corrected: str  # before the user's own word for a box
     gone: str
     states: dict[str, str]  # of an answer that is not done
@@ -58,6 +59,7 @@ ENGLISH = Wording(
     page="page {page}",
     lines="lines {first} to {last}",
     written="Text read there",
+    machine_made="said by a machine",
     corrected="box drawn by the user",
     gone="The picture was not there when this was exported.",
     states={
@@ -80,6 +82,7 @@ CHINESE = Wording(
     page="\u7b2c {page} \u9875",
     lines="\u7b2c {first} \u81f3 {last} \u884c",
     written="\u8bfb\u5230\u7684\u6587\u5b57",
+    machine_made="\u673a\u5668\u63cf\u8ff0",
     corrected="\u7528\u6237\u6240\u753b\u7684\u65b9\u6846",
     gone="\u5bfc\u51fa\u65f6\u56fe\u7247\u5df2\u4e0d\u5728\u539f\u5904\u3002",
     states={
@@ -139,7 +142,9 @@ def citation_line(citation: Citation, wording: Wording) -> str:
     region = citation.region
     what = line(region.label) or (wording.whole if region.kind == "whole" else "")
     where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
-    told = (what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}"), where)
+    made = wording.machine_made if region.machine_made else ""
+    score = wording.score.format(score=f"{citation.score:.2f}")
+    told = (what, made, place(region.page, region.lines, wording), score, where)
     return f"- \\[{citation.number}\\] **{line(region.source.name)}**: {'; '.join(part for part in told if part)}"
 
 
@@ -294,7 +299,8 @@ def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> HtmlC
     """Number, name, and what is known of the region."""
     region = citation.region
     what = region.label or (wording.whole if region.kind == "whole" else "")
-    told = [what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}")]
+    told = [what, wording.machine_made if region.machine_made else "", place(region.page, region.lines, wording)]
+    told.append(wording.score.format(score=f"{citation.score:.2f}"))
     if drawn is not None:
         told.append(f"{wording.corrected}: {drawn.label}" if drawn.label else wording.corrected)
     return HtmlCaption(

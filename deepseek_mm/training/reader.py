@@ -49,16 +49,15 @@ from deepseek_mm.training.question_albums import (
     read_albums,
 )
 from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.presence import Weights, log_odds
 from deepseek_mm.vision.small_nets import read_weights
 from deepseek_mm.vision.vqa import (
     MAKE,
     WEIGHTS,
     YES,
     AnswerCalibration,
-    Weights,
     family_of,
     fit_calibration,
-    log_odds,
     write_reader,
 )
 from deepseek_mm.vision.vqa_net import MultiLabelTagger, PictureBatch, ReaderConfig, ReaderNet, read_noticer

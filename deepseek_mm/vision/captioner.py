@@ -7,7 +7,8 @@ A sentence's worth is the sum of its words' log-probabilities over its length to
 without its constant), so that long ones are not punished for their length alone. It never says a word that it does not
 know, and never the same word twice in a row. Of the sentences that were found last, the one that all of them are most
 like is told (Kumar and Byrne 2004): what many likely sentences say is right more often than the likeliest one. Alike
-are runs of words (Vedantam et al. 2015, eq. 2 to 4): one counts no more often than the other sentence has it.
+are runs of words (Vedantam et al. 2015, eq. 2 to 4): one counts no more often than the other sentence has it. How near
+a sentence lies to the photo in the shared space is added to that.
 
 Shape key:  B photos, P cells (81), C channels of a cell, N sentences, W beams, M = B * W rows, T words, D width, V
             words of the vocabulary
@@ -17,6 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,7 +27,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel, maps_of_many
+from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel, maps_of_many, places_of
 from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.vision.small_nets import Attention, Drop, Feed, Seen, read_weights, write_weights
 
@@ -65,14 +67,18 @@ def cosine(mine: Mapping[Run, float], theirs: Mapping[Run, float]) -> float:
     return shared / long if long else shared
 
 
-def most_alike(sentences: Sequence[Sequence[Hashable]]) -> int:
-    """The number of the sentence that all are most like: what most of them say, nearly as they say it."""
+def most_alike(sentences: Sequence[Sequence[Hashable]], added: Sequence[float] = ()) -> int:
+    """The number of the sentence that all are most like: what most of them say, nearly as they say it.
+
+    `added` to the mean likeness, which is 0 to 1, of each.
+    """
     told = [count_weighted(runs_of(words)) for words in sentences]
     totals = [
         sum(alike(mine, theirs, longer=len(words) - len(other)) for theirs, other in zip(told, sentences, strict=True))
         for mine, words in zip(told, sentences, strict=True)
     ]
-    return totals.index(max(totals))
+    worth = [total / len(sentences) + more for total, more in zip(totals, added or [0.0] * len(totals), strict=True)]
+    return worth.index(max(worth))
 
 
 PAD, START, END, UNKNOWN = range(4)
@@ -190,6 +196,7 @@ class BeamConfig:
     beams: int = 20
     length_power: float = 0.8  # of the length by which a sentence's log-probability is divided
     fewest: int = 5  # words before a sentence may end
+    likeness: float = 1.0  # of a sentence's cosine to the photo, beside the likeness of sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +205,6 @@ class Sentence:
 
     words: tuple[int, ...]
     log_probability: float  # of the whole sentence, in nats
-
-
-def agreed_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamConfig) -> list[Sentence]:
-    """One for each photo: the one that all that were found are most like."""
-    found = best_sentences(nets, cells_BPC, config)
-    return [own[most_alike([sentence.words for sentence in own])] for own in found]
 
 
 @torch.inference_mode()
@@ -269,6 +270,10 @@ class Caption:
 
     text: str
     chance: float  # geometric mean of its words' probabilities, 0 to 1
+    likeness: float = 0.0  # cosine to the photo in the shared space
+
+
+Compare = Callable[[Sequence[str], Tensor], Sequence[float]]  # sentences and a photo's cells (P, C) -> their likeness
 
 
 class Captioner:
@@ -280,10 +285,12 @@ class Captioner:
         nets: Sequence[CaptionNet],
         words: Sequence[str],
         *,
+        compare: Compare | None = None,
         beam: BeamConfig | None = None,
         batch: int = 16,
     ) -> None:
-        self.model, self.words = model, tuple(words)
+        """`compare` says how near sentences lie to a photo; without it their likeness to each other decides."""
+        self.model, self.words, self.compare = model, tuple(words), compare
         self.nets = [net.eval().requires_grad_(False) for net in nets]
         self.beam, self.batch = beam or BeamConfig(), batch
 
@@ -294,14 +301,26 @@ class Captioner:
     def describe_maps(self, maps: Iterable[Tensor]) -> Iterator[Caption]:
         """The same from what the tower makes of the pictures, (P, C) each."""
         for some in prefetch_batches(maps, size=self.batch):
+            cells_BPC = torch.stack(some)
             with autocast_bf16():
-                found = agreed_sentences(self.nets, torch.stack(some).float(), self.beam)
-            yield from map(self._to_caption, found)
+                found = best_sentences(self.nets, cells_BPC.float(), self.beam)
+            yield from map(self._choose, found, cells_BPC)
 
-    def _to_caption(self, sentence: Sentence) -> Caption:
-        text = " ".join(self.words[number] for number in sentence.words)
-        mean = sentence.log_probability / (len(sentence.words) + 1)
-        return Caption(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))
+    def _choose(self, sentences: Sequence[Sentence], cells_PC: Tensor) -> Caption:
+        """The one that all are most like and that is near the photo."""
+        texts = [" ".join(self.words[number] for number in each.words) for each in sentences]
+        near = self.compare(texts, cells_PC) if self.compare else [0.0] * len(texts)
+        best = most_alike([each.words for each in sentences], [self.beam.likeness * cosine for cosine in near])
+        mean = sentences[best].log_probability / (len(sentences[best].words) + 1)
+        text = texts[best]
+        return Caption(text=text[:1].upper() + text[1:], chance=math.exp(mean), likeness=near[best])
+
+
+def compare_in_space(space: DefaultSpace, texts: Sequence[str], cells_PC: Tensor) -> list[float]:
+    """Cosine of each text to the picture with these cells."""
+    vector_D = places_of(space.model, cells_PC[None])[0][0].float().numpy()
+    cosines: list[float] = (space.embed_english(texts) @ vector_D).tolist()
+    return cosines
 
 
 def write_captioner(
@@ -322,4 +341,4 @@ def read_captioner(
         net.load_state_dict(state)
         nets.append(net)
         words = tuple(told["words"])
-    return Captioner(space.model, nets, words, beam=BeamConfig(beams=beams))
+    return Captioner(space.model, nets, words, compare=partial(compare_in_space, space), beam=BeamConfig(beams=beams))

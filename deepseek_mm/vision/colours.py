@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
 
+from deepseek_mm.embeddings.space import Share
 from index import Box
 
 Floats = NDArray[np.float64]
@@ -63,6 +64,10 @@ CENTRE_SIGMA = 0.3  # of a part's bell of weights, as a share of its side
 BRIGHTEST = 245  # what the brightest things of a dim picture are lifted to
 WARM = ("yellow", "orange", "red")  # colours whose shadows look brown
 SAME_HUE_DEGREES = 12  # a shadow lies this close to its colour in the a, b plane
+GROUND_REACH = 0.3  # of a box's side: how far around it its ground is looked at
+GROUND_WEIGHT = 0.7  # how much a colour of the ground speaks against being the thing's
+THING_SIGMA = 0.17  # of a thing's bell of weights: its middle is mostly itself
+GREYNESS = 0.15  # taken from grey, which is the colour of shadows
 LARGEST_GAIN = 1.25  # of that lift: a picture of a grey wall must stay grey
 
 
@@ -118,10 +123,10 @@ def lit(names_P: NDArray[np.intp], rgb_P3: NDArray[np.uint8], weights_P: Floats)
     return names_P
 
 
-def centre_weights(side: int) -> Floats:
+def centre_weights(side: int, sigma: float = CENTRE_SIGMA) -> Floats:
     """(side * side,): a round bell, 1 in the middle."""
     offset = (np.arange(side) + 0.5) / side - 0.5
-    bell = np.exp(-(offset**2) / (2 * CENTRE_SIGMA**2))
+    bell = np.exp(-(offset**2) / (2 * sigma**2))
     weights_P: Floats = np.outer(bell, bell).ravel()
     return weights_P
 
@@ -175,6 +180,35 @@ class Palette:
         votes_K = votes(pixels_P3, self._gain, weights_P)
         best_K = np.argsort(-votes_K, kind="stable")[:limit]
         return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
+
+
+def colours_of_thing(image: Image, share: Share, *, has_ground: bool = True) -> dict[str, float]:
+    """How much each colour is the thing's in a box, not its ground's: what its middle has, less what lies around.
+
+    The likeliest comes first; 1 is a thing of one colour on another ground. Without `has_ground` all of the box counts.
+    """
+    gain, even = exposure_gain(shrunk(image, (0, 0, *image.size))), np.ones(SIDE_PX * SIDE_PX)
+    inner_P3 = shrunk(image, box_on(image, share))
+    middle_K = votes(inner_P3, gain, centre_weights(SIDE_PX, THING_SIGMA) if has_ground else even)
+    if has_ground:
+        wide, high = GROUND_REACH * (share[2] - share[0]), GROUND_REACH * (share[3] - share[1])
+        around = (share[0] - wide, share[1] - high, share[2] + wide, share[3] + high)
+        outer = box_on(image, around)
+        area = (outer[2] - outer[0]) * (outer[3] - outer[1])
+        own = box_on(image, share)
+        own_area = (own[2] - own[0]) * (own[3] - own[1])
+        ring_K = area * votes(shrunk(image, outer), gain, even) - own_area * votes(inner_P3, gain, even)
+        ring_K = np.maximum(ring_K, 0)
+        middle_K = middle_K - GROUND_WEIGHT * ring_K / max(float(ring_K.sum()), 1e-9)
+        middle_K[NAMES.index("grey")] -= GREYNESS
+    return {NAMES[k]: float(middle_K[k]) for k in np.argsort(-middle_K, kind="stable")}
+
+
+def box_on(image: Image, share: Share) -> Box:
+    """A part of a picture in its pixels, inside it and never empty."""
+    left, top = (min(side - 1, max(0, int(low * side))) for low, side in zip(share[:2], image.size, strict=True))
+    right, bottom = (min(side, round(high * side)) for high, side in zip(share[2:], image.size, strict=True))
+    return (left, top, max(left + 1, right), max(top + 1, bottom))
 
 
 def colour_mask(image: Image, colour: str, side: int) -> Floats:

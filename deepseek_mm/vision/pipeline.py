@@ -32,13 +32,14 @@ from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
-from deepseek_mm.vision.captioner import Captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
+from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
+from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
 from deepseek_mm.vision.regions import (
     LabelledBox,
     NamedBox,
@@ -53,7 +54,8 @@ from deepseek_mm.vision.typical_places import WITH_WRITING, WORN, find_worn, fin
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
 from index import Box, Label, Region, Source
 
-if TYPE_CHECKING:  # which reads pictures as they are here
+if TYPE_CHECKING:  # which read pictures as they are here
+    from deepseek_mm.vision.description import Describer, Description
     from deepseek_mm.vision.vqa import VqaModel
 
 SIDE_PX, COARSE_PX = 128, 16
@@ -94,6 +96,7 @@ class ImageAnalysis:
         self._image, self.source = image, source
         self.features: ImageFeatures | None = None  # what the image tower makes of it
         self.detections: Detections | None = None  # the boxes around things, of whatever kind
+        self.kind: PictureKind | None = None  # a photo, a plot, ...; None until somebody looks, and where nobody knows
         self.labels: tuple[Label, ...] | None = None  # what it is called, best first
         self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
         self.lines: tuple[TextBlock, ...] | None = None  # of writing, from top to bottom; None until somebody reads it
@@ -214,21 +217,24 @@ class VisionPipeline:
         *,
         names: Sequence[str] = (),
         reader: "VqaModel | None" = None,
-        describer: Captioner | None = None,
+        describer: "Describer | None" = None,
         paper: DrawingFinder | None = None,
         detector: Detector | None = None,
+        witness: DetectorWitness | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them. `detector` puts boxes around things, unless a setting does without.
+        every space has them. `detector` puts boxes around things, unless a setting does without; `witness` says what
+        its scores are worth.
         """
-        self.space, self.config, self.detector = space, config, detector
+        self.space, self.config, self.detector, self.witness = space, config, detector, witness
         self.reader, self.describer, self.paper = reader, describer, paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
         self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
+        self.kinds = read_kinds(space)
         self.scorer = open_scorer(self.vocabulary, self.learned) if detector else None
         self.pointer = read_pointer(space, self.learned, self.vocabulary, self.scorer)
 
@@ -277,12 +283,35 @@ class VisionPipeline:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
 
+    def presence_of(self, picture: ImageAnalysis, things: Sequence[str]) -> list[float]:
+        """Probability that one picture shows each thing, by its likeness and by what is detected in it."""
+        deque(add_features(self.space, [picture]), maxlen=0)
+        liked_T = self.presence(things, picture.look.vector_D[None])[0]
+        if self.witness is None:
+            return [float(liked) for liked in liked_T]
+        self.add_detections([picture])
+        seen = (self.witness.chance_of(thing, picture.detections) for thing in things)
+        return [
+            add_log_odds({"likeness": float(liked), "detector": found}, self.witness.weights[SEEN])
+            for liked, found in zip(liked_T, seen, strict=True)
+        ]
+
+    def kind(self, picture: ImageAnalysis) -> PictureKind | None:
+        """What kind of picture it is; None where nobody tells kinds apart in this space."""
+        if picture.kind is None and self.kinds is not None:
+            picture.kind = self.kinds.classify(picture.look.vector_D, picture.image)
+        return picture.kind
+
+    def describe_many(self, pictures: Sequence[ImageAnalysis]) -> "list[Description]":
+        """A machine's sentence about each, in order; each has a source. There is a describer."""
+        assert self.describer is not None, "asked where somebody describes"
+        return self.describer.describe_many(list(self.see_many(pictures)))
+
     def labels(self, picture: ImageAnalysis) -> tuple[Label, ...]:
         """What the picture is called, best first."""
         if picture.labels is None:
             self.add_detections([picture])
-            named = self._name_words(picture.look)
-            picture.labels = tuple(word.label for word in self._add_found(named, self._name_boxes(picture, named)))
+            picture.labels = tuple(word.label for word in self._name_picture(picture)[0])
         return picture.labels
 
     def labels_of(self, look: ImageEmbedding) -> tuple[Label, ...]:
@@ -297,11 +326,11 @@ class VisionPipeline:
         source, image, look = picture.source, picture.image, picture.look
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
-        named, parts = [ScoredWord(Label(name=drawn.name, score=1.0), None)] if drawn else [], []
         if drawn:
-            parts = drawn.parts(source)
+            named, parts = self._name_drawing(picture, drawn), drawn.parts(source)
         else:
-            named, parts = self._name(picture, source)
+            named, boxes = self._name_picture(picture)
+            parts = self._parts(picture, source, named, boxes)
             picture.labels = tuple(word.label for word in named)
         palette = Palette(image)
         whole = Region(
@@ -318,16 +347,33 @@ class VisionPipeline:
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
-    def _name(self, picture: ImageAnalysis, source: Source) -> tuple[list[ScoredWord], list[LabelledBox]]:
-        """Words that hold for the picture, and its parts with theirs, the surest first."""
-        named = self._name_words(picture.look)
-        boxes = self._name_boxes(picture, named)
-        found = self._add_found(named, boxes)
+    def _name_picture(self, picture: ImageAnalysis) -> tuple[list[ScoredWord], list[NamedBox]]:
+        """Words that hold for it, then its kind unless it is a photo; and boxes with theirs, none of a plot or page."""
+        kind = self.kind(picture)
+        own = [ScoredWord(label, None) for label in kind.labels] if kind else []
+        if kind and kind.is_made:
+            return own, []
+        words = self._name_words(picture.look)
+        if kind and self.kinds and kind.name == PRODUCT and not any(word.label.score >= GARMENT_SURE for word in words):
+            words = [*(ScoredWord(label, None) for label in self.kinds.name_garment(picture.look.vector_D)), *words]
+        boxes = self._name_boxes(picture, words)
+        return [*self._add_found(words, boxes), *own], boxes
+
+    def _name_drawing(self, picture: ImageAnalysis, drawn: Drawing) -> list[ScoredWord]:
+        """What such pictures are called, and that it is a drawing."""
+        picture.kind = PictureKind(DRAWING, 1.0)
+        return [ScoredWord(Label(name=name, score=1.0), None) for name in (drawn.name, DRAWING)]
+
+    def _parts(
+        self, picture: ImageAnalysis, source: Source, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]
+    ) -> list[LabelledBox]:
+        """The boxes, and places of other words; the surest first."""
+        if not self.config.max_parts:
+            return []
         boxed = {label.name for box in boxes for label in box.labels}
-        others = [word for word in found if not any(names_the_same(name, word.label.name) for name in boxed)]
+        others = [word for word in named if not any(names_the_same(name, word.label.name) for name in boxed)]
         parts = [place_of(box.share, source, box.labels) for box in boxes]
-        parts = merge_places([*parts, *places(source, picture.image, others)]) if self.config.max_parts else []
-        return found, parts[: self.config.max_parts]
+        return merge_places([*parts, *places(source, picture.image, others)])[: self.config.max_parts]
 
     def _name_boxes(self, picture: ImageAnalysis, named: Sequence[ScoredWord]) -> list[NamedBox]:
         """The boxes that one of these words or one of COCO's names holds for."""

@@ -10,7 +10,6 @@ Of each family a temperature, and for yes or no a weight towards yes, were fitte
 Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
 """
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,9 @@ from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
+from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.vision.presence import EDGE, Weights, add_log_odds
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
@@ -45,23 +46,13 @@ from deepseek_mm.vision.vqa_net import (
 SURE = 0.8  # probability from which an answer is told without its doubt
 TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen
 DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
-EDGE = 1e-4
 YES, NO = CLOSED = ("yes", "no")
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of the log-odds of yes, by witness, and what is added."""
-
-    by: Mapping[str, float]
-    offset: float = 0.0
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
 GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log/
 TINTED = 0.4  # weight of the colours that are measured where the reader looked, likewise
 FAINT = 0.03  # share of a colour that may be there unmeasured
-UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
 def combine(
@@ -135,21 +126,6 @@ def likeliest_answer(by: str, chances: Mapping[str, float], *, why: str = "") ->
         return []
     answer, chance = max(chances.items(), key=lambda item: item[1])
     return [Said(by=by, answer=answer, chance=chance, why=why)]
-
-
-def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:
-    """Probability of yes from several; one alone counts as it is."""
-    there = {by: p for by, p in p_yes.items() if p is not None}
-    if len(there) == 1:
-        return next(iter(there.values()))
-    total = weights.offset + sum(weights.by.get(by, UNFITTED) * log_odds(p) for by, p in there.items())
-    return 1 / (1 + math.exp(-total))
-
-
-def log_odds(p: float) -> float:
-    """Of a probability, which is kept off 0 and 1."""
-    p = min(1 - EDGE, max(EDGE, p))
-    return math.log(p / (1 - p))
 
 
 def outcome_of(chance: float, *, closed: bool) -> Outcome:
@@ -266,10 +242,13 @@ class VqaModel:
         sure: AnswerCalibration,
         noticer: MultiLabelTagger | None = None,
         glance: VisualPrompt | LateVisualPrompt | None = None,
+        boxes: BoxReader | None = None,
     ) -> None:
-        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
+        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be; `boxes`
+        reads what was detected, in pictures that have detections.
+        """
         self.space, self.sure = space, sure
-        self.noticer, self.glance = noticer, glance
+        self.noticer, self.glance, self.boxes = noticer, glance, boxes
         self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
         self.shipped = self.head = AnswerHead(tuple(answers), net.out)
@@ -374,14 +353,11 @@ class VqaModel:
             with autocast_bf16():
                 read_QW, looked_QP = self.net.read_with_attention(shown, photo_Q, whole)
                 scores_QV = head.out(read_QW)
+            chances = self._chances(scores_QV.float(), texts, photo_Q, pictures, whole, head.answers)
             self._add_noticed(pictures)
-        told = zip(texts, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
         readings = [
-            replace(
-                self._reading(text, scores_V, looked_P=looked_P, answers=head.answers),
-                noticed=pictures[n].noticed or {},
-            )
-            for text, scores_V, looked_P, n in told
+            self._reading(text, chance_V, looked_P, head.answers, pictures[n])
+            for text, chance_V, looked_P, n in zip(texts, chances, looked_QP.float(), photo_Q.tolist(), strict=True)
         ]
         return self._add_glances(texts, photo_Q, cells_of(pictures), readings)
 
@@ -407,12 +383,49 @@ class VqaModel:
             readings[n] = replace(readings[n], glanced=glanced)
         return readings
 
-    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> VqaPrediction:
-        family = self.sure.family(question)
-        chance_V = self.sure.chances(scores_V, family, answers)
+    def _chances(
+        self,
+        scores_QV: Tensor,
+        texts: Sequence[str],
+        photo_Q: Tensor,
+        pictures: Sequence[ImageAnalysis],
+        asked: QuestionBatch,
+        answers: Sequence[str],
+    ) -> list[Tensor]:
+        """(V,) for each question: probabilities of all answers, with what boxes tell where there are any."""
+        families = [self.sure.family(text) for text in texts]
+        boxed = [
+            row
+            for row, n in enumerate(photo_Q.tolist())
+            if self.boxes and pictures[n].detections and self.boxes.weight_of(families[row])
+        ]
+        sure = dict.fromkeys(range(len(texts)), self.sure)
+        if self.boxes and boxed:
+            read_QV = read_boxes(
+                self.boxes, [pictures[n] for n in photo_Q[boxed].tolist()], asked.rows(torch.tensor(boxed)), answers
+            )
+            weight_Q1 = torch.tensor([[self.boxes.weight_of(families[row])] for row in boxed])
+            scores_QV[boxed] = scores_QV[boxed].log_softmax(-1) + weight_Q1 * read_QV
+            together = AnswerCalibration({family: own[1:] for family, own in self.boxes.sure.items()})
+            sure |= dict.fromkeys(boxed, together)
+        return [sure[row].chances(scores_QV[row], families[row], answers) for row in range(len(texts))]
+
+    def _reading(
+        self, question: str, chance_V: Tensor, looked_P: Tensor, answers: Sequence[str], picture: ImageAnalysis
+    ) -> VqaPrediction:
         best = chance_V.topk(min(LIKELIEST, len(answers)))
         chances = {answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0}
-        return VqaPrediction(family, chances, looked_P.view(GRID, GRID).numpy())
+        heat_GG, family = looked_P.view(GRID, GRID).numpy(), self.sure.family(question)
+        return VqaPrediction(family, chances, heat_GG, noticed=picture.noticed or {})
+
+
+def read_boxes(
+    boxes: BoxReader, pictures: Sequence[ImageAnalysis], asked: QuestionBatch, answers: Sequence[str]
+) -> Tensor:
+    """(Q, V): log-probabilities of the answers to each question about its picture, which has detections."""
+    found = [picture.detections for picture in pictures if picture.detections]
+    shown = BoxBatch.of(found, np.stack([picture.look.vector_D for picture in pictures]))
+    return boxes.log_chances(shown, torch.arange(len(pictures)), asked, answers)
 
 
 def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:
@@ -452,6 +465,7 @@ def read_reader(
     *,
     noticer: MultiLabelTagger | None = None,
     glance: VisualPrompt | LateVisualPrompt | None = None,
+    boxes: BoxReader | None = None,
 ) -> VqaModel:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
@@ -459,4 +473,4 @@ def read_reader(
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}
     sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
-    return VqaModel(space, net, told["answers"], sure, noticer, glance)
+    return VqaModel(space, net, told["answers"], sure, noticer, glance, boxes)

@@ -17,7 +17,7 @@ from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding,
 from deepseek_mm.vision.vocabulary import Calibration, against, keep_vectors, usual
 
 REMEMBERED = 4096  # phrases: 8 MB
-UNKNOWN = -5.5  # log-probability of a name that the reader does not know
+UNKNOWN = -5.0  # log-probability of a name that the reader does not know
 UNSEEN = -9.0  # the least log-probability that the language model's glance counts with
 FIRST = 3  # the place in its list that the first name has
 WORTH_KEEPING = 8  # phrases of a list that is kept
@@ -28,12 +28,15 @@ BEST = 5  # cells whose mean counts
 class NameWeights:
     """Of the witnesses; a softmax over the names makes probabilities of the sums. Fitted on questions of COCO, dev."""
 
-    whole: float = 0.45  # a deviation of the whole picture's cosine
-    cells: float = 0.25  # a deviation of the best cells'
-    reader: float = 0.9  # the closed reader's log-probability
-    glance: float = 0.35  # the log-probability of the language model that looks
-    label: float = 0.5  # the score of a label that names it
-    rank: float = 0.25  # minus the logarithm of the name's place in its list: frequent ones come first
+    whole: float = 0.7  # a deviation of the whole picture's cosine
+    cells: float = 0.5  # a deviation of the best cells'
+    reader: float = 0.3  # the closed reader's log-probability
+    glance: float = 0.3  # the log-probability of the language model that looks
+    label: float = 0.25  # the score of a label that names it
+    part: float = 0.4  # a deviation of the cosine of the part that is meant
+    detected: float = 1.0  # the detector's log-odds of the same thing
+    hinted: float = 0.8  # its log-odds of things with which the name is likely
+    rank: float = 0.5  # minus the logarithm of the name's place in its list: frequent ones come first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +46,9 @@ class Hearsay:
     read: Sequence[float] = ()  # the closed reader's probabilities
     glanced: Sequence[float] = ()  # those of the language model that looks
     labelled: Sequence[float] = ()  # scores of labels that name them
+    detected: Sequence[float] = ()  # the detector's log-odds, 0 of what it does not know
+    hinted: Sequence[float] = ()  # its log-odds of things with which they are likely
+    part: ImageEmbedding | None = None  # the part of the picture that is meant, seen by itself
 
 
 class ZeroShot:
@@ -82,6 +88,12 @@ class ZeroShot:
             score_L = score_L + weights.glance * log_of(told.glanced, UNSEEN)
         if len(told.labelled):
             score_L = score_L + weights.label * np.asarray(told.labelled)
+        if len(told.detected):
+            score_L = score_L + weights.detected * np.asarray(told.detected)
+        if len(told.hinted):
+            score_L = score_L + weights.hinted * np.asarray(told.hinted)
+        if told.part is not None:
+            score_L = score_L + weights.part * self.deviations(phrases, told.part)[0]
         if ranked:
             score_L = score_L - weights.rank * np.log(np.arange(len(phrases)) + FIRST)
         odds_L = np.exp(score_L - score_L.max())

@@ -89,6 +89,7 @@ class AskWords:
     )
     box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
     description = Translation("Description", "描述")
+    description_machine = Translation("Said by a machine, which may be wrong", "由机器描述,可能有误")
     description_save = Translation("Save the description", "保存描述")
     description_saved = Translation(
         "The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。"
@@ -110,6 +111,7 @@ class AskWords:
     by_likeness = Translation("likeness to the words", "与词语的相似度")
     by_labels = Translation("the picture's labels", "图片标签")
     by_notice = Translation("what is noticed", "所注意到的")
+    by_detector = Translation("boxes around things", "物体检测框")
     by_glance = Translation("the language model's glance", "语言模型的一瞥")
     by_colours = Translation("the colours where it was looked", "所看之处的颜色")
     by_program = Translation("the program", "程序")

@@ -1,14 +1,17 @@
 """Questions about one photo whose answers are few: yes or no, a count, a colour, a place, one of two that were said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import run_question
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
+from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase, parse
 from deepseek_mm.language.words import (
     NUMBERS,
@@ -22,6 +25,8 @@ from deepseek_mm.language.words import (
 )
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
+from deepseek_mm.vision.colours import colours_of_thing
+from deepseek_mm.vision.presence import log_odds
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -34,8 +39,13 @@ TAIL = re.compile(r" (?:there|here|now|(?:in|on) (?:this|that|the) (?:photo|pict
 ALTERNATIVES = re.compile(r"\b(?P<a>[\w' -]+?),? or (?P<b>[\w' -]+)$")
 NAMED = 0.5  # score of a label from which its thing is what "it" means
 COLOUR_RIGHT = 0.55  # how often the first colour measured in a box is what a person says
+COLOUR_WEIGHT = 6.0  # log-odds that a thing's whole colour is worth beside the witnesses
+COLOUR_TRUST = 0.85  # of the probability that both make, as it came out on questions of COCO
+LEAST_TOLD = 0.001  # probability of a colour that no witness names
+SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
-UNSURE = 0.6  # probability of one of two below which it is said as a guess
+HALF = 0.5
+LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
 DIGITS = re.compile(r"^\d+$")
@@ -47,19 +57,21 @@ class ClosedSkill:
     def __init__(self, decider: Decider, grounder: Grounder) -> None:
         self.decider, self.grounder = decider, grounder
 
-    def answer(self, turn: PhotoTurn) -> Draft | None:
+    def answer(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """Of a closed question; None of others."""
         act = turn.act
         if act.kind == "count" and act.form != "yes_no":
             return self.count(turn)
         if act.form == "yes_no" or YES_NO.match(turn.text):
-            return self.yes_or_no(turn)
+            return self.yes_or_no(turn, opened)
         if act.attribute == "colour":
             return self.colour(turn)
         return None
 
-    def yes_or_no(self, turn: PhotoTurn) -> Draft:
+    def yes_or_no(self, turn: PhotoTurn, opened: OpenSkill) -> Draft:
         """Yes or no, and nothing else."""
+        if people := tell_people(turn.text, turn.picture.detections):
+            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         things = things_asked_for(turn) or turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
@@ -67,8 +79,14 @@ class ClosedSkill:
         if verdict.answer.startswith("no ") and things:
             verdict = replace(verdict, answer="no")
             exist = True
+        if not exist:
+            verdict = weigh_opposite(turn, opened, verdict)
         pointed = self._point(turn, "exist", things[:1], verdict) if exist and verdict.answer == "yes" else turn
-        text = tell_presence(things[0], verdict) if exist else tell_yes_no(verdict)
+        text = (
+            tell_presence(things[0], verdict)
+            if exist
+            else tell_yes_no(turn.text, turn.act.subject, verdict.answer, verdict.chance)
+        )
         numbers = numbers_of(pointed, things[:1]) if exist else (turn.shot.whole,)
         return pointed.draft(Claim(text, numbers, verdict.chance), grounds="seen", verdict=verdict)
 
@@ -112,6 +130,9 @@ class ClosedSkill:
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
         things = turn.subjects[:1] or main_thing(turn)
+        part = part_with_colour(turn.act.subject.lower(), turn.text, turn.picture.detections)
+        if not things and part is not None and turn.act.subject.strip():
+            return self._measured_colour(turn, part)
         if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
@@ -122,11 +143,25 @@ class ClosedSkill:
                 Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
             )
         pointed = self._point(turn, "colour", things, verdict)
-        measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
-        colours, chance = join_colours(verdict, measured, many="colours" in turn.text or "colors" in turn.text)
+        many = "colours" in turn.text or "colors" in turn.text
+        if part is not None:
+            measured_shares = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+            colours, chance = weigh_colours(verdict, measured_shares, many=many)
+        else:
+            measured = [colour for region in pointed.shot.parts(things[0])[:1] for colour in region.colours]
+            colours, chance = join_colours(verdict, measured, many=many)
         lead = f"The {things[0].phrase} {is_or_are(things[0].phrase)}"
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
+
+    def _measured_colour(self, turn: PhotoTurn, part: PhotoPart) -> Draft:
+        """Of a part that no witness knows a word for: "her top"."""
+        measured = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+        lead = f"{turn.subject_phrase} is"
+        best = next(iter(measured))
+        return turn.draft(
+            Claim(hedge(best, COLOUR_RIGHT, lead=lead), (turn.shot.whole,), COLOUR_RIGHT), grounds="measured"
+        )
 
     def relate(self, turn: PhotoTurn) -> Draft | None:
         """How two things lie to each other; None where that is not asked."""
@@ -246,16 +281,6 @@ def tell_presence(thing: ThingPhrase, verdict: Verdict) -> str:
     return f"No, there {is_or_are(thing.phrase)} {doubt}no {thing.phrase} in this photo"
 
 
-def tell_yes_no(verdict: Verdict) -> str:
-    """Yes; No, probably not; Yes, I would guess, but I am not sure."""
-    lead = "Yes" if verdict.answer == "yes" else "No"
-    if verdict.chance >= SAID:
-        return f"{lead}, {'that is so' if lead == 'Yes' else 'that is not so'}"
-    if verdict.chance >= UNSURE:
-        return f"{lead}, {'probably' if lead == 'Yes' else 'probably not'}"
-    return f"{lead}, I would guess, but I am not sure"
-
-
 def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tuple[str, float]:
     """The colour that the witnesses settle on, with what else is measured where several are asked for or they doubt."""
     if many and len(measured) > 1:
@@ -265,6 +290,33 @@ def join_colours(verdict: Verdict, measured: Sequence[str], *, many: bool) -> tu
     if verdict.chance < LIKELY and measured and verdict.answer not in measured:
         return (measured[0], COLOUR_RIGHT - 0.1)
     return verdict.answer, max(verdict.chance, COLOUR_RIGHT) if verdict.answer in measured[:1] else verdict.chance
+
+
+def weigh_opposite(turn: PhotoTurn, opened: OpenSkill, verdict: Verdict) -> Verdict:
+    """With what the photo looks like more, the adjective that is asked for or its opposite, where it has one."""
+    pair = opposite_asked(turn.text)
+    if pair is None or verdict.answer not in ("yes", "no"):
+        return verdict
+    name = turn.subjects[0].phrase if turn.subjects else "thing"
+    chances = opened.weigh_options(turn, [f"{word} {name}" for word in pair])
+    odds = LIKENESS_WEIGHT * log_odds(chances[f"{pair[0]} {name}"]) + WITNESS_WEIGHT * log_odds(verdict.chance_of_yes)
+    chance_yes = 1 / (1 + exp(-odds))
+    return replace(verdict, answer="yes" if chance_yes >= HALF else "no", chance=max(chance_yes, 1 - chance_yes))
+
+
+def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool) -> tuple[str, float]:
+    """The likeliest colour by what the witnesses say and what is measured of the thing, with its probability."""
+    rest = max(0.0, 1 - verdict.chance - verdict.runner_chance) / len(measured)
+    told = {verdict.runner_up: verdict.runner_chance, verdict.answer: verdict.chance}
+    odds = {
+        name: max(told.get(name, rest), LEAST_TOLD) * exp(COLOUR_WEIGHT * max(share, -SECOND_COLOUR))
+        for name, share in measured.items()
+    }
+    best, second, *_ = sorted(odds, key=lambda name: -odds[name])
+    chance = COLOUR_TRUST * odds[best] / sum(odds.values())
+    if many and measured[second] >= SECOND_COLOUR:
+        return f"{best} and {second}", COLOUR_TRUST * (odds[best] + odds[second]) / sum(odds.values())
+    return best, chance
 
 
 def opposites(asked: Sequence[str]) -> list[str]:

@@ -56,7 +56,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
 from deepseek_mm.language.words import COLOURS, tokens
 from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
-from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, colours_of, keep_believed
+from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, keep_believed
 from deepseek_mm.retrieval.subject import (
     POINTS_AT,
     SoughtSubject,
@@ -69,6 +69,7 @@ from deepseek_mm.retrieval.subject import (
     unmarked_words,
     with_measured,
 )
+from deepseek_mm.retrieval.witnesses import colours_of
 from deepseek_mm.types import Act, Claim, Draft
 from index import Filter, Source
 

@@ -6,9 +6,11 @@ with the picture; the closed reader, the labels and words that are written in th
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from deepseek_mm.answering.closer_look import WEARER, detected_odds, find_part, hinted_odds, look_closely
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
@@ -17,7 +19,7 @@ from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa_net import VqaQuestion
-from deepseek_mm.vision.zero_shot import Hearsay, ZeroShot, likeliest
+from deepseek_mm.vision.zero_shot import Hearsay, NameWeights, ZeroShot, likeliest
 
 BY_ATTRIBUTE = {  # attribute of an act -> category
     **{"activity": "activity", "person": "person", "shape": "shape", "material": "material", "weather": "weather"},
@@ -25,7 +27,7 @@ BY_ATTRIBUTE = {  # attribute of an act -> category
 }
 NO_ARTICLE = frozenset(  # categories whose members are told as they stand
     """sport|activity|pose|weather|season|time of day|material|flooring|holiday|event|emotion|hair|footwear|eyewear|
-    food|fruit|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
+    food|fruit|flag|goods|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
     colour pattern""".replace("\n    ", "").split("|")
 )
 WRITTEN_NAMES = frozenset(["shop", "restaurant", "event", "holiday", "food", "sign", "drink", "dessert"])
@@ -37,12 +39,24 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
     **{"ride": "riding", "rides": "riding", "drive": "driving", "use": "using", "cook": "cooking", "play": "playing"},
 }
 MANY = ("they", "these", "those")
+ON_SHARE = 0.6  # of the place's probability, from which it is told on what a thing is
+PEOPLE = frozenset(["person", "man", "woman", "child", "team", "crowd"])
+SURROUNDINGS = re.compile(r"\b(?:background|behind|back|view|see|distance|around|outside|far)\b")
+SCENERY = frozenset(  # what is around a thing that is asked for, rather than the thing
+    """grass|mountain|hill|water|sea|river|beach|sand|snow|sky|cloud|street|wall|smoke|crowd|team|stadium|court|field|
+    road|parking lot|garden|forest""".replace("\n    ", "").split("|")
+)
 PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
 BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
+WHAT_IS_IT = re.compile(r"\bwhat (?:is|are) (?:it|that|this|they|these|those)$")
+ABOUT_IT = re.compile(r"^(?:and|what about|how about) |\bwhat (?:is|are) (?:the|that|this|these|those) [\w ]+$")
 UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
+
+
+OPTION_WEIGHTS = NameWeights(whole=0.45, cells=0.25, part=0.3, reader=0.9, glance=0.35, label=0.5)
 
 
 class OpenSkill:
@@ -52,6 +66,7 @@ class OpenSkill:
         self.eyes = eyes
         vocabulary = eyes.vocabulary
         self.names = ZeroShot(eyes.space, vocabulary.calibration, folder=vocabulary.folder)
+        self.options = ZeroShot(eyes.space, vocabulary.calibration, weights=OPTION_WEIGHTS)
 
     def answer(self, turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:
         """The likeliest member; or that it cannot be told."""
@@ -77,7 +92,11 @@ class OpenSkill:
         """In which place, or for a thing on what it lies or stands; None where nothing is likely."""
         on = category_named("surface")
         told, chance = self.likeliest_place(turn)
-        if on and turn.subjects and (best := next(iter(self._weigh(turn, on, on.members).items())))[1] > chance:
+        if (
+            on
+            and turn.subjects
+            and (best := next(iter(self._weigh(turn, on, on.members).items())))[1] > ON_SHARE * chance
+        ):
             told, chance = f"on {with_article(best[0])}", best[1]
         if chance < GUESSED:
             return None
@@ -92,6 +111,10 @@ class OpenSkill:
         if category.name in WRITTEN_NAMES:
             chances = add_written(chances, lines)
         own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
+        if category.name == OBJECTS and WEARER.search(turn.text):
+            own |= PEOPLE
+        if category.name == OBJECTS and not SURROUNDINGS.search(turn.text):
+            own |= SCENERY
         left = {name: p for name, p in chances.items() if singular(name) not in own}
         return left or chances
 
@@ -110,20 +133,30 @@ class OpenSkill:
         labelled = [
             max((each.score for each in labels if names_the_same(each.name, name)), default=0.0) for name in names
         ]
+        told = replace(self._look(turn, names), labelled=labelled)
         if self.eyes.reader is None:
-            return Hearsay(labelled=labelled)
+            return told
         asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
-        return Hearsay(
+        return replace(
+            told,
             read=self.eyes.reader.chances_of_names(asked, turn.picture, names),
             glanced=self.eyes.reader.glance_at_names(turn.act.text, turn.picture, names),
-            labelled=labelled,
         )
+
+    def _look(self, turn: PhotoTurn, names: Sequence[str]) -> Hearsay:
+        """What the detector and a closer look at the part that is meant say of them."""
+        picture, found = turn.picture, turn.picture.detections
+        part = find_part(turn.text, found, picture.image)
+        closely = look_closely(self.eyes.space, picture.image, part) if part else None
+        if found is None:
+            return Hearsay(part=closely)
+        return Hearsay(part=closely, detected=detected_odds(names, found, part), hinted=hinted_odds(names, found))
 
     def weigh_options(self, turn: PhotoTurn, options: Sequence[str]) -> Mapping[str, float]:
         """Of alternatives that the question names, how probable each is."""
         told = self._hear(turn, [BARE.sub("", option) for option in options])
         phrases = [f"a photo of {option}" for option in options]
-        return likeliest(options, self.names.choose(phrases, turn.picture.look, told, ranked=False))
+        return likeliest(options, self.options.choose(phrases, turn.picture.look, told, ranked=False))
 
 
 def category_of(turn: PhotoTurn) -> Category:
@@ -132,7 +165,8 @@ def category_of(turn: PhotoTurn) -> Category:
     if asked is None or asked.name == OBJECTS:
         by_attribute = BY_ATTRIBUTE.get(turn.act.attribute, "")
         named = category_named(by_attribute) if by_attribute else None
-        if named is None and turn.act.attribute == "kind" and turn.act.subject:
+        of_subject = turn.act.attribute == "kind" or WHAT_IS_IT.search(turn.text)
+        if named is None and of_subject and turn.act.subject:
             named = category_named(turn.act.subject)
         asked = named or asked
     return asked or next(each for each in categories() if each.name == OBJECTS)
@@ -171,5 +205,5 @@ def asked_for(turn: PhotoTurn, category: Category) -> str:
     if verb in FORMS.values():
         return f"what {subject} is {verb}"
     if category.name == OBJECTS:
-        return f"what {subject} is" if turn.subjects else "that"
+        return f"what {subject} is" if turn.subjects and ABOUT_IT.search(turn.text) else "that"
     return f"which {category.name} it is"

@@ -8,11 +8,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, things_in
 from deepseek_mm.language.words import PRONOUNS
 from deepseek_mm.retrieval.evidence import PhotoEvidence
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Verdict
 from deepseek_mm.vision.pipeline import ImageAnalysis
+from index import Box
 
 SAID, LIKELY, GUESSED = 0.75, 0.5, 0.12  # probabilities: outright, with "probably", as a guess; below it is not told
 SPACES = re.compile(r"\s+")
@@ -52,6 +54,12 @@ class PhotoTurn:
         has_article = lower in PRONOUNS or lower.split()[0] in ("the", "a", "an", "his", "her", "their", "my", "this")
         told = subject if has_article else f"the {subject}"
         return told[0].upper() + told[1:]
+
+    def box_px(self, share: Share) -> Box:
+        """A part of the photo in pixels of the original."""
+        wide, high = self.shot.source.width_px, self.shot.source.height_px
+        left, top, right, bottom = share
+        return (round(left * wide), round(top * high), round(right * wide), round(bottom * high))
 
     def draft(self, *claims: Claim, grounds: str, refused: bool = False, verdict: Verdict | None = None) -> Draft:
         """Of these claims, as sure as the first."""

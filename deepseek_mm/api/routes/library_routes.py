@@ -24,7 +24,7 @@ from deepseek_mm.api.schemas import Body, Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.library.backup import size_of as folder_size
-from deepseek_mm.retrieval.search import cut
+from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.sharing.zip_export import pack_chosen
 from deepseek_mm.types import Citation
@@ -66,6 +66,7 @@ class KnownOut(SourceOut):
 
     paths: list[Text] = Field(description="every place where its bytes lie")
     described: Text = Field(description="what was said of a photo, by a model or by somebody")
+    machine_made: bool = Field(description="true where a model said it, false of somebody's own words")
     num_regions: int
 
 
@@ -108,10 +109,12 @@ def sources(
 def source(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> KnownOut:
     """One file."""
     found = services.library.find_source(caller, source)
+    said = services.library.read_description(caller, found)
     return KnownOut.of(
         found,
         paths=list(assistant.store.places_of([source])[source]),
-        described=services.library.read_description(caller, found),
+        described=said.text,
+        machine_made=said.machine_made,
         num_regions=len(assistant.store.regions_of([source])[source]),
     )
 

@@ -21,8 +21,8 @@ from deepseek_mm.history import Saved
 from deepseek_mm.history.queries import NAME_CHARS, TEXT_CHARS
 from deepseek_mm.language.questions import validate_query as checked
 from deepseek_mm.language.search_syntax import Suggestion, search_parts, search_without, suggest
+from deepseek_mm.retrieval.heat import Heat, heat_map
 from deepseek_mm.retrieval.ranking import hit_spans
-from deepseek_mm.retrieval.search import Heat, heat_map
 from deepseek_mm.services import Services
 from deepseek_mm.types import About
 from index import LIBRARY

@@ -1,0 +1,81 @@
+"""What a photo is given while its pixels are at hand: what the tower's classifier guesses, and whether it is blurred.
+
+A classifier of a thousand classes is often wrong and seldom far off: a vulture or a magpie is a bird. So its likeliest
+classes together make one vector, the mean of their names' vectors, weighted by the roots of their chances (ConSE,
+Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search
+hears it.
+
+A sharp photo has fine edges: the variance of its Laplacian is a large share of the variance of its greys. Measured on a
+reduced picture, so what looks sharp on a screen is sharp.
+
+Shape key:  C classes, D width of the space, H, W sides of the reduced picture
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from deepseek_mm.embeddings.default import DefaultSpace
+from deepseek_mm.embeddings.heads import ClassGuess
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
+from deepseek_mm.vision.pipeline import ImageAnalysis
+from index.region import Label, Region
+
+GUESS, BLURRY = "guess", "blurry"  # the kind of region; the label
+CLASSES = 1000
+SIDE_PX = 256  # shorter side of the picture whose sharpness is measured
+BLURRED = 0.012  # sharpness below which a photo is blurred: the median of the bundled ones has 0.3
+LEAST_CONTRAST = 4.0  # deviation of greys below which there is nothing to be sharp
+
+
+class PhotoTraits:
+    """Adds to photos what it makes of them."""
+
+    def __init__(self, space: EmbeddingModel) -> None:
+        self.space = space
+        self.names = VectorCache(space.embed_texts, space.dim, CLASSES)
+
+    def regions(self, picture: ImageAnalysis) -> tuple[tuple[Region, ...], Floats]:
+        """The regions of a picture and their vectors (R, D), with what is added."""
+        assert picture.vectors_ND is not None, "the pipeline has seen it"
+        whole, *parts = picture.regions
+        if is_blurred(picture.image):
+            whole = replace(whole, labels=(*whole.labels, Label(name=BLURRY, score=1.0)))
+        guesses = self._guess(picture)
+        if not guesses:
+            return (whole, *parts), picture.vectors_ND
+        guessed = Region(source=whole.source, kind=GUESS, box_px=whole.box_px)
+        return (whole, *parts, guessed), np.concatenate([picture.vectors_ND, self._mean_of(guesses)[None]])
+
+    def _guess(self, picture: ImageAnalysis) -> tuple[ClassGuess, ...]:
+        """What the space's classifier takes it for; nothing where it has none."""
+        cells_PC = picture.features.cells_PC if picture.features else None
+        known = isinstance(self.space, DefaultSpace) and cells_PC is not None
+        return self.space.guess_classes(cells_PC) if known else ()
+
+    def _mean_of(self, guesses: tuple[ClassGuess, ...]) -> Floats:
+        names_CD = self.names.vectors([guess.name for guess in guesses])
+        roots_C = np.sqrt(np.array([guess.chance for guess in guesses], np.float32))
+        mean_D: Floats = unit((roots_C @ names_CD)[None])[0]
+        return mean_D
+
+
+def is_blurred(image: Image.Image) -> bool:
+    """Whether a photo has greys, but no fine edges."""
+    grey_HW = reduce_to_grey(image)
+    return float(grey_HW.std()) >= LEAST_CONTRAST and measure_sharpness(grey_HW) < BLURRED
+
+
+def reduce_to_grey(image: Image.Image) -> Floats:
+    """(H, W): its greys, 0 to 255, the shorter side at most SIDE_PX."""
+    scale = min(1.0, SIDE_PX / max(1, min(image.size)))
+    size = (max(3, round(image.width * scale)), max(3, round(image.height * scale)))
+    return np.asarray(image.convert("L").resize(size, Image.Resampling.BOX), np.float32)
+
+
+def measure_sharpness(grey_HW: Floats) -> float:
+    """Variance of the Laplacian as a share of the variance of the greys."""
+    inner = grey_HW[1:-1, 1:-1]
+    around = grey_HW[:-2, 1:-1] + grey_HW[2:, 1:-1] + grey_HW[1:-1, :-2] + grey_HW[1:-1, 2:]
+    return float((around - 4 * inner).var() / max(1e-6, float(grey_HW.var())))

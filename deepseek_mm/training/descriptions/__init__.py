@@ -1,0 +1,1 @@
+"""What descriptions of pictures need: kinds of pictures, drawn and learned, and what may be told."""

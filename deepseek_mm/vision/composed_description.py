@@ -1,0 +1,135 @@
+"""A description put together from what was found in a picture, where no sentence of the captioner may be told.
+
+A thing with its colour, what else is there, and where: "A grey vest on a plain ground", "Two dogs and a person in a
+field". Of a plot or a page its heading is told. Nothing is said of which nothing is sure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.language.words import ALWAYS_MANY, clean, join_words, names_the_same, plural, with_article
+from deepseek_mm.logic.programs import FLAT, SCENE
+from deepseek_mm.vision.colours import NAMES
+from deepseek_mm.vision.ocr import TextBlock
+from deepseek_mm.vision.people import PEOPLE
+from deepseek_mm.vision.picture_kind import DRAWING, KINDS, PHOTO, PRODUCT, PictureKind
+from deepseek_mm.vision.regions import area
+from index import Region
+
+LEAST = 0.6  # score from which a thing is told
+BESIDE = 0.75  # from which it is told beside another
+MOST_THINGS = 3
+MANY = 7  # from which things are many and not counted
+COUNTS = ("no", "one", "two", "three", "four", "five", "six")
+DRAWN = (SCENE, FLAT)
+LONGEST = 80  # letters of a heading
+HEADED = 0.5  # of the picture's height within which a heading stands
+BEHIND = """wall floor sky ground water grass lawn snow sand cloud light background picture photo face hair head hand
+arm leg mouth eye ear beard tongue"""
+GROUND = frozenset(BEHIND.split())  # what is behind things, or a part of somebody
+OPEN, CLOSED = (
+    "beach street road sidewalk stage hill playground",
+    "field forest park kitchen bathroom bedroom restaurant",
+)
+SCENES = {  # what a label calls a place -> where something is
+    **{name: f"on a {name}" for name in OPEN.split()},
+    **{name: f"in a {name}" for name in (*CLOSED.split(), "bedroom", "garden", "city", "shop", "supermarket")},
+    **{
+        "snow": "in the snow",
+        "water": "in the water",
+        "grass": "on grass",
+        "market": "at a market",
+        "lake": "by a lake",
+    },
+    **{"grocery store": "in a shop"},
+}
+LANDS = frozenset(["mountain", "hill", "cliff", "valley", "forest", "fire", "smoke", "sun"])  # as blue as the air
+PAPERS = {"plot": "A plot", "document": "A document", "screenshot": "A screenshot"}
+TITLES = {"plot": "with the title", "document": "with the heading", "screenshot": "with the words"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundThing:
+    """What is called by one name in a picture."""
+
+    name: str
+    score: float  # of the surest, 0 to 1
+    count: int = 1
+    colour: str = ""  # where it is known and all have it
+
+    @property
+    def phrase(self) -> str:
+        """A red apple, two dogs, many apples."""
+        many = self.name.split(" ")[-1] in ALWAYS_MANY
+        named = " ".join(filter(None, [self.colour, self.name]))
+        if self.count == 1 or many:
+            return named if many else with_article(named)
+        number = COUNTS[self.count] if self.count < MANY else "many"
+        return f"{number} {' '.join(filter(None, [self.colour, plural(self.name)]))}"
+
+
+def compose_description(kind: PictureKind, things: Sequence[FoundThing], *, scene: str = "", heading: str = "") -> str:
+    """One sentence without a full stop; empty where nothing is known that is worth one. `scene`: of `SCENES`."""
+    if kind.is_made:
+        title = clean(heading, LONGEST).replace('"', "'")
+        return PAPERS[kind.name] + (f' {TITLES[kind.name]} "{title}"' if title else "")
+    named = join_words([thing.phrase for thing in things[:MOST_THINGS]])
+    if kind.name == DRAWING:
+        return f"A drawing of {named}" if named else "A drawing"
+    if not named:
+        return ""
+    where = "on a plain ground" if kind.name == PRODUCT else SCENES.get(scene, "")
+    told = f"{named} {where}".strip()
+    return told[:1].upper() + told[1:]
+
+
+def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing]:
+    """What the regions of a picture name, the whole first; people and what is large come first."""
+    whole, *parts = regions
+    found: dict[str, list[Region]] = {}
+    for part in parts:
+        if part.labels and part.labels[0].score >= LEAST and is_thing(part.label):
+            found.setdefault(part.label, []).append(part)
+    things = {name: count_thing(kind, whole, own) for name, own in found.items()}
+    for label in whole.labels:
+        if label.score >= LEAST and is_thing(label.name):
+            things.setdefault(label.name, FoundThing(name=label.name, score=label.score))
+    size = {name: max(area(part.box_px) for part in own) for name, own in found.items()}
+    ranked = sorted(
+        things.values(), key=lambda thing: (thing.name not in PEOPLE, -size.get(thing.name, 0), -thing.score)
+    )
+    told = [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
+    return [thing for n, thing in enumerate(told) if n == 0 or thing.score >= BESIDE]
+
+
+def is_thing(name: str) -> bool:
+    """No ground, no place, no kind of picture."""
+    return not any(name in names for names in (GROUND, SCENES, KINDS, DRAWN))
+
+
+def are_one(one: str, other: str) -> bool:
+    """Whether either names what the other names: fruit and apple."""
+    one, other = one.lower().replace("-", " "), other.lower().replace("-", " ")  # a T-shirt is a shirt
+    return names_the_same(one, other) or names_the_same(other, one)
+
+
+def count_thing(kind: PictureKind, whole: Region, parts: Sequence[Region]) -> FoundThing:
+    """Parts of one name as one thing, with their colour where that is not their ground's."""
+    first = parts[0]
+    colours = {part.colours[0] for part in parts if part.colours}
+    own = kind.name != PHOTO or colours.isdisjoint(whole.colours)
+    told = first.label not in PEOPLE | LANDS and len(colours) == 1 and own and colours <= set(NAMES)
+    score = max(part.labels[0].score for part in parts)
+    return FoundThing(name=first.label, score=score, count=len(parts), colour=colours.pop() if told else "")
+
+
+def find_scene(whole: Region) -> str:
+    """The surest label that names a place, or "in the snow" and the like."""
+    return next((label.name for label in whole.labels if label.name in SCENES and label.score >= LEAST), "")
+
+
+def find_heading(lines: Sequence[TextBlock], height_px: int) -> str:
+    """The largest line in the upper half, of equal ones the first; empty without any."""
+    upper = [line for line in lines if line.box_px[1] < HEADED * height_px and line.text.strip()]
+    high = max((line.box_px[3] - line.box_px[1] for line in upper), default=0)
+    return next((" ".join(line.text.split()) for line in upper if line.box_px[3] - line.box_px[1] >= 0.9 * high), "")
