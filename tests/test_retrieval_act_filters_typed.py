@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words, read_bounds
 from deepseek_mm.types import Act, ActFilters, Query
-from index import EVERYTHING, Label, Region, Source
+from index import EVERYTHING, Label, Source
 
 NOW = datetime(2026, 11, 29)
 PHOTOS = (  # name, colour, taken, maker, model, latitude, longitude
