@@ -55,6 +55,7 @@ from deepseek_mm.settings_file import value_of
 from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.threads import one_for_blas
+from deepseek_mm.vision.box_reader import read_box_reader
 from deepseek_mm.vision.description import read_describer
 from deepseek_mm.vision.detector.detector import WEIGHTS as DETECTOR
 from deepseek_mm.vision.detector.detector import Detector, read_detector, read_samples
@@ -205,7 +206,15 @@ def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None
         space,
         config.see,
         names=own_words(config.data),
-        reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
+        reader=open_trained(
+            partial(
+                read_reader,
+                noticer=noticer,
+                glance=glance_of(space, config),
+                boxes=open_trained(read_box_reader, space) if detector else None,
+            ),
+            space,
+        ),
         describer=open_trained(partial(read_describer, tagger=noticer, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
         detector=detector,

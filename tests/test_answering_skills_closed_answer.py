@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from photo_turns import region, turn_of
 
-from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours, weigh_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.types import Evidence, Verdict
@@ -31,6 +31,9 @@ class StillGrounder:
     def point(self, case: object, picture: object, evidence: Sequence[Evidence]) -> list[Evidence]:
         return list(evidence)
 
+    def weigh_boxes(self, thing: object, picture: object, verdict: Verdict) -> Verdict:
+        return verdict
+
 
 class LikelyOptions:
     """Finds the first option likelier."""
@@ -44,7 +47,7 @@ def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
 
 
 def say(one: ClosedSkill, turn: PhotoTurn) -> str:
-    draft = one.answer(turn)
+    draft = one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
     assert draft is not None
     return draft.claims[0].text
 
@@ -57,9 +60,24 @@ def test_whether_a_thing_is_there_is_answered_with_yes_or_no() -> None:
 
 def test_other_closed_questions_get_yes_or_no_however_doubtful() -> None:
     turn = turn_of("is this meal vegetarian?", subject="this meal", form="yes_no")
-    assert say(skill("no", 0.9), turn) == "No, that is not so"
-    assert say(skill("yes", 0.7), turn) == "Yes, probably"
-    assert say(skill("no", 0.52), turn) == "No, I would guess, but I am not sure"
+    assert say(skill("no", 0.9), turn) == "No, this meal is not vegetarian"
+    assert say(skill("yes", 0.7), turn) == "Yes, this meal is probably vegetarian"
+    told = "No, I would guess that this meal is not vegetarian, but I am not sure"
+    assert say(skill("no", 0.52), turn) == told
+
+
+def test_an_adjective_is_weighed_against_its_opposite() -> None:
+    turn = turn_of("is the door open?", subject="the door", form="yes_no")  # LikelyOptions finds it rather open
+    doubted = "No, I would guess that the door is not open, but I am not sure"
+    assert say(skill("no", 0.66), turn) == doubted
+    assert say(skill("no", 0.55), turn) == "Yes, I would guess that the door is open, but I am not sure"
+
+
+def test_colours_of_a_part_are_weighed_with_what_the_witnesses_say() -> None:
+    verdict = Verdict(answer="red", chance=0.3, outcome="unsure", runner_up="blue", runner_chance=0.2)
+    assert weigh_colours(verdict, {"green": 0.6, "red": 0.1, "white": 0.0}, many=False)[0] == "green"
+    assert weigh_colours(verdict, {"green": 0.2, "red": 0.15, "white": 0.0}, many=False)[0] == "red"
+    assert weigh_colours(verdict, {"green": 0.5, "white": 0.4, "red": 0.0}, many=True)[0] == "green and white"
 
 
 def test_a_count_is_a_number_even_where_the_witnesses_say_many() -> None:
@@ -75,11 +93,44 @@ def test_a_count_is_asked_of_the_witnesses_as_how_many() -> None:
     assert one.decider.asked[0].text == "how many dogs are there?"  # type: ignore[attr-defined]
 
 
+SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]
+
+
+def test_boxes_are_counted_and_every_one_is_cited() -> None:
+    draft = skill("many", 0.4).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    assert draft is not None
+    assert (draft.claims[0].text, draft.claims[0].numbers) == ("I think I see 3 sheep", (2, 3, 4))
+    assert draft.verdict is not None
+    assert draft.verdict.answer == "3"
+    assert draft.worked is not None
+    assert (draft.worked.answer, draft.worked.agrees) == ("3", "contradicts")
+    agreed = skill("3", 0.9).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
+    assert agreed is not None
+    assert agreed.claims[0].text == "I count 3 sheep"
+
+
+def test_boxes_that_lie_so_to_another_thing_are_counted_alone() -> None:
+    tree = region("tree", (100, 0, 130, 180))
+    text = "how many sheep are to the left of the tree?"
+    turn = turn_of(text, *SHEEP, tree, subject="sheep", other="the tree", kind="count")
+    assert say(skill("many", 0.4), turn) == "I think I see 2 sheep"
+
+
+def test_a_picture_that_shows_none_is_not_counted_in() -> None:
+    turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
+    assert say(skill("no sheep", 0.9), turn) == "I see no sheep in this photo"
+
+
+def test_whether_something_is_there_asks_for_what_the_question_names() -> None:
+    turn = turn_of("is there a solar panel in the photo?", subject="panel", form="yes_no")
+    assert say(skill("yes", 0.9), turn) == "Yes, there is a solar panel in this photo"
+
+
 def test_a_colour_is_told_of_its_thing() -> None:
     car = region("car", (50, 50, 150, 150))
     turn = turn_of("what colour is the car", car, subject="the car", attribute="colour")
     assert say(skill("red", 0.8), turn) == "The car is red"
-    assert skill("red", 0.8).answer(turn).claims[0].numbers == (2,)  # type: ignore[union-attr]
+    assert skill("red", 0.8).answer(turn, LikelyOptions()).claims[0].numbers == (2,)  # type: ignore[union-attr, arg-type]
 
 
 def test_it_means_the_surest_thing_of_the_photo_where_nothing_was_spoken_of() -> None:

@@ -62,7 +62,7 @@ def test_the_colour_of_a_small_part_is_told_where_the_ground_has_another():
 
 
 def test_people_come_first_then_what_is_large_and_wide_words_and_grounds_are_left_out():
-    whole = region(kind="whole", fruit=0.9, wall=0.95, street=0.8, product_shot=0.9, kite=0.7)
+    whole = region(kind="whole", fruit=0.9, wall=0.95, street=0.8, product_shot=0.9, kite=0.8, sled=0.7)
     parts = [region((0, 0, 90, 90), apple=0.9), region((0, 0, 9, 9), person=0.7), region((0, 0, 50, 9), car=0.3)]
     things = list_things(PHOTO, [whole, *parts])
     assert [thing.name for thing in things] == ["person", "apple", "kite"]

@@ -74,6 +74,13 @@ def test_the_captioner_is_not_asked_about_plots_pages_and_products():
     assert parrot.heard == 1
 
 
+def test_a_product_shot_has_the_colour_of_its_middle():
+    shot = picture("product shot", labels=["kite"])
+    shot.image.paste("yellow", (30, 30, 70, 70))
+    (told,) = Describer(Parrot(""), None, None).describe_many([shot])
+    assert told.text == "A yellow kite on a plain ground"
+
+
 def test_without_a_gate_or_a_tagger_no_caption_is_told():
     photo = picture("photo", labels=["kite"])
     for describer in (

@@ -64,6 +64,12 @@ def test_a_score_becomes_the_probability_of_its_curve_moved_by_the_words_own_off
         assert chance == pytest.approx(1 / (1 + math.exp(-(log_odds + own))), abs=1e-5)
 
 
+def test_of_a_kind_of_things_only_a_yes_is_heard_since_coco_knows_some_members_only():
+    assert WITNESS.chance_of("animal", seen(zebra=0.9)) > 0.9
+    assert WITNESS.chance_of("animal", seen()) is None
+    assert WITNESS.chance_of("dog", seen()) < 0.01  # though a puppy is one
+
+
 def test_the_detector_says_nothing_of_what_coco_does_not_know_or_where_it_did_not_look():
     assert WITNESS.chance_of("rocket", seen()) is None
     assert WITNESS.chance_of("cup", None) is None

@@ -200,7 +200,11 @@ class Decider:
         return verdicts
 
     def _read(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction | None]:
-        return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
+        if self.reader is None or not asked:
+            return [None] * len(asked)
+        if self.reader.boxes:
+            self.eyes.add_detections([picture for _, picture in asked])
+        return [*self.reader.read_many(asked)]
 
     def _others(
         self, things: Sequence[str], pictures: Sequence[ImageAnalysis], readings: Sequence[VqaPrediction | None]

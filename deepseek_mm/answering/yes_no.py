@@ -1,6 +1,6 @@
 """Yes and no about one photo: who is in it by the detector's boxes, adjectives with their opposites, and the sentence.
 
-An answer says what it affirms or denies, so that nobody has to look up the question: "No, the door is probably not open".
+An answer says what it affirms or denies, so that nobody has to look at the question again: "No, the door is not open".
 """
 
 import re

@@ -55,7 +55,7 @@ class ScorerConfig:
     rate: float = 0.05
     shrink: float = 1e-3  # weight of the squared weights
     boxes: float = 1.0  # weight of lessons about boxes beside those about photos
-    photos: int = 600  # of each kind at most
+    photos: int = 300  # of each kind at most
     most_boxes: int = 20  # of a photo, the surest
     seed: int = 0
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -303,6 +304,21 @@ class QuestionAlbum:
         return [n for n, photo in enumerate(self.photos) if self.pairs[n] and is_held_out(photo) == held_out]
 
 
+class AlbumBank(Protocol):
+    """An album as some model sees it."""
+
+    @property
+    def album(self) -> QuestionAlbum:
+        """Its photos and questions."""
+
+    @property
+    def vectors(self) -> Sequence[Any]:
+        """Of the photos, one array a view."""
+
+    def select(self, photos: Sequence[int], views: Sequence[int]) -> Any:
+        """Some photos, each in the view of its number."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlbumFeatures:
     """An album as the reader sees it: one array a view."""
@@ -397,7 +413,7 @@ class QuestionBatchConfig:
 class QuestionSampler:
     """Photos and questions of all albums, drawn by chance."""
 
-    banks: Sequence[AlbumFeatures]
+    banks: Sequence["AlbumBank"]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
     asked: QuestionBatch
@@ -408,7 +424,7 @@ class QuestionSampler:
     def of(
         cls,
         space: DefaultSpace,
-        banks: Sequence[AlbumFeatures],
+        banks: Sequence["AlbumBank"],
         class_of: Mapping[str, int],
         batch: QuestionBatchConfig,
         *,
@@ -431,9 +447,9 @@ class QuestionSampler:
             class_of,
         )
 
-    def draw_batch(self, chance: Random) -> tuple[PictureBatch, Tensor, QuestionBatch, Tensor]:
-        """Photos, the photo of each question, the questions, and the numbers of the right answers."""
-        shown: list[PictureBatch] = []
+    def draw_batch(self, chance: Random) -> tuple[Any, Tensor, QuestionBatch, Tensor]:
+        """Photos as albums select them, the photo of each question, the questions, and the right answers' numbers."""
+        shown: list[Any] = []
         photo_Q, rows_Q, right_Q = list[int](), list[int](), list[int]()
         for bank, photos, (count, each) in zip(self.banks, self.photos, self.counts, strict=True):
             some = chance.sample(photos, min(count, len(photos)))
@@ -446,9 +462,8 @@ class QuestionSampler:
                     rows_Q.append(self.row_of[pair.question])
                     right_Q.append(self.class_of[pair.answer])
             shown.append(bank.select(some, views))
-        every = PictureBatch(
-            *(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(PictureBatch))
-        )
+        kind = type(shown[0])
+        every = kind(*(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(kind)))
         return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
 
     def select_pairs(self, pairs: Sequence[AlbumQuestion], *, mirrored: bool) -> list[AlbumQuestion]:

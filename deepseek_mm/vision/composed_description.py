@@ -17,21 +17,23 @@ from deepseek_mm.vision.regions import area
 from index import Region
 
 LEAST = 0.6  # score from which a thing is told
+BESIDE = 0.75  # from which it is told beside another
 MOST_THINGS = 3
 MANY = 7  # from which things are many and not counted
 COUNTS = ("no", "one", "two", "three", "four", "five", "six")
 DRAWN = (SCENE, FLAT)
 LONGEST = 80  # letters of a heading
 HEADED = 0.5  # of the picture's height within which a heading stands
-BEHIND = "wall floor sky ground water grass snow sand cloud light background picture photo"
-GROUND = frozenset(BEHIND.split())  # what is behind things, and no thing itself
+BEHIND = """wall floor sky ground water grass lawn snow sand cloud light background picture photo face hair head hand
+arm leg mouth eye ear beard tongue"""
+GROUND = frozenset(BEHIND.split())  # what is behind things, or a part of somebody
 OPEN, CLOSED = (
     "beach street road sidewalk stage hill playground",
     "field forest park kitchen bathroom bedroom restaurant",
 )
 SCENES = {  # what a label calls a place -> where something is
     **{name: f"on a {name}" for name in OPEN.split()},
-    **{name: f"in a {name}" for name in (*CLOSED.split(), "garden", "city", "shop", "supermarket")},
+    **{name: f"in a {name}" for name in (*CLOSED.split(), "bedroom", "garden", "city", "shop", "supermarket")},
     **{
         "snow": "in the snow",
         "water": "in the water",
@@ -96,7 +98,8 @@ def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing
     ranked = sorted(
         things.values(), key=lambda thing: (thing.name not in PEOPLE, -size.get(thing.name, 0), -thing.score)
     )
-    return [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
+    told = [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
+    return [thing for n, thing in enumerate(told) if n == 0 or thing.score >= BESIDE]
 
 
 def is_thing(name: str) -> bool:

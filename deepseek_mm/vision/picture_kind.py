@@ -123,8 +123,8 @@ def read_kinds(space: EmbeddingModel, file: Path = WEIGHTS) -> KindClassifier | 
     if fitted is None or tuple(fitted[0]["names"]) != KINDS:
         return None
     told, arrays = fitted
-    garments = tuple(told["garments"])
-    return KindClassifier(*(arrays[name] for name in ("weight", "bias")), garments, arrays["garment"], arrays["usual"])
+    garments = (tuple(told["garments"]), arrays["garment"], arrays["usual"])
+    return KindClassifier(arrays["weight"], arrays["bias"], *garments)
 
 
 def join_features(vectors_ND: Floats, figures: Sequence[Floats]) -> Floats:

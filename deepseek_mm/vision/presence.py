@@ -82,7 +82,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "presence.json"
 MAKE = "python -m deepseek_mm train presence --help"
 KNOWN, NAMED = "known", "named"  # things that the reader was often asked for, and others
 SEEN = "seen"  # likeness and the detector alone, where nobody reads a question
-EDGE = 1e-4
+EDGE, EVEN_ODDS = 1e-4, 0.5
 UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
@@ -117,12 +117,17 @@ class DetectorWitness:
     weights: Mapping[str, Weights]  # of KNOWN and of NAMED things, and of what is SEEN
 
     def chance_of(self, thing: str, detections: Detections | None) -> float | None:
-        """Probability that the thing is there; None where nothing was detected in, or COCO knows no such thing."""
+        """Probability that the thing is there; None where nothing was detected in, or COCO knows no such thing.
+
+        Of a kind of things (animal, food) COCO knows some members only: the others may be there unseen.
+        """
         names = find_names(thing)
         if detections is None or not names:
             return None
         word = thing if thing in self.curve.word_offsets else names[0]
-        return float(self.curve.probability(best_log_odds([thing], detections.most_C), [word])[0])
+        chance = float(self.curve.probability(best_log_odds([thing], detections.most_C), [word])[0])
+        is_kind = not any(singular(thing.lower()) in names_for(name) for name in names)
+        return None if chance < EVEN_ODDS and is_kind else chance
 
 
 def write_witness(file: Path, witness: DetectorWitness) -> None:

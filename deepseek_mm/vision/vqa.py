@@ -27,6 +27,7 @@ from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
+from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.presence import EDGE, Weights, add_log_odds
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
@@ -241,10 +242,13 @@ class VqaModel:
         sure: AnswerCalibration,
         noticer: MultiLabelTagger | None = None,
         glance: VisualPrompt | LateVisualPrompt | None = None,
+        boxes: BoxReader | None = None,
     ) -> None:
-        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
+        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be; `boxes`
+        reads what was detected, in pictures that have detections.
+        """
         self.space, self.sure = space, sure
-        self.noticer, self.glance = noticer, glance
+        self.noticer, self.glance, self.boxes = noticer, glance, boxes
         self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
         self.shipped = self.head = AnswerHead(tuple(answers), net.out)
@@ -349,14 +353,11 @@ class VqaModel:
             with autocast_bf16():
                 read_QW, looked_QP = self.net.read_with_attention(shown, photo_Q, whole)
                 scores_QV = head.out(read_QW)
+            chances = self._chances(scores_QV.float(), texts, photo_Q, pictures, whole, head.answers)
             self._add_noticed(pictures)
-        told = zip(texts, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
         readings = [
-            replace(
-                self._reading(text, scores_V, looked_P=looked_P, answers=head.answers),
-                noticed=pictures[n].noticed or {},
-            )
-            for text, scores_V, looked_P, n in told
+            self._reading(text, chance_V, looked_P, head.answers, pictures[n])
+            for text, chance_V, looked_P, n in zip(texts, chances, looked_QP.float(), photo_Q.tolist(), strict=True)
         ]
         return self._add_glances(texts, photo_Q, cells_of(pictures), readings)
 
@@ -382,12 +383,49 @@ class VqaModel:
             readings[n] = replace(readings[n], glanced=glanced)
         return readings
 
-    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> VqaPrediction:
-        family = self.sure.family(question)
-        chance_V = self.sure.chances(scores_V, family, answers)
+    def _chances(
+        self,
+        scores_QV: Tensor,
+        texts: Sequence[str],
+        photo_Q: Tensor,
+        pictures: Sequence[ImageAnalysis],
+        asked: QuestionBatch,
+        answers: Sequence[str],
+    ) -> list[Tensor]:
+        """(V,) for each question: probabilities of all answers, with what boxes tell where there are any."""
+        families = [self.sure.family(text) for text in texts]
+        boxed = [
+            row
+            for row, n in enumerate(photo_Q.tolist())
+            if self.boxes and pictures[n].detections and self.boxes.weight_of(families[row])
+        ]
+        sure = dict.fromkeys(range(len(texts)), self.sure)
+        if self.boxes and boxed:
+            read_QV = read_boxes(
+                self.boxes, [pictures[n] for n in photo_Q[boxed].tolist()], asked.rows(torch.tensor(boxed)), answers
+            )
+            weight_Q1 = torch.tensor([[self.boxes.weight_of(families[row])] for row in boxed])
+            scores_QV[boxed] = scores_QV[boxed].log_softmax(-1) + weight_Q1 * read_QV
+            together = AnswerCalibration({family: own[1:] for family, own in self.boxes.sure.items()})
+            sure |= dict.fromkeys(boxed, together)
+        return [sure[row].chances(scores_QV[row], families[row], answers) for row in range(len(texts))]
+
+    def _reading(
+        self, question: str, chance_V: Tensor, looked_P: Tensor, answers: Sequence[str], picture: ImageAnalysis
+    ) -> VqaPrediction:
         best = chance_V.topk(min(LIKELIEST, len(answers)))
         chances = {answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0}
-        return VqaPrediction(family, chances, looked_P.view(GRID, GRID).numpy())
+        heat_GG, family = looked_P.view(GRID, GRID).numpy(), self.sure.family(question)
+        return VqaPrediction(family, chances, heat_GG, noticed=picture.noticed or {})
+
+
+def read_boxes(
+    boxes: BoxReader, pictures: Sequence[ImageAnalysis], asked: QuestionBatch, answers: Sequence[str]
+) -> Tensor:
+    """(Q, V): log-probabilities of the answers to each question about its picture, which has detections."""
+    found = [picture.detections for picture in pictures if picture.detections]
+    shown = BoxBatch.of(found, np.stack([picture.look.vector_D for picture in pictures]))
+    return boxes.log_chances(shown, torch.arange(len(pictures)), asked, answers)
 
 
 def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:
@@ -427,6 +465,7 @@ def read_reader(
     *,
     noticer: MultiLabelTagger | None = None,
     glance: VisualPrompt | LateVisualPrompt | None = None,
+    boxes: BoxReader | None = None,
 ) -> VqaModel:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
@@ -434,4 +473,4 @@ def read_reader(
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}
     sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
-    return VqaModel(space, net, told["answers"], sure, noticer, glance)
+    return VqaModel(space, net, told["answers"], sure, noticer, glance, boxes)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import run_question
-from deepseek_mm.answering.skills.closer_look import part_with_colour
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
@@ -45,7 +45,7 @@ LEAST_TOLD = 0.001  # probability of a colour that no witness names
 SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 HALF = 0.5
-LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.7, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
+LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
 DIGITS = re.compile(r"^\d+$")
@@ -130,6 +130,9 @@ class ClosedSkill:
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
         things = turn.subjects[:1] or main_thing(turn)
+        part = part_with_colour(turn.act.subject.lower(), turn.text, turn.picture.detections)
+        if not things and part is not None and turn.act.subject.strip():
+            return self._measured_colour(turn, part)
         if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
@@ -141,7 +144,6 @@ class ClosedSkill:
             )
         pointed = self._point(turn, "colour", things, verdict)
         many = "colours" in turn.text or "colors" in turn.text
-        part = part_with_colour(things[0].phrase, turn.text, turn.picture.detections)
         if part is not None:
             measured_shares = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
             colours, chance = weigh_colours(verdict, measured_shares, many=many)
@@ -151,6 +153,15 @@ class ClosedSkill:
         lead = f"The {things[0].phrase} {is_or_are(things[0].phrase)}"
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
+
+    def _measured_colour(self, turn: PhotoTurn, part: PhotoPart) -> Draft:
+        """Of a part that no witness knows a word for: "her top"."""
+        measured = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+        lead = f"{turn.subject_phrase} is"
+        best = next(iter(measured))
+        return turn.draft(
+            Claim(hedge(best, COLOUR_RIGHT, lead=lead), (turn.shot.whole,), COLOUR_RIGHT), grounds="measured"
+        )
 
     def relate(self, turn: PhotoTurn) -> Draft | None:
         """How two things lie to each other; None where that is not asked."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
@@ -23,7 +24,12 @@ PERSON = 0  # COCO's first name
 ANCHOR = 0.25  # score from which a box is taken for the thing that a question names
 FAINTEST, SUREST = 0.05, 0.95  # scores beyond which it says no more
 SIDE_CELLS = 28  # of the mask of a colour
+NEIGHBOURS = {  # colours that people call by the same name as well
+    **{"yellow": ("orange",), "orange": ("red", "yellow"), "red": ("orange", "pink"), "pink": ("purple",)},
+    **{"white": ("beige",), "black": (), "brown": ("orange",), "purple": ("pink",)},
+}
 LEAST_BLOB = 0.01  # of the picture, that a coloured thing covers
+EDGE = 0.08  # of a box's side
 LEAST_SIDE = 0.2  # of the picture's side, of a part that is cut out
 WEARER = re.compile(
     r"\b(?:he|she|his|her|him|they|their|person'?s?|man'?s?|woman'?s?|boy'?s?|girl'?s?|kids?'?s?|child'?s?|guy'?s?|"
@@ -125,7 +131,9 @@ def coloured_part(text: str, image: Image) -> PhotoPart | None:
     match = COLOURED.search(text)
     if not match:
         return None
-    mask_SS = colour_mask(image, COLOURS[match["colour"]], SIDE_CELLS)
+    colour = COLOURS[match["colour"]]
+    masks = [colour_mask(image, each, SIDE_CELLS) for each in (colour, *NEIGHBOURS.get(colour, ()))]
+    mask_SS = np.max(masks, axis=0)
     if mask_SS.mean() < LEAST_BLOB:
         return None
     return PhotoPart(share=inside_of(box_of_mask(mask_SS), (-0.1, -0.1, 1.1, 1.1)))
@@ -142,7 +150,7 @@ def part_with_colour(phrase: str, text: str, found: Detections | None) -> PhotoP
     return PhotoPart(share=share, has_ground=False) if share else None
 
 
-def box_of_mask(mask_SS: Floats) -> Share:
+def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
     """Where the largest connected piece of a mask lies."""
     left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask_SS), strict=True)}
     best: list[tuple[int, int]] = []
@@ -190,6 +198,13 @@ def inside_of(box: Share, part: Share) -> Share:
     x = widen(left + part[0] * wide, left + part[2] * wide)
     y = widen(top + part[1] * high, top + part[3] * high)
     return (x[0], y[0], x[1], y[1])
+
+
+def inner_part(share: Share) -> Share:
+    """Without its edges, where boxes are too large."""
+    left, top, right, bottom = share
+    wide, high = EDGE * (right - left), EDGE * (bottom - top)
+    return (left + wide, top + high, right - wide, bottom - high)
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
