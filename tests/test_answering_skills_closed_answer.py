@@ -203,6 +203,12 @@ def test_alternatives_are_those_that_were_said(question: str, options: list[str]
     assert alternatives(question) == options
 
 
+def test_a_side_says_which_one_is_meant_and_is_no_thing() -> None:
+    man = region("man", (120, 50, 180, 150))
+    turn = turn_of("what is the man on the right wearing", man, subject="the man", other="the right")
+    assert skill("yes", 0.5).relate(turn) is None
+
+
 def test_of_two_alternatives_one_is_chosen_and_nothing_else_said() -> None:
     draft = skill("yes", 0.5).choose(turn_of("is it day or night?"), LikelyOptions())  # type: ignore[arg-type]
     assert draft is not None

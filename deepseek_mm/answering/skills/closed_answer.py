@@ -46,6 +46,7 @@ LEAST_TOLD = 0.001  # probability of a colour that no witness names
 SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 HALF = 0.5
+SIDES = frozenset(["left", "right", "top", "bottom"])
 DRESSED_RIGHT = 0.5  # how often people are counted right by the colour that they wear
 TOLD_SEVERAL = 0.4  # probability by the witnesses of two or more, from which a single box is not all there is
 LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
@@ -73,8 +74,6 @@ class ClosedSkill:
 
     def yes_or_no(self, turn: PhotoTurn, opened: OpenSkill) -> Draft:
         """Yes or no, and nothing else."""
-        if people := tell_people(turn.text, turn.picture.detections):
-            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         things = things_asked_for(turn) or turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
@@ -176,6 +175,8 @@ class ClosedSkill:
         if not RELATION.search(turn.text) or len(turn.things) < 2 or turn.act.kind == "count":
             return None
         one, other = turn.things[:2]
+        if {one.name, other.name} & SIDES:  # "the man on the right": says which one is meant
+            return None
         program = PhotoQuestion(kind="compare", text=turn.act.text, things=(one, other))
         pointed = turn.with_parts(self._parts(turn, program, None))
         boxes = [(pointed.shot.parts_with_colour(thing) or pointed.shot.parts(thing))[:1] for thing in (one, other)]
@@ -204,6 +205,8 @@ class ClosedSkill:
 
     def choose(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """One of the alternatives that the question says; None where it says none."""
+        if people := tell_people(turn.text, turn.picture.detections):
+            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         options = alternatives(turn.text)
         if len(options) < 2 or (RELATION.search(turn.text) and len(turn.things) > 1):
             return None
