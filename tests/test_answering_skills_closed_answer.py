@@ -8,7 +8,7 @@ from photo_turns import region, turn_of
 from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours, weigh_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.types import Evidence, Verdict
+from deepseek_mm.types import Draft, Evidence, Verdict
 
 
 class SettledDecider:
@@ -46,8 +46,12 @@ def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
     return ClosedSkill(SettledDecider(answer, chance, runner_up), StillGrounder())  # type: ignore[arg-type]
 
 
+def ask(one: ClosedSkill, turn: PhotoTurn) -> Draft | None:
+    return one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+
+
 def say(one: ClosedSkill, turn: PhotoTurn) -> str:
-    draft = one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+    draft = ask(one, turn)
     assert draft is not None
     return draft.claims[0].text
 
@@ -155,6 +159,23 @@ def test_two_boxes_say_how_their_things_lie() -> None:
     assert draft.claims[0].numbers == (2, 3)
 
 
+def test_of_left_and_right_one_is_told_however_little_it_is() -> None:
+    parts = (region("elephant", (90, 50, 130, 150)), region("tree", (80, 20, 120, 180)))
+    asked = {"subject": "the elephant", "other": "the tree"}
+    either = skill("yes", 0.5).relate(turn_of("is the elephant left or right of the tree", *parts, **asked))
+    one = skill("yes", 0.5).relate(turn_of("is the elephant left of the tree", *parts, form="yes_no", **asked))
+    assert either is not None
+    assert one is not None
+    assert either.claims[0].text == "The elephant is to the right of the tree"
+    assert one.claims[0].text.startswith("Neither")
+
+
+def test_a_single_box_is_not_all_where_the_witnesses_see_several() -> None:
+    turn = turn_of("how many dogs", region("dog", (50, 50, 150, 150)), subject="the dogs", kind="count", form="number")
+    assert say(skill("2", 0.5), turn) == "I think I see 2 dogs"
+    assert say(skill("2", 0.2), turn) == "I count 1 dog"
+
+
 def test_a_thing_without_a_box_is_named_as_missing() -> None:
     turn = turn_of(
         "is the cat left of the tree", region("tree", (10, 20, 60, 180)), subject="the cat", other="the tree"
@@ -180,6 +201,12 @@ def test_a_thing_without_a_box_is_named_as_missing() -> None:
 )
 def test_alternatives_are_those_that_were_said(question: str, options: list[str]) -> None:
     assert alternatives(question) == options
+
+
+def test_a_side_says_which_one_is_meant_and_is_no_thing() -> None:
+    man = region("man", (120, 50, 180, 150))
+    turn = turn_of("what is the man on the right wearing", man, subject="the man", other="the right")
+    assert skill("yes", 0.5).relate(turn) is None
 
 
 def test_of_two_alternatives_one_is_chosen_and_nothing_else_said() -> None:

@@ -145,6 +145,13 @@ def test_scenery_is_no_thing_unless_the_background_is_asked_for() -> None:
     assert "beach" in weighed(opened, turn_of("what is in the background?", image=NOISY))
 
 
+def test_an_animal_does_not_ride_itself() -> None:
+    opened = OpenSkill(WordEyes("elephant"))  # type: ignore[arg-type]
+    turn = turn_of("what are the elephants doing?", image=NOISY, attribute="activity", subject="the elephants")
+    assert "riding an elephant" not in weighed(opened, turn)
+    assert "riding an elephant" in weighed(opened, turn_of("what is she doing?", image=NOISY, attribute="activity"))
+
+
 def test_people_are_not_what_somebody_stands_beside() -> None:
     opened = OpenSkill(WordEyes("beach"))  # type: ignore[arg-type]
     assert "man" not in weighed(opened, turn_of("what is next to him?", image=NOISY))

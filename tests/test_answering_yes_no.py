@@ -39,6 +39,12 @@ def test_who_is_alone_is_counted() -> None:
     assert told("is he all alone there", 0.8, 0.1) == "Yes, I see nobody else in this photo"
 
 
+def test_many_people_or_a_few_are_counted() -> None:
+    assert told("are there many people or just a few", 0.8, 0.7) == "A few: I see 2 people"
+    assert told("are there many people or just a few", *[0.6] * 6) == "Many: I see 6 people"
+    assert told("are there many people or just a few") == ""
+
+
 @pytest.mark.parametrize(
     ("text", "subject", "answer", "chance", "sentence"),
     [

@@ -13,7 +13,7 @@ from deepseek_mm.vision.vocabulary import read_calibration, read_learned
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
-JSONS = ("caption_gate.json", "certainty.json", "confidence.json")
+JSONS = ("caption_gate.json", "certainty.json", "confidence.json", "search.json")
 
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():

@@ -9,6 +9,7 @@ from deepseek_mm.vision.caption_gate import (
     CaptionGate,
     GateWeights,
     drop_colours,
+    drop_numbers,
     find_detected,
     list_nouns,
     measure_caption,
@@ -40,11 +41,25 @@ def test_a_phrase_about_what_nobody_knows_is_left_out_of_all():
     assert told == ["a dog is running on grass", "a dog is running"]
 
 
+def test_nobody_is_told_to_sit_on_people_but_may_be_with_them():
+    there = seen({"man": 0.9, "dog": 0.9, "boat": 0.9})
+    assert shorten_caption("A dog is sitting on a man", there) == ["a dog is sitting"]
+    assert shorten_caption("A dog is with a man", there) == ["a dog is with a man"]
+    assert shorten_caption("A dog is on a boat", there) == ["a dog is on a boat"]
+
+
 def test_colours_that_the_picture_does_not_have_go_with_their_group():
     assert drop_colours("A black and white dog is on a red couch", {"black", "red"}) == "a dog is on a red couch"
     assert drop_colours("An orange cat", {"blue"}) == "a cat"
     assert drop_colours("a gray cat", {"grey"}) == "a gray cat"
     assert drop_colours("a red uniform and a red apple", ()) == "a uniform and an apple"
+
+
+def test_a_number_goes_where_boxes_say_another():
+    words = ["two", "black", "dogs", "and", "three", "women", "are", "on", "grass"]
+    assert drop_numbers(words, {"dog": 3, "person": 3}) == words[1:]
+    assert drop_numbers(words, {"dog": 2, "person": 2}) == [word for word in words if word != "three"]
+    assert drop_numbers(words, {}) == words
 
 
 def test_nouns_are_singular_and_of_those_that_somebody_knows():

@@ -12,11 +12,11 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise, product
 from pathlib import Path
 
-from deepseek_mm.language.words import COLOURS, names_the_same, singular
+from deepseek_mm.language.words import COLOURS, NUMBERS, names_the_same, singular
 from deepseek_mm.vision.captioner import Caption
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 
@@ -25,7 +25,10 @@ PREPOSITIONS = """in on at with near by under over behind beside between into on
 above along next off wearing holding carrying while"""
 BEGINS = frozenset(PREPOSITIONS.split())  # of phrases
 BOUND = frozenset(["next", "front", "side", "top", "middle", "edge", "back"])  # "in front of a house" is one phrase
+UPON = frozenset(["on", "in", "into", "onto", "through"])
 VERBS = frozenset(["is", "are"])
+COUNTED = frozenset(NUMBERS) - {"zero", "one"}  # numbers that are checked
+NUMBERED = 3  # words behind a number among which its thing is
 MOST_PHRASES = 5  # that are left out or not: 32 sentences
 FEWEST_WORDS = 3
 PARTED = re.compile(r"(?: and)? (?:{0})(?= )(?: and (?:{0})(?= ))?".format("|".join(COLOURS)))
@@ -47,6 +50,7 @@ class CaptionEvidence:
     detected: Mapping[str, float]  # the detector's names -> the best score; empty without a detector
     labels: Mapping[str, float]  # names -> scores
     colours: Collection[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)  # thing -> boxes that it has; of what has none nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,12 +97,12 @@ def log_odds(chance: float) -> float:
 def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
     """The sentence without colours that the picture lacks, and every sentence with some of its phrases left out.
 
-    A phrase of whose things nobody knows any is left out of all.
+    A phrase of whose things nobody knows any is left out of all, and so is one that puts somebody on or in people.
     """
-    words = drop_colours(text, seen.colours).split()
+    words = drop_numbers(drop_colours(text, seen.colours).split(), seen.counts)
     starts = [n for n, word in enumerate(words) if n and word in BEGINS and words[n - 1] not in BOUND]
     phrases = [(start, end_of_phrase(words, start, starts)) for start in starts][:MOST_PHRASES]
-    known = [bool(list_nouns(" ".join(words[start:end]), seen.presence)) for start, end in phrases]
+    known = [bool(list_things_of(words[start:end], seen.presence)) for start, end in phrases]
     found = []
     for kept in product(*[(True, False) if each else (False,) for each in known]):
         gone = {n for (start, end), keep in zip(phrases, kept, strict=True) if not keep for n in range(start, end)}
@@ -106,6 +110,12 @@ def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
         if len(left) >= FEWEST_WORDS and left[-1] not in VERBS:
             found.append(" ".join(left))
     return list(dict.fromkeys(found))
+
+
+def list_things_of(phrase: Sequence[str], known: Collection[str]) -> list[str]:
+    """The things that a phrase names and somebody knows; no people where it says on or in what something is."""
+    nouns = list_nouns(" ".join(phrase), known)
+    return [noun for noun in nouns if noun not in PEOPLE] if phrase[0] in UPON else nouns
 
 
 def end_of_phrase(words: Sequence[str], start: int, starts: Sequence[int]) -> int:
@@ -122,6 +132,19 @@ def drop_colours(text: str, colours: Collection[str]) -> str:
 
     shorter = PARTED.sub(keep, f" {text.lower()} ").strip()
     return re.sub(r"\ban (?=[^aeio])", "a ", re.sub(r"\ba (?=[aeio])", "an ", shorter))
+
+
+def drop_numbers(words: Sequence[str], counts: Mapping[str, int]) -> list[str]:
+    """Without a number whose thing has another number of boxes: two dogs are dogs where three were found."""
+    return [word for n, word in enumerate(words) if not (word in COUNTED and is_miscounted(words, n, counts))]
+
+
+def is_miscounted(words: Sequence[str], place: int, counts: Mapping[str, int]) -> bool:
+    """Whether the number there, of one of the next words, is not that of its boxes."""
+    things = [singular(word) for word in words[place + 1 : place + 1 + NUMBERED]]
+    names = (PERSON if thing in PEOPLE else thing for thing in things)
+    found = next((counts[name] for name in names if name in counts), None)
+    return found is not None and str(found) != NUMBERS[words[place]]
 
 
 def list_nouns(text: str, known: Collection[str]) -> list[str]:

@@ -3,6 +3,7 @@
 The kind of picture decides who speaks: the captioner learned from photos and speaks of photos only.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,6 +16,7 @@ from deepseek_mm.vision.caption_gate import CaptionEvidence, CaptionGate, read_g
 from deepseek_mm.vision.captioner import Caption, Captioner, read_captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.composed_description import (
+    LEAST,
     MOST_THINGS,
     compose_description,
     find_heading,
@@ -97,6 +99,7 @@ def gather_evidence(photo: ImageAnalysis) -> CaptionEvidence:
         detected=detected,
         labels={label.name: label.score for label in photo.labels or ()},
         colours={colour for region in photo.regions for colour in region.colours},
+        counts=Counter(part.label for part in photo.regions[1:] if part.labels and part.labels[0].score >= LEAST),
     )
 
 

@@ -115,7 +115,8 @@ class OpenSkill:
             own |= PEOPLE
         if category.name == OBJECTS and not SURROUNDINGS.search(turn.text):
             own |= SCENERY
-        left = {name: p for name, p in chances.items() if singular(name) not in own}
+        done_to = own if category.name == "activity" else set()  # elephants are not riding an elephant
+        left = {name: p for name, p in chances.items() if singular(name) not in own and name.split()[-1] not in done_to}
         return left or chances
 
     def _weigh(self, turn: PhotoTurn, category: Category, names: Sequence[str]) -> Mapping[str, float]:
