@@ -14,9 +14,9 @@ def test_lines_near_each_other_are_one_sign_and_the_largest_comes_first():
     assert tag == pytest.approx((0.585, 0.7925, 0.715, 0.8575))
 
 
-def test_a_price_tag_is_rather_where_a_price_is():
-    first, _ = find_writing("price tag", [*SIGN, TAG])
-    assert first == pytest.approx((0.585, 0.7925, 0.715, 0.8575))
+def test_a_price_tag_is_where_a_price_is():
+    (found,) = find_writing("price tag", [*SIGN, TAG])
+    assert found == pytest.approx((0.585, 0.7925, 0.715, 0.8575))
     assert find_writing("price tag", []) == []
 
 

@@ -145,7 +145,7 @@ def _core(count_S: NDArray[np.intp]) -> tuple[int, int]:
 SAME_PLACE = 0.6  # boxes that overlap more are one region
 SAME = 0.2  # boxes of one name that overlap more show the same thing
 WITHIN = 0.4  # so do boxes of which that share of the smaller lies in the larger one
-SOMEWHERE = 0.15  # probability that the surest box needs of something that is expected in the picture
+SOMEWHERE = 0.2  # probability that the surest box needs of something that is expected in the picture
 NEARLY = 0.7  # of a wide name's probability that a narrow one needs to come before it
 WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
