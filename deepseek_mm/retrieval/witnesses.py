@@ -15,7 +15,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -69,7 +69,8 @@ class Witnesses:
 
     def row(self) -> list[float]:
         """All of them in the order of WITNESSES; some count otherwise where a photo has no words."""
-        return [*(getattr(self, name) for name in BASE), *(getattr(self, name) * self.wordless for name in ALONE)]
+        own = astuple(self)
+        return [*own, *(own[BASE.index(name)] * self.wordless for name in ALONE)]
 
 
 BASE = tuple(field.name for field in fields(Witnesses))
@@ -176,14 +177,14 @@ def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
     return bool(subject.words) and words_said(regions).issuperset(subject.words)
 
 
-def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
+def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
     """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
     if not subject.colours:
         return 1.0
     beside = {COLOURS[word] for thing in subject.things for word in colours_near(thing, regions)}
     if beside and not beside.intersection(subject.colours):
         return SAID_OTHERWISE
-    if colours_of(regions).issuperset(subject.colours):
+    if not heard.miscoloured:
         return 1.0
     return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
 
