@@ -7,6 +7,7 @@ from PIL import Image
 from deepseek_mm.answering.closer_look import (
     PhotoPart,
     box_of_mask,
+    count_dressed,
     detected_odds,
     find_part,
     hinted_odds,
@@ -15,6 +16,7 @@ from deepseek_mm.answering.closer_look import (
 )
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.vision.detector.detector import NAMES, Detection, Detections
+from deepseek_mm.vision.pipeline import ImageAnalysis
 
 GREY = Image.new("RGB", (100, 100), "grey")
 
@@ -122,3 +124,17 @@ def test_colours_are_measured_on_the_garment_the_thing_or_the_ground() -> None:
     assert thing.share == KEYBOARD.box
     assert not sky.has_ground
     assert part_with_colour("the violin", "what colour is the violin", found(MAN)) is None
+
+
+def test_people_are_counted_by_the_colour_of_what_they_wear() -> None:
+    picture = Image.new("RGB", (200, 100), "white")
+    shares: list[Share] = [(0.1, 0.1, 0.25, 0.9), (0.4, 0.1, 0.55, 0.9), (0.7, 0.1, 0.85, 0.9)]
+    for share, colour in zip(shares, ("green", "red", "green"), strict=True):
+        left, right = round(share[0] * 200), round(share[2] * 200)
+        picture.paste(colour, (left, 18, right, 60))
+    analysis = ImageAnalysis(picture)
+    assert count_dressed("how many players wear green shirts", analysis) == 0  # nobody has looked for people
+    analysis.detections = found(*(box("person", share) for share in shares))
+    assert count_dressed("how many players wear green shirts", analysis) == 2
+    assert count_dressed("how many men are in red", analysis) == 1
+    assert count_dressed("how many men are there", analysis) == 0

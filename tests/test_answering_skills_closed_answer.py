@@ -8,7 +8,7 @@ from photo_turns import region, turn_of
 from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours, weigh_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.types import Evidence, Verdict
+from deepseek_mm.types import Draft, Evidence, Verdict
 
 
 class SettledDecider:
@@ -46,8 +46,12 @@ def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
     return ClosedSkill(SettledDecider(answer, chance, runner_up), StillGrounder())  # type: ignore[arg-type]
 
 
+def ask(one: ClosedSkill, turn: PhotoTurn) -> Draft | None:
+    return one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+
+
 def say(one: ClosedSkill, turn: PhotoTurn) -> str:
-    draft = one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+    draft = ask(one, turn)
     assert draft is not None
     return draft.claims[0].text
 
@@ -97,16 +101,14 @@ SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]
 
 
 def test_boxes_are_counted_and_every_one_is_cited() -> None:
-    draft = skill("many", 0.4).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
-    assert draft is not None
+    turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
+    draft = skill("many", 0.4).count(turn)
     assert (draft.claims[0].text, draft.claims[0].numbers) == ("I think I see 3 sheep", (2, 3, 4))
     assert draft.verdict is not None
     assert draft.verdict.answer == "3"
     assert draft.worked is not None
     assert (draft.worked.answer, draft.worked.agrees) == ("3", "contradicts")
-    agreed = skill("3", 0.9).answer(turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count"))
-    assert agreed is not None
-    assert agreed.claims[0].text == "I count 3 sheep"
+    assert say(skill("3", 0.9), turn) == "I count 3 sheep"
 
 
 def test_boxes_that_lie_so_to_another_thing_are_counted_alone() -> None:
@@ -155,6 +157,23 @@ def test_two_boxes_say_how_their_things_lie() -> None:
     assert draft is not None
     assert draft.claims[0].text == "The elephant is to the right of the tree"
     assert draft.claims[0].numbers == (2, 3)
+
+
+def test_of_left_and_right_one_is_told_however_little_it_is() -> None:
+    parts = (region("elephant", (90, 50, 130, 150)), region("tree", (80, 20, 120, 180)))
+    asked = {"subject": "the elephant", "other": "the tree"}
+    either = skill("yes", 0.5).relate(turn_of("is the elephant left or right of the tree", *parts, **asked))
+    one = skill("yes", 0.5).relate(turn_of("is the elephant left of the tree", *parts, form="yes_no", **asked))
+    assert either is not None
+    assert one is not None
+    assert either.claims[0].text == "The elephant is to the right of the tree"
+    assert one.claims[0].text.startswith("Neither")
+
+
+def test_a_single_box_is_not_all_where_the_witnesses_see_several() -> None:
+    turn = turn_of("how many dogs", region("dog", (50, 50, 150, 150)), subject="the dogs", kind="count", form="number")
+    assert say(skill("2", 0.5), turn) == "I think I see 2 dogs"
+    assert say(skill("2", 0.2), turn) == "I count 1 dog"
 
 
 def test_a_thing_without_a_box_is_named_as_missing() -> None:

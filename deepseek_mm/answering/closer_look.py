@@ -17,8 +17,9 @@ from PIL.Image import Image
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
 from deepseek_mm.language.clues import clues, places_of_likely, places_of_name
 from deepseek_mm.language.words import COLOURS
-from deepseek_mm.vision.colours import box_on, colour_mask
+from deepseek_mm.vision.colours import box_on, colour_mask, colours_of_thing
 from deepseek_mm.vision.detector.detector import Detection, Detections
+from deepseek_mm.vision.pipeline import ImageAnalysis
 
 PERSON = 0  # COCO's first name
 ANCHOR = 0.25  # score from which a box is taken for the thing that a question names
@@ -29,6 +30,7 @@ NEIGHBOURS = {  # colours that people call by the same name as well
     **{"white": ("beige",), "black": (), "brown": ("orange",), "purple": ("pink",)},
 }
 LEAST_BLOB = 0.01  # of the picture, that a coloured thing covers
+MOST_WORDS = 4  # of a phrase that are looked through for the name of a thing
 EDGE = 0.08  # of a box's side
 LEAST_SIDE = 0.2  # of the picture's side, of a part that is cut out
 WEARER = re.compile(
@@ -79,6 +81,13 @@ GROUNDS: tuple[tuple[str, Share], ...] = (  # what is large and has no box -> wh
     (r"\b(?:water|sea|lake|river|ocean)\b", (0.0, 0.45, 1.0, 1.0)),
 )
 LARGE = tuple((re.compile(words), share) for words, share in GROUNDS)
+DRESSED = re.compile(
+    rf"\b(?:wear(?:s|ing)?|in|with) (?:an? |the )?(?P<colour>{'|'.join(COLOURS)})"
+    r"(?: (?P<garment>\w*shirts?|jerseys?|jackets?|tops?|trousers|pants|shorts|shoes|hats?|caps?|helmets?))?$"
+)
+CLEARLY = 0.35  # score of a person's box from which it is counted
+WORN = 0.15  # share of a garment's place that its colour has
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
 COLOURED = re.compile(
     rf"\b(?P<colour>{'|'.join(COLOURS)}) (?:\w+ )?(?:thing|stuff|object|one|food|item|bit|strips?|veg)s?\b"
 )
@@ -150,6 +159,18 @@ def part_with_colour(phrase: str, text: str, found: Detections | None) -> PhotoP
     return PhotoPart(share=share, has_ground=False) if share else None
 
 
+def count_dressed(text: str, picture: ImageAnalysis) -> int:
+    """How many people wear the colour that a question names ("players in green shirts"); 0 where it names none."""
+    match, found = DRESSED.search(text), picture.detections
+    if match is None or found is None:
+        return 0
+    colour = COLOURS[match["colour"]]
+    body = next((share for words, share in PARTS if words.search(match["garment"] or "shirt")), WHOLE)
+    people = [box for box in found.boxes if box.chances_C[PERSON] >= CLEARLY]
+    worn = [colours_of_thing(picture.image, inside_of(person.box, body)) for person in people]
+    return sum(colour in list(shares)[:2] and shares[colour] >= WORN for shares in worn)
+
+
 def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
     """Where the largest connected piece of a mask lies."""
     left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask_SS), strict=True)}
@@ -170,14 +191,10 @@ def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
 
 def box_of_phrase(phrase: str, boxes: Sequence[Detection]) -> Detection | None:
     """The box of the first thing that some words name: "keyboard and the mouse" -> the keyboard's."""
-    words = phrase.split()[:4]
-    for start in range(len(words)):
-        for length in (2, 1):
-            name = " ".join(words[start : start + length])
-            for place in places_of_name(name):
-                if (box := largest_of(boxes, place)) is not None:
-                    return box
-    return None
+    words = phrase.split()[:MOST_WORDS]
+    names = [" ".join(words[n : n + length]) for n in range(len(words)) for length in (2, 1)]
+    found = (largest_of(boxes, place) for name in names for place in places_of_name(name))
+    return next((box for box in found if box is not None), None)
 
 
 def largest_of(boxes: Sequence[Detection], place: int) -> Detection | None:

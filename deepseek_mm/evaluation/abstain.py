@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent, read_rows
@@ -27,13 +28,19 @@ from deepseek_mm.language.words import plural
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.retrieval.certainty import MeasuredErrors
 from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.types import Query
+from deepseek_mm.types import Found, Query
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.store import RegionStore
 
-PHOTOS = (".jpg", ".jpeg", ".png")
 THINGS_FILE = Path(__file__).parent / "things.jsonl"
 BANDS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 10**9))  # photos whose captions say a thing
+
+
+class FindMany(Protocol):
+    """A search of several queries at once."""
+
+    def __call__(self, queries: Sequence[Query], *, k: int) -> list[Found]:
+        """At most k matches of each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,11 +141,6 @@ def read_things(file: Path = THINGS_FILE) -> list[SearchedThing]:
     )
 
 
-def list_photos(folder: Path) -> list[CaptionRow]:
-    """The photos of a folder, of which nobody says anything."""
-    return [CaptionRow(image=path.name, captions=()) for path in sorted(folder.iterdir()) if path.suffix in PHOTOS]
-
-
 def evaluate_abstain(
     eyes: VisionPipeline, rows: Sequence[CaptionRow], images: Path, things: Sequence[SearchedThing], config: Config
 ) -> AbstainReport:
@@ -154,20 +156,23 @@ def evaluate_abstain(
         for sight in eyes.see_many(ImageAnalysis(photo.image, photo.source) for photo in photos):
             store.add(sight.regions[0].source, sight.regions, sight.vectors_ND)
         retriever = Retriever(space, store, eyes, config)
-        found = retriever.find_many([Query(text=thing.name) for thing in things], k=1)
-    said = [count_mentions(thing.name, rows) for thing in things]
-    return AbstainReport(
-        outcomes=tuple(
-            SearchOutcome(
-                thing=thing,
-                found=answer.found,
-                num_said=count,
-                certainty=answer.certainty,
-                first=answer.matches[0].region.source.name if answer.matches else "",
-            )
-            for thing, answer, count in zip(things, found, said, strict=True)
+        return ask_for_things(retriever.find_many, things, rows)
+
+
+def ask_for_things(find: FindMany, things: Sequence[SearchedThing], rows: Sequence[CaptionRow] = ()) -> AbstainReport:
+    """Search for every thing; `rows` are what people say of the photos."""
+    found = find([Query(text=thing.name) for thing in things], k=1)
+    outcomes = [
+        SearchOutcome(
+            thing=thing,
+            found=answer.found,
+            num_said=count_mentions(thing.name, rows),
+            certainty=answer.certainty,
+            first=answer.matches[0].region.source.name if answer.matches else "",
         )
-    )
+        for thing, answer in zip(things, found, strict=True)
+    ]
+    return AbstainReport(outcomes=tuple(outcomes))
 
 
 def count_mentions(name: str, rows: Sequence[CaptionRow]) -> int:

@@ -94,15 +94,20 @@ def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
 
 
 def score_abstaining(args: Namespace, desk: Desk) -> EvaluationReport:
-    """How often a search claims what is not there, and misses what is; without `--data`, in all photos of a folder."""
-    from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, list_photos, read_things
+    """How often a search claims what is not there, and misses what is; without `--data` in the library of a folder."""
+    from deepseek_mm.evaluation.abstain import THINGS_FILE, ask_for_things, evaluate_abstain, read_things
+    from deepseek_mm.evaluation.search import open_library
     from deepseek_mm.retrieval.certainty import save_measured
 
     images, things = images_of(args), read_things(args.things or THINGS_FILE)
-    rows = read_captions(args) if args.data_file else list_photos(images)
-    desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
-    with open_decider(args, desk) as assistant:
-        report = evaluate_abstain(assistant.eyes, rows, images, things, assistant.config)
+    if args.data_file:
+        rows = read_captions(args)
+        desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
+        with open_decider(args, desk) as assistant:
+            report = evaluate_abstain(assistant.eyes, rows, images, things, assistant.config)
+    else:
+        with open_library(images, config_of(args, desk), desk) as assistant:
+            report = ask_for_things(assistant.retriever.find_many, things)
     if args.scores:
         save_measured(args.scores, report.certainties)
     return report

@@ -380,10 +380,10 @@ class VisionPipeline:
         detections = picture.detections
         if self.scorer is None or detections is None or not detections.boxes:
             return []
-        names = [word.label.name for word in named]
-        names += [name for name in likely_names(detections) if name not in names]
+        shown = {PERSON, *(word.label.name for word in named)}  # a detector finds people best
+        names = [*dict.fromkeys([*(word.label.name for word in named), *likely_names(detections)])]
         chances_NT = self.scorer.score(names, detections, picture.look)
-        return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box)
+        return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box, shown)
 
     def _add_found(self, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]) -> list[ScoredWord]:
         """With what surely lies in a box; without words for people where a detector sees nobody."""

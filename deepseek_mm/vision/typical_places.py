@@ -21,7 +21,6 @@ GROWN = 0.15  # of its sides, by which a sign is larger than its writing
 WORN = {  # thing -> top and bottom of where it is worn, as shares of a head
     "hat": (-0.1, 0.4),
     "cap": (-0.1, 0.4),
-    "helmet": (-0.1, 0.55),
     "hair": (-0.05, 0.5),
     "glasses": (0.4, 0.65),
     "sunglasses": (0.4, 0.65),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider
-from deepseek_mm.answering.closer_look import PhotoPart, part_with_colour
+from deepseek_mm.answering.closer_look import PhotoPart, count_dressed, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import run_question
 from deepseek_mm.answering.skills.open_answer import OpenSkill
@@ -27,6 +27,7 @@ from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
 from deepseek_mm.vision.presence import log_odds
+from index import Box
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -45,6 +46,8 @@ LEAST_TOLD = 0.001  # probability of a colour that no witness names
 SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 HALF = 0.5
+DRESSED_RIGHT = 0.5  # how often people are counted right by the colour that they wear
+TOLD_SEVERAL = 0.4  # probability by the witnesses of two or more, from which a single box is not all there is
 LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
@@ -96,6 +99,9 @@ class ClosedSkill:
         name = things[0].phrase if things else "thing"
         asked = turn.act.text if "how many" in turn.text else f"how many {plural(name)} are there?"
         verdict = self._settle(turn, "count", things, asked)
+        if dressed := count_dressed(turn.text, turn.picture):
+            claim = Claim(tell_count(dressed, name, DRESSED_RIGHT), (turn.shot.whole,), DRESSED_RIGHT)
+            return turn.draft(claim, grounds="seen")
         if things and not verdict.answer.startswith("no ") and (draft := self._count_boxes(turn, asked, verdict)):
             return draft
         number = NUMBERS.get(verdict.answer, verdict.answer)
@@ -115,7 +121,9 @@ class ClosedSkill:
         pointed = turn.with_parts(self._parts(turn, program, verdict))
         boxes = pointed.shot.parts_with_colour(things[0])
         worked = run_question(asked, pointed.shot.regions, verdict.answer, least=turn.shot.min_label)
-        if not boxes:
+        told = NUMBERS.get(verdict.answer, verdict.answer)
+        several = DIGITS.match(told) and int(told) > 1 and verdict.chance >= TOLD_SEVERAL
+        if not boxes or (len(boxes) == 1 and several):  # who asks how many mostly sees several
             return None
         placed = worked is not None and len(things) > 1 and DIGITS.match(worked.answer)
         count = int(worked.answer) if worked and placed else len(boxes)
@@ -138,7 +146,7 @@ class ClosedSkill:
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
             return turn.draft(claim, grounds="measured")
         verdict = self._settle(turn, "colour", things)
-        if verdict.answer.startswith("no "):
+        if verdict.answer.startswith("no ") and part is None:
             return turn.draft(
                 Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
             )
@@ -178,6 +186,7 @@ class ClosedSkill:
         asked = [RELATIONS[word] for word in RELATION.findall(turn.text)]
         a, b = boxes[0][0].box_px, boxes[1][0].box_px
         holding = next((relation for relation in opposites(asked) if lies(a, relation, b, **size)), "")
+        holding = holding or nearly_holding(asked, boxes[0][0].box_px, boxes[1][0].box_px)
         numbers = numbers_of(pointed, (one, other))
         if not holding:
             claim = Claim(f"Neither: the {one.phrase} and the {other.phrase} are too close to tell", numbers, 0.5)
@@ -317,6 +326,14 @@ def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool
     if many and measured[second] >= SECOND_COLOUR:
         return f"{best} and {second}", COLOUR_TRUST * (odds[best] + odds[second]) / sum(odds.values())
     return best, chance
+
+
+def nearly_holding(asked: Sequence[str], one: Box, other: Box) -> str:
+    """Of left and right, or above and below, which were both asked for, the one that holds however little."""
+    for place, pair in enumerate((("left", "right"), ("above", "below"))):
+        if set(pair) <= set(asked):
+            return pair[one[place] + one[place + 2] > other[place] + other[place + 2]]
+    return ""
 
 
 def opposites(asked: Sequence[str]) -> list[str]:
