@@ -436,7 +436,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
-    parser.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there or images}")
     parser.add_argument("--boxes", metavar="FILE", type=Path, help="pope: JSONL of rows {image, person_boxes} as well")
     parser.add_argument("--make", metavar="FILE", type=Path, help="pope: write the questions there, ask nothing")
@@ -471,7 +470,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, requests")
+    group = parser.add_argument_group("natural, requests, search")
+    group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
