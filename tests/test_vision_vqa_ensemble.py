@@ -2,15 +2,13 @@
 
 import pytest
 
+from deepseek_mm.vision.presence import Weights, add_log_odds, log_odds
 from deepseek_mm.vision.vqa import (
     EVEN,
     GLANCED,
-    Weights,
-    add_log_odds,
     blend_colours,
     blend_glance,
     combine,
-    log_odds,
     outcome_of,
 )
 
