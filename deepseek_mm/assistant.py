@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, replace
+from datetime import datetime
 from importlib import import_module
 from threading import Event, Lock
 from types import TracebackType
@@ -42,6 +43,7 @@ from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
+from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
@@ -131,7 +133,8 @@ class Assistant:
         wanted, bounds = parse_query_box(query, where, self.store.collections())
         if wanted.image is not None and bounds.source_kinds == ("code",):
             return Coder(self.store, self.find, self.library.lines_in).find_pictured(wanted, k=k, where=bounds)
-        return self.retriever.find_many([wanted], k=k, where=bounds)[0]
+        wanted, bounds, told = narrow_by_typed_words(wanted, bounds, self.store, datetime.now())
+        return replace(self.retriever.find_many([wanted], k=k, where=bounds)[0], bounds=told)
 
     def picture(self, source: Source, page: int = 0) -> Image:
         """The upright picture, or that of a page of a PDF, reduced if it is large. NothingThere or BadFile if none."""

@@ -69,6 +69,7 @@ def found_shape(found: Found) -> dict[str, Any]:
         "certainty": round_score(found.certainty),
         "threshold": round_score(found.threshold),
         "language": found.language,
+        "bounds": list(found.bounds),
         "hits": [match_shape(match) for match in found.matches],
     }
 

@@ -228,6 +228,7 @@ class Found:
     certainty: float = 0.0  # probability that the library has it, 0 to 1
     threshold: float = 0.5  # of the certainty
     language: str = ""  # of the words, where nothing that is installed reads it: "German"
+    bounds: tuple[str, ...] = ()  # words of the search that bound where it looked: "in winter", "taken with a phone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

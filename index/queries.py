@@ -23,6 +23,7 @@ from sqlalchemy import (
     case,
     column,
     exists,
+    extract,
     func,
     insert,
     or_,
@@ -169,6 +170,8 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(SourceRow.taken_at >= where.taken_after)
     if where.taken_before is not None:
         conditions.append(SourceRow.taken_at < where.taken_before)
+    if where.months:
+        conditions.append(extract("month", SourceRow.taken_at).in_(where.months))
     return conditions
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
 
-KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "taken", "guess")  # of regions
+KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "place", "camera", "guess")  # of regions
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -142,6 +142,7 @@ class Filter:
     phrases: tuple[str, ...] = ()  # must be written in a region, word for word; a whole picture has its regions' texts
     taken_after: datetime | None = None  # inclusive
     taken_before: datetime | None = None  # exclusive
+    months: tuple[int, ...] = ()  # 1 to 12, of any year, in which it was taken; empty is any time
 
 
 EVERYTHING = Filter()

@@ -53,6 +53,19 @@ def test_what_lies_nearer_to_what_was_asked_speaks_for_the_answer() -> None:
     assert asked["skill find"] == asked["skill"] == pytest.approx(log_odds(0.7))
 
 
+def test_an_answer_about_one_photo_is_not_surer_for_repeating_its_question() -> None:
+    def encode(texts: Sequence[str]) -> Floats:
+        return np.ones((len(texts), 1), np.float32)
+
+    def near(**fields: str) -> float:
+        act = Act(kind="look", text="is the dog asleep", **fields)  # type: ignore[arg-type]
+        return signals_of(act, None, draft(0.7), encode)["near"]
+
+    assert near(scope="picture", form="yes_no") == -1
+    assert near(scope="picture", form="name") == 0
+    assert near(scope="library", form="name") > 0
+
+
 def test_evidence_is_numbered_as_it_is_mentioned() -> None:
     regions = [Region(id=n, source=Source(path=f"/{n}.jpg"), box_px=(0, 0, 1, 1)) for n in (1, 2, 3)]
     evidence = tuple(Evidence(number=n, region=region, score=0.0) for n, region in enumerate(regions, start=1))

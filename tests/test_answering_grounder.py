@@ -69,7 +69,8 @@ def test_what_is_rather_not_there_is_pointed_at_with_doubt_and_what_is_surely_no
     assert told("where is the hat?", found) == (
         "I am not sure that there is a hat in this photo; what looks most like it is in the centre [2]."
     )
-    found, hand = pointed("where is the hat?", photo_of(presence=[("hat", 0.9)]), script={})
+    nowhere = {"is there a hat?": {"yes": 0.005, "no": 0.995}}
+    found, hand = pointed("where is the hat?", photo_of(presence=[("hat", 0.9)]), script=nowhere)
     assert (len(found), hand.asked) == (1, [])
     assert told("where is the hat?", found) == "I see no hat in this photo [1]."
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 from photo_turns import region, turn_of
 
-from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours
+from deepseek_mm.answering.skills.closed_answer import ClosedSkill, alternatives, join_colours, weigh_colours
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.types import Evidence, Verdict
+from deepseek_mm.types import Draft, Evidence, Verdict
 
 
 class SettledDecider:
@@ -31,6 +31,9 @@ class StillGrounder:
     def point(self, case: object, picture: object, evidence: Sequence[Evidence]) -> list[Evidence]:
         return list(evidence)
 
+    def weigh_boxes(self, thing: object, picture: object, verdict: Verdict) -> Verdict:
+        return verdict
+
 
 class LikelyOptions:
     """Finds the first option likelier."""
@@ -43,8 +46,12 @@ def skill(answer: str, chance: float, runner_up: str = "") -> ClosedSkill:
     return ClosedSkill(SettledDecider(answer, chance, runner_up), StillGrounder())  # type: ignore[arg-type]
 
 
+def ask(one: ClosedSkill, turn: PhotoTurn) -> Draft | None:
+    return one.answer(turn, LikelyOptions())  # type: ignore[arg-type]
+
+
 def say(one: ClosedSkill, turn: PhotoTurn) -> str:
-    draft = one.answer(turn)
+    draft = ask(one, turn)
     assert draft is not None
     return draft.claims[0].text
 
@@ -57,9 +64,24 @@ def test_whether_a_thing_is_there_is_answered_with_yes_or_no() -> None:
 
 def test_other_closed_questions_get_yes_or_no_however_doubtful() -> None:
     turn = turn_of("is this meal vegetarian?", subject="this meal", form="yes_no")
-    assert say(skill("no", 0.9), turn) == "No, that is not so"
-    assert say(skill("yes", 0.7), turn) == "Yes, probably"
-    assert say(skill("no", 0.52), turn) == "No, I would guess, but I am not sure"
+    assert say(skill("no", 0.9), turn) == "No, this meal is not vegetarian"
+    assert say(skill("yes", 0.7), turn) == "Yes, this meal is probably vegetarian"
+    told = "No, I would guess that this meal is not vegetarian, but I am not sure"
+    assert say(skill("no", 0.52), turn) == told
+
+
+def test_an_adjective_is_weighed_against_its_opposite() -> None:
+    turn = turn_of("is the door open?", subject="the door", form="yes_no")  # LikelyOptions finds it rather open
+    doubted = "No, I would guess that the door is not open, but I am not sure"
+    assert say(skill("no", 0.66), turn) == doubted
+    assert say(skill("no", 0.55), turn) == "Yes, I would guess that the door is open, but I am not sure"
+
+
+def test_colours_of_a_part_are_weighed_with_what_the_witnesses_say() -> None:
+    verdict = Verdict(answer="red", chance=0.3, outcome="unsure", runner_up="blue", runner_chance=0.2)
+    assert weigh_colours(verdict, {"green": 0.6, "red": 0.1, "white": 0.0}, many=False)[0] == "green"
+    assert weigh_colours(verdict, {"green": 0.2, "red": 0.15, "white": 0.0}, many=False)[0] == "red"
+    assert weigh_colours(verdict, {"green": 0.5, "white": 0.4, "red": 0.0}, many=True)[0] == "green and white"
 
 
 def test_a_count_is_a_number_even_where_the_witnesses_say_many() -> None:
@@ -75,11 +97,42 @@ def test_a_count_is_asked_of_the_witnesses_as_how_many() -> None:
     assert one.decider.asked[0].text == "how many dogs are there?"  # type: ignore[attr-defined]
 
 
+SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]
+
+
+def test_boxes_are_counted_and_every_one_is_cited() -> None:
+    turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
+    draft = skill("many", 0.4).count(turn)
+    assert (draft.claims[0].text, draft.claims[0].numbers) == ("I think I see 3 sheep", (2, 3, 4))
+    assert draft.verdict is not None
+    assert draft.verdict.answer == "3"
+    assert draft.worked is not None
+    assert (draft.worked.answer, draft.worked.agrees) == ("3", "contradicts")
+    assert say(skill("3", 0.9), turn) == "I count 3 sheep"
+
+
+def test_boxes_that_lie_so_to_another_thing_are_counted_alone() -> None:
+    tree = region("tree", (100, 0, 130, 180))
+    text = "how many sheep are to the left of the tree?"
+    turn = turn_of(text, *SHEEP, tree, subject="sheep", other="the tree", kind="count")
+    assert say(skill("many", 0.4), turn) == "I think I see 2 sheep"
+
+
+def test_a_picture_that_shows_none_is_not_counted_in() -> None:
+    turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
+    assert say(skill("no sheep", 0.9), turn) == "I see no sheep in this photo"
+
+
+def test_whether_something_is_there_asks_for_what_the_question_names() -> None:
+    turn = turn_of("is there a solar panel in the photo?", subject="panel", form="yes_no")
+    assert say(skill("yes", 0.9), turn) == "Yes, there is a solar panel in this photo"
+
+
 def test_a_colour_is_told_of_its_thing() -> None:
     car = region("car", (50, 50, 150, 150))
     turn = turn_of("what colour is the car", car, subject="the car", attribute="colour")
     assert say(skill("red", 0.8), turn) == "The car is red"
-    assert skill("red", 0.8).answer(turn).claims[0].numbers == (2,)  # type: ignore[union-attr]
+    assert skill("red", 0.8).answer(turn, LikelyOptions()).claims[0].numbers == (2,)  # type: ignore[union-attr, arg-type]
 
 
 def test_it_means_the_surest_thing_of_the_photo_where_nothing_was_spoken_of() -> None:
@@ -104,6 +157,23 @@ def test_two_boxes_say_how_their_things_lie() -> None:
     assert draft is not None
     assert draft.claims[0].text == "The elephant is to the right of the tree"
     assert draft.claims[0].numbers == (2, 3)
+
+
+def test_of_left_and_right_one_is_told_however_little_it_is() -> None:
+    parts = (region("elephant", (90, 50, 130, 150)), region("tree", (80, 20, 120, 180)))
+    asked = {"subject": "the elephant", "other": "the tree"}
+    either = skill("yes", 0.5).relate(turn_of("is the elephant left or right of the tree", *parts, **asked))
+    one = skill("yes", 0.5).relate(turn_of("is the elephant left of the tree", *parts, form="yes_no", **asked))
+    assert either is not None
+    assert one is not None
+    assert either.claims[0].text == "The elephant is to the right of the tree"
+    assert one.claims[0].text.startswith("Neither")
+
+
+def test_a_single_box_is_not_all_where_the_witnesses_see_several() -> None:
+    turn = turn_of("how many dogs", region("dog", (50, 50, 150, 150)), subject="the dogs", kind="count", form="number")
+    assert say(skill("2", 0.5), turn) == "I think I see 2 dogs"
+    assert say(skill("2", 0.2), turn) == "I count 1 dog"
 
 
 def test_a_thing_without_a_box_is_named_as_missing() -> None:
@@ -131,6 +201,12 @@ def test_a_thing_without_a_box_is_named_as_missing() -> None:
 )
 def test_alternatives_are_those_that_were_said(question: str, options: list[str]) -> None:
     assert alternatives(question) == options
+
+
+def test_a_side_says_which_one_is_meant_and_is_no_thing() -> None:
+    man = region("man", (120, 50, 180, 150))
+    turn = turn_of("what is the man on the right wearing", man, subject="the man", other="the right")
+    assert skill("yes", 0.5).relate(turn) is None
 
 
 def test_of_two_alternatives_one_is_chosen_and_nothing_else_said() -> None:

@@ -126,6 +126,38 @@ def test_each_sort_of_question_is_answered_in_its_own_way(text: str, act: dict[s
     assert 0 < draft.chance <= 1
 
 
+@pytest.mark.parametrize(
+    ("text", "act", "unasked"),
+    [
+        ("what's it lying on?", {"kind": "read", "attribute": "text"}, "STOP"),
+        ("what's the name of the player", {"kind": "read", "attribute": "text"}, "STOP"),
+        ("what time is it on this clock", {"kind": "unsupported", "attribute": "time"}, "night"),
+    ],
+)
+def test_nothing_is_read_where_nothing_written_is_asked_for(text: str, act: dict[str, str], unasked: str) -> None:
+    draft = answer(text, lines=(line("STOP"),), **act)
+    assert unasked not in draft.claims[0].text
+
+
+def test_scenery_is_no_thing_unless_the_background_is_asked_for() -> None:
+    opened = OpenSkill(WordEyes("beach"))  # type: ignore[arg-type]
+    assert "beach" not in weighed(opened, turn_of("what is that black thing?", image=NOISY))
+    assert "beach" in weighed(opened, turn_of("what is in the background?", image=NOISY))
+
+
+def test_an_animal_does_not_ride_itself() -> None:
+    opened = OpenSkill(WordEyes("elephant"))  # type: ignore[arg-type]
+    turn = turn_of("what are the elephants doing?", image=NOISY, attribute="activity", subject="the elephants")
+    assert "riding an elephant" not in weighed(opened, turn)
+    assert "riding an elephant" in weighed(opened, turn_of("what is she doing?", image=NOISY, attribute="activity"))
+
+
+def test_people_are_not_what_somebody_stands_beside() -> None:
+    opened = OpenSkill(WordEyes("beach"))  # type: ignore[arg-type]
+    assert "man" not in weighed(opened, turn_of("what is next to him?", image=NOISY))
+    assert "man" in weighed(opened, turn_of("what is next to the tree?", image=NOISY))
+
+
 def test_a_blank_picture_is_refused_whatever_is_asked() -> None:
     turn = turn_of("which sport is this")
     skill = PhotoSkill(WordDecider(""), StillGrounder(), Config())  # type: ignore[arg-type]

@@ -65,3 +65,38 @@ def test_questions_that_want_something_written_are_known() -> None:
     assert not wants_text(turn_of("what kind of shop is it"))
     assert not wants_text(turn_of("is the store open?", form="yes_no"))
     assert not wants_text(turn_of("how many signs are there", kind="count"))
+
+
+def test_prices_are_compared_and_named_by_the_words_beside_them() -> None:
+    lines = [
+        *(line("ORANGES", (10, 10, 60, 20)), line("24,90", (10, 25, 60, 45))),
+        *(line("PLUMS", (120, 10, 170, 20)), line("79,95", (120, 25, 170, 45))),
+    ]
+    assert say("which is cheaper?", *lines, attribute="price") == (
+        'The lowest price that I can read is 24,90, beside "ORANGES"'
+    )
+    assert 'beside "PLUMS"' in say("what is the most expensive one", *lines, attribute="price", kind="read")
+
+
+def test_a_price_a_kilo_is_the_one_that_says_so() -> None:
+    lines = [line("49,90", (10, 10, 60, 60)), line("19,95 kr/kg", (10, 70, 60, 80))]
+    assert "19,95" in say("how much per kilo?", *lines, attribute="price")
+    assert "49,90" in say("how much is it?", *lines, attribute="price")
+
+
+def test_a_city_is_told_where_its_name_is_written_and_else_not_guessed() -> None:
+    assert say("which city is that", line("VISIT"), line("London", (10, 40, 60, 60))) == 'It says "London"'
+    told = say("what city could that be", line("HERBS"))
+    assert told == "I cannot tell which city it is: nothing that I can read says it"
+
+
+def test_the_hands_of_a_clock_are_not_read() -> None:
+    assert wants_text(turn_of("what time is it on this clock", kind="unsupported", attribute="time"))
+    assert say("what time is it on this clock", line("CORREOS")).startswith("I cannot tell the time")
+    assert "12:45" in say("what time does the clock show", line("12:45"))
+
+
+def test_an_act_that_asks_nothing_written_is_not_read_whatever_it_is_called() -> None:
+    assert not wants_text(turn_of("what stands by the wall?", kind="look", attribute="text"))
+    assert not wants_text(turn_of("what's the name of the player", kind="read", attribute="text"))
+    assert wants_text(turn_of("what is the number of the kid in blue?", kind="count"))

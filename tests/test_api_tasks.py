@@ -17,11 +17,19 @@ from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.api.event_streams import changes_of, place_of
-from deepseek_mm.api.tasks import TaskHandlers
+from deepseek_mm.api.task_schemas import CaptionOut
+from deepseek_mm.api.tasks import TaskHandlers, captions_of
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.services.answer_service import AnswerRun
+from deepseek_mm.vision.description import Description
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)
+
+
+def test_a_caption_says_that_a_machine_made_it_and_how_sure_it_is():
+    (told,) = captions_of((Description("A dog", "composed", 0.87654),))
+    assert told == {"text": "A dog", "machine_made": True, "author": "composed", "chance": 0.8765}
+    assert CaptionOut.model_validate(told).chance == 0.8765
 
 
 def infer(client, kind="ask", *, key="", **asked):

@@ -13,12 +13,12 @@ from deepseek_mm.vision.vocabulary import read_calibration, read_learned
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
-JSONS = ("caption_gate.json", "certainty.json", "confidence.json", "presence.json")
+JSONS = ("caption_gate.json", "certainty.json", "confidence.json", "presence.json", "search.json")
 
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
-    assert {"code", "lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
+    assert {"code", "lm", "boxes", "names", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in (*JSONS, *(file.name for file in FILES)))
     others = {"CARD.md", "NOTICE.detector.txt", *JSONS, EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}

@@ -51,6 +51,7 @@ class Clerk:
         self.queries: list[Query] = []
         self.config = Config()
         self.closed = False
+        self.bounds: tuple[str, ...] = ()
 
     def stream(self, question: Question, *, stop: Event):
         self.asked.append(question)
@@ -61,8 +62,12 @@ class Clerk:
 
     def find(self, query, *, k: int, where: Filter = EVERYTHING):
         self.queries.append(query)
-        matches = tuple(Match(region=hit.region, score=hit.score, why=self.why) for hit in self.hits[:k])
-        return Found(matches=matches, found=bool(matches) and self.sure > 0.4, certainty=self.sure, threshold=0.4)
+        matches = tuple(
+            Match(region=hit.region, score=0.31, relevance=hit.score, likely=hit.score >= 0.4, why=self.why)
+            for hit in self.hits[:k]
+        )
+        found = bool(matches) and self.sure > 0.4
+        return Found(matches=matches, found=found, certainty=self.sure, threshold=0.4, bounds=self.bounds)
 
     def about(self) -> dict[str, str]:
         return {"photos": str(len(self.hits))}
@@ -281,7 +286,7 @@ def test_ctrl_c_in_mid_answer_stops_it_politely_and_restores_the_handler(trip):
 # search ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_search_prints_score_file_box_and_label_best_first(trip):
+def test_a_search_prints_relevance_file_box_and_label_best_first(trip):
     visit = trip(hits=(Hit(region=KITE, score=0.75), Hit(region=replace(KITE, labels=()), score=0.5)))
     assert visit("search", "a kite") == 0
     assert visit.out.getvalue().splitlines() == [
@@ -294,14 +299,14 @@ def test_a_piece_of_code_is_printed_as_editors_write_places_with_its_name():
     symbol = Symbol(name="ask", parent="Assistant", kind="method")
     source = Source(path="/repo/app.py", kind="code")
     piece = Region(source=source, kind="code", box_px=(0, 0, 0, 0), lines=(3, 9), symbol=symbol)
-    assert line(Match(region=piece, score=0.5)) == "0.500  /repo/app.py:3-9  Assistant.ask"
-    assert line(Match(region=replace(piece, symbol=None), score=0.5)) == "0.500  /repo/app.py:3-9"
+    assert line(Match(region=piece, score=0.3, relevance=0.5)) == "0.500  /repo/app.py:3-9  Assistant.ask"
+    assert line(Match(region=replace(piece, symbol=None), score=0.3, relevance=0.5)) == "0.500  /repo/app.py:3-9"
 
 
 def test_a_search_returns_as_many_as_asked_for_and_opens_no_language_model(trip):
     visit = trip(hits=(Hit(region=KITE, score=0.75),) * 5)
     visit("search", "a kite", "-k", "2", "--json")
-    assert [hit["score"] for hit in visit.json()["hits"]] == [0.75, 0.75]
+    assert [(hit["score"], hit["relevance"], hit["likely"]) for hit in visit.json()["hits"]] == [(0.31, 0.75, True)] * 2
     assert visit.clerk.config.lm.name == "none"
 
 
@@ -339,6 +344,15 @@ def test_a_search_says_nothing_found_with_how_sure_it_is_and_shows_the_nearest(t
     assert visit("search", "a submarine") == 1
     assert "nothing found (certainty 0.12, 0.40 is needed); the nearest are:" in visit.err.getvalue()
     assert visit.out.getvalue().startswith("0.250  /photos/kite.jpg")
+
+
+def test_a_search_says_where_what_is_unlikely_begins_and_which_words_bound_it(trip):
+    visit = trip(hits=(Hit(region=KITE, score=0.75), Hit(region=KITE, score=0.2), Hit(region=KITE, score=0.1)))
+    visit.clerk.bounds = ("in winter",)
+    assert visit("search", "kites in winter") == 0
+    assert "only: in winter" in visit.err.getvalue()
+    assert "2 more that are unlikely:" in visit.err.getvalue()
+    assert len(visit.out.getvalue().splitlines()) == 3
 
 
 def test_a_search_tells_why_a_result_matched(trip):

@@ -198,7 +198,7 @@ def test_only_as_many_photos_are_looked_at_as_the_matches_take(house, tmp_path, 
     asked, regions_of = [], house.store.regions_of
     monkeypatch.setattr(house.store, "regions_of", lambda ids: asked.append(len(ids)) or regions_of(ids))
     assert len(house.find(Query(text="red"), k=4).matches) == 4
-    assert asked[-1] == 8
+    assert asked[-1] <= 16 < len(pairs)
 
 
 def test_a_filter_by_kind_searches_that_kind_only(house):

@@ -6,9 +6,9 @@ import pytest
 from markdown_it import MarkdownIt
 from sharing_help import Home, cite, keep, talk
 
-from deepseek_mm.sharing.renderers import line, lines
-from deepseek_mm.types import Answer
-from index import Label, Source
+from deepseek_mm.sharing.renderers import ENGLISH, citation_line, line, lines
+from deepseek_mm.types import Answer, Citation
+from index import Label, Region, Source
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 TEXTS = [
@@ -77,6 +77,15 @@ def test_the_whole_conversation_reads_as_written_down_here(tmp_path):
         "### Answer\n\nGrass \\[1\\].\n\n*The answer was stopped.*\n\n"
         "### Evidence\n\n- \\[1\\] **mine.png**: kite; score 0.62; box 0, 0, 32, 24\n"
     )
+
+
+def test_a_machine_s_sentence_is_marked_and_somebody_s_own_words_are_not():
+    source = Source(path="/a.jpg")
+    machine, own = (
+        Region(source=source, kind=kind, box_px=(0, 0, 9, 9), text="a kite") for kind in ("caption", "note")
+    )
+    said = [citation_line(Citation(number=1, region=region, score=0.5), ENGLISH) for region in (machine, own)]
+    assert ["said by a machine" in each for each in said] == [True, False]
 
 
 def test_our_own_words_are_chinese_where_that_is_asked_for(tmp_path):

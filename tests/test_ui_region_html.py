@@ -45,6 +45,12 @@ def test_a_caption_has_number_what_file_and_place(cited, said):
     assert caption(cited, ENGLISH) == said
 
 
+def test_a_machine_s_sentence_is_marked_beside_its_text():
+    machine = EvidenceItem(citation=citation(kind="caption", text="A kite"), caption="")
+    own = EvidenceItem(citation=citation(kind="note", text="A kite"), caption="")
+    assert [ENGLISH.description_machine in details(each, ENGLISH) for each in (machine, own)] == [True, False]
+
+
 def test_a_caption_speaks_the_language_of_the_page():
     assert caption(citation(label="", kind="page", **PDF), CHINESE) == "[1] bill.pdf, 第 2 页"
 

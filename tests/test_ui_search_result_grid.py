@@ -27,7 +27,7 @@ def match(number: int = 1, *, name: str = "", size: tuple[int, int] = (400, 200)
     )  # fmt: skip
     labels = (Label(name=changes.pop("label", "dog"), score=0.934),)
     region = Region(id=number, source=source, box_px=(40, 20, 240, 120), labels=labels, kind=kind, text="x = 1")
-    return Match(region=region, score=0.314, **changes)
+    return Match(region=region, score=0.314, relevance=0.83, **changes)
 
 
 def results(*matches: Match, num: int = 0, **changes) -> Results:
@@ -41,7 +41,7 @@ def test_a_tile_names_itself_its_file_and_its_reasons(pictures):
     html = grid(results(match(why=("dog",), twins=(match(7).region,))), pictures, ENGLISH)
     assert 'aria-label="[1] dog - 1.jpg"' in html
     assert '<p class="caption">1.jpg</p>' in html
-    assert "dog 93 % · likeness 0.31 · matches: dog · +1 alike" in html
+    assert "dog 93 % · 83 % likely · matches: dog · +1 alike" in html
     assert 'aria-label="Select [1] dog - 1.jpg"' in html
     assert 'class="box" data-number="1"' in html
 
@@ -115,3 +115,9 @@ def test_before_the_first_search_examples_are_offered_unless_nothing_is_there():
 def test_the_chosen_ones_are_those_whose_numbers_came(what, chosen):
     exhibits = results(match(1), match(2), match(3)).visible
     assert [each.citation.number for each in select_items(exhibits, what)] == chosen
+
+
+def test_a_button_opens_what_is_unlikely(pictures):
+    matches = (match(1), match(2, likely=False), match(3, likely=False))
+    assert "2 more that are unlikely" in grid(results(*matches, num=1), pictures, ENGLISH)
+    assert "unlikely" not in grid(results(*matches), pictures, ENGLISH)

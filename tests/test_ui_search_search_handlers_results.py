@@ -1,5 +1,6 @@
 """What a search has found: its order, its numbers, and the honest line about it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from deepseek_mm.types import Found, Match, Query
 from index import Label, Region, Source
 from ui.search.search_handlers import (
+    FEW,
     SORTED,
     Results,
     describe_results,
@@ -22,7 +24,7 @@ from ui.words import CHINESE, ENGLISH
 def match(number: int = 1, **changes) -> Match:
     source = Source(path=f"/photos/{number}.jpg", **changes.pop("source", {}))
     region = Region(id=number, source=source, box_px=(0, 0, 9, 9))
-    return Match(**({"region": region, "score": 0.314} | changes))
+    return Match(**({"region": region, "score": 0.314, "relevance": 0.83} | changes))
 
 
 def paths(exhibits) -> list[str]:
@@ -47,9 +49,9 @@ def test_the_first_line_is_honest_about_how_sure_it_is(certainty, threshold, fou
 
 def test_a_caption_says_why_it_is_there_and_what_it_stands_for():
     each = exhibit(2, match(why=("dog", "sale"), twins=(match(3).region, match(4).region)), ENGLISH)
-    assert each.caption.splitlines() == ["[2] 1.jpg", "likeness 0.31", "matches: dog, sale", "+2 alike"]
+    assert each.caption.splitlines() == ["[2] 1.jpg", "83 % likely", "matches: dog, sale", "+2 alike"]
     assert [twin.id for twin in each.twins] == [3, 4]
-    assert exhibit(1, match(), ENGLISH).caption.splitlines() == ["[1] 1.jpg", "likeness 0.31"]
+    assert exhibit(1, match(), ENGLISH).caption.splitlines() == ["[1] 1.jpg", "83 % likely"]
 
 
 def test_a_farther_look_adds_what_is_new_behind_what_was_shown():
@@ -110,3 +112,28 @@ def test_what_was_found_without_certainty_is_not_certain_but_nothing_at_all_is()
 def test_a_label_stands_in_the_caption_of_what_it_names():
     region = Region(source=Source(path="/a/b.jpg"), box_px=(0, 0, 9, 9), labels=(Label(name="cat", score=0.9),))
     assert exhibit(1, Match(region=region, score=0.5), ENGLISH).caption.startswith("[1] cat - b.jpg\n")
+
+
+def test_results_end_where_relevance_ends_and_the_rest_can_be_opened():
+    matches = [match(1), match(2), match(3, likely=False), match(4, likely=False)]
+    found = Found(matches=tuple(matches), found=True, certainty=0.9)
+    results = Results(query=Query(text="x"), found=found, exhibits=grown((), matches, ENGLISH), is_all=True)
+    first = replace(results, num=results.num_first)
+    assert paths(first.visible) == ["1.jpg", "2.jpg"]
+    assert first.num_unlikely == 2
+    opened = replace(first, num=4)
+    assert len(opened.visible) == 4
+    assert opened.num_unlikely == 0
+    assert paths(replace(opened, order="name").visible) == ["1.jpg", "2.jpg"]
+
+
+def test_where_nothing_is_likely_only_the_few_nearest_are_shown():
+    matches = [match(n, likely=False) for n in range(1, 20)]
+    found = Found(matches=tuple(matches), certainty=0.1)
+    assert Results(query=Query(text="x"), found=found, exhibits=grown((), matches, ENGLISH)).num_first == FEW
+
+
+def test_the_line_tells_which_words_bound_the_search():
+    found = Found(matches=(match(),), found=True, certainty=1.0, bounds=("in winter",))
+    results = Results(query=Query(text="in winter"), found=found, exhibits=grown((), [match()], ENGLISH), num=1)
+    assert describe_results(results, ENGLISH).endswith("Only: in winter.")

@@ -9,6 +9,7 @@ from deepseek_mm.vision.caption_gate import (
     CaptionGate,
     GateWeights,
     drop_colours,
+    drop_numbers,
     find_detected,
     list_nouns,
     measure_caption,
@@ -40,10 +41,25 @@ def test_a_phrase_about_what_nobody_knows_is_left_out_of_all():
     assert told == ["a dog is running on grass", "a dog is running"]
 
 
+def test_nobody_is_told_to_sit_on_people_but_may_be_with_them():
+    there = seen({"man": 0.9, "dog": 0.9, "boat": 0.9})
+    assert shorten_caption("A dog is sitting on a man", there) == ["a dog is sitting"]
+    assert shorten_caption("A dog is with a man", there) == ["a dog is with a man"]
+    assert shorten_caption("A dog is on a boat", there) == ["a dog is on a boat"]
+
+
 def test_colours_that_the_picture_does_not_have_go_with_their_group():
     assert drop_colours("A black and white dog is on a red couch", {"black", "red"}) == "a dog is on a red couch"
     assert drop_colours("An orange cat", {"blue"}) == "a cat"
     assert drop_colours("a gray cat", {"grey"}) == "a gray cat"
+    assert drop_colours("a red uniform and a red apple", ()) == "a uniform and an apple"
+
+
+def test_a_number_goes_where_boxes_say_another():
+    words = ["two", "black", "dogs", "and", "three", "women", "are", "on", "grass"]
+    assert drop_numbers(words, {"dog": 3, "person": 3}) == words[1:]
+    assert drop_numbers(words, {"dog": 2, "person": 2}) == [word for word in words if word != "three"]
+    assert drop_numbers(words, {}) == words
 
 
 def test_nouns_are_singular_and_of_those_that_somebody_knows():
@@ -53,15 +69,19 @@ def test_nouns_are_singular_and_of_those_that_somebody_knows():
 def test_a_phrase_whose_thing_is_not_seen_is_left_out():
     gate = CaptionGate(LEAST_ONLY)
     caption = Caption("A man on a surfboard in the snow", 0.5)
-    judged = gate.judge(caption, seen({"man": 0.95, "surfboard": 0.02, "snow": 0.9}))
+    judged = gate.judge(caption, seen({"man": 0.98, "surfboard": 0.02, "snow": 0.9}))
     assert judged.text == "A man in the snow"
     assert judged.chance == pytest.approx(0.9)
 
 
-def test_a_man_is_called_a_person_where_that_is_much_surer():
-    gate, caption = CaptionGate(LEAST_ONLY), Caption("A man is standing", 0.5)
-    assert gate.judge(caption, seen({"man": 0.6, "person": 0.95})).text == "A person is standing"
-    assert gate.judge(caption, seen({"man": 0.9, "person": 0.95})).text == "A man is standing"
+def test_a_man_is_called_a_person_unless_that_is_very_sure():
+    gate, caption = CaptionGate(LEAST_ONLY), Caption("A man is standing with two boys", 0.5)
+    unsure = {"man": 0.9, "boy": 0.6, "person": 0.95, "child": 0.95}
+    assert gate.judge(caption, seen(unsure)).text == "A person is standing with two children"
+    assert gate.judge(caption, seen(unsure | {"child": 0.5})).text == "A person is standing with two people"
+    assert gate.judge(caption, seen(unsure | {"man": 0.98})).text == "A man is standing with two children"
+    little = gate.judge(Caption("A little girl is here", 0.5), seen({"girl": 0.7, "child": 0.1, "person": 0.2}))
+    assert (little.text, round(little.chance, 3)) == ("A person is here", 0.7)
 
 
 def test_a_sentence_about_things_that_nobody_knows_is_not_told():

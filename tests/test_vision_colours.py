@@ -8,7 +8,7 @@ from matplotlib.colors import XKCD_COLORS
 from PIL import Image, ImageDraw
 from skimage.color import rgb2lab
 
-from deepseek_mm.vision.colours import NAMES, Palette, centre_weights, colours_looked_at, lab, name_of
+from deepseek_mm.vision.colours import NAMES, Palette, centre_weights, colours_looked_at, colours_of_thing, lab, name_of
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
@@ -158,3 +158,12 @@ def test_colours_are_counted_where_it_was_looked_at():
     assert sum(looked.values()) == pytest.approx(1)
     elsewhere = colours_looked_at(image, np.full((3, 3), 1 / 9, np.float32))
     assert max(elsewhere, key=elsewhere.get) == "blue"
+
+
+def test_the_colour_of_a_thing_is_not_that_of_its_ground():
+    picture = painted("green", ("red", (80, 20, 120, 80)))
+    share = (0.3, 0.1, 0.7, 0.9)  # more ground than thing
+    assert next(iter(colours_of_thing(picture, share, has_ground=False))) == "green"
+    measured = colours_of_thing(picture, share)
+    assert next(iter(measured)) == "red"
+    assert measured["red"] > 0 > measured["green"]

@@ -31,6 +31,7 @@ def region(box=(0, 0, 100, 100), *, colours=(), kind="part", **labels):
         (FoundThing(name="apple", score=1, count=24), "many apples"),
         (FoundThing(name="trousers", score=1, colour="red"), "red trousers"),
         (FoundThing(name="grass", score=1), "grass"),
+        (FoundThing(name="fruit", score=1, count=5, colour="red"), "red fruit"),
     ],
 )
 def test_a_thing_has_its_article_its_colour_and_its_number(thing, phrase):
@@ -62,7 +63,7 @@ def test_the_colour_of_a_small_part_is_told_where_the_ground_has_another():
 
 
 def test_people_come_first_then_what_is_large_and_wide_words_and_grounds_are_left_out():
-    whole = region(kind="whole", fruit=0.9, wall=0.95, street=0.8, product_shot=0.9, kite=0.7)
+    whole = region(kind="whole", fruit=0.9, wall=0.95, street=0.8, product_shot=0.9, kite=0.8, sled=0.72)
     parts = [region((0, 0, 90, 90), apple=0.9), region((0, 0, 9, 9), person=0.7), region((0, 0, 50, 9), car=0.3)]
     things = list_things(PHOTO, [whole, *parts])
     assert [thing.name for thing in things] == ["person", "apple", "kite"]
@@ -75,6 +76,19 @@ def test_two_names_of_one_thing_are_told_once_and_a_mountain_has_no_colour():
     assert [thing.phrase for thing in list_things(PRODUCT, [whole, shirt])] == ["a red T-shirt"]
     far = region((0, 0, 50, 50), mountain=0.9, colours=("blue",))
     assert [thing.phrase for thing in list_things(PHOTO, [region(kind="whole"), far])] == ["a mountain"]
+
+
+def test_a_product_shot_shows_one_thing_and_nobody():
+    hats = [region((0, 0, 50, 50), hat=score, colours=("yellow",)) for score in (0.9, 0.8)]
+    things = list_things(PRODUCT, [region(kind="whole", person=0.95), *hats, region((0, 0, 90, 90), person=0.95)])
+    assert [thing.phrase for thing in things] == ["a yellow hat"]
+    assert list_things(PRODUCT, [region(kind="whole", person=0.95)]) == []
+
+
+def test_a_part_counts_where_its_name_is_sure_for_the_whole_picture():
+    whole = region(kind="whole", fish=0.75)
+    assert [thing.score for thing in list_things(PHOTO, [whole, region((0, 0, 9, 9), fish=0.6)])] == [0.75]
+    assert list_things(PHOTO, [region(kind="whole"), region((0, 0, 9, 9), fish=0.6)]) == []
 
 
 def test_the_heading_is_the_largest_line_of_the_upper_half():

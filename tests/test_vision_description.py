@@ -1,5 +1,6 @@
 """Who describes a picture: the captioner photos only, and only where others vouch for it; else what was found."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,13 @@ def test_the_captioner_is_not_asked_about_plots_pages_and_products():
     assert parrot.heard == 1
 
 
+def test_a_product_shot_has_the_colour_of_its_middle():
+    shot = picture("product shot", labels=["kite"])
+    shot.image.paste("yellow", (30, 30, 70, 70))
+    (told,) = Describer(Parrot(""), None, None).describe_many([shot])
+    assert told.text == "A yellow kite on a plain ground"
+
+
 def test_without_a_gate_or_a_tagger_no_caption_is_told():
     photo = picture("photo", labels=["kite"])
     for describer in (
@@ -86,11 +94,14 @@ def test_without_a_gate_or_a_tagger_no_caption_is_told():
 def test_evidence_is_what_detector_tagger_labels_and_colours_say():
     photo = picture("photo", labels=["kite"])
     photo.noticed = {"dog": 0.4}
+    part = replace(photo.regions[0], kind="part", box_px=(0, 0, 9, 9))
+    photo.regions += (part, part, replace(part, labels=(Label(name="kite", score=0.4),)))
     assert gather_evidence(photo).detected == {}
     photo.detections = Detections(boxes=(), most_C=np.linspace(0, 1, len(NAMES)))
     seen = gather_evidence(photo)
     assert seen.detected[NAMES[-1]] == 1.0
     assert (seen.presence, seen.labels, seen.colours) == ({"dog": 0.4}, {"kite": 0.9}, {"red"})
+    assert seen.counts == {"kite": 2}
 
 
 def test_a_picture_that_nobody_looked_at_is_not_described():

@@ -121,9 +121,16 @@ ROW = [(x, 0.4, x + 0.1, 0.5) for x in (0.0, 0.2, 0.4)]
 
 def test_boxes_that_are_like_the_surest_are_of_the_thing_and_others_must_be_surer():
     boxes = found(*ROW, (0.5, 0.6, 1.0, 1.0))
-    chances = np.array([0.8, 0.35, 0.2, 0.4], np.float32)
+    chances = np.array([0.8, 0.7, 0.5, 0.7], np.float32)
     assert [place.share for place in choose_boxes(boxes, chances)] == ROW[:2]
     assert choose_boxes(boxes, np.full(4, 0.1, np.float32)) == []
+
+
+def test_among_many_that_are_alike_the_less_sure_ones_count_too():
+    row = [(x / 10, 0.4, x / 10 + 0.1, 0.5) for x in range(6)]
+    chances = np.array([0.4, 0.39, 0.38, 0.36, 0.22, 0.1], np.float32)
+    assert [place.share for place in choose_boxes(found(*row), chances)] == row[:5]
+    assert len(choose_boxes(found(*row[2:]), chances[2:])) == 2
 
 
 def test_a_box_counts_less_for_a_thing_where_somebody_is_and_for_another_colour():

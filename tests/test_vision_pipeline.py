@@ -8,7 +8,7 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features, find_typical, on_image
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features, find_typical, is_confused, on_image
 from deepseek_mm.vision.regions import ScoredWord
 from deepseek_mm.vision.vocabulary import Learned
 from index import Label, Source
@@ -104,6 +104,12 @@ def test_words_for_people_are_dropped_where_a_detector_sees_nobody_and_kept_with
     assert [word.label.name for word in sharp._add_found(words, [])] == ["kite"]
     assert VisionPipeline(ColourSpace(), SeeConfig())._add_found(words, []) == words
     assert "climber" in PEOPLE
+
+
+def test_the_detector_takes_an_animal_that_it_does_not_know_for_another_and_no_thing():
+    assert is_confused("bear", "panda")
+    assert not is_confused("bear", "bear")
+    assert not is_confused("bench", "panda")
 
 
 def test_labels_of_a_picture_that_is_asked_about_know_its_boxes():

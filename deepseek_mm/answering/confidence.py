@@ -24,6 +24,9 @@ LEAST, MOST = 0.02, 0.98  # of any probability that is told or weighed: nothing 
 BEGINNING = 120  # letters of an answer that are compared with the question
 USUAL, DEVIATION = 0.83, 0.04  # cosine of a question and its answer by the encoder of sentences
 
+REPEATED = {"yes_no": -1.0, "other": 0.0}  # the most that nearness counts where a photo was looked at, by form: such
+# answers repeat the question ("the door is not open"), right or wrong
+
 Signals = Mapping[str, float]
 
 
@@ -42,7 +45,7 @@ def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode |
     return {
         "skill": log_odds(draft.chance),
         f"skill {act.kind}": log_odds(draft.chance),
-        "near": compare(act.text, draft, encode) if encode else 0.0,
+        "near": nearness_of(act, draft, encode) if encode else 0.0,
         "understood": log_odds(act.chance),
         "turn": log_odds(request.chance if request else 1.0),
         "claims": math.log1p(len(draft.claims)),
@@ -54,6 +57,13 @@ def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode |
         "foreign": float(request is not None and request.language != "en"),
         "pointed": float(bool(act.reference)),
     }
+
+
+def nearness_of(act: Act, draft: Draft, encode: Encode) -> float:
+    """How near a draft lies to what was asked, as far as that says anything."""
+    near = compare(act.text, draft, encode)
+    repeats = draft.grounds == "seen" and act.scope == "picture"
+    return min(near, REPEATED.get(act.form, REPEATED["other"])) if repeats else near
 
 
 def compare(asked: str, draft: Draft, encode: Encode) -> float:

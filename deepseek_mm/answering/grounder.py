@@ -15,7 +15,7 @@ from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import ThingPhrase
-from deepseek_mm.language.words import names_the_same
+from deepseek_mm.language.words import UNCOUNTED, names_the_same
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, score_of
 from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
@@ -35,6 +35,9 @@ LOOKED_FROM = {  # kind of question -> probability from which its things are loo
 }
 
 
+MASSES = frozenset(
+    ["sky", "lake", "sea", "ocean", "field", "meadow", "lawn", "desert", "beach", "sun", "ground", "floor"]
+)
 BELIEVED = 0.6  # probability in a box from which it is heard against a "no"
 HEARD = 0.4  # of the log-odds of that "no"
 RIGHT = 0.8  # how often a box is right that alone says yes
@@ -63,8 +66,8 @@ class Grounder:
         found = self.eyes.find_places(picture, likely)
         parts: dict[ThingPhrase, list[Region]] = {}
         for thing, places in zip(likely, found, strict=True):
-            counted = [place for place in places if place.is_box or case.program.kind != "count"]
-            own = make_parts(shot, picture.image, thing, counted, told[thing])
+            known = [place for place in places if place.is_box or case.program.kind != "count" or is_mass(thing)]
+            own = make_parts(shot, picture.image, thing, known, told[thing])
             parts[thing] = [part for part in own if not is_whole(part)]
         return add_parts(evidence, {thing: own for thing, own in parts.items() if own}, told)
 
@@ -107,6 +110,11 @@ def make_parts(
 def self_or(found: FoundPlace) -> float:
     """How sure a box by itself is of its thing; what is hot says nothing of that."""
     return found.chance if found.is_box else 0.0
+
+
+def is_mass(thing: ThingPhrase) -> bool:
+    """Is it something of which there is one wherever there is any, such as sky?"""
+    return thing.name in UNCOUNTED or thing.name in MASSES
 
 
 def is_whole(part: Region) -> bool:

@@ -1,6 +1,6 @@
 """Yes and no about one photo: who is in it by the detector's boxes, adjectives with their opposites, and the sentence.
 
-An answer says what it affirms or denies, so that nobody has to look up the question: "No, the door is probably not open".
+An answer says what it affirms or denies, so that nobody has to look at the question again: "No, the door is not open".
 """
 
 import re
@@ -13,6 +13,8 @@ PERSON = 0  # COCO's first name
 SEEN, UNSEEN = 0.4, 0.22  # scores of a person's box from which there is one, and below which there is none
 PEOPLE_RIGHT = 0.8  # how often the boxes are right about whether somebody is there
 ANYBODY = re.compile(r"\b(?:any|some)(?:one|body)\b|\b(?:any|some) (?:people|persons?|humans?)\b")
+MANY_OR_FEW = re.compile(r"\b(?:many|lots of|a lot of) people\b.*\bor (?:just |only )?(?:a )?few\b")
+MANY = 5  # people, from which they are many
 NOBODY_ELSE = re.compile(r"\balone\b|\bby (?:him|her|it)self\b|\bon (?:his|her|its) own\b")
 ONLY_THERE = re.compile(
     r"(?:any|some)(?:one|body|people)?(?: people| persons?| humans?)?"
@@ -42,10 +44,14 @@ STATED = re.compile(
 
 def tell_people(text: str, found: Detections | None) -> tuple[str, float] | None:
     """Whether anybody is there, or somebody alone, by boxes of people; None where that is not asked or not known."""
-    if found is None or not (ANYBODY.search(text) or NOBODY_ELSE.search(text)):
+    if found is None:
+        return None
+    many = sum(float(box.chances_C[PERSON]) >= SEEN for box in found.boxes)
+    if MANY_OR_FEW.search(text) and many:
+        return f"{'Many' if many >= MANY else 'A few'}: I see {many} {'people' if many > 1 else 'person'}", PEOPLE_RIGHT
+    if not (ANYBODY.search(text) or NOBODY_ELSE.search(text)):
         return None
     scores = [float(box.chances_C[PERSON]) for box in found.boxes]
-    many = sum(score >= SEEN for score in scores)
     if NOBODY_ELSE.search(text):
         if many > 1:
             return f"No, I see {many} people", PEOPLE_RIGHT

@@ -323,6 +323,7 @@ class FoundOut(BaseModel):
     certainty: float = Field(description="probability that the library has it", examples=[0.87])
     threshold: float = Field(description="of the certainty", examples=[0.5])
     language: str = Field(description="of the words, where it is one that this space cannot read; else empty")
+    bounds: list[Text] = Field(description="words that bound where it looked", examples=[["in winter"]])
     hits: list[MatchOut] = Field(description="the most relevant first; the nearest only, where `found` is false")
 
     @classmethod

@@ -33,11 +33,11 @@ def query_of(args: Namespace, config: Config) -> Query:
 
 
 def line(match: Match) -> str:
-    """Score, file, box and label, of code lines and name; then why, and how many near duplicates stand behind it."""
+    """Relevance, file, box and label, of code lines and name; then why, and how many near duplicates it stands for."""
     region = match.region
     notes = [f"because of {', '.join(match.why)}"] if match.why else []
     notes += [f"{len(match.twins)} more like it"] if match.twins else []
-    first = f"{match.score:.3f}  {place(region)}".rstrip()
+    first = f"{match.relevance:.3f}  {place(region)}".rstrip()
     return f"{first}  ({'; '.join(notes)})" if notes else first
 
 
@@ -79,12 +79,23 @@ def run(args: Namespace, desk: Desk) -> int:
         desk.note(
             f"this seems to be {found.language}, and only English can be read here. Say it in English, or {INSTALL}"
         )
-    for match in () if args.json else found.matches:
-        desk.say(line(match))
+    if not args.json:
+        tell_matches(found, desk)
     if not known:
         desk.note("this space has no photos yet. Add some with: python -m deepseek_mm index PHOTOS")
         desk.note("or take those that another space of the library knows: python -m deepseek_mm index --rebuild")
     return OK if found.found else NOTHING
+
+
+def tell_matches(found: Found, desk: Desk) -> None:
+    """A line each; before those that are unlikely, where others are not, how many these are."""
+    if found.bounds:
+        desk.note(f"only: {', '.join(found.bounds)}")
+    likely = sum(match.likely for match in found.matches)
+    for number, match in enumerate(found.matches):
+        if number == likely > 0:
+            desk.note(f"{len(found.matches) - likely} more that are unlikely:")
+        desk.say(line(match))
 
 
 def add(parser: ArgumentParser) -> None:

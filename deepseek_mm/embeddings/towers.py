@@ -35,7 +35,6 @@ SIDE_PX = 260  # the resolution that EfficientNet-Lite2 was trained at
 GRID = 9  # cells a side of the feature map
 MAP_CHANNELS = 1280
 MIDDLE_CHANNELS = 120
-MIDDLE_SIDE = 17  # cells a side of the middle map
 NUM_CLASSES = 1000  # ImageNet's
 NUM_LOWER = 5  # stages below the cut
 

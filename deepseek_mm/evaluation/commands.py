@@ -435,7 +435,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
-    parser.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     add_thing_arguments(parser)
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument(
@@ -476,7 +475,8 @@ def add_thing_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, requests")
+    group = parser.add_argument_group("natural, requests, search")
+    group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"

@@ -1,7 +1,7 @@
 """`eval regions`, `eval pointing`, `eval placed`: whether regions and citations hold the thing that was asked for.
 
-`regions` is the pointing game (arXiv:1608.00507, section 4.1) for people: of each photo's regions the surest one that
-is called a person, or a kind of person, is taken; the photo counts as a hit if the middle of that region lies in one of
+`regions` is the pointing game (arXiv:1608.00507, section 4.1) for people: of each photo's parts the surest one that is
+called a person, or a kind of person, is taken; the photo counts as a hit if the middle of that region lies in one of
 the boxes that people drew. A photo without such a region counts by its own middle, which is also what the result is
 compared with.
 
@@ -128,10 +128,11 @@ def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
 
 
 def point_at_person(sight: ImageAnalysis) -> Point:
-    """The middle of the region that is surest to be a person, or of the picture; the smaller of two equally sure."""
-    best = max(sight.regions, key=lambda region: (person_score(region), -area_px(region)))
-    if not person_score(best):
+    """The middle of the part that is surest to be a person, or of the picture; the smaller of two equally sure."""
+    parts = [region for region in sight.regions if region.kind == "part" and person_score(region)]
+    if not parts:
         return MIDDLE
+    best = max(parts, key=lambda region: (person_score(region), -area_px(region)))
     left, top, right, bottom = best.box_px
     return ((left + right) / 2 / best.source.width_px, (top + bottom) / 2 / best.source.height_px)
 

@@ -2,7 +2,8 @@
 
 A classifier of a thousand classes is often wrong and seldom far off: a vulture or a magpie is a bird. So its likeliest
 classes together make one vector, the mean of their names' vectors, weighted by the roots of their chances (ConSE,
-Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search hears it.
+Norouzi et al., arXiv:1312.5650), and one region of kind "guess". It has no text: nobody is shown a guess, a search
+hears it.
 
 A sharp photo has fine edges: the variance of its Laplacian is a large share of the variance of its greys. Measured on a
 reduced picture, so what looks sharp on a screen is sharp.
@@ -50,8 +51,9 @@ class PhotoTraits:
     def _guess(self, picture: ImageAnalysis) -> tuple[ClassGuess, ...]:
         """What the space's classifier takes it for; nothing where it has none."""
         cells_PC = picture.features.cells_PC if picture.features else None
-        known = isinstance(self.space, DefaultSpace) and cells_PC is not None
-        return self.space.guess_classes(cells_PC) if known else ()
+        if cells_PC is None or not isinstance(self.space, DefaultSpace):
+            return ()
+        return self.space.guess_classes(cells_PC)
 
     def _mean_of(self, guesses: tuple[ClassGuess, ...]) -> Floats:
         names_CD = self.names.vectors([guess.name for guess in guesses])

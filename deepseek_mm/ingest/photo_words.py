@@ -2,8 +2,9 @@
 
 A region of kind "name" has the words of the file's name, one more those of its folder; one of kind "note" has what the
 file itself says in EXIF, IPTC or XMP, what a line of a document in the same folder says of a file of this name, or
-what somebody wrote here: that one carries the label `OWN_WORDS`, and stays when the others are read anew. So search
-finds a photo by its words and by their meaning, whatever the picture looks like.
+what somebody wrote here: that one carries the label `OWN_WORDS`, and stays when the others are read anew. One of kind
+"place" names the city where it was taken, one of kind "camera" what it was taken with. So search finds a photo by its
+words and by their meaning, whatever the picture looks like.
 
 The pass is made over photos and over documents: a photo that is new is given its words, and a document that is new
 gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment.
@@ -18,15 +19,18 @@ import numpy as np
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.language.cameras import describe_camera
+from deepseek_mm.language.cities import city_near
 from deepseek_mm.language.file_names import words_of_folder, words_of_name
+from deepseek_mm.language.places import places_around
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.parse.document import open_file
-from deepseek_mm.parse.workers.client import read_picture_texts
+from deepseek_mm.parse.workers.client import PictureTexts, read_picture_texts
 from index import Filter, Label, Region, Source
 from index.store import RegionStore
 
 WORDS_MARK = "words"  # of photos and documents over which this pass was made
-NAME, NOTE = "name", "note"  # kinds of regions
+NAME, NOTE, PLACE, CAMERA = "name", "note", "place", "camera"  # kinds of regions
 OWN_WORDS = "own words"  # label of a note that somebody wrote here
 PHOTOS, DOCUMENTS = Filter(source_kinds=("photo",)), Filter(source_kinds=("document",))
 TOGETHER = 64  # photos whose words are read together
@@ -100,16 +104,26 @@ class PhotoWords:
         box = (0, 0, source.width_px, source.height_px)
         names = [words_of_name(source.name), words_of_folder(source.path)]
         mine = [region for region in self.store.regions_of([source.id]).get(source.id, ()) if is_own(region)]
-        notes = [*self._notes_inside(source), *self._notes_beside(source)][:MOST_NOTES]
+        inside = self._read_inside(source)
+        notes = [*inside.notes, *self._notes_beside(source)][:MOST_NOTES]
         pairs = [(NAME, text) for text in dict.fromkeys(names)] + [(NOTE, text) for text in dict.fromkeys(notes)]
+        pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(inside.camera))]
         return [*(Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text), *mine]
 
-    def _notes_inside(self, source: Source) -> tuple[str, ...]:
+    def _read_inside(self, source: Source) -> PictureTexts:
         """What the file says itself; nothing where it cannot be read now."""
         try:
             return read_picture_texts(open_file(source.path, self.config), self.config)
         except (BadFile, NothingThere):
-            return ()
+            return PictureTexts()
+
+
+def name_place(source: Source) -> str:
+    """The city in or near which a photo was taken, and what it lies in; "" where that is not known."""
+    if source.latitude is None or source.longitude is None:
+        return ""
+    city = city_near(source.latitude, source.longitude)
+    return ", ".join(dict.fromkeys([city.name, *places_around(city.name), city.country])) if city else ""
 
 
 def write_own_words(source: Source, text: str) -> Region:

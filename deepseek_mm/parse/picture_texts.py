@@ -1,4 +1,4 @@
-"""What somebody wrote about a picture in the file itself: titles, descriptions, keywords. Runs in a worker process.
+"""What a picture's file itself says: titles, descriptions and keywords of somebody, and the camera. Runs in a worker.
 
 Sources: EXIF 2.32 (ImageDescription, and the XP tags of Windows), IPTC-IIM 4.2 (2:05, 2:25, 2:105, 2:120), XMP part 1
 (dc:title, dc:description, dc:subject), PNG 11.3.3 (Title, Description).
@@ -13,6 +13,7 @@ from PIL import Image, IptcImagePlugin
 from PIL.ImageFile import ImageFile
 
 EXIF_TEXTS = (0x010E,)  # ImageDescription
+MAKER, MODEL = 0x010F, 0x0110
 EXIF_WIDE_TEXTS = (0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F)  # XPTitle, XPComment, XPKeywords, XPSubject; UTF-16
 IPTC_TEXTS = ((2, 5), (2, 105), (2, 120), (2, 25))  # object name, headline, caption, keywords
 PNG_TEXTS = ("Title", "Description", "Comment")
@@ -40,6 +41,17 @@ def descriptions_in(data: bytes) -> tuple[str, ...]:
     tidy = (re.sub(r"\s+", " ", html.unescape(text)).strip(" \0") for text in texts)
     kept = [text[:MOST_LETTERS] for text in tidy if re.search(r"[^\W\d_]{2}", text) and not BY_MACHINES.search(text)]
     return tuple(dict.fromkeys(kept))
+
+
+def camera_in(data: bytes) -> str:
+    """Maker and model of the camera that the bytes of a picture name: "Apple iPhone 12"; "" where they name none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            exif = image.getexif()
+            maker, model = (re.sub(r"[\s\0]+", " ", str(exif.get(tag, ""))).strip() for tag in (MAKER, MODEL))
+    except FAULTS:  # as above
+        return ""
+    return (model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip())[:MOST_LETTERS]
 
 
 def exif_texts(image: Image.Image) -> Iterator[str]:

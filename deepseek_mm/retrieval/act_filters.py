@@ -7,12 +7,15 @@ unless the question says that one is meant: then nothing fits, and the answer ca
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
+from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.date_words import YEAR, read_period_words
-from deepseek_mm.language.search_filters import format_named
+from deepseek_mm.language.search_filters import format_named, merge_filters
+from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_kind
 from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.retrieval.subject import ASKING, words_beside
-from deepseek_mm.types import Act
+from deepseek_mm.types import Act, Query
 from index import Filter
 from index.store import RegionStore
 
@@ -36,10 +39,47 @@ class ActBounds:
         return " ".join(self.told)
 
 
+class BoundQuery(NamedTuple):
+    """A search without those of its words that bound where it looks."""
+
+    query: Query
+    where: Filter
+    told: tuple[str, ...] = ()  # these words
+
+
+def narrow_by_typed_words(query: Query, where: Filter, store: RegionStore, now: datetime) -> BoundQuery:
+    """What the words of a search bound. They are words like others where nothing fits them and more is looked for, and
+    periods are where a library has more documents than photos.
+    """
+    bound = BoundQuery(query, where)
+    if not query.text or query.terms or (where.source_kinds and "photo" not in where.source_kinds):
+        return bound
+    for read in TYPED if has_mostly_photos(store) else TRAITS:
+        typed = read(bound.query.text, now)
+        both = bound.where if typed is None else join_filters(bound.where, typed.where)
+        if typed is not None and both is not None and (typed.is_strict or store.counts(where=both).sources):
+            bound = BoundQuery(replace(bound.query, text=typed.rest), both, (*bound.told, typed.words))
+    return bound
+
+
+def has_mostly_photos(store: RegionStore) -> bool:
+    """Are there no more documents than photos?"""
+    photos, documents = (store.counts(where=Filter(source_kinds=(kind,))).sources for kind in ("photo", "document"))
+    return photos >= documents
+
+
+def join_filters(first: Filter, second: Filter) -> Filter | None:
+    """What both allow; None if they contradict each other."""
+    try:
+        return merge_filters(first, second)
+    except BadQuestion:
+        return None
+
+
 def read_bounds(act: Act, store: RegionStore, now: datetime) -> ActBounds:
     """The filters of an act that the library can follow."""
     bounds = ActBounds(act=act)
-    for narrow in (narrow_by_date, narrow_by_format, narrow_by_collection, narrow_by_label):
+    for narrow in (narrow_by_traits, narrow_by_date, narrow_by_format, narrow_by_collection, narrow_by_label):
         bounds = narrow(bounds, store, now)
     return replace(bounds, act=with_subject_of_words(bounds.act))
 
@@ -52,11 +92,31 @@ def with_subject_of_words(act: Act) -> Act:
     return replace(act, subject=words_beside(act))
 
 
+def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
+    """Which kind of picture they are, whether they are blurry, what they were taken with."""
+    for read in TRAITS:
+        act = bounds.act
+        typed = read(act.subject, now) or (read(act.text, now) if read is not read_kind else None)
+        both = join_filters(bounds.where, typed.where) if typed else None
+        if typed is None or both is None or not (typed.is_strict or store.counts(where=both).sources):
+            continue
+        text = " ".join(act.text.replace(typed.words, " ").split())
+        subject = typed.rest if typed.words in act.subject else act.subject
+        bounds = replace(
+            bounds, act=replace(act, text=text, subject=subject), where=both, told=(*bounds.told, typed.words)
+        )
+    return bounds
+
+
 def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
     """When they were taken."""
     said = bounds.act.filters.date
     years = YEAR.findall(bounds.act.text)
     said = f"{years[0]} to {years[-1]}" if said and len(years) > 1 else said
+    months = months_named(said) if said else ()
+    if months and store.counts(where=replace(bounds.where, months=months)).sources:
+        where = replace(bounds.where, months=months)
+        return replace(bounds, where=where, told=(*bounds.told, f"from {strip_from(said)}"))
     period = read_period_words(said, now) if said else None
     if period is None:
         return bounds

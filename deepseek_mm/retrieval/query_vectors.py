@@ -55,7 +55,7 @@ def combine_terms(whole_D: Floats, weights: Sequence[float], terms: Sequence[Flo
 
 CODE = "code"  # the kind of region
 OF_CODE = Filter(collection=None, kinds=(CODE,))
-OTHERS = ("whole", "part", "page", "text", "caption", "name", "note", "taken")
+OTHERS = ("whole", "part", "page", "text", "caption", "name", "note", "place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +132,7 @@ PICTURES: Kinds = ("whole", "part", "page")
 TEXTS: Kinds = ("text",)
 CODES: Kinds = ("code",)
 CAPTIONS: Kinds = ("caption",)
-WORDS: Kinds = ("name", "note", "taken")  # of a photo: its file's name, what people wrote about it, where and by what
+WORDS: Kinds = ("name", "note", "place")  # of a photo: its file's name, what people wrote about it, where it was taken
 GUESSES: Kinds = ("guess",)  # of a photo: what a classifier takes it for; never a hit by itself
 KINDS = (PICTURES, TEXTS, CODES, CAPTIONS, WORDS)
 SAMPLE = 200  # sources of the library that are looked at, the newest

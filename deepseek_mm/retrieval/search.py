@@ -64,9 +64,10 @@ WEIGHED = 2  # photos that are weighed by all that is known of them, for each ma
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
-WRITTEN_THERE = 0.6  # relevance at least of a passage that has every word of the query
+WRITTEN_THERE, FEW_WRITTEN = 0.6, 5  # relevance at least of a passage that has every word, where so few passages do
 ABOUT_PHOTOS = 0.5  # of the relevance is left where a passage only describes the photos that are found themselves
-TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+TEXT_CURVE = 1.5, 4.0  # slope, middle: of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+HIT_CURVE = 2.0, 3.9  # the same of one hit beside others; what lies 3.5 deviations above the usual is likely
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
 
 
@@ -303,9 +304,12 @@ class Search:
         by_picture = not sought.query.text
         least = min((match.relevance for match in weighed), default=1.0)  # photos that were too far to be weighed
         found = []
-        for hit, deviation in zip(hits, self.scales.deviations(hits, sought.meant), strict=True):
-            region, written = hit.region, all_written([hit.region], sought.query.text)
-            relevance = max(stands_out(deviation), WRITTEN_THERE if written else 0.0)
+        written_H = [all_written([hit.region], sought.query.text) for hit in hits]
+        is_rare = sum(written_H) <= FEW_WRITTEN
+        deviations_H = self.scales.deviations(hits, sought.meant)
+        for hit, deviation, written in zip(hits, deviations_H, written_H, strict=True):
+            region = hit.region
+            relevance = max(stands_out(deviation, HIT_CURVE), WRITTEN_THERE if written and is_rare else 0.0)
             if by_picture and region.kind in PICTURES:
                 relevance = self._of_picture(hit.score).certainty
             elif weighed and region.source.kind == "photo":
@@ -329,8 +333,8 @@ class Search:
         for hit, relevance, needed in judged:
             regions = siblings.get(hit.region.source.id) or (hit.region,)
             why = reasons((hit.region, *regions), sought.things, sought.query.text)
-            rated = {"relevance": round(relevance, 4), "likely": relevance >= needed}
-            matches.append(Match(region=hit.region, score=hit.score, why=why, **rated))
+            told, likely = round(relevance, 4), relevance >= needed
+            matches.append(Match(region=hit.region, score=hit.score, why=why, relevance=told, likely=likely))
         wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
         vectors_ND = self.store.vectors_of(list(wholes.values()))
         return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))
@@ -358,7 +362,7 @@ class Search:
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
         told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
-        reworded = stands_out(max(told)) if told else 0.0
+        reworded = stands_out(max(told), TEXT_CURVE) if told else 0.0
         regions = [hit.region for hit in hits]
         spelled = WRITTEN if all_written(regions, text) or all_written(regions, sought.said) else 0.0
         return PresenceVerdict(
@@ -396,14 +400,15 @@ class Search:
         return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
 
 
-def stands_out(deviation: float) -> float:
+def stands_out(deviation: float, curve: tuple[float, float]) -> float:
     """How likely a region is what was looked for that lies so many deviations above the usual."""
-    return 1 / (1 + math.exp(-TEXT_SLOPE * (deviation - TEXT_USUAL)))
+    slope, middle = curve
+    return 1 / (1 + math.exp(-slope * (deviation - middle)))
 
 
 def rescale(chance: float, old: float, new: float) -> float:
-    """A chance on a scale whose threshold is the new one: so many shares of the way as it was beside the old one."""
-    return chance / old * new if chance < old else new + (chance - old) / (1 - old) * (1 - new)
+    """A chance above the old threshold as far above the new one; one below it says nothing: 0."""
+    return 0.0 if chance < old else new + (chance - old) / (1 - old) * (1 - new)
 
 
 def may_be_whole(where: Filter) -> bool:

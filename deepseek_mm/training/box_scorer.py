@@ -55,7 +55,7 @@ class ScorerConfig:
     rate: float = 0.05
     shrink: float = 1e-3  # weight of the squared weights
     boxes: float = 1.0  # weight of lessons about boxes beside those about photos
-    photos: int = 600  # of each kind at most
+    photos: int = 300  # of each kind at most
     most_boxes: int = 20  # of a photo, the surest
     seed: int = 0
 
@@ -169,7 +169,7 @@ def fit_row(lessons: Sequence[BoxLesson], used: Sequence[bool], config: ScorerCo
         own_N, all_N = boxed_NF @ weights_F + offset, whole_NF @ weights_F + offset
         lost = config.boxes * compute_box_loss(own_N, boxed) + config.shrink * (weights_F**2).sum()
         surest_B = soften_maximum(SHARPNESS * all_N, whole.lesson, whole.count) / SHARPNESS
-        (lost + F.binary_cross_entropy_with_logits(surest_B, whole.right)).backward()  # type: ignore[no-untyped-call]
+        (lost + F.binary_cross_entropy_with_logits(surest_B, whole.right)).backward()
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
@@ -254,7 +254,10 @@ def run(args: argparse.Namespace) -> int:
     config = choose_config(ScorerConfig(), args)
     photos = gather_photos(args, config)
     eyes = VisionPipeline(DefaultSpace(), SeeConfig(), detector=read_detector())
-    untrained = ScorerWeights(weights_RF=np.zeros((len(USED), len(FEATURES)), np.float32), offsets_R=np.zeros(2))
+    rows = len(USED)
+    untrained = ScorerWeights(
+        weights_RF=np.zeros((rows, len(FEATURES)), np.float32), offsets_R=np.zeros(rows, np.float32)
+    )
     scorer = BoxScorer(eyes.vocabulary, eyes.learned, untrained)
     lessons = list(tqdm(take_lessons(eyes, scorer, photos, config), desc="lessons"))
     write_scorer_weights(args.weights, [fit_row(lessons, used, config) for used in USED])

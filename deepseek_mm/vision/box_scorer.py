@@ -51,6 +51,7 @@ NEAREST = 10  # learned words that speak for a word
 NEAREST_COCO = 5
 APART = 0.05  # of cosine: a name that is less near by so much counts e times less
 TINY = 1e-3
+BESIDE = 0.5  # of the detector's best score of a name, below which another box counts less
 KEPT = 4096  # words whose links are kept
 
 
@@ -95,10 +96,19 @@ class BoxScorer:
         self.link = lru_cache(KEPT)(self._link)
 
     def score(self, words: Sequence[str], detections: Detections, look: ImageEmbedding) -> Floats:
-        """(N, T): probability that each box shows each word."""
+        """(N, T): probability that each box shows each word.
+
+        Beside a box that the detector is surer of, one that it takes for something else counts less.
+        """
         row = DETECTOR if self.learned is None else MAP
         logit_NT = self.measure(words, detections, look) @ self.weights.weights_RF[row] + self.weights.offsets_R[row]
-        return np.asarray(1 / (1 + np.exp(-logit_NT)), np.float32)
+        chance_NT = np.asarray(1 / (1 + np.exp(-logit_NT)), np.float32)
+        for n, word in enumerate(words):
+            own = self.link(word, hidden=False).own
+            if own and detections.boxes:
+                own_N = np.stack([found.chances_C[list(own)].max() for found in detections.boxes])
+                chance_NT[:, n] *= np.minimum(1, own_N / (BESIDE * own_N.max() + TINY))
+        return chance_NT
 
     def measure(
         self, words: Sequence[str], detections: Detections, look: ImageEmbedding, *, hidden: bool = False

@@ -5,33 +5,34 @@ field". Of a plot or a page its heading is told. Nothing is said of which nothin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from deepseek_mm.language.words import ALWAYS_MANY, clean, join_words, names_the_same, plural, with_article
+from deepseek_mm.language.words import ALWAYS_MANY, UNCOUNTED, clean, join_words, names_the_same, plural, with_article
 from deepseek_mm.logic.programs import FLAT, SCENE
 from deepseek_mm.vision.colours import NAMES
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.picture_kind import DRAWING, KINDS, PHOTO, PRODUCT, PictureKind
-from deepseek_mm.vision.regions import area
 from index import Region
 
-LEAST = 0.6  # score from which a thing is told
+LEAST = 0.7  # score from which a thing is told
+BESIDE = 0.75  # from which it is told beside another
 MOST_THINGS = 3
 MANY = 7  # from which things are many and not counted
 COUNTS = ("no", "one", "two", "three", "four", "five", "six")
 DRAWN = (SCENE, FLAT)
 LONGEST = 80  # letters of a heading
 HEADED = 0.5  # of the picture's height within which a heading stands
-BEHIND = "wall floor sky ground water grass snow sand cloud light background picture photo"
-GROUND = frozenset(BEHIND.split())  # what is behind things, and no thing itself
+BEHIND = """wall floor sky ground water grass lawn snow sand cloud light background picture photo face hair head hand
+arm leg mouth eye ear beard tongue"""
+GROUND = frozenset(BEHIND.split())  # what is behind things, or a part of somebody
 OPEN, CLOSED = (
     "beach street road sidewalk stage hill playground",
     "field forest park kitchen bathroom bedroom restaurant",
 )
 SCENES = {  # what a label calls a place -> where something is
     **{name: f"on a {name}" for name in OPEN.split()},
-    **{name: f"in a {name}" for name in (*CLOSED.split(), "garden", "city", "shop", "supermarket")},
+    **{name: f"in a {name}" for name in (*CLOSED.split(), "bedroom", "garden", "city", "shop", "supermarket")},
     **{
         "snow": "in the snow",
         "water": "in the water",
@@ -58,7 +59,7 @@ class FoundThing:
     @property
     def phrase(self) -> str:
         """A red apple, two dogs, many apples."""
-        many = self.name.split(" ")[-1] in ALWAYS_MANY
+        many = self.name.split(" ")[-1] in ALWAYS_MANY | UNCOUNTED
         named = " ".join(filter(None, [self.colour, self.name]))
         if self.count == 1 or many:
             return named if many else with_article(named)
@@ -82,21 +83,30 @@ def compose_description(kind: PictureKind, things: Sequence[FoundThing], *, scen
 
 
 def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing]:
-    """What the regions of a picture name, the whole first; people and what is large come first."""
+    """What the regions of a picture name, the whole first; people come first, then what has a box, the surest first.
+
+    A product shot shows one thing, and nobody.
+    """
     whole, *parts = regions
+    boxed = [count_thing(kind, whole, own) for own in group_parts(whole, parts)]
+    named = [FoundThing(name=label.name, score=label.score) for label in whole.labels if label.score >= LEAST]
+    ranked = sorted(boxed, key=lambda thing: (thing.name not in PEOPLE, -thing.score))
+    ranked += [thing for thing in named if is_thing(thing.name)]
+    if kind.name == PRODUCT:
+        return [replace(thing, count=1) for thing in ranked if thing.name not in PEOPLE][:1]
+    told = [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
+    return [thing for n, thing in enumerate(told) if n == 0 or thing.score >= BESIDE]
+
+
+def group_parts(whole: Region, parts: Sequence[Region]) -> list[list[Region]]:
+    """Parts that are sure by name; of a name that is sure for the whole picture only, the best part."""
+    sure = {label.name for label in whole.labels if label.score >= LEAST}
     found: dict[str, list[Region]] = {}
     for part in parts:
-        if part.labels and part.labels[0].score >= LEAST and is_thing(part.label):
+        if part.labels and is_thing(part.label):
             found.setdefault(part.label, []).append(part)
-    things = {name: count_thing(kind, whole, own) for name, own in found.items()}
-    for label in whole.labels:
-        if label.score >= LEAST and is_thing(label.name):
-            things.setdefault(label.name, FoundThing(name=label.name, score=label.score))
-    size = {name: max(area(part.box_px) for part in own) for name, own in found.items()}
-    ranked = sorted(
-        things.values(), key=lambda thing: (thing.name not in PEOPLE, -size.get(thing.name, 0), -thing.score)
-    )
-    return [thing for n, thing in enumerate(ranked) if not any(are_one(thing.name, other.name) for other in ranked[:n])]
+    best = {name: [part for part in own if part.labels[0].score >= LEAST] for name, own in found.items()}
+    return [best[name] or own[:1] for name, own in found.items() if best[name] or name in sure]
 
 
 def is_thing(name: str) -> bool:
@@ -116,7 +126,7 @@ def count_thing(kind: PictureKind, whole: Region, parts: Sequence[Region]) -> Fo
     colours = {part.colours[0] for part in parts if part.colours}
     own = kind.name != PHOTO or colours.isdisjoint(whole.colours)
     told = first.label not in PEOPLE | LANDS and len(colours) == 1 and own and colours <= set(NAMES)
-    score = max(part.labels[0].score for part in parts)
+    score = max(label.score for region in (whole, *parts) for label in region.labels if label.name == first.label)
     return FoundThing(name=first.label, score=score, count=len(parts), colour=colours.pop() if told else "")
 
 

@@ -3,16 +3,20 @@
 The kind of picture decides who speaks: the captioner learned from photos and speaks of photos only.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
+from PIL.Image import Image
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.vision.caption_gate import CaptionEvidence, CaptionGate, read_gate
 from deepseek_mm.vision.captioner import Caption, Captioner, read_captioner
+from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.composed_description import (
+    LEAST,
     MOST_THINGS,
     compose_description,
     find_heading,
@@ -20,11 +24,12 @@ from deepseek_mm.vision.composed_description import (
     list_things,
 )
 from deepseek_mm.vision.detector.detector import NAMES
-from deepseek_mm.vision.picture_kind import PHOTO, PictureKind
+from deepseek_mm.vision.picture_kind import PHOTO, PRODUCT, PictureKind
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.vqa import cells_of
 from deepseek_mm.vision.vqa_net import MultiLabelTagger
 
+MIDDLE = 0.38  # of a side, left out on both ends
 Author = Literal["", "caption", "composed"]  # nobody; the captioner; what was found
 
 
@@ -94,6 +99,7 @@ def gather_evidence(photo: ImageAnalysis) -> CaptionEvidence:
         detected=detected,
         labels={label.name: label.score for label in photo.labels or ()},
         colours={colour for region in photo.regions for colour in region.colours},
+        counts=Counter(part.label for part in photo.regions[1:] if part.labels and part.labels[0].score >= LEAST),
     )
 
 
@@ -102,11 +108,20 @@ def compose(picture: ImageAnalysis) -> Description:
     if not picture.regions:
         return Description()
     kind, things = get_kind(picture), list_things(get_kind(picture), picture.regions)
+    if kind.name == PRODUCT and things and not things[0].colour:
+        things[0] = replace(things[0], colour=find_middle_colour(picture.image))
     heading = find_heading(picture.lines or (), picture.image.height)
     text = compose_description(kind, things, scene=find_scene(picture.regions[0]), heading=heading)
     told = [thing.score for thing in things[:MOST_THINGS]] or [kind.chance]
     chance = min(told) if text else 0.0
     return Description(text, "composed" if text else "", chance)
+
+
+def find_middle_colour(image: Image) -> str:
+    """What most of the middle has: there a product shot has its thing."""
+    wide, high = image.size
+    box = (round(MIDDLE * wide), round(MIDDLE * high), round((1 - MIDDLE) * wide), round((1 - MIDDLE) * high))
+    return Palette(image).names(box)[0]
 
 
 def read_describer(space: DefaultSpace, *, tagger: MultiLabelTagger | None, beams: int) -> Describer:

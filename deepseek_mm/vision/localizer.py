@@ -35,9 +35,11 @@ NEAR = 10  # names that speak for a thing
 APART = 0.05  # of cosine: a name that is less near by so much counts e times less
 SOMEBODY = 0.5  # score of the detector, from which a box is somebody, or an animal
 RARELY = 0.1  # of the probability is left that these are a thing
-FITS = 0.3  # probability from which a box is better than the extent of what is hot
-ALIKE = 0.4  # of the surest box's probability that a box of about its size needs
-ALIKE_OTHERWISE = 0.6  # and one of another size
+FITS = 0.2  # probability from which a box is better than the extent of what is hot
+ALIKE = 0.8  # of the surest box's probability that a box of about its size needs
+ALIKE_AMONG_MANY = 0.5  # the same where many are alike
+ALIKE_OTHERWISE = 0.95  # and for one of another size
+MANY = 4  # boxes
 AS_LARGE = 2.5  # times the area
 COLOURED = 0.25  # share of a box that has the colour, from which it is of that colour
 LEAST_COLOURED = 0.002  # share of the points that must have the colour that was asked for
@@ -159,16 +161,24 @@ def weigh_boxes(image: Image, thing: ThingPhrase, detections: Detections, chance
 
 def choose_boxes(detections: Detections, chances_N: Floats) -> list[FoundPlace]:
     """The surest box and all that are like it, surest first; none if that one does not fit well."""
-    boxes, order = [found.box for found in detections.boxes], np.argsort(-chances_N, kind="stable")
-    best = order[0]
-    if chances_N[best] < FITS:
+    boxes = [found.box for found in detections.boxes]
+    if chances_N.max() < FITS:
         return []
-    kept: list[int] = []
+    kept = keep_like(boxes, chances_N, ALIKE)
+    if len(kept) >= MANY:
+        kept = keep_like(boxes, chances_N, ALIKE_AMONG_MANY)
+    return [FoundPlace(share=boxes[n], chance=float(chances_N[n]), is_box=True) for n in kept]
+
+
+def keep_like(boxes: Sequence[Share], chances_N: Floats, alike: float) -> list[int]:
+    """The surest box and those that have this share of its probability; boxes of another size need nearly all of it."""
+    order = np.argsort(-chances_N, kind="stable")
+    best, kept = order[0], list[int]()
     for n in order:
-        least = chances_N[best] * (ALIKE if is_as_large(boxes[n], boxes[best]) else ALIKE_OTHERWISE)
+        least = chances_N[best] * (alike if is_as_large(boxes[n], boxes[best]) else ALIKE_OTHERWISE)
         if chances_N[n] >= least and not any(coincide(boxes[n], boxes[k]) for k in kept):
             kept.append(int(n))
-    return [FoundPlace(share=boxes[n], chance=float(chances_N[n]), is_box=True) for n in kept]
+    return kept
 
 
 def is_as_large(one: Share, other: Share) -> bool:

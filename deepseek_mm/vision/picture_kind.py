@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, read_fitted
@@ -24,7 +25,6 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "kinds.safetensors"
 GARMENT_SURE = 0.6  # probability from which a garment is named: of those left out in turn 87 % were right
 LEAST = {"screenshot": 0.6, "document": 0.6, "plot": 0.6, DRAWING: 0.8, PRODUCT: 0.75}  # else it is called a photo
 SIDE_PX = 128
-STEPS = 16  # of a colour's 256, that are one colour of the palette
 ALIKE = 6  # steps by which neighbours on flat ground may differ
 SHARP = 48  # steps from which two neighbours make an edge
 
@@ -50,23 +50,26 @@ class PictureKind:
 def measure_pixels(image: Image) -> Floats:
     """(S,): figures about a small copy, each about 0 to 1 whatever the picture's size."""
     rgb_PP3 = np.asarray(image.convert("RGB").resize((SIDE_PX, SIDE_PX), Resampling.BOX), np.int16)
-    colours, counts = np.unique((rgb_PP3 // STEPS).reshape(-1, 3) @ np.array([256, 16, 1]), return_counts=True)
-    share_C = np.sort(counts)[::-1] / SIDE_PX**2
-    across, down = (np.abs(np.diff(rgb_PP3, axis=axis)).max(axis=-1) for axis in (1, 0))
+    coarse_PP3 = rgb_PP3 >> 4
+    counts = np.bincount((coarse_PP3[..., 0] * 256 + coarse_PP3[..., 1] * 16 + coarse_PP3[..., 2]).ravel())
+    share_C = np.sort(counts[counts > 0])[::-1] / SIDE_PX**2
+    across, down = find_steps(rgb_PP3, 1), find_steps(rgb_PP3, 0)
     border = np.concatenate([rgb_PP3[0], rgb_PP3[-1], rgb_PP3[:, 0], rgb_PP3[:, -1]])
-    grey_PP = rgb_PP3.mean(axis=-1)
+    red_PP, green_PP, blue_PP = (rgb_PP3[..., channel] for channel in range(3))
+    grey_PP = (red_PP + green_PP + blue_PP) / 3
+    spread_PP = np.maximum(np.maximum(red_PP, green_PP), blue_PP) - np.minimum(np.minimum(red_PP, green_PP), blue_PP)
     return np.array(
         [
             share_C[0],
             share_C[:4].sum(),
-            np.log(len(colours)) / 8,
+            np.log(len(share_C)) / 8,
             -(share_C * np.log(share_C)).sum() / 8,
             (across <= ALIKE).mean(),
             (down <= ALIKE).mean(),
             (across >= SHARP).mean(),
             (down >= SHARP).mean(),
             (np.abs(border - np.median(border, axis=0)).max(axis=-1) <= ALIKE).mean(),
-            (rgb_PP3.max(axis=-1) - rgb_PP3.min(axis=-1)).mean() / 255,
+            spread_PP.mean() / 255,
             (grey_PP >= 245).mean(),
             (grey_PP <= 25).mean(),
             (across <= ALIKE).all(axis=1).mean(),
@@ -75,6 +78,13 @@ def measure_pixels(image: Image) -> Floats:
         ],
         np.float32,
     )
+
+
+def find_steps(rgb_PP3: NDArray[np.int16], axis: int) -> NDArray[np.int16]:
+    """How much each pixel differs from the next along an axis, in the channel that differs most."""
+    red, green, blue = (np.abs(np.diff(rgb_PP3[..., channel], axis=axis)) for channel in range(3))
+    steps: NDArray[np.int16] = np.maximum(np.maximum(red, green), blue)
+    return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +133,8 @@ def read_kinds(space: EmbeddingModel, file: Path = WEIGHTS) -> KindClassifier | 
     if fitted is None or tuple(fitted[0]["names"]) != KINDS:
         return None
     told, arrays = fitted
-    garments = tuple(told["garments"])
-    return KindClassifier(*(arrays[name] for name in ("weight", "bias")), garments, arrays["garment"], arrays["usual"])
+    garments = (tuple(told["garments"]), arrays["garment"], arrays["usual"])
+    return KindClassifier(arrays["weight"], arrays["bias"], *garments)
 
 
 def join_features(vectors_ND: Floats, figures: Sequence[Floats]) -> Floats:

@@ -29,7 +29,7 @@ from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.parser import ThingPhrase
-from deepseek_mm.language.words import names_the_same
+from deepseek_mm.language.words import IS_A, names_the_same
 from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
 from deepseek_mm.vision.colours import Palette
@@ -203,6 +203,7 @@ class AnalysisCache:
 WRITTEN = 0.8  # probability that there is a sign where there is writing
 TYPICAL = 0.5  # how sure a place is where such a thing mostly is
 SURELY = 0.6  # probability from which what lies in a box is in the picture
+ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
@@ -379,10 +380,12 @@ class VisionPipeline:
         detections = picture.detections
         if self.scorer is None or detections is None or not detections.boxes:
             return []
-        names = [word.label.name for word in named]
-        names += [name for name in likely_names(detections) if name not in names]
+        shown = {PERSON, *(word.label.name for word in named)}  # a detector finds people best
+        foreign = [name for name in shown if name not in NAMES]
+        likely = [name for name in likely_names(detections) if not any(is_confused(name, other) for other in foreign)]
+        names = [*dict.fromkeys([*(word.label.name for word in named), *likely])]
         chances_NT = self.scorer.score(names, detections, picture.look)
-        return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box)
+        return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box, shown)
 
     def _add_found(self, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]) -> list[ScoredWord]:
         """With what surely lies in a box; without words for people where a detector sees nobody."""
@@ -458,6 +461,11 @@ def share_of(box_px: Box, picture: ImageAnalysis) -> Share:
     size = (picture.source.width_px, picture.source.height_px) if picture.source else picture.image.size
     left, top, right, bottom = (edge / side for edge, side in zip(box_px, (*size, *size), strict=True))
     return (left, top, right, bottom)
+
+
+def is_confused(name: str, foreign: str) -> bool:
+    """May the detector take what it does not know for this: a panda for a bear, both animals?"""
+    return name != foreign and any(name in IS_A[kind] and foreign in IS_A[kind] for kind in ALIKE_KINDS)
 
 
 def likely_names(detections: Detections) -> list[str]:

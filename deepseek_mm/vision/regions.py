@@ -10,7 +10,7 @@ Shape key:  N places, T names, K kinds of colour, H, W cells a side of a map, S 
             of them, D width of the space
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -143,8 +143,9 @@ def _core(count_S: NDArray[np.intp]) -> tuple[int, int]:
 
 
 SAME_PLACE = 0.6  # boxes that overlap more are one region
-SAME = 0.45  # boxes of one name that overlap more show the same thing
-WITHIN = 0.7  # so do boxes of which that share of the smaller lies in the larger one
+SAME = 0.2  # boxes of one name that overlap more show the same thing
+WITHIN = 0.4  # so do boxes of which that share of the smaller lies in the larger one
+SOMEWHERE = 0.2  # probability that the surest box needs of something that is expected in the picture
 NEARLY = 0.7  # of a wide name's probability that a narrow one needs to come before it
 WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
@@ -216,9 +217,12 @@ class NamedBox:
     labels: tuple[Label, ...]
 
 
-def name_boxes(boxes: Sequence[Share], names: Sequence[str], chances_NT: Floats, least: float) -> list[NamedBox]:
+def name_boxes(
+    boxes: Sequence[Share], names: Sequence[str], chances_NT: Floats, least: float, shown: Collection[str] = ()
+) -> list[NamedBox]:
     """The boxes that a name holds for with this probability; a name stays at the surest of boxes that coincide.
 
+    Of what is `shown` in the picture by what else is known the surest box need not be that sure: it lies somewhere.
     Names of what has no end (sky) hold for no box.
     """
     told: list[list[Label]] = [[] for _ in boxes]
@@ -228,8 +232,8 @@ def name_boxes(boxes: Sequence[Share], names: Sequence[str], chances_NT: Floats,
         kept: list[Share] = []
         for n in np.argsort(-chances_NT[:, t], kind="stable"):
             chance = float(chances_NT[n, t])
-            told_apart = chance >= least and may_be_said(name, chance)
-            if told_apart and not any(coincide(boxes[n], other) for other in kept):
+            enough = SOMEWHERE if name in shown and not kept else least
+            if chance >= enough and may_be_said(name, chance) and not any(coincide(boxes[n], other) for other in kept):
                 kept.append(boxes[n])
                 told[n].append(Label(name=name, score=chance))
     pairs = zip(boxes, map(sort_labels, told), strict=True)

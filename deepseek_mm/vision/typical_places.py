@@ -21,7 +21,6 @@ GROWN = 0.15  # of its sides, by which a sign is larger than its writing
 WORN = {  # thing -> top and bottom of where it is worn, as shares of a head
     "hat": (-0.1, 0.4),
     "cap": (-0.1, 0.4),
-    "helmet": (-0.1, 0.55),
     "hair": (-0.05, 0.5),
     "glasses": (0.4, 0.65),
     "sunglasses": (0.4, 0.65),
@@ -35,17 +34,15 @@ HEAD_MOST = 0.62  # of somebody's height
 
 
 def find_writing(name: str, lines: Sequence[tuple[Share, str]]) -> list[Share]:
-    """Where signs of this name are, from lines of writing: those with a price first if it is about one, then the
-    largest.
-    """
+    """Where signs of this name are, from lines of writing, the largest first; with a price alone if it is about one."""
     groups: list[list[tuple[Share, str]]] = []
     for line in lines:
         near = [group for group in groups if any(is_near(line[0], other) for other, _ in group)]
         groups = [group for group in groups if group not in near]
         groups.append([line, *(other for group in near for other in group)])
     boxes = [(grow(around([box for box, _ in group])), " ".join(text for _, text in group)) for group in groups]
-    wanted = [(bool(name in ABOUT_PRICES and PRICE.search(text)), area_of(box), box) for box, text in boxes]
-    return [box for *_, box in sorted(wanted, reverse=True)]
+    priced = [box for box, text in boxes if PRICE.search(text)] if name in ABOUT_PRICES else []
+    return sorted(priced or [box for box, _ in boxes], key=area_of, reverse=True)
 
 
 def is_near(one: Share, other: Share) -> bool:

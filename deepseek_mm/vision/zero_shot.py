@@ -17,7 +17,7 @@ from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding,
 from deepseek_mm.vision.vocabulary import Calibration, against, keep_vectors, usual
 
 REMEMBERED = 4096  # phrases: 8 MB
-UNKNOWN = -5.5  # log-probability of a name that the reader does not know
+UNKNOWN = -5.0  # log-probability of a name that the reader does not know
 UNSEEN = -9.0  # the least log-probability that the language model's glance counts with
 FIRST = 3  # the place in its list that the first name has
 WORTH_KEEPING = 8  # phrases of a list that is kept
@@ -30,7 +30,7 @@ class NameWeights:
 
     whole: float = 0.7  # a deviation of the whole picture's cosine
     cells: float = 0.5  # a deviation of the best cells'
-    reader: float = 0.55  # the closed reader's log-probability
+    reader: float = 0.3  # the closed reader's log-probability
     glance: float = 0.3  # the log-probability of the language model that looks
     label: float = 0.25  # the score of a label that names it
     part: float = 0.4  # a deviation of the cosine of the part that is meant

@@ -29,6 +29,7 @@ from ui.search.search_controls import bounds_in
 from ui.words import UiTexts
 
 STEP = 24  # photos and documents that are shown at first, and each time more
+FEW = 6  # that are shown at first where none is likely
 REACH = (STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other: at first what is shown
 SORTED = 200  # the nearest ones that are sorted otherwise than best first
 ORDERS = ("", "newest", "oldest", "name")  # "" is best first
@@ -66,15 +67,35 @@ class Results:
         return self.query is not None and bool(self.query.text) and self.query.image is not None
 
     @property
+    def num_likely(self) -> int:
+        """How many are likely what was looked for; they come first."""
+        return min(len(self.exhibits), sum(match.likely for match in self.found.matches))
+
+    @property
+    def num_first(self) -> int:
+        """How many are shown before anybody asks for more: results end where relevance ends."""
+        return min(STEP, self.num_likely or FEW, len(self.exhibits))
+
+    @property
+    def pool(self) -> tuple[EvidenceItem, ...]:
+        """Those that may be shown: sorted otherwise than best first only the likely ones, where there are some."""
+        return self.exhibits[: self.num_likely or None] if self.order else self.exhibits
+
+    @property
+    def num_unlikely(self) -> int:
+        """How many that are known stand behind those in view and are unlikely, if all that are likely are in view."""
+        return 0 if self.order or self.num < self.num_likely else len(self.exhibits) - self.num
+
+    @property
     def visible(self) -> tuple[EvidenceItem, ...]:
         """Those in view, in their order."""
-        return in_order(self.exhibits, self.order)[: self.num]
+        return in_order(self.pool, self.order)[: self.num]
 
     @property
     def is_end(self) -> bool:
         """Nothing more can be shown."""
         if self.order:
-            return self.num >= min(SORTED, len(self.exhibits))
+            return self.num >= min(SORTED, len(self.pool))
         return self.num >= len(self.exhibits) and (self.is_all or self.reach >= REACH[-1])
 
     def next_reach(self) -> int | None:
@@ -124,6 +145,8 @@ def describe_results(results: Results, words: UiTexts) -> str:
         return ""
     like = words.results_like.format(name=results.like) if results.like else ""
     filtered = words.results_filtered if results.is_bounded else ""
+    if results.found.bounds:
+        filtered = words.results_bound.format(words=", ".join(results.found.bounds))
     return _sentences(words, (like, verdict(results.found, words, _describe_order(results, words)), filtered))
 
 
@@ -141,7 +164,7 @@ def verdict(found: Found, words: UiTexts, many: str = "") -> str:
 def exhibit(number: int, match: Match, words: UiTexts) -> EvidenceItem:
     """A match on the board: what and where it is, and under it why it is there."""
     citation = Citation(number=number, region=match.region, score=match.score)
-    reasons = [words.likeness.format(score=match.score)]
+    reasons = [words.relevance.format(chance=round(100 * match.relevance))]
     if match.why:
         reasons.append(words.because.format(why=", ".join(match.why)))
     if match.twins:
@@ -153,7 +176,7 @@ def _describe_order(results: Results, words: UiTexts) -> str:
     names = {"newest": words.sort_newest, "oldest": words.sort_oldest, "name": words.sort_name}
     if results.order not in names:
         return ""
-    count = min(SORTED, len(results.exhibits))
+    count = min(SORTED, len(results.pool))
     return words.results_sorted.format(count=count, order=names[results.order].lower())
 
 
@@ -208,7 +231,8 @@ def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts
 
 def _end(results: Results, num: int, words: UiTexts) -> str:
     if not results.is_end:
-        return button("more", num, words.results_more, look="small more")
+        unlikely = words.results_unlikely.format(count=results.num_unlikely) if results.num_unlikely else ""
+        return button("more", num, unlikely or words.results_more, look="small more")
     enough = len(results.exhibits) >= SORTED if results.order else not results.is_all
     text = words.results_enough if enough else words.results_all
     return f'<p class="hint">{escape(text.format(count=num))}</p>'
@@ -355,7 +379,8 @@ class SearchHandlers(Handlers):
         return self.assistant.store.counts().sources == 0
 
     def _begin(self, results: Results) -> Results:
-        return self._enough(replace(results, num=STEP, token=new_token()))
+        found = self._enough(replace(results, num=STEP, token=new_token()))
+        return replace(found, num=found.num if found.order else found.num_first)
 
     def _enough(self, results: Results) -> Results:
         """Look farther until there are as many as shall be shown, or no more."""

@@ -47,7 +47,9 @@ class SearchWords:
         "这是最接近的 {count} 项。请描述得更具体,或使用筛选。",
     )
     results_more = Translation("Show more", "显示更多")
-    likeness = Translation("likeness {score:.2f}", "相似度 {score:.2f}")
+    results_unlikely = Translation("{count} more that are unlikely", "另有 {count} 项可能性不大")
+    results_bound = Translation("Only: {words}.", "仅限:{words}。")
+    relevance = Translation("{chance} % likely", "可能性 {chance} %")
     because = Translation("matches: {why}", "匹配:{why}")
     twins = Translation("+{count} alike", "另有 {count} 张相似")
     more_like = Translation("More like this", "更多类似的")

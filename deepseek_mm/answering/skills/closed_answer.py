@@ -6,9 +6,9 @@ from dataclasses import replace
 from math import exp
 
 from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.closer_look import PhotoPart, count_dressed, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import run_question
-from deepseek_mm.answering.skills.closer_look import part_with_colour
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
@@ -27,6 +27,7 @@ from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
 from deepseek_mm.vision.presence import log_odds
+from index import Box
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -45,7 +46,10 @@ LEAST_TOLD = 0.001  # probability of a colour that no witness names
 SECOND_COLOUR = 0.15  # share of a thing from which a colour is told beside the first
 PLACE_RIGHT = 0.6  # how often a likeliest place is where a person says it is
 HALF = 0.5
-LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.7, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
+SIDES = frozenset(["left", "right", "top", "bottom"])
+DRESSED_RIGHT = 0.5  # how often people are counted right by the colour that they wear
+TOLD_SEVERAL = 0.4  # probability by the witnesses of two or more, from which a single box is not all there is
+LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
 DIGITS = re.compile(r"^\d+$")
@@ -70,8 +74,6 @@ class ClosedSkill:
 
     def yes_or_no(self, turn: PhotoTurn, opened: OpenSkill) -> Draft:
         """Yes or no, and nothing else."""
-        if people := tell_people(turn.text, turn.picture.detections):
-            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         things = things_asked_for(turn) or turn.subjects or turn.things
         exist = bool(THERE.search(turn.text)) and len(things) == 1
         verdict = self._settle(turn, "exist" if exist else "other", things[:1] if exist else things)
@@ -96,6 +98,9 @@ class ClosedSkill:
         name = things[0].phrase if things else "thing"
         asked = turn.act.text if "how many" in turn.text else f"how many {plural(name)} are there?"
         verdict = self._settle(turn, "count", things, asked)
+        if dressed := count_dressed(turn.text, turn.picture):
+            claim = Claim(tell_count(dressed, name, DRESSED_RIGHT), (turn.shot.whole,), DRESSED_RIGHT)
+            return turn.draft(claim, grounds="seen")
         if things and not verdict.answer.startswith("no ") and (draft := self._count_boxes(turn, asked, verdict)):
             return draft
         number = NUMBERS.get(verdict.answer, verdict.answer)
@@ -115,7 +120,9 @@ class ClosedSkill:
         pointed = turn.with_parts(self._parts(turn, program, verdict))
         boxes = pointed.shot.parts_with_colour(things[0])
         worked = run_question(asked, pointed.shot.regions, verdict.answer, least=turn.shot.min_label)
-        if not boxes:
+        told = NUMBERS.get(verdict.answer, verdict.answer)
+        several = DIGITS.match(told) and int(told) > 1 and verdict.chance >= TOLD_SEVERAL
+        if not boxes or (len(boxes) == 1 and several):  # who asks how many mostly sees several
             return None
         placed = worked is not None and len(things) > 1 and DIGITS.match(worked.answer)
         count = int(worked.answer) if worked and placed else len(boxes)
@@ -130,18 +137,20 @@ class ClosedSkill:
     def colour(self, turn: PhotoTurn) -> Draft:
         """Of a thing, by the witnesses and by what is measured in its box; or of the whole picture."""
         things = turn.subjects[:1] or main_thing(turn)
+        part = part_with_colour(turn.act.subject.lower(), turn.text, turn.picture.detections)
+        if not things and part is not None and turn.act.subject.strip():
+            return self._measured_colour(turn, part)
         if not things or things[0].name in PICTURES:
             colours = join_words(list(turn.shot.regions[0].colours)) or "not clear"
             claim = Claim(f"The main colours in this photo are {colours}", (turn.shot.whole,), COLOUR_RIGHT)
             return turn.draft(claim, grounds="measured")
         verdict = self._settle(turn, "colour", things)
-        if verdict.answer.startswith("no "):
+        if verdict.answer.startswith("no ") and part is None:
             return turn.draft(
                 Claim(f"I see {verdict.answer} in this photo", (turn.shot.whole,), verdict.chance), grounds="seen"
             )
         pointed = self._point(turn, "colour", things, verdict)
         many = "colours" in turn.text or "colors" in turn.text
-        part = part_with_colour(things[0].phrase, turn.text, turn.picture.detections)
         if part is not None:
             measured_shares = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
             colours, chance = weigh_colours(verdict, measured_shares, many=many)
@@ -152,11 +161,22 @@ class ClosedSkill:
         numbers = numbers_of(pointed, things)
         return pointed.draft(Claim(hedge(colours, chance, lead=lead), numbers, chance), grounds="seen", verdict=verdict)
 
+    def _measured_colour(self, turn: PhotoTurn, part: PhotoPart) -> Draft:
+        """Of a part that no witness knows a word for: "her top"."""
+        measured = colours_of_thing(turn.picture.image, part.share, has_ground=part.has_ground)
+        lead = f"{turn.subject_phrase} is"
+        best = next(iter(measured))
+        return turn.draft(
+            Claim(hedge(best, COLOUR_RIGHT, lead=lead), (turn.shot.whole,), COLOUR_RIGHT), grounds="measured"
+        )
+
     def relate(self, turn: PhotoTurn) -> Draft | None:
         """How two things lie to each other; None where that is not asked."""
         if not RELATION.search(turn.text) or len(turn.things) < 2 or turn.act.kind == "count":
             return None
         one, other = turn.things[:2]
+        if {one.name, other.name} & SIDES:  # "the man on the right": says which one is meant
+            return None
         program = PhotoQuestion(kind="compare", text=turn.act.text, things=(one, other))
         pointed = turn.with_parts(self._parts(turn, program, None))
         boxes = [(pointed.shot.parts_with_colour(thing) or pointed.shot.parts(thing))[:1] for thing in (one, other)]
@@ -167,6 +187,7 @@ class ClosedSkill:
         asked = [RELATIONS[word] for word in RELATION.findall(turn.text)]
         a, b = boxes[0][0].box_px, boxes[1][0].box_px
         holding = next((relation for relation in opposites(asked) if lies(a, relation, b, **size)), "")
+        holding = holding or nearly_holding(asked, boxes[0][0].box_px, boxes[1][0].box_px)
         numbers = numbers_of(pointed, (one, other))
         if not holding:
             claim = Claim(f"Neither: the {one.phrase} and the {other.phrase} are too close to tell", numbers, 0.5)
@@ -184,6 +205,8 @@ class ClosedSkill:
 
     def choose(self, turn: PhotoTurn, opened: OpenSkill) -> Draft | None:
         """One of the alternatives that the question says; None where it says none."""
+        if people := tell_people(turn.text, turn.picture.detections):
+            return turn.draft(Claim(people[0], (turn.shot.whole,), people[1]), grounds="seen")
         options = alternatives(turn.text)
         if len(options) < 2 or (RELATION.search(turn.text) and len(turn.things) > 1):
             return None
@@ -306,6 +329,14 @@ def weigh_colours(verdict: Verdict, measured: Mapping[str, float], *, many: bool
     if many and measured[second] >= SECOND_COLOUR:
         return f"{best} and {second}", COLOUR_TRUST * (odds[best] + odds[second]) / sum(odds.values())
     return best, chance
+
+
+def nearly_holding(asked: Sequence[str], one: Box, other: Box) -> str:
+    """Of left and right, or above and below, which were both asked for, the one that holds however little."""
+    for place, pair in enumerate((("left", "right"), ("above", "below"))):
+        if set(pair) <= set(asked):
+            return pair[one[place] + one[place + 2] > other[place] + other[place + 2]]
+    return ""
 
 
 def opposites(asked: Sequence[str]) -> list[str]:

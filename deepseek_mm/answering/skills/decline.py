@@ -15,7 +15,8 @@ PEOPLE = (
 ROWS: tuple[tuple[str, str], ...] = (  # of attributes or of words
     (r"\bhow old\b|\bage\b|\bbirthday is\b|\bborn\b", "A photo does not tell an exact age, and no text here says it"),
     (
-        r"\b(?:who|whom) (?:took|shot|made|photographed)\b|\bphotographer\b",
+        r"\b(?:who|whom) (?:took|shot|made|photographed)\b|"
+        r"\bwho (?:is|was) the photographer\b|\bphotographer'?s? name\b",
         "I cannot tell who took this photo: nothing in it says so",
     ),
     (
@@ -49,6 +50,7 @@ ROWS: tuple[tuple[str, str], ...] = (  # of attributes or of words
     ),
 )
 TABLE = tuple((re.compile(words), sentence) for words, sentence in ROWS)
+NAME_OF_PERSON = TABLE[2][0]
 RIGHT = 0.85  # how often saying so is right, an estimate: what these questions ask for is hardly ever to be seen
 
 

@@ -4,12 +4,9 @@ What pixels tell is measured, what is written is read, yes and no and counts are
 questions, either-or questions choose between what was said, and all others between the members of a category.
 """
 
-import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 
 from deepseek_mm.answering.claims import build_claims
 from deepseek_mm.answering.closed_vqa import Decider
@@ -21,10 +18,8 @@ from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
-from deepseek_mm.answering.skills.read import answer_by_text, wants_text
+from deepseek_mm.answering.skills.read import answer_by_text, lexicon, wants_text
 from deepseek_mm.config import Config
-from deepseek_mm.embeddings.towers import text_tower_folder
-from deepseek_mm.errors import MissingPackage
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import shots_of
 from deepseek_mm.types import Act, Draft, Evidence
@@ -121,12 +116,3 @@ def scale_line(line: TextBlock, picture: ImageAnalysis) -> TextBlock:
     left, top, right, bottom = line.box_px
     box = (round(left * across), round(top * down), round(right * across), round(bottom * down))
     return replace(line, box_px=box)
-
-
-@cache
-def lexicon() -> Mapping[str, int]:
-    """English words in lower case with their ranks: those that are one piece to the packaged text tower."""
-    with suppress(MissingPackage, OSError):
-        told = json.loads((text_tower_folder() / "tokenizer.json").read_text(encoding="utf-8"))
-        return {word: rank for word, rank in told["model"]["vocab"].items() if word.isalpha()}
-    return {}

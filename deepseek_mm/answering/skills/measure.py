@@ -77,7 +77,11 @@ ROWS: tuple[tuple[str, Callable[[PhotoTurn], tuple[str, float]]], ...] = (
         rf"|{THE_PICTURE} (?:is )?colou?red\b",
         tell_colourful,
     ),
-    (r"\bblurr?(?:y|ed)\b|\bout of focus\b|\bin focus\b|\bsharp\b(?=.*\b(?:photo|picture|image)\b)", tell_sharpness),
+    (
+        r"\bblurr?(?:y|ed)\b|\bout of focus\b|\bin focus\b|\bsharp\b(?=.*\b(?:photo|picture|image)\b)|"
+        r"\b(?:photo|picture|image)\b.*\bsharp\b",
+        tell_sharpness,
+    ),
     (r"\b(?:portrait|landscape) (?:format|or|mode|orientation)\b|\borientation\b", tell_orientation),
 )
 TABLE = tuple((re.compile(words), tell) for words, tell in ROWS)

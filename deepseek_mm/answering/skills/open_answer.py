@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepseek_mm.answering.skills.closer_look import WEARER, detected_odds, find_part, hinted_odds, look_closely
+from deepseek_mm.answering.closer_look import WEARER, detected_odds, find_part, hinted_odds, look_closely
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
@@ -27,7 +27,7 @@ BY_ATTRIBUTE = {  # attribute of an act -> category
 }
 NO_ARTICLE = frozenset(  # categories whose members are told as they stand
     """sport|activity|pose|weather|season|time of day|material|flooring|holiday|event|emotion|hair|footwear|eyewear|
-    food|fruit|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
+    food|fruit|flag|goods|vegetable|drink|topping|meat|dessert|pattern|landscape|gender|sky|meal of the day|video game|
     colour pattern""".replace("\n    ", "").split("|")
 )
 WRITTEN_NAMES = frozenset(["shop", "restaurant", "event", "holiday", "food", "sign", "drink", "dessert"])
@@ -41,11 +41,18 @@ FORMS = {  # a verb as it is asked for -> as it is answered with
 MANY = ("they", "these", "those")
 ON_SHARE = 0.6  # of the place's probability, from which it is told on what a thing is
 PEOPLE = frozenset(["person", "man", "woman", "child", "team", "crowd"])
+SURROUNDINGS = re.compile(r"\b(?:background|behind|back|view|see|distance|around|outside|far)\b")
+SCENERY = frozenset(  # what is around a thing that is asked for, rather than the thing
+    """grass|mountain|hill|water|sea|river|beach|sand|snow|sky|cloud|street|wall|smoke|crowd|team|stadium|court|field|
+    road|parking lot|garden|forest""".replace("\n    ", "").split("|")
+)
 PLACE_TRUST = 0.8  # of its probability: a likely place of the photo may be another one than the thing's
 BARE = re.compile(r"^(?:(?:on|in|at) )?(?:(?:the|an?) )?")
 ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
+WHAT_IS_IT = re.compile(r"\bwhat (?:is|are) (?:it|that|this|they|these|those)$")
+ABOUT_IT = re.compile(r"^(?:and|what about|how about) |\bwhat (?:is|are) (?:the|that|this|these|those) [\w ]+$")
 UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
 
 
@@ -106,7 +113,10 @@ class OpenSkill:
         own = {singular(word) for word in turn.text.split(",")[0].split()}  # behind a comma stands a guess
         if category.name == OBJECTS and WEARER.search(turn.text):
             own |= PEOPLE
-        left = {name: p for name, p in chances.items() if singular(name) not in own}
+        if category.name == OBJECTS and not SURROUNDINGS.search(turn.text):
+            own |= SCENERY
+        done_to = own if category.name == "activity" else set()  # elephants are not riding an elephant
+        left = {name: p for name, p in chances.items() if singular(name) not in own and name.split()[-1] not in done_to}
         return left or chances
 
     def _weigh(self, turn: PhotoTurn, category: Category, names: Sequence[str]) -> Mapping[str, float]:
@@ -156,7 +166,8 @@ def category_of(turn: PhotoTurn) -> Category:
     if asked is None or asked.name == OBJECTS:
         by_attribute = BY_ATTRIBUTE.get(turn.act.attribute, "")
         named = category_named(by_attribute) if by_attribute else None
-        if named is None and turn.act.attribute == "kind" and turn.act.subject:
+        of_subject = turn.act.attribute == "kind" or WHAT_IS_IT.search(turn.text)
+        if named is None and of_subject and turn.act.subject:
             named = category_named(turn.act.subject)
         asked = named or asked
     return asked or next(each for each in categories() if each.name == OBJECTS)
@@ -195,5 +206,5 @@ def asked_for(turn: PhotoTurn, category: Category) -> str:
     if verb in FORMS.values():
         return f"what {subject} is {verb}"
     if category.name == OBJECTS:
-        return f"what {subject} is" if turn.subjects else "that"
+        return f"what {subject} is" if turn.subjects and ABOUT_IT.search(turn.text) else "that"
     return f"which {category.name} it is"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL.Image import Image
 
@@ -61,11 +61,18 @@ def read_letters(file: File, config: ParseConfig) -> str:
         return reading.ask_about(file, "letters").words
 
 
-def read_picture_texts(file: File, config: ParseConfig) -> tuple[str, ...]:
-    """Titles, descriptions and keywords that a picture's file carries. BadFile or LimitReached."""
+class PictureTexts(NamedTuple):
+    """What a picture's file says itself."""
+
+    camera: str = ""  # maker and model
+    notes: tuple[str, ...] = ()  # titles, descriptions and keywords
+
+
+def read_picture_texts(file: File, config: ParseConfig) -> PictureTexts:
+    """What a picture's file carries besides its pixels. BadFile or LimitReached."""
     with closing(FileRequest(file.path, config, never)) as reading:
-        words = reading.ask_about(file, "texts").words
-    return tuple(words.split("\n")) if words else ()
+        camera, *notes = reading.ask_about(file, "texts").words.split("\n")
+    return PictureTexts(camera, tuple(notes))
 
 
 def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:

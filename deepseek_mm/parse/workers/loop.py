@@ -29,7 +29,7 @@ from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
 from deepseek_mm.parse.markup import read_docx, read_html
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
-from deepseek_mm.parse.picture_texts import descriptions_in
+from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
@@ -201,7 +201,7 @@ class FileParser:
         config = ParseConfig(**request["config"])
         file = self._file(request)
         if request["do"] == "texts":
-            return {"words": "\n".join(descriptions_in(file.data))}
+            return {"words": "\n".join([camera_in(file.data), *descriptions_in(file.data)])}
         if request["do"] == "letters":
             return {"words": decode_text(file.data, name=file.path)[: config.max_chars]}
         if request["do"] == "page":

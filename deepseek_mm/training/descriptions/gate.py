@@ -62,7 +62,7 @@ ALIKE = tuple(frozenset(row.split()) for row in SAID_FOR.split("|"))
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionedPhoto:
+class ComparedPhoto:
     """A machine's sentence about a photo, what others see there, and the words that people used of it."""
 
     caption: Caption
@@ -128,7 +128,7 @@ def read_asked_rows(file: Path) -> list[CaptionRow]:
     return [CaptionRow(image=image, captions=tuple(texts)) for image, texts in told.items()]
 
 
-def look_at(rows: Sequence[tuple[Path, CaptionRow]]) -> Iterator[CaptionedPhoto]:
+def look_at(rows: Sequence[tuple[Path, CaptionRow]]) -> Iterator[ComparedPhoto]:
     """Every photo as the pipeline sees it, with the captioner's sentence."""
     eyes = open_vision(DefaultSpace(), Config(), read_detector())
     describer = eyes.describer
@@ -139,10 +139,10 @@ def look_at(rows: Sequence[tuple[Path, CaptionRow]]) -> Iterator[CaptionedPhoto]
     for some in prefetch_batches(eyes.see_many(pictures), size=TOGETHER):
         for picture, caption in zip(some, describer.caption_many(some), strict=True):
             words = (singular(word) for text in next(told)[1].captions for word in split_caption(text))
-            yield CaptionedPhoto(caption, gather_evidence(picture), frozenset(words))
+            yield ComparedPhoto(caption, gather_evidence(picture), frozenset(words))
 
 
-def fit_gate(photos: Sequence[CaptionedPhoto]) -> GateWeights:
+def fit_gate(photos: Sequence[ComparedPhoto]) -> GateWeights:
     """Weights by maximum likelihood over some shorter sentences of each caption."""
     chance, rows, right = Random(0), [], []
     for photo in photos:
@@ -156,7 +156,7 @@ def fit_gate(photos: Sequence[CaptionedPhoto]) -> GateWeights:
     return GateWeights(offset=offset, **dict(zip(names, map(float, weights_W), strict=True)))
 
 
-def judge_held_out(photos: Sequence[CaptionedPhoto], fold: int) -> list[bool]:
+def judge_held_out(photos: Sequence[ComparedPhoto], fold: int) -> list[bool]:
     """Of the captions of one fold that are told by what the others teach, which are right."""
     gate = CaptionGate(fit_gate([photo for n, photo in enumerate(photos) if n % FOLDS != fold]))
     judged = [(photo, gate.judge(photo.caption, photo.seen)) for photo in photos[fold::FOLDS]]

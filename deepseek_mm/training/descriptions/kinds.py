@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.training.descriptions.drawn import draw_pictures
+from deepseek_mm.training.descriptions.drawn_pictures import draw_pictures
 from deepseek_mm.training.feature_maps import cache_array, list_pictures
 from deepseek_mm.training.loop import tell_written
 from deepseek_mm.vision.picture_kind import KINDS, PHOTO, WEIGHTS, join_features, measure_pixels, softmax
@@ -67,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
     told_right = {name: f"{(said_N == k)[kind_N[held_N] == k].mean():.3f}" for k, name in enumerate(KINDS)}
     names, garment_DL, usual_L = fit_garments(features_NF, [path.name for path, _ in rows], args.garments, space.dim)
     header = {"names": KINDS, "garments": names, "fingerprint": space.fingerprint}
-    arrays: dict[str, NDArray[Any]] = {"weight": weight_FK.astype(np.float16), "bias": bias_K.astype(np.float32)}
-    arrays |= {"garment": garment_DL.astype(np.float16), "usual": usual_L.astype(np.float32)}
-    save_file(arrays, args.weights, metadata={"kinds": json.dumps(header)})
+    arrays = {"weight": weight_FK, "bias": bias_K, "garment": garment_DL, "usual": usual_L}
+    narrow: dict[str, NDArray[Any]] = {name: array.astype(np.float16) for name, array in arrays.items()}
+    save_file(narrow, args.weights, metadata={"kinds": json.dumps(header)})
     tell_written(args.weights, f"{len(rows)} pictures; right of those held out: {told_right}; ")
     return 0
 

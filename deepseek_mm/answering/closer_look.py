@@ -11,19 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
 from deepseek_mm.language.clues import clues, places_of_likely, places_of_name
 from deepseek_mm.language.words import COLOURS
-from deepseek_mm.vision.colours import box_on, colour_mask
+from deepseek_mm.vision.colours import box_on, colour_mask, colours_of_thing
 from deepseek_mm.vision.detector.detector import Detection, Detections
+from deepseek_mm.vision.pipeline import ImageAnalysis
 
 PERSON = 0  # COCO's first name
 ANCHOR = 0.25  # score from which a box is taken for the thing that a question names
 FAINTEST, SUREST = 0.05, 0.95  # scores beyond which it says no more
 SIDE_CELLS = 28  # of the mask of a colour
+NEIGHBOURS = {  # colours that people call by the same name as well
+    **{"yellow": ("orange",), "orange": ("red", "yellow"), "red": ("orange", "pink"), "pink": ("purple",)},
+    **{"white": ("beige",), "black": (), "brown": ("orange",), "purple": ("pink",)},
+}
 LEAST_BLOB = 0.01  # of the picture, that a coloured thing covers
+MOST_WORDS = 4  # of a phrase that are looked through for the name of a thing
+EDGE = 0.08  # of a box's side
 LEAST_SIDE = 0.2  # of the picture's side, of a part that is cut out
 WEARER = re.compile(
     r"\b(?:he|she|his|her|him|they|their|person'?s?|man'?s?|woman'?s?|boy'?s?|girl'?s?|kids?'?s?|child'?s?|guy'?s?|"
@@ -73,6 +81,13 @@ GROUNDS: tuple[tuple[str, Share], ...] = (  # what is large and has no box -> wh
     (r"\b(?:water|sea|lake|river|ocean)\b", (0.0, 0.45, 1.0, 1.0)),
 )
 LARGE = tuple((re.compile(words), share) for words, share in GROUNDS)
+DRESSED = re.compile(
+    rf"\b(?:wear(?:s|ing)?|in|with) (?:an? |the )?(?P<colour>{'|'.join(COLOURS)})"
+    r"(?: (?P<garment>\w*shirts?|jerseys?|jackets?|tops?|trousers|pants|shorts|shoes|hats?|caps?|helmets?))?$"
+)
+CLEARLY = 0.35  # score of a person's box from which it is counted
+WORN = 0.15  # share of a garment's place that its colour has
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
 COLOURED = re.compile(
     rf"\b(?P<colour>{'|'.join(COLOURS)}) (?:\w+ )?(?:thing|stuff|object|one|food|item|bit|strips?|veg)s?\b"
 )
@@ -125,7 +140,9 @@ def coloured_part(text: str, image: Image) -> PhotoPart | None:
     match = COLOURED.search(text)
     if not match:
         return None
-    mask_SS = colour_mask(image, COLOURS[match["colour"]], SIDE_CELLS)
+    colour = COLOURS[match["colour"]]
+    masks = [colour_mask(image, each, SIDE_CELLS) for each in (colour, *NEIGHBOURS.get(colour, ()))]
+    mask_SS = np.max(masks, axis=0)
     if mask_SS.mean() < LEAST_BLOB:
         return None
     return PhotoPart(share=inside_of(box_of_mask(mask_SS), (-0.1, -0.1, 1.1, 1.1)))
@@ -142,7 +159,19 @@ def part_with_colour(phrase: str, text: str, found: Detections | None) -> PhotoP
     return PhotoPart(share=share, has_ground=False) if share else None
 
 
-def box_of_mask(mask_SS: Floats) -> Share:
+def count_dressed(text: str, picture: ImageAnalysis) -> int:
+    """How many people wear the colour that a question names ("players in green shirts"); 0 where it names none."""
+    match, found = DRESSED.search(text), picture.detections
+    if match is None or found is None:
+        return 0
+    colour = COLOURS[match["colour"]]
+    body = next((share for words, share in PARTS if words.search(match["garment"] or "shirt")), WHOLE)
+    people = [box for box in found.boxes if box.chances_C[PERSON] >= CLEARLY]
+    worn = [colours_of_thing(picture.image, inside_of(person.box, body)) for person in people]
+    return sum(colour in list(shares)[:2] and shares[colour] >= WORN for shares in worn)
+
+
+def box_of_mask(mask_SS: NDArray[np.float64]) -> Share:
     """Where the largest connected piece of a mask lies."""
     left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask_SS), strict=True)}
     best: list[tuple[int, int]] = []
@@ -162,14 +191,10 @@ def box_of_mask(mask_SS: Floats) -> Share:
 
 def box_of_phrase(phrase: str, boxes: Sequence[Detection]) -> Detection | None:
     """The box of the first thing that some words name: "keyboard and the mouse" -> the keyboard's."""
-    words = phrase.split()[:4]
-    for start in range(len(words)):
-        for length in (2, 1):
-            name = " ".join(words[start : start + length])
-            for place in places_of_name(name):
-                if (box := largest_of(boxes, place)) is not None:
-                    return box
-    return None
+    words = phrase.split()[:MOST_WORDS]
+    names = [" ".join(words[n : n + length]) for n in range(len(words)) for length in (2, 1)]
+    found = (largest_of(boxes, place) for name in names for place in places_of_name(name))
+    return next((box for box in found if box is not None), None)
 
 
 def largest_of(boxes: Sequence[Detection], place: int) -> Detection | None:
@@ -190,6 +215,13 @@ def inside_of(box: Share, part: Share) -> Share:
     x = widen(left + part[0] * wide, left + part[2] * wide)
     y = widen(top + part[1] * high, top + part[3] * high)
     return (x[0], y[0], x[1], y[1])
+
+
+def inner_part(share: Share) -> Share:
+    """Without its edges, where boxes are too large."""
+    left, top, right, bottom = share
+    wide, high = EDGE * (right - left), EDGE * (bottom - top)
+    return (left + wide, top + high, right - wide, bottom - high)
 
 
 def widen(low: float, high: float) -> tuple[float, float]:

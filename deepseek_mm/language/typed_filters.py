@@ -1,0 +1,139 @@
+"""What bounds a search though it was typed as plain words: "cats in winter", "taken with a phone", "blurry ones".
+
+A period, a camera, a kind of picture, or that photos are blurry. What is left of the words is looked for. A month or a
+season without a year is that of any year.
+
+"may" and "march" are words of their own: a period needs "in", "from" or the like before it, or a year beside it.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from deepseek_mm.language.cameras import BY_CAMERA, BY_PHONE
+from deepseek_mm.language.date_words import LAST, MONTHS, SEASONS, YEAR, named_month, read_period_words
+from index import Filter
+
+NAMES = "|".join(sorted((*MONTHS, *SEASONS), key=len, reverse=True))
+DIGITS = r"(?:19|20)\d\d(?:[-./]\d{1,2}){0,2}|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
+WHEN = (
+    rf"(?:(?:the\s+)?(?:early |late |last |this |past )?(?:{NAMES})(?:\s+(?:of\s+)?(?:19|20)\d\d)?"
+    rf"|(?:the\s+)?(?:last|this|past)\s+(?:\d+\s+)?(?:week|month|year)s?|{DIGITS}|yesterday|today)"
+)
+PERIOD = re.compile(
+    rf"(?<![\w-])(?:(?:taken|shot|made)\s+)?(?:from|in|on|during|since|before|after|until|im|vom|aus|seit|vor|nach)\s+"
+    rf"(?:(?:dem|der|den|year)\s+)?{WHEN}(?:\s+(?:and|to|until|bis)\s+{WHEN})?(?![\w-])"
+    rf"|(?<![\w-])between\s+{WHEN}\s+and\s+{WHEN}(?![\w-])"
+    rf"|(?<![\w-])(?:last|this)\s+(?:week|month|year|{NAMES})(?![\w-])"
+    rf"|(?<![\w-])(?:{NAMES})\s+(?:19|20)\d\d(?![\w-])"
+    r"|(?:19|20)\d\d\u5e74(?:\d{1,2}\u6708)?(?:\u62cd\u7684|\u7684)?",
+    re.IGNORECASE,
+)
+PICTURES = r"(?:photos?|photographs?|pictures?|images?|pics?|shots?|ones|fotos?|bilder?)"
+BLURRY = re.compile(
+    rf"(?<![\w-])(?:blurry|blurred|unsharp|out[- ]of[- ]focus|unscharfe?|verwackelte?)(?:\s+{PICTURES})?(?![\w-])"
+    r"|(?:\u6a21\u7cca|\u865a\u7126)(?:\u7684)?(?:\u7167\u7247)?",
+    re.IGNORECASE,
+)
+WITH = r"(?:(?:taken|shot|made)\s+)?(?:with|by|on|from)\s+(?:an?|my|the|our)\s+"
+PHONE = re.compile(
+    rf"(?<![\w-])(?:{WITH}(?:phone|mobile|smartphone|cell ?phone|mobile phone)|(?:phone|mobile|smartphone)\s+{PICTURES}"
+    r"|mit dem (?:handy|telefon))(?![\w-])|\u624b\u673a\u62cd\u7684?(?:\u7167\u7247)?",
+    re.IGNORECASE,
+)
+CAMERA = re.compile(r"(?<![\w-])(?:taken|shot|made)\s+with\s+(?:an?|my|the|our)\s+(?:real\s+)?camera(?![\w-])", re.I)
+MAKERS = "apple iphone canon nikon sony fujifilm olympus panasonic leica pentax kodak samsung google huawei xiaomi"
+MAKER = re.compile(
+    rf"(?<![\w-])(?:taken|shot|made)\s+(?:with|by|on)\s+(?:(?:an?|my|the|our)\s+)?({'|'.join(MAKERS.split())})(?![\w-])",
+    re.IGNORECASE,
+)
+KINDS = {  # words for a kind of picture -> its label
+    "screenshot": ("screenshot", "screenshots", "screen shots", "screen captures", "bildschirmfotos", "\u622a\u56fe"),
+    "document": ("documents", "scanned documents", "scans", "receipts", "invoices", "dokumente", "belege"),
+    "plot": ("plots", "charts", "diagrams", "graphs", "diagramme", "\u56fe\u8868"),
+    "drawing": ("drawings", "sketches", "zeichnungen"),
+    "product shot": ("product shots", "product photos"),
+}
+LABELS = {each: label for label, words in KINDS.items() for word in words for each in (word, word.removesuffix("s"))}
+KIND = re.compile(
+    rf"^\W*(?:(?:all|my|the|our|any|some)\s+)*({'|'.join(sorted(LABELS, key=len, reverse=True))})"
+    r"(?:\s+(?:of|with|from)\b|\W*$)",
+    re.IGNORECASE,
+)
+LEFT = re.compile(  # of a search that looks for nothing besides
+    rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|\u7167\u7247)?"
+    r"(?:\s+(?:of|from|with|that|which))?(?:\s+(?:are|were|was|i))?\W*$",
+    re.IGNORECASE,
+)
+OF = re.compile(r"^(?:of|with|from)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypedFilter:
+    """What some words of a search bound."""
+
+    where: Filter
+    words: str  # as they were typed
+    rest: str  # what is looked for besides; "" where nothing is
+    is_strict: bool  # what they bound holds though nothing fits it; else they are words where nothing does
+
+
+def read_kind(text: str, now: datetime) -> TypedFilter | None:
+    """A kind of picture, at the head: "screenshots", "charts of the weather"; "receipts" are looked for besides."""
+    match = KIND.match(text)
+    if match is None:
+        return None
+    label = LABELS[match[1].lower()]
+    is_narrower = label == "document" and "document" not in match[1].lower() and "scan" not in match[1].lower()
+    rest = text[match.end() :].strip()
+    rest = f"{match[1]} {rest}".strip() if is_narrower else rest
+    return TypedFilter(where=Filter(label=label), words=match[1], rest=rest, is_strict=False)
+
+
+def read_blurry(text: str, now: datetime) -> TypedFilter | None:
+    """Photos without fine edges."""
+    return take_out(BLURRY.search(text), text, Filter(label="blurry"))
+
+
+def read_camera(text: str, now: datetime) -> TypedFilter | None:
+    """By a phone, by a camera, by whose."""
+    for pattern, said in ((PHONE, BY_PHONE), (CAMERA, BY_CAMERA)):
+        if match := pattern.search(text):
+            return take_out(match, text, Filter(phrases=(said,)))
+    match = MAKER.search(text)
+    return take_out(match, text, Filter(phrases=(match[1],))) if match else None
+
+
+def read_time(text: str, now: datetime) -> TypedFilter | None:
+    """When it was taken."""
+    match = PERIOD.search(text)
+    if match is None:
+        return None
+    said = match[0].lower()
+    if months := months_named(said):
+        typed = take_out(match, text, Filter(months=months))
+        return replace(typed, is_strict=False) if typed else None
+    period = read_period_words(said, now)
+    return take_out(match, text, Filter(taken_after=period[0], taken_before=period[1])) if period else None
+
+
+def months_named(said: str) -> tuple[int, ...]:
+    """The months, 1 to 12, of a month or a season without a year; none where it is that of one year."""
+    month = named_month(said.lower())
+    if month is None or YEAR.search(said) or LAST.search(said) or re.search(r"\bthis\b|before|since|after|until", said):
+        return ()
+    first, count = month
+    return tuple((first - 1 + n) % 12 + 1 for n in range(count))
+
+
+def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilter | None:
+    """The filter of a match, and the text without it."""
+    if match is None:
+        return None
+    rest = " ".join(f"{text[: match.start()]} {text[match.end() :]}".split())
+    rest = "" if LEFT.fullmatch(rest) else OF.sub("", rest)
+    return TypedFilter(where=where, words=match[0].strip(), rest=rest, is_strict=not rest)
+
+
+TRAITS = (read_kind, read_blurry, read_camera)
+TYPED = (*TRAITS, read_time)  # each reads what those before it leave
