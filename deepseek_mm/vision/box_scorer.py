@@ -194,8 +194,10 @@ def area_of(box: Share) -> float:
 def cover_vectors(look: ImageEmbedding, boxes: Sequence[Share]) -> Floats:
     """(N, D): for each box the mean over the cells that it covers, each as far as it is covered."""
     height, width, dim = look.grid_HWD.shape
-    rows = [np.einsum("hw,hwd->d", covered_share(box, height, width), look.grid_HWD) for box in boxes]
-    return unit(np.stack(rows)) if rows else np.zeros((0, dim), np.float32)
+    if not boxes:
+        return np.zeros((0, dim), np.float32)
+    covered_NP = np.stack([covered_share(box, height, width).ravel() for box in boxes])
+    return unit(covered_NP @ look.grid_HWD.reshape(-1, dim))
 
 
 def covered_share(share: Share, height: int, width: int) -> Floats:

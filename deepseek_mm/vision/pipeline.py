@@ -204,6 +204,7 @@ WRITTEN = 0.8  # probability that there is a sign where there is writing
 TYPICAL = 0.5  # how sure a place is where such a thing mostly is
 SURELY = 0.6  # probability from which what lies in a box is in the picture
 ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
+MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
@@ -377,9 +378,9 @@ class VisionPipeline:
 
     def _name_boxes(self, picture: ImageAnalysis, named: Sequence[ScoredWord]) -> list[NamedBox]:
         """The boxes that one of these words or one of COCO's names holds for."""
-        detections = picture.detections
-        if self.scorer is None or detections is None or not detections.boxes:
+        if self.scorer is None or picture.detections is None or not picture.detections.boxes:
             return []
+        detections = replace(picture.detections, boxes=picture.detections.boxes[:MOST_NAMED])
         shown = {PERSON, *(word.label.name for word in named)}  # a detector finds people best
         foreign = [name for name in shown if name not in NAMES]
         likely = [name for name in likely_names(detections) if not any(is_confused(name, other) for other in foreign)]
