@@ -1,4 +1,8 @@
-"""Odds: one probability under another expectation."""
+"""Odds: one probability under another expectation, and as a number that evidence is added to."""
+
+import math
+
+EDGE = 1e-4  # what probabilities are kept off 0 and 1 by
 
 
 def adjust_prior(presence: float, prior: float) -> float:
@@ -9,3 +13,13 @@ def adjust_prior(presence: float, prior: float) -> float:
     """
     yes, no = presence * prior, (1 - presence) * (1 - prior)
     return yes / (yes + no) if yes + no else 0.0
+
+
+def log_odds(chance: float, *, edge: float = EDGE) -> float:
+    """Of a probability, which is kept off 0 and 1.
+
+    >>> log_odds(0.5), round(log_odds(1.0, edge=0.02), 2)
+    (0.0, 3.89)
+    """
+    kept = min(1 - edge, max(edge, chance))
+    return math.log(kept / (1 - kept))

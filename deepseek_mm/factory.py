@@ -62,7 +62,7 @@ from deepseek_mm.vision.detector.detector import Detector, read_detector, read_s
 from deepseek_mm.vision.detector.net import SIDE_PX as DETECTOR_PX
 from deepseek_mm.vision.drawings import read_paper
 from deepseek_mm.vision.ocr import TextReader
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from deepseek_mm.vision.presence import WEIGHTS as WITNESS
 from deepseek_mm.vision.presence import read_witness
 from deepseek_mm.vision.visual_prompt import WEIGHTS as GLANCE
@@ -202,25 +202,16 @@ def open_detector(config: Config, planned: MachinePlan, say: Progress) -> Detect
 def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None = None) -> VisionPipeline:
     """What looks at pictures: the space, the detector, and the small models that were trained on the space's cells."""
     noticer = open_trained(read_noticer, space)
-    eyes = VisionPipeline(
-        space,
-        config.see,
-        names=own_words(config.data),
-        reader=open_trained(
-            partial(
-                read_reader,
-                noticer=noticer,
-                glance=glance_of(space, config),
-                boxes=open_trained(read_box_reader, space) if detector else None,
-            ),
-            space,
-        ),
+    boxes = open_trained(read_box_reader, space) if detector else None
+    reads = partial(read_reader, noticer=noticer, glance=glance_of(space, config), boxes=boxes)
+    models = VisionModels(
+        reader=open_trained(reads, space),
         describer=open_trained(partial(read_describer, tagger=noticer, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
         detector=detector,
+        witness=read_witness() if detector and WITNESS.is_file() else None,
     )
-    eyes.witness = read_witness() if detector and WITNESS.is_file() else None
-    return eyes
+    return VisionPipeline(space, config.see, names=own_words(config.data), models=models)
 
 
 def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:

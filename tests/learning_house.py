@@ -13,7 +13,7 @@ from deepseek_mm.config import Config, LearningConfig
 from deepseek_mm.history import History
 from deepseek_mm.learning.memory import Builtin, ReaderRows
 from deepseek_mm.types import Answer, Question
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from deepseek_mm.vision.vqa import AnswerCalibration, AnswerHead, VqaModel
 from deepseek_mm.vision.vqa_net import ReaderConfig, ReaderNet
 
@@ -67,7 +67,7 @@ def builtin() -> Builtin:
 def learning_house(data: Path) -> Assistant:
     """An Assistant whose reader learns; nothing is indexed."""
     space = ColourSpace()
-    assistant = build(data, eyes=VisionPipeline(space, Config().see, reader=ColourReader()))
+    assistant = build(data, eyes=VisionPipeline(space, Config().see, models=VisionModels(reader=ColourReader())))
     learning = assistant.library.learning
     learning.builtin = builtin
     learning.config = replace(learning.config, learning=LearningConfig(steps=60, rate=0.1, hold=1.0))

@@ -11,7 +11,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
 from deepseek_mm.vision.ocr import TextBlock, TextReader
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from index import Filter
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -44,7 +44,7 @@ class House:
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")
         self.library = Library(
             self.config,
-            eyes=VisionPipeline(self.space, self.config.see, describer=describer),
+            eyes=VisionPipeline(self.space, self.config.see, models=VisionModels(describer=describer)),
             reader=reader or BlankPaper(),
             store=self.store,
             jobs=Jobs(data / "jobs.db"),

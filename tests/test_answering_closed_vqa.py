@@ -10,14 +10,15 @@ from rag_house import build, paint, put
 
 from deepseek_mm.answering.closed_vqa import MODEL_SURE, Decider, by_labels, sorted_by
 from deepseek_mm.answering.closed_vqa import close_question as heard
+from deepseek_mm.chance import log_odds
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.language.parser import parse
 from deepseek_mm.language.words import with_article
 from deepseek_mm.types import Question
 from deepseek_mm.vision.detector.detector import NAMES, Detections
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction
-from deepseek_mm.vision.presence import KNOWN, NAMED, DetectorWitness, Weights, log_odds
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionModels, VisionPipeline, VqaPrediction
+from deepseek_mm.vision.presence import KNOWN, NAMED, DetectorWitness, Weights
 from deepseek_mm.vision.vocabulary import NamingCurve
 from deepseek_mm.vision.vqa import EVEN, AnswerCalibration
 from deepseek_mm.vision.vqa_net import VqaQuestion
@@ -65,7 +66,7 @@ class Looker(Parrot):
 
 def decider(script: dict[str, dict[str, float]] | None = None, model: Looker | None = None) -> Decider:
     reader = None if script is None else PaintReader(script)
-    return Decider(VisionPipeline(ColourSpace(), Config().see, reader=reader), model)
+    return Decider(VisionPipeline(ColourSpace(), Config().see, models=VisionModels(reader=reader)), model)
 
 
 def test_without_a_reader_likeness_answers_what_is_there_and_nothing_else():
@@ -273,8 +274,8 @@ def watcher(score: float) -> tuple[Decider, FixedDetector]:
     reader.sure = AnswerCalibration({})
     only = Weights(by={"detector": 1.0, "reader": 0.0, "likeness": 0.0, "labels": 0.0})
     witness = DetectorWitness(curve=NamingCurve(slope=1.0, offset=0.0), weights={KNOWN: EVEN, NAMED: only})
-    eyes = VisionPipeline(ColourSpace(), Config().see, reader=reader, detector=detector)
-    eyes.witness = witness
+    models = VisionModels(reader=reader, detector=detector, witness=witness)
+    eyes = VisionPipeline(ColourSpace(), Config().see, models=models)
     return Decider(eyes), detector
 
 

@@ -7,14 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_mm.answering.confidence import (
-    LEAST,
-    MOST,
-    ConfidenceModel,
-    log_odds,
-    read_confidence,
-    signals_of,
-)
+from deepseek_mm.answering.confidence import LEAST, MOST, ConfidenceModel, read_confidence, signals_of
+from deepseek_mm.chance import log_odds
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.retrieval.evidence import number_by_mention

@@ -19,7 +19,7 @@ from deepseek_mm.evaluation.pointing_game import (
     read_box_rows,
     score_points,
 )
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionModels, VisionPipeline
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)
@@ -108,7 +108,11 @@ def test_photos_are_seen_as_the_application_sees_them(tmp_path):
         picture(colour).save(tmp_path / f"{colour}.png")
     told = [BoxRow(image="red.png", boxes=((0, 0, 0.2, 1),)), BoxRow(image="green.png", boxes=((0.8, 0, 0.9, 1),))]
     done: list[int] = []
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector(((0.0, 0.0, 0.25, 1.0), "person", 0.9)))
+    eyes = VisionPipeline(
+        ColourSpace(),
+        SeeConfig(),
+        models=VisionModels(detector=PaintedDetector(((0.0, 0.0, 0.25, 1.0), "person", 0.9))),
+    )
     report = evaluate_regions(eyes, told, tmp_path, told=done.append)
     assert (report.pointing, report.centre_baseline, done) == (50.0, 0.0, [1, 2])
     assert "the middle of the photo" in report.table()

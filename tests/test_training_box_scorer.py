@@ -18,7 +18,7 @@ from deepseek_mm.training.box_scorer import (
     write_scorer_weights,
 )
 from deepseek_mm.vision.box_scorer import FEATURES, USED, BoxScorer, ScorerWeights, read_scorer_weights
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 
 pytestmark = pytest.mark.lab
 LEFT, RIGHT, LOW = (0.0, 0.0, 0.4, 0.4), (0.5, 0.5, 0.9, 0.9), (0.0, 0.6, 0.3, 0.9)
@@ -28,7 +28,7 @@ LEFT, RIGHT, LOW = (0.0, 0.0, 0.4, 0.4), (0.5, 0.5, 0.9, 0.9), (0.0, 0.6, 0.3, 0
 def lessons(tmp_path: Path) -> list[BoxLesson]:
     picture("green").save(tmp_path / "a.png")
     detector = PaintedDetector((LEFT, "dog", 0.8), (RIGHT, "kite", 0.5), (LOW, "person", 0.2))
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=detector)
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=detector))
     untrained = ScorerWeights(weights_RF=np.zeros((2, len(FEATURES)), np.float32), offsets_R=np.zeros(2))
     scorer = BoxScorer(eyes.vocabulary, None, untrained)
     photo = TaughtPhoto(path=tmp_path / "a.png", captions=("A dog on the grass",), people=(LOW,))

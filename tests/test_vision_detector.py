@@ -30,7 +30,7 @@ from deepseek_mm.vision.detector.detector import (
     views_of,
 )
 from deepseek_mm.vision.detector.net import OUTPUTS, SIDE_PX, NanoDet, convolution_names
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionModels, VisionPipeline
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 BY_PROTOTYPE = {  # name, score and box, as ../shared/sketch/nanodet_prototype.py walks the package's graph (3.0.4)
@@ -160,7 +160,7 @@ def test_small_things_are_found_in_tiles_and_once():
 def test_pictures_are_detected_once_and_only_where_there_is_a_detector(monkeypatch):
     from fakes import ColourSpace
 
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=Detector(Everywhere()))
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=Detector(Everywhere())))
     picture = ImageAnalysis(Image.new("RGB", (300, 300)))
     eyes.add_detections([picture, picture])
     first = picture.detections

@@ -8,7 +8,15 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features, find_typical, is_confused, on_image
+from deepseek_mm.vision.pipeline import (
+    ImageAnalysis,
+    VisionModels,
+    VisionPipeline,
+    add_features,
+    find_typical,
+    is_confused,
+    on_image,
+)
 from deepseek_mm.vision.regions import ScoredWord
 from deepseek_mm.vision.vocabulary import Learned
 from index import Label, Source
@@ -87,7 +95,7 @@ LEFT, RIGHT = (0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)
 
 def test_what_the_detector_finds_becomes_regions_of_their_own_and_names_the_picture():
     detector = PaintedDetector((LEFT, "person", 0.9), (RIGHT, "person", 0.85), (RIGHT, "clock", 0.06))
-    (sight,) = VisionPipeline(ColourSpace(), SeeConfig(), detector=detector).see_many(
+    (sight,) = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=detector)).see_many(
         [ImageAnalysis(picture("green"), source())]
     )
     people = [region for region in sight.regions if region.kind == "part" and region.label == "person"]
@@ -100,7 +108,7 @@ def test_what_the_detector_finds_becomes_regions_of_their_own_and_names_the_pict
 
 def test_words_for_people_are_dropped_where_a_detector_sees_nobody_and_kept_without_one():
     words = [ScoredWord(Label(name=name, score=0.8), None) for name in ("climber", "kite")]
-    sharp = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector())
+    sharp = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=PaintedDetector()))
     assert [word.label.name for word in sharp._add_found(words, [])] == ["kite"]
     assert VisionPipeline(ColourSpace(), SeeConfig())._add_found(words, []) == words
     assert "climber" in PEOPLE
@@ -113,14 +121,18 @@ def test_the_detector_takes_an_animal_that_it_does_not_know_for_another_and_no_t
 
 
 def test_labels_of_a_picture_that_is_asked_about_know_its_boxes():
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector((LEFT, "dog", 0.95)))
+    eyes = VisionPipeline(
+        ColourSpace(), SeeConfig(), models=VisionModels(detector=PaintedDetector((LEFT, "dog", 0.95)))
+    )
     (sight,) = add_features(eyes.space, [ImageAnalysis(picture("green"))])
     assert "dog" in [label.name for label in eyes.labels(sight)]
     assert eyes.box_chance(sight, "dog") > 0.7 > 0.3 > eyes.box_chance(sight, "toaster")
 
 
 def test_writing_is_where_signs_are_and_hats_are_on_heads():
-    eyes = VisionPipeline(ColourSpace(), SeeConfig(), detector=PaintedDetector((RIGHT, "person", 0.9)))
+    eyes = VisionPipeline(
+        ColourSpace(), SeeConfig(), models=VisionModels(detector=PaintedDetector((RIGHT, "person", 0.9)))
+    )
     sight = ImageAnalysis(picture("green", size=(100, 100)))
     sight.lines = (TextBlock(text="SALE", box_px=(10, 10, 30, 20), score=0.9),)
     eyes.add_detections([sight])

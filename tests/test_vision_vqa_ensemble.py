@@ -2,7 +2,8 @@
 
 import pytest
 
-from deepseek_mm.vision.presence import Weights, add_log_odds, log_odds
+from deepseek_mm.chance import log_odds
+from deepseek_mm.vision.presence import Weights, add_log_odds
 from deepseek_mm.vision.vqa import EVEN, GLANCED, blend_colours, blend_glance, combine, outcome_of
 
 

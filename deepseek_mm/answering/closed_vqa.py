@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL.Image import Image
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import PhotoQuestion, parse
 from deepseek_mm.language.words import IS_A, PRONOUNS, names_the_same, plural, with_article
@@ -32,7 +33,7 @@ from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, only_once
-from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names, log_odds
+from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names
 from deepseek_mm.vision.vqa import (
     AT_ONCE,
     CLOSED,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.types import Act, Draft, Request
@@ -30,12 +31,6 @@ REPEATED = {"yes_no": -1.0, "other": 0.0}  # the most that nearness counts where
 Signals = Mapping[str, float]
 
 
-def log_odds(chance: float) -> float:
-    """Of a probability, kept away from certainty."""
-    kept = min(MOST, max(LEAST, chance))
-    return math.log(kept / (1 - kept))
-
-
 def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode | None = None) -> dict[str, float]:
     """What speaks for a draft and against it, by names; those that are absent are 0.
 
@@ -43,11 +38,11 @@ def signals_of(act: Act, request: Request | None, draft: Draft, encode: Encode |
     """
     cited = {number for claim in draft.claims for number in claim.numbers}
     return {
-        "skill": log_odds(draft.chance),
-        f"skill {act.kind}": log_odds(draft.chance),
+        "skill": log_odds(draft.chance, edge=LEAST),
+        f"skill {act.kind}": log_odds(draft.chance, edge=LEAST),
         "near": nearness_of(act, draft, encode) if encode else 0.0,
-        "understood": log_odds(act.chance),
-        "turn": log_odds(request.chance if request else 1.0),
+        "understood": log_odds(act.chance, edge=LEAST),
+        "turn": log_odds(request.chance if request else 1.0, edge=LEAST),
         "claims": math.log1p(len(draft.claims)),
         "cited": math.log1p(len(cited)),
         "refused": float(draft.refused),

@@ -41,7 +41,7 @@ from deepseek_mm.parse.repository import why_content
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.runtime.machine_plan import fit
 from deepseek_mm.vision.ocr import TextReader
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from index.store import RegionStore
 
 BUNDLED = ROOT / "examples" / "photos"
@@ -92,7 +92,7 @@ def open_eyes(setting: BenchSetting) -> VisionPipeline:
     if isinstance(space, PackagedSpace) and config.see.detector:
         planned = fit(space, config, cache=setting.cache, say=setting.note, hardware=probe())
         detector = open_detector(config, planned, setting.note)
-    return VisionPipeline(space, config.see, detector=detector)
+    return VisionPipeline(space, config.see, models=VisionModels(detector=detector))
 
 
 def measure_memory_growth(setting: BenchSetting) -> BenchResult:

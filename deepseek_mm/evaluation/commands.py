@@ -57,11 +57,11 @@ def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     from deepseek_mm.evaluation.drawings import draw_sheet
     from deepseek_mm.evaluation.pointing_game import evaluate_regions, read_box_rows
     from deepseek_mm.vision.detector.detector import read_detector
-    from deepseek_mm.vision.pipeline import VisionPipeline
+    from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 
     config = config_of(args, desk)
     detector = read_detector() if config.see.detector else None
-    eyes = VisionPipeline(desk.open_space(config.encoder), config.see, detector=detector)
+    eyes = VisionPipeline(desk.open_space(config.encoder), config.see, models=VisionModels(detector=detector))
     if args.sheet:
         count = draw_sheet(eyes, images_of(args), args.photos or (), args.sheet)
         desk.say(f"drew {count} photos into {args.sheet}")

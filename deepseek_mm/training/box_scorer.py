@@ -37,7 +37,7 @@ from deepseek_mm.training.loop import add_config_flags, choose_config, tell_writ
 from deepseek_mm.vision.box_scorer import FEATURES, USED, WEIGHTS, BoxScorer, ScorerWeights
 from deepseek_mm.vision.detector.detector import NAMES, Detections, read_detector
 from deepseek_mm.vision.people import PERSON
-from deepseek_mm.vision.pipeline import LIKELY_SCORE, ImageAnalysis, VisionPipeline, add_features
+from deepseek_mm.vision.pipeline import LIKELY_SCORE, ImageAnalysis, VisionModels, VisionPipeline, add_features
 
 SURE, LIKELY, UNLIKELY = 0.4, 0.35, 0.1  # scores of the detector: that name a photo's thing, its other boxes, and deny
 SOMETHING = 0.3  # score of any name, from which a box that is not the thing teaches where the name is hidden
@@ -253,7 +253,7 @@ def run(args: argparse.Namespace) -> int:
     """Look at every photo, fit both rows, write them."""
     config = choose_config(ScorerConfig(), args)
     photos = gather_photos(args, config)
-    eyes = VisionPipeline(DefaultSpace(), SeeConfig(), detector=read_detector())
+    eyes = VisionPipeline(DefaultSpace(), SeeConfig(), models=VisionModels(detector=read_detector()))
     rows = len(USED)
     untrained = ScorerWeights(
         weights_RF=np.zeros((rows, len(FEATURES)), np.float32), offsets_R=np.zeros(rows, np.float32)

@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.answering.closed_vqa import by_labels
+from deepseek_mm.chance import log_odds
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.default import DefaultSpace, looks_of
 from deepseek_mm.embeddings.inference import autocast_bf16
@@ -49,7 +50,7 @@ from deepseek_mm.training.question_albums import (
     read_albums,
 )
 from deepseek_mm.vision.pipeline import VisionPipeline
-from deepseek_mm.vision.presence import Weights, log_odds
+from deepseek_mm.vision.presence import Weights
 from deepseek_mm.vision.small_nets import read_weights
 from deepseek_mm.vision.vqa import (
     MAKE,

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise, product
 from pathlib import Path
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.language.words import COLOURS, NUMBERS, names_the_same, singular
 from deepseek_mm.vision.captioner import Caption
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
@@ -32,7 +33,7 @@ NUMBERED = 3  # words behind a number among which its thing is
 MOST_PHRASES = 5  # that are left out or not: 32 sentences
 FEWEST_WORDS = 3
 PARTED = re.compile(r"(?: and)? (?:{0})(?= )(?: and (?:{0})(?= ))?".format("|".join(COLOURS)))
-LOG_ODDS = 6.0  # at most, either way
+SUREST = 1 / (1 + math.exp(6.0))  # probability that nothing is told from to be surer of
 LONGER = 0.15  # of its chance a sentence gains by each further noun, when one is chosen
 PERSON_FOR = {"man": "person", "woman": "person", "boy": "person", "girl": "person"}
 PERSON_FOR |= {"men": "people", "women": "people", "boys": "people", "girls": "people"}
@@ -86,12 +87,6 @@ class JudgedCaption:
 def sigmoid(x: float) -> float:
     """The logistic curve."""
     return 1 / (1 + math.exp(-x))
-
-
-def log_odds(chance: float) -> float:
-    """Of a probability, kept off both ends."""
-    bounded = min(max(chance, 1e-4), 1 - 1e-4)
-    return max(-LOG_ODDS, min(LOG_ODDS, math.log(bounded / (1 - bounded))))
 
 
 def shorten_caption(text: str, seen: CaptionEvidence) -> list[str]:
@@ -199,8 +194,10 @@ def widen_presence(presence: Mapping[str, float]) -> dict[str, float]:
 
 def measure_caption(nouns: Sequence[str], caption: Caption, seen: CaptionEvidence) -> list[float]:
     """What `GateWeights` weighs, in its order."""
-    odds = [log_odds(seen.presence[noun]) for noun in nouns]
-    boxed = [log_odds(score) for noun in nouns if (score := find_detected(noun, seen.detected)) is not None]
+    odds = [log_odds(seen.presence[noun], edge=SUREST) for noun in nouns]
+    boxed = [
+        log_odds(score, edge=SUREST) for noun in nouns if (score := find_detected(noun, seen.detected)) is not None
+    ]
     named = [score for name, score in seen.labels.items() if any(names_the_same(name, noun) for noun in nouns)]
     return [
         min(odds),

@@ -39,7 +39,7 @@ from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
-from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
+from deepseek_mm.vision.presence import DetectorWitness
 from deepseek_mm.vision.regions import (
     LabelledBox,
     NamedBox,
@@ -209,6 +209,17 @@ LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VisionModels:
+    """The models that look at pictures beside a space; not every space has them."""
+
+    reader: "VqaModel | None" = None  # answers closed questions
+    describer: "Describer | None" = None  # says in a sentence what is seen
+    paper: DrawingFinder | None = None  # knows drawings
+    detector: Detector | None = None  # puts boxes around things, unless a setting does without
+    witness: DetectorWitness | None = None  # what the detector's scores are worth, where that was fitted
+
+
 class VisionPipeline:
     """Turns pictures into regions with labels, colours and vectors."""
 
@@ -218,25 +229,18 @@ class VisionPipeline:
         config: SeeConfig,
         *,
         names: Sequence[str] = (),
-        reader: "VqaModel | None" = None,
-        describer: "Describer | None" = None,
-        paper: DrawingFinder | None = None,
-        detector: Detector | None = None,
+        models: "VisionModels | None" = None,
     ) -> None:
-        """`names` are words beside those of labels.txt.
-
-        `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them. `detector` puts boxes around things, unless a setting does without.
-        """
-        self.space, self.config, self.detector = space, config, detector
-        self.witness: DetectorWitness | None = None  # what the detector's scores are worth, where that was fitted
-        self.reader, self.describer, self.paper = reader, describer, paper
+        """`names` are words beside those of labels.txt; without `models` the space alone looks."""
+        models = models or VisionModels()
+        self.space, self.config, self.detector, self.witness = space, config, models.detector, models.witness
+        self.reader, self.describer, self.paper = models.reader, models.describer, models.paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
         self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
         self.kinds = read_kinds(space)
-        self.scorer = open_scorer(self.vocabulary, self.learned) if detector else None
+        self.scorer = open_scorer(self.vocabulary, self.learned) if self.detector else None
         self.pointer = read_pointer(space, self.learned, self.vocabulary, self.scorer)
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
@@ -283,19 +287,6 @@ class VisionPipeline:
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
-
-    def presence_of(self, picture: ImageAnalysis, things: Sequence[str]) -> list[float]:
-        """Probability that one picture shows each thing, by its likeness and by what is detected in it."""
-        deque(add_features(self.space, [picture]), maxlen=0)
-        liked_T = self.presence(things, picture.look.vector_D[None])[0]
-        if self.witness is None:
-            return [float(liked) for liked in liked_T]
-        self.add_detections([picture])
-        seen = (self.witness.chance_of(thing, picture.detections) for thing in things)
-        return [
-            add_log_odds({"likeness": float(liked), "detector": found}, self.witness.weights[SEEN])
-            for liked, found in zip(liked_T, seen, strict=True)
-        ]
 
     def kind(self, picture: ImageAnalysis) -> PictureKind | None:
         """What kind of picture it is; None where nobody tells kinds apart in this space."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.words import IS_A, OTHER_NAMES, singular
@@ -82,7 +83,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "presence.json"
 MAKE = "python -m deepseek_mm train presence --help"
 KNOWN, NAMED = "known", "named"  # things that the reader was often asked for, and others
 SEEN = "seen"  # likeness and the detector alone, where nobody reads a question
-EDGE, EVEN_ODDS = 1e-4, 0.5
+EVEN_ODDS = 0.5
 UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
@@ -92,12 +93,6 @@ class Weights:
 
     by: Mapping[str, float]
     offset: float = 0.0
-
-
-def log_odds(p: float) -> float:
-    """Of a probability, which is kept off 0 and 1."""
-    p = min(1 - EDGE, max(EDGE, p))
-    return math.log(p / (1 - p))
 
 
 def add_log_odds(p_yes: Mapping[str, float | None], weights: Weights) -> float:

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepseek_mm.chance import EDGE
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
 from deepseek_mm.embeddings.towers import GRID
@@ -29,7 +30,7 @@ from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
 from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
-from deepseek_mm.vision.presence import EDGE, Weights, add_log_odds
+from deepseek_mm.vision.presence import Weights, add_log_odds
 from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache

@@ -12,6 +12,7 @@ from deepseek_mm.answering.scene_programs import run_question
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import GUESSED, LIKELY, SAID, PhotoTurn, hedge
 from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, tell_yes_no
+from deepseek_mm.chance import log_odds
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase, parse
 from deepseek_mm.language.words import (
     NUMBERS,
@@ -26,7 +27,6 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
-from deepseek_mm.vision.presence import log_odds
 from index import Box
 
 THERE = re.compile(

@@ -23,6 +23,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.chance import log_odds
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.evaluation.pope import AMBIGUOUS, ThingsOf, find_coco_names, make_pope_rows, read_named_things
@@ -45,7 +46,6 @@ from deepseek_mm.vision.presence import (
     Weights,
     best_log_odds,
     find_names,
-    log_odds,
     write_witness,
 )
 from deepseek_mm.vision.vocabulary import NamingCurve
