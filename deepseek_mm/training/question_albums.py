@@ -413,7 +413,7 @@ class QuestionBatchConfig:
 class QuestionSampler:
     """Photos and questions of all albums, drawn by chance."""
 
-    banks: Sequence["AlbumBank"]
+    banks: Sequence[AlbumBank]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
     asked: QuestionBatch
@@ -424,7 +424,7 @@ class QuestionSampler:
     def of(
         cls,
         space: DefaultSpace,
-        banks: Sequence["AlbumBank"],
+        banks: Sequence[AlbumBank],
         class_of: Mapping[str, int],
         batch: QuestionBatchConfig,
         *,

@@ -39,7 +39,7 @@ from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
 from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
-from deepseek_mm.vision.presence import SEEN, DetectorWitness, add_log_odds
+from deepseek_mm.vision.presence import DetectorWitness
 from deepseek_mm.vision.regions import (
     LabelledBox,
     NamedBox,
@@ -282,19 +282,6 @@ class VisionPipeline:
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
-
-    def presence_of(self, picture: ImageAnalysis, things: Sequence[str]) -> list[float]:
-        """Probability that one picture shows each thing, by its likeness and by what is detected in it."""
-        deque(add_features(self.space, [picture]), maxlen=0)
-        liked_T = self.presence(things, picture.look.vector_D[None])[0]
-        if self.witness is None:
-            return [float(liked) for liked in liked_T]
-        self.add_detections([picture])
-        seen = (self.witness.chance_of(thing, picture.detections) for thing in things)
-        return [
-            add_log_odds({"likeness": float(liked), "detector": found}, self.witness.weights[SEEN])
-            for liked, found in zip(liked_T, seen, strict=True)
-        ]
 
     def kind(self, picture: ImageAnalysis) -> PictureKind | None:
         """What kind of picture it is; None where nobody tells kinds apart in this space."""
