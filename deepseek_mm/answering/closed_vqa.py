@@ -33,7 +33,7 @@ from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, VqaPrediction, add_features, only_once
-from deepseek_mm.vision.presence import KNOWN, NAMED, Weights, find_names
+from deepseek_mm.vision.presence import KNOWN, NAMED, SEEN, Weights, find_names
 from deepseek_mm.vision.vqa import (
     AT_ONCE,
     CLOSED,
@@ -258,10 +258,11 @@ class Decider:
 
     def _weights(self, one: ClosedQuestion, there: Mapping[str, float]) -> Weights:
         """How much each witness counts: where the detector is one of them all were weighed with it."""
+        weighed = self.eyes.witness.weights if self.eyes.witness and "detector" in there else {}
         if self.reader is None:
-            return EVEN
-        if self.eyes.witness and "detector" in there:
-            return self.eyes.witness.weights[KNOWN if one.thing in self.reader.sure.nouns else NAMED]
+            return weighed.get(SEEN, EVEN)
+        if weighed:
+            return weighed[KNOWN if one.thing in self.reader.sure.nouns else NAMED]
         return self.reader.weights_for(one.thing, named=one.named)
 
 
