@@ -202,7 +202,7 @@ def open_detector(config: Config, planned: MachinePlan, say: Progress) -> Detect
 def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None = None) -> VisionPipeline:
     """What looks at pictures: the space, the detector, and the small models that were trained on the space's cells."""
     noticer = open_trained(read_noticer, space)
-    return VisionPipeline(
+    eyes = VisionPipeline(
         space,
         config.see,
         names=own_words(config.data),
@@ -218,8 +218,9 @@ def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None
         describer=open_trained(partial(read_describer, tagger=noticer, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
         detector=detector,
-        witness=read_witness() if detector and WITNESS.is_file() else None,
     )
+    eyes.witness = read_witness() if detector and WITNESS.is_file() else None
+    return eyes
 
 
 def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:

@@ -273,7 +273,8 @@ def watcher(score: float) -> tuple[Decider, FixedDetector]:
     reader.sure = AnswerCalibration({})
     only = Weights(by={"detector": 1.0, "reader": 0.0, "likeness": 0.0, "labels": 0.0})
     witness = DetectorWitness(curve=NamingCurve(slope=1.0, offset=0.0), weights={KNOWN: EVEN, NAMED: only})
-    eyes = VisionPipeline(ColourSpace(), Config().see, reader=reader, detector=detector, witness=witness)
+    eyes = VisionPipeline(ColourSpace(), Config().see, reader=reader, detector=detector)
+    eyes.witness = witness
     return Decider(eyes), detector
 
 

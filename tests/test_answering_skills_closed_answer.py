@@ -173,9 +173,13 @@ def test_two_boxes_say_how_their_things_lie() -> None:
 
 def test_of_left_and_right_one_is_told_however_little_it_is() -> None:
     parts = (region("elephant", (90, 50, 130, 150)), region("tree", (80, 20, 120, 180)))
-    asked = {"subject": "the elephant", "other": "the tree"}
-    either = skill("yes", 0.5).relate(turn_of("is the elephant left or right of the tree", *parts, **asked))
-    one = skill("yes", 0.5).relate(turn_of("is the elephant left of the tree", *parts, form="yes_no", **asked))
+    names = ("the elephant", "the tree")
+    either = skill("yes", 0.5).relate(
+        turn_of("is the elephant left or right of the tree", *parts, subject=names[0], other=names[1])
+    )
+    one = skill("yes", 0.5).relate(
+        turn_of("is the elephant left of the tree", *parts, form="yes_no", subject=names[0], other=names[1])
+    )
     assert either is not None
     assert one is not None
     assert either.claims[0].text == "The elephant is to the right of the tree"

@@ -13,7 +13,7 @@ from deepseek_mm.vision.vocabulary import read_calibration, read_learned
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
-JSONS = ("caption_gate.json", "certainty.json", "confidence.json", "search.json")
+JSONS = ("caption_gate.json", "certainty.json", "confidence.json", "presence.json", "search.json")
 
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
@@ -39,6 +39,8 @@ def test_the_card_names_data_command_scores_and_licence():
         "kind",
         "gate",
         "notice",
+        "box-reader",
+        "presence",
         "see",
         "scenes",
         "continual",
@@ -57,7 +59,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("code") < 25e6
     assert sizes.pop("languages") + sizes.pop("language_layers") < 14e6
     assert sizes.pop("replay") < 1.5e6
-    assert sizes.pop("detector") < 10e6
+    assert sizes.pop("detector") + sizes.pop("box_reader") < 10e6
     assert sizes.pop("intents") < 2e6
     assert sizes.pop("requests") + sizes.pop("request_heads") < 14e6
     assert sum(sizes.values()) < 30e6

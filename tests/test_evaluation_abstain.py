@@ -1,6 +1,7 @@
 """Owning up, scored: the two rates by hand, and a whole run over painted photos."""
 
 import json
+from pathlib import Path
 
 import pytest
 from fakes import ColourSpace, picture
@@ -64,6 +65,22 @@ def test_the_list_that_is_shipped_has_two_hundred_things_of_each_kind_and_none_t
     things = read_things()
     assert [sum(thing.there is there for thing in things) for there in (True, False)] == [200, 200]
     assert len({thing.name for thing in things}) == 400
+
+
+def test_the_bundled_photos_have_fifty_things_with_their_photos_and_fifty_that_are_nowhere():
+    examples = Path(__file__).parent.parent / "examples"
+    things = read_things(examples / "things.jsonl")
+    assert [sum(thing.there is there for thing in things) for there in (True, False)] == [50, 50]
+    assert len({thing.name for thing in things}) == 100
+    assert all((examples / "photos" / image).is_file() for thing in things for image in thing.images)
+
+
+def test_a_find_that_begins_with_a_photo_that_does_not_show_the_thing_is_told():
+    cup = SearchedThing(name="cup", there=True, images=frozenset(["cup.jpg"]))
+    outcomes = [SearchOutcome(thing=cup, found=True, num_said=0, first=first) for first in ("cup.jpg", "cat.jpg")]
+    report = AbstainReport(outcomes=(*outcomes, outcome("dog", there=True, found=False)))
+    assert json.loads(report.json())["wrong_first"] == 50.0
+    assert "found, in a wrong photo       50.0 %" in report.table()
 
 
 def test_a_list_that_is_absent_or_of_another_shape_is_named(tmp_path):

@@ -42,10 +42,12 @@ def test_a_photo_that_nobody_guessed_about_is_judged_by_its_picture():
     assert hear("a cap", region("whole"), whole=0.3, guess=0.2).guess == pytest.approx(1.0)
 
 
-def test_one_of_two_things_that_is_labelled_counts_half():
-    labelled = region("whole", labels=(Label(name="dog", score=0.8),))
-    heard = hear("a dog and a sofa", labelled)
-    assert (heard.label, heard.labels) == (0.0, pytest.approx(0.4))
+def test_one_of_two_things_that_is_labelled_counts_half_and_names_of_the_detector_by_themselves():
+    cap, dog = (region("whole", labels=(Label(name=name, score=0.8),)) for name in ("cap", "dog"))
+    heard = hear("a cap and a kite", cap)
+    assert (heard.label, heard.labels, heard.detected) == (0.0, pytest.approx(0.4), 0.0)
+    seen = hear("a dog", dog)
+    assert (seen.label, seen.labels, seen.detected) == (pytest.approx(0.8), 0.0, pytest.approx(0.8))
 
 
 def test_some_witnesses_count_by_themselves_where_a_photo_has_no_words():

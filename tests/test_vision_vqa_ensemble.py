@@ -2,17 +2,8 @@
 
 import pytest
 
-from deepseek_mm.vision.vqa import (
-    EVEN,
-    GLANCED,
-    Weights,
-    add_log_odds,
-    blend_colours,
-    blend_glance,
-    combine,
-    log_odds,
-    outcome_of,
-)
+from deepseek_mm.vision.presence import Weights, add_log_odds, log_odds
+from deepseek_mm.vision.vqa import EVEN, GLANCED, blend_colours, blend_glance, combine, outcome_of
 
 
 def test_two_witnesses_who_agree_are_surer_than_each():

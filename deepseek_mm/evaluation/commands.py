@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from deepseek_mm.evaluation.vqa import QuestionRow
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
-CODE_PARTS = ("lines", "programs")
 WORK, BUNDLED = Path("runs/screenshots"), Path("examples/photos")
 
 
@@ -436,11 +435,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
-    parser.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
-    parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there or images}")
-    parser.add_argument("--boxes", metavar="FILE", type=Path, help="pope: JSONL of rows {image, person_boxes} as well")
-    parser.add_argument("--make", metavar="FILE", type=Path, help="pope: write the questions there, ask nothing")
-    parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
+    add_thing_arguments(parser)
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument(
         "--every", metavar="N", type=int, default=1, help="answers, code-search, screenshot: every Nth only"
@@ -457,7 +452,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     model_commands.add_lm_arguments(parser)
     model_commands.add_quant_arguments(parser)
-    add_code_arguments(parser)
+    model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
@@ -469,27 +464,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_settings(parser, data=False)
 
 
+def add_thing_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `eval abstain` and `eval pope`."""
+    group = parser.add_argument_group("abstain, pope")
+    group.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there or images}")
+    group.add_argument("--boxes", metavar="FILE", type=Path, help="pope: JSONL of rows {image, person_boxes} as well")
+    group.add_argument("--make", metavar="FILE", type=Path, help="pope: write the questions there, ask nothing")
+    group.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
+
+
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, requests")
+    group = parser.add_argument_group("natural, requests, search")
+    group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
     )
     group.add_argument("--documents", metavar="FOLDER", type=Path, help="documents to index")
     group.add_argument("--repository", metavar="FOLDER", type=Path, help="code to index")
-
-
-def add_code_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments of `eval code`."""
-    group = parser.add_argument_group("code")
-    group.add_argument("--what", choices=CODE_PARTS, nargs="+", default=list(CODE_PARTS), help="both, if left out")
-    group.add_argument("--first", metavar="N", type=int, default=0, help="only tasks from this number on")
-    group.add_argument("--last", metavar="N", type=int, default=10**9, help="only tasks up to this number")
-    group.add_argument("--holes", metavar="N", type=int, default=1, help="lines taken out of a solution; 0: every one")
-    group.add_argument("--drawn", metavar="N", type=int, default=0, help="programs a task that pass@k is estimated of")
-    group.add_argument("--temperature", metavar="T", type=float, default=0.6, help="that they are drawn with")
-    group.add_argument("--keep", metavar="FILE", type=Path, help="remember what is done; a later run goes on from it")
 
 
 def add_commands(register: Callable[..., object]) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("domains", "long", "needle", "pruning")
 BASE = "base"
+CODE_PARTS = ("lines", "programs")
 
 
 class PartReport(Protocol):
@@ -250,6 +251,18 @@ def file_of(args: Namespace, scheme: str) -> Path:
     from deepseek_mm.runtime.quantization.weight_files import cache_file
 
     return args.files / f"{scheme}.safetensors" if args.files else cache_file(cache_folder(), scheme)
+
+
+def add_code_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `eval code`."""
+    group = parser.add_argument_group("code")
+    group.add_argument("--what", choices=CODE_PARTS, nargs="+", default=list(CODE_PARTS), help="both, if left out")
+    group.add_argument("--first", metavar="N", type=int, default=0, help="only tasks from this number on")
+    group.add_argument("--last", metavar="N", type=int, default=10**9, help="only tasks up to this number")
+    group.add_argument("--holes", metavar="N", type=int, default=1, help="lines taken out of a solution; 0: every one")
+    group.add_argument("--drawn", metavar="N", type=int, default=0, help="programs a task that pass@k is estimated of")
+    group.add_argument("--temperature", metavar="T", type=float, default=0.6, help="that they are drawn with")
+    group.add_argument("--keep", metavar="FILE", type=Path, help="remember what is done; a later run goes on from it")
 
 
 def add_quant_arguments(parser: ArgumentParser) -> None:

@@ -51,8 +51,9 @@ class PhotoTraits:
     def _guess(self, picture: ImageAnalysis) -> tuple[ClassGuess, ...]:
         """What the space's classifier takes it for; nothing where it has none."""
         cells_PC = picture.features.cells_PC if picture.features else None
-        known = isinstance(self.space, DefaultSpace) and cells_PC is not None
-        return self.space.guess_classes(cells_PC) if known else ()
+        if cells_PC is None or not isinstance(self.space, DefaultSpace):
+            return ()
+        return self.space.guess_classes(cells_PC)
 
     def _mean_of(self, guesses: tuple[ClassGuess, ...]) -> Floats:
         names_CD = self.names.vectors([guess.name for guess in guesses])

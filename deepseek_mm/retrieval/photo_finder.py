@@ -218,7 +218,7 @@ class PhotoFinder:
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [
-            fade_by_colour(subject, regions) * fade_by_absence(subject, regions, each)
+            fade_by_colour(subject, regions, each) * fade_by_absence(subject, regions, each)
             for regions, each in zip(photos.values(), heard, strict=True)
         ]
         spelled = [

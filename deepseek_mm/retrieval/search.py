@@ -333,8 +333,8 @@ class Search:
         for hit, relevance, needed in judged:
             regions = siblings.get(hit.region.source.id) or (hit.region,)
             why = reasons((hit.region, *regions), sought.things, sought.query.text)
-            rated = {"relevance": round(relevance, 4), "likely": relevance >= needed}
-            matches.append(Match(region=hit.region, score=hit.score, why=why, **rated))
+            told, likely = round(relevance, 4), relevance >= needed
+            matches.append(Match(region=hit.region, score=hit.score, why=why, relevance=told, likely=likely))
         wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
         vectors_ND = self.store.vectors_of(list(wholes.values()))
         return group_duplicates(matches, dict(zip(wholes, vectors_ND, strict=True)))

@@ -15,7 +15,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from deepseek_mm.retrieval.subject import (
     is_named_otherwise,
     share_said,
 )
+from deepseek_mm.vision.detector.detector import NAMES
 from index import Region
 
 FILE = Path(__file__).parent.parent / "weights" / "search.json"
@@ -57,7 +58,8 @@ class Witnesses:
     guess: float = 0.0  # likeness of what a classifier guesses; of the picture where nobody has guessed
     presence: float = 0.0  # probability that it shows the least likely thing, as eyes see it
     label: float = 0.0  # score of the labels that name the things, the least of them
-    labels: float = 0.0  # the same, their mean
+    labels: float = 0.0  # the same, their mean, of labels that the detector has no name for
+    detected: float = 0.0  # that of labels with a name of the detector, which calls a tomato an apple
     miscoloured: float = 0.0  # share of the colours asked for that neither words nor pixels have
     named: float = 0.0  # share of the subject's words that name or notes carry, kinds counted
     fully: float = 0.0  # 1 where every word is carried
@@ -69,11 +71,12 @@ class Witnesses:
 
     def row(self) -> list[float]:
         """All of them in the order of WITNESSES; some count otherwise where a photo has no words."""
-        return [*(getattr(self, name) for name in BASE), *(getattr(self, name) * self.wordless for name in ALONE)]
+        own = astuple(self)
+        return [*own, *(own[BASE.index(name)] * self.wordless for name in ALONE)]
 
 
 BASE = tuple(field.name for field in fields(Witnesses))
-ALONE = ("picture", "part", "guess", "presence", "labels")
+ALONE = ("picture", "part", "guess", "presence", "labels", "detected")
 WITNESSES = (*BASE, *(f"alone_{name}" for name in ALONE))
 
 
@@ -121,15 +124,18 @@ def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weight
     regions, said, colours = photo.regions, photo.said, colours_of(photo.regions)
     picture = photo.deviation(usual, SEEN, ("whole",))
     named = share_said(said, weights, colours)
-    labels = [label_score(regions, thing) for thing in subject.things]
+    labels, detected = (
+        [label_score(regions, thing, detected=which) for thing in subject.things] for which in (False, True)
+    )
     lacking = [colour for colour in subject.colours if colour not in colours]
     return Witnesses(
         picture=picture,
         part=max(0.0, photo.deviation(usual, SEEN, ("part",)) - picture),
         guess=photo.deviation(usual, GUESSES) if any(kind in GUESSES for kind, _ in photo.near) else picture,
         presence=photo.presence,
-        label=min(labels, default=0.0),
+        label=min(map(max, labels, detected), default=0.0),
         labels=sum(labels) / max(1, len(labels)),
+        detected=sum(detected) / max(1, len(detected)),
         miscoloured=len(lacking) / max(1, len(subject.colours)),
         named=named,
         fully=float(named >= FULLY),
@@ -176,14 +182,14 @@ def is_spelled(subject: SoughtSubject, regions: Sequence[Region]) -> bool:
     return bool(subject.words) and words_said(regions).issuperset(subject.words)
 
 
-def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region]) -> float:
+def fade_by_colour(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
     """What is left of the relevance where a colour is asked for and another one is said of the photo, or measured."""
     if not subject.colours:
         return 1.0
     beside = {COLOURS[word] for thing in subject.things for word in colours_near(thing, regions)}
     if beside and not beside.intersection(subject.colours):
         return SAID_OTHERWISE
-    if colours_of(regions).issuperset(subject.colours):
+    if not heard.miscoloured:
         return 1.0
     return SAID_OTHERWISE if any(word in COLOURS for word in words_said(regions)) else SEEN_OTHERWISE
 
@@ -219,7 +225,7 @@ def words_read(regions: Sequence[Region]) -> frozenset[str]:
     return frozenset(singular(word) for text in texts for word in tokens(text))
 
 
-def label_score(regions: Sequence[Region], thing: str) -> float:
-    """The best score of a label that names the thing, or one of its kind."""
-    labels = (label for region in regions for label in region.labels)
+def label_score(regions: Sequence[Region], thing: str, *, detected: bool) -> float:
+    """The best score of a label that names the thing, or one of its kind: of the detector's names, or of the others."""
+    labels = (x for region in regions for x in region.labels if (x.name in NAMES) is detected)
     return max((x.score for x in labels if names_the_same(x.name, thing) or is_kind_of(x.name, thing)), default=0.0)

@@ -45,6 +45,7 @@ SEARCHES = 2000.0  # that all examples of one guise weigh: against the pull of w
 NOT_BELOW_0 = (
     "label",
     "labels",
+    "detected",
     "presence",
     "named",
     "fully",

@@ -222,15 +222,14 @@ class VisionPipeline:
         describer: "Describer | None" = None,
         paper: DrawingFinder | None = None,
         detector: Detector | None = None,
-        witness: DetectorWitness | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
-        every space has them. `detector` puts boxes around things, unless a setting does without; `witness` says what
-        its scores are worth.
+        every space has them. `detector` puts boxes around things, unless a setting does without.
         """
-        self.space, self.config, self.detector, self.witness = space, config, detector, witness
+        self.space, self.config, self.detector = space, config, detector
+        self.witness: DetectorWitness | None = None  # what the detector's scores are worth, where that was fitted
         self.reader, self.describer, self.paper = reader, describer, paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None

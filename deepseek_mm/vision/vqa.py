@@ -242,13 +242,11 @@ class VqaModel:
         sure: AnswerCalibration,
         noticer: MultiLabelTagger | None = None,
         glance: VisualPrompt | LateVisualPrompt | None = None,
-        boxes: BoxReader | None = None,
     ) -> None:
-        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be; `boxes`
-        reads what was detected, in pictures that have detections.
-        """
+        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
-        self.noticer, self.glance, self.boxes = noticer, glance, boxes
+        self.noticer, self.glance = noticer, glance
+        self.boxes: BoxReader | None = None  # who reads what was detected, in pictures that have detections
         self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
         self.shipped = self.head = AnswerHead(tuple(answers), net.out)
@@ -473,4 +471,6 @@ def read_reader(
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}
     sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
-    return VqaModel(space, net, told["answers"], sure, noticer, glance, boxes)
+    reader = VqaModel(space, net, told["answers"], sure, noticer, glance)
+    reader.boxes = boxes
+    return reader
