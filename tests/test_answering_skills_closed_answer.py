@@ -118,6 +118,18 @@ def test_boxes_that_lie_so_to_another_thing_are_counted_alone() -> None:
     assert say(skill("many", 0.4), turn) == "I think I see 2 sheep"
 
 
+def test_those_on_one_side_of_the_photo_are_counted_alone() -> None:
+    turn = turn_of("how many sheep are on the left?", *SHEEP, subject="sheep", other="the left", kind="count")
+    draft = skill("many", 0.4).count(turn)
+    assert (draft.claims[0].text, draft.claims[0].numbers) == ("I count 1 sheep", (2,))
+
+
+def test_many_boxes_are_counted_with_the_doubt_that_some_are_missing() -> None:
+    flock = [region("sheep", (left, 120, left + 10, 130)) for left in range(10, 180, 20)]
+    turn = turn_of("how many sheep are there?", *flock, subject="sheep", kind="count")
+    assert say(skill("many", 0.4), turn) == "I count 9 sheep, perhaps not all of them"
+
+
 def test_a_picture_that_shows_none_is_not_counted_in() -> None:
     turn = turn_of("how many sheep are there?", *SHEEP, subject="sheep", kind="count")
     assert say(skill("no sheep", 0.9), turn) == "I see no sheep in this photo"

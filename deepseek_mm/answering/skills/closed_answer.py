@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import exp
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.closer_look import PhotoPart, count_dressed, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
@@ -27,7 +28,7 @@ from deepseek_mm.language.words import (
 from deepseek_mm.retrieval.evidence import QuestionContext, at, lies, spot
 from deepseek_mm.types import Claim, Draft, Evidence, Question, Verdict
 from deepseek_mm.vision.colours import colours_of_thing
-from index import Box
+from index import Box, Region
 
 THERE = re.compile(
     r"^(?:and |so |ok |but )*(?:is|are|was|were) there\b|^(?:can|do|could) (?:you|we|i|one) (?:see|spot|find)\b|\bany\b"
@@ -52,6 +53,8 @@ TOLD_SEVERAL = 0.4  # probability by the witnesses of two or more, from which a 
 LIKENESS_WEIGHT, WITNESS_WEIGHT = 0.3, 0.5  # of the log-odds of an adjective beside its opposite, and of the witnesses'
 LEADS = frozenset(["a", "an", "the", "in", "on", "at", "by", "with", "under"])  # words that an alternative begins with
 COUNT_RIGHT = (0.5, 0.75, 0.7, 0.6, 0.5, 0.45)  # how often as many boxes are right; the last for more
+SIDE = re.compile(r"\b(?:on|at) the (left|right|top|bottom)\b(?! of)")
+MANY = 5  # from which a count of boxes is told as one, however unsure
 DIGITS = re.compile(r"^\d+$")
 
 
@@ -124,13 +127,17 @@ class ClosedSkill:
         several = DIGITS.match(told) and int(told) > 1 and verdict.chance >= TOLD_SEVERAL
         if not boxes or (len(boxes) == 1 and several):  # who asks how many mostly sees several
             return None
-        placed = worked is not None and len(things) > 1 and DIGITS.match(worked.answer)
-        count = int(worked.answer) if worked and placed else len(boxes)
+        beside = len(things) > 1 and bool(pointed.shot.parts_with_colour(things[1]))
+        if not beside:
+            boxes = [box for box in boxes if lies_on_side(box, turn.text)] or boxes
+        count = int(worked.answer) if worked and beside and DIGITS.match(worked.answer) else len(boxes)
         chance = max(
             COUNT_RIGHT[min(count, len(COUNT_RIGHT) - 1)], verdict.chance if verdict.answer == str(count) else 0
         )
         numbers = tuple(dict.fromkeys(pointed.shot.number(box) for box in boxes))
-        claim = Claim(tell_count(count, things[0].phrase, chance), numbers, chance)
+        many = count >= MANY and chance < LIKELY
+        text = f"I count {count} {plural(things[0].phrase)}, perhaps not all of them" if many else ""
+        claim = Claim(text or tell_count(count, things[0].phrase, chance), numbers, chance)
         counted = replace(verdict, answer=str(count), chance=chance)
         return replace(pointed.draft(claim, grounds="seen", verdict=counted), worked=worked)
 
@@ -261,6 +268,13 @@ def things_asked_for(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:
     """The things that a question asks for that is no more than whether they are there."""
     program = parse(turn.act.text)
     return program.things if program.kind == "exist" and THERE.search(turn.text) else ()
+
+
+def lies_on_side(box: Region, text: str) -> bool:
+    """Does its middle lie in the third of the photo that the question speaks of, if it does?"""
+    side = SIDE.search(text)
+    where = spot(box).split()
+    return side is None or side[1] in where
 
 
 def tell_count(count: int, name: str, chance: float) -> str:
