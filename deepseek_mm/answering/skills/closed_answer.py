@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import exp
 
-from deepseek_mm.chance import log_odds
 from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.closer_look import PhotoPart, count_dressed, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
