@@ -182,6 +182,7 @@ def test_an_answer_as_json_is_one_line_and_nothing_else_on_standard_output(trip)
             "page": 0,
             "lines": [0, 0],
             "text": "",
+            "machine_made": False,
             "label": "kite",
             "labels": [{"name": "kite", "score": 0.9123}],
             "colours": ["red"],

@@ -63,8 +63,8 @@ def test_a_photo_has_a_heat_map_and_words_read_in_it_or_a_cited_photo_have_none(
 
 def test_the_section_gives_the_reasons_the_meter_and_the_legend_of_the_heat():
     why = MatchReason(query=Query(text="kite"), verdict="87 % <sure>", sure=0.87, needed=0.5)
-    html = section(why, exhibit(1, Match(region=PHOTO, score=0.31, why=("kite",)), ENGLISH), ENGLISH)
-    assert "likeness 0.31 - matches: kite" in html
+    html = section(why, exhibit(1, Match(region=PHOTO, score=0.3, relevance=0.31, why=("kite",)), ENGLISH), ENGLISH)
+    assert "31 % likely - matches: kite" in html
     assert "--sure:0.87;--needed:0.50" in html
     assert "87 % &lt;sure&gt;" in html
     assert 'data-heat aria-pressed="true">Heat map<' in html

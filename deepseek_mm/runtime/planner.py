@@ -83,8 +83,8 @@ PRESETS = (
     QualityPreset(
         name="best",
         least_cosine=0.9995,
-        see=SeeConfig(max_parts=8, beams=30),
-        says="exact engines, eight parts a photo, descriptions searched more widely",
+        see=SeeConfig(max_parts=20, beams=30),
+        says="exact engines, twenty parts a photo, descriptions searched more widely",
     ),
 )
 PRESETS_BY_NAME = {row.name: row for row in PRESETS}

@@ -74,8 +74,8 @@ function beside(tiles, way) {  // the nearest tile of the next row that way
     .reduce((best, n) => (far(n) < far(best) ? n : best));
 }
 
-// More: the button below the results is pressed when it comes near. The number that it carries is how many are shown:
-// it is asked for once only, unless somebody presses it.
+// More: the button below the results is pressed when it comes near, unless what would come is unlikely. The number that
+// it carries is how many are shown: it is asked for once only, unless somebody presses it.
 const near = new IntersectionObserver((entries) => {
   const button = entries.find((entry) => entry.isIntersecting)?.target;
   if (!button || button.dataset.what === asked) return;
@@ -105,6 +105,6 @@ watch("value", () => {
   rove(all("button.look"));
   show();
   near.disconnect();
-  const more = element.querySelector("[data-act=more]");
+  const more = element.querySelector("[data-act=more]:not(.unlikely)");
   if (more) near.observe(more);
 });

@@ -232,7 +232,8 @@ def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts
 def _end(results: Results, num: int, words: UiTexts) -> str:
     if not results.is_end:
         unlikely = words.results_unlikely.format(count=results.num_unlikely) if results.num_unlikely else ""
-        return button("more", num, unlikely or words.results_more, look="small more")
+        look = "small more unlikely" if unlikely else "small more"  # pressed by hand only, see scripts/grid.js
+        return button("more", num, unlikely or words.results_more, look=look)
     enough = len(results.exhibits) >= SORTED if results.order else not results.is_all
     text = words.results_enough if enough else words.results_all
     return f'<p class="hint">{escape(text.format(count=num))}</p>'
