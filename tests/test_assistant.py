@@ -76,12 +76,12 @@ def test_the_history_keeps_as_what_a_question_was_understood_and_the_next_turn_k
 def test_a_request_that_a_person_says_is_not_understood_anew(open_house):
     house = open_house()
     house.understander = Listener()
-    meant = Request(acts=(Act(kind="find", text="", subject="kite", form="list"),), by="person")
-    forced = Question(text="the red thing in the sky", request=meant)
+    meant = Request(acts=(Act(kind="find", text="", subject="sky", form="list"),), by="person")
+    forced = Question(text="the blue thing up there", request=meant)
     told, found = house.ask_many([Question(text="Is there a kite?"), forced])
     assert [text for text, _ in house.understander.heard] == ["Is there a kite?"]
     assert (told.request.by, found.request) == ("rules", meant.with_words(forced.text))
-    assert [citation.region.source.name for citation in found.citations] == ["kite.png"]
+    assert [citation.region.source.name for citation in found.citations] == ["sky.png"]
     assert remembered(house, found).answer.request.by == "person"
 
 

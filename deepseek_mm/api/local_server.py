@@ -159,7 +159,23 @@ LOOK_S = 0.05
 STREAM = "text/event-stream"
 GONE = (500, 501, 502, 503, 504)  # that say something of the server, and nothing of the question
 OURS = tuple(answer_shape(Answer(text="")))  # keys of an answer that the command line tells
-CITED = ("number", "score", "path", "kind", "box_px", "page", "lines", "text", "label", "labels", "colours", "symbol")
+CITED = tuple(
+    [
+        "number",
+        "score",
+        "path",
+        "kind",
+        "box_px",
+        "page",
+        "lines",
+        "text",
+        "machine_made",
+        "label",
+        "labels",
+        "colours",
+        "symbol",
+    ]
+)
 Shape = dict[str, Any]
 
 

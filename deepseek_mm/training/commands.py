@@ -24,7 +24,10 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "lm": ("language_model", "--stage reach --out runs/lm"),
     "confidence": ("confidence", "--data natural.jsonl"),
     "caption": ("captioner", "--stage words --data captions.jsonl --images photos --out runs/caption"),
-    "kind": ("descriptions.kinds", "--photos photos --products clothes --garments garments.jsonl --icons icons.json --out runs/kind"),
+    "kind": (
+        "descriptions.kinds",
+        "--photos photos --products clothes --garments garments.jsonl --icons icons.json --out runs/kind",
+    ),
     "gate": ("descriptions.gate", "--data captions.jsonl --images photos"),
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
