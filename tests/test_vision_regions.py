@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.vision.regions import area, connected_cells, overlap
+from deepseek_mm.embeddings.space import area
+from deepseek_mm.vision.regions import connected_cells, overlap
 
 
 def test_cells_that_hang_together_with_the_seed_are_reached_round_corners():

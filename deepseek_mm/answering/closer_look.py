@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, area
 from deepseek_mm.language.clues import clues, places_of_likely, places_of_name
 from deepseek_mm.language.words import COLOURS
 from deepseek_mm.vision.colours import box_on, colour_mask, colours_of_thing
@@ -200,12 +200,7 @@ def box_of_phrase(phrase: str, boxes: Sequence[Detection]) -> Detection | None:
 def largest_of(boxes: Sequence[Detection], place: int) -> Detection | None:
     """The box of one of COCO's names that a photo is mostly about: large and sure."""
     fitting = [box for box in boxes if box.chances_C[place] >= ANCHOR]
-    return max(fitting, key=lambda box: float(box.chances_C[place]) * area_of(box.box) ** 0.5, default=None)
-
-
-def area_of(share: Share) -> float:
-    """Of the picture."""
-    return (share[2] - share[0]) * (share[3] - share[1])
+    return max(fitting, key=lambda box: float(box.chances_C[place]) * area(box.box) ** 0.5, default=None)
 
 
 def inside_of(box: Share, part: Share) -> Share:
@@ -248,7 +243,7 @@ def share_inside(box: Share, part: Share) -> float:
     """How much of the box lies in the part."""
     wide = min(box[2], part[2]) - max(box[0], part[0])
     high = min(box[3], part[3]) - max(box[1], part[1])
-    return max(0.0, wide) * max(0.0, high) / max(area_of(box), 1e-6)
+    return max(0.0, wide) * max(0.0, high) / max(area(box), 1e-6)
 
 
 def scores_in(found: Detections, part: PhotoPart | None) -> Floats:

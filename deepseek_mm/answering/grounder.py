@@ -15,6 +15,7 @@ from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.chance import log_odds
 from deepseek_mm.config import Config
+from deepseek_mm.embeddings.space import area
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import UNCOUNTED, names_the_same
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, score_of
@@ -22,7 +23,7 @@ from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, on_image
-from deepseek_mm.vision.regions import WHOLE, area, place_of
+from deepseek_mm.vision.regions import WHOLE, place_of
 from deepseek_mm.vision.vqa import NO, SURE, TOLD_CLOSED, YES
 from index import Label, Region
 

@@ -26,6 +26,11 @@ Encode = Callable[[Sequence[str]], Floats]  # texts to their vectors, (N, width)
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height, 0 to 1
 
 
+def area(box: Sequence[float]) -> float:
+    """Of left, top, right, bottom: square pixels, or a share of the picture."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tag:
     """What a tower's own classifier names, if it has one."""

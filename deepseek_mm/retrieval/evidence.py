@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from deepseek_mm.embeddings.space import area
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import clean, content, names_the_same, quote_title
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
-from deepseek_mm.vision.regions import area, overlap
+from deepseek_mm.vision.regions import overlap
 from index import Box, Label, Region, Source
 
 AWAY = 0.12  # of the picture's side: centres that are closer are neither left nor right, above nor below

@@ -18,7 +18,7 @@ from random import Random
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.answering.closed_vqa import by_labels
@@ -228,7 +228,7 @@ def list_answers(banks: Sequence[AlbumFeatures]) -> tuple[str, ...]:
 
 
 def make_reading_loss(
-    net: ReaderNet, mixed: QuestionSampler, steps: StepsConfig, batch: QuestionBatchConfig
+    net: nn.Module, mixed: QuestionSampler, steps: StepsConfig, batch: QuestionBatchConfig
 ) -> StepLoss:
     """Surprise at the right answers."""
 

@@ -23,6 +23,7 @@ from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.embeddings.towers import WIDTH as WORD_WIDTH
 from deepseek_mm.vision.detector.detector import NAMES, Detections
+from deepseek_mm.vision.presence import FAINT, log_odds_of
 from deepseek_mm.vision.small_nets import Attention, Drop, Feed, read_weights, weights_for, write_weights
 from deepseek_mm.vision.vocabulary import word_vectors
 from deepseek_mm.vision.vqa_net import MOST_WORDS, NEVER, SHARP, VECTORS, QuestionBatch
@@ -30,7 +31,7 @@ from deepseek_mm.vision.vqa_net import MOST_WORDS, NEVER, SHARP, VECTORS, Questi
 BOXES = 16  # that have a token
 COUNTED = 24  # whose scores are summed
 LIKELY = 0.25  # score from which a box counts as one more of its name
-FAINT, SMALL = 0.01, 1e-4  # the least score and the least share of the picture
+SMALL = 1e-4  # the least share of the picture
 ABSENT = math.log(FAINT / (1 - FAINT)) / 2
 GEOMETRY = 9  # numbers that say where a box is, how large and how sure
 FEATURES = 3 * len(NAMES)  # of a whole picture
@@ -95,12 +96,6 @@ def place_boxes(box_K4: Floats, score_K: Floats) -> Floats:
     wide, high, order = right - left, bottom - top, np.arange(len(box_K4)) / BOXES
     columns = [(left + right) / 2, (top + bottom) / 2, wide, high, left, right, wide * high, 2 * score_K, order]
     return np.stack(columns, axis=1).astype(np.float32)
-
-
-def log_odds_of(score: Floats) -> Floats:
-    """Of scores, which are kept off 0 and 1."""
-    kept = np.clip(score, FAINT, 1 - FAINT)
-    return np.asarray(np.log(kept / (1 - kept)), np.float32)
 
 
 class BoxReaderLayer(nn.Module):

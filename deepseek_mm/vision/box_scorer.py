@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, unit
+from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, area, unit
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.vision.detector.detector import NAMES, Detections
@@ -123,7 +123,7 @@ class BoxScorer:
         if not boxes or not words:
             return np.stack([*told.values()], axis=-1)
         self._ask_detector(told, all_links, np.stack([found.chances_C for found in detections.boxes]))
-        told["area"] += np.log(np.array([area_of(box) for box in boxes]) + TINY)[:, None]
+        told["area"] += np.log(np.array([area(box) for box in boxes]) + TINY)[:, None]
         if self.learned is not None:
             self._ask_map(told, all_links, np.concatenate([cover_vectors(look, boxes), look.vector_D[None]]))
         return np.stack([*told.values()], axis=-1)
@@ -184,11 +184,6 @@ def to_log_odds(chances: Floats, least: float = TINY) -> Floats:
     """Of probabilities, none surer than `least` allows."""
     kept = np.asarray(chances, np.float32)
     return np.asarray(np.log((kept + least) / (1 - kept + least)), np.float32)
-
-
-def area_of(box: Share) -> float:
-    """As a share of the picture."""
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def cover_vectors(look: ImageEmbedding, boxes: Sequence[Share]) -> Floats:

@@ -20,14 +20,14 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.default import SeeingSpace
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, area
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.vision.box_scorer import BoxScorer, covered_share
 from deepseek_mm.vision.colours import colour_mask
 from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.people import PEOPLE, PERSON
-from deepseek_mm.vision.regions import FINE, SIDE, WHOLE, Canvas, area, blur, coincide, is_stuff, trim_extent
+from deepseek_mm.vision.regions import FINE, SIDE, WHOLE, Canvas, blur, coincide, is_stuff, trim_extent
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors
 
 VIEWS = ((1.0, 1), (0.6, 2), (0.42, 3))  # side of a piece as a share of the picture's, and how many there are a side

@@ -71,10 +71,15 @@ def names_for(name: str) -> frozenset[str]:
     return frozenset((name, *OTHER_NAMES.get(name, ()), *CALLED.get(name, ())))
 
 
+def log_odds_of(score: Floats) -> Floats:
+    """Of the detector's scores, which are kept off 0 and 1."""
+    kept = np.clip(score, FAINT, 1 - FAINT)
+    return np.asarray(np.log(kept / (1 - kept)), np.float32)
+
+
 def best_log_odds(things: Sequence[str], most_C: Floats) -> Floats:
     """(T,): of the surest name that is such a thing. Each thing has a name, see `find_names`."""
-    score_C = np.clip(most_C, FAINT, 1 - FAINT)
-    log_odds_C = np.log(score_C / (1 - score_C))
+    log_odds_C = log_odds_of(most_C)
     rows = [[NAMES.index(name) for name in find_names(thing)] for thing in things]
     return np.array([log_odds_C[row].max() for row in rows], np.float32)
 

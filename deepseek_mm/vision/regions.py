@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
 
-from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share
+from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, area
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.vision.box_scorer import cover_vectors
 from deepseek_mm.vision.colours import lab
@@ -41,11 +41,6 @@ def overlap(a: Box, b: Box) -> float:
     high = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0, wide) * max(0, high)
     return shared / max(1, area(a) + area(b) - shared)
-
-
-def area(box: Box | Share) -> float:
-    """Square pixels, or a share of the picture."""
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 SIDE = 36  # points a side

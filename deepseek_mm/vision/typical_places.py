@@ -9,7 +9,7 @@ Shape key:  N boxes; boxes are left, top, right and bottom as shares of the pict
 import re
 from collections.abc import Sequence
 
-from deepseek_mm.embeddings.space import Share
+from deepseek_mm.embeddings.space import Share, area
 
 WITH_WRITING = frozenset(
     ["sign", "tag", "price tag", "price", "label", "sticker", "notice", "poster", "writing", "text", "number plate"]
@@ -42,7 +42,7 @@ def find_writing(name: str, lines: Sequence[tuple[Share, str]]) -> list[Share]:
         groups.append([line, *(other for group in near for other in group)])
     boxes = [(grow(around([box for box, _ in group])), " ".join(text for _, text in group)) for group in groups]
     priced = [box for box, text in boxes if PRICE.search(text)] if name in ABOUT_PRICES else []
-    return sorted(priced or [box for box, _ in boxes], key=area_of, reverse=True)
+    return sorted(priced or [box for box, _ in boxes], key=area, reverse=True)
 
 
 def is_near(one: Share, other: Share) -> bool:
@@ -69,11 +69,6 @@ def clip(box: Share) -> Share:
     """What of it lies in the picture."""
     left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in box)
     return (left, top, right, bottom)
-
-
-def area_of(box: Share) -> float:
-    """As a share of the picture."""
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def find_worn(name: str, person: Share, shape: float) -> Share:

@@ -60,11 +60,11 @@ class PhotoSkill:
         if picture.is_blank:
             return turn.refuse("I can make out nothing in this photo: it is blank or noise", BLANK_RIGHT)
         deque(add_features(self.eyes.space, [picture]), maxlen=0)
+        if is_drawn(shot.regions):
+            return self._answer_drawing(turn)
         self.eyes.add_detections([picture])
         if any(thing.name in WITH_WRITING for thing in turn.things):
             self.read_lines(picture)  # a sign is where there is writing
-        if is_drawn(shot.regions):
-            return self._answer_drawing(turn)
         drafts = (route(turn) for route in self.routes)
         return next(draft for draft in drafts if draft is not None)
 

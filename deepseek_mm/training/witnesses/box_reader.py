@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
@@ -22,10 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.evaluation.retrieval import find_pictures
 from deepseek_mm.training.loop import (
-    StepLoss,
     StepsConfig,
     add_config_flags,
     choose_config,
@@ -39,7 +36,7 @@ from deepseek_mm.training.question_albums import (
     QuestionSampler,
     read_albums,
 )
-from deepseek_mm.training.reader import is_asked_by_people
+from deepseek_mm.training.reader import is_asked_by_people, make_reading_loss
 from deepseek_mm.vision.box_reader import (
     WEIGHTS,
     BoxBatch,
@@ -101,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         return pack_box_reader(args.weights, net, reader, banks)
     class_of = {answer: n for n, answer in enumerate(reader.answers)}
     mixed = QuestionSampler.of(space, banks, class_of, batch, held_out=False)
-    loss = make_box_loss(net.train(), mixed, steps, batch)
+    loss = make_reading_loss(net.train(), mixed, steps, batch)
     train_stage(args.out / "read", net, loss, steps, batch, config, every=batch.every, plots=("loss", "right"))
     return 0
 
@@ -119,24 +116,6 @@ def open_boxes(album: QuestionAlbum, file: Path, maps: Path) -> BoxFeatures:
     bits_NXD = np.load(maps / "vectors-0.npy", mmap_mode="r")
     vectors_ND = torch.from_numpy(np.ascontiguousarray(bits_NXD[:, 0])).view(torch.bfloat16).float()
     return BoxFeatures(album, (box.float(), there, whole), (vectors_ND,))
-
-
-def make_box_loss(
-    net: BoxReaderNet, mixed: QuestionSampler, steps: StepsConfig, batch: QuestionBatchConfig
-) -> StepLoss:
-    """Surprise at the right answers."""
-
-    def loss(step: int) -> dict[str, Tensor]:
-        chance = Random(f"{steps.seed} {step}")
-        torch.manual_seed(chance.randrange(2**31))  # of what is dropped
-        shown, photo_Q, asked, right_Q = mixed.draw_batch(chance)
-        with autocast_bf16():
-            scores_QV = net(shown, photo_Q, asked)
-        scores_QV = scores_QV.float()
-        right = (scores_QV.argmax(-1) == right_Q).float().mean()
-        return {"loss": F.cross_entropy(scores_QV, right_Q, label_smoothing=batch.smooth), "right": right}
-
-    return loss
 
 
 def pack_box_reader(file: Path, net: BoxReaderNet, reader: VqaModel, banks: Sequence[BoxFeatures]) -> int:
