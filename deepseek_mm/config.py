@@ -134,7 +134,7 @@ class SeeConfig:
     min_label: float = 0.6  # probability a word needs to be stated that is known by its text only
     min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
-    min_box: float = 0.62  # the same of what lies in a box
+    min_box: float = 0.5  # the same of what lies in a box
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
     beams: int = 20  # sentences that are followed at once when a photo is described
     glance: bool = True  # the language model looks too, where that is packaged

@@ -1,5 +1,6 @@
 """Training what weighs the witnesses of a box, on painted pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from deepseek_mm.training.box_scorer import (
     BoxLesson,
     ScorerConfig,
     TaughtPhoto,
+    empty_weights,
+    fit_alone,
     fit_row,
     is_said,
     pick_evenly,
@@ -29,8 +32,7 @@ def lessons(tmp_path: Path) -> list[BoxLesson]:
     picture("green").save(tmp_path / "a.png")
     detector = PaintedDetector((LEFT, "dog", 0.8), (RIGHT, "kite", 0.5), (LOW, "person", 0.2))
     eyes = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=detector))
-    untrained = ScorerWeights(weights_RF=np.zeros((2, len(FEATURES)), np.float32), offsets_R=np.zeros(2))
-    scorer = BoxScorer(eyes.vocabulary, None, untrained)
+    scorer = BoxScorer(eyes.vocabulary, None, empty_weights())
     photo = TaughtPhoto(path=tmp_path / "a.png", captions=("A dog on the grass",), people=(LOW,))
     return list(take_lessons(eyes, scorer, [photo], ScorerConfig()))
 
@@ -81,11 +83,29 @@ def test_unused_features_have_no_weight_and_what_is_written_is_read(tmp_path):
             for n in (-1, 1)
         ),
     ]
-    rows = [fit_row(taught, used, ScorerConfig(steps=20)) for used in USED]
-    assert not rows[0][0][~np.array(USED[0])].any()
-    write_scorer_weights(tmp_path / "boxes.safetensors", rows)
+    rows, offsets = zip(*(fit_row(taught, used, ScorerConfig(steps=20)) for used in USED), strict=True)
+    assert not rows[0][~np.array(USED[0])].any()
+    weights = ScorerWeights(weights_RF=np.array(rows), offsets_R=np.array(offsets), alone_3=np.array([1.0, 0.5, -2.0]))
+    write_scorer_weights(tmp_path / "boxes.safetensors", weights)
     read = read_scorer_weights(tmp_path / "boxes.safetensors")
-    np.testing.assert_allclose(read.weights_RF, [row for row, _ in rows], atol=1e-2)
+    np.testing.assert_allclose(read.weights_RF, rows, atol=1e-2)
+    np.testing.assert_allclose(read.alone_3, weights.alone_3)
+
+
+def test_a_name_that_nobody_else_says_is_worth_more_where_captions_bear_it_out(tmp_path):
+    picture("green").save(tmp_path / "a.png")
+    detector = PaintedDetector((LEFT, "dog", 0.8), (RIGHT, "kite", 0.5))
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), models=VisionModels(detector=detector))
+    scorer = BoxScorer(eyes.vocabulary, None, read_scorer_weights())
+    look = next(eyes.space.look_many([picture("green")]))
+    (found,) = PaintedDetector((LEFT, "dog", 0.5)).detect_many([picture("green")])
+
+    def worth(caption: str) -> float:
+        taught = TaughtPhoto(path=tmp_path / "a.png", captions=(caption,))
+        scorer.weights = replace(scorer.weights, alone_3=fit_alone(eyes, scorer, [taught] * 4))
+        return float(scorer.score_alone("dog", np.array([0.9], np.float32), found, look)[0])
+
+    assert worth("A puppy and a kite") > 0.9 > worth("A boy") > 0.1  # captions do not say everything
 
 
 def test_photos_are_picked_all_over_the_rows():

@@ -60,7 +60,9 @@ def test_the_map_speaks_for_the_box_that_covers_what_is_alike():
 
 def test_without_learned_words_the_row_of_the_detector_alone_is_used():
     rows = np.zeros((2, len(FEATURES)), np.float32)
-    weights = ScorerWeights(weights_RF=rows, offsets_R=np.array([-2.0, 2.0], np.float32))
+    weights = ScorerWeights(
+        weights_RF=rows, offsets_R=np.array([-2.0, 2.0], np.float32), alone_3=np.zeros(3, np.float32)
+    )
     for learned, row in ((False, DETECTOR), (True, MAP)):
         chance_NT = scorer(weights, learned=learned).score(["violin"], FOUND, LOOK)
         np.testing.assert_allclose(chance_NT[:, 0], 1 / (1 + np.exp(-weights.offsets_R[row])), atol=1e-6)
@@ -71,6 +73,18 @@ def test_the_shipped_weights_find_the_box_and_one_that_is_surer_makes_others_cou
     chance_NT = scorer().score(["kite", "dog"], FOUND, LOOK)
     assert chance_NT[0, 0] > 0.9 > 0.1 > chance_NT[1, 0]
     assert chance_NT[1, 1] > chance_NT[0, 1]
+
+
+def test_a_name_that_nobody_else_says_is_worth_less_and_grows_with_its_score_and_the_likeness_of_the_picture():
+    chances_N = np.array([0.6, 0.95], np.float32)
+
+    def alone(name: str, score: float = 0.5) -> list[float]:
+        (found,) = PaintedDetector((LEFT, "person", 0.1), (RIGHT, name, score)).detect_many([picture()])
+        return scorer().score_alone(name, chances_N, found, LOOK).tolist()
+
+    assert 0 < alone("kite")[0] < 0.2 < alone("kite")[1] < 0.95
+    assert alone("dog") < alone("kite")
+    assert alone("kite", 0.85)[1] == pytest.approx(0.85)  # the detector is surest
 
 
 def test_nothing_is_scored_where_nothing_was_found_or_asked():

@@ -6,13 +6,16 @@ caption agrees. A noun of the captions holds for one box at least, and a noun or
 caption speaks of for none (multiple-instance learning: of a photo its surest box counts). And where people drew boxes
 of people, what lies there is a person.
 
-Shape key:  N boxes, F features, R rows of weights, B lessons
+Then it is fitted what a likely name of the detector is worth that nobody else says of a picture.
+
+Shape key:  N boxes, T names, F features, R rows of weights, B lessons
 """
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -25,6 +28,7 @@ from safetensors.numpy import save
 from torch import Tensor
 from tqdm import tqdm
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.config import SeeConfig, between
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.space import Floats, Share
@@ -34,16 +38,26 @@ from deepseek_mm.evaluation.vqa import NOUNS, canonical_noun, find_nouns, split_
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import add_config_flags, choose_config, tell_written
+from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.vision.box_scorer import FEATURES, USED, WEIGHTS, BoxScorer, ScorerWeights
 from deepseek_mm.vision.detector.detector import NAMES, Detections, read_detector
 from deepseek_mm.vision.people import PERSON
-from deepseek_mm.vision.pipeline import LIKELY_SCORE, ImageAnalysis, VisionModels, VisionPipeline, add_features
+from deepseek_mm.vision.pipeline import (
+    LIKELY_SCORE,
+    ImageAnalysis,
+    VisionModels,
+    VisionPipeline,
+    add_features,
+    likely_names,
+)
+from deepseek_mm.vision.presence import find_names, log_odds_of
 
 SURE, LIKELY, UNLIKELY = 0.4, 0.35, 0.1  # scores of the detector: that name a photo's thing, its other boxes, and deny
 SOMETHING = 0.3  # score of any name, from which a box that is not the thing teaches where the name is hidden
 SAME, APART = 0.5, 0.2  # intersection over union from which a box is the one that was drawn, and below which another
 EASY = 0.05  # added to a feature's deviation, so that one that hardly varies counts little
 Row = TypeVar("Row")
+UNSAID = (1.47, -3.8)  # that a name is right which no caption says, by the log-odds of its score: 120 looked at by eye
 SHARPNESS = 3.0  # of the softened maximum over a photo's boxes
 
 
@@ -56,12 +70,14 @@ class ScorerConfig:
     shrink: float = 1e-3  # weight of the squared weights
     boxes: float = 1.0  # weight of lessons about boxes beside those about photos
     photos: int = 300  # of each kind at most
+    alone: int = 1500  # photos with captions that tell what a name is worth which nobody else says
     most_boxes: int = 20  # of a photo, the surest
     seed: int = 0
 
     def __post_init__(self) -> None:
         between("boxes.steps", self.steps, 1, 100_000)
         between("boxes.photos", self.photos, 1, 1_000_000)
+        between("boxes.alone", self.alone, 10, 1_000_000)
         between("boxes.most_boxes", self.most_boxes, 1, 100)
 
 
@@ -177,6 +193,37 @@ def fit_row(lessons: Sequence[BoxLesson], used: Sequence[bool], config: ScorerCo
     return row_F.numpy(), float(offset.detach() - row_F @ mean_F)
 
 
+def fit_alone(eyes: VisionPipeline, scorer: BoxScorer, photos: Sequence[TaughtPhoto]) -> Floats:
+    """(3,): weights of the surest box and of the picture's likeness, and an offset; each name counts alike.
+
+    What no caption says may be there all the same, see `UNSAID`.
+    """
+    rows: list[tuple[float, float, float]] = []  # log-odds of both, and the probability that it is right
+    named: list[str] = []
+    pictures = [ImageAnalysis(lambda path=photo.path: read_picture(path)) for photo in photos]  # type: ignore[misc]
+    for photo, picture in zip(photos, add_features(eyes.space, pictures), strict=True):
+        eyes.add_detections([picture])
+        assert picture.detections is not None, "a detector"
+        names = [name for name in likely_names(picture.detections) if name != PERSON]
+        surest_T = scorer.score(names, picture.detections, picture.look).max(axis=0, initial=0.0)
+        likeness_T = scorer.vocabulary.presence(names, picture.look.vector_D[None])[0] if names else surest_T
+        for name, surest, likeness in zip(names, log_odds_of(surest_T), log_odds_of(likeness_T), strict=True):
+            if surest > log_odds(SOMETHING):
+                unsaid = 1 / (1 + np.exp(-UNSAID[0] * surest - UNSAID[1]))
+                rows.append((surest, likeness, 1.0 if is_called(name, photo.captions) else unsaid))
+                named.append(name)
+    rows_N3, times = np.array(rows, np.float64), Counter(named)
+    weight_N = np.array([times[name] ** -0.5 for name in named])
+    weights_2, offset = fit_logistic(rows_N3[:, :2], rows_N3[:, 2], weight_N / weight_N.mean())
+    return np.array([*weights_2, offset], np.float32)
+
+
+def is_called(name: str, captions: Sequence[str]) -> bool:
+    """Does any caption call a thing so, or by another word for it?"""
+    words = {canonical_noun(word) for caption in captions for word in split_words(caption)}
+    return any(name in find_names(word) for word in words)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackedLessons:
     """The boxes of many lessons one below the other."""
@@ -214,24 +261,36 @@ def soften_maximum(logit_N: Tensor, lesson_N: Tensor, count: int) -> Tensor:
     return most_B + torch.log(summed_B + 1e-9)
 
 
-def write_scorer_weights(file: Path, rows: Iterable[tuple[Floats, float]]) -> None:
+def write_scorer_weights(file: Path, weights: ScorerWeights) -> None:
     """Whole or not at all, with the names of the features."""
-    weights, offsets = zip(*rows, strict=True)
-    tensors = {"weights": np.stack(weights).astype(np.float16), "offsets": np.array(offsets, np.float16)}
-    atomic_write(file, save(tensors, metadata={"features": json.dumps(FEATURES)}))
+    arrays = {"weights": weights.weights_RF, "offsets": weights.offsets_R, "alone": weights.alone_3}
+    halved = {name: array.astype(np.float16) for name, array in arrays.items()}
+    atomic_write(file, save(halved, metadata={"features": json.dumps(FEATURES)}))
+
+
+def empty_weights() -> ScorerWeights:
+    """What a scorer measures with before it was trained."""
+    rows, features = len(USED), len(FEATURES)
+    return ScorerWeights(
+        weights_RF=np.zeros((rows, features), np.float32),
+        offsets_R=np.zeros(rows, np.float32),
+        alone_3=np.zeros(3, np.float32),
+    )
 
 
 def gather_photos(args: argparse.Namespace, config: ScorerConfig) -> list[TaughtPhoto]:
     """Photos with captions and photos with boxes of people, of the split "train", evenly spread."""
-    captioned = pick_evenly(read_caption_rows(args.captions, split="train"), config.photos)
     boxed = pick_evenly(read_box_rows(args.data, split="train"), config.photos)
-    said: Mapping[str, tuple[str, ...]] = {row.image: tuple(row.captions) for row in captioned}
-    photos = [
-        TaughtPhoto(path=path, captions=said[path.name])
-        for path in find_pictures(args.caption_images, [row.image for row in captioned])
-    ]
     paths = find_pictures(args.images, [row.image for row in boxed])
-    return photos + [TaughtPhoto(path=path, people=row.boxes) for path, row in zip(paths, boxed, strict=True)]
+    people = [TaughtPhoto(path=path, people=row.boxes) for path, row in zip(paths, boxed, strict=True)]
+    return gather_captioned(args, config.photos) + people
+
+
+def gather_captioned(args: argparse.Namespace, most: int) -> list[TaughtPhoto]:
+    """At most so many photos with captions, of the split "train", evenly spread."""
+    rows = pick_evenly(read_caption_rows(args.captions, split="train"), most)
+    paths = find_pictures(args.caption_images, [row.image for row in rows])
+    return [TaughtPhoto(path=path, captions=tuple(row.captions)) for path, row in zip(paths, rows, strict=True)]
 
 
 def pick_evenly(rows: Sequence[Row], most: int) -> list[Row]:
@@ -254,12 +313,11 @@ def run(args: argparse.Namespace) -> int:
     config = choose_config(ScorerConfig(), args)
     photos = gather_photos(args, config)
     eyes = VisionPipeline(DefaultSpace(), SeeConfig(), models=VisionModels(detector=read_detector()))
-    rows = len(USED)
-    untrained = ScorerWeights(
-        weights_RF=np.zeros((rows, len(FEATURES)), np.float32), offsets_R=np.zeros(rows, np.float32)
-    )
-    scorer = BoxScorer(eyes.vocabulary, eyes.learned, untrained)
+    scorer = BoxScorer(eyes.vocabulary, eyes.learned, empty_weights())
     lessons = list(tqdm(take_lessons(eyes, scorer, photos, config), desc="lessons"))
-    write_scorer_weights(args.weights, [fit_row(lessons, used, config) for used in USED])
+    weights_RF, offsets_R = map(np.array, zip(*(fit_row(lessons, used, config) for used in USED), strict=True))
+    scorer.weights = replace(scorer.weights, weights_RF=weights_RF, offsets_R=offsets_R)
+    alone_3 = fit_alone(eyes, scorer, gather_captioned(args, config.alone))
+    write_scorer_weights(args.weights, replace(scorer.weights, alone_3=alone_3))
     tell_written(args.weights, f"{len(lessons)} lessons of {len(photos)} photos\n")
     return 0

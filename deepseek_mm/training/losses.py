@@ -49,9 +49,12 @@ def compute_divergence(scores: Tensor, right: Tensor) -> Tensor:
 
 
 def fit_logistic(
-    x_TW: NDArray[np.float64], there_T: NDArray[np.bool_], weight_T: NDArray[np.float64]
+    x_TW: NDArray[np.float64], there_T: NDArray[np.bool_ | np.float64], weight_T: NDArray[np.float64]
 ) -> tuple[Floats, float]:
-    """Weights and offset by maximum likelihood (Newton's method), the weights drawn a little towards zero."""
+    """Weights and offset by maximum likelihood (Newton's method), the weights drawn a little towards zero.
+
+    `there_T`: whether it is there, or how probable that is.
+    """
     mean_W, spread_W = x_TW.mean(axis=0), x_TW.std(axis=0) + 1e-9
     x = np.c_[(x_TW - mean_W) / spread_W, np.ones(len(x_TW))]
     pull = np.diag([PULL] * x_TW.shape[1] + [1e-6])

@@ -6,6 +6,9 @@ likeness to the word and by the words that were learned from photos; and the who
 that was trained on photos with boxes and with captions weighs them. It has a row of weights for spaces without learned
 words, where the detector speaks alone, and one for the others.
 
+It is sure too often where a photo shows what COCO does not know (a tomato is an apple), so a name that nobody else says
+of the picture is told with another probability: by that of its surest box and by the picture's likeness to the name.
+
 Shape key:  N boxes, T words, C COCO's names (80), K names, F features, D width of the space, H, W cells of a map,
             R rows of weights (2)
 """
@@ -25,6 +28,7 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.words import names_the_same
 from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.people import PEOPLE, PERSON
+from deepseek_mm.vision.presence import log_odds_of
 from deepseek_mm.vision.vocabulary import Learned, Vocabulary
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "boxes.safetensors"
@@ -51,6 +55,7 @@ NEAREST = 10  # learned words that speak for a word
 NEAREST_COCO = 5
 APART = 0.05  # of cosine: a name that is less near by so much counts e times less
 TINY = 1e-3
+SUREST = 0.8  # score of the detector that it hardly ever gives to anything else
 BESIDE = 0.5  # of the detector's best score of a name, below which another box counts less
 KEPT = 4096  # words whose links are kept
 
@@ -83,6 +88,7 @@ class ScorerWeights:
 
     weights_RF: Floats
     offsets_R: Floats
+    alone_3: Floats  # what a name of COCO's is worth that stands alone: weights of box and picture, and an offset
 
 
 class BoxScorer:
@@ -109,6 +115,18 @@ class BoxScorer:
                 own_N = np.stack([found.chances_C[list(own)].max() for found in detections.boxes])
                 chance_NT[:, n] *= np.minimum(1, own_N / (BESIDE * own_N.max() + TINY))
         return chance_NT
+
+    def score_alone(self, name: str, chances_N: Floats, detections: Detections, look: ImageEmbedding) -> Floats:
+        """(N,): of what `score` says of a name of COCO's, what is left where nobody else says it of the picture.
+
+        A detector that is surest itself needs nobody else.
+        """
+        likeness = self.vocabulary.presence([name], look.vector_D[None])[0, 0]
+        of_box, of_picture, offset = self.weights.alone_3
+        logit_N = of_box * log_odds_of(chances_N) + of_picture * log_odds_of(likeness) + offset
+        own_N = np.array([found.chances_C[NAMES.index(name)] for found in detections.boxes], np.float32)
+        alone_N = np.where(chances_N > 0, 1 / (1 + np.exp(-logit_N)), 0).astype(np.float32)
+        return np.where(own_N >= SUREST, np.maximum(alone_N, own_N), alone_N)
 
     def measure(
         self, words: Sequence[str], detections: Detections, look: ImageEmbedding, *, hidden: bool = False
@@ -210,6 +228,10 @@ def read_scorer_weights(file: Path = WEIGHTS) -> ScorerWeights:
         raise MissingWeights(file, make="python -m deepseek_mm train boxes")
     with safe_open(file, framework="numpy") as opened:
         names = tuple(json.loads(opened.metadata()["features"]))
-        weights_RF, offsets_R = opened.get_tensor("weights"), opened.get_tensor("offsets")
+        weights_RF, offsets_R, alone_3 = map(opened.get_tensor, ("weights", "offsets", "alone"))
     columns = [names.index(name) for name in FEATURES]
-    return ScorerWeights(weights_RF=weights_RF[:, columns].astype(np.float32), offsets_R=offsets_R.astype(np.float32))
+    return ScorerWeights(
+        weights_RF=weights_RF[:, columns].astype(np.float32),
+        offsets_R=offsets_R.astype(np.float32),
+        alone_3=alone_3.astype(np.float32),
+    )

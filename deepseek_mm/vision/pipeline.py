@@ -202,7 +202,6 @@ class AnalysisCache:
 
 WRITTEN = 0.8  # probability that there is a sign where there is writing
 TYPICAL = 0.5  # how sure a place is where such a thing mostly is
-SURELY = 0.6  # probability from which what lies in a box is in the picture
 ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
 MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
@@ -375,8 +374,14 @@ class VisionPipeline:
         shown = {PERSON, *(word.label.name for word in named)}  # a detector finds people best
         foreign = [name for name in shown if name not in NAMES]
         likely = [name for name in likely_names(detections) if not any(is_confused(name, other) for other in foreign)]
-        names = [*dict.fromkeys([*(word.label.name for word in named), *likely])]
+        said = {word.label.name: word.label.score for word in named}
+        names = [*dict.fromkeys([*said, *likely])]
         chances_NT = self.scorer.score(names, detections, picture.look)
+        for n, name in enumerate(names):
+            if name in said and name not in NAMES:  # it is nowhere with more probability than in the whole picture
+                chances_NT[:, n] = np.minimum(chances_NT[:, n], said[name])
+            elif name not in said and name != PERSON:
+                chances_NT[:, n] = self.scorer.score_alone(name, chances_NT[:, n], detections, picture.look)
         return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box, shown)
 
     def _add_found(self, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]) -> list[ScoredWord]:
@@ -391,7 +396,7 @@ class VisionPipeline:
         added = [
             ScoredWord(Label(name=name, score=score), None)
             for name, score in surest.items()
-            if name not in known and score >= SURELY
+            if name not in known and score >= self.config.min_box
         ]
         return sorted([*kept, *added], key=lambda word: -word.label.score)[: self.config.max_labels]
 
