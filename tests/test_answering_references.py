@@ -12,7 +12,7 @@ from deepseek_mm.answering.references import ConversationState, join_named
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
-from deepseek_mm.types import Act, Exchange, Picture, Question
+from deepseek_mm.types import Act, ActFilters, Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")
 SEA = Picture(image=picture("blue"), name="sea.png")
@@ -232,3 +232,15 @@ def test_a_name_before_a_question_about_it_is_one_part_and_lost_talk_is_none():
     assert (joined.kind, joined.subject, joined.reference) == ("look", "the cap", "it")
     assert join_named((lost,)) == (lost,)
     assert join_named((colour, cap)) == (colour, cap)
+
+
+def test_two_groups_to_sort_into_are_one_act():
+    pets = Act(kind="find", text="sort my animals into pets", subject="animals", filters=ActFilters(collection="pets"))
+    wild = Act(kind="find", text="wild ones", subject="wild")
+    (joined,) = join_named((pets, wild))
+    assert (joined.text, joined.subject, joined.filters.collection) == (
+        "sort my animals into pets and wild ones",
+        "animals",
+        "",
+    )
+    assert join_named((replace(pets, text="show my animals"), wild))[1] == wild

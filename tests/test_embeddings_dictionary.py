@@ -38,6 +38,7 @@ def test_what_the_dictionary_lacks_has_no_meaning_and_is_left_out():
     assert translate_chinese("㐂㐂") == translate_chinese("") == ()
     assert split_chinese("猫㐂ß狗") == ["猫", "狗"]
     assert split_chinese("iPhone手机 4K") == ["iPhone", "手机", "4K"]
+    assert split_chinese("红色的T恤和卡拉OK") == ["红色", "的", "T恤", "和", "卡拉OK"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def certainty(**changes):
         "commons": commons(),
         "words_WD": AXES[-RIVALS:],
         "photos_PD": np.repeat(AXES[1:2], 5, axis=0),
-        "things": LogisticCurve(weights=(1.0, 2.0, 3.0, 4.0, 5.0), offset=0.0, threshold=0.5),
+        "things": LogisticCurve(weights=(1.0, 2.0, 3.0, 4.0, 6.0, 5.0), offset=0.0, threshold=0.5),
         "pictures": LogisticCurve(weights=(10.0,), offset=-5.0, threshold=0.5),
     }
     given |= changes
@@ -67,10 +67,12 @@ def test_what_stands_out_is_measured_above_the_words_that_come_nearest():
     assert standing_out(AXES[0], pictures, above) == pytest.approx((1.0 - 1 / RIVALS) / 2)
 
 
-def test_the_witnesses_are_expected_more_trusted_named_and_size():
+def test_the_witnesses_are_expected_more_trusted_named_unfound_and_size():
     rare = certainty(commons=commons(counts={"dog": 10})).witnesses(trace(named=3))
     expected = math.log(0.1 * 10)
-    assert rare == pytest.approx((expected, 1.0, expected + 2, math.log(4), math.log(10)))
+    assert rare == pytest.approx((expected, 1.0, expected + 2, math.log(4), 0.0, math.log(10)))
+    unfound, unknown = (certainty().witnesses(trace(phrase=name))[4] for name in ("dog", "violin"))
+    assert (unfound, unknown) == (1.0, 0.0)  # the detector knows dogs
 
 
 def test_however_common_a_thing_is_only_a_few_photos_of_it_are_expected():
@@ -87,13 +89,21 @@ def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing
 
 
 def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
-    few = LogisticCurve(weights=(0.1, 0.2, 0.3, 0.4, 0.5), offset=-2.0, threshold=0.5)
-    total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.4 * 0.0 + 0.5 * math.log(10) - 2
+    few = LogisticCurve(weights=(0.1, 0.2, 0.3, 0.4, -0.6, 0.5), offset=-2.0, threshold=0.5)
+    total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.4 * 0.0 - 0.6 * 1.0 + 0.5 * math.log(10) - 2
     assert certainty(things=few).of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
 
 
+def test_what_no_label_names_is_less_probable_where_the_photos_have_words():
+    labelled, unlabelled = (
+        [certainty().of_thing(trace(named=named, told=told)) for told in (0.0, 1.0)] for named in (1, 0)
+    )
+    assert labelled[0] == labelled[1]
+    assert unlabelled[0] > unlabelled[1] > 0
+
+
 def test_a_scene_is_expected_as_often_as_its_rarest_thing_and_judged_by_its_own_pictures():
-    heard = certainty(things=LogisticCurve(weights=(1.0, 0.0, 0.0, 9.0, 0.0), offset=0.0, threshold=0.5))
+    heard = certainty(things=LogisticCurve(weights=(1.0, 0.0, 0.0, 9.0, 9.0, 0.0), offset=0.0, threshold=0.5))
     dog, red = trace(num_photos=2), trace(phrase="red", num_photos=2)
     scene = trace(phrase="a red dog", named=5, num_photos=2)
     rarest = math.log(0.2 * 2)

@@ -40,7 +40,7 @@ def names(found):
     return [match.region.source.name for match in found.matches]
 
 
-def certain(*, threshold, weights=(0.0, 0.0, 0.0, 0.0, 0.0)):
+def certain(*, threshold, weights=(0.0,) * 6):
     """A certainty that says one half of everything."""
     dim = ColourSpace.dim
     commons = Commons(counts={}, num_photos=1, direction_D=np.zeros(dim, np.float32), offset=0.0)
@@ -225,7 +225,7 @@ def test_every_kind_of_region_has_a_scale():
 
 
 def test_a_scene_may_be_surer_than_its_least_certain_thing(house):
-    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0, 0.0))
+    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0))
     search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
     alone, together = search.find_many([Query(text="zebra"), Query(text="a red kite and a zebra")], k=1)
     assert together.certainty > alone.certainty  # the colour space reads the sentence as red

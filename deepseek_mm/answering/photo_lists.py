@@ -172,6 +172,19 @@ def grounds_of(match: PhotoMatch) -> str:
     return "named" if match.witnesses.named >= BELIEVED else "read" if match.witnesses.read >= BELIEVED else "seen"
 
 
+GROUPS = re.compile(
+    r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
+    r"(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$",
+    re.I,
+)
+
+
+def split_groups(text: str) -> tuple[str, tuple[str, str] | None]:
+    """What a question sorts, and the two groups: "into pets and wild ones"; all of the text, where it sorts nothing."""
+    found = GROUPS.search(text)
+    return (text[: found.start()].strip(), (found[1], found[2])) if found else (text, None)
+
+
 def group_photos(act: Act, fitting: Sequence[PhotoMatch], groups: tuple[str, str]) -> Draft:
     """The photos in the two groups that the question names: what is known to be one of the first, and the others."""
     numbered = EvidenceList()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deepseek_mm.answering.photo_lists import split_groups
 from deepseek_mm.answering.topics import (
     BEFORE,
     OTHER,
@@ -32,7 +33,18 @@ from deepseek_mm.language.parser import PhotoQuestion, parse, parse_several, pic
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.retrieval.retriever import Retriever
-from deepseek_mm.types import Act, ActKind, Answer, Citation, Exchange, Picture, Question, Request, Situation
+from deepseek_mm.types import (
+    Act,
+    ActFilters,
+    ActKind,
+    Answer,
+    Citation,
+    Exchange,
+    Picture,
+    Question,
+    Request,
+    Situation,
+)
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Counts, Source
 from index.region import UPLOADS
@@ -232,12 +244,16 @@ class ActResolver:
 
 
 def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
-    """Without names that stand before a question about them, "and the cap? what colour is it?" is one act; and without
-    further parts that would be talk and were not understood.
+    """Without names that stand before a question about them, "and the cap? what colour is it?" is one act; as one act
+    two groups to sort into; and without further parts that would be talk and were not understood.
     """
     joined: list[Act] = []
     for act in acts:
         if joined and act.kind in OF_NO_PHOTO and act.chance < LOST:
+            continue
+        together = f"{joined[-1].text} and {act.text}" if joined else ""
+        if together and joined[-1].kind == act.kind == "find" and split_groups(together)[1]:
+            joined[-1] = replace(joined[-1], text=together, filters=ActFilters())
             continue
         named = joined[-1] if joined and joined[-1].subject and is_half(replace(joined[-1], attribute="")) else None
         if named and act.reference and not act.subject and act.kind in ASKING:

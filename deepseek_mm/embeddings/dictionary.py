@@ -30,7 +30,8 @@ SHARE = 0.3  # of the English words in the vector of a Chinese text
 KEPT = 20_000  # words, and vectors of meanings, that are remembered
 BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 BEGINNING = re.compile(r"^(?:to|a|an|the) ")
-PARTS = re.compile("[A-Za-z0-9]+|[\u3400-\u9fff]+")
+RUNS = re.compile("[A-Za-z0-9\u3400-\u9fff]+")
+LETTERS = re.compile("[A-Za-z0-9]+|[\u3400-\u9fff]")  # a Latin word is one letter of "T恤"
 CHINESE = re.compile("[\u3400-\u9fff]")
 ABOUT_WORDS = re.compile(
     r"CL:|(?:old |erhua |Japanese )?variant of|surname|see |classifier for|abbr\.|used in|also written|\(onom", re.I
@@ -61,17 +62,17 @@ def find_words(text: str) -> list[str]:
 
 def split_chinese(text: str) -> list[str]:
     """The known words of a text, in order; Latin ones as they are; what is not known is left out."""
-    return [word for part in PARTS.findall(text) for word in ([part] if part.isascii() else _split_letters(part))]
+    return [word for run in RUNS.findall(text) for word in _split_letters(LETTERS.findall(run))]
 
 
-def _split_letters(text: str) -> list[str]:
+def _split_letters(letters: Sequence[str]) -> list[str]:
     words: list[str] = []
-    end = len(text)
+    end = len(letters)
     while end:
-        tails = (text[start:end] for start in range(max(0, end - LONGEST), end))
-        word = next((tail for tail in tails if translate_chinese(tail)), "")
-        words += [word] if word else []
-        end -= len(word) or 1
+        starts = range(max(0, end - LONGEST), end)
+        start = next((start for start in starts if translate_chinese("".join(letters[start:end]))), end)
+        words += ["".join(letters[start:end])] if start < end else []
+        end = min(start, end - 1)
     return words[::-1]
 
 

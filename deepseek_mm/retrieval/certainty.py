@@ -1,6 +1,6 @@
 """The calibrated probability that a collection shows a thing, and how often its threshold is wrong.
 
-A search always has a nearest picture; whether that one shows the thing is another question. Five witnesses are heard:
+A search always has a nearest picture; whether that one shows the thing is another question. Six witnesses are heard:
 
 - expected: in how many photos of a collection of this size people would mention the thing, as they do in captions. A
   word that no caption used is judged by its neighbours: one direction of the space tells what is photographed often.
@@ -10,6 +10,7 @@ A search always has a nearest picture; whether that one shows the thing is anoth
   and a common thing whose nearest pictures are poorer than other people's is missed.
 - trusted: the same, times how well the thing is known: what people mention often, the space has learned to see.
 - named: how many photos carry a label that names the thing.
+- unfound: no photo carries such a label, though the detector of things knows the thing.
 - size: the number of photos, for the nearest of many is near by chance.
 
 A logistic curve joins them; it is fitted on galleries of training photos (`training.abstain`), some with a common
@@ -33,8 +34,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.embeddings.space import Floats, read_fitted
 from deepseek_mm.language.words import singular, tokens
+from deepseek_mm.vision.presence import find_names
 
 FILE = Path(__file__).parent.parent / "weights" / "certainty.safetensors"
 NEAREST = 20  # pictures that are heard for a thing
@@ -43,6 +46,7 @@ PLENTY = 1.0  # logarithm of the expected photos beyond which more of them say n
 UNKNOWN = -2.0  # logarithm of the expected photos below which a thing's vector is not trusted
 RIVALS = 20  # words of the background that a picture is nearest to: what any thing reaches on it
 MOST_NAMED = 20  # photos with a label beyond which more of them say nothing new
+UNTOLD = 1.5  # log-odds against a thing of which nobody and nothing says a word, where every photo has words
 SMOOTH = 0.5  # of a thing's rate, what its neighbours in the space add to its own count
 
 
@@ -55,6 +59,7 @@ class PresenceTrace:
     nearest_kD: Floats  # vectors of the pictures nearest to it, at most NEAREST, best first
     named: int  # photos with a label that names it
     num_photos: int
+    told: float = 0.0  # share of the photos of which a name or a note tells what they show
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +105,7 @@ class Certainty:
         self._elsewhere = photos_PD, rivals(photos_PD, words_WD)
 
     def witnesses(self, trace: PresenceTrace) -> tuple[float, ...]:
-        """Expected, more, trusted, named, size; for a collection that has a picture."""
+        """Expected, more, trusted, named, unfound, size; for a collection that has a picture."""
         here = standing_out(trace.vector_D, trace.nearest_kD, rivals(trace.nearest_kD, self.words_WD))
         elsewhere = standing_out(trace.vector_D, *self._elsewhere)
         size = math.log(trace.num_photos)
@@ -110,20 +115,27 @@ class Certainty:
             here - elsewhere,
             (here - elsewhere) * max(0.0, expected - UNKNOWN),
             math.log1p(min(trace.named, MOST_NAMED)),
+            float(not trace.named and bool(find_names(trace.phrase))),
             size,
         )
 
     def of_thing(self, trace: PresenceTrace) -> float:
-        """Probability that the collection shows the thing; 0 where there is no picture."""
-        return self.things.probability(self.witnesses(trace)) if len(trace.nearest_kD) else 0.0
+        """Probability that the collection shows the thing; 0 where there is no picture.
+
+        What no label names is less probable the more photos have words, which name other things.
+        """
+        if not len(trace.nearest_kD):
+            return 0.0
+        chance = self.things.probability(self.witnesses(trace))
+        return chance if trace.named else 1 / (1 + math.exp(UNTOLD * trace.told - log_odds(chance)))
 
     def of_scene(self, whole: PresenceTrace, things: Sequence[PresenceTrace]) -> float:
         """Probability that it shows the things together: expected as often as the rarest, and named by no label."""
         if not len(whole.nearest_kD):
             return 0.0
         expected = min(self.witnesses(thing)[0] for thing in things)
-        _, more, _, _, size = self.witnesses(whole)
-        return self.things.probability((expected, more, more * max(0.0, expected - UNKNOWN), 0.0, size))
+        _, more, _, _, _, size = self.witnesses(whole)
+        return self.things.probability((expected, more, more * max(0.0, expected - UNKNOWN), 0.0, 0.0, size))
 
     def of_picture(self, cosine: float) -> float:
         """Probability that the picture nearest to another one shows the same."""

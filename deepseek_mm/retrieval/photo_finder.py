@@ -74,6 +74,11 @@ class PhotoMatch:
         return self.source.name
 
     @property
+    def is_told(self) -> bool:
+        """Do words speak for it: its name, notes or what is read in it?"""
+        return self.witnesses.named > 0 or self.witnesses.read > 0
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What people wrote about it."""
         return tuple(region.text for region in self.regions if region.kind == "note")
@@ -236,7 +241,7 @@ class PhotoFinder:
             PhotoMatch(regions[0].source, float(chance), reasons(subject, regions), regions, witness, other)
             for regions, chance, witness, other in zip(photos.values(), relevance_P, heard, otherwise, strict=True)
         ]
-        return sorted(matches, key=lambda match: -match.relevance)
+        return sorted(matches, key=lambda match: (-match.relevance, -match.witnesses.label))
 
     def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]], vector_D: Floats) -> list[Witnesses]:
         """The witnesses of each photo; each has at least one region."""

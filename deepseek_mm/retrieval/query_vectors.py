@@ -133,6 +133,7 @@ TEXTS: Kinds = ("text",)
 CODES: Kinds = ("code",)
 CAPTIONS: Kinds = ("caption",)
 WORDS: Kinds = ("name", "note", "place")  # of a photo: its file's name, what people wrote about it, where it was taken
+TOLD: Kinds = ("name", "note")  # what tells what a photo shows
 GUESSES: Kinds = ("guess",)  # of a photo: what a classifier takes it for; never a hit by itself
 KINDS = (PICTURES, TEXTS, CODES, CAPTIONS, WORDS)
 SAMPLE = 200  # sources of the library that are looked at, the newest
@@ -227,11 +228,11 @@ LONG_S, PATIENCE = 0.05, 50  # what takes longer to count is good for so many ti
 
 
 class Census:
-    """How many photos a collection has, and how many carry each label."""
+    """How many photos a collection has, how many carry each label, and how many have words."""
 
-    def __init__(self, num_photos: int, labels: Mapping[str, int]) -> None:
+    def __init__(self, num_photos: int, labels: Mapping[str, int], num_told: int = 0) -> None:
         """`labels` has the number of photos by name."""
-        self.num_photos, self._labels = num_photos, labels
+        self.num_photos, self.num_told, self._labels = num_photos, num_told, labels
         self._by_head: dict[str, list[str]] = {}
         for label in labels:
             self._by_head.setdefault(singular(label.lower()).split(" ")[-1], []).append(label)
@@ -278,6 +279,7 @@ class Traces:
                 nearest_kD=nearest_kD,
                 named=census.count_named(thing),
                 num_photos=census.num_photos,
+                told=census.num_told / max(1, census.num_photos),
             )
             for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
         ]
@@ -300,5 +302,7 @@ class Traces:
 
     def _count_labels(self, where: Filter) -> Census:
         labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
-        photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
-        return Census(photos, labels)
+        photos, told = (
+            self.store.counts(where=replace(where, kinds=kinds)).sources for kinds in (WHOLE_PICTURES, TOLD)
+        )
+        return Census(photos, labels, told)

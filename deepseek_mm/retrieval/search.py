@@ -346,7 +346,7 @@ class Search:
         verdicts = []
         if sought.query.text:
             verdict = self._of_text(sought, hits, near)
-            best = max((match.relevance for match in weighed), default=0.0)
+            best = max((match.relevance for match in weighed if match.is_told), default=0.0)
             as_certain = rescale(best, read_curve().likely, verdict.threshold)
             verdicts.append(verdict._replace(certainty=max(verdict.certainty, as_certain)))
         if sought.query.image is not None or sought.query.like:

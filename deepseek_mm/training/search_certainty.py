@@ -32,7 +32,8 @@ from deepseek_mm.retrieval.certainty import FILE, Certainty, Commons, LogisticCu
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.training.losses import fit_logistic
 from deepseek_mm.training.word_classifiers import read_question_pairs
-from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
+from deepseek_mm.vision.detector.detector import read_detector
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionModels, VisionPipeline
 from deepseek_mm.vision.vocabulary import read_names
 from index import Filter, Source
 from index.store import RegionStore
@@ -129,7 +130,7 @@ ASKED = 300  # things of each kind, present and absent, asked for in one gallery
 FOLDS = 5  # a thing's own count is kept out of the direction that guesses its rate
 WORDS, PHOTOS = 300, 300  # of the background that is kept; photos of each set
 COMPOUND = 0.06  # photos that say a phrase, for each that says its rarest word: typical of 275 names of two words
-UNFITTED = LogisticCurve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
+UNFITTED = LogisticCurve(weights=(1.0, *[0.0] * 5), offset=0.0, threshold=0.5)
 LIKELY = LogisticCurve(weights=(1.0,), offset=0.0, threshold=0.5)
 
 
@@ -273,7 +274,7 @@ def run(args: argparse.Namespace) -> int:
     """Look, fit, and write the weights."""
     config = Config()
     space = open_space(config.encoder)
-    eyes = VisionPipeline(space, config.see)
+    eyes = VisionPipeline(space, config.see, models=VisionModels(detector=read_detector()))
     captioned = {row.image: " ".join(row.captions) for row in read_caption_rows(args.data, split="train")}
     asked = {image: join_affirmed(pairs) for image, pairs in read_question_pairs(args.questions).items()}
     texts = [*captioned.values(), *asked.values()]

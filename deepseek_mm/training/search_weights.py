@@ -3,7 +3,8 @@
 The teaching half of the plain searches is asked of the bundled photos in three guises: as they are, with their names
 but without the document that describes them, and under the names that a camera gives. Captions of other people's photos
 are asked of these, so that the weights fit what was never described by anybody. A pair of a search and a photo is an
-example: right or not. All guises weigh the same; of the photos that are right for one search all weigh the same.
+example: right or not. All guises weigh the same, captions less; of the photos that are right for one search all weigh
+the same.
 
 Shape key:  P photos, F witnesses, N pairs
 """
@@ -42,6 +43,7 @@ from deepseek_mm.training.losses import fit_logistic
 OTHERS = 70  # photos of a gallery of captioned ones: as many as are bundled
 MOST_SAID = 0.1  # share of the photos of a gallery that may be right for a word out of captions
 SEARCHES = 2000.0  # that all examples of one guise weigh: against the pull of weights towards zero
+OF_CAPTIONS = 0.3  # of that weigh captions and their words: people search in other words than they describe
 NOT_BELOW_0 = (
     "label",
     "labels",
@@ -103,11 +105,18 @@ def searches_of(gallery: Sequence[CaptionRow]) -> Iterator[SearchRow]:
             yield SearchRow(text=word, images=tuple(sorted(images)))
 
 
-def fit_curve(guises: Sequence[Sequence[HeardSearch]]) -> RelevanceCurve:
-    """The weights of all guises; a witness for a photo that would count against it does not count."""
+def fit_curve(searched: Sequence[Sequence[HeardSearch]], captioned: Sequence[HeardSearch] = ()) -> RelevanceCurve:
+    """The weights of all guises, and of captions; a witness for a photo that would count against it does not count."""
+    guises, shares = [*searched, captioned], [*[1.0] * len(searched), OF_CAPTIONS]
     x_NF = np.concatenate([each.rows_PF for heard in guises for each in heard]).astype(np.float64)
     right_N = np.concatenate([each.right_P for heard in guises for each in heard])
-    weight_N = np.concatenate([weights_of(each) * SEARCHES / len(heard) for heard in guises for each in heard])
+    weight_N = np.concatenate(
+        [
+            weights_of(each) * share * SEARCHES / len(heard)
+            for heard, share in zip(guises, shares, strict=True)
+            for each in heard
+        ]
+    )
     used = np.ones(len(WITNESSES), bool)
     while True:
         weights_W, offset = fit_logistic(x_NF[:, used], right_N, weight_N)
@@ -166,10 +175,10 @@ def run(args: argparse.Namespace) -> int:
     guises = [hear_guise(rows, args.photos, guise) for guise in ("given", "named", "nameless")]
     said = read_caption_rows(args.data, split="dev")
     said = said[:: max(1, len(said) // args.captioned)][: args.captioned]
-    guises.append(hear_captioned(said, args.images))
-    curve = fit_curve(guises)
+    captioned = hear_captioned(said, args.images)
+    curve = fit_curve(guises, captioned)
     save_curve(args.weights, curve)
-    told = "\n".join(describe_fit(curve, heard) for heard in guises)
+    told = "\n".join(describe_fit(curve, heard) for heard in (*guises, captioned))
     sys.stdout.write(f"wrote {args.weights}\n{json.dumps(asdict(curve))}\n{told}\n")
     return 0
 

@@ -42,6 +42,7 @@ from deepseek_mm.answering.photo_lists import (
     order_of,
     pick_first,
     refuse,
+    split_groups,
 )
 from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
 from deepseek_mm.answering.skills.photo_text import (
@@ -109,11 +110,6 @@ MOST_OF_LOOKS = 0.9  # probability that is told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
 FULLY_NAMED = 0.5  # share of the words that names and notes say, from which a photo is called so
 SURE_OF_NOTE = 0.85  # how often such an answer is right
-GROUPS = re.compile(
-    r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
-    r"(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$",
-    re.I,
-)
 
 
 class LibrarySkill:
@@ -165,7 +161,8 @@ class LibrarySkill:
         return bool(best) and best[0].witnesses.named >= BELIEVED
 
     def _find(self, act: Act, where: Filter, within: str = "") -> Draft:
-        asked, excluded = split_excluded(replace(act, kind="find"))
+        text, groups = split_groups(act.text)
+        asked, excluded = split_excluded(replace(act, kind="find", text=text))
         asked = with_subject_of_words(asked)
         if order := order_of(act.text):
             return self._pick_first(asked, order, where)
@@ -178,8 +175,8 @@ class LibrarySkill:
             fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos(), within)
-        if groups := GROUPS.search(act.text):
-            return group_photos(act, fitting, (groups[1], groups[2]))
+        if groups:
+            return group_photos(act, fitting, groups)
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)
         subject = extend(with_measured(asked.subject, act.text), act.text)
         return list_photos(replace(act, subject=subject), fitting, wanted, left)
