@@ -32,7 +32,8 @@ def certainty(**changes):
         "commons": commons(),
         "words_WD": AXES[-RIVALS:],
         "photos_PD": np.repeat(AXES[1:2], 5, axis=0),
-        "things": LogisticCurve(weights=(1.0, 2.0, 3.0, 4.0, 6.0, 5.0), offset=0.0, threshold=0.5),
+        "parts_PD": np.repeat(AXES[2:3], 5, axis=0),
+        "things": LogisticCurve(weights=(1.0, 2.0, 3.0, 0.0, 0.0, 4.0, 6.0, 5.0), offset=0.0, threshold=0.5),
         "pictures": LogisticCurve(weights=(10.0,), offset=-5.0, threshold=0.5),
     }
     given |= changes
@@ -40,7 +41,14 @@ def certainty(**changes):
 
 
 def trace(**changes):
-    given = {"phrase": "dog", "vector_D": AXES[0], "nearest_kD": AXES[:1], "named": 0, "num_photos": 10}
+    given = {
+        "phrase": "dog",
+        "vector_D": AXES[0],
+        "nearest_kD": AXES[:1],
+        "parts_kD": AXES[:0],
+        "named": 0,
+        "num_photos": 10,
+    }
     return PresenceTrace(**(given | changes))
 
 
@@ -70,9 +78,15 @@ def test_what_stands_out_is_measured_above_the_words_that_come_nearest():
 def test_the_witnesses_are_expected_more_trusted_named_unfound_and_size():
     rare = certainty(commons=commons(counts={"dog": 10})).witnesses(trace(named=3))
     expected = math.log(0.1 * 10)
-    assert rare == pytest.approx((expected, 1.0, expected + 2, math.log(4), 0.0, math.log(10)))
-    unfound, unknown = (certainty().witnesses(trace(phrase=name))[4] for name in ("dog", "violin"))
+    assert rare == pytest.approx((expected, 1.0, expected + 2, 0.0, 0.0, math.log(4), 0.0, math.log(10)))
+    unfound, unknown = (certainty().witnesses(trace(phrase=name)).unfound for name in ("dog", "violin"))
     assert (unfound, unknown) == (1.0, 0.0)  # the detector knows dogs
+
+
+def test_parts_stand_out_as_pictures_do_and_say_nothing_where_there_are_none():
+    heard = certainty().witnesses(trace(parts_kD=AXES[:1]))
+    assert (heard.part_more, heard.part_trusted) == (1.0, 3.0)
+    assert certainty().witnesses(trace()).part_more == 0.0
 
 
 def test_however_common_a_thing_is_only_a_few_photos_of_it_are_expected():
@@ -89,9 +103,11 @@ def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing
 
 
 def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
-    few = LogisticCurve(weights=(0.1, 0.2, 0.3, 0.4, -0.6, 0.5), offset=-2.0, threshold=0.5)
-    total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.4 * 0.0 - 0.6 * 1.0 + 0.5 * math.log(10) - 2
-    assert certainty(things=few).of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
+    few = LogisticCurve(weights=(0.1, 0.2, 0.3, 0.7, 0.8, 0.4, -0.6, 0.5), offset=-2.0, threshold=0.5)
+    total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.7 * 0.5 + 0.8 * 1.5 + 0.4 * 0.0 - 0.6 * 1.0 + 0.5 * math.log(10) - 2
+    assert certainty(things=few).of_thing(trace(parts_kD=(AXES[:1] + AXES[1:2]) / 2)) == pytest.approx(
+        1 / (1 + math.exp(-total))
+    )
 
 
 def test_what_no_label_names_is_less_probable_where_the_photos_have_words():
@@ -103,7 +119,7 @@ def test_what_no_label_names_is_less_probable_where_the_photos_have_words():
 
 
 def test_a_scene_is_expected_as_often_as_its_rarest_thing_and_judged_by_its_own_pictures():
-    heard = certainty(things=LogisticCurve(weights=(1.0, 0.0, 0.0, 9.0, 9.0, 0.0), offset=0.0, threshold=0.5))
+    heard = certainty(things=LogisticCurve(weights=(1.0, *[0.0] * 4, 9.0, 9.0, 0.0), offset=0.0, threshold=0.5))
     dog, red = trace(num_photos=2), trace(phrase="red", num_photos=2)
     scene = trace(phrase="a red dog", named=5, num_photos=2)
     rarest = math.log(0.2 * 2)

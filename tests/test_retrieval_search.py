@@ -40,14 +40,14 @@ def names(found):
     return [match.region.source.name for match in found.matches]
 
 
-def certain(*, threshold, weights=(0.0,) * 6):
+def certain(*, threshold, weights=(0.0,) * 8):
     """A certainty that says one half of everything."""
     dim = ColourSpace.dim
     commons = Commons(counts={}, num_photos=1, direction_D=np.zeros(dim, np.float32), offset=0.0)
     some = np.eye(dim, dtype=np.float32)
     things = LogisticCurve(weights=weights, offset=0.0, threshold=threshold)
     pictures = LogisticCurve(weights=(10.0,), offset=-5.0, threshold=threshold)
-    return Certainty(commons, words_WD=some, photos_PD=some, things=things, pictures=pictures)
+    return Certainty(commons, words_WD=some, photos_PD=some, parts_PD=some, things=things, pictures=pictures)
 
 
 def test_each_photo_is_found_once_by_its_best_region(house):
@@ -225,7 +225,7 @@ def test_every_kind_of_region_has_a_scale():
 
 
 def test_a_scene_may_be_surer_than_its_least_certain_thing(house):
-    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0))
+    judged = certain(threshold=0.5, weights=(0.0, 1.0, *[0.0] * 6))
     search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
     alone, together = search.find_many([Query(text="zebra"), Query(text="a red kite and a zebra")], k=1)
     assert together.certainty > alone.certainty  # the colour space reads the sentence as red

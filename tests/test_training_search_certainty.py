@@ -118,7 +118,7 @@ def test_the_trainer_goes_from_files_to_weights_that_read_back(photos, tmp_path,
     certainty = read_certainty(ColourSpace.fingerprint, file=weights)
     assert certainty is not None
     assert certainty.commons.counts["dog"] == len(PAIRS)
-    assert len(certainty.things.weights) == 6
+    assert len(certainty.things.weights) == 8
     assert "wrote" in capsys.readouterr().out
 
 

@@ -23,6 +23,7 @@ from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, on_image
+from deepseek_mm.vision.presence import find_names
 from deepseek_mm.vision.regions import WHOLE, place_of
 from deepseek_mm.vision.vqa import NO, SURE, TOLD_CLOSED, YES
 from index import Label, Region
@@ -36,6 +37,7 @@ LOOKED_FROM = {  # kind of question -> probability from which its things are loo
 }
 
 
+LOOKED_CLOSER = ("count", "where")  # kinds of questions that are asked of small things, too, if the detector knows them
 MASSES = frozenset(
     ["sky", "lake", "sea", "ocean", "field", "meadow", "lawn", "desert", "beach", "sun", "ground", "floor"]
 )
@@ -59,6 +61,8 @@ class Grounder:
         verdicts = self._verdicts(case, things, picture)
         if not verdicts or verdicts[0].blank:
             return list(evidence)
+        if case.program.kind in LOOKED_CLOSER and any(find_names(thing.name) for thing in things):
+            self.eyes.add_detections([picture], closer=True)
         told = {
             thing: max(v.chance_of_yes, score_by_name(thing, shot), RIGHT * self.eyes.box_chance(picture, thing.name))
             for thing, v in zip(things, verdicts, strict=True)

@@ -1,6 +1,6 @@
 """The calibrated probability that a collection shows a thing, and how often its threshold is wrong.
 
-A search always has a nearest picture; whether that one shows the thing is another question. Six witnesses are heard:
+A search always has a nearest picture; whether that one shows the thing is another question. These witnesses are heard:
 
 - expected: in how many photos of a collection of this size people would mention the thing, as they do in captions. A
   word that no caption used is judged by its neighbours: one direction of the space tells what is photographed often.
@@ -9,6 +9,7 @@ A search always has a nearest picture; whether that one shows the thing is anoth
   nearest pictures of a background of other people's photos do? So a picture that is near to everything is no witness,
   and a common thing whose nearest pictures are poorer than other people's is missed.
 - trusted: the same, times how well the thing is known: what people mention often, the space has learned to see.
+- part_more, part_trusted: both of the nearest parts of pictures, which small things fill.
 - named: how many photos carry a label that names the thing.
 - unfound: no photo carries such a label, though the detector of things knows the thing.
 - size: the number of photos, for the nearest of many is near by chance.
@@ -29,7 +30,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -37,6 +38,7 @@ from safetensors.numpy import load_file, save_file
 from deepseek_mm.chance import log_odds
 from deepseek_mm.embeddings.space import Floats, read_fitted
 from deepseek_mm.language.words import singular, tokens
+from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.presence import find_names
 
 FILE = Path(__file__).parent.parent / "weights" / "certainty.safetensors"
@@ -57,6 +59,7 @@ class PresenceTrace:
     phrase: str  # singular, in lower case: "traffic light"
     vector_D: Floats
     nearest_kD: Floats  # vectors of the pictures nearest to it, at most NEAREST, best first
+    parts_kD: Floats  # the same of parts of pictures
     named: int  # photos with a label that names it
     num_photos: int
     told: float = 0.0  # share of the photos of which a name or a note tells what they show
@@ -94,52 +97,96 @@ class LogisticCurve:
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
 
 
+class PresenceWitnesses(NamedTuple):
+    """What is heard of one thing, in the order of the curve's weights."""
+
+    expected: float
+    more: float
+    trusted: float
+    part_more: float
+    part_trusted: float
+    named: float
+    unfound: float
+    size: float
+
+
 class Certainty:
     """Hears the witnesses."""
 
     def __init__(
-        self, commons: Commons, *, words_WD: Floats, photos_PD: Floats, things: LogisticCurve, pictures: LogisticCurve
+        self,
+        commons: Commons,
+        *,
+        words_WD: Floats,
+        photos_PD: Floats,
+        parts_PD: Floats,
+        things: LogisticCurve,
+        pictures: LogisticCurve,
     ) -> None:
-        self.commons, self.words_WD, self.photos_PD = commons, words_WD, photos_PD
+        self.commons, self.words_WD = commons, words_WD
+        self.photos_PD, self.parts_PD = photos_PD, parts_PD
         self.things, self.pictures = things, pictures
-        self._elsewhere = photos_PD, rivals(photos_PD, words_WD)
+        self._elsewhere, self._parts_elsewhere = ((each, rivals(each, words_WD)) for each in (photos_PD, parts_PD))
 
-    def witnesses(self, trace: PresenceTrace) -> tuple[float, ...]:
-        """Expected, more, trusted, named, unfound, size; for a collection that has a picture."""
-        here = standing_out(trace.vector_D, trace.nearest_kD, rivals(trace.nearest_kD, self.words_WD))
-        elsewhere = standing_out(trace.vector_D, *self._elsewhere)
+    def witnesses(self, trace: PresenceTrace) -> PresenceWitnesses:
+        """For a collection that has a picture."""
+        more = self._stands_out_more(trace.vector_D, trace.nearest_kD, self._elsewhere)
+        part_more = self._stands_out_more(trace.vector_D, trace.parts_kD, self._parts_elsewhere)
         size = math.log(trace.num_photos)
         expected = min(PLENTY, self.commons.log_rate(trace.phrase, trace.vector_D) + size)
-        return (
-            expected,
-            here - elsewhere,
-            (here - elsewhere) * max(0.0, expected - UNKNOWN),
-            math.log1p(min(trace.named, MOST_NAMED)),
-            float(not trace.named and bool(find_names(trace.phrase))),
-            size,
+        return PresenceWitnesses(
+            expected=expected,
+            more=more,
+            trusted=more * trust_at(expected),
+            part_more=part_more,
+            part_trusted=part_more * trust_at(expected),
+            named=math.log1p(min(trace.named, MOST_NAMED)),
+            unfound=float(not trace.named and bool(find_names(trace.phrase))),
+            size=size,
         )
+
+    def _stands_out_more(self, vector_D: Floats, here_kD: Floats, elsewhere: tuple[Floats, Floats]) -> float:
+        """Than elsewhere; 0 where there is nothing."""
+        if not len(here_kD):
+            return 0.0
+        here = standing_out(vector_D, here_kD, rivals(here_kD, self.words_WD))
+        return here - standing_out(vector_D, *elsewhere)
 
     def of_thing(self, trace: PresenceTrace) -> float:
         """Probability that the collection shows the thing; 0 where there is no picture.
 
-        What no label names is less probable the more photos have words, which name other things.
+        What no label names is less probable the more photos have words, which name other things; people have names.
         """
         if not len(trace.nearest_kD):
             return 0.0
         chance = self.things.probability(self.witnesses(trace))
-        return chance if trace.named else 1 / (1 + math.exp(UNTOLD * trace.told - log_odds(chance)))
+        is_told = trace.named or trace.phrase in PEOPLE
+        return chance if is_told else 1 / (1 + math.exp(UNTOLD * trace.told - log_odds(chance)))
 
     def of_scene(self, whole: PresenceTrace, things: Sequence[PresenceTrace]) -> float:
         """Probability that it shows the things together: expected as often as the rarest, and named by no label."""
         if not len(whole.nearest_kD):
             return 0.0
-        expected = min(self.witnesses(thing)[0] for thing in things)
-        _, more, _, _, _, size = self.witnesses(whole)
-        return self.things.probability((expected, more, more * max(0.0, expected - UNKNOWN), 0.0, 0.0, size))
+        expected = min(self.witnesses(thing).expected for thing in things)
+        heard = self.witnesses(whole)
+        return self.things.probability(
+            heard._replace(
+                expected=expected,
+                trusted=heard.more * trust_at(expected),
+                part_trusted=heard.part_more * trust_at(expected),
+                named=0.0,
+                unfound=0.0,
+            )
+        )
 
     def of_picture(self, cosine: float) -> float:
         """Probability that the picture nearest to another one shows the same."""
         return self.pictures.probability((cosine,))
+
+
+def trust_at(expected: float) -> float:
+    """How far the vector of a thing is trusted of which so many photos are expected, as a logarithm."""
+    return max(0.0, expected - UNKNOWN)
 
 
 def rivals(pictures_PD: Floats, words_WD: Floats) -> Floats:
@@ -165,7 +212,12 @@ def save_certainty(file: Path, fingerprint: str, certainty: Certainty) -> None:
         "things": asdict(certainty.things),
         "pictures": asdict(certainty.pictures),
     }
-    arrays = {"words": certainty.words_WD, "photos": certainty.photos_PD, "direction": commons.direction_D}
+    arrays = {
+        "words": certainty.words_WD,
+        "photos": certainty.photos_PD,
+        "parts": certainty.parts_PD,
+        "direction": commons.direction_D,
+    }
     draft = file.with_suffix(".draft")
     halved = {name: array.astype(np.float16) for name, array in arrays.items()}
     save_file(halved, draft, metadata={"certainty": json.dumps(told, sort_keys=True)})
@@ -188,6 +240,7 @@ def read_certainty(*fingerprints: str, file: Path = FILE) -> Certainty | None:
         ),
         words_WD=arrays["words"],
         photos_PD=arrays["photos"],
+        parts_PD=arrays["parts"],
         things=curve_of(told["things"]),
         pictures=curve_of(told["pictures"]),
     )

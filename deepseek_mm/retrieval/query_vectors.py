@@ -222,6 +222,7 @@ def group_of(kind: str) -> Kinds:
 
 
 WHOLE_PICTURES = ("whole", "page")
+PARTS: Kinds = ("part",)
 MOST_LABELS = 10_000  # of a collection that are looked through
 MOST_COUNTED = 7  # filters whose photos and labels stay counted, besides the latest
 LONG_S, PATIENCE = 0.05, 50  # what takes longer to count is good for so many times as long
@@ -253,6 +254,16 @@ class CachedCensus:
     good_until: float  # by the monotonic clock
 
 
+def allowed_of(kinds: Kinds, where: Filter) -> Kinds:
+    """Those of the kinds that a filter allows."""
+    return tuple(kind for kind in kinds if not where.kinds or kind in where.kinds)
+
+
+def kinds_of_traces(where: Filter) -> list[Kinds]:
+    """Kinds of regions that are looked through for a thing, one search each."""
+    return [allowed for kinds in (WHOLE_PICTURES, PARTS) if (allowed := allowed_of(kinds, where))]
+
+
 class Traces:
     """Looks for them in one store."""
 
@@ -261,28 +272,38 @@ class Traces:
         self._census: dict[Filter, CachedCensus] = {}
 
     def looked_for(self, vectors_TD: Floats, where: Filter) -> list[Sought]:
-        """The one search that has to be made, if there are pictures among what is allowed."""
-        kinds = tuple(kind for kind in WHOLE_PICTURES if not where.kinds or kind in where.kinds)
-        return [(vectors_TD, NEAREST, replace(where, kinds=kinds))] if kinds and len(vectors_TD) else []
+        """The searches that have to be made: of whole pictures and of parts, as far as these are allowed."""
+        if not len(vectors_TD) or not allowed_of(WHOLE_PICTURES, where):
+            return []
+        return [(vectors_TD, NEAREST, replace(where, kinds=kinds)) for kinds in kinds_of_traces(where)]
 
     def of(
-        self, things: Sequence[str], vectors_TD: Floats, ids: Sequence[Sequence[int]], *, where: Filter
+        self, things: Sequence[str], vectors_TD: Floats, near: Sequence[Near], *, where: Filter
     ) -> list[PresenceTrace]:
-        """One for each thing; `ids` are those of its nearest pictures, best first."""
+        """One for each thing; `near` is what those searches found."""
         census = self._count(where)
-        flat_ND = self.store.vectors_of([each for some in ids for each in some])
-        nearest = np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
+        found = dict(zip(kinds_of_traces(where), near, strict=False))
+        wholes, parts = (
+            self._vectors_each(found.get(allowed_of(kinds, where)), len(things)) for kinds in (WHOLE_PICTURES, PARTS)
+        )
         return [
             PresenceTrace(
                 phrase=thing,
                 vector_D=vector_D,
                 nearest_kD=nearest_kD,
+                parts_kD=parts_kD,
                 named=census.count_named(thing),
                 num_photos=census.num_photos,
                 told=census.num_told / max(1, census.num_photos),
             )
-            for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
+            for thing, vector_D, nearest_kD, parts_kD in zip(things, vectors_TD, wholes, parts, strict=True)
         ]
+
+    def _vectors_each(self, near: Near | None, count: int) -> list[Floats]:
+        """Of what was found for each of so many things; nothing where nothing was looked for."""
+        ids = near[1].tolist() if near is not None else [[] for _ in range(count)]
+        flat_ND = self.store.vectors_of([each for some in ids for each in some])
+        return np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
 
     def _count(self, where: Filter) -> Census:
         """Photos and labels of the collection, counted again when it has changed.

@@ -210,7 +210,7 @@ class Search:
             return []
         with self.store.snapshot():
             near = self.store.near_each(self._traces.looked_for(vectors_TD, where))
-            return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
+            return self._traces.of(things, vectors_TD, near, where=where)
 
     def _sought(self, query: Query, said: str, meant: QueryVectors, k: int, where: Filter) -> Sought:
         asked = (*names_of(query), query.text.lower()) if query.text else ()
@@ -356,8 +356,8 @@ class Search:
 
     def _of_text(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> PresenceVerdict:
         """Shown, every thing or the scene as a whole; or written, in those words or in others."""
-        text, ids = sought.query.text, ids_of(near, len(sought.asked))
-        *traces, whole = self._traces.of(sought.asked, sought.vectors_TD, ids, where=sought.where)
+        text = sought.query.text
+        *traces, whole = self._traces.of(sought.asked, sought.vectors_TD, near, where=sought.where)
         shown = min(self._of_thing(trace) for trace in traces)
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
@@ -438,11 +438,6 @@ def names_of(query: Query) -> list[str]:
 def things_of(query: Query) -> tuple[ThingPhrase, ...]:
     """What the grammar of English finds in the words; other languages are taken as a whole."""
     return () if language_of(query.text) else tuple(things_in(query.text.lower()))
-
-
-def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:
-    """Of what was found for each of `count` vectors, best first; nothing where nothing was looked for."""
-    return near[0][1].tolist() if near else [[] for _ in range(count)]
 
 
 def is_whole(region: Region) -> bool:

@@ -33,7 +33,7 @@ from deepseek_mm.language.words import IS_A, names_the_same
 from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
 from deepseek_mm.vision.colours import Palette
-from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector
+from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector, has_tiles
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
@@ -205,6 +205,7 @@ TYPICAL = 0.5  # how sure a place is where such a thing mostly is
 ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
 MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
+CLOSER_PX = 1  # longer side from which tiles are looked at, where they show more, for a question about small things
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
@@ -253,12 +254,16 @@ class VisionPipeline:
                 self._add_regions(picture)
                 yield picture
 
-    def add_detections(self, pictures: Iterable[ImageAnalysis]) -> None:
-        """The boxes around things in each picture that lacks them; nothing without a detector."""
-        lacking = [picture for picture in only_once(pictures) if picture.detections is None]
+    def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
+        """The boxes around things in each picture that lacks them; nothing without a detector.
+
+        `closer`: with those in its tiles, though it is smaller than the pictures that are always looked at so.
+        """
+        lacking = [picture for picture in only_once(pictures) if lacks_detections(picture, closer=closer)]
         if self.detector is None or not lacking:
             return
-        found = self.detector.detect_many((picture.image for picture in lacking), tiled_px=self.config.tiled_px)
+        tiled_px = CLOSER_PX if closer and self.config.tiled_px else self.config.tiled_px
+        found = self.detector.detect_many((picture.image for picture in lacking), tiled_px=tiled_px)
         for picture, detections in zip(lacking, found, strict=True):
             picture.detections = detections
 
@@ -426,6 +431,11 @@ class VisionPipeline:
         return [
             ScoredWord(Label(name=names[n], score=chance_L[n]), heat_HWL[..., place]) for place, n in enumerate(chosen)
         ]
+
+
+def lacks_detections(picture: ImageAnalysis, *, closer: bool) -> bool:
+    """Was it not looked at, or not in tiles where these would show more?"""
+    return picture.detections is None or (closer and picture.detections.views == 1 and has_tiles(picture.image))
 
 
 def name_learned(learned: Learned, look: ImageEmbedding, least: float) -> list[ScoredWord]:

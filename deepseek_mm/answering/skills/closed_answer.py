@@ -15,6 +15,7 @@ from deepseek_mm.answering.yes_no import UNSURE, opposite_asked, tell_people, te
 from deepseek_mm.chance import log_odds
 from deepseek_mm.language.parser import PhotoQuestion, PhotoQuestionKind, ThingPhrase, parse
 from deepseek_mm.language.words import (
+    ALWAYS_MANY,
     NUMBERS,
     PICTURES,
     PRONOUNS,
@@ -278,10 +279,17 @@ def lies_on_side(box: Region, text: str) -> bool:
 
 def tell_count(count: int, name: str, chance: float) -> str:
     """I count three cups; I think I see three cups; Perhaps three cups."""
-    many = f"{count} {name if count == 1 else plural(name)}"
+    many = f"{count} {plural(name)}" if count != 1 else count_one(name)
     if chance >= SAID:
         return f"I count {many}"
     return f"I think I see {many}" if chance >= LIKELY else f"Perhaps {many}, but I am not sure"
+
+
+def count_one(name: str) -> str:
+    """1 cup; 1 pair of scissors; 1 glass, since who counts glasses mostly means those on a table."""
+    if name == "glasses":
+        return "1 glass"
+    return f"1 pair of {name}" if name in ALWAYS_MANY else f"1 {name}"
 
 
 def numbers_of(turn: PhotoTurn, things: Sequence[ThingPhrase]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.library_sentences import note_of, quote_text, title
@@ -10,6 +11,7 @@ from deepseek_mm.language.words import clean, content, is_negated
 from deepseek_mm.retrieval.evidence import pieces
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Claim, Draft
+from deepseek_mm.vision.ocr import TextBlock
 from index import Region
 
 SURE_OF_READING, SURE_OF_PRICE = 0.7, 0.6  # how often such an answer is right
@@ -18,8 +20,11 @@ SMALL_COINS = re.compile(r"(?<!\d)(\d{1,3})(\d[05])(?!\d)")  # of a price they a
 TWO_DIGITS = re.compile(r"\d{1,3}")
 
 
-def price_in(texts: Sequence[Region]) -> tuple[str, Region] | None:
-    """The amount of money that is written in a photo, and where."""
+Line = TypeVar("Line", Region, TextBlock)
+
+
+def price_in(texts: Sequence[Line]) -> tuple[str, Line] | None:
+    """The amount of money that is written in a photo, and where; small coins stand apart or beside: 79 95, 3490."""
     for region in texts:
         if found := MONEY.search(region.text):
             return found[0], region

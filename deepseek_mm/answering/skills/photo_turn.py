@@ -33,7 +33,7 @@ class PhotoTurn:
     def text(self) -> str:
         """The question, plain: lower case, on one line, short forms written out, no end marks."""
         line = SPACES.sub(" ", self.act.text.lower().replace("\u2019", "'")).strip(" ?!.")
-        return re.sub(r"\b(what|where|who|how|he|she|it|that|there)'?s\b", r"\1 is", line).replace("n't", " not")
+        return SHORT_FORM.sub(lambda found: f"{found[1] or 'it'} is", line).replace("n't", " not")
 
     @property
     def things(self) -> tuple[ThingPhrase, ...]:
@@ -83,10 +83,21 @@ class PhotoTurn:
         return replace(self, evidence=tuple(evidence), shot=shot)
 
 
+SHORT_FORM = re.compile(r"\b(what|where|who|how|he|she|that|there)'?s\b|\bit's\b|^its(?= (?:an?|the)\b)")  # "its" owns
+VERB = re.compile(r"\b(?:is|are)\b")
+
+
 def hedge(answer: str, chance: float, *, lead: str = "It is") -> str:
     """It is baseball; It is probably baseball; Perhaps baseball, but I am not sure."""
     if chance >= SAID:
         return f"{lead} {answer}"
     if chance >= LIKELY:
-        return f"{lead} probably {answer}"
+        who, verb, doing = partition_verb(lead)
+        return " ".join(part for part in (who, verb, "probably", doing, answer) if part)
     return f"Perhaps {answer}, but I am not sure"
+
+
+def partition_verb(lead: str) -> tuple[str, str, str]:
+    """Before the verb, the verb, and what follows: "The man", "is", "holding"; all before it where it is not known."""
+    found = VERB.search(lead)
+    return (lead[: found.start()].strip(), found[0], lead[found.end() :].strip()) if found else (lead, "", "")

@@ -13,6 +13,7 @@ from functools import cache
 
 from deepseek_mm.answering.closer_look import box_of_phrase, find_part, inner_part
 from deepseek_mm.answering.skills.decline import NAME_OF_PERSON
+from deepseek_mm.answering.skills.photo_text import price_in
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.embeddings.towers import text_tower_folder
 from deepseek_mm.errors import MissingPackage
@@ -218,8 +219,12 @@ def tell_piece(turn: PhotoTurn, lines: Sequence[TextBlock], name: str, pattern: 
     ]
     of_unit = [each for each in found if UNIT.search(each.line.text)] if PER_UNIT.search(turn.text) else []
     found = of_unit or found
+    ordered = reading_order(lines)
+    if not found and name == "price" and (price := price_in(ordered)):
+        claim = Claim(f"The price that I can read is {price[0]}", (turn.shot.whole,), price[1].score * AMONG)
+        return turn.draft(claim, grounds="read")
     if not found:
-        quoted = quote_lines(reading_order(lines))
+        quoted = quote_lines(ordered)
         return turn.refuse(f'I cannot find the {name} in what I can read, which is "{quoted}"', UNREADABLE)
     best = max(found, key=lambda each: each.worth)
     chance = best.line.score * (SOLE if len({each.text for each in found}) == 1 else AMONG)

@@ -65,6 +65,7 @@ class Detections:
 
     boxes: tuple[Detection, ...]  # surest first; none coincide
     most_C: Floats  # the best score of each name anywhere in the picture
+    views: int = 1  # the picture, and its tiles where these were looked at
 
 
 class Detector:
@@ -121,6 +122,11 @@ def views_of(image: Image, tiled_px: int) -> list[PictureView]:
     return [make_view(image, share) for share in [WHOLE, *shares]]
 
 
+def has_tiles(image: Image) -> bool:
+    """Is it so large that tiles show more of it than the whole does?"""
+    return max(image.size) >= TILED_PX
+
+
 def tile_shares(width: int, height: int) -> list[Share]:
     """Tiles that overlap, two along each side that is long enough."""
     across, down = (
@@ -173,7 +179,7 @@ def merge_views(views: Sequence[PictureView], found: Sequence[tuple[Tensor, Tens
         for box, chances_C in zip(box_N4[order].tolist(), chances_NC[order].numpy(), strict=True)
     )
     most_C = torch.stack([scores_PC.amax(dim=0) for scores_PC, _ in found]).amax(dim=0)
-    return Detections(boxes=boxes, most_C=most_C.numpy())
+    return Detections(boxes=boxes, most_C=most_C.numpy(), views=len(views))
 
 
 def keep_sure(view: PictureView, scores_PC: Tensor, box_P4: Tensor) -> tuple[Tensor, Tensor]:
