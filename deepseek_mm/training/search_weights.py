@@ -44,13 +44,13 @@ OTHERS = 70  # photos of a gallery of captioned ones: as many as are bundled
 MOST_SAID = 0.1  # share of the photos of a gallery that may be right for a word out of captions
 SEARCHES = 2000.0  # that all examples of one guise weigh: against the pull of weights towards zero
 OF_CAPTIONS = 0.3  # of that weigh captions and their words: people search in other words than they describe
+UNWEIGHED = "fully"  # witness that would overrule what is seen: a lake is water, and water is a drink
 NOT_BELOW_0 = (
     "label",
     "labels",
     "detected",
     "presence",
     "named",
-    "fully",
     "read",
     "told",
     "caption",
@@ -117,7 +117,7 @@ def fit_curve(searched: Sequence[Sequence[HeardSearch]], captioned: Sequence[Hea
             for each in heard
         ]
     )
-    used = np.ones(len(WITNESSES), bool)
+    used = np.array(WITNESSES) != UNWEIGHED
     while True:
         weights_W, offset = fit_logistic(x_NF[:, used], right_N, weight_N)
         weights = dict(zip(np.array(WITNESSES)[used].tolist(), weights_W.tolist(), strict=True))
