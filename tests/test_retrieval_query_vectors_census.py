@@ -23,8 +23,9 @@ def test_a_census_counts_every_label_that_names_the_thing(thing):
 
 def test_pictures_are_looked_for_where_the_filter_lets_any_through():
     looks, vectors = Traces(None), np.eye(2, dtype=np.float32)
-    ((_, _, everywhere),) = looks.looked_for(vectors, Filter())
+    (_, _, everywhere), (_, _, parts) = looks.looked_for(vectors, Filter())
     ((_, _, pages),) = looks.looked_for(vectors, Filter(kinds=("page", "text"), label="dog"))
+    assert parts.kinds == ("part",)
     assert (everywhere.kinds, pages.kinds, pages.label) == (("whole", "page"), ("page",), "dog")
     assert looks.looked_for(vectors, Filter(kinds=("text",))) == []
     assert looks.looked_for(vectors[:0], Filter()) == []

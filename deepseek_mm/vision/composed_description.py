@@ -13,9 +13,9 @@ from deepseek_mm.vision.colours import NAMES
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.picture_kind import DRAWING, KINDS, PHOTO, PRODUCT, PictureKind
-from index import Region
+from index import Label, Region
 
-LEAST = 0.7  # score from which a thing is told
+LEAST, LEAST_PEOPLE = 0.6, 0.7  # score from which a thing is told, and people, whom a detector sees in stars and gloves
 BESIDE = 0.75  # from which it is told beside another
 MOST_THINGS = 3
 MANY = 7  # from which things are many and not counted
@@ -89,7 +89,7 @@ def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing
     """
     whole, *parts = regions
     boxed = [count_thing(kind, whole, own) for own in group_parts(whole, parts)]
-    named = [FoundThing(name=label.name, score=label.score) for label in whole.labels if label.score >= LEAST]
+    named = [FoundThing(name=label.name, score=label.score) for label in whole.labels if is_sure(label)]
     ranked = sorted(boxed, key=lambda thing: (thing.name not in PEOPLE, -thing.score))
     ranked += [thing for thing in named if is_thing(thing.name)]
     if kind.name == PRODUCT:
@@ -100,13 +100,18 @@ def list_things(kind: PictureKind, regions: Sequence[Region]) -> list[FoundThing
 
 def group_parts(whole: Region, parts: Sequence[Region]) -> list[list[Region]]:
     """Parts that are sure by name; of a name that is sure for the whole picture only, the best part."""
-    sure = {label.name for label in whole.labels if label.score >= LEAST}
+    sure = {label.name for label in whole.labels if is_sure(label)}
     found: dict[str, list[Region]] = {}
     for part in parts:
         if part.labels and is_thing(part.label):
             found.setdefault(part.label, []).append(part)
-    best = {name: [part for part in own if part.labels[0].score >= LEAST] for name, own in found.items()}
+    best = {name: [part for part in own if is_sure(part.labels[0])] for name, own in found.items()}
     return [best[name] or own[:1] for name, own in found.items() if best[name] or name in sure]
+
+
+def is_sure(label: Label) -> bool:
+    """Is it sure enough to be told?"""
+    return label.score >= (LEAST_PEOPLE if label.name in PEOPLE else LEAST)
 
 
 def is_thing(name: str) -> bool:
@@ -132,7 +137,7 @@ def count_thing(kind: PictureKind, whole: Region, parts: Sequence[Region]) -> Fo
 
 def find_scene(whole: Region) -> str:
     """The surest label that names a place, or "in the snow" and the like."""
-    return next((label.name for label in whole.labels if label.name in SCENES and label.score >= LEAST), "")
+    return next((label.name for label in whole.labels if label.name in SCENES and is_sure(label)), "")
 
 
 def find_heading(lines: Sequence[TextBlock], height_px: int) -> str:

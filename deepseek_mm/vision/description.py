@@ -16,11 +16,11 @@ from deepseek_mm.vision.caption_gate import CaptionEvidence, CaptionGate, read_g
 from deepseek_mm.vision.captioner import Caption, Captioner, read_captioner
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.composed_description import (
-    LEAST,
     MOST_THINGS,
     compose_description,
     find_heading,
     find_scene,
+    is_sure,
     list_things,
 )
 from deepseek_mm.vision.detector.detector import NAMES
@@ -99,7 +99,7 @@ def gather_evidence(photo: ImageAnalysis) -> CaptionEvidence:
         detected=detected,
         labels={label.name: label.score for label in photo.labels or ()},
         colours={colour for region in photo.regions for colour in region.colours},
-        counts=Counter(part.label for part in photo.regions[1:] if part.labels and part.labels[0].score >= LEAST),
+        counts=Counter(part.label for part in photo.regions[1:] if part.labels and is_sure(part.labels[0])),
     )
 
 
