@@ -56,6 +56,7 @@ from deepseek_mm.threads import num_cores
 from deepseek_mm.types import Picture, Question
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt
 from deepseek_mm.vision.vqa import VqaModel
+from index.region import UPLOADS
 
 PHOTOS = 24
 QUESTIONS = (
@@ -73,9 +74,8 @@ def measure_answer(setting: BenchSetting) -> BenchResult:
     paths = bundled_photos()[:PHOTOS]
     with load(replace(setting.config, data=setting.folder / "library"), progress=setting.note) as assistant:
         setting.note(f"asking about {len(paths)} photos")
-        images = [Image.open(path).convert("RGB") for path in paths]
-        time_answer(assistant, images[-1], QUESTIONS[0])
-        told = [time_answer(assistant, image, line) for image, line in zip(images, cycle(QUESTIONS), strict=False)]
+        time_answer(assistant, paths[-1], QUESTIONS[0])
+        told = [time_answer(assistant, path, line) for path, line in zip(paths, cycle(QUESTIONS), strict=False)]
         model = assistant.lm.name
     firsts, wholes = zip(*told, strict=True)
     lines = (
@@ -99,10 +99,14 @@ def measure_answer(setting: BenchSetting) -> BenchResult:
     return BenchResult(lines=lines, numbers=numbers, words={"model": model})
 
 
-def time_answer(assistant: Assistant, image: Image.Image, text: str) -> tuple[float, float]:
-    """Seconds to the first word and to the whole answer of one question."""
+def time_answer(assistant: Assistant, path: Path, text: str) -> tuple[float, float]:
+    """Seconds to the first word and to the whole answer of one question about a file."""
     start, first = time.perf_counter(), 0.0
-    for growing in assistant.stream(Question(text=text, image=image, image_name="photo.jpg")):
+    photo = read_photo(path, max_pixels=assistant.config.parse.max_pixels, collection=UPLOADS)
+    shown = Question(
+        text=text, image=photo.image, image_name=path.name, image_path=str(path), image_source=photo.source
+    )
+    for growing in assistant.stream(shown):
         if growing.text and not first:
             first = time.perf_counter() - start
     return first, time.perf_counter() - start
