@@ -49,9 +49,9 @@ def test_the_whole_of_a_blurred_photo_is_labelled_so_and_that_of_a_sharp_one_is_
 
 def test_a_guess_is_the_mean_of_the_names_by_the_roots_of_their_chances():
     traits = PhotoTraits(ColourSpace())
-    mean_D = traits._mean_of((ClassGuess("red", 0.64), ClassGuess("blue", 0.04)))
-    red_D, blue_D = ColourSpace().embed_texts(["red", "blue"])
-    expected_D = 0.8 * red_D + 0.2 * blue_D
+    mean_D = traits._mean_of((ClassGuess("goldfish", 0.64), ClassGuess("hen", 0.04)))
+    fish_D, hen_D = ColourSpace().embed_texts(["goldfish", "hen"])
+    expected_D = 0.8 * fish_D + 0.2 * hen_D
     assert np.allclose(mean_D, expected_D / np.linalg.norm(expected_D), atol=1e-5)
 
 

@@ -75,16 +75,12 @@ def test_the_shipped_weights_find_the_box_and_one_that_is_surer_makes_others_cou
     assert chance_NT[1, 1] > chance_NT[0, 1]
 
 
-def test_a_name_that_nobody_else_says_is_worth_less_and_grows_with_its_score_and_the_likeness_of_the_picture():
-    chances_N = np.array([0.6, 0.95], np.float32)
-
-    def alone(name: str, score: float = 0.5) -> list[float]:
-        (found,) = PaintedDetector((LEFT, "person", 0.1), (RIGHT, name, score)).detect_many([picture()])
-        return scorer().score_alone(name, chances_N, found, LOOK).tolist()
-
-    assert 0 < alone("kite")[0] < 0.2 < alone("kite")[1] < 0.95
-    assert alone("dog") < alone("kite")
-    assert alone("kite", 0.85)[1] == pytest.approx(0.85)  # the detector is surest
+def test_a_name_that_nobody_else_says_is_worth_less_unless_the_detector_is_surest():
+    (found,) = PaintedDetector((LEFT, "kite", 0.6), (RIGHT, "dog", 0.85)).detect_many([picture()])
+    chance_NT, alone_NT = scorer().score_both(["kite", "dog", "violin"], found, LOOK)
+    np.testing.assert_array_equal(chance_NT, scorer().score(["kite", "dog", "violin"], found, LOOK))
+    assert chance_NT[0, 0] > 0.9 > alone_NT[0, 0] > alone_NT[1, 0]
+    assert alone_NT[1, 1] >= 0.85
 
 
 def test_nothing_is_scored_where_nothing_was_found_or_asked():

@@ -21,7 +21,6 @@ from deepseek_mm.vision.detector.detector import (
     WEIGHTS,
     WHOLE,
     Detector,
-    decode_level,
     keep_sure,
     make_view,
     read_detector,
@@ -62,10 +61,9 @@ def detector() -> Detector:
 @pytest.mark.parametrize("name", BY_PROTOTYPE)
 def test_the_network_finds_what_the_graph_of_the_package_finds(name, detector):
     with autocast_to(torch.float32):
-        scores_PC, box_P4 = detector._run([make_view(open_photo(name), WHOLE).square])[0]
+        told_OP = detector._run([make_view(open_photo(name), WHOLE).square])[0]
         (found,) = detector.detect_many([open_photo(name)], tiled_px=0)
-    assert scores_PC.shape == (3549, 80)
-    assert box_P4.shape == (3549, 4)
+    assert told_OP.shape == (OUTPUTS, 3549)
     for told, score, box in BY_PROTOTYPE[name]:
         near = [d for d in found.boxes if np.abs(np.array(d.box) - np.clip(box, 0, 1)).max() < 1e-2]
         assert [d.name for d in near] == [told]
@@ -93,13 +91,15 @@ def test_boxes_are_surest_first_and_none_shows_the_place_of_another(detector):
 
 
 def test_a_cell_reaches_as_far_as_its_distances_say():
-    level = torch.full((1, OUTPUTS, 2, 2), -20.0)
-    level[0, NAMES.index("cat"), 1, 0] = 0.0
+    told_OP = torch.full((OUTPUTS, 3549), -20.0)
+    cell = 52 * 10 + 20  # of the finest level: the eleventh row, the twenty-first column
+    told_OP[NAMES.index("cat"), cell] = 0.0
     for side, distance in enumerate((0, 1, 2, 3)):
-        level[0, 80 + 11 * side + distance, 1, 0] = 20.0
-    scores, boxes = decode_level(level, stride=8)
-    assert scores[0, 2, NAMES.index("cat")] == pytest.approx(0.5)
-    assert boxes[0, 2].tolist() == pytest.approx([4.0, 12.0 - 8, 4.0 + 16, 12.0 + 24], abs=1e-3)
+        told_OP[80 + 11 * side + distance, cell] = 20.0
+    view = make_view(Image.new("RGB", (416, 416)), WHOLE)
+    scores, boxes = keep_sure(view, told_OP)
+    assert scores[0, NAMES.index("cat")] == pytest.approx(0.5)
+    assert (boxes[0] * 416).tolist() == pytest.approx([164.0, 84.0 - 8, 164.0 + 16, 84.0 + 24], abs=1e-2)
 
 
 def test_a_picture_lies_in_the_middle_of_a_black_square_in_its_own_shape():
@@ -133,12 +133,14 @@ def test_tiles_cover_the_picture_and_overlap():
 
 def test_what_an_inner_edge_of_a_tile_cuts_is_left_to_the_others():
     view = make_view(Image.new("RGB", (SIDE_PX, SIDE_PX)), (0.0, 0.0, 0.6, 1.0))
-    wide = view.inside[2]
-    box_P4 = torch.tensor([[1.0, 1.0, 50.0, 50.0], [view.inside[2] - 50.0, 1.0, wide, 50.0]])
-    scores_PC = torch.full((2, 80), 0.9)
-    _, kept = keep_sure(view, scores_PC, box_P4)
+    told_OP = torch.full((OUTPUTS, 3549), -20.0)
+    at_edge = int(view.inside[2]) // 8 - 1  # column of the finest level
+    for column in (25, at_edge):
+        told_OP[NAMES.index("cup"), 52 * 20 + column] = 2.0
+        told_OP[[80 + 11 * side + 2 for side in range(4)], 52 * 20 + column] = 20.0  # two strides to each side
+    _, kept = keep_sure(view, told_OP)
     assert len(kept) == 1
-    assert kept[0, 2] < 0.3
+    assert kept[0, 2] < 0.5
 
 
 class Everywhere(nn.Module):

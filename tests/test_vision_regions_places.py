@@ -5,7 +5,7 @@ import pytest
 from fakes import picture
 
 from deepseek_mm.embeddings.space import ImageEmbedding
-from deepseek_mm.vision.box_scorer import covered_share
+from deepseek_mm.vision.box_scorer import covered_shares
 from deepseek_mm.vision.regions import (
     LabelledBox,
     ScoredWord,
@@ -101,7 +101,7 @@ def test_a_box_is_never_empty_even_in_a_picture_of_one_pixel():
 
 def test_a_cell_counts_as_far_as_the_box_covers_it():
     expected = [[0.5, 1.0, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]]
-    np.testing.assert_allclose(covered_share((0.125, 0.0, 0.5, 0.75), 2, 4), expected)
+    np.testing.assert_allclose(covered_shares([(0.125, 0.0, 0.5, 0.75)], 2, 4)[0], expected)
 
 
 def test_the_vector_of_a_place_is_the_mean_of_its_cells_and_the_whole_comes_first():

@@ -40,6 +40,7 @@ from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.runtime.machine_plan import fit
+from deepseek_mm.threads import one_for_blas
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from index.store import RegionStore
@@ -88,6 +89,7 @@ def measure_intake_speed(setting: BenchSetting) -> BenchResult:
 
 def open_eyes(setting: BenchSetting) -> VisionPipeline:
     """The space and, unless a setting does without, the detector, on the engines of the plan."""
+    one_for_blas()  # as the product has it
     space, config, detector = open_space(setting.config.encoder), setting.config, None
     if isinstance(space, PackagedSpace) and config.see.detector:
         planned = fit(space, config, cache=setting.cache, say=setting.note, hardware=probe())

@@ -12,18 +12,20 @@ Shape key:  C classes, D width of the space, H, W sides of the reduced picture
 """
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 
+from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import DefaultSpace
-from deepseek_mm.embeddings.heads import ClassGuess
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, unit
+from deepseek_mm.embeddings.heads import ClassGuess, read_class_names
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.vision.pipeline import ImageAnalysis
+from deepseek_mm.vision.vocabulary import keep_vectors
 from index.region import Label, Region
 
 GUESS, BLURRY = "guess", "blurry"  # the kind of region; the label
-CLASSES = 1000
 SIDE_PX = 256  # shorter side of the picture whose sharpness is measured
 BLURRED = 0.012  # sharpness below which a photo is blurred: the median of the bundled ones has 0.3
 LEAST_CONTRAST = 4.0  # deviation of greys below which there is nothing to be sharp
@@ -34,7 +36,15 @@ class PhotoTraits:
 
     def __init__(self, space: EmbeddingModel) -> None:
         self.space = space
-        self.names = VectorCache(space.embed_texts, space.dim, CLASSES)
+
+    @cached_property
+    def _classes(self) -> dict[str, Floats]:
+        """The vector of each class's name: to make them takes seconds, so they are kept in a file."""
+        names = [usual for usual, *_ in read_class_names()]
+        vectors_CD = keep_vectors(
+            self.space.embed_texts, names, cache_folder() / "words", known=(self.space.fingerprint, GUESS)
+        )
+        return dict(zip(names, vectors_CD, strict=True))
 
     def regions(self, picture: ImageAnalysis) -> tuple[tuple[Region, ...], Floats]:
         """The regions of a picture and their vectors (R, D), with what is added."""
@@ -56,7 +66,7 @@ class PhotoTraits:
         return self.space.guess_classes(cells_PC)
 
     def _mean_of(self, guesses: tuple[ClassGuess, ...]) -> Floats:
-        names_CD = self.names.vectors([guess.name for guess in guesses])
+        names_CD = np.stack([self._classes[guess.name] for guess in guesses])
         roots_C = np.sqrt(np.array([guess.chance for guess in guesses], np.float32))
         mean_D: Floats = unit((roots_C @ names_CD)[None])[0]
         return mean_D

@@ -39,7 +39,7 @@ from deepseek_mm.language.words import names_the_same
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import add_config_flags, choose_config, tell_written
 from deepseek_mm.training.losses import fit_logistic
-from deepseek_mm.vision.box_scorer import FEATURES, USED, WEIGHTS, BoxScorer, ScorerWeights
+from deepseek_mm.vision.box_scorer import FEATURES, MOST_LIKELY, USED, WEIGHTS, BoxScorer, ScorerWeights
 from deepseek_mm.vision.detector.detector import NAMES, Detections, read_detector
 from deepseek_mm.vision.people import PERSON
 from deepseek_mm.vision.pipeline import (
@@ -205,12 +205,13 @@ def fit_alone(eyes: VisionPipeline, scorer: BoxScorer, photos: Sequence[TaughtPh
         eyes.add_detections([picture])
         assert picture.detections is not None, "a detector"
         names = [name for name in likely_names(picture.detections) if name != PERSON]
+        told_NTF = scorer.measure(names, picture.detections, picture.look)
         surest_T = scorer.score(names, picture.detections, picture.look).max(axis=0, initial=0.0)
-        likeness_T = scorer.vocabulary.presence(names, picture.look.vector_D[None])[0] if names else surest_T
-        for name, surest, likeness in zip(names, log_odds_of(surest_T), log_odds_of(likeness_T), strict=True):
+        likeness_T = told_NTF[..., FEATURES.index("picture_likeness")].max(axis=0, initial=-MOST_LIKELY)
+        for name, surest, likeness in zip(names, log_odds_of(surest_T), likeness_T, strict=True):
             if surest > log_odds(SOMETHING):
                 unsaid = 1 / (1 + np.exp(-UNSAID[0] * surest - UNSAID[1]))
-                rows.append((surest, likeness, 1.0 if is_called(name, photo.captions) else unsaid))
+                rows.append((surest, min(likeness, MOST_LIKELY), 1.0 if is_called(name, photo.captions) else unsaid))
                 named.append(name)
     rows_N3, times = np.array(rows, np.float64), Counter(named)
     weight_N = np.array([times[name] ** -0.5 for name in named])

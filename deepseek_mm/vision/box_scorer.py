@@ -55,6 +55,7 @@ NEAREST = 10  # learned words that speak for a word
 NEAREST_COCO = 5
 APART = 0.05  # of cosine: a name that is less near by so much counts e times less
 TINY = 1e-3
+MOST_LIKELY = 4.6  # log-odds beyond which a likeness says no more
 SUREST = 0.8  # score of the detector that it hardly ever gives to anything else
 BESIDE = 0.5  # of the detector's best score of a name, below which another box counts less
 KEPT = 4096  # words whose links are kept
@@ -106,8 +107,28 @@ class BoxScorer:
 
         Beside a box that the detector is surer of, one that it takes for something else counts less.
         """
+        return self._weigh(words, detections, self.measure(words, detections, look))
+
+    def score_both(self, words: Sequence[str], detections: Detections, look: ImageEmbedding) -> tuple[Floats, Floats]:
+        """(N, T): what `score` says; and of names of COCO's what is left of it where nobody else says them.
+
+        A detector that is surest itself needs nobody else.
+        """
+        told_NTF = self.measure(words, detections, look)
+        chance_NT = self._weigh(words, detections, told_NTF)
+        of_box, of_picture, offset = self.weights.alone_3
+        likeness_NT = np.clip(told_NTF[..., FEATURES.index("picture_likeness")], -MOST_LIKELY, MOST_LIKELY)
+        logit_NT = of_box * log_odds_of(chance_NT) + of_picture * likeness_NT + offset
+        alone_NT = np.where(chance_NT > 0, 1 / (1 + np.exp(-logit_NT)), 0).astype(np.float32)
+        for n, word in enumerate(words):
+            if word in NAMES:
+                own_N = np.array([found.chances_C[NAMES.index(word)] for found in detections.boxes], np.float32)
+                alone_NT[:, n] = np.where(own_N >= SUREST, np.maximum(alone_NT[:, n], own_N), alone_NT[:, n])
+        return chance_NT, alone_NT
+
+    def _weigh(self, words: Sequence[str], detections: Detections, told_NTF: Floats) -> Floats:
         row = DETECTOR if self.learned is None else MAP
-        logit_NT = self.measure(words, detections, look) @ self.weights.weights_RF[row] + self.weights.offsets_R[row]
+        logit_NT = told_NTF @ self.weights.weights_RF[row] + self.weights.offsets_R[row]
         chance_NT = np.asarray(1 / (1 + np.exp(-logit_NT)), np.float32)
         for n, word in enumerate(words):
             own = self.link(word, hidden=False).own
@@ -115,18 +136,6 @@ class BoxScorer:
                 own_N = np.stack([found.chances_C[list(own)].max() for found in detections.boxes])
                 chance_NT[:, n] *= np.minimum(1, own_N / (BESIDE * own_N.max() + TINY))
         return chance_NT
-
-    def score_alone(self, name: str, chances_N: Floats, detections: Detections, look: ImageEmbedding) -> Floats:
-        """(N,): of what `score` says of a name of COCO's, what is left where nobody else says it of the picture.
-
-        A detector that is surest itself needs nobody else.
-        """
-        likeness = self.vocabulary.presence([name], look.vector_D[None])[0, 0]
-        of_box, of_picture, offset = self.weights.alone_3
-        logit_N = of_box * log_odds_of(chances_N) + of_picture * log_odds_of(likeness) + offset
-        own_N = np.array([found.chances_C[NAMES.index(name)] for found in detections.boxes], np.float32)
-        alone_N = np.where(chances_N > 0, 1 / (1 + np.exp(-logit_N)), 0).astype(np.float32)
-        return np.where(own_N >= SUREST, np.maximum(alone_N, own_N), alone_N)
 
     def measure(
         self, words: Sequence[str], detections: Detections, look: ImageEmbedding, *, hidden: bool = False
@@ -209,17 +218,22 @@ def cover_vectors(look: ImageEmbedding, boxes: Sequence[Share]) -> Floats:
     height, width, dim = look.grid_HWD.shape
     if not boxes:
         return np.zeros((0, dim), np.float32)
-    covered_NP = np.stack([covered_share(box, height, width).ravel() for box in boxes])
+    covered_NP = covered_shares(boxes, height, width).reshape(len(boxes), -1)
     return unit(covered_NP @ look.grid_HWD.reshape(-1, dim))
 
 
-def covered_share(share: Share, height: int, width: int) -> Floats:
-    """(H, W): how much of each cell lies in a box, 0 to 1."""
-    down_H, across_W = (
-        np.clip(np.minimum(np.arange(1, n + 1), high * n) - np.maximum(np.arange(n), low * n), 0, 1)
-        for n, low, high in ((height, share[1], share[3]), (width, share[0], share[2]))
+def covered_shares(boxes: Sequence[Share], height: int, width: int) -> Floats:
+    """(N, H, W): how much of each cell lies in each box, 0 to 1."""
+    box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
+    down_NH, across_NW = (
+        np.clip(
+            np.minimum(np.arange(1, n + 1), box_N4[:, [high]] * n) - np.maximum(np.arange(n), box_N4[:, [low]] * n),
+            0,
+            1,
+        )
+        for n, low, high in ((height, 1, 3), (width, 0, 2))
     )
-    return np.outer(down_H, across_W).astype(np.float32)
+    return np.asarray(down_NH[:, :, None] * across_NW[:, None], np.float32)
 
 
 def read_scorer_weights(file: Path = WEIGHTS) -> ScorerWeights:

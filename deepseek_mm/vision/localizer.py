@@ -23,7 +23,7 @@ from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, area
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.vision.box_scorer import BoxScorer, covered_share
+from deepseek_mm.vision.box_scorer import BoxScorer, covered_shares
 from deepseek_mm.vision.colours import colour_mask
 from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.people import PEOPLE, PERSON
@@ -153,8 +153,8 @@ def weigh_boxes(image: Image, thing: ThingPhrase, detections: Detections, chance
         kept_N = np.where(alive_N, kept_N * RARELY, kept_N)
     if thing.colour:
         coloured_SS = where_coloured(image, thing.colour)
-        covered_NSS = [covered_share(box, SIDE, SIDE) for box in boxes]
-        share_N = np.array([float((here * coloured_SS).sum() / here.sum()) for here in covered_NSS])
+        covered_NSS = covered_shares(boxes, SIDE, SIDE)
+        share_N = (covered_NSS * coloured_SS).sum(axis=(1, 2)) / covered_NSS.sum(axis=(1, 2))
         kept_N = kept_N * np.minimum(1, share_N / COLOURED)
     return np.asarray(kept_N, np.float32)
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,7 @@ ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the d
 MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 CLOSER_PX = 1  # longer side from which tiles are looked at, where they show more, for a question about small things
+TOGETHER = 16  # pictures in which boxes are looked for at once
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
@@ -246,13 +248,19 @@ class VisionPipeline:
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures, in order, with regions and their vectors; each has a source.
 
-        Pictures are drawn, and those that are done are used, while the tower works.
+        Pictures are drawn, and those that are done are used, while tower and detector work.
         """
-        for some in prefetch_batches(add_features(self.space, pictures), size=AHEAD):
-            self.add_detections(some)
+        for some in prefetch_batches(self._look_ahead(pictures), size=AHEAD):
             for picture in some:
                 self._add_regions(picture)
                 yield picture
+
+    def _look_ahead(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
+        """The same pictures with what the networks make of them, some at a time."""
+        looked = add_features(self.space, pictures)
+        while some := list(islice(looked, TOGETHER)):
+            self.add_detections(some)
+            yield from some
 
     def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
         """The boxes around things in each picture that lacks them; nothing without a detector.
@@ -381,12 +389,12 @@ class VisionPipeline:
         likely = [name for name in likely_names(detections) if not any(is_confused(name, other) for other in foreign)]
         said = {word.label.name: word.label.score for word in named}
         names = [*dict.fromkeys([*said, *likely])]
-        chances_NT = self.scorer.score(names, detections, picture.look)
+        chances_NT, alone_NT = self.scorer.score_both(names, detections, picture.look)
         for n, name in enumerate(names):
             if name in said and name not in NAMES:  # it is nowhere with more probability than in the whole picture
                 chances_NT[:, n] = np.minimum(chances_NT[:, n], said[name])
             elif name not in said and name != PERSON:
-                chances_NT[:, n] = self.scorer.score_alone(name, chances_NT[:, n], detections, picture.look)
+                chances_NT[:, n] = alone_NT[:, n]
         return name_boxes([found.box for found in detections.boxes], names, chances_NT, self.config.min_box, shown)
 
     def _add_found(self, named: Sequence[ScoredWord], boxes: Sequence[NamedBox]) -> list[ScoredWord]:

@@ -8,8 +8,10 @@ left to the others.
 Shape key:  B pictures, S side of a square (416), C names (80), N boxes, P cells of all levels (3,549), K distances
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats, Share
 from deepseek_mm.embeddings.towers import fingerprint
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.threads import single_threaded
 from deepseek_mm.vision.detector.net import NUM_DISTANCES, NUM_NAMES, SIDE_PX, STRIDES, load_net
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "detector.safetensors"
@@ -32,7 +35,9 @@ NAMES = tuple(NAMES_FILE.read_text(encoding="utf-8").split("\n")[:NUM_NAMES])  #
 WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
 MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # of blue, green and red: the package's own
 DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
+DEVIATIONS_CV = ((np.arange(256, dtype=np.float32) - MEAN[:, None]) / DEVIATION[:, None]).astype(np.float32)
 LEAST = 0.05  # score below which a cell is no box
+LEAST_LOGIT = math.log(LEAST / (1 - LEAST))
 SAME = 0.6  # intersection over union from which two boxes are one
 MOST_BOXES = 100  # of one picture
 BATCH = 8
@@ -87,18 +92,19 @@ class Detector:
             for start in range(0, len(every), self.batch)
             for cells in self._run([view.square for view in every[start : start + self.batch]])
         ]
-        at = 0
-        for views in pictures:
-            yield merge_views(views, found[at : at + len(views)])
-            at += len(views)
+        at, merged = 0, []
+        with single_threaded():  # what is left is small
+            for views in pictures:
+                merged.append(merge_views(views, found[at : at + len(views)]))
+                at += len(views)
+        yield from merged
 
     @torch.inference_mode()
-    def _run(self, squares: Sequence[NDArray[np.uint8]]) -> list[tuple[Tensor, Tensor]]:
-        """Scores (P, C) and boxes (P, 4) in pixels of the square, for each of them."""
+    def _run(self, squares: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
+        """(O, P): what comes out for the cells of all levels, for each of them."""
         with autocast_bf16():
             levels = self.model["net"](to_input(squares))
-        scores, boxes = zip(*map(decode_level, levels, STRIDES), strict=True)
-        return list(zip(torch.cat(scores, dim=1), torch.cat(boxes, dim=1), strict=True))
+        return list(torch.cat([map_BOHW.float().flatten(2) for map_BOHW in levels], dim=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,46 +160,56 @@ def make_view(image: Image, share: Share) -> PictureView:
 
 def to_input(squares: Sequence[NDArray[np.uint8]]) -> Tensor:
     """(B, 3, S, S): blue, green and red in deviations from their means."""
-    pixels = (np.stack(squares)[..., ::-1].astype(np.float32) - MEAN) / DEVIATION
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    pixels = np.empty((len(squares), 3, SIDE_PX, SIDE_PX), np.float32)
+    for n, square in enumerate(squares):
+        for channel, values in enumerate(DEVIATIONS_CV):
+            np.take(values, square[..., 2 - channel], out=pixels[n, channel])
+    return torch.from_numpy(pixels)
 
 
-def decode_level(map_BOHW: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Scores (B, P, C) and boxes (B, P, 4) in pixels of the square, from what comes out of one level."""
-    told_BPO = map_BOHW.float().flatten(2).transpose(1, 2)
-    cells = (torch.arange(map_BOHW.shape[-1]) + 0.5) * stride
-    y, x = (grid.flatten() for grid in torch.meshgrid(cells, cells, indexing="ij"))
-    logits_BP4K = told_BPO[..., NUM_NAMES:].unflatten(-1, (4, NUM_DISTANCES))
-    reach_BP4 = (logits_BP4K.softmax(-1) @ torch.arange(NUM_DISTANCES, dtype=torch.float32)) * stride
-    middle_P4 = torch.stack([x, y, x, y], dim=-1)
-    return told_BPO[..., :NUM_NAMES].sigmoid(), middle_P4 + reach_BP4 * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+@cache
+def locate_cells() -> tuple[Tensor, Tensor]:
+    """Middles (P, 4), x and y twice, and strides (P, 1) of the cells of all levels, in pixels of the square."""
+    middles, strides = [], []
+    for stride in STRIDES:
+        cells = (torch.arange(-(-SIDE_PX // stride)) + 0.5) * stride
+        y, x = (grid.flatten() for grid in torch.meshgrid(cells, cells, indexing="ij"))
+        middles.append(torch.stack([x, y, x, y], dim=-1))
+        strides.append(torch.full((len(x), 1), float(stride)))
+    return torch.cat(middles), torch.cat(strides)
 
 
-def merge_views(views: Sequence[PictureView], found: Sequence[tuple[Tensor, Tensor]]) -> Detections:
+def merge_views(views: Sequence[PictureView], found: Sequence[Tensor]) -> Detections:
     """Boxes of all views of one picture, those that coincide once."""
-    kept = [keep_sure(view, *cells) for view, cells in zip(views, found, strict=True)]
+    kept = [keep_sure(view, told_OP) for view, told_OP in zip(views, found, strict=True)]
     chances_NC, box_N4 = (torch.cat(each) for each in zip(*kept, strict=True))
     order = nms(box_N4, chances_NC.amax(dim=1), SAME)[:MOST_BOXES]
     boxes = tuple(
         Detection(box=(box[0], box[1], box[2], box[3]), chances_C=chances_C)
         for box, chances_C in zip(box_N4[order].tolist(), chances_NC[order].numpy(), strict=True)
     )
-    most_C = torch.stack([scores_PC.amax(dim=0) for scores_PC, _ in found]).amax(dim=0)
+    most_C = torch.stack([told_OP[:NUM_NAMES].amax(dim=1) for told_OP in found]).amax(dim=0).sigmoid()
     return Detections(boxes=boxes, most_C=most_C.numpy(), views=len(views))
 
 
-def keep_sure(view: PictureView, scores_PC: Tensor, box_P4: Tensor) -> tuple[Tensor, Tensor]:
-    """The cells that are sure enough, their boxes as shares of the picture; none that an inner edge of a tile cuts."""
-    sure = scores_PC.amax(dim=1) > LEAST
+def keep_sure(view: PictureView, told_OP: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N, C) and boxes (N, 4), as shares of the picture, of the cells that are sure enough; none that an inner
+    edge of a tile cuts.
+    """
+    sure = (told_OP[:NUM_NAMES].amax(dim=0) > LEAST_LOGIT).nonzero()[:, 0]
+    told_NO, (middle_P4, stride_P1) = told_OP[:, sure].T, locate_cells()
+    logits_N4K = told_NO[:, NUM_NAMES:].unflatten(-1, (4, NUM_DISTANCES))
+    reach_N4 = (logits_N4K.softmax(-1) @ torch.arange(NUM_DISTANCES, dtype=torch.float32)) * stride_P1[sure]
+    box_N4 = middle_P4[sure] + reach_N4 * torch.tensor([-1.0, -1.0, 1.0, 1.0])
     left, top, right, bottom = view.inside
     origin, size = torch.tensor([left, top, left, top]), torch.tensor([right - left, bottom - top] * 2)
-    inside_N4 = ((box_P4[sure] - origin) / size).clamp(0, 1)
+    inside_N4 = ((box_N4 - origin) / size).clamp(0, 1)
     inner = torch.tensor([edge > 0 for edge in view.share[:2]] + [edge < 1 for edge in view.share[2:]])
     touches_N4 = torch.cat([inside_N4[:, :2] < EDGE, inside_N4[:, 2:] > 1 - EDGE], dim=1)
     whole = ~(touches_N4 & inner).any(dim=1)
     across, down = view.share[2] - view.share[0], view.share[3] - view.share[1]
-    box_N4 = inside_N4[whole] * torch.tensor([across, down] * 2) + torch.tensor([*view.share[:2]] * 2)
-    return scores_PC[sure][whole], box_N4
+    shares_N4 = inside_N4[whole] * torch.tensor([across, down] * 2) + torch.tensor([*view.share[:2]] * 2)
+    return told_NO[whole, :NUM_NAMES].sigmoid(), shares_N4
 
 
 def read_detector(file: Path = WEIGHTS) -> Detector:
