@@ -98,8 +98,8 @@ class BoxScorer:
     def __init__(self, vocabulary: Vocabulary, learned: Learned | None, weights: ScorerWeights) -> None:
         """Without learned words, in spaces that are not known well, the detector's scores alone are weighed."""
         self.vocabulary, self.learned, self.weights = vocabulary, learned, weights
-        self.coco_CD = vocabulary.words.vectors(NAMES)
-        self.learned_KD = vocabulary.words.vectors(learned.names) if learned else None
+        self.coco_CD = vocabulary.keep_words(NAMES)
+        self.learned_KD = vocabulary.keep_words(learned.names) if learned else None
         self.link = lru_cache(KEPT)(self._link)
 
     def score(self, words: Sequence[str], detections: Detections, look: ImageEmbedding) -> Floats:

@@ -28,7 +28,7 @@ from deepseek_mm.vision.colours import colour_mask
 from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.people import PEOPLE, PERSON
 from deepseek_mm.vision.regions import FINE, SIDE, WHOLE, Canvas, blur, coincide, is_stuff, trim_extent
-from deepseek_mm.vision.vocabulary import Learned, Vocabulary, word_vectors
+from deepseek_mm.vision.vocabulary import Learned, Vocabulary
 
 VIEWS = ((1.0, 1), (0.6, 2), (0.42, 3))  # side of a piece as a share of the picture's, and how many there are a side
 NEAR = 10  # names that speak for a thing
@@ -73,7 +73,7 @@ class Localizer:
         vectors = dict(zip(self.vocabulary.names, self.vocabulary.vectors_LD, strict=True))
         names = [*self.groups, *self.words]
         others = [name for name in dict.fromkeys(names) if name not in vectors]
-        vectors |= zip(others, word_vectors(self.space, others), strict=True) if others else ()
+        vectors |= zip(others, self.vocabulary.keep_words(others), strict=True) if others else ()
         return np.stack([vectors[name] for name in names])
 
     def find_many(

@@ -79,9 +79,13 @@ class Vocabulary:
         self.space, self.names, self.calibration = space, tuple(names), calibration
         self.words = word_cache(space)  # those that are asked for, in the list or not
         self.folder = folder
-        self.vectors_LD = read_vectors(space, self.names, folder) if folder else word_vectors(space, self.names)
+        self.vectors_LD = self.keep_words(self.names)
         self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
         self._curve = STANDING_OUT if calibration is None else calibration.curve
+
+    def keep_words(self, words: Sequence[str]) -> Floats:
+        """(W, D): vectors of a list that is always the same, out of a file, if there is a folder."""
+        return read_vectors(self.space, words, self.folder) if self.folder else word_vectors(self.space, words)
 
     def naming(self, vectors_ND: Floats) -> Floats:
         """(N, L): probability of each word of the vocabulary for each picture, were it there as often as not."""
