@@ -79,14 +79,14 @@ def test_the_witnesses_are_expected_more_trusted_named_unfound_and_size():
     rare = certainty(commons=commons(counts={"dog": 10})).witnesses(trace(named=3))
     expected = math.log(0.1 * 10)
     assert rare == pytest.approx((expected, 1.0, expected + 2, 0.0, 0.0, math.log(4), 0.0, math.log(10)))
-    unfound, unknown = (certainty().witnesses(trace(phrase=name)).unfound for name in ("dog", "violin"))
+    unfound, unknown = (certainty().witnesses(trace(phrase=name))[6] for name in ("dog", "violin"))
     assert (unfound, unknown) == (1.0, 0.0)  # the detector knows dogs
 
 
 def test_parts_stand_out_as_pictures_do_and_say_nothing_where_there_are_none():
     heard = certainty().witnesses(trace(parts_kD=AXES[:1]))
-    assert (heard.part_more, heard.part_trusted) == (1.0, 3.0)
-    assert certainty().witnesses(trace()).part_more == 0.0
+    assert heard[3:5] == (1.0, 3.0)
+    assert certainty().witnesses(trace())[3] == 0.0
 
 
 def test_however_common_a_thing_is_only_a_few_photos_of_it_are_expected():

@@ -30,7 +30,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -97,19 +97,6 @@ class LogisticCurve:
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
 
 
-class PresenceWitnesses(NamedTuple):
-    """What is heard of one thing, in the order of the curve's weights."""
-
-    expected: float
-    more: float
-    trusted: float
-    part_more: float
-    part_trusted: float
-    named: float
-    unfound: float
-    size: float
-
-
 class Certainty:
     """Hears the witnesses."""
 
@@ -128,22 +115,22 @@ class Certainty:
         self.things, self.pictures = things, pictures
         self._elsewhere, self._parts_elsewhere = ((each, rivals(each, words_WD)) for each in (photos_PD, parts_PD))
 
-    def witnesses(self, trace: PresenceTrace) -> PresenceWitnesses:
-        """For a collection that has a picture."""
+    def witnesses(self, trace: PresenceTrace) -> tuple[float, ...]:
+        """Expected, more, trusted, part_more, part_trusted, named, unfound, size; for a collection with a picture."""
+        named = math.log1p(min(trace.named, MOST_NAMED))
+        unfound = float(not trace.named and bool(find_names(trace.phrase)))
+        return self._hear(trace, self._count_expected(trace), named=named, unfound=unfound)
+
+    def _hear(self, trace: PresenceTrace, expected: float, *, named: float, unfound: float) -> tuple[float, ...]:
         more = self._stands_out_more(trace.vector_D, trace.nearest_kD, self._elsewhere)
         part_more = self._stands_out_more(trace.vector_D, trace.parts_kD, self._parts_elsewhere)
+        trust = max(0.0, expected - UNKNOWN)
         size = math.log(trace.num_photos)
-        expected = min(PLENTY, self.commons.log_rate(trace.phrase, trace.vector_D) + size)
-        return PresenceWitnesses(
-            expected=expected,
-            more=more,
-            trusted=more * trust_at(expected),
-            part_more=part_more,
-            part_trusted=part_more * trust_at(expected),
-            named=math.log1p(min(trace.named, MOST_NAMED)),
-            unfound=float(not trace.named and bool(find_names(trace.phrase))),
-            size=size,
-        )
+        return (expected, more, more * trust, part_more, part_more * trust, named, unfound, size)
+
+    def _count_expected(self, trace: PresenceTrace) -> float:
+        """Logarithm of the photos that would be said to show it."""
+        return min(PLENTY, self.commons.log_rate(trace.phrase, trace.vector_D) + math.log(trace.num_photos))
 
     def _stands_out_more(self, vector_D: Floats, here_kD: Floats, elsewhere: tuple[Floats, Floats]) -> float:
         """Than elsewhere; 0 where there is nothing."""
@@ -167,26 +154,12 @@ class Certainty:
         """Probability that it shows the things together: expected as often as the rarest, and named by no label."""
         if not len(whole.nearest_kD):
             return 0.0
-        expected = min(self.witnesses(thing).expected for thing in things)
-        heard = self.witnesses(whole)
-        return self.things.probability(
-            heard._replace(
-                expected=expected,
-                trusted=heard.more * trust_at(expected),
-                part_trusted=heard.part_more * trust_at(expected),
-                named=0.0,
-                unfound=0.0,
-            )
-        )
+        expected = min(self._count_expected(thing) for thing in things)
+        return self.things.probability(self._hear(whole, expected, named=0.0, unfound=0.0))
 
     def of_picture(self, cosine: float) -> float:
         """Probability that the picture nearest to another one shows the same."""
         return self.pictures.probability((cosine,))
-
-
-def trust_at(expected: float) -> float:
-    """How far the vector of a thing is trusted of which so many photos are expected, as a logarithm."""
-    return max(0.0, expected - UNKNOWN)
 
 
 def rivals(pictures_PD: Floats, words_WD: Floats) -> Floats:

@@ -34,7 +34,7 @@ from deepseek_mm.language.words import IS_A, names_the_same
 from deepseek_mm.parse.document import stat_file
 from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
 from deepseek_mm.vision.colours import Palette
-from deepseek_mm.vision.detector.detector import NAMES, Detections, Detector, has_tiles
+from deepseek_mm.vision.detector.detector import NAMES, TILED_PX, Detections, Detector, has_tiles
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
@@ -206,9 +206,7 @@ TYPICAL = 0.5  # how sure a place is where such a thing mostly is
 ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
 MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
 LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
-CLOSER_PX = 1  # longer side from which tiles are looked at, where they show more, for a question about small things
-TOGETHER = 16  # pictures in which boxes are looked for at once
-AHEAD = 16  # pictures that the tower looks at while those before them become regions
+AHEAD = 16  # pictures that tower and detector look at while those before them become regions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,19 +256,16 @@ class VisionPipeline:
     def _look_ahead(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures with what the networks make of them, some at a time."""
         looked = add_features(self.space, pictures)
-        while some := list(islice(looked, TOGETHER)):
+        while some := list(islice(looked, AHEAD)):
             self.add_detections(some)
             yield from some
 
     def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
-        """The boxes around things in each picture that lacks them; nothing without a detector.
-
-        `closer`: with those in its tiles, though it is smaller than the pictures that are always looked at so.
-        """
+        """The boxes in each picture that lacks them; nothing without a detector. `closer`: in tiles of smaller ones, too."""
         lacking = [picture for picture in only_once(pictures) if lacks_detections(picture, closer=closer)]
         if self.detector is None or not lacking:
             return
-        tiled_px = CLOSER_PX if closer and self.config.tiled_px else self.config.tiled_px
+        tiled_px = TILED_PX if closer and self.config.tiled_px else self.config.tiled_px
         found = self.detector.detect_many((picture.image for picture in lacking), tiled_px=tiled_px)
         for picture, detections in zip(lacking, found, strict=True):
             picture.detections = detections
