@@ -9,7 +9,14 @@ from PIL import Image
 
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.open_answer import OpenSkill, add_written, asked_for, category_of
+from deepseek_mm.answering.skills.open_answer import (
+    OpenSkill,
+    add_written,
+    asked_for,
+    category_of,
+    is_several,
+    tell_label,
+)
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
@@ -223,3 +230,25 @@ def test_a_description_counts_people_and_says_where_they_are() -> None:
     draft = describe_photo(turn_of("describe it", *parts, kind="describe"), AtTheBeach(), [line("OPEN")])  # type: ignore[arg-type]
     assert draft.claims[0].text == "This photo shows two people and a dog, probably on the beach"
     assert draft.claims[1].text == 'It says: "OPEN"'
+
+
+@pytest.mark.parametrize(
+    ("asked", "label", "told"),
+    [
+        ("What is this?", ("cup", 0.9), "It is a cup"),
+        ("what are these?", ("apple", 0.95), "They are apples"),
+        ("what is this?", ("cup", 0.6), None),
+        ("what is this?", ("grass", 0.9), None),
+        ("what is this used for?", ("cup", 0.9), None),
+    ],
+)
+def test_what_a_photo_is_surely_called_answers_what_it_is_and_nothing_else(asked, label, told):
+    name, score = label
+    draft = tell_label(turn_of(asked, region(name, (10, 10, 90, 90), score=score)))
+    assert (draft and draft.claims[0].text) == told
+    assert draft is None or draft.claims[0].numbers == (2,)
+
+
+def test_several_are_they():
+    assert is_several("bananas")
+    assert not any(is_several(told) for told in ("a banana", "the United States", "tennis"))

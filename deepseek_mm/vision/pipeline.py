@@ -261,7 +261,7 @@ class VisionPipeline:
             yield from some
 
     def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
-        """The boxes in each picture that lacks them; nothing without a detector. `closer`: in tiles of small ones, too."""
+        """Boxes in each picture that lacks them; nothing without a detector. `closer`: in tiles of small ones, too."""
         lacking = [picture for picture in only_once(pictures) if lacks_detections(picture, closer=closer)]
         if self.detector is None or not lacking:
             return

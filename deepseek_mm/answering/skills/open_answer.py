@@ -14,7 +14,7 @@ from deepseek_mm.answering.closer_look import WEARER, detected_odds, find_part, 
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
-from deepseek_mm.language.words import names_the_same, singular, with_article
+from deepseek_mm.language.words import names_the_same, plural, singular, with_article
 from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.pipeline import VisionPipeline
@@ -52,6 +52,8 @@ ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
 WHAT_IS_IT = re.compile(r"\bwhat (?:is|are) (?:it|that|this|they|these|those)$")
+SEVERAL = ("they", "these", "those")
+SURE_LABEL, LABEL_RIGHT = 0.75, 0.85  # score from which a label answers that, and how often it is right then
 ABOUT_IT = re.compile(r"^(?:and|what about|how about) |\bwhat (?:is|are) (?:the|that|this|these|those) [\w ]+$")
 UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
 
@@ -73,12 +75,17 @@ class OpenSkill:
         category = category_of(turn)
         if category.name in PROPER_FIRST and lines and (read := answer_by_text(turn, lines, must=False)):
             return read
+        if category.name == OBJECTS and (labelled := tell_label(turn)):
+            return labelled
         chances = self.weigh_members(turn, category, lines)
         (best, chance), *_ = chances.items()
         if chance < GUESSED:
             return turn.refuse(f"I cannot tell {asked_for(turn, category)} in this photo", UNTELLABLE_RIGHT)
         told = in_sentence(best, category)
-        claim = Claim(hedge(told, chance, lead=lead_of(turn, category)), (turn.shot.whole,), chance)
+        lead = lead_of(turn, category)
+        if lead == "It is" and is_several(told):
+            lead = "They are"
+        claim = Claim(hedge(told, chance, lead=lead), (turn.shot.whole,), chance)
         return turn.draft(claim, grounds="seen")
 
     def likeliest_place(self, turn: PhotoTurn) -> tuple[str, float]:
@@ -188,6 +195,26 @@ def in_sentence(name: str, category: Category) -> str:
     """With its article where it takes one, and its preposition."""
     told = name if category.name in NO_ARTICLE else with_article(name)
     return f"on {told}" if category.name == "surface" else told
+
+
+def tell_label(turn: PhotoTurn) -> Draft | None:
+    """What the photo is surely called, where somebody asks what it is and no more."""
+    if not WHAT_IS_IT.search(turn.text):
+        return None
+    sure = [pair for pair in turn.shot.labels() if pair[0].score >= SURE_LABEL and pair[0].name not in SCENERY | PEOPLE]
+    if not sure:
+        return None
+    label, region = sure[0]
+    chance = label.score * LABEL_RIGHT
+    several = turn.text.endswith(SEVERAL)
+    told = plural(label.name) if several else with_article(label.name)
+    claim = Claim(hedge(told, chance, lead="They are" if several else "It is"), (turn.shot.number(region),), chance)
+    return turn.draft(claim, grounds="seen")
+
+
+def is_several(told: str) -> bool:
+    """Bananas are; the United States is."""
+    return " " not in told and singular(told) != told
 
 
 def lead_of(turn: PhotoTurn, category: Category) -> str:
