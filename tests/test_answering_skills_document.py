@@ -6,6 +6,7 @@ from typing import Any
 from deepseek_mm.answering.skills.document import DocumentSkill, split_passage
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Answer, Citation, Draft, Evidence, Question
 from index import Region, Source
 
@@ -70,3 +71,20 @@ def test_a_question_that_points_back_stays_with_the_document_before() -> None:
     turns = (SimpleNamespace(answer=Answer(text="", citations=(cited,))),)
     draft = ask("how long must it simmer in minutes", turns=turns, reference="it", attribute="number")
     assert "20 minutes" in draft.claims[0].text
+
+
+def test_what_was_hardly_taken_for_a_question_about_documents_may_be_seen_in_a_photo() -> None:
+    tower = Source(id=3, path="/photos/tower.jpg", width_px=9, height_px=9)
+    whole = Region(source=tower, kind="whole", box_px=(0, 0, 9, 9))
+
+    def told(chance: float, relevance: float) -> Draft:
+        match = PhotoMatch(tower, relevance, regions=(whole,))
+        finder: Any = SimpleNamespace(find_photos=lambda act, k: [match], find_meant=lambda act, *, among: [])
+        retriever: Any = SimpleNamespace(find_passages=lambda text, *, sources: [])
+        act = Act(kind="document", text="which building leans", scope="documents", chance=chance)
+        case = QuestionContext(question=Question(text=act.text), program=parse(act.text), act=act)
+        return DocumentSkill(retriever, None, finder).answer_many([case])[0]
+
+    assert told(0.35, 0.6).claims[0].text.startswith("tower.jpg")
+    assert told(0.35, 0.2).refused
+    assert told(0.9, 0.6).refused

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deepseek_mm.answering.photo_lists import list_photos
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.words import clean, content
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
-from deepseek_mm.retrieval.photo_finder import PhotoFinder
+from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from index import Region, Source
 
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
+UNDERSTOOD = 0.5  # probability of the act from which the question is about documents whatever photos show
 FEWEST = 2  # words of a sentence that is read in a photo
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
@@ -104,7 +106,7 @@ class DocumentSkill:
         passages = [*passages, *self._read_photos(case)] if not sources else passages
         best = self._best(act, passages, {source.path for source in documents_before(case)})
         if not best:
-            return refuse(act)
+            return self._find_photo(act) or refuse(act)
         entries = list({id(sentence.entry): sentence.entry for sentence in best}.values())
         numbers = {id(entry): n for n, entry in enumerate(entries, start=1)}
         claims = [self._quote(sentence, numbers[id(sentence.entry)]) for sentence in best]
@@ -114,6 +116,13 @@ class DocumentSkill:
             chance=claims[0].certainty,
             grounds="read",
         )
+
+    def _find_photo(self, act: Act) -> Draft | None:
+        """The photo that shows it, where it was hardly taken for a question about documents: "which building leans"."""
+        if self.finder is None or act.chance >= UNDERSTOOD:
+            return None
+        found = [match for match in self.finder.find_photos(act, 1) if match.relevance >= BELIEVED]
+        return list_photos(replace(act, form="name"), found, 1) if found else None
 
     def _read_photos(self, case: QuestionContext) -> list[Evidence]:
         """What is written in the photos that the question may be about, each as one passage."""
