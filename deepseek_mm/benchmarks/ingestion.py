@@ -88,12 +88,12 @@ def measure_intake_speed(setting: BenchSetting) -> BenchResult:
 
 
 def open_eyes(setting: BenchSetting) -> VisionPipeline:
-    """The space and, unless a setting does without, the detector, on the engines of the plan."""
+    """The space, and the detector unless a setting does without it, on the engines of the plan."""
     one_for_blas()  # as the product has it
     space, config, detector = open_space(setting.config.encoder), setting.config, None
-    if isinstance(space, PackagedSpace) and config.see.detector:
+    if isinstance(space, PackagedSpace):
         planned = fit(space, config, cache=setting.cache, say=setting.note, hardware=probe())
-        detector = open_detector(config, planned, setting.note)
+        detector = open_detector(config, planned, setting.note) if config.see.detector else None
     return VisionPipeline(space, config.see, models=VisionModels(detector=detector))
 
 

@@ -133,6 +133,11 @@ class VectorCache:
         self._known: LRUCache[str, Floats] = LRUCache(maxsize)
         self._lock = Lock()
 
+    def add(self, texts: Sequence[str], vectors_TD: Floats) -> None:
+        """What somebody made of these texts before."""
+        with self._lock:
+            self._known.update(zip(texts, vectors_TD, strict=True))
+
     def vectors(self, texts: Sequence[str]) -> Floats:
         """(T, D), in order."""
         if not texts:

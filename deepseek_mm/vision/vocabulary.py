@@ -84,8 +84,10 @@ class Vocabulary:
         self._curve = STANDING_OUT if calibration is None else calibration.curve
 
     def keep_words(self, words: Sequence[str]) -> Floats:
-        """(W, D): vectors of a list that is always the same, out of a file, if there is a folder."""
-        return read_vectors(self.space, words, self.folder) if self.folder else word_vectors(self.space, words)
+        """(W, D): vectors of a list that is always the same, out of a file, if there is a folder; who asks has them."""
+        vectors_WD = read_vectors(self.space, words, self.folder) if self.folder else word_vectors(self.space, words)
+        self.words.add(words, vectors_WD)
+        return vectors_WD
 
     def naming(self, vectors_ND: Floats) -> Floats:
         """(N, L): probability of each word of the vocabulary for each picture, were it there as often as not."""
