@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from rag_house import build, paint
 
-from deepseek_mm.answering.skills.library import LibrarySkill, group_photos
+from deepseek_mm.answering.photo_lists import group_photos, split_groups
+from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.jobs import follow
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, ActFilters, Claim, Draft, Evidence, Query
@@ -131,6 +132,17 @@ def test_photos_are_sorted_into_the_groups_that_are_named():
     act = Act(kind="find", text="sort my animals into pets and wild ones", subject="my animals", form="list")
     found = [match("a.png", "cat", "tabby"), match("bb.png", "moose"), match("ccc.png", "dog")]
     assert said(group_photos(act, found, ("pets", "wild"))) == "Pets: a.png and ccc.png [1][2]. Wild: bb.png [3]."
+
+
+@pytest.mark.parametrize("how", ["into", "in", "by"])
+def test_what_is_sorted_is_looked_for_without_the_groups(how):
+    told = split_groups(f"sort my animals {how} pets and wild ones")
+    assert told == ("sort my animals", ("pets", "wild"))
+
+
+@pytest.mark.parametrize("text", ["photos by the lake and the mountains", "people diving into lakes and rivers"])
+def test_where_nothing_is_sorted_all_words_are_looked_for(text):
+    assert split_groups(text) == (text, None)
 
 
 def test_search_finds_what_the_answers_find_although_the_picture_looks_like_nothing(house):

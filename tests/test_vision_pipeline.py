@@ -1,11 +1,14 @@
 """Looking at painted pictures through the space of colours, where kite means red, grass green and sky blue."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from fakes import ColourSpace, PaintedDetector, picture
 
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.language.parser import ThingPhrase
+from deepseek_mm.vision.detector.detector import TILED_PX
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE
 from deepseek_mm.vision.pipeline import (
@@ -118,6 +121,23 @@ def test_the_detector_takes_an_animal_that_it_does_not_know_for_another_and_no_t
     assert is_confused("bear", "panda")
     assert not is_confused("bear", "bear")
     assert not is_confused("bench", "panda")
+
+
+@pytest.mark.parametrize(("tiled_px", "looks"), [(1200, [1200, TILED_PX]), (0, [0])])
+def test_a_picture_is_looked_at_closer_where_that_shows_more_and_tiles_are_not_switched_off(tiled_px, looks):
+    class Noting(PaintedDetector):
+        asked: ClassVar[list[int]] = []
+
+        def detect_many(self, images, *, tiled_px=0):
+            self.asked.append(tiled_px)
+            return super().detect_many(images, tiled_px=tiled_px)
+
+    Noting.asked.clear()
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(tiled_px=tiled_px), models=VisionModels(detector=Noting()))
+    sight = ImageAnalysis(picture("green", size=(800, 600)))
+    eyes.add_detections([sight])
+    eyes.add_detections([sight], closer=True)
+    assert Noting.asked == looks
 
 
 def test_labels_of_a_picture_that_is_asked_about_know_its_boxes():

@@ -172,9 +172,9 @@ def grounds_of(match: PhotoMatch) -> str:
     return "named" if match.witnesses.named >= BELIEVED else "read" if match.witnesses.read >= BELIEVED else "seen"
 
 
-GROUPS = re.compile(
-    r"\b(?:into|by|(?:sort|group|divide|split)\b.* in)\s+([\w' -]+?)\s+"
-    r"(?:and|or|vs\.?)\s+([\w' -]+?)(?:\s+ones)?\W*$",
+GROUPS = re.compile(  # "photos by the lake and the mountains" sorts nothing
+    r"^(?P<what>.*\b(?:sort|group|divide|split|separate|put)\b.*)\b(?:into|by|in)\s+"
+    r"(?P<one>[\w' -]+?)\s+(?:and|or|vs\.?)\s+(?P<other>[\w' -]+?)(?:\s+ones)?\W*$",
     re.I,
 )
 
@@ -182,7 +182,7 @@ GROUPS = re.compile(
 def split_groups(text: str) -> tuple[str, tuple[str, str] | None]:
     """What a question sorts, and the two groups: "into pets and wild ones"; all of the text, where it sorts nothing."""
     found = GROUPS.search(text)
-    return (text[: found.start()].strip(), (found[1], found[2])) if found else (text, None)
+    return (found["what"].strip(), (found["one"], found["other"])) if found else (text, None)
 
 
 def group_photos(act: Act, fitting: Sequence[PhotoMatch], groups: tuple[str, str]) -> Draft:

@@ -17,12 +17,11 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.heads import ClassGuess, read_class_names
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
 from deepseek_mm.vision.pipeline import ImageAnalysis
-from deepseek_mm.vision.vocabulary import keep_vectors
+from deepseek_mm.vision.vocabulary import keep_vectors, words_folder
 from index.region import Label, Region
 
 GUESS, BLURRY = "guess", "blurry"  # the kind of region; the label
@@ -41,9 +40,7 @@ class PhotoTraits:
     def _classes(self) -> dict[str, Floats]:
         """The vector of each class's name: to make them takes seconds, so they are kept in a file."""
         names = [usual for usual, *_ in read_class_names()]
-        vectors_CD = keep_vectors(
-            self.space.embed_texts, names, cache_folder() / "words", known=(self.space.fingerprint, GUESS)
-        )
+        vectors_CD = keep_vectors(self.space.embed_texts, names, words_folder(), known=(self.space.fingerprint, GUESS))
         return dict(zip(names, vectors_CD, strict=True))
 
     def regions(self, picture: ImageAnalysis) -> tuple[tuple[Region, ...], Floats]:

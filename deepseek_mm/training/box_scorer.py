@@ -99,16 +99,24 @@ class TaughtPhoto:
     people: tuple[Share, ...] = ()  # boxes around some of those in it
 
 
+def look_at_photos(
+    eyes: VisionPipeline, photos: Sequence[TaughtPhoto]
+) -> Iterator[tuple[TaughtPhoto, ImageAnalysis, Detections]]:
+    """Each photo with what the tower makes of it, and its boxes."""
+    pictures = [ImageAnalysis(lambda path=photo.path: read_picture(path)) for photo in photos]  # type: ignore[misc]
+    for photo, picture in zip(photos, add_features(eyes.space, pictures), strict=True):
+        eyes.add_detections([picture])
+        assert picture.detections is not None, "a detector"
+        yield photo, picture, picture.detections
+
+
 def take_lessons(
     eyes: VisionPipeline, scorer: BoxScorer, photos: Sequence[TaughtPhoto], config: ScorerConfig
 ) -> Iterator[BoxLesson]:
     """Of every photo in which something is found."""
-    pictures = [ImageAnalysis(lambda path=photo.path: read_picture(path)) for photo in photos]  # type: ignore[misc]
     chance = Random(config.seed)
-    for photo, picture in zip(photos, add_features(eyes.space, pictures), strict=True):
-        eyes.add_detections([picture])
-        assert picture.detections is not None, "a detector"
-        found = Detections(boxes=picture.detections.boxes[: config.most_boxes], most_C=picture.detections.most_C)
+    for photo, picture, every in look_at_photos(eyes, photos):
+        found = Detections(boxes=every.boxes[: config.most_boxes], most_C=every.most_C)
         if found.boxes:
             yield from teach_by_names(scorer, found, picture, photo.captions)
             yield from teach_people(scorer, found, picture, photo.people)
@@ -167,8 +175,7 @@ def teach_by_captions(
 
 def is_said(name: str, captions: Sequence[str]) -> bool:
     """Does any caption speak of it, or of a kind of it, or of what it is a kind of?"""
-    words = {canonical_noun(word) for caption in captions for word in split_words(caption)}
-    return any(names_the_same(word, name) or names_the_same(name, word) for word in words)
+    return any(names_the_same(word, name) or names_the_same(name, word) for word in words_of(captions))
 
 
 def fit_row(lessons: Sequence[BoxLesson], used: Sequence[bool], config: ScorerConfig) -> tuple[Floats, float]:
@@ -200,18 +207,14 @@ def fit_alone(eyes: VisionPipeline, scorer: BoxScorer, photos: Sequence[TaughtPh
     """
     rows: list[tuple[float, float, float]] = []  # log-odds of both, and the probability that it is right
     named: list[str] = []
-    pictures = [ImageAnalysis(lambda path=photo.path: read_picture(path)) for photo in photos]  # type: ignore[misc]
-    for photo, picture in zip(photos, add_features(eyes.space, pictures), strict=True):
-        eyes.add_detections([picture])
-        assert picture.detections is not None, "a detector"
-        names = [name for name in likely_names(picture.detections) if name != PERSON]
-        told_NTF = scorer.measure(names, picture.detections, picture.look)
-        surest_T = scorer.score(names, picture.detections, picture.look).max(axis=0, initial=0.0)
-        likeness_T = told_NTF[..., FEATURES.index("picture_likeness")].max(axis=0, initial=-MOST_LIKELY)
+    for photo, picture, found in look_at_photos(eyes, photos):
+        names = [name for name in likely_names(found) if name != PERSON]
+        chance_NT, likeness_NT = scorer.score_and_compare(names, found, picture.look)
+        surest_T, likeness_T = chance_NT.max(axis=0, initial=0.0), likeness_NT.max(axis=0, initial=-MOST_LIKELY)
         for name, surest, likeness in zip(names, log_odds_of(surest_T), likeness_T, strict=True):
             if surest > log_odds(SOMETHING):
                 unsaid = 1 / (1 + np.exp(-UNSAID[0] * surest - UNSAID[1]))
-                rows.append((surest, min(likeness, MOST_LIKELY), 1.0 if is_called(name, photo.captions) else unsaid))
+                rows.append((surest, likeness, 1.0 if is_called(name, photo.captions) else unsaid))
                 named.append(name)
     rows_N3, times = np.array(rows, np.float64), Counter(named)
     weight_N = np.array([times[name] ** -0.5 for name in named])
@@ -221,8 +224,12 @@ def fit_alone(eyes: VisionPipeline, scorer: BoxScorer, photos: Sequence[TaughtPh
 
 def is_called(name: str, captions: Sequence[str]) -> bool:
     """Does any caption call a thing so, or by another word for it?"""
-    words = {canonical_noun(word) for caption in captions for word in split_words(caption)}
-    return any(name in find_names(word) for word in words)
+    return any(name in find_names(word) for word in words_of(captions))
+
+
+def words_of(captions: Sequence[str]) -> set[str]:
+    """The words of captions, nouns as they are called in the list."""
+    return {canonical_noun(word) for caption in captions for word in split_words(caption)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,9 +41,7 @@ from index.store import RegionStore
 Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones
 PULL_RATES = 10.0  # the same for the direction of things that are photographed often
-UNSAID_THERE = (
-    0.2  # of what is claimed and no text mentions: 22 of 120 boxes of such things were right, looked at by eye
-)
+UNSAID_THERE = 0.2  # share of what is claimed and no text mentions that is there: of 120 boxes looked at, 22
 LOUDER = 3.0  # a gallery without some common things counts as this many
 
 

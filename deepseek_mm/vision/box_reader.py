@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.config import between, cache_folder
+from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.inference import autocast_bf16
 from deepseek_mm.embeddings.space import Floats
@@ -25,7 +25,7 @@ from deepseek_mm.embeddings.towers import WIDTH as WORD_WIDTH
 from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.presence import FAINT, log_odds_of
 from deepseek_mm.vision.small_nets import Attention, Drop, Feed, read_weights, weights_for, write_weights
-from deepseek_mm.vision.vocabulary import read_vectors
+from deepseek_mm.vision.vocabulary import read_vectors, words_folder
 from deepseek_mm.vision.vqa_net import MOST_WORDS, NEVER, SHARP, VECTORS, QuestionBatch
 
 BOXES = 16  # that have a token
@@ -191,7 +191,7 @@ MAKE = "python -m deepseek_mm train box-reader --help"
 
 def embed_coco_names(space: SeeingSpace) -> Tensor:
     """(C, D)."""
-    return torch.from_numpy(read_vectors(space, NAMES, cache_folder() / "words"))
+    return torch.from_numpy(read_vectors(space, NAMES, words_folder()))
 
 
 def write_box_reader(

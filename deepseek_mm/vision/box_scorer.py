@@ -107,17 +107,15 @@ class BoxScorer:
 
         Beside a box that the detector is surer of, one that it takes for something else counts less.
         """
-        return self._weigh(words, detections, self.measure(words, detections, look))
+        return self.score_and_compare(words, detections, look)[0]
 
     def score_both(self, words: Sequence[str], detections: Detections, look: ImageEmbedding) -> tuple[Floats, Floats]:
         """(N, T): what `score` says; and of names of COCO's what is left of it where nobody else says them.
 
         A detector that is surest itself needs nobody else.
         """
-        told_NTF = self.measure(words, detections, look)
-        chance_NT = self._weigh(words, detections, told_NTF)
+        chance_NT, likeness_NT = self.score_and_compare(words, detections, look)
         of_box, of_picture, offset = self.weights.alone_3
-        likeness_NT = np.clip(told_NTF[..., FEATURES.index("picture_likeness")], -MOST_LIKELY, MOST_LIKELY)
         logit_NT = of_box * log_odds_of(chance_NT) + of_picture * likeness_NT + offset
         alone_NT = np.where(chance_NT > 0, 1 / (1 + np.exp(-logit_NT)), 0).astype(np.float32)
         for n, word in enumerate(words):
@@ -125,6 +123,14 @@ class BoxScorer:
                 own_N = np.array([found.chances_C[NAMES.index(word)] for found in detections.boxes], np.float32)
                 alone_NT[:, n] = np.where(own_N >= SUREST, np.maximum(alone_NT[:, n], own_N), alone_NT[:, n])
         return chance_NT, alone_NT
+
+    def score_and_compare(
+        self, words: Sequence[str], detections: Detections, look: ImageEmbedding
+    ) -> tuple[Floats, Floats]:
+        """(N, T): what `score` says; and how like the picture is to each word, in log-odds, the same for every box."""
+        told_NTF = self.measure(words, detections, look)
+        likeness_NT = np.clip(told_NTF[..., FEATURES.index("picture_likeness")], -MOST_LIKELY, MOST_LIKELY)
+        return self._weigh(words, detections, told_NTF), likeness_NT
 
     def _weigh(self, words: Sequence[str], detections: Detections, told_NTF: Floats) -> Floats:
         row = DETECTOR if self.learned is None else MAP

@@ -24,7 +24,7 @@ from cachetools import LRUCache
 from PIL.Image import Image, Resampling
 
 from deepseek_mm.chance import adjust_prior
-from deepseek_mm.config import SeeConfig, cache_folder
+from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
@@ -52,7 +52,7 @@ from deepseek_mm.vision.regions import (
     vectors_of,
 )
 from deepseek_mm.vision.typical_places import WITH_WRITING, WORN, find_worn, find_writing
-from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names
+from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names, words_folder
 from index import Box, Label, Region, Source
 
 if TYPE_CHECKING:  # which read pictures as they are here
@@ -236,7 +236,7 @@ class VisionPipeline:
         self.space, self.config, self.detector, self.witness = space, config, models.detector, models.witness
         self.reader, self.describer, self.paper = models.reader, models.describer, models.paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
-        folder = cache_folder() / "words" if isinstance(space, SeeingSpace) else None
+        folder = words_folder() if isinstance(space, SeeingSpace) else None
         self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
         self.kinds = read_kinds(space)
@@ -262,10 +262,11 @@ class VisionPipeline:
 
     def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
         """Boxes in each picture that lacks them; nothing without a detector. `closer`: in tiles of small ones, too."""
+        closer = closer and self.config.tiled_px > 0
         lacking = [picture for picture in only_once(pictures) if lacks_detections(picture, closer=closer)]
         if self.detector is None or not lacking:
             return
-        tiled_px = TILED_PX if closer and self.config.tiled_px else self.config.tiled_px
+        tiled_px = TILED_PX if closer else self.config.tiled_px
         found = self.detector.detect_many((picture.image for picture in lacking), tiled_px=tiled_px)
         for picture, detections in zip(lacking, found, strict=True):
             picture.detections = detections
@@ -379,10 +380,10 @@ class VisionPipeline:
         if self.scorer is None or picture.detections is None or not picture.detections.boxes:
             return []
         detections = replace(picture.detections, boxes=picture.detections.boxes[:MOST_NAMED])
-        shown = {PERSON, *(word.label.name for word in named)}  # a detector finds people best
+        said = {word.label.name: word.label.score for word in named}
+        shown = {PERSON, *said}  # a detector finds people best
         foreign = [name for name in shown if name not in NAMES]
         likely = [name for name in likely_names(detections) if not any(is_confused(name, other) for other in foreign)]
-        said = {word.label.name: word.label.score for word in named}
         names = [*dict.fromkeys([*said, *likely])]
         chances_NT, alone_NT = self.scorer.score_both(names, detections, picture.look)
         for n, name in enumerate(names):

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, VectorCache, known_as, read_fitted, unit
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.storage.files import atomic_write
@@ -126,6 +127,11 @@ def word_vectors(space: EmbeddingModel, words: Sequence[str]) -> Floats:
     """(L, D): the mean over the templates, length 1."""
     texts = [template.format(word) for template in TEMPLATES for word in words]
     return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), space.dim).mean(axis=0))
+
+
+def words_folder() -> Path:
+    """Where vectors of lists that are always the same are kept."""
+    return cache_folder() / "words"
 
 
 def read_vectors(space: EmbeddingModel, words: Sequence[str], folder: Path) -> Floats:

@@ -18,6 +18,8 @@ from index import Box
 
 SAID, LIKELY, GUESSED = 0.75, 0.5, 0.12  # probabilities: outright, with "probably", as a guess; below it is not told
 SPACES = re.compile(r"\s+")
+SHORT_FORM = re.compile(r"\b(what|where|who|how|he|she|that|there)'?s\b|\bit's\b|^its(?= (?:an?|the)\b)")  # "its" owns
+VERB = re.compile(r"\b(?:is|are)\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +83,6 @@ class PhotoTurn:
         """The same with more evidence of the photo."""
         shot = replace(self.shot, evidence=tuple(evidence))
         return replace(self, evidence=tuple(evidence), shot=shot)
-
-
-SHORT_FORM = re.compile(r"\b(what|where|who|how|he|she|that|there)'?s\b|\bit's\b|^its(?= (?:an?|the)\b)")  # "its" owns
-VERB = re.compile(r"\b(?:is|are)\b")
 
 
 def hedge(answer: str, chance: float, *, lead: str = "It is") -> str:

@@ -24,7 +24,6 @@ from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator, WordComparer
-from deepseek_mm.config import cache_folder
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.dictionary import dictionary_files
 from deepseek_mm.embeddings.space import Encode
@@ -47,7 +46,7 @@ from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
-from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors
+from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors, words_folder
 from index import Source
 from index.store import RegionStore
 
@@ -144,7 +143,7 @@ def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | Non
     space = eyes.space
     if not isinstance(space, PackagedSpace) or not space.languages.is_installed:
         return None
-    names, folder = list_names(eyes.vocabulary.names), cache_folder() / "words"
+    names, folder = list_names(eyes.vocabulary.names), words_folder()
     glosser = space.glosser if dictionary_files() else None
     return ActTranslator(names, cache(partial(open_comparer, space, names, encode, folder)), glosser)
 

@@ -5,7 +5,8 @@ whatever they are called, and all 80 scores go with it. A picture is put into th
 one, tiles that overlap are looked at as well, so that small things are found, and what a tile's inner edge cuts is
 left to the others.
 
-Shape key:  B pictures, S side of a square (416), C names (80), N boxes, P cells of all levels (3,549), K distances
+Shape key:  B pictures, S side of a square (416), C names (80), N boxes, P cells of all levels (3,549), K distances,
+            O what comes out for a cell, V values of a pixel
 """
 
 import math
@@ -35,7 +36,7 @@ NAMES = tuple(NAMES_FILE.read_text(encoding="utf-8").split("\n")[:NUM_NAMES])  #
 WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
 MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # of blue, green and red: the package's own
 DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
-DEVIATIONS_CV = ((np.arange(256, dtype=np.float32) - MEAN[:, None]) / DEVIATION[:, None]).astype(np.float32)
+DEVIATIONS_CV = (np.arange(256, dtype=np.float32) - MEAN[:, None]) / DEVIATION[:, None]  # of each value of a pixel
 LEAST = 0.05  # score below which a cell is no box
 LEAST_LOGIT = math.log(LEAST / (1 - LEAST))
 SAME = 0.6  # intersection over union from which two boxes are one
@@ -172,7 +173,7 @@ def locate_cells() -> tuple[Tensor, Tensor]:
     """Middles (P, 4), x and y twice, and strides (P, 1) of the cells of all levels, in pixels of the square."""
     middles, strides = [], []
     for stride in STRIDES:
-        cells = (torch.arange(-(-SIDE_PX // stride)) + 0.5) * stride
+        cells = (torch.arange(SIDE_PX // stride) + 0.5) * stride
         y, x = (grid.flatten() for grid in torch.meshgrid(cells, cells, indexing="ij"))
         middles.append(torch.stack([x, y, x, y], dim=-1))
         strides.append(torch.full((len(x), 1), float(stride)))
