@@ -13,11 +13,10 @@ CAT, SKIRT = Source(id=1, path="/photos/cat.jpg"), Source(id=2, path="/photos/sk
 class Finder:
     """Knows how well each photo fits."""
 
-    def __init__(self, cat: float, skirt: float, presence: float = 0.0) -> None:
-        shown = Witnesses(presence=presence)
+    def __init__(self, cat: float, skirt: float, presence: float = 0.0, *, called: bool = False) -> None:
         self.matches = [
-            PhotoMatch(source=CAT, relevance=cat, witnesses=shown),
-            PhotoMatch(source=SKIRT, relevance=skirt),
+            PhotoMatch(source=CAT, relevance=cat, witnesses=Witnesses(presence=presence)),
+            PhotoMatch(source=SKIRT, relevance=skirt, witnesses=Witnesses(fully=float(called))),
         ]
 
     def find_photos(self, act, most, *, among=()):
@@ -36,6 +35,10 @@ def look(text, subject="", **more):
         (look("what colour is the skirt?", "the skirt"), Finder(0.1, 0.3), True),  # no photo does
         (look("what colour is the skirt?", "the skirt"), Finder(0.6, 0.9), True),  # this one does as well
         (look("what is on the table?", "the table"), Finder(0.1, 0.9, presence=0.5), True),  # seen here
+        (look("how much is the skirt?", "the skirt"), Finder(0.1, 0.95, presence=0.5, called=True), False),  # called so
+        (look("how much is the skirt?", "the skirt"), Finder(0.1, 0.95, presence=0.8, called=True), True),
+        (look("which skirt has flowers?"), Finder(0.1, 0.6), False),  # its words name it, though no part was marked
+        (look("what is in the background?"), Finder(0.1, 0.05), True),
         (look("is there a table?", "the table"), Finder(0.1, 0.9, presence=0.5), False),  # asked of the library
         (look("is there a table in it?", "the table"), Finder(0.1, 0.9), True),
         (look("what colour is her skirt?", "skirt", reference="her"), Finder(0.1, 0.9), True),

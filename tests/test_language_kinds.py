@@ -24,7 +24,16 @@ def test_a_thing_is_one_of_its_kind_by_whatever_name_the_kind_has(word, kind):
 
 
 @pytest.mark.parametrize(
-    ("word", "kind"), [("man", "animal"), ("red", "drink"), ("shop", "building"), ("moose", "pet"), ("price", "fruit")]
+    ("word", "kind"),
+    [
+        ("man", "animal"),
+        ("red", "drink"),
+        ("shop", "building"),
+        ("moose", "pet"),
+        ("price", "fruit"),
+        ("launch", "boat"),  # a rocket's
+        ("scooter", "boat"),
+    ],
 )
 def test_what_is_none_of_a_kind_is_not_taken_for_one(word, kind):
     assert not is_kind_of(word, kind)
