@@ -45,22 +45,28 @@ class MultilingualTokenEncoder:
             states_NTW = layer(states_NTW, there_NT[:, None, None])
         return TokenStates(states_NTW, there_NT, tuple(offsets for _, offsets in rows))
 
-    def locate_pieces(self, text: str) -> tuple[list[int], tuple[tuple[int, int], ...]]:
-        """Numbers of a text's pieces, and the first letter and the end of each."""
+    def locate_pieces(
+        self, text: str, most: int | None = MAX_TOKENS
+    ) -> tuple[list[int], tuple[tuple[int, int], ...]]:
+        """Numbers of a text's pieces, and the first letter and the end of each; at most so many, None for all."""
         plain, origin = normalize_located(text, self.pieces.normalized)
         found = self.pieces.split(plain)
         ids, places = [piece.number for piece in found], [locate_piece(plain, origin, *piece[1:]) for piece in found]
-        if len(ids) > MAX_TOKENS - 2:
-            head = MAX_TOKENS - 2 - TAIL
+        if most is not None and len(ids) > most - 2:
+            head = most - 2 - TAIL
             ids, places = ids[:head] + ids[-TAIL:], places[:head] + places[-TAIL:]
         return [BEGIN, *ids, END], ((0, 0), *places, (len(text), len(text)))
 
     def copy_upper(self) -> nn.Module:
         """A copy of the layers above."""
-        layers = self.model.encoder.layer[self.lower : self.lower + self.upper]
-        upper = Layers(len(layers))
-        upper.layer = deepcopy(layers)
-        return upper
+        return self.copy_layers(self.lower, self.upper)
+
+    def copy_layers(self, first: int, count: int) -> nn.Module:
+        """A copy of so many layers, from this one on."""
+        layers = self.model.encoder.layer[first : first + count]
+        copied = Layers(len(layers))
+        copied.layer = deepcopy(layers)
+        return copied
 
 
 def normalize_located(text: str, normalized: dict[int, str]) -> tuple[str, list[int]]:

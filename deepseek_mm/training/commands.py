@@ -32,6 +32,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "reader": ("reader", "--stage maps --data data"),
     "notice": ("tagger", "--stage learn --data data"),
     "box-reader": ("witnesses.box_reader", "--stage read --data data"),
+    "reading": ("reading.trainer", "--data data --out runs/reading"),
     "presence": ("witnesses.presence", "--data data --out runs/presence"),
     "see": ("visual_prompts", "--stage look --data data"),
     "scenes": ("scenes", "--stage find --out runs/scenes"),

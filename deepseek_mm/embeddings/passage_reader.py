@@ -1,0 +1,202 @@
+"""Reads a passage with a question: the words of the passage that answer it, how likely, and whether it says anything.
+
+The tower that reads many languages sees question and passage together, in the form that its kind was pretrained for
+(begin, question, end, end, passage, end); its layers were tuned to mark where an answer begins and where it ends
+(extractive reading, arXiv:1606.05250). The first token stands for "the passage does not say" (arXiv:1806.03822). A
+longer passage is read in windows that overlap.
+
+Shape key:  N windows, T tokens, W width of the tower (384), S spans
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from deepseek_mm.deltas import add_deltas
+from deepseek_mm.embeddings.inference import autocast_bf16, round_linears
+from deepseek_mm.embeddings.multilingual import BEGIN, END, PAD
+from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder, load_token_encoder
+from deepseek_mm.embeddings.towers import WIDTH
+from deepseek_mm.errors import MissingWeights
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "passage_reader.safetensors"
+MOST, STRIDE = 384, 128  # tokens of a window, and those that it shares with the next
+MOST_ASKED = 64  # tokens of a question
+LONGEST = 48  # tokens of an answer
+LOWER, UPPER = 2, 10  # layers that stay as they are packaged, and those that are tuned
+BATCH = 8  # windows at a time
+CHOICES = 20  # places that an answer may begin and end at
+
+
+class TextPieces(NamedTuple):
+    """Numbers of a text's pieces, and the first letter and the end of each."""
+
+    ids: Sequence[int]
+    places: Sequence[tuple[int, int]]
+
+
+class Window(NamedTuple):
+    """Question and a part of a passage as one row of tokens."""
+
+    ids: list[int]
+    first: int  # token at which the part begins
+    places: Sequence[tuple[int, int]]  # of the part's tokens in the passage
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSpan:
+    """Some words of a passage."""
+
+    start: int  # first letter
+    end: int
+    chance: float  # probability that they answer, if the passage says it
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a passage says to a question."""
+
+    said: float  # probability that it answers
+    spans: tuple[AnswerSpan, ...]  # best first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingCurve:
+    """Probability that a passage answers: sigmoid of slope times (best span's logit less that of none), plus offset."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+
+class SpanNetwork(nn.Module):
+    """The tuned layers, and a head that marks begin and end."""
+
+    def __init__(self, upper: nn.Module) -> None:
+        super().__init__()
+        self.upper = upper
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(WIDTH, 2)
+
+    def forward(self, lower_NTW: Tensor, there_NT: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, T) of an answer's first and last token; padding is impossible."""
+        states_NTW = self.upper(lower_NTW, there_NT[:, None, None])[-1]
+        logits_NT2 = self.head(self.drop(states_NTW)).float().masked_fill(~there_NT[..., None], -1e4)
+        return logits_NT2[..., 0], logits_NT2[..., 1]
+
+
+class PassageReader:
+    """Opens its network when it is asked for the first time; from any thread."""
+
+    def __init__(self, encoder: MultilingualTokenEncoder | None = None, weights: Path = WEIGHTS) -> None:
+        """`encoder` over a tower that is open; one of its own where none is given."""
+        self.encoder, self.weights, self._lock = encoder, weights, Lock()
+        self._network: SpanNetwork | None = None
+        self._curve = ReadingCurve()
+
+    @torch.inference_mode()
+    def read_many(self, question: str, passages: Sequence[str], *, most: int = 3) -> list[Reading]:
+        """One reading for each passage, with at most so many spans."""
+        if not passages:
+            return []
+        network, encoder = self._open()
+        asked = split_pieces(encoder, question)
+        rows = [
+            (n, window) for n, text in enumerate(passages) for window in cut_windows(asked, split_pieces(encoder, text))
+        ]
+        rows.sort(key=lambda row: len(row[1].ids))
+        found: list[list[tuple[float, float, AnswerSpan]]] = [[] for _ in passages]
+        for at in range(0, len(rows), BATCH):
+            part = rows[at : at + BATCH]
+            with autocast_bf16():
+                starts_NT, ends_NT = network(*lower_states(encoder, [window.ids for _, window in part]))
+            for (n, window), start_T, end_T in zip(part, starts_NT, ends_NT, strict=True):
+                found[n] += choose_spans(window, start_T, end_T)
+        return [make_reading(spans, self._curve, most) for spans in found]
+
+    def _open(self) -> tuple[SpanNetwork, MultilingualTokenEncoder]:
+        with self._lock:
+            self.encoder = self.encoder or load_token_encoder()
+            if self._network is None:
+                self._network, self._curve = load_reader(self.encoder, self.weights)
+            return self._network, self.encoder
+
+
+def split_pieces(encoder: MultilingualTokenEncoder, text: str) -> TextPieces:
+    """All pieces of a text, without its beginning and its end."""
+    ids, places = encoder.locate_pieces(text, most=None)
+    return TextPieces(ids[1:-1], places[1:-1])
+
+
+def cut_windows(asked: TextPieces, passage: TextPieces) -> list[Window]:
+    """The question before each part of the passage."""
+    head = [BEGIN, *asked.ids[:MOST_ASKED], END, END]
+    room = MOST - len(head) - 1
+    starts = range(0, max(1, len(passage.ids) - STRIDE), room - STRIDE)
+    return [
+        Window([*head, *passage.ids[at : at + room], END], len(head), passage.places[at : at + room]) for at in starts
+    ]
+
+
+@torch.no_grad()
+def lower_states(encoder: MultilingualTokenEncoder, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """What the packaged layers make of rows of tokens (N, T, W), and where there are any (N, T)."""
+    longest = max(map(len, rows))
+    ids_NT = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
+    there_NT = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
+    states_NTW: Tensor = encoder.model.embeddings(ids_NT)
+    for layer in encoder.model.encoder.layer[:LOWER]:
+        states_NTW = layer(states_NTW, there_NT[:, None, None])
+    return states_NTW, there_NT
+
+
+def choose_spans(window: Window, start_T: Tensor, end_T: Tensor) -> list[tuple[float, float, AnswerSpan]]:
+    """The likeliest spans of a window: each with its logit, and that of saying nothing."""
+    first, last = window.first, window.first + len(window.places)
+    if first == last:
+        return []
+    nothing = float(start_T[0] + end_T[0])
+    own_start, own_end = start_T[first:last], end_T[first:last]
+    begins = own_start.topk(min(CHOICES, len(own_start))).indices.tolist()
+    ends = own_end.topk(min(CHOICES, len(own_end))).indices.tolist()
+    pairs = [(a, b) for a in begins for b in ends if a <= b < a + LONGEST]
+    scored = [(float(own_start[a] + own_end[b]), a, b) for a, b in pairs]
+    total = torch.tensor([score for score, _, _ in scored]).logsumexp(0).item() if scored else 0.0
+    return [
+        (
+            score,
+            nothing,
+            AnswerSpan(window.places[a][0], window.places[b][1], min(1.0, float(torch.tensor(score - total).exp()))),
+        )
+        for score, a, b in sorted(scored, reverse=True)[:CHOICES]
+    ]
+
+
+def make_reading(found: Sequence[tuple[float, float, AnswerSpan]], curve: ReadingCurve, most: int) -> Reading:
+    """Of all windows: the surest first, the same words once."""
+    best = sorted(found, key=lambda each: each[1] - each[0])
+    spans = list({(span.start, span.end): span for _, _, span in best}.values())
+    if not best:
+        return Reading(0.0, ())
+    margin = best[0][0] - best[0][1]
+    said = torch.sigmoid(torch.tensor(curve.slope * margin + curve.offset)).item()
+    return Reading(said, tuple(spans[:most]))
+
+
+def load_reader(encoder: MultilingualTokenEncoder, weights: Path = WEIGHTS) -> tuple[SpanNetwork, ReadingCurve]:
+    """Ready to read; MissingWeights where it was not trained."""
+    if not weights.is_file():
+        raise MissingWeights(weights, make="python -m deepseek_mm train reading")
+    network = SpanNetwork(encoder.copy_layers(LOWER, UPPER))
+    add_deltas(network, load_file(weights))
+    round_linears([network])
+    with safe_open(weights, "pt") as file:
+        told = json.loads((file.metadata() or {}).get("curve", "{}"))
+    return network.eval().requires_grad_(False), ReadingCurve(**told)
