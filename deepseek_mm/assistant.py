@@ -33,6 +33,7 @@ from deepseek_mm.answering.skills.talk import open_talk_skills
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, Notice
+from deepseek_mm.embeddings.passage_reader import PassageReader, open_passage_reader
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.photo_questions import RequestReader, RuleUnderstander
@@ -77,6 +78,7 @@ class Assistant:
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
         self.requests: RequestModel | None = None
+        self.passage_reader: PassageReader | None = None  # opened with them
         self.understander: RequestReader = RuleUnderstander()
         self.prover = Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
@@ -159,6 +161,7 @@ class Assistant:
     def understand_with(self, requests: RequestModel) -> None:
         """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
         self.requests = self.understander = requests
+        self.passage_reader = open_passage_reader()
         self._join_parts(self.photos)
 
     def about(self) -> dict[str, str]:
@@ -207,10 +210,11 @@ class Assistant:
         finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
         encode = self.requests.encode if self.requests else None
         photos_skill = PhotosSkill(photos, finder, self.analyses, self.library.text_reader, encode)
+        documents = DocumentSkill(self.retriever, encode, finder, self.passage_reader)
         self.skills = SkillRegistry(
             {
                 **photo_skills(photos_skill),
-                **dict.fromkeys(("document", "sum"), DocumentSkill(self.retriever, encode, finder)),
+                **dict.fromkeys(("document", "sum"), documents),
                 "code": CodeSkill(coder, self.store),
                 **(self._open_talk() if self.requests else {}),
             },

@@ -188,9 +188,10 @@ def layer_of(packed: PackedFile, number: int) -> dict[str, Tensor]:
 class MultilingualEncoder(nn.Module):
     """Token numbers to the states after the embedding and after every layer."""
 
-    def __init__(self, packed: PackedFile) -> None:
+    def __init__(self, packed: PackedFile, count: int = LAYERS) -> None:
+        """The first so many layers."""
         super().__init__()
-        self.embeddings, self.encoder = PackedEmbeddings(packed), Layers(LAYERS)
+        self.embeddings, self.encoder = PackedEmbeddings(packed), Layers(count)
         for number, layer in enumerate(self.encoder.layer):
             layer.load_state_dict(layer_of(packed, number))
 
@@ -278,9 +279,9 @@ def packed_pieces() -> SentencePieces:
     return SentencePieces(packed_weights())
 
 
-def load_multilingual_tower(layers: Sequence[int] = (LAYERS,)) -> TextTower:
-    """The tower in evaluation mode, read after these layers (0 is the embedding)."""
-    return TextTower(MultilingualEncoder(packed_weights()), packed_pieces(), layers).eval()
+def load_multilingual_tower(layers: Sequence[int] = (LAYERS,), *, count: int = LAYERS) -> TextTower:
+    """The first so many layers of the tower in evaluation mode, read after these (0 is the embedding)."""
+    return TextTower(MultilingualEncoder(packed_weights(), count), packed_pieces(), layers).eval()
 
 
 def multilingual_tower_file() -> Path:

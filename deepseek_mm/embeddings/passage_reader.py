@@ -22,10 +22,18 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.embeddings.inference import autocast_bf16, round_linears
-from deepseek_mm.embeddings.multilingual import BEGIN, END, PAD
+from deepseek_mm.embeddings.multilingual import (
+    BEGIN,
+    END,
+    PAD,
+    layer_of,
+    load_multilingual_tower,
+    multilingual_tower_file,
+    packed_weights,
+)
 from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder, load_token_encoder
-from deepseek_mm.embeddings.towers import WIDTH
-from deepseek_mm.errors import MissingWeights
+from deepseek_mm.embeddings.towers import WIDTH, Layers
+from deepseek_mm.errors import MissingPackage, MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "passage_reader.safetensors"
 MOST, STRIDE = 384, 128  # tokens of a window, and those that it shares with the next
@@ -95,38 +103,56 @@ class SpanNetwork(nn.Module):
 class PassageReader:
     """Opens its network when it is asked for the first time; from any thread."""
 
-    def __init__(self, encoder: MultilingualTokenEncoder | None = None, weights: Path = WEIGHTS) -> None:
-        """`encoder` over a tower that is open; one of its own where none is given."""
-        self.encoder, self.weights, self._lock = encoder, weights, Lock()
-        self._network: SpanNetwork | None = None
-        self._curve = ReadingCurve()
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self.weights, self._lock = weights, Lock()
+        self._opened: OpenReader | None = None
 
     @torch.inference_mode()
     def read_many(self, question: str, passages: Sequence[str], *, most: int = 3) -> list[Reading]:
-        """One reading for each passage, with at most so many spans."""
+        """One reading for each passage, with at most so many spans. MissingWeights or MissingPackage where it lacks."""
         if not passages:
             return []
-        network, encoder = self._open()
-        asked = split_pieces(encoder, question)
-        rows = [
-            (n, window) for n, text in enumerate(passages) for window in cut_windows(asked, split_pieces(encoder, text))
-        ]
-        rows.sort(key=lambda row: len(row[1].ids))
-        found: list[list[tuple[float, float, AnswerSpan]]] = [[] for _ in passages]
+        reader = self._open()
+        asked = split_pieces(reader.encoder, question)
+        cut = [cut_windows(asked, split_pieces(reader.encoder, text)) for text in passages]
+        rows = sorted(((n, window) for n, own in enumerate(cut) for window in own), key=lambda row: len(row[1].ids))
+        found: list[list[ScoredSpan]] = [[] for _ in passages]
         for at in range(0, len(rows), BATCH):
             part = rows[at : at + BATCH]
             with autocast_bf16():
-                starts_NT, ends_NT = network(*lower_states(encoder, [window.ids for _, window in part]))
+                starts_NT, ends_NT = reader.network(*lower_states(reader.encoder, [window.ids for _, window in part]))
             for (n, window), start_T, end_T in zip(part, starts_NT, ends_NT, strict=True):
                 found[n] += choose_spans(window, start_T, end_T)
-        return [make_reading(spans, self._curve, most) for spans in found]
+        return [make_reading(spans, reader.curve, most) for spans in found]
 
-    def _open(self) -> tuple[SpanNetwork, MultilingualTokenEncoder]:
+    def _open(self) -> "OpenReader":
         with self._lock:
-            self.encoder = self.encoder or load_token_encoder()
-            if self._network is None:
-                self._network, self._curve = load_reader(self.encoder, self.weights)
-            return self._network, self.encoder
+            self._opened = self._opened or load_reader(self.weights)
+            return self._opened
+
+
+class OpenReader(NamedTuple):
+    """What reads: the layers as they are packaged, the tuned ones, and the curve."""
+
+    encoder: MultilingualTokenEncoder
+    network: SpanNetwork
+    curve: ReadingCurve
+
+
+class ScoredSpan(NamedTuple):
+    """A span with its logit, and that of saying nothing."""
+
+    logit: float
+    nothing: float
+    span: AnswerSpan
+
+
+def open_passage_reader() -> PassageReader | None:
+    """The shipped one, where it and its tower are there."""
+    try:
+        return PassageReader() if WEIGHTS.is_file() and multilingual_tower_file().is_file() else None
+    except MissingPackage:
+        return None
 
 
 def split_pieces(encoder: MultilingualTokenEncoder, text: str) -> TextPieces:
@@ -157,8 +183,8 @@ def lower_states(encoder: MultilingualTokenEncoder, rows: Sequence[Sequence[int]
     return states_NTW, there_NT
 
 
-def choose_spans(window: Window, start_T: Tensor, end_T: Tensor) -> list[tuple[float, float, AnswerSpan]]:
-    """The likeliest spans of a window: each with its logit, and that of saying nothing."""
+def choose_spans(window: Window, start_T: Tensor, end_T: Tensor) -> list[ScoredSpan]:
+    """The likeliest spans of a window."""
     first, last = window.first, window.first + len(window.places)
     if first == last:
         return []
@@ -167,36 +193,39 @@ def choose_spans(window: Window, start_T: Tensor, end_T: Tensor) -> list[tuple[f
     begins = own_start.topk(min(CHOICES, len(own_start))).indices.tolist()
     ends = own_end.topk(min(CHOICES, len(own_end))).indices.tolist()
     pairs = [(a, b) for a in begins for b in ends if a <= b < a + LONGEST]
-    scored = [(float(own_start[a] + own_end[b]), a, b) for a, b in pairs]
-    total = torch.tensor([score for score, _, _ in scored]).logsumexp(0).item() if scored else 0.0
+    if not pairs:
+        return []
+    logits_S = torch.stack([own_start[a] + own_end[b] for a, b in pairs])
+    chances = logits_S.softmax(0).tolist()
+    scored = sorted(zip(logits_S.tolist(), chances, pairs, strict=True), reverse=True)[:CHOICES]
     return [
-        (
-            score,
-            nothing,
-            AnswerSpan(window.places[a][0], window.places[b][1], min(1.0, float(torch.tensor(score - total).exp()))),
-        )
-        for score, a, b in sorted(scored, reverse=True)[:CHOICES]
+        ScoredSpan(logit, nothing, AnswerSpan(window.places[a][0], window.places[b][1], chance))
+        for logit, chance, (a, b) in scored
     ]
 
 
-def make_reading(found: Sequence[tuple[float, float, AnswerSpan]], curve: ReadingCurve, most: int) -> Reading:
+def make_reading(found: Sequence[ScoredSpan], curve: ReadingCurve, most: int) -> Reading:
     """Of all windows: the surest first, the same words once."""
-    best = sorted(found, key=lambda each: each[1] - each[0])
-    spans = list({(span.start, span.end): span for _, _, span in best}.values())
+    best = sorted(found, key=lambda each: each.nothing - each.logit)
+    spans = list({(each.span.start, each.span.end): each.span for each in best}.values())
     if not best:
         return Reading(0.0, ())
-    margin = best[0][0] - best[0][1]
+    margin = best[0].logit - best[0].nothing
     said = torch.sigmoid(torch.tensor(curve.slope * margin + curve.offset)).item()
     return Reading(said, tuple(spans[:most]))
 
 
-def load_reader(encoder: MultilingualTokenEncoder, weights: Path = WEIGHTS) -> tuple[SpanNetwork, ReadingCurve]:
-    """Ready to read; MissingWeights where it was not trained."""
+def load_reader(weights: Path = WEIGHTS) -> OpenReader:
+    """Ready to read; MissingWeights where it was not trained, MissingPackage without the tower."""
     if not weights.is_file():
         raise MissingWeights(weights, make="python -m deepseek_mm train reading")
-    network = SpanNetwork(encoder.copy_layers(LOWER, UPPER))
+    encoder = load_token_encoder(load_multilingual_tower(count=LOWER))
+    upper = Layers(UPPER)
+    for number, layer in enumerate(upper.layer):
+        layer.load_state_dict(layer_of(packed_weights(), LOWER + number))
+    network = SpanNetwork(upper)
     add_deltas(network, load_file(weights))
-    round_linears([network])
+    round_linears([network, encoder.model])
     with safe_open(weights, "pt") as file:
         told = json.loads((file.metadata() or {}).get("curve", "{}"))
-    return network.eval().requires_grad_(False), ReadingCurve(**told)
+    return OpenReader(encoder, network.eval().requires_grad_(False), ReadingCurve(**told))

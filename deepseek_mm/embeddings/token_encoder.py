@@ -45,9 +45,7 @@ class MultilingualTokenEncoder:
             states_NTW = layer(states_NTW, there_NT[:, None, None])
         return TokenStates(states_NTW, there_NT, tuple(offsets for _, offsets in rows))
 
-    def locate_pieces(
-        self, text: str, most: int | None = MAX_TOKENS
-    ) -> tuple[list[int], tuple[tuple[int, int], ...]]:
+    def locate_pieces(self, text: str, most: int | None = MAX_TOKENS) -> tuple[list[int], tuple[tuple[int, int], ...]]:
         """Numbers of a text's pieces, and the first letter and the end of each; at most so many, None for all."""
         plain, origin = normalize_located(text, self.pieces.normalized)
         found = self.pieces.split(plain)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation import model_commands, text_commands
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 
@@ -314,19 +314,6 @@ def score_search(args: Namespace, desk: Desk) -> EvaluationReport:
     return report
 
 
-def score_requests(args: Namespace, desk: Desk) -> EvaluationReport:
-    """How well requests are understood, of shapes that nothing was trained on."""
-    from deepseek_mm.embeddings.token_encoder import load_token_encoder
-    from deepseek_mm.evaluation.requests import evaluate_requests
-    from deepseek_mm.language.understanding import load_understander
-    from deepseek_mm.training.requests.trainer import draw_examples, open_books
-
-    books = open_books(held_out=True)
-    examples = draw_examples(books, dict.fromkeys(books, args.requests), f"{args.seed or 0} eval")
-    desk.note(f"understanding {len(examples)} requests")
-    return evaluate_requests(load_understander(load_token_encoder()), examples)
-
-
 def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> EvaluationReport:
     """Ask all of them, with `--blind` about grey pictures as well."""
     from deepseek_mm.evaluation.vqa import evaluate_vqa
@@ -397,7 +384,8 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
-    "requests": score_requests,
+    "requests": text_commands.score_requests,
+    "reading": text_commands.score_reading,
     "search": score_search,
 }
 
@@ -438,7 +426,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_thing_arguments(parser)
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument(
-        "--every", metavar="N", type=int, default=1, help="answers, code-search, screenshot: every Nth only"
+        "--every", metavar="N", type=int, default=1, help="answers, code-search, screenshot, reading: every Nth only"
     )
     parser.add_argument(
         "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
@@ -454,6 +442,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_quant_arguments(parser)
     model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
+    text_commands.add_text_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
         metavar="FOLDER",
@@ -475,9 +464,8 @@ def add_thing_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, requests, search")
+    group = parser.add_argument_group("natural, search")
     group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
-    group.add_argument("--requests", metavar="N", type=int, default=1000, help="requests: how many of each language")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
     )
@@ -489,7 +477,7 @@ def add_commands(register: Callable[..., object]) -> None:
     """Register `eval` and `quantize`, each by its name, help, example, add(parser) and run(args, desk)."""
     register(
         name="eval",
-        help="score retrieval, search, regions, pointing, abstaining, captions, vqa, scenes, models, code, requests",
+        help="score retrieval, search, regions, pointing, abstaining, captions, vqa, scenes, models, code, reading",
         example=EXAMPLE,
         add=add_arguments,
         run=run,

@@ -19,6 +19,7 @@ from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import WRITTEN, PhotoEvidence, QuestionContext, answers, shows, worths
+from deepseek_mm.retrieval.passages import rank_passages
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
 from deepseek_mm.retrieval.search import Search
@@ -106,20 +107,14 @@ class Retriever:
         chosen = [entry for shot in rank_photos(shots, case.program) for entry in pointing(shot, case.program)]
         return number_evidence([*chosen[: k - len(told)], *told])
 
-    def find_passages(self, text: str, *, sources: Sequence[int] = ()) -> list[Evidence]:
-        """Passages that may answer, by meaning and by words, nearest first: of these sources, or of the library."""
-        if not self.store.counts(where=PASSAGES).regions:
+    def find_passages(self, text: str, *, sources: Sequence[int] = (), k: int = CANDIDATES) -> list[Evidence]:
+        """Passages that may answer, by meaning and by words, best first: of these sources, or of the library."""
+        where = replace(TEXT, source_ids=tuple(sources))
+        if not text or not self.store.counts(where=where).regions:
             return []
-        if sources:
-            known = self.store.regions_of(sources).values()
-            regions = [region for regions in known for region in regions if region.kind == "text"]
-            return number_evidence(Evidence(number=1, region=region, score=0.0) for region in regions[:READ])
         asked = [Query(text=text)]
         meant = self.search.query_vectors(asked, self.embed(asked))
-        hits = nearest(self.store, meant, k=CANDIDATES, where=TEXT)[0]
-        written = search_by_words(self.store, text, meant[0], k=CANDIDATES, where=TEXT).hits
-        found = {hit.region.id: hit for hit in (*hits, *written)}.values()
-        return number_evidence(Evidence(number=1, region=hit.region, score=hit.score) for hit in found)
+        return number_evidence(rank_passages(self.store, text, meant[0], k=k, where=where))
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""

@@ -1,6 +1,7 @@
-"""What documents say: the sentences that answer, quoted with their file and page.
+"""What documents say: the words that answer, quoted with their file and page.
 
-Passages are found by words and by meaning. Their sentences, rows of tables and items of lists are compared one by one
+Passages are found by words and by meaning, and the reader marks the words of them that answer. Where it is not at hand,
+or a document is searched rather than asked, their sentences, rows of tables and items of lists are compared one by one
 with the question: by the vectors of the encoder that reads many languages, by the question's rare words, and by
 whether they hold what is asked for (a number, a date, a name). The best one is quoted with what follows it, as far as
 that is short; where none comes near, the honest answer is that the documents do not say.
@@ -14,10 +15,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deepseek_mm.answering.document_reading import (
+    BETWEEN_CELLS,
+    HEADING,
+    ROW,
+    choose_answer,
+    complete_question,
+    with_evidence,
+)
 from deepseek_mm.answering.photo_lists import list_photos
+from deepseek_mm.embeddings.passage_reader import PassageReader
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.words import clean, content
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
+from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
@@ -26,11 +37,21 @@ from index import Region, Source
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
 UNDERSTOOD = 0.5  # probability of the act from which the question is about documents whatever photos show
 FEWEST = 2  # words of a sentence that is read in a photo
+READ = 6  # passages that the reader reads
+SAID, HARDLY_SAID = (
+    0.5,
+    0.1,
+)  # probability that a passage answers, from which it is told, and below which none is quoted
+LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
+BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
+WHICH_DOCUMENT = re.compile(
+    r"\b(?:which|what|in which) (?:of (?:my|the|these|our) )?(?:documents?|files?|pdfs?|papers?|letters?|pages?)\b"
+    r"|\u54ea(?:\u4e00)?(?:\u4e2a|\u4efd|\u7bc7|\u5c01)(?:\u6587\u4ef6|\u6587\u6863|\u4fe1|\u5408\u540c)",
+    re.IGNORECASE,
+)
+NEAR_DOCUMENT, MOST_NAMED, SHOWN = 0.08, 4, 160  # worth below the best, files, letters that are shown of each
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
-ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
-HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
 ABOUT_A_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|tiff?|hei[cf]|avif)\b", re.IGNORECASE)  # told as its note
-BETWEEN_CELLS = ("|", "\t", ",")
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.IGNORECASE)
 DATE = re.compile(
@@ -88,10 +109,14 @@ class DocumentSkill:
         retriever: Retriever,
         encode: Encode | None,
         finder: PhotoFinder | None = None,
+        reader: PassageReader | None = None,
         weights: SentenceWeights | None = None,
     ) -> None:
-        """Without `encode` words alone compare sentences; `finder` finds photos of pages and notices."""
+        """Without `encode` words alone compare sentences; `finder` finds photos of pages and notices; without a
+        `reader` sentences are quoted.
+        """
         self.retriever, self.finder, self.weights = retriever, finder, weights or SentenceWeights()
+        self.reader = reader
         self._vectors = VectorCache(encode, WIDTH, REMEMBERED) if encode else None
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
@@ -102,11 +127,35 @@ class DocumentSkill:
         act = act_of(case)
         named = [case.source] if case.source else case.among
         sources = [source.id for source in named if source.kind == "document"]
-        passages = self.retriever.find_passages(act.text, sources=sources)
-        passages = [*passages, *self._read_photos(case)] if not sources else passages
-        best = self._best(act, passages, {source.path for source in documents_before(case)})
+        question = complete_question(case)
+        passages = self.retriever.find_passages(question, sources=sources)
+        if not sources:
+            passages = [*lift_before(passages, case), *self._read_photos(case)]
+        if WHICH_DOCUMENT.search(act.text) and passages:
+            return name_documents(passages)
+        if self.reader is None or act.kind == "find":
+            return self._quote_sentences(case, passages) or self._find_photo(act) or refuse(act)
+        return self._read(case, question, passages)
+
+    def _read(self, case: QuestionContext, question: str, passages: Sequence[Evidence]) -> Draft:
+        """What the reader marks in the best passages; a sentence where it is not sure; or that nothing says it."""
+        assert self.reader is not None, "a reader"
+        act, read = act_of(case), passages[:READ]
+        readings = self.reader.read_many(question, [entry.region.text for entry in read])
+        order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
+        answer = choose_answer(read, readings, order)
+        if answer is not None and answer.said >= SAID:
+            claims, evidence = with_evidence([answer], act, case.request.language if case.request else "en")
+            chance = answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance)
+            return Draft(claims=tuple(claims), evidence=tuple(evidence), chance=chance, grounds="read")
+        quoted = None if answer is not None and answer.said < HARDLY_SAID else self._quote_sentences(case, passages)
+        return quoted or self._find_photo(act) or refuse(act)
+
+    def _quote_sentences(self, case: QuestionContext, passages: Sequence[Evidence]) -> Draft | None:
+        """The one or two sentences that come nearest."""
+        best = self._best(act_of(case), passages, {source.path for source in documents_before(case)})
         if not best:
-            return self._find_photo(act) or refuse(act)
+            return None
         entries = list({id(sentence.entry): sentence.entry for sentence in best}.values())
         numbers = {id(entry): n for n, entry in enumerate(entries, start=1)}
         claims = [self._quote(sentence, numbers[id(sentence.entry)]) for sentence in best]
@@ -186,6 +235,29 @@ class DocumentSkill:
         quoted = clean(said, weights.most).replace('"', "'")
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
+
+
+def lift_before(passages: Sequence[Evidence], case: QuestionContext) -> list[Evidence]:
+    """Best first, those of the documents that the last answer quoted above others: more so where it points back."""
+    act, before = act_of(case), {source.path for source in documents_before(case)}
+    more = BACK if act.reference or not act.subject else BEFORE
+    lifted = [replace(entry, score=entry.score + more * (entry.region.source.path in before)) for entry in passages]
+    return sorted(lifted, key=lambda entry: -entry.score)
+
+
+def name_documents(passages: Sequence[Evidence]) -> Draft:
+    """The files of the best passages, each with its place."""
+    least = passages[0].score - NEAR_DOCUMENT
+    first: dict[str, Evidence] = {}
+    for entry in passages:
+        if entry.score >= least:
+            first.setdefault(entry.region.source.path, entry)
+    entries = [replace(entry, number=n) for n, entry in enumerate(list(first.values())[:MOST_NAMED], start=1)]
+    claims = [
+        Claim(f'{place(entry.region, named=False)} says: "{clean(entry.region.text, SHOWN)}"', (entry.number,), 0.7)
+        for entry in entries
+    ]
+    return Draft(claims=tuple(claims), evidence=tuple(entries), chance=0.7, grounds="read")
 
 
 def join_lines(lines: Sequence[Region]) -> Region:

@@ -56,27 +56,28 @@ def read_squad(file: Path, *, held_out: bool = False) -> list[ReadingExample]:
     return found
 
 
+Q, P = r"(?P<q>[^\n]+?)", r"(?P<p>.+)"  # a question, a passage
 FORMS = tuple(  # how an instruction holds its question and its passage; an answer that is told there is <a>
     re.compile(form, re.DOTALL)
     for form in (
-        r"^Extract the answer to the question from the following context\.\nQuestion: (?P<q>[^\n]+)\nContext: (?P<p>.+)$",
-        r"^Given the following passage\s+\"(?P<p>.+)\",\s+answer the following question\..*?\nQuestion: (?P<q>[^\n]+)$",
-        r"^I know that the answer to the question \"(?P<q>[^\n]+?)\" is in \"(?P<p>.+)\"\. Can you tell me what it is\?$",
-        r"^Question: \"(?P<q>[^\n]+)\"\s+Context: \"(?P<p>.+)\"\s+Answer:$",
-        r"^Found the following article online, use it to answer the question: (?P<q>[^\n]+)\s+(?P<p>.+)$",
-        r"^What is the answer for the question: (?P<q>[^\n]+?) from the following article \?\s+(?P<p>.+)$",
-        r"^A friend asked me to answer this question: (?P<q>[^\n]+?), using the article: (?P<p>.+), what would be the answer \?$",
-        r"^The following article contains an answer for the question: (?P<q>[^\n]+?), can you please find it\?\s+(?P<p>.+)$",
-        r"^Given the following context:\s+(?P<p>.+?)\s+answer the following question:\s+(?P<q>[^\n]+)$",
-        r"^I have a test where I am given the following article, what is an answer for the question: (?P<q>[^\n]+?\?)\s+(?P<p>.+)$",
-        r"^The answer to the question: (?P<q>[^\n]+?) is inside the article: (?P<p>.+), can you guess it \?$",
-        r"^(?P<q>[^\n]+)\s+Answer the above question based on the context below:\s+(?P<p>.+)$",
-        r"^Read the following paragraph and extract the answer for the question: (?P<q>[^\n]+)\s+(?P<p>.+)$",
-        r"^This article: (?P<p>.+) contains an answer for the question: (?P<q>[^\n]+?), what is it \?$",
-        r"Question: (?P<q>[^\n]+)\n(?:[^\n]*\n)?(?:Movie )?[tT]itle: [^\n]+\n(?:Movie plot|Context): (?P<p>.+)$",
-        r"Question: (?P<q>[^\n]+)\nMovie plot title: [^\n]+\nMovie plot: (?P<p>.+)$",
-        r"Movie plot: (?P<p>.+)\nMy question: (?P<q>[^\n]+)$",
-        r"^Generate a question that has the following answer: \n(?P<a>[^\n]+?) ?\nfor the following [^\n]+: \n(?P<p>.+)$",
+        rf"^Extract the answer to the question from the following context\.\nQuestion: {Q}\nContext: {P}$",
+        rf"^Given the following passage\s+\"{P}\",\s+answer the following question\..*?\nQuestion: {Q}$",
+        rf"^I know that the answer to the question \"{Q}\" is in \"{P}\"\. Can you tell me what it is\?$",
+        rf"^Question: \"{Q}\"\s+Context: \"{P}\"\s+Answer:$",
+        rf"^Found the following article online, use it to answer the question: {Q}\n\s*{P}$",
+        rf"^What is the answer for the question: {Q} from the following article \?\s+{P}$",
+        rf"^A friend asked me to answer this question: {Q}, using the article: {P}, what would be the answer \?$",
+        rf"^The following article contains an answer for the question: {Q}, can you please find it\?\s+{P}$",
+        rf"^Given the following context:\s+{P}\s+answer the following question:\s+{Q}$",
+        rf"^I have a test where I am given the following article, what is an answer for the question: {Q}\?\s+{P}$",
+        rf"^The answer to the question: {Q} is inside the article: {P}, can you guess it \?$",
+        rf"^{Q}\s+Answer the above question based on the context below:\s+{P}$",
+        rf"^Read the following paragraph and extract the answer for the question: {Q}\n\s*{P}$",
+        rf"^This article: {P} contains an answer for the question: {Q}, what is it \?$",
+        rf"Question: {Q}\n(?:[^\n]*\n)?(?:Movie )?[tT]itle: [^\n]+\n(?:Movie plot|Context): {P}$",
+        rf"Question: {Q}\nMovie plot title: [^\n]+\nMovie plot: {P}$",
+        rf"Movie plot: {P}\nMy question: {Q}$",
+        rf"^Generate a question that has the following answer: \n(?P<a>[^\n]+?) ?\nfor the following [^\n]+: \n{P}$",
     )
 )
 

@@ -49,6 +49,7 @@ from deepseek_mm.training.loop import (
     tell_written,
     train_steps,
 )
+from deepseek_mm.training.reading.documents import make_documents
 from deepseek_mm.training.reading.examples import (
     ReadingExample,
     ask_elsewhere,
@@ -74,6 +75,8 @@ class ReadingConfig:
     average: float = 0.995  # memory of the moving average
     unsaid: float = 0.25  # share of the questions that are asked of a passage that does not say
     swapped: float = 0.15  # share of those that are asked with another name in them
+    english: int = 5_000  # questions over documents that are made here, in English
+    chinese: int = 4_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -171,7 +174,7 @@ class ReadingTrainer:
 
 
 def gather_examples(data: Path, config: ReadingConfig) -> list[ReadingExample]:
-    """What is learned from: articles in English and Chinese, instructions, and what is missing."""
+    """What is learned from: articles in English and Chinese, instructions, what is missing, and made documents."""
     shelves = [
         read_squad(data / "reading" / "squad2_en_train.jsonl"),
         read_squad(data / "reading" / "cmrc2018_zh_train.jsonl"),
@@ -183,7 +186,11 @@ def gather_examples(data: Path, config: ReadingConfig) -> list[ReadingExample]:
         for shelf in shelves
         for example in (*ask_elsewhere(shelf, config.unsaid, chance), *swap_names(shelf, config.swapped, chance))
     ]
-    return [*(example for shelf in shelves for example in shelf), *missing]
+    made = [
+        *make_documents("en", config.english, Random(f"{config.seed} en")),
+        *make_documents("zh", config.chinese, Random(f"{config.seed} zh")),
+    ]
+    return [*(example for shelf in shelves for example in shelf), *missing, *made]
 
 
 def train_reading(trainer: ReadingTrainer, folder: Path) -> None:
@@ -208,6 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with reading/ and text/")
     parser.add_argument("--out", type=Path, default=Path("runs/reading"), help="folder of the run")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write")
+    parser.add_argument("--start", type=Path, help="folder of a run that is gone on from: what it had learned")
     parser.add_argument("--threads", type=int, default=2, help="that compute")
     add_config_flags(parser, ReadingConfig)
 
@@ -222,6 +230,8 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(config.seed)
     network = SpanNetwork(encoder.copy_layers(LOWER, UPPER))
     trainer = ReadingTrainer(network, encoder, examples, config)
+    if args.start:
+        load_learned(trainer.trained, read_learned(args.start))
     train_reading(trainer, args.out)
     write_reader(args.weights, network, encoder, {})
     tell_written(args.weights)

@@ -1,0 +1,162 @@
+"""What a reader found in passages, as sentences that answer: the words that answer, and where they stand.
+
+A short answer stands before its quotation ("3,540 euros: lease.pdf, page 2, says: ..."); of a longer one the quotation
+is the answer. Whether something is so or allowed is told by the clause that decides.
+"""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
+from deepseek_mm.language.own_sentences import translate_own
+from deepseek_mm.language.wording import say
+from deepseek_mm.language.words import clean
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
+from deepseek_mm.types import Act, Claim, Evidence
+
+SHORT = 60  # letters of an answer that stands before its quotation
+SHORT_WIDE = 24  # the same of Chinese
+MOST = 300  # letters of a quotation
+FOLLOW = 110  # letters up to which what follows is quoted along
+HAN = re.compile(r"[\u3400-\u9fff]")
+ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
+HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
+STOP = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
+BETWEEN_CELLS = ("|", "\t", ",")
+ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|e\.g|i\.e|approx|incl|ca|vs)\.$")
+DENIES = re.compile(
+    r"\b(?:not|no|never|without|nobody|none|neither|cannot|can't|closed|forbidden|prohibited|excluded|banned|refused"
+    r"|unless|give up|against|only (?:if|with|after))\b|n't\b|[\u4e0d\u65e0\u672a\u6ca1\u975e]|\u7981\u6b62",
+    re.IGNORECASE,
+)
+ONLY_IF = re.compile(
+    r"\b(?:unless|only (?:if|with|after)|permission|consent|except)\b"
+    r"|\u540c\u610f|\u6279\u51c6|\u9664\u975e|\u8bb8\u53ef",
+    re.IGNORECASE,
+)
+MAY = re.compile(r"\b(?:can|may|could|allowed|permitted)\b|[\u80fd\u53ef]", re.IGNORECASE)  # asks for leave
+ELLIPTIC = re.compile(r"^\W*(?:and|what about|how about|und|or)\b|^\u90a3|\u5462\W*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """The words of a passage that answer, and the sentence around them."""
+
+    entry: Evidence
+    text: str
+    quotation: str
+    said: float  # probability that the passage answers
+    chance: float  # that these are the words
+
+
+def complete_question(case: QuestionContext) -> str:
+    """The question as it would be asked by itself: "and the deposit?" after "how much is the rent?"."""
+    act = act_of(case)
+    if not case.turns or not ELLIPTIC.search(act.text):
+        return act.text
+    before = case.turns[-1]
+    request = before.answer.request
+    subject = next((each.subject for each in request.acts if each.subject), "") if request else ""
+    own = act.subject or re.sub(ELLIPTIC, "", act.text).strip(" ?\uff1f")
+    if subject and own and subject in before.question:
+        return before.question.replace(subject, own, 1)
+    return f"{before.question} {act.text}"
+
+
+def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], order: Sequence[int]) -> ReadAnswer | None:
+    """The words of the first passage in the order, with the sentence that they stand in."""
+    best = next((n for n in order if readings[n].spans), None)
+    if best is None:
+        return None
+    entry, span = passages[best], readings[best].spans[0]
+    text = entry.region.text[span.start : span.end].strip()
+    return ReadAnswer(entry, text, quote_around(entry.region.text, span), readings[best].said, span.chance)
+
+
+def quote_around(text: str, span: AnswerSpan) -> str:
+    """The sentence or the row around some words, the head of its table before a row, and what follows while short."""
+    pieces = locate_sentences(text)
+    own = [n for n, (start, end) in enumerate(pieces) if start < span.end and end > span.start]
+    if not own:
+        return text[span.start : span.end]
+    first, last = pieces[own[0]][0], pieces[own[-1]][1]
+    quoted = join_wrapped(text[first:last])
+    if ROW.search(text[first:last].splitlines()[0]):
+        head = head_of_table(text, first)
+        return f"{head} / {quoted}" if head and head != quoted else quoted
+    if own[-1] + 1 == len(pieces) or len(quoted) >= FOLLOW:
+        return quoted
+    start, end = pieces[own[-1] + 1]
+    apart = "\n" in text[last:start] or ROW.search(text[start:end])
+    return quoted if apart or len(quoted) + end - start > MOST else f"{quoted} {join_wrapped(text[start:end])}"
+
+
+def join_wrapped(text: str) -> str:
+    """Lines that were wrapped as one."""
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def locate_sentences(text: str) -> list[tuple[int, int]]:
+    """First letter and end of each sentence; a row, an item and a heading are one each, whatever stands in them."""
+    found: list[tuple[int, int]] = []
+    start = at = 0
+    for line in [*text.splitlines(keepends=True), ""]:
+        alone = bool(ROW.search(line) or HEADING.search(line)) or not line.strip()
+        if alone:
+            found += split_sentences(text, start, at)
+            if line.strip():
+                found.append((at, at + len(line.rstrip())))
+            start = at + len(line)
+        at += len(line)
+    return found
+
+
+def split_sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The sentences of a paragraph, by their first letters and ends."""
+    stops = [stop for stop in STOP.finditer(text, start, end) if not ABBREVIATED.search(text[start : stop.start()])]
+    cuts = [start, *(stop.end() for stop in stops), end]
+    return [(a, a + len(text[a:b].rstrip())) for a, b in itertools.pairwise(cuts) if text[a:b].strip()]
+
+
+def head_of_table(text: str, at: int) -> str:
+    """The first row of the table that the row at this letter belongs to."""
+    row = text[at:].splitlines()[0]
+    mark = next((mark for mark in BETWEEN_CELLS if mark in row), "")
+    first = ""
+    for line in reversed(text[:at].splitlines()):
+        if not mark or line.count(mark) != row.count(mark):
+            break
+        first = line.strip() if re.search(r"\w", line) else first
+    return first
+
+
+def write_claim(answer: ReadAnswer, act: Act, number: int, language: str) -> Claim:
+    """As a sentence with its place, in the language of whoever asked."""
+    quoted = clean(answer.quotation, MOST).replace('"', "'")
+    said = translate_own(f'{place(answer.entry.region, named=False)} says: "{quoted}"', language)
+    lead = lead_of(answer, act, language)
+    return Claim(f"{lead}{say('count.colon', language)}{said}" if lead else said, (number,), answer.said)
+
+
+def lead_of(answer: ReadAnswer, act: Act, language: str) -> str:
+    """What is told before the quotation: yes or no, or the words that answer where they are short."""
+    if act.form == "yes_no":
+        return decide(answer, act, language)
+    words = clean(answer.text, MOST).replace('"', "'").strip(" .,;:|\u3002\uff0c\uff1b\uff1a")
+    short = SHORT_WIDE if HAN.search(words) else SHORT
+    return words if words and len(words) <= short and len(words) < len(answer.quotation) else ""
+
+
+def decide(answer: ReadAnswer, act: Act, language: str) -> str:
+    """ "No" where the clause that decides says so plainly; else nothing: the clause itself is the answer."""
+    if ONLY_IF.search(answer.quotation) or bool(DENIES.search(answer.quotation)) == bool(DENIES.search(act.text)):
+        return ""
+    return say("document.not_allowed" if MAY.search(act.text) else "document.no", language)
+
+
+def with_evidence(answers: Sequence[ReadAnswer], act: Act, language: str) -> tuple[list[Claim], list[Evidence]]:
+    """A claim for each, numbered, and what they rest on."""
+    claims = [write_claim(answer, act, number, language) for number, answer in enumerate(answers, start=1)]
+    return claims, [replace(answer.entry, number=number) for number, answer in enumerate(answers, start=1)]

@@ -1,0 +1,87 @@
+"""Passages in the order in which they may answer a question: by meaning, by words, and by their file's name.
+
+A passage's worth is the cosine of its vector with the question's, plus a share of its BM25 score, plus as much for
+words of the question that its file's name has. The weights were chosen on questions over Wikipedia (docs/log/).
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.language.words import content
+from deepseek_mm.retrieval.query_vectors import QueryVectors, nearest
+from deepseek_mm.types import Evidence
+from index import Filter, Region
+from index.database import NotStored
+from index.store import RegionStore
+
+APART = re.compile(r"[-_.\s]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)")  # between the words of a file's name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassageWeights:
+    """How much speaks for a passage, in cosines."""
+
+    words: float = 0.05  # a point of BM25
+    read: float = 0.1  # a log-odds of the reader's that the passage answers
+    name: float = 0.1  # all words of the file's name that could be said of it, which the question has
+
+
+def rank_passages(
+    store: RegionStore,
+    text: str,
+    meant: QueryVectors,
+    *,
+    k: int,
+    where: Filter,
+    weights: PassageWeights | None = None,
+) -> list[Evidence]:
+    """At most k passages, best first: the nearest ones, and those with words of the text."""
+    weights = weights or PassageWeights()
+    near = {hit.region.id: hit for hit in nearest(store, [meant], k=k, where=where)[0]}
+    worded = {hit.region.id: hit for hit in store.search_words(text, k=k, where=where)}
+    others = [hit.region for hit in worded.values() if hit.region.id not in near]
+    cosines = {hit.region.id: hit.score for hit in near.values()} | score_regions(store, others, meant)
+    found = {hit.region.id: hit.region for hit in (*near.values(), *worded.values()) if hit.region.id in cosines}
+    asked = set(content(text))
+    worths = {
+        each: cosines[each]
+        + weights.words * (worded[each].score if each in worded else 0.0)
+        + weights.name * share_named(region, asked)
+        for each, region in found.items()
+    }
+    best = sorted(found.values(), key=lambda region: -worths[region.id])[:k]
+    return [Evidence(number=1, region=region, score=worths[region.id]) for region in best]
+
+
+def score_regions(store: RegionStore, regions: Sequence[Region], meant: QueryVectors) -> dict[int, float]:
+    """The cosine of each with the question, by id; none of those that were removed a moment ago."""
+    if not regions:
+        return {}
+    try:
+        vectors_ND = store.vectors_of([region.id for region in regions])
+    except NotStored:
+        return {}
+    cosines = meant.scores([region.kind for region in regions], vectors_ND)
+    return {region.id: cosine for region, cosine in zip(regions, cosines, strict=True)}
+
+
+def share_named(region: Region, asked: set[str]) -> float:
+    """The share of the words of a file's name that are asked for, 0 to 1."""
+    stem = region.source.name.rpartition(".")[0]
+    named = set(content(" ".join(part for part in APART.split(stem) if part.isalpha())))
+    return len(named & asked) / len(named) if named else 0.0
+
+
+def order_readings(worths: Sequence[float], said: Sequence[float], weights: PassageWeights | None = None) -> list[int]:
+    """Numbers of passages, best first, by their worths and by how likely each answers, as the reader sees it."""
+    weights = weights or PassageWeights()
+    totals = [worth + weights.read * log_odds(chance) for worth, chance in zip(worths, said, strict=True)]
+    return sorted(range(len(totals)), key=lambda n: -totals[n])
+
+
+def log_odds(chance: float) -> float:
+    """Of a probability; finite at its ends."""
+    bounded = min(max(chance, 1e-4), 1 - 1e-4)
+    return math.log(bounded / (1 - bounded))
