@@ -46,6 +46,7 @@ class ReadAnswer:
 
     entry: Evidence
     text: str
+    clause: str  # the sentence or row that they stand in
     quotation: str
     said: float  # probability that the passage answers
     chance: float  # that these are the words
@@ -72,25 +73,29 @@ def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], ord
         return None
     entry, span = passages[best], readings[best].spans[0]
     text = entry.region.text[span.start : span.end].strip()
-    return ReadAnswer(entry, text, quote_around(entry.region.text, span), readings[best].said, span.chance)
+    whole = entry.region.text
+    clause = join_wrapped(whole[slice(*locate_around(whole, span))])
+    return ReadAnswer(entry, text, clause, quote_around(whole, span), readings[best].said, span.chance)
 
 
 def quote_around(text: str, span: AnswerSpan) -> str:
     """The sentence or the row around some words, the head of its table before a row, and what follows while short."""
-    pieces = locate_sentences(text)
-    own = [n for n, (start, end) in enumerate(pieces) if start < span.end and end > span.start]
-    if not own:
-        return text[span.start : span.end]
-    first, last = pieces[own[0]][0], pieces[own[-1]][1]
+    first, last = locate_around(text, span)
     quoted = join_wrapped(text[first:last])
     if ROW.search(text[first:last].splitlines()[0]):
         head = head_of_table(text, first)
         return f"{head} / {quoted}" if head and head != quoted else quoted
-    if own[-1] + 1 == len(pieces) or len(quoted) >= FOLLOW:
+    start, end = next((piece for piece in locate_sentences(text) if piece[0] >= last), (last, last))
+    if start == end or len(quoted) >= FOLLOW:
         return quoted
-    start, end = pieces[own[-1] + 1]
     apart = "\n" in text[last:start] or ROW.search(text[start:end])
     return quoted if apart or len(quoted) + end - start > MOST else f"{quoted} {join_wrapped(text[start:end])}"
+
+
+def locate_around(text: str, span: AnswerSpan) -> tuple[int, int]:
+    """First letter and end of the sentences or rows that some words stand in."""
+    own = [(start, end) for start, end in locate_sentences(text) if start < span.end and end > span.start]
+    return (own[0][0], own[-1][1]) if own else (span.start, span.end)
 
 
 def join_wrapped(text: str) -> str:
@@ -151,7 +156,7 @@ def lead_of(answer: ReadAnswer, act: Act, language: str) -> str:
 
 def decide(answer: ReadAnswer, act: Act, language: str) -> str:
     """ "No" where the clause that decides says so plainly; else nothing: the clause itself is the answer."""
-    if ONLY_IF.search(answer.quotation) or bool(DENIES.search(answer.quotation)) == bool(DENIES.search(act.text)):
+    if ONLY_IF.search(answer.clause) or bool(DENIES.search(answer.clause)) == bool(DENIES.search(act.text)):
         return ""
     return say("document.not_allowed" if MAY.search(act.text) else "document.no", language)
 

@@ -17,7 +17,21 @@ if TYPE_CHECKING:
     from deepseek_mm.benchmarks.results import BenchResult, BenchSetting
     from deepseek_mm.runtime.planner import PresetResult
 
-PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
+PARTS = (
+    "index",
+    "search",
+    "page",
+    "lm",
+    "answer",
+    "serve",
+    "soak",
+    "plan",
+    "code",
+    "learning",
+    "edge",
+    "start",
+    "documents",
+)
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
 
@@ -66,7 +80,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
         " under load, what the machine's plan saves, code that goes in, the reports of what was"
-        " learned, the student of small machines, or how soon a server is there",
+        " learned, the student of small machines, how soon a server is there, or long documents",
     )
     parser.add_argument(
         "--full",

@@ -69,6 +69,8 @@ class BenchSizes:
     moe_tokens: int = 512  # of a prefill, and of the context of a decoded token
     moe_steps: int = 16  # tokens decoded in a round
     moe_rounds: int = 7
+    book_pages: int = 500  # of a PDF
+    books: int = 50  # that are asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -63,6 +63,7 @@ THIS_PROGRAM = re.compile(
 DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does, not a thing
 IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
 HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
+READ_SURELY = 0.7  # probability of an answer of documents, from which it is told though something else was understood
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -335,9 +336,15 @@ def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
 
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
-    """Does the other skill know more: an answer where the first has none, or a photo a surer one than a document?"""
-    surer = act_of(case).kind in ("document", "sum") and draft.chance > first.chance
-    return not draft.refused and (first.refused or surer)
+    """Does the other skill know more: an answer where the first has none, a photo a surer one than a document, or a
+    document a sure one where photos were guessed at? What nobody can do is only undone by a sure answer.
+    """
+    act = act_of(case)
+    if act.kind == "unsupported" and act.chance >= HARDLY:
+        return not draft.refused and draft.grounds == "read" and draft.chance >= READ_SURELY
+    surer = act.kind in ("document", "sum") and draft.chance > first.chance
+    read = draft.grounds == "read" and draft.chance >= READ_SURELY > HARDLY > first.chance
+    return not draft.refused and (first.refused or surer or read)
 
 
 def is_by_rules(case: QuestionContext) -> bool:
@@ -394,8 +401,8 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     shown = case.pictures or any(turn.image_path for turn in case.turns)
-    if act.kind == "unsupported" and act.chance < HARDLY and not shown:
-        return "document" if act.attribute in HOLDS else "find"
+    if act.kind == "unsupported" and act.chance < DOUBTFULLY and not shown:
+        return "document" if act.attribute in HOLDS or act.chance >= HARDLY else "find"
     return {"document": "read", "sum": "look"}.get(act.kind)  # type: ignore[return-value]
 
 

@@ -165,7 +165,8 @@ class DocumentMaker:
         bodies = [shape for shape in own if not shape.opens]
         chosen = chance.sample(heads, min(1, len(heads))) if chance.random() < 0.8 else []
         chosen += chance.sample(bodies, min(len(bodies), chance.randint(1, SECTIONS)))
-        sections = [self.fill(shape, chance) for shape in chosen or own[:1]]
+        chosen = chosen or own[:1]
+        sections = [self.fill(shape, chance) for shape in chosen]
         text, said = "", list[ReadingExample]()
         places: list[tuple[str, int, int]] = []
         for section in sections:

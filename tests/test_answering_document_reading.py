@@ -1,0 +1,110 @@
+"""The words that answer, with their sentence or row, in the language of whoever asks."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from deepseek_mm.answering.document_reading import (
+    choose_answer,
+    complete_question,
+    locate_sentences,
+    quote_around,
+    write_claim,
+)
+from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
+from deepseek_mm.language.parser import parse
+from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.types import Act, Answer, Evidence, Question, Request
+from index import Region, Source
+
+LEASE = """3. Rent
+The deposit is three months' rent, 3,540 euros, payable in
+three parts. Dogs are not allowed. A cat needs written permission.
+
+| item | euros |
+| rent | 1,180 |
+| heating | 145 |
+"""
+
+
+def entry(text: str, name: str = "lease.pdf", page: int = 2) -> Evidence:
+    source = Source(path=f"/docs/{name}", kind="document")
+    return Evidence(
+        number=1, region=Region(source=source, kind="text", box_px=(0, 0, 9, 9), text=text, page=page), score=1
+    )
+
+
+def span(words: str, text: str = LEASE) -> AnswerSpan:
+    return AnswerSpan(text.index(words), text.index(words) + len(words), 0.9)
+
+
+def tell(words: str, act: Act, language: str = "en", text: str = LEASE) -> str:
+    answer = choose_answer([entry(text)], [Reading(0.9, (span(words, text),))], [0])
+    assert answer is not None
+    return write_claim(answer, act, 1, language).text
+
+
+def act(text: str, form: str = "name") -> Act:
+    return Act(kind="document", text=text, form=form)  # type: ignore[arg-type]
+
+
+def test_a_sentence_goes_over_wrapped_lines_and_a_row_stands_alone():
+    pieces = [LEASE[a:b] for a, b in locate_sentences(LEASE)]
+    assert "The deposit is three months' rent, 3,540 euros, payable in\nthree parts." in pieces
+    assert "| rent | 1,180 |" in pieces
+
+
+def test_a_short_answer_stands_before_its_sentence():
+    told = tell("3,540 euros", act("how much is the deposit"))
+    assert told.startswith('3,540 euros: lease.pdf, page 2, says: "The deposit is three months')
+    assert "payable in three parts." in told
+
+
+def test_a_row_is_quoted_below_the_head_of_its_table():
+    assert quote_around(LEASE, span("145")) == "| item | euros | / | heating | 145 |"
+
+
+def test_a_row_of_another_table_is_no_head():
+    text = "a,b,c,d\n1,2,3,4\n\n| x | y |\n| 5 | 6 |"
+    assert quote_around(text, span("5", text)) == "| x | y | / | 5 | 6 |"
+
+
+@pytest.mark.parametrize(
+    ("words", "question", "said"),
+    [
+        ("Dogs are not allowed", "can we have a dog", "No: lease.pdf"),
+        ("A cat needs written permission", "can we have a cat", "lease.pdf"),  # neither yes nor no
+        ("Dogs are not allowed", "are dogs not allowed", "lease.pdf"),
+    ],
+)
+def test_what_is_denied_is_answered_by_no_and_a_condition_by_itself(words, question, said):
+    assert tell(words, act(question, "yes_no")).startswith(said)
+
+
+def test_chinese_questions_are_answered_in_chinese():
+    assert tell("3,540 euros", act("押金多少"), "zh").startswith("3,540 euros：lease.pdf 第 2 页写道:“The deposit")
+    assert tell("Dogs are not allowed", act("能养狗吗", "yes_no"), "zh").startswith("不可以：")
+
+
+def test_passages_without_words_answer_nothing():
+    assert choose_answer([entry(LEASE)], [Reading(0.0, ())], [0]) is None
+
+
+def followed(text: str, subject: str) -> QuestionContext:
+    asked = Act(kind="sum", text="how much is the rent per month", subject="the rent")
+    answer = Answer(text="", request=Request(acts=(asked,), language="en", chance=1.0))
+    turn = SimpleNamespace(question=asked.text, answer=answer)
+    own = Act(kind="sum", text=text, subject=subject)
+    return QuestionContext(question=Question(text=text), program=parse(text), act=own, turns=(turn,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "whole"),
+    [
+        ("and the deposit?", "the deposit", "how much is the deposit per month"),
+        ("what about heating?", "heating", "how much is heating per month"),
+        ("when is it due?", "", "when is it due?"),
+    ],
+)
+def test_half_a_question_is_completed_by_the_one_before(text, subject, whole):
+    assert complete_question(followed(text, subject)) == whole
