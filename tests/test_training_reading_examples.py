@@ -1,7 +1,10 @@
 """Questions that passages answer are read with the place of the answer, others are made that they do not."""
 
 import json
+import re
 from random import Random
+
+import pytest
 
 from deepseek_mm.training.reading.examples import (
     ReadingExample,
@@ -56,10 +59,16 @@ def test_a_passage_without_the_sentence_that_answers_keeps_the_others():
     assert "first program" in bare
 
 
-def test_an_opposite_or_another_name_makes_a_question_that_is_not_answered():
-    assert swap_word("who wrote the first program", "She wrote the first program.", [], Random(0)) == (
-        "who wrote the last program"
-    )
-    assert swap_word("where was Mary Shelley born", "Mary Shelley was born here.", ["Jane Austen"], Random(0)) == (
-        "where was Jane Austen born"
-    )
+@pytest.mark.parametrize(
+    ("question", "passage", "asked"),
+    [
+        ("who wrote the first program", "She wrote the first program.", "who wrote the last program"),
+        ("where was Mary Shelley born", "Mary Shelley was born here.", "where was Jane Austen born"),
+        ("who came 2nd", "Ada came 2nd.", r"who came [^2]nd"),
+        ("did Ada Byron write", "Ada Byron knew Charles Babbage.", "did Ada Babbage write"),
+    ],
+)
+def test_an_opposite_or_another_name_makes_a_question_that_is_not_answered(question, passage, asked):
+    made = {swap_word(question, passage, ["Jane Austen"], Random(seed)) for seed in range(30)}
+    assert any(re.fullmatch(asked, each) for each in made)
+    assert question not in made

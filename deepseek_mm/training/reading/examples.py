@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,11 +18,15 @@ DRAWN = 30  # passages of which the likest is asked, where an article has but on
 NAME = re.compile(
     r"(?<!^)(?<![.?!]\s)\b(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*|\d{4})\b|\u300a[^\u300b]+\u300b|\d{2,}(?=\u5e74)"
 )
+NUMBER = re.compile(r"\d+")
 OPPOSITES = (  # words that turn a question into another one
     ("first", "last"), ("most", "least"), ("before", "after"), ("highest", "lowest"), ("largest", "smallest"),
     ("won", "lost"), ("oldest", "youngest"), ("more", "fewer"), ("increase", "decrease"), ("north", "south"),
-    ("east", "west"), ("best", "worst"), ("began", "ended"), ("earliest", "latest"),
-    ("\u6700\u5927", "\u6700\u5c0f"), ("\u6700\u65e9", "\u6700\u665a"), ("\u4e4b\u524d", "\u4e4b\u540e"),
+    ("east", "west"), ("best", "worst"), ("official", "unofficial"), ("left", "right"), ("male", "female"),
+    ("minor", "major"), ("positive", "negative"), ("father", "mother"), ("wife", "husband"), ("brother", "sister"),
+    ("old", "new"), ("high", "low"), ("import", "export"), ("winter", "summer"), ("cheapest", "most expensive"),
+    ("began", "ended"), ("earliest", "latest"), ("\u6700\u5927", "\u6700\u5c0f"), ("\u6700\u65e9", "\u6700\u665a"),
+    ("\u4e4b\u524d", "\u4e4b\u540e"),
 )  # fmt: skip
 BARE = 0.35  # of the questions that are asked of their own passage without the sentence that answers
 
@@ -139,11 +144,39 @@ def swap_names(examples: Sequence[ReadingExample], share: float, chance: Random)
 
 
 def swap_word(question: str, passage: str, names: Sequence[str], chance: Random) -> str:
-    """With one name or opposite exchanged for one that the passage does not have; "" where nothing can be."""
-    for one, other in chance.sample([*OPPOSITES, *((b, a) for a, b in OPPOSITES)], 2 * len(OPPOSITES)):
+    """With one name, number or opposite exchanged for one that the passage does not have; "" where nothing can be."""
+    ways = [swap_opposite, swap_number, partial(swap_name, names=names), swap_halves]
+    for way in chance.sample(ways, len(ways)):
+        other = way(question, passage, chance=chance)
+        if other:
+            return other
+    return ""
+
+
+def swap_opposite(question: str, passage: str, *, chance: Random) -> str:
+    """ "the first" for "the last"."""
+    pairs = [*OPPOSITES, *((b, a) for a, b in OPPOSITES)]
+    for one, other in chance.sample(pairs, len(pairs)):
         edge = r"\b" if one.isascii() else ""
         if re.search(edge + one + edge, question) and other not in passage:
             return re.sub(edge + one + edge, other, question, count=1)
+    return ""
+
+
+def swap_number(question: str, passage: str, *, chance: Random) -> str:
+    """Another number, as long as the one that is asked with."""
+    found = [match for match in NUMBER.finditer(question) if match[0] in passage]
+    if not found:
+        return ""
+    match = chance.choice(found)
+    digits = match[0]
+    at = chance.randrange(len(digits))
+    other = digits[:at] + str((int(digits[at]) + chance.randint(1, 9)) % 10) + digits[at + 1 :]
+    return question[: match.start()] + other + question[match.end() :] if other not in passage else ""
+
+
+def swap_name(question: str, passage: str, *, names: Sequence[str], chance: Random) -> str:
+    """A name of another question."""
     own = NAME.findall(question)
     if not own:
         return ""
@@ -151,6 +184,17 @@ def swap_word(question: str, passage: str, names: Sequence[str], chance: Random)
     kin = [each for each in chance.sample(names, min(DRAWN, len(names))) if each[0].isdigit() == name[0].isdigit()]
     other = next((each for each in kin if each not in passage and each not in question), "")
     return question.replace(name, other, 1) if other else ""
+
+
+def swap_halves(question: str, passage: str, *, chance: Random) -> str:
+    """Half of a name with half of another one of the passage: "Newman Thomas"."""
+    own = [name for name in NAME.findall(question) if " " in name]
+    others = [name for name in NAME.findall(passage) if " " in name]
+    if not own or not others:
+        return ""
+    name, other = chance.choice(own), chance.choice(others)
+    mixed = f"{name.split()[0]} {other.split()[-1]}"
+    return question.replace(name, mixed, 1) if mixed not in passage and mixed != name else ""
 
 
 def count_shared(question: str, passage: str) -> int:

@@ -74,7 +74,7 @@ class ReadingConfig:
     decay: float = 0.01
     average: float = 0.995  # memory of the moving average
     unsaid: float = 0.25  # share of the questions that are asked of a passage that does not say
-    swapped: float = 0.15  # share of those that are asked with another name in them
+    swapped: float = 0.6  # share of those that are asked with another name in them
     english: int = 5_000  # questions over documents that are made here, in English
     chinese: int = 4_000
     seed: int = 0
