@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
-from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, is_drawn
+from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -67,7 +67,7 @@ def test_a_caption_speaks_the_language_of_the_page():
     ],
 )
 def test_only_what_lies_in_a_picture_is_drawn(cited, drawn):
-    assert is_drawn(cited.region) is drawn
+    assert cited.region.is_drawn is drawn
 
 
 def test_evidence_is_score_labels_and_colours():

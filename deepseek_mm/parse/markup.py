@@ -1,4 +1,4 @@
-"""Web pages and Word documents as text with headings as in Markdown.
+"""Web pages, Word documents and rich text (RTF) as text with headings as in Markdown.
 
 Scripts, styles and what only steers (menus, forms, hidden parts) are left out. The lines of the file are of no use to a
 reader, so passages of a page have none.
@@ -6,24 +6,25 @@ reader, so passages of a page have none.
 
 import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 
-from docx import Document
 from docx.document import Document as Opened
+from docx.opc.constants import CONTENT_TYPE
 from docx.opc.exceptions import OpcError
+from docx.opc.part import PartFactory
+from docx.package import Package
+from docx.parts.document import DocumentPart
 from docx.table import Table
 from docx.text.paragraph import Paragraph
-from lxml.etree import LxmlError
 from selectolax.lexbor import LexborHTMLParser
+from striprtf.striprtf import rtf_to_text
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.archive import MOST_GROWTH, SMALL_BYTES
 from deepseek_mm.parse.formats import Contents, File
 from deepseek_mm.parse.text import decode_text, passages, shorten_text
-from deepseek_mm.parse.workers.wire import DAMAGE
+from deepseek_mm.parse.zip_parts import TROUBLE, check_growth
 
 STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
 UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
@@ -109,36 +110,36 @@ def is_too_deep(html: str) -> bool:
     return False
 
 
-TROUBLE = (*DAMAGE, OpcError, LxmlError, LookupError, AttributeError)
 DEEPEST = 6  # headings
+WORD = "application/vnd.ms-word.document.macroEnabled.main+xml"
+TEMPLATES = (
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+)
+LIKE_WORD = (CONTENT_TYPE.WML_DOCUMENT_MAIN, WORD, *TEMPLATES)  # what the main part of a document may call itself
+PartFactory.part_type_for.update(dict.fromkeys(LIKE_WORD, DocumentPart))
+MACROS = "/vbaProject"  # the kind of the part that holds them
+UNRUN = "It brings macros along: they were not read, and are never run."
 
 
 def read_docx(file: File, config: ParseConfig) -> Contents:
     """A Word document in passages."""
     try:
         check_growth(file, config)
-        words = "\n\n".join(block for block in blocks(Document(io.BytesIO(file.data))) if block.strip("# "))
+        part = Package.open(io.BytesIO(file.data)).main_document_part
+        if not isinstance(part, DocumentPart):
+            raise ValueError(f"its content is {part.content_type}")
+        words = "\n\n".join(block for block in blocks(part.document) if block.strip("# "))
+        has_macros = any(link.reltype.endswith(MACROS) for link in part.rels.values())
     except BadFile:
         raise
-    except TROUBLE as error:
+    except (*TROUBLE, OpcError) as error:
         raise BadFile(f"{file.path} is no Word document, or it is damaged: {error}. Save it again in Word") from error
     if not words:
         raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
-    text, note = shorten_text(words, config)
+    text, cut = shorten_text(words, config)
+    note = " ".join(filter(None, (UNRUN if has_macros else "", cut)))
     return Contents(pieces=passages(text, config, numbered=False), note=note)
-
-
-def check_growth(file: File, config: ParseConfig) -> None:
-    """Refuse a document that would unpack to more than it should: it is a zip archive inside."""
-    with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
-        unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > max(SMALL_BYTES, MOST_GROWTH * file.size_bytes):
-        raise BadFile(f"{file.path} would unpack to {unpacked:,} bytes, as only a bomb does. Save it again in Word")
-    if unpacked > config.max_bytes:
-        raise BadFile(
-            f"{file.path} would unpack to {unpacked:,} bytes, and parse.max_bytes allows {config.max_bytes:,}. "
-            "Save it without its pictures, or raise parse.max_bytes"
-        )
 
 
 def blocks(document: Opened) -> Iterator[str]:
@@ -159,3 +160,41 @@ def heading(paragraph: Paragraph) -> str:
 def table_text(table: Table) -> str:
     """One line for each row; a cell that spans several columns is said once."""
     return "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in table.rows)
+
+
+RAW_LETTER = re.compile(rb"[\x80-\xff]")  # as some programs write them, though the format has seven bits
+BINARY = b"\\bin"  # before so many bytes of a picture
+BROKEN = (ValueError, LookupError, OverflowError, TypeError, AttributeError)
+
+
+def read_rtf(file: File, config: ParseConfig) -> Contents:
+    """Rich text in passages; pictures in it are passed over."""
+    try:
+        words = rtf_to_text(rtf_source(file.data), errors="replace")
+    except BROKEN as error:
+        raise BadFile(f"{file.path} is no rich text, or it is damaged: {error}. Save it again as .docx") from error
+    plain = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    text, note = shorten_text(join_rows(plain.split("\n")), config)
+    if not text:
+        raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
+    return Contents(pieces=passages(text, config, numbered=False), note=note)
+
+
+def rtf_source(data: bytes) -> str:
+    """The file's letters, all of which have seven bits: others are written as the format has them."""
+    if BINARY in data:
+        return data.decode("latin-1")
+    return RAW_LETTER.sub(lambda found: b"\\'%02x" % found[0][0], data).decode("ascii")
+
+
+def join_rows(lines: list[str]) -> str:
+    """Paragraphs apart by an empty line; rows of a table, whose cells end with a bar, follow each other."""
+    text, in_table = "", False
+    for line in lines:
+        cells = [" ".join(cell.split()) for cell in line.split("|")]
+        row = " | ".join(cells).strip(" |")
+        if row:
+            is_row = len(cells) > 1
+            text += (("\n" if is_row and in_table else BREAK) if text else "") + row
+            in_table = is_row
+    return text

@@ -8,7 +8,7 @@ PDF counts from the lower left in points, and a page may be turned or cropped; b
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -23,6 +23,7 @@ from index import Box
 INSIDE = threading.RLock()  # a collector of garbage may close a document while the same thread is inside
 HYPHENS = dict.fromkeys(map(ord, "\x02\xad\ufffe"))  # how PDFium says that a word goes on in the next line
 NEWLINES = "\r\n"
+ATTACHED_PAGES = 200  # of a PDF in a mail, all of which are read in one step
 APART = 0.7  # of a line's height: paragraphs are further apart than this
 TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a passage
 
@@ -77,6 +78,20 @@ def pages(file: File, count: int, config: ParseConfig) -> Iterator[Piece]:
         yield from found
     if not good:
         raise BadFile(f"{file.path} is damaged: none of its {count:,} pages can be drawn. Copy it again")
+
+
+def read_pdf_texts(file: File, config: ParseConfig) -> Contents:
+    """The passages of a PDF that is attached, without its pictures. BadFile if it has none, as a scan."""
+    found: list[Piece] = []
+    with open_pdf(file) as pdf:
+        count, most = len(pdf), min(config.max_pages, ATTACHED_PAGES)
+        for number in range(min(count, most)):
+            with suppress(pdfium.PdfiumError):  # a damaged page is left out
+                found += [piece for piece in page_pieces(pdf[number], number + 1, config) if piece.kind == "text"]
+    if not found:
+        raise BadFile(f"{file.path} holds no text but pictures of pages")
+    note = f"only the first {most:,} of its {count:,} pages are read" if count > most else ""
+    return Contents(pieces=iter(found), note=note)
 
 
 def page_pieces(page: pdfium.PdfPage, number: int, config: ParseConfig) -> Iterator[Piece]:

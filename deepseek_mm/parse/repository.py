@@ -69,7 +69,7 @@ MADE_BYTES = 1_000  # a generator says so at the beginning
 MINIFIED = ("javascript", "typescript", "css")
 LONG_LINES = 400  # bytes of a line on the average, as no person writes
 SMALL_BYTES = 4_000
-WRITTEN = ("text", "markdown", "html")  # documents in which a key may stand as well
+WRITTEN = ("text", "markdown", "html", "rtf", "eml")  # documents in which a key may stand as well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -148,10 +148,28 @@ def binary(data: bytes, name: str) -> BadFile:
 
 def shorten_text(text: str, config: ParseConfig) -> tuple[str, str]:
     """As much of the text as is read, and a note if that is not all."""
-    if len(text) <= config.max_chars:
-        return text, ""
-    note = f"Only the first {config.max_chars:,} of its {len(text):,} letters are read (parse.max_chars)."
-    return text[: config.max_chars], note
+    return text[: config.max_chars], note_length(len(text), config)
+
+
+def note_length(chars: int, config: ParseConfig) -> str:
+    """What to say of a text of so many letters; "" where all of it is read."""
+    if chars <= config.max_chars:
+        return ""
+    return f"Only the first {config.max_chars:,} of its {chars:,} letters are read (parse.max_chars)."
+
+
+def part_passages(parts: Iterable[str], config: ParseConfig, *, goes_on: bool = False) -> Iterator[Piece]:
+    """The passages of pages, slides or chapters, each with the number of its part, from 1; none crosses two of them.
+
+    Where the text `goes_on` from part to part, so does the section that it is in.
+    """
+    left, section = config.max_chars, None
+    for number, whole in enumerate(parts, 1):
+        text = whole[:left]
+        left -= len(text)
+        for piece in passages(text, config, numbered=False) if text else ():
+            section = piece.symbol or (section if goes_on else None)
+            yield replace(piece, page=number, symbol=section)
 
 
 def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterator[Piece]:

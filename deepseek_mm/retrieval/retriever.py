@@ -18,7 +18,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.retrieval.certainty import read_certainty
-from deepseek_mm.retrieval.evidence import WRITTEN, PhotoEvidence, QuestionContext, answers, shows, worths
+from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
 from deepseek_mm.retrieval.search import Search
@@ -26,6 +26,7 @@ from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
 from deepseek_mm.vision.pipeline import VisionPipeline, add_features, only_once
 from index import EVERYTHING, Filter, Hit, Source
+from index.region import WRITTEN
 from index.store import RegionStore
 
 SPREAD = 8  # regions looked at for each region kept: many of them lie in one photo

@@ -27,6 +27,8 @@ class PageWords:
     any = Translation("Any", "不限")
     whole = Translation("whole photo", "整张照片")
     on_page = Translation("page {page}", "第 {page} 页")
+    on_slide = Translation("slide {page}", "第 {page} 张幻灯片")
+    on_chapter = Translation("chapter {page}", "第 {page} 章")
     on_lines = Translation("lines {first}-{last}", "第 {first}-{last} 行")
     written = Translation("Written there", "上面写着")
     alike = Translation("Much like it", "与它很相似")
