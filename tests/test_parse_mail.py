@@ -95,6 +95,8 @@ def test_a_mail_of_too_many_letters_is_read_up_to_the_limit(tmp_path):
     assert "Only the first 5,000 of its letters are read (parse.max_chars)." in source.note
 
 
+RENT = "\u623f\u79df\u662f\u6bcf\u6708\u4e09\u5343\u5143\u3002"
+SHIP = "\u041f\u0440\u0438\u0432\u0435\u0442, \u043a\u043e\u0440\u0430\u0431\u043b\u044c!"
 HTML = "<html><body><p>Caf\u00e9 at <b>noon</b></p><script>alert(1)</script></body></html>"
 
 
@@ -113,8 +115,8 @@ def test_of_the_same_words_in_two_forms_the_plain_one_is_read_and_a_web_page_whe
 
 @pytest.mark.parametrize(
     ("charset", "named", "words"),
-    [("gbk", "gb2312", "\u623f\u79df\u662f\u6bcf\u6708\u4e09\u5343\u5143\u3002"), ("cp1251", "", "\u041f\u0440\u0438\u0432\u0435\u0442 \u043a\u043e\u0440\u0430\u0431\u043b\u044c, \u043a\u0430\u043a \u0434\u0435\u043b\u0430?" * 3), ("utf-8", "no-such-code", "na\u00efve")],
-)  # fmt: skip
+    [("gbk", "gb2312", RENT), ("cp1251", "", SHIP), ("utf-8", "no-such-code", "na\u00efve")],
+)
 def test_words_are_read_in_the_encoding_that_is_named_or_in_what_they_look_like(tmp_path, charset, named, words):
     head = f"From: a@b.org\r\nSubject: =?utf-8?b?5oi/56ef?=\r\nContent-Type: text/plain; charset={named}\r\n"
     data = head.encode() + b"Content-Transfer-Encoding: 8bit\r\n\r\n" + words.encode(charset)

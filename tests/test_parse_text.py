@@ -169,3 +169,25 @@ def test_a_short_function_is_one_piece_with_all_its_lines(tmp_path):
 )
 def test_the_language_of_code_is_told_by_its_name(tmp_path, name, language):
     assert read(written(tmp_path / name, "x"))[0].format == language
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.html", "a.md", "a.eml", "a.rtf"])
+def test_ten_megabytes_of_one_line_are_read_up_to_the_limit_in_passages_of_the_usual_length(tmp_path, name):
+    heads = {"a.eml": b"From: a@b.org\r\n\r\n", "a.rtf": rb"{\rtf1 "}
+    source, pieces = read(written(tmp_path / name, heads.get(name, b"") + b"all the boats, " * 700_000))
+    assert "Only the first 4,000,000 of its " in source.note
+    assert len(pieces) > 4_000
+    assert max(len(piece.text) for piece in pieces) <= ParseConfig().chunk_chars
+
+
+PRICES = "\u9879\u76ee;\u4ef7\u683c\n\u623f\u79df;3000 \u5143\n\u7535\u8d39;120 \u5143\n\u6c34\u8d39;45 \u5143\n"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ",", "|"])
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "utf-16", "utf-8-sig", "big5"])
+def test_a_table_in_another_encoding_keeps_its_rows_whatever_separates_them(tmp_path, encoding, separator):
+    text = PRICES.replace(";", separator)
+    text = text.replace("\u9879", "\u9805").replace("\u4ef7", "\u50f9") if encoding == "big5" else text
+    text = text.replace("\u7535", "\u96fb").replace("\u8d39", "\u8cbb") if encoding == "big5" else text
+    _, (piece,) = read(written(tmp_path / "a.csv", text.encode(encoding)))
+    assert piece.text == text.strip()

@@ -348,8 +348,9 @@ class JobResultOut(Body):
     copies: int = Field(default=0, description="files whose bytes were known")
     vanished: list[Text] = Field(default=[], description="paths at which nothing lies any more")
     left_out: list[Annotated[list[Text], Field(min_length=2, max_length=2)]] = Field(
-        default=[], description="path and reason"
+        default=[], description="path and reason, of the first hundred"
     )
+    num_left_out: int = Field(default=0, description="files and folders that are not worth reading, or are not read")
     pairs: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         default=[], description="ids of photos that are near duplicates"
     )

@@ -22,6 +22,7 @@ from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.formats import File, FileHead, Format, ParsedDocument, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
+from deepseek_mm.parse.unread import BY_ENDING, ending_of, explain_unread
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
 from index import Source
 
@@ -151,6 +152,8 @@ def unknown(name: str, head: bytes) -> BadFile:
     shown = head[:SHOWN_BYTES]
     if named is not None:
         return BadFile(f"{name} is no {named.title}: it begins with {shown!r}. Give it its right ending")
+    if ending_of(name) in BY_ENDING:
+        return BadFile(f"{name} is {explain_unread(name)}")
     return BadFile(f"{name} is of no kind that is read: it begins with {shown!r}. Save it as a picture, PDF or text")
 
 

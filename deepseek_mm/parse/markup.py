@@ -130,7 +130,9 @@ def read_docx(file: File, config: ParseConfig) -> Contents:
         if not isinstance(part, DocumentPart):
             raise ValueError(f"its content is {part.content_type}")
         words = "\n\n".join(block for block in blocks(part.document) if block.strip("# "))
-        has_macros = any(link.reltype.endswith(MACROS) for link in part.rels.values())
+        has_macros = "macroEnabled" in part.content_type or any(
+            link.reltype.endswith(MACROS) for link in part.rels.values()
+        )
     except BadFile:
         raise
     except (*TROUBLE, OpcError) as error:
