@@ -17,6 +17,7 @@ from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
+from deepseek_mm.language.search_filters import formats_mentioned
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.query_vectors import nearest
@@ -108,7 +109,10 @@ class Retriever:
         return number_evidence([*chosen[: k - len(told)], *told])
 
     def find_passages(self, text: str, *, sources: Sequence[int] = ()) -> list[Evidence]:
-        """Passages that may answer, by meaning and by words, nearest first: of these sources, or of the library."""
+        """Passages that may answer, by meaning and by words, nearest first: of these sources, or of the library.
+
+        Of files of a kind that the text speaks of ("the email", "my slides") some are among them in any case.
+        """
         if not self.store.counts(where=PASSAGES).regions:
             return []
         if sources:
@@ -117,10 +121,12 @@ class Retriever:
             return number_evidence(Evidence(number=1, region=region, score=0.0) for region in regions[:READ])
         asked = [Query(text=text)]
         meant = self.search.query_vectors(asked, self.embed(asked))
-        hits = nearest(self.store, meant, k=CANDIDATES, where=TEXT)[0]
-        written = search_by_words(self.store, text, meant[0], k=CANDIDATES, where=TEXT).hits
-        found = {hit.region.id: hit for hit in (*hits, *written)}.values()
-        return number_evidence(Evidence(number=1, region=hit.region, score=hit.score) for hit in found)
+        found: dict[int, Hit] = {}
+        for where in [replace(TEXT, formats=(name,)) for name in formats_mentioned(text)] + [TEXT]:
+            hits = nearest(self.store, meant, k=CANDIDATES, where=where)[0]
+            written = search_by_words(self.store, text, meant[0], k=CANDIDATES, where=where).hits
+            found |= {hit.region.id: hit for hit in (*hits, *written)}
+        return number_evidence(Evidence(number=1, region=hit.region, score=hit.score) for hit in found.values())
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""
