@@ -10,7 +10,11 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "place", "camera", "guess")  # of regions
 WRITTEN = ("text", "code")  # kinds of regions that are read, not looked at
-PAGE_NAMES = {"pptx": "slide", "epub": "chapter"}  # what the pages of a format are called, where they are no pages
+PAGE_NAMES = {
+    "pptx": "slide",
+    "xlsx": "sheet",
+    "epub": "chapter",
+}  # what pages of a format are called
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -55,8 +59,8 @@ class Symbol:
     name: str  # "ask_many"; of a module its file's name without the ending, of a section its heading
     parent: str = ""  # what encloses it, joined by dots: "Assistant"
     kind: str  # "function", "method", "class", "module", "section", or "block": a further part of a long one;
-    #            of documents also "chapter", "mail" or "attachment"
-    signature: str = ""  # one line: "def ask_many(self, questions)"; a chapter's title; whose mail, "Anna, 3 May 2024"
+    #            of documents also "chapter", "sheet", "mail" or "attachment"
+    signature: str = ""  # one line: "def ask_many(self, questions)"; a chapter's or sheet's title; whose mail
     doc: str = ""  # its docstring, or the comment above it
     calls: tuple[str, ...] = ()  # last parts of the names called inside, each once, in order: "embed", "search"
 
@@ -93,7 +97,7 @@ class Region:
 
     @property
     def page_name(self) -> str:
-        """What its page is called: "page", "slide" or "chapter"."""
+        """What its page is called: "page", "slide", "sheet" or "chapter"."""
         return PAGE_NAMES.get(self.source.format, "page")
 
     @property

@@ -54,11 +54,11 @@ def name_region(region: Region, words: UiTexts) -> str:
 def name_place(region: Region, words: UiTexts) -> list[str]:
     """Where in its file: a page, a slide, a chapter, lines; whose mail, or what is attached to it."""
     symbol, first, last = region.symbol, *region.lines
-    pages = {"page": words.on_page, "slide": words.on_slide, "chapter": words.on_chapter}
+    pages = {"page": words.on_page, "slide": words.on_slide, "chapter": words.on_chapter, "sheet": words.on_sheet}
     page = pages[region.page_name].format(page=region.page) if region.page else ""
     if symbol is not None and symbol.kind in ("mail", "attachment"):
         return [symbol.signature] if symbol.kind == "mail" else [symbol.signature, symbol.name, page]
-    if symbol is not None and symbol.kind == "chapter":
+    if symbol is not None and symbol.kind in ("chapter", "sheet"):
         return [symbol.signature]
     return [page or (words.on_lines.format(first=first, last=last) if first else "")]
 

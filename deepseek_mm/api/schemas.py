@@ -147,11 +147,11 @@ class SymbolOut(BaseModel):
     name: Text = Field(examples=["ask_many"])
     parent: Text = Field(description="what encloses it, joined by dots", examples=["Assistant"])
     kind: str = Field(
-        description="function, method, class, module, section or block; chapter, mail or attachment of documents",
+        description="function, method, class, module, section, block; of documents chapter, sheet, mail, attachment",
         examples=["method"],
     )
     signature: Text = Field(
-        description="its first line; a chapter's title; sender and day of a mail",
+        description="its first line; the title of a chapter or a sheet; sender and day of a mail",
         examples=["def ask_many(self, questions)"],
     )
     doc: Text = Field(description="its docstring, or the comment above it")

@@ -144,6 +144,7 @@ FORMAT_WORDS = {  # what people call files of a type; of several words with blan
         "presentation", "slide deck", "slideshow", "slides", "powerpoint", "\u5e7b\u706f\u7247",
         "\u6f14\u793a\u6587\u7a3f", "pr\u00e4sentation", "pr\u00e4sentationen", "folien",
     ),
+    "xlsx": ("spreadsheet", "excel file", "excel sheet", "workbook", "\u7535\u5b50\u8868\u683c"),
     "epub": ("e-book", "ebook", "\u7535\u5b50\u4e66"),
     "docx": ("word document", "word file"),
     "odt": ("libreoffice document", "openoffice document", "opendocument text"),
@@ -154,7 +155,7 @@ FORMATS_BY_WORD = {word: name for name, words in FORMAT_WORDS.items() for word i
 MENTIONED = re.compile(
     rf"(?<![a-z0-9-])({'|'.join(sorted(FORMATS_BY_WORD, key=len, reverse=True))})s?(?![a-z0-9-])", re.IGNORECASE
 )
-PLAIN = ("email", "powerpoint", "ebook")  # that no photo is asked for by
+PLAIN = ("email", "powerpoint", "ebook", "spreadsheet")  # that no photo is asked for by
 
 
 def format_named(word: str) -> str:

@@ -150,6 +150,7 @@ FORMATS = (
     ),
     packed("docx", "Word document", (".docx", ".docm", ".dotx")),
     packed("pptx", "PowerPoint presentation", (".pptx", ".pptm", ".ppsx")),
+    packed("xlsx", "Excel workbook", (".xlsx", ".xlsm")),
     packed("odt", "OpenDocument text", (".odt", ".ott")),
     packed("epub", "EPUB book", (".epub",)),
     Format(name="rtf", title="rich text", kind="document", endings=(".rtf",), signature=re.compile(rb"\s*\{\\rtf")),

@@ -24,7 +24,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import Contents, File
 from deepseek_mm.parse.text import decode_text, passages, shorten_text
-from deepseek_mm.parse.zip_parts import TROUBLE, check_growth
+from deepseek_mm.parse.zip_parts import TROUBLE, UNRUN, check_growth
 
 STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
 UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
@@ -119,7 +119,6 @@ TEMPLATES = (
 LIKE_WORD = (CONTENT_TYPE.WML_DOCUMENT_MAIN, WORD, *TEMPLATES)  # what the main part of a document may call itself
 PartFactory.part_type_for.update(dict.fromkeys(LIKE_WORD, DocumentPart))
 MACROS = "/vbaProject"  # the kind of the part that holds them
-UNRUN = "It brings macros along: they were not read, and are never run."
 
 
 def read_docx(file: File, config: ParseConfig) -> Contents:

@@ -14,15 +14,14 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import Contents, File
 from deepseek_mm.parse.text import note_length, part_passages, passages, shorten_text
-from deepseek_mm.parse.zip_parts import ZipParts, join_name, local_name, open_parts
+from deepseek_mm.parse.zip_parts import UNRUN, ZipParts, list_parts, local_name, open_parts, read_links
 
 BREAK = "\n\n"  # between blocks
 BETWEEN = " | "  # cells
 DEEPEST = 6  # headings
 NO_TEXT = "holds no text. Save it as PDF to have its pictures read"
 
-RELATED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-PRESENTATION = "ppt/presentation.xml"
+PRESENTATION, MACROS = "ppt/presentation.xml", "ppt/vbaProject.bin"
 TITLES = ("title", "ctrTitle")  # kinds of placeholders
 UNTOLD = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # what stands on every slide, and the picture of it beside its notes
 
@@ -30,34 +29,15 @@ UNTOLD = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # what stands on every slide,
 def read_pptx(file: File, config: ParseConfig) -> Contents:
     """A presentation, slide by slide."""
     with open_parts(file, config) as parts:
-        names = list_slides(parts)
+        names = [name for _, name in list_parts(parts, PRESENTATION, "sldId")]
         slides = [read_slide(parts, name) for name in names[: config.max_pages]]
+        has_macros = MACROS in parts.names
     if not any(slides):
         raise BadFile(f"{file.path} {NO_TEXT}")
-    notes = [note_length(sum(map(len, slides)), config)]
+    notes = [UNRUN if has_macros else "", note_length(sum(map(len, slides)), config)]
     if names[config.max_pages :]:
         notes.insert(0, f"Only the first {config.max_pages:,} of its {len(names):,} slides are read (parse.max_pages).")
     return Contents(pieces=part_passages(slides, config), note=" ".join(filter(None, notes)))
-
-
-def list_slides(parts: ZipParts) -> list[str]:
-    """The slides' parts, in the order in which they are shown."""
-    links = read_links(parts, PRESENTATION)
-    slides = [each for each in parts.read_xml(PRESENTATION).iter() if local_name(each) == "sldId"]
-    return [links[each.get(RELATED, "")][1] for each in slides]
-
-
-def read_links(parts: ZipParts, part: str) -> dict[str, tuple[str, str]]:
-    """id -> (the last word of its kind, the part it leads to) of what a part is related to inside the document."""
-    folder, _, name = part.rpartition("/")
-    listed = f"{folder}/_rels/{name}.rels"
-    if listed not in parts.names:
-        return {}
-    links = [each for each in parts.read_xml(listed) if each.get("TargetMode") != "External"]
-    return {
-        each.get("Id", ""): (each.get("Type", "").rpartition("/")[2], join_name(part, each.get("Target", "")))
-        for each in links
-    }
 
 
 def read_slide(parts: ZipParts, name: str) -> str:

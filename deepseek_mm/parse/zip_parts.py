@@ -21,8 +21,16 @@ from deepseek_mm.parse.archive import METHODS, MOST_GROWTH, SMALL_BYTES
 from deepseek_mm.parse.formats import File
 from deepseek_mm.parse.workers.wire import DAMAGE
 
-TROUBLE = (*DAMAGE, LxmlError, LookupError, AttributeError, TypeError)
-SAVED_BY = {"docx": "in Word", "pptx": "in PowerPoint", "odt": "in LibreOffice", "epub": "in the program that made it"}
+TROUBLE = (*DAMAGE, LxmlError, SyntaxError, LookupError, AttributeError, TypeError)
+UNRUN = "It brings macros along: they were not read, and are never run."
+RELATED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+SAVED_BY = {
+    "docx": "in Word",
+    "pptx": "in PowerPoint",
+    "xlsx": "in Excel",
+    "odt": "in LibreOffice",
+    "epub": "in the program that made it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,26 @@ def check_growth(file: File, config: ParseConfig) -> None:
 def saver(file: File) -> str:
     """What the file is saved again with: "in Word"."""
     return SAVED_BY.get(file.format.name, "in the program that made it")
+
+
+def list_parts(parts: ZipParts, part: str, element: str) -> list[tuple[str, str]]:
+    """Name and part of whatever a part lists by elements of this name, in order: slides, sheets."""
+    links = read_links(parts, part)
+    listed = (each for each in parts.read_xml(part).iter() if local_name(each) == element)
+    return [(each.get("name", ""), links[each.get(RELATED, "")][1]) for each in listed]
+
+
+def read_links(parts: ZipParts, part: str) -> dict[str, tuple[str, str]]:
+    """id -> (the last word of its kind, the part it leads to) of what a part is related to inside the document."""
+    folder, _, name = part.rpartition("/")
+    listed = f"{folder}/_rels/{name}.rels"
+    if listed not in parts.names:
+        return {}
+    links = [each for each in parts.read_xml(listed) if each.get("TargetMode") != "External"]
+    return {
+        each.get("Id", ""): (each.get("Type", "").rpartition("/")[2], join_name(part, each.get("Target", "")))
+        for each in links
+    }
 
 
 def join_name(part: str, target: str) -> str:

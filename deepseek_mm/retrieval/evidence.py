@@ -295,9 +295,9 @@ def place(region: Region, *, named: bool) -> str:
         page = f", page {region.page}," if region.page else ""
         attached = f"{quote_title(symbol.name, MAX_NAME)}{page} attached to the mail of {tell_sender(symbol)}"
         return f"{attached} ({name}),"
-    if symbol is not None and symbol.kind == "chapter":
+    if symbol is not None and symbol.kind in ("chapter", "sheet"):
         title = clean(symbol.signature, MAX_NAME).replace('"', "'")
-        return f'{name}, chapter "{title}",'
+        return f'{name}, {symbol.kind} "{title}",'
     if region.page:
         return f"{name}, {region.page_name} {region.page},"
     first, last = region.lines

@@ -56,7 +56,7 @@ ENGLISH = Wording(
     score="score {score}",
     whole="whole picture",
     box="box {box}",
-    pages={"page": "page {page}", "slide": "slide {page}", "chapter": "chapter {page}"},
+    pages={"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "chapter": "chapter {page}"},
     lines="lines {first} to {last}",
     written="Text read there",
     machine_made="said by a machine",
@@ -82,6 +82,7 @@ CHINESE = Wording(
     pages={
         "page": "\u7b2c {page} \u9875",
         "slide": "\u7b2c {page} \u5f20\u5e7b\u706f\u7247",
+        "sheet": "\u7b2c {page} \u5f20\u5de5\u4f5c\u8868",
         "chapter": "\u7b2c {page} \u7ae0",
     },
     lines="\u7b2c {first} \u81f3 {last} \u884c",
@@ -104,7 +105,7 @@ def place(region: Region, wording: Wording) -> str:
     """Where in a document: "page 3", "slide 4", "lines 5 to 9", whose mail, or nothing."""
     symbol, (first, last) = region.symbol, region.lines
     page = wording.pages[region.page_name].format(page=region.page) if region.page else ""
-    if symbol is not None and symbol.kind in ("chapter", "mail", "attachment"):
+    if symbol is not None and symbol.kind in ("chapter", "sheet", "mail", "attachment"):
         named = symbol.name if symbol.kind == "attachment" else ""
         return ", ".join(filter(None, (symbol.signature, named, page if named else "")))
     return page or (wording.lines.format(first=first, last=last) if first else "")

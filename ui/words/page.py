@@ -28,6 +28,7 @@ class PageWords:
     whole = Translation("whole photo", "整张照片")
     on_page = Translation("page {page}", "第 {page} 页")
     on_slide = Translation("slide {page}", "第 {page} 张幻灯片")
+    on_sheet = Translation("sheet {page}", "第 {page} 张工作表")
     on_chapter = Translation("chapter {page}", "第 {page} 章")
     on_lines = Translation("lines {first}-{last}", "第 {first}-{last} 行")
     written = Translation("Written there", "上面写着")

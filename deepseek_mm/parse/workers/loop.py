@@ -33,6 +33,7 @@ from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
+from deepseek_mm.parse.sheets import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
@@ -113,6 +114,7 @@ def readable() -> list[str]:
 WRITTEN: dict[str, Reader] = {  # by the name of the format
     "docx": read_docx,
     "pptx": read_pptx,
+    "xlsx": read_xlsx,
     "odt": read_odt,
     "epub": read_epub,
     "rtf": read_rtf,
