@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakes import picture
-from made_documents import encrypted, epub_bytes, odt_bytes
+from made_documents import encrypted, epub_bytes, odt_bytes, xlsx_bytes
 from made_files import docx_bytes, pdf_bytes, picture_bytes, zip_bytes
 
 from deepseek_mm.config import ParseConfig
@@ -238,6 +238,18 @@ DOCUMENTS = (
         make=b"<html>not found</html>",
         what="is no rich text: it begins with b'<html>not found<'",
         step="Give it its right ending",
+    ),
+    Bad(
+        name="locked.xlsx",
+        make=OLD_OFFICE,
+        what="is locked with a password, or an old .xls file",
+        step="Save it as .xlsx without a password",
+    ),
+    Bad(
+        name="uncounted.xlsx",
+        make=xlsx_bytes([("=1+1",)]),
+        what="holds no values: its formulas were never calculated",
+        step="Open it in Excel or LibreOffice and save it again",
     ),
     Bad(
         name="letter.eml",

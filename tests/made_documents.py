@@ -1,9 +1,12 @@
 """Small e-mails, books, slides and texts of other programs, made on the spot."""
 
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage, Message
 
 from made_files import zip_bytes
+from openpyxl import Workbook
 
 OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
 TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
@@ -96,6 +99,20 @@ def epub_bytes(
         **pages,
         **(more or {}),
     })  # fmt: skip
+
+
+def xlsx_bytes(*sheets: Sequence[Sequence[object]], more: Mapping[str, bytes] | None = None) -> bytes:
+    """A workbook with these rows on its sheets; `more` are further parts."""
+    book, file = Workbook(), io.BytesIO()
+    for number, rows in enumerate(sheets):
+        sheet = book.active if number == 0 else book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    book.save(file)
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, data in (more or {}).items():
+            archive.writestr(name, data)
+    return file.getvalue()
 
 
 def encrypted(*names: str) -> dict[str, bytes]:

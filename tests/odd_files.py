@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bad_files import Make
 from fakes import picture
-from made_documents import epub_bytes, mail, odt_bytes, pptx_bytes, shape
+from made_documents import epub_bytes, mail, odt_bytes, pptx_bytes, shape, xlsx_bytes
 from made_files import docx_bytes, many_pages, pdf_bytes, picture_bytes
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
@@ -202,6 +202,17 @@ ODD = (
         text="Oars: 12",
     ),
     Odd(name="talk.pptx", make=pptx_bytes(shape("A talk on rafts")), form="pptx", text="A talk on rafts"),
+    Odd(
+        name="sums.xlsm",
+        make=xlsx_bytes([("raft", 90), ("sum", "=SUM(B1)")], more={"xl/vbaProject.bin": b"Sub AutoOpen()"}),
+        form="xlsx",
+        note=(
+            "It brings macros along: they were not read, and are never run. 1 of its formulas have no value. "
+            "Open it in Excel or LibreOffice and save it again."
+        ),
+        text="raft | 90",
+        absent="AutoOpen",
+    ),
     Odd(name="tale.epub", make=epub_bytes({"a.xhtml": "<p>It was dark.</p>"}), form="epub", text="It was dark."),
     Odd(name="note.rtf", make=rb"{\rtf1\ansi Caf\'e9 on a raft\par}", form="rtf", text="Caf\u00e9 on a raft"),
     Odd(

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from threading import Event
 
-from made_documents import epub_bytes, mail, odt_bytes, pptx_bytes, shape
+from made_documents import epub_bytes, mail, odt_bytes, pptx_bytes, shape, xlsx_bytes
 from made_files import docx_bytes, pdf_bytes, written
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
@@ -91,6 +91,7 @@ FACTS = {  # file -> what it says, and the question that asks for it
     "tale.epub": ("The miller of Dunwick was Peter Ashe.", "Who was the miller of Dunwick?"),
     "memo.odt": ("The stairs of Fort Wren were built by Ada Lund.", "Who built the stairs of Fort Wren?"),
     "note.rtf": ("The organ of Milby was tuned by Hugo Stein.", "Who tuned the organ of Milby?"),
+    "crew.xlsx": ("The sails of Fort Ash were sewn by Ida Brook.", "Who sewed the sails of Fort Ash?"),
     "garden.py": ("# The gardener of Fenton is Omar Best.", "Who is the gardener of Fenton?"),
 }
 MILD = "The weather was mild that year and the roads were dry."
@@ -127,7 +128,12 @@ def pdf_page(first: str, fact: str, order: str) -> bytes:
 
 def escaped(text: str) -> str:
     """As XML has it, without what it cannot have."""
-    return escape("".join(letter for letter in text if letter.isprintable() or letter == "\n"))
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """Without what no document can have."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
 
 
 def rich_text(*paragraphs: str) -> bytes:
@@ -150,6 +156,7 @@ PAGES = {
     ".odt": lambda first, fact, order: odt_bytes(
         "".join(f"<text:p>{escaped(e)}</text:p>" for e in (first, fact, MILD))
     ),
+    ".xlsx": lambda first, fact, order: xlsx_bytes([(printable(first),), (fact,), (MILD,)]),
     ".rtf": lambda first, fact, order: rich_text(first, fact, MILD),
     ".txt": lambda first, fact, order: f"{first}\n\n{fact}\n\n{MILD}\n",
     ".md": lambda first, fact, order: f"# {first.splitlines()[0]}\n\n{fact}\n\n{MILD}\n",
