@@ -91,7 +91,7 @@ FACTS = {  # file -> what it says, and the question that asks for it
     "tale.epub": ("The miller of Dunwick was Peter Ashe.", "Who was the miller of Dunwick?"),
     "memo.odt": ("The stairs of Fort Wren were built by Ada Lund.", "Who built the stairs of Fort Wren?"),
     "note.rtf": ("The organ of Milby was tuned by Hugo Stein.", "Who tuned the organ of Milby?"),
-    "crew.xlsx": ("The sails of Fort Ash were sewn by Ida Brook.", "Who sewed the sails of Fort Ash?"),
+    "crew.xlsx": ("The bell of Kelmscott was cast by Ida Brook.", "Who cast the bell of Kelmscott?"),
     "garden.py": ("# The gardener of Fenton is Omar Best.", "Who is the gardener of Fenton?"),
 }
 MILD = "The weather was mild that year and the roads were dry."

@@ -110,7 +110,7 @@ def test_a_cell_that_was_merged_downwards_stands_in_each_of_its_rows_and_across_
         sheet.merge_cells("A2:A3")
 
     _, (piece,) = read(written(tmp_path / "a.xlsx", xlsx_bytes(fill)))
-    assert piece.text == "# Sheet\n\nPrices\nfood | bread | 3\nfood | milk | 1\nrent | flat | 900"
+    assert piece.text == "# Sheet\n\nPrices\n\nfood | bread | 3\nfood | milk | 1\nrent | flat | 900"
 
 
 def test_tables_apart_by_empty_rows_stay_apart_and_empty_columns_go(tmp_path):
@@ -155,3 +155,9 @@ def test_a_locked_a_damaged_and_another_file_say_what_they_are(tmp_path):
 def test_cells_in_any_script_are_kept_as_they_are(tmp_path, script):
     _, (piece,) = read(written(tmp_path / "a.xlsx", xlsx_bytes(rows((script, 3)))))
     assert piece.text == f"# Sheet\n\n{script} | 3"
+
+
+def test_titles_above_a_table_and_texts_below_each_other_are_paragraphs(tmp_path):
+    values = (("Our prices", None), (None, "of May"), ("oar", 12), ("sail", None), (), ("One text.",), ("Another.",))
+    _, (piece,) = read(written(tmp_path / "a.xlsx", xlsx_bytes(rows(*values))))
+    assert piece.text == "# Sheet\n\nOur prices\n\nof May\n\noar | 12\nsail\n\nOne text.\n\nAnother."

@@ -207,6 +207,8 @@ STORM = Symbol(name="Wind", kind="chapter", signature='The "Storm"')
         (part("memo.odt", "odt", 2), "memo.odt, page 2,"),
         (part("tale.epub", "epub", 3), "tale.epub, chapter 3,"),
         (part("tale.epub", "epub", 3, STORM), """tale.epub, chapter "The 'Storm'","""),
+        (part("t.epub", "epub", 3, replace(STORM, signature="Chapter 3. Rain")), 't.epub, "Chapter 3. Rain",'),
+        (part("b.xlsx", "xlsx", 2, Symbol(name="Costs", kind="sheet", signature="Costs")), 'b.xlsx, sheet "Costs",'),
         (part("d.eml", "eml", 0, MAIL), "The mail of Anna Example, 3 May 2024 (d.eml),"),
         (part("d.eml", "eml", 0, replace(MAIL, signature="a@b.org")), "The mail of a@b.org (d.eml),"),
         (

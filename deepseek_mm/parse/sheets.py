@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from openpyxl import load_workbook
@@ -88,20 +88,23 @@ def read_rows(sheets: Sequence[Sheet], config: ParseConfig) -> Iterator[Piece]:
 
 
 def read_sheet(sheet: ReadOnlyWorksheet, data: bytes, most: int) -> str:
-    """The tables of a sheet below its name, until there are so many letters; "" where nothing is written."""
+    """The tables of a sheet below its name, of about so many letters at most; "" where nothing is written."""
     sheet.reset_dimensions()  # what a file claims of its size may be anything
-    tables, length = list[str](), 0
-    for table in split_tables(fill_merged(show_rows(sheet.iter_rows(), most), merged_down(data))):
-        lines = []
-        for row in without_empty_columns(table):
-            lines.append(BETWEEN.join(row).rstrip(" |"))
-            length += len(lines[-1]) + 1
-            if length > most:
-                break
-        tables.append("\n".join(lines))
-        if length > most:
-            break
+    rows = fill_merged(show_rows(sheet.iter_rows(), most), merged_down(data))
+    tables = [write_table(list(without_empty_columns(table))) for table in split_tables(rows)]
     return BREAK.join([f"# {sheet.title}", *tables]) if tables else ""
+
+
+def write_table(table: list[Row]) -> str:
+    """One line for each row; rows of one cell above all others are titles, each a paragraph of its own."""
+    titles = list(takewhile(is_single, table))
+    lines = [BETWEEN.join(row).rstrip(" |") for row in table[len(titles) :]]
+    return BREAK.join(filter(None, [*("".join(row) for row in titles), "\n".join(lines)]))
+
+
+def is_single(row: Row) -> bool:
+    """Whether one cell alone has anything."""
+    return sum(map(bool, row)) == 1
 
 
 def show_rows(rows: Iterable[Sequence[Any]], most: int) -> Iterator[Row]:

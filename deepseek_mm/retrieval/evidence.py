@@ -297,7 +297,8 @@ def place(region: Region, *, named: bool) -> str:
         return f"{attached} ({name}),"
     if symbol is not None and symbol.kind in ("chapter", "sheet"):
         title = clean(symbol.signature, MAX_NAME).replace('"', "'")
-        return f'{name}, {symbol.kind} "{title}",'
+        noun = "" if title.lower().startswith(symbol.kind) else f"{symbol.kind} "
+        return f'{name}, {noun}"{title}",'
     if region.page:
         return f"{name}, {region.page_name} {region.page},"
     first, last = region.lines
