@@ -32,6 +32,7 @@ class TextLine:
     text: str
     number: int = 0
     box_px: Box = (0, 0, 0, 0)
+    is_row: bool = False  # of a table: it stays a line of its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

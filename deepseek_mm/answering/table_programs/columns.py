@@ -1,0 +1,176 @@
+"""Which column of a table answers: by the words of its header, the kind of thing asked for, and what its cells are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.answering.table_programs.questions import TableQuestion
+from deepseek_mm.answering.table_programs.selection import NO_PLACES, Places, Selection, unit_of
+from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity
+from deepseek_mm.retrieval.tables import DocumentTable, TableRow
+
+WANTED = {  # what is asked -> kinds of columns
+    "who": ("person",),
+    "when": ("date", "time", "start", "end", "departure", "arrival"),
+    "where": ("place",),
+    "money": ("money",),
+    "number": ("quantity", "duration", "score", "weight", "height", "distance", "temperature", "age"),
+}
+NUMERIC = ("money", "number")
+NAMES = ("name", "person")
+TYPICAL = 0.5  # share of a column's cells that are of one kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnWeights:
+    """How much speaks for a column."""
+
+    word: float = 3.0  # a word of the question that its header says
+    free_word: float = 1.0  # one that could mean any column
+    role: float = 2.0  # its header names the kind of thing that is asked for
+    meant: float = 1.5  # a word of the question names its kind: "leave" a departure
+    kind: float = 1.5  # its cells are of the kind asked for
+    each: float = -1.0  # prices of one piece, where the whole is asked for
+    against: float = -9.0  # its cells are of another kind
+
+
+WEIGHTS = ColumnWeights()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnChoice:
+    """A column, and the words of the question that it explains."""
+
+    n: int
+    places: Places = NO_PLACES
+    weight: float = 0.0
+
+
+def is_numeric(table: DocumentTable, n: int, rows: Sequence[TableRow] | None = None) -> bool:
+    """Whether most of a column's cells are numbers."""
+    values = [table.value(row, n) for row in rows or table.rows if row.cells[n]]
+    return bool(values) and sum(value.number is not None for value in values) >= TYPICAL * len(values)
+
+
+def is_dated(table: DocumentTable, n: int, rows: Sequence[TableRow] | None = None) -> bool:
+    """Whether most of a column's cells hold a day or a time."""
+    values = [table.value(row, n) for row in rows or table.rows if row.cells[n]]
+    return bool(values) and sum(bool(value.dates or value.times) for value in values) >= TYPICAL * len(values)
+
+
+def is_money(table: DocumentTable, n: int) -> bool:
+    """Whether a column's cells are amounts of money, by their units or its header."""
+    units = {value.number.unit for row in table.rows if (value := table.value(row, n)).number is not None}
+    named = unit_of(table.header[n]) in MONEY_UNITS or "money" in concepts_of(table.header[n], of_columns=True)
+    return bool(units & MONEY_UNITS) or (named and is_numeric(table, n))
+
+
+def choose_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> ColumnChoice | None:
+    """The column that answers for some rows; None where two do alike, or none does."""
+    table = selection.table
+    choices = [weigh_column(question, selection, rows, n) for n in range(len(table.header))]
+    keys = key_columns(question, selection, rows)
+    open_ones = [choice for choice in choices if choice.n not in keys or choice.weight >= WEIGHTS.role]
+    if not open_ones:
+        return None
+    ranked = sorted(open_ones, key=lambda choice: -choice.weight)
+    if ranked[0].weight < 0:
+        return None
+    if len(ranked) > 1 and ranked[1].weight >= ranked[0].weight - 1e-6:
+        return settle_columns(question, selection, [c for c in ranked if c.weight >= ranked[0].weight - 1e-6])
+    return ranked[0]
+
+
+def settle_columns(question: TableQuestion, selection: Selection, alike: Sequence[ColumnChoice]) -> ColumnChoice | None:
+    """Of columns that fit alike: the first name, or the last amount where each row works one out; else none."""
+    table = selection.table
+    if question.asks & {"which"} and question.asks.isdisjoint({*NUMERIC, "when", "where"}):
+        return next((choice for choice in alike if not is_numeric(table, choice.n)), None)
+    if "money" in question.asks and all(is_money(table, choice.n) for choice in alike):
+        return alike[-1] if len({table.header[choice.n] for choice in alike}) == 1 else None
+    return None
+
+
+def key_columns(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> set[int]:
+    """Columns whose cells selected the rows."""
+    places = frozenset().union(*(group.places for group in selection.groups)) if selection.groups else NO_PLACES
+    table = selection.table
+    return {
+        n
+        for n in range(len(table.header))
+        if any(question.words.cover(row.cells[n]) & places for row in rows)
+        or (places and any(table.value(row, n).number is not None and n == 0 for row in rows))
+    }
+
+
+def weigh_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow], n: int) -> ColumnChoice:
+    """How much speaks for a column."""
+    table, words = selection.table, question.words
+    said = selection.cover.headers[n]
+    roles = concepts_of(table.header[n], of_columns=True)
+    meant = frozenset(p for p, named in words.roles.items() if named & roles)
+    weight = WEIGHTS.word * bool(said - words.free) + WEIGHTS.free_word * bool(said & words.free)
+    weight += WEIGHTS.meant * bool(meant & precise_places(question, roles))
+    weight += WEIGHTS.role * any(role in roles for ask in question.asks for role in WANTED.get(ask, ()))
+    per_piece = "each" in roles and not any("each" in named for named in words.roles.values())
+    weight += WEIGHTS.each * per_piece
+    return ColumnChoice(n=n, places=said | meant, weight=weight + weigh_cells(question, table, rows, n))
+
+
+def precise_places(question: TableQuestion, roles: frozenset[str]) -> Places:
+    """Words that name one of these kinds of columns, where the kind says more than "when" or "how much"."""
+    plain = {"money", "date", "time", "person", "place", "quantity", "name", "total"}
+    return frozenset(p for p, named in question.words.roles.items() if named & roles - plain)
+
+
+def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[TableRow], n: int) -> float:
+    """What the cells say for or against a column."""
+    asks, weights = question.asks, WEIGHTS
+    numeric, dated = is_numeric(table, n, rows), is_dated(table, n, rows)
+    if not any(row.cells[n] for row in rows):
+        return weights.against
+    if "who" in asks:
+        return weights.against if numeric or dated else 0.0
+    if "when" in asks:
+        return weights.kind if dated else (weights.against if numeric else 0.0)
+    if "where" in asks:
+        return weights.against if numeric or dated else 0.0
+    if "money" in asks:
+        holds = any(value.number is not None for row in rows for value in [table.value(row, n)])
+        digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
+        return weights.kind * is_money(table, n) + 0.5 if holds or digits else weights.against
+    if "number" in asks:
+        digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
+        return 1.0 if numeric or digits else weights.against
+    return 0.0
+
+
+def name_column(table: DocumentTable, besides: int = -1) -> int:
+    """The column that says what a row is of: called so, or the first one of words; -1 where there is none."""
+    others = [n for n in range(len(table.header)) if n != besides]
+    named = [
+        n for n in others if concepts_of(table.header[n], of_columns=True) & set(NAMES) and not is_numeric(table, n)
+    ]
+    words = [n for n in others if not is_numeric(table, n) and not is_dated(table, n) and any(table.column(n))]
+    called = [n for n in named if "name" in concepts_of(table.header[n], of_columns=True)]
+    return next(iter((*called, *[n for n in named if n in words][:1], *words, *others)), -1)
+
+
+def label_of(table: DocumentTable, row: TableRow, besides: int = -1) -> str:
+    """What a row is called."""
+    n = name_column(table, besides)
+    return row.cells[n] if n >= 0 else ""
+
+
+def numbers_of(table: DocumentTable, rows: Sequence[TableRow], n: int) -> list[tuple[TableRow, Quantity]]:
+    """The rows that have a number in a column, and it."""
+    found = [(row, table.value(row, n).number) for row in rows]
+    return [(row, number) for row, number in found if number is not None]
+
+
+def is_counter(table: DocumentTable, n: int) -> bool:
+    """Whether a column only numbers the rows: 1, 2, 3, or is a column of years."""
+    values = [number.value for _, number in numbers_of(table, table.rows, n)]
+    return (
+        n == 0 and len(table.header) > 2 and values == [values[0] + i for i in range(len(values))] if values else False
+    )

@@ -1,0 +1,97 @@
+"""Cells of a table that answer by themselves, and the numbers of rows that other programs work with."""
+
+from collections.abc import Sequence
+
+from deepseek_mm.answering.table_programs.answers import TableAnswer
+from deepseek_mm.answering.table_programs.columns import (
+    ColumnChoice,
+    choose_column,
+    is_counter,
+    is_money,
+    is_numeric,
+    label_of,
+    numbers_of,
+)
+from deepseek_mm.answering.table_programs.questions import TableQuestion
+from deepseek_mm.answering.table_programs.selection import Selection, weigh_explanation, written_unit
+from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.retrieval.quantities import Quantity
+from deepseek_mm.retrieval.tables import DocumentTable, TableRow
+
+MOST_TOLD = 5  # rows that a lookup tells
+SEVERAL = 0.9  # factor of the probability where more than one cell is told
+
+
+def run_lookup(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """What a cell says, or the cells of a few rows."""
+    rows = [row for group in selection.groups for row in group.rows]
+    table = selection.table
+    if not rows or len(rows) > max(MOST_TOLD, len(table.rows) // 2):
+        return None
+    column = choose_column(question, selection, rows)
+    if column is None or not table.header:
+        return None
+    filled = [row for row in rows if row.cells[column.n]]
+    if not filled:
+        return None
+    return tell_cells(question, selection, filled, column)
+
+
+def tell_cells(
+    question: TableQuestion, selection: Selection, rows: Sequence[TableRow], column: ColumnChoice
+) -> TableAnswer | None:
+    """One cell, or several with their rows' names; the same in all rows is told once."""
+    table, n = selection.table, column.n
+    values = list(dict.fromkeys(row.cells[n] for row in rows))
+    if len(values) > MOST_TOLD:
+        return None
+    numbers = [number for _, number in numbers_of(table, rows, n)]
+    labels = [label_of(table, row, n) for row in rows]
+    named = f" ({table.header[n]})" if table.header[n] else ""
+    steps = [f"{label}{named}: {row.cells[n]}" for label, row in zip(labels, rows, strict=True)]
+    single = len(values) == 1
+    unit = shown_unit(table, rows, n, numbers) if single and numbers else ""
+    value = show_cell(values[0], numbers) if single and numbers else "; ".join(values)
+    if not single and len(set(labels)) == len(labels):
+        value = "; ".join(f"{label}: {row.cells[n]}" for label, row in zip(labels, rows, strict=True))
+    return TableAnswer(
+        kind="lookup" if single else "list",
+        value=value,
+        unit=unit,
+        operation="; ".join(steps),
+        rows=tuple(rows),
+        labels=tuple(labels),
+        column=table.header[n],
+        chance=weigh_explanation(question, selection, column.places) * (1.0 if single else SEVERAL),
+    )
+
+
+def show_cell(cell: str, numbers: Sequence[Quantity]) -> str:
+    """A number without its unit, as it is written; other cells whole."""
+    if not numbers or not numbers[0].shown_unit:
+        return cell
+    return cell.replace(numbers[0].shown_unit, "", 1).strip() if cell.count(numbers[0].shown_unit) == 1 else cell
+
+
+def value_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> ColumnChoice | None:
+    """The column of numbers that is added up or compared: the one that is asked for, or the only one."""
+    table = selection.table
+    column = choose_column(question, selection, rows)
+    if column is not None and is_numeric(table, column.n, rows):
+        return column
+    numeric = [n for n in range(len(table.header)) if is_numeric(table, n, rows) and not is_counter(table, n)]
+    asked = [n for n in numeric if selection.cover.headers[n] - question.words.free]
+    money = [n for n in numeric if is_money(table, n) and "each" not in concepts_of(table.header[n], of_columns=True)]
+    for candidates in (asked, money if "money" in question.asks else [], numeric):
+        if len(candidates) == 1:
+            return ColumnChoice(n=candidates[0], places=selection.cover.headers[candidates[0]])
+    return None
+
+
+def shown_unit(table: DocumentTable, rows: Sequence[TableRow], n: int, numbers: Sequence[Quantity]) -> str:
+    """The unit as it is written in the cells, the header or the row's label."""
+    units = {number.shown_unit for number in numbers if number.shown_unit}
+    if len(units) == 1:
+        return units.pop()
+    labels = {written_unit(label_of(table, row, n)) for row in rows}
+    return written_unit(table.header[n]) or (labels.pop() if len(labels) == 1 else "")

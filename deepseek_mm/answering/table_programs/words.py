@@ -1,0 +1,211 @@
+"""The words of a question over a table: which of them a cell or a header says too, and which say nothing about rows.
+
+English words are compared by their stems, Chinese by the letters that two texts share. Words for one thing are one
+concept in both languages. The tables are table_words.toml.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from deepseek_mm.language.words import singular
+
+FILE = Path(__file__).with_name("table_words.toml")
+TOKEN = re.compile(r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:'[^\W\d_]+)?")
+CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+SHARED_START, SHARED_SHARE = 5, 0.6  # letters that two words begin with alike, and their share of the longer one
+SHORTEST = 2  # Chinese letters that two texts have to share
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WordTables:
+    """What table_words.toml says."""
+
+    operations: Mapping[str, re.Pattern[str]]
+    filters: Mapping[str, re.Pattern[str]]
+    asks: Mapping[str, re.Pattern[str]]
+    names: Mapping[str, frozenset[str]]  # a stem or Chinese word -> its concepts
+    roles: Mapping[str, frozenset[str]]  # the same -> kinds of columns
+    free: frozenset[str]  # stems
+    free_phrases: tuple[str, ...]  # Chinese, the longest first
+    longest: int  # Chinese letters of a word
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """A word or number, or one Chinese letter, and where it stands."""
+
+    text: str
+    stem: str
+    start: int
+    end: int
+
+    @property
+    def is_chinese(self) -> bool:
+        """Whether it is one Chinese letter."""
+        return bool(CHINESE.fullmatch(self.text))
+
+
+@cache
+def word_tables() -> WordTables:
+    """The file, read once."""
+    told = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    free = told["free"]
+    patterns = {part: {name: re.compile(text, re.IGNORECASE) for name, text in told[part].items()} for part in PARTS}
+    names, roles = group_words(told["concepts"]), group_words(told["roles"])
+    return WordTables(
+        operations=patterns["operations"],
+        filters=patterns["filters"],
+        asks=patterns["asks"],
+        names=names,
+        roles=roles,
+        free=frozenset(map(stem, free["words"].split())),
+        free_phrases=tuple(sorted({*free["phrases"].split(), *free["chars"]}, key=len, reverse=True)),
+        longest=max(len(word) for word in (*names, *roles) if CHINESE.search(word)),
+    )
+
+
+PARTS = ("operations", "filters", "asks")
+
+
+def group_words(groups: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Each word -> the groups that it stands in."""
+    found: dict[str, set[str]] = {}
+    for name, words in groups.items():
+        for word in words.split():
+            found.setdefault(stem(word), set()).add(name)
+    return {word: frozenset(group) for word, group in found.items()}
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """One spelling of a word: Trains' -> train, 3rd -> 3."""
+    plain = word.lower().replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    if plain[:1].isdigit():
+        return re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", plain).replace(",", "")
+    return singular(plain)
+
+
+@lru_cache(maxsize=20_000)
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """Words, numbers and single Chinese letters, in order."""
+    return tuple(
+        Token(text=match[0], stem=stem(match[0]), start=match.start(), end=match.end())
+        for match in TOKEN.finditer(text.replace("\u2019", "'"))
+    )
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether two stems are one word in other forms: plumber and plumbing, electrician and electrical."""
+    if one == other:
+        return True
+    shorter, longer = sorted((one, other), key=len)
+    if len(shorter) < SHARED_START or not one.isalpha() or not other.isalpha():
+        return False
+    shared = next((n for n, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    return shared >= SHARED_START and shared / len(longer) >= SHARED_SHARE
+
+
+@lru_cache(maxsize=20_000)
+def concept_spans(text: str, *, of_columns: bool = False) -> tuple[tuple[int, int, str], ...]:
+    """Where a text names a concept, or a kind of column: first letter, the one after the last, its name."""
+    tables = word_tables()
+    known = tables.roles if of_columns else tables.names
+    spans = [
+        (token.start, token.end, name)
+        for token in tokens_of(text)
+        if not token.is_chinese
+        for name in known.get(token.stem, NOTHING)
+    ]
+    for run in CHINESE.finditer(text):
+        at = run.start()
+        while at < run.end():
+            ends = range(min(run.end(), at + tables.longest), at, -1)
+            end = next((end for end in ends if text[at:end] in known), at + 1)
+            spans += [(at, end, name) for name in known.get(text[at:end], NOTHING)]
+            at = end
+    return tuple(spans)
+
+
+@lru_cache(maxsize=20_000)
+def concepts_of(text: str, *, of_columns: bool = False) -> frozenset[str]:
+    """The concepts, or kinds of columns, that a text names."""
+    return frozenset(name for _, _, name in concept_spans(text, of_columns=of_columns))
+
+
+class AskedWords:
+    """The words of a question, known by their places."""
+
+    def __init__(self, text: str) -> None:
+        """Places count tokens from 0."""
+        self.text = text
+        self.tokens = tokens_of(text)
+        self.free = self._find_free()
+        spans = concept_spans(text)
+        self.concepts = {n: {name for a, b, name in spans if a <= t.start < b} for n, t in enumerate(self.tokens)}
+        roles = concept_spans(text, of_columns=True)
+        self.roles = {n: {name for a, b, name in roles if a <= t.start < b} for n, t in enumerate(self.tokens)}
+
+    def _find_free(self) -> frozenset[int]:
+        """Places of words that select nothing; Chinese ones by the longest that fits."""
+        tables, found = word_tables(), set[int]()
+        for n, token in enumerate(self.tokens):
+            if not token.is_chinese and token.stem in tables.free:
+                found.add(n)
+        for run in CHINESE.finditer(self.text):
+            at = run.start()
+            while at < run.end():
+                phrase = next((each for each in tables.free_phrases if self.text.startswith(each, at)), "")
+                known = max(
+                    (end for end in range(at + 1, run.end() + 1) if self.text[at:end] in tables.names), default=at
+                )
+                if known - at >= max(2, len(phrase)):
+                    at = known
+                    continue
+                found |= self.within(at, at + len(phrase))
+                at += max(1, len(phrase))
+        return frozenset(found)
+
+    def within(self, start: int, end: int) -> set[int]:
+        """Places of the tokens between two letters."""
+        return {n for n, token in enumerate(self.tokens) if start <= token.start < end}
+
+    def cover(self, phrase: str, *, as_column: bool = False) -> frozenset[int]:
+        """Places that a phrase says too, in the same word or another one for the same thing."""
+        said, named = tokens_of(phrase), concepts_of(phrase)
+        stems = {token.stem for token in said if not token.is_chinese}
+        found = {n for n, names in self.concepts.items() if names & named}
+        if as_column:
+            kinds = concepts_of(phrase, of_columns=True)
+            found |= {n for n, roles in self.roles.items() if roles & kinds}
+        for n, token in enumerate(self.tokens):
+            if not token.is_chinese and any(are_alike(token.stem, other) for other in stems):
+                found.add(n)
+        return frozenset(found | self._shared_letters(phrase))
+
+    def _shared_letters(self, phrase: str) -> set[int]:
+        """Places of Chinese letters in runs that the phrase has too; one letter counts where it is the whole phrase."""
+        found: set[int] = set()
+        runs = CHINESE.findall(phrase)
+        for asked in CHINESE.finditer(self.text):
+            for start in range(asked.start(), asked.end()):
+                for end in range(asked.end(), start, -1):
+                    part = self.text[start:end]
+                    whole = part in runs
+                    if (end - start >= SHORTEST or whole) and any(part in run for run in runs):
+                        found |= self.within(start, end)
+                        break
+        return found
+
+    def text_of(self, places: Iterable[int]) -> str:
+        """The words at these places, as they were written."""
+        chosen = [self.tokens[n] for n in sorted(places)]
+        joined = ""
+        for before, token in zip([None, *chosen], chosen, strict=False):
+            apart = before is not None and not (before.end == token.start)
+            joined += (" " if apart else "") + token.text
+        return joined
