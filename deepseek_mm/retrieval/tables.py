@@ -42,6 +42,7 @@ LEADER = re.compile(
 MOST_WORDS = 7  # of a label
 TYPICAL = 0.6  # share of the cells of a column that are alike
 CONTEXT = 300  # letters of a document's beginning that say what it is about
+BEGINNING = 20  # lines, which these are taken from
 NEAR_LINES = 3  # between the parts of one table on two pages
 
 
@@ -153,15 +154,17 @@ def tables_of(passages: Sequence[Region]) -> Iterator[DocumentTable]:
     """Those of one document."""
     source, reading = passages[0].source, read_conventions(region.text for region in passages)
     name = re.sub(r"[-_.]+", " ", source.name)
-    context = f"{name} {passages[0].text[:CONTEXT]}"
     lines = list(lines_of(passages))
-    drafts = [read_separated(lines)] if source.name.lower().endswith(SEPARATED) else list(read_drafts(lines))
+    separated = source.name.lower().endswith(SEPARATED)
+    beginning = [line.text for line in lines[:BEGINNING] if not separated and not is_row(line.text)]
+    context = f"{name} {' '.join(beginning)[:CONTEXT]}"
+    drafts = [read_separated(lines)] if separated else list(read_drafts(lines))
     for draft in join_drafts(drafts):
         made = shape_table(draft, reading)
         if made is not None:
             yield replace(made, source=source, context=context, reading=reading)
     labels = [row for line in lines if not is_row(line.text) for row in read_labels(line)]
-    if labels and not source.name.lower().endswith(SEPARATED):
+    if labels and not separated:
         yield DocumentTable(
             header=("", ""), rows=tuple(labels), source=source, context=context, reading=reading, labelled=True
         )
@@ -378,6 +381,8 @@ def join_wrapped(rows: Sequence[TableRow]) -> list[TableRow]:
 def read_labels(line: DocumentLine) -> Iterator[TableRow]:
     """The labels and values of a line, and an item of a list with its amount."""
     text, listed = plain_cell(line.text), bool(BULLET.match(line.text))
+    if line.text.lstrip().startswith("#"):
+        return
     bare = BULLET.sub("", text) if listed else text
     found = False
     for part in BREAKS.split(bare):
@@ -388,8 +393,13 @@ def read_labels(line: DocumentLine) -> Iterator[TableRow]:
     if found:
         return
     match = (MEASURED.match(bare) if listed else None) or (LEADER.match(bare) if listed or len(bare) < 60 else None)
-    if match and len(match["label"].split()) <= MOST_WORDS:
+    if match and len(match["label"].split()) <= MOST_WORDS and (listed or is_amount(match["value"])):
         yield row_of((match["label"].rstrip(" .\u3002"), match["value"]), line)
+
+
+def is_amount(text: str) -> bool:
+    """Whether a number at the end of a line is an amount rather than the number of something."""
+    return bool(re.search(r"\d[.,]\d\d?\b|[^\s\d.,]", text))
 
 
 def is_label(match: re.Match[str]) -> bool:

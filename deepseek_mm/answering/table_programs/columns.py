@@ -26,11 +26,12 @@ class ColumnWeights:
     """How much speaks for a column."""
 
     word: float = 3.0  # a word of the question that its header says
+    more: float = 0.5  # each such word or Chinese letter
     free_word: float = 1.0  # one that could mean any column
     role: float = 2.0  # its header names the kind of thing that is asked for
     meant: float = 1.5  # a word of the question names its kind: "leave" a departure
     kind: float = 1.5  # its cells are of the kind asked for
-    each: float = -1.0  # prices of one piece, where the whole is asked for
+    each: float = 3.0  # prices of one piece: for them where they are asked for, against them by a third where not
     against: float = -9.0  # its cells are of another kind
 
 
@@ -109,11 +110,12 @@ def weigh_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     said = selection.cover.headers[n]
     roles = concepts_of(table.header[n], of_columns=True)
     meant = frozenset(p for p, named in words.roles.items() if named & roles)
-    weight = WEIGHTS.word * bool(said - words.free) + WEIGHTS.free_word * bool(said & words.free)
+    firm = said - words.free
+    weight = WEIGHTS.word * bool(firm) + WEIGHTS.more * len(firm) + WEIGHTS.free_word * bool(said & words.free)
     weight += WEIGHTS.meant * bool(meant & precise_places(question, roles))
     weight += WEIGHTS.role * any(role in roles for ask in question.asks for role in WANTED.get(ask, ()))
-    per_piece = "each" in roles and not any("each" in named for named in words.roles.values())
-    weight += WEIGHTS.each * per_piece
+    if "each" in roles:
+        weight += WEIGHTS.each * (1 if any("each" in named for named in words.roles.values()) else -1 / 3)
     return ColumnChoice(n=n, places=said | meant, weight=weight + weigh_cells(question, table, rows, n))
 
 
@@ -134,7 +136,8 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
     if "when" in asks:
         return weights.kind if dated else (weights.against if numeric else 0.0)
     if "where" in asks:
-        return weights.against if numeric or dated else 0.0
+        placed = "place" in concepts_of(table.header[n], of_columns=True)
+        return weights.against if (numeric and not placed) or dated else 0.0
     if "money" in asks:
         holds = any(value.number is not None for row in rows for value in [table.value(row, n)])
         digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)

@@ -18,9 +18,14 @@ from deepseek_mm.answering.table_programs.lookups import show_cell, shown_unit
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import NO_PLACES, Places, Selection, weigh_explanation
 from deepseek_mm.answering.table_programs.words import concepts_of
-from deepseek_mm.retrieval.quantities import Quantity
+from deepseek_mm.retrieval.quantities import Quantity, read_small_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
+RANK = re.compile(
+    r"\b(?:first|second|third|fourth|won|winner|came|finished|place)\b"
+    r"|\u51a0\u519b|\u4e9a\u519b|\u5b63\u519b|\u7b2c(?:[\u4e00-\u9fff]{1,2}|\d+)\u540d",
+    re.IGNORECASE,
+)
 UNIT_WORDS = {"\u00b0C": "temperature", "hours": "time", "kg": "weight", "km": "distance", "%": "share"}
 
 
@@ -55,6 +60,47 @@ def run_smallest(question: TableQuestion, selection: Selection) -> TableAnswer |
     return run_extreme(question, selection, "smallest")
 
 
+ORDINALS = {"first": 1, "won": 1, "winner": 1, "second": 2, "third": 3, "fourth": 4}
+CHINESE_ORDINALS = {"\u51a0\u519b": 1, "\u4e9a\u519b": 2, "\u5b63\u519b": 3}
+
+
+def run_ranked(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """Who came first, second or last, by the column that says so."""
+    table = selection.table
+    columns = [
+        n
+        for n in range(len(table.header))
+        if is_numeric(table, n) and "rank" in concepts_of(table.header[n], of_columns=True)
+    ]
+    wanted = read_rank(question.text)
+    if len(columns) != 1 or not wanted:
+        return None
+    n, found = columns[0], numbers_of(table, selection.entries, columns[0])
+    chosen = [row for row, number in found if number.value == wanted]
+    if len(chosen) != 1:
+        return None
+    told = asked_name(question, selection, chosen, n)
+    ordinal = question.places_of(*(match.span() for match in RANK.finditer(question.text)))
+    return TableAnswer(
+        kind="lookup",
+        value=chosen[0].cells[told] if told >= 0 else "",
+        operation=f"{table.header[n]} = {wanted}: {chosen[0].text}",
+        rows=tuple(chosen),
+        labels=(chosen[0].cells[told],) if told >= 0 else (),
+        column=table.header[told] if told >= 0 else "",
+        chance=weigh_explanation(question, selection, ordinal | named_places(question, selection, told)) * (told >= 0),
+    )
+
+
+def read_rank(text: str) -> int:
+    """Which place is asked for; 0 for none that is known."""
+    words = re.findall(r"\b(?:first|second|third|fourth|won|winner)\b", text.lower())
+    named = next((ORDINALS[word] for word in words), 0)
+    chinese = next((n for word, n in CHINESE_ORDINALS.items() if word in text), 0)
+    counted = re.search(r"\u7b2c([\u4e00-\u9fff]{1,2}|\d+)\u540d", text)
+    return named or chinese or ((read_small_number(counted[1]) or 0) if counted else 0)
+
+
 def extreme_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> ColumnChoice | None:
     """The column that is ranked: one whose kind the question names, of money where nothing else is, or the only one."""
     table, words = selection.table, question.words
@@ -64,7 +110,7 @@ def extreme_column(question: TableQuestion, selection: Selection, rows: Sequence
         if (is_numeric(table, n, rows) or is_dated(table, n, rows)) and not is_counter(table, n)
     ]
     by_word = [n for n in ranked if selection.cover.headers[n] - words.free - selection.explained]
-    kinds = {name for n, names in words.roles.items() for name in names if name not in ("name", "date", "time")}
+    kinds = {name for n, names in words.roles.items() for name in names if name not in ("name", "date", "rank")}
     by_role = [
         n
         for n in ranked

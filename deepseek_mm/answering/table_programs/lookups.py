@@ -82,7 +82,9 @@ def value_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     numeric = [n for n in range(len(table.header)) if is_numeric(table, n, rows) and not is_counter(table, n)]
     asked = [n for n in numeric if selection.cover.headers[n] - question.words.free]
     money = [n for n in numeric if is_money(table, n) and "each" not in concepts_of(table.header[n], of_columns=True)]
-    for candidates in (asked, money if "money" in question.asks else [], numeric):
+    kinds = {name for names in question.words.roles.values() for name in names} - {"money", "name", "rank"}
+    by_role = [n for n in numeric if kinds & concepts_of(table.header[n], of_columns=True)]
+    for candidates in (asked, money if "money" in question.asks else [], by_role, numeric):
         if len(candidates) == 1:
             return ColumnChoice(n=candidates[0], places=selection.cover.headers[candidates[0]])
     return None

@@ -10,7 +10,7 @@ from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.bills import run_net, run_scale
-from deepseek_mm.answering.table_programs.extremes import run_largest, run_smallest
+from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
 from deepseek_mm.answering.table_programs.lookups import run_lookup
 from deepseek_mm.answering.table_programs.questions import TableQuestion, read_question
 from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Places, Selection, select_rows
@@ -29,13 +29,14 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
     "difference": run_difference,
     "scale": run_scale,
     "average": run_average,
+    "ranked": run_ranked,
     "smallest": run_smallest,
     "largest": run_largest,
     "span": run_span,
     "count": run_count,
     "sum": run_sum,
 }
-ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "age", "due", "missing"))  # or nothing
+ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -76,8 +77,15 @@ def answers_of(
             return
     if ALONE.isdisjoint(question.operations):
         answer = run_lookup(question, with_superlatives(question, selection))
+        whole = answer is not None and answer.kind == "list" and is_spending(question, selection)
+        answer = run_sum(question, selection) if whole else answer
         if answer is not None:
             yield answer
+
+
+def is_spending(question: TableQuestion, selection: Selection) -> bool:
+    """Whether the money of a category or a person is asked for, which several rows make up."""
+    return "money" in question.asks and len(selection.groups) == 1 and selection.groups[0].by_category
 
 
 def with_superlatives(question: TableQuestion, selection: Selection) -> Selection:

@@ -20,7 +20,7 @@ from deepseek_mm.types import Act
 
 PEOPLE = re.compile(
     r"\bfor (?P<en>\d+|\w+) (?:people|persons?|guests?|servings?|portions?|of us|eaters?|adults)\b"
-    r"|\bserves? (?P<serve>\d+|\w+)\b|(?P<zh>\d+|[\u4e00-\u9fff]{1,3}?)\s?(?:\u4e2a)?(?:\u4eba\u4efd|\u4eba(?=[\u5403\u4efd\u7684\uff0c,\u9700\u8981\u8981]|$)|\u4efd)",
+    r"|\bserves? (?P<serve>\d+|\w+)\b|(?P<zh>\d+|[\u4e00-\u9fff]{1,3}?)\s?(?:\u4e2a)?(?:\u4eba\u4efd|\u4eba(?=[\u5403\u4efd\u7684\uff0c,\u9700\u8981]|$)|\u4efd)",
     re.IGNORECASE,
 )
 MONTH_ONLY = re.compile(r"\d{1,2}\s?\u6708(?!\s?\d)|[\u4e00-\u9fff]\u6708")

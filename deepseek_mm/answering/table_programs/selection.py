@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
-from deepseek_mm.answering.table_programs.words import concepts_of, tokens_of
+from deepseek_mm.answering.table_programs.words import LONG_ENOUGH, concepts_of, tokens_of
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.quantities import UNITS, Quantity, Reading
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
@@ -20,6 +20,11 @@ from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 Places = frozenset[int]
 NO_PLACES: Places = frozenset()
 SUMMARIES = frozenset(("total", "net", "tax"))  # kinds of rows that are worked out from others
+TOLD_BY_HEADERS = frozenset(("departure", "arrival", "start", "end", "duration", "place", "rank", "score"))
+CALENDAR = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
+    " september october november december".split()
+)
 LABEL_LETTERS = 40  # of a total's label
 EXCEPT = re.compile(
     r"\b(?:without|excluding|except|excl)\b|\u4e0d\u542b|\u9664\u53bb|\u4e0d\u5305\u62ec", re.IGNORECASE
@@ -179,6 +184,8 @@ def select_rows(question: TableQuestion, table: DocumentTable, encode: Encode | 
     said = {n: {i for i, row in enumerate(cover.rows) if n in row} for n in range(len(question.words.tokens))}
     most = CHANCES.common * count if count > 2 else count
     firm = {n for n, rows in said.items() if 0 < len(rows) <= most and n not in question.words.free}
+    if not firm and table.labelled:
+        firm = generic_places(question, said)
     groups = group_rows(question, table, firm, said)
     left = firm - frozenset().union(*(group.places for group in groups)) if groups else set()
     if (left or len(groups) > 1) and firm & cover.context:  # words of the title select nothing where that does not fit
@@ -188,6 +195,12 @@ def select_rows(question: TableQuestion, table: DocumentTable, encode: Encode | 
     common = frozenset(n for n, rows in said.items() if len(rows) > most)
     selection = Selection(table=table, cover=cover, groups=tuple(groups), explained=explained | common)
     return selection if groups or encode is None else select_by_meaning(question, selection, encode)
+
+
+def generic_places(question: TableQuestion, said: dict[int, set[int]]) -> set[int]:
+    """Words such as "paid" that select a label where the question has nothing else; English ones of some length."""
+    tokens = question.words.tokens
+    return {n for n, rows in said.items() if len(rows) == 1 and len(tokens[n].stem) >= LONG_ENOUGH}
 
 
 def group_rows(
@@ -288,12 +301,20 @@ def unexplained_places(question: TableQuestion, explained: Places) -> Places:
     return frozenset(range(len(question.words.tokens))) - question.words.free - explained
 
 
+def weigh_word(question: TableQuestion, n: int) -> float:
+    """How much it counts that a word is not explained: numbers, weekdays and months twice."""
+    token, named = question.words.tokens[n], question.words.concepts[n]
+    exact = token.stem[:1].isdigit() or bool(named & CALENDAR)
+    return (0.5 if token.is_chinese else 1.0) * (2 if exact else 1)
+
+
 def weigh_explanation(question: TableQuestion, selection: Selection, explained: Places) -> float:
     """The probability that the selection is what the question means."""
     known = selection.explained | explained
     by_context = unexplained_places(question, known) & selection.cover.context
     missing = unexplained_places(question, known | selection.cover.context)
-    tokens = question.words.tokens
-    weight = sum(0.5 if tokens[n].is_chinese else 1.0 for n in missing)
+    named = frozenset().union(*(concepts_of(name, of_columns=True) for name in selection.table.header))
+    verbs = frozenset(n for n, roles in question.words.roles.items() if roles & named & TOLD_BY_HEADERS)
+    weight = sum(weigh_word(question, n) for n in missing - verbs)
     chance = CHANCES.start * selection.factor * CHANCES.unexplained**weight
     return chance * (CHANCES.context if by_context else 1.0)

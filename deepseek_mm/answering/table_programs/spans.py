@@ -44,11 +44,14 @@ def run_span(question: TableQuestion, selection: Selection) -> TableAnswer | Non
     if any(is_numeric(table, n) and selection.cover.headers[n] for n in range(len(table.header))):
         return None  # a column says it
     rows = list(selection.rows)
-    if len(rows) == 1:
-        return span_in_row(question, selection, rows[0], unit)
+    told = span_in_row(question, selection, rows[0], unit) if len(rows) == 1 else None
+    if told is not None:
+        return told
     starts = [row for row in table.rows if table.labelled and named(row.cells[0], FIRST)]
     ends = [row for row in table.rows if table.labelled and named(row.cells[0], LAST)]
-    if len(starts) == len(ends) == 1 and (not rows or {id(r) for r in rows} <= {id(starts[0]), id(ends[0])}):
+    if len(starts) == len(ends) == 1 and (
+        not rows or unit == "nights" or {id(r) for r in rows} <= {id(starts[0]), id(ends[0])}
+    ):
         values = [table.value(row, 1) for row in (starts[0], ends[0])]
         return tell_between(question, selection, values, [starts[0], ends[0]], unit)
     return None

@@ -8,6 +8,7 @@ from deepseek_mm.answering.table_programs.answers import TableAnswer, places_of,
 from deepseek_mm.answering.table_programs.columns import (
     ColumnChoice,
     choose_column,
+    is_counter,
     is_numeric,
     label_of,
     name_column,
@@ -35,9 +36,9 @@ def run_sum(question: TableQuestion, selection: Selection) -> TableAnswer | None
     if table.labelled and not selection.groups:
         return None
     rows = selection.entries if selection.groups else tuple(row for row in table.rows if not is_summary(table, row))
-    column = value_column(question, selection, rows)
+    column = total_column(question, selection) or value_column(question, selection, rows)
     if column is None:
-        return None
+        return add_across(question, selection)
     total = find_total(table, column.n)
     grouped = [row for group in selection.groups for row in group.rows]
     titled = len(grouped) == 1 and bool(selection.explained & question.words.cover(table.title))
@@ -46,6 +47,36 @@ def run_sum(question: TableQuestion, selection: Selection) -> TableAnswer | None
     if not rows or (not selection.groups and not is_additive(table, column.n, question)):
         return None
     return add_up(question, selection, rows, column)
+
+
+def total_column(question: TableQuestion, selection: Selection) -> ColumnChoice | None:
+    """The only column that the table's own total has a number in."""
+    table = selection.table
+    filled = [n for n in range(len(table.header)) if find_total(table, n) is not None]
+    asked = [n for n in filled if selection.cover.headers[n] - question.words.free]
+    chosen = asked if len(asked) == 1 else filled
+    return ColumnChoice(n=chosen[0], places=selection.cover.headers[chosen[0]]) if len(chosen) == 1 else None
+
+
+def add_across(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """The numbers of one row added up, where all its columns are of one kind: marks, hours of weekdays."""
+    table, rows = selection.table, list(selection.rows)
+    columns = [n for n in range(len(table.header)) if is_numeric(table, n) and not is_counter(table, n)]
+    if len(rows) != 1 or len(columns) < 2 or any(concepts_of(table.header[n], of_columns=True) for n in columns):
+        return None
+    numbers = [number for n in columns for _, number in numbers_of(table, rows, n)]
+    if len(numbers) != len(columns) or len({number.unit for number in numbers}) != 1:
+        return None
+    total = sum((number.value for number in numbers), Decimal(0))
+    return TableAnswer(
+        kind="sum",
+        value=show_number(total, places=places_of(numbers)),
+        unit=shown_unit(table, rows, columns[0], numbers),
+        operation=show_sum(numbers, total),
+        rows=tuple(rows),
+        labels=tuple(table.header[n] for n in columns),
+        chance=weigh_explanation(question, selection, NO_PLACES),
+    )
 
 
 def is_additive(table: DocumentTable, n: int, question: TableQuestion) -> bool:
@@ -211,6 +242,8 @@ def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | No
     if table.labelled or "money" in question.asks:
         return None
     rows = selection.entries
+    if len(selection.groups) == 1 and len(rows) == 1 or any(has_role(table, n, "quantity") for n in range(len(table.header))):
+        return count_in_cells(question, selection, rows)
     column = choose_column(question, selection, rows)
     counted = (
         column is not None
@@ -238,6 +271,23 @@ def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | No
         labels=labels,
         chance=weigh_explanation(question, selection, header) * (0.95 if selection.groups or generic else 0.85),
     )
+
+
+def has_role(table: DocumentTable, n: int, role: str) -> bool:
+    """Whether a column's header names this kind."""
+    return role in concepts_of(table.header[n], of_columns=True)
+
+
+def count_in_cells(
+    question: TableQuestion, selection: Selection, rows: Sequence[TableRow]
+) -> TableAnswer | None:
+    """How many, where a column of quantities says it, or the one number of a row."""
+    table = selection.table
+    quantities = [n for n in range(len(table.header)) if has_role(table, n, "quantity") and is_numeric(table, n)]
+    column = ColumnChoice(n=quantities[0]) if len(quantities) == 1 else choose_column(question, selection, rows)
+    if not selection.groups or column is None or not is_numeric(table, column.n, rows):
+        return None
+    return add_up(question, selection, rows, column)
 
 
 def run_share(question: TableQuestion, selection: Selection) -> TableAnswer | None:

@@ -6,6 +6,7 @@ concept in both languages. The tables are table_words.toml.
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -14,9 +15,12 @@ from pathlib import Path
 from deepseek_mm.language.words import singular
 
 FILE = Path(__file__).with_name("table_words.toml")
-TOKEN = re.compile(r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:'[^\W\d_]+)?")
+TOKEN = re.compile(r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:['-][^\W\d_]+)*")
+PHRASAL = re.compile(r"\b(check|pick|drop|sign) (in|out|up|off)\b", re.IGNORECASE)  # one word with a hyphen
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 SHARED_START, SHARED_SHARE = 5, 0.6  # letters that two words begin with alike, and their share of the longer one
+LONG_ENOUGH = 4  # letters of a word that takes an ending
+ENDINGS = frozenset("th er or ing ed al ly ment ion ity fall ness ship".split())
 SHORTEST = 2  # Chinese letters that two texts have to share
 NOTHING: frozenset[str] = frozenset()
 
@@ -30,6 +34,7 @@ class WordTables:
     asks: Mapping[str, re.Pattern[str]]
     names: Mapping[str, frozenset[str]]  # a stem or Chinese word -> its concepts
     roles: Mapping[str, frozenset[str]]  # the same -> kinds of columns
+    wider: Mapping[str, frozenset[str]]  # a concept -> those that it is a kind of: dinner is food
     free: frozenset[str]  # stems
     free_phrases: tuple[str, ...]  # Chinese, the longest first
     longest: int  # Chinese letters of a word
@@ -63,6 +68,7 @@ def word_tables() -> WordTables:
         asks=patterns["asks"],
         names=names,
         roles=roles,
+        wider=group_words(told["kinds"]),
         free=frozenset(map(stem, free["words"].split())),
         free_phrases=tuple(sorted({*free["phrases"].split(), *free["chars"]}, key=len, reverse=True)),
         longest=max(len(word) for word in (*names, *roles) if CHINESE.search(word)),
@@ -84,7 +90,7 @@ def group_words(groups: Mapping[str, str]) -> dict[str, frozenset[str]]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """One spelling of a word: Trains' -> train, 3rd -> 3."""
-    plain = word.lower().replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    plain = unaccented(word.lower()).replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     if plain[:1].isdigit():
         return re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", plain).replace(",", "")
     return singular(plain)
@@ -95,19 +101,36 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     """Words, numbers and single Chinese letters, in order."""
     return tuple(
         Token(text=match[0], stem=stem(match[0]), start=match.start(), end=match.end())
-        for match in TOKEN.finditer(text.replace("\u2019", "'"))
+        for match in TOKEN.finditer(PHRASAL.sub(r"\1-\2", text.replace("\u2019", "'")))
     )
 
 
+def unaccented(word: str) -> str:
+    """Letters without their accents."""
+    if word.isascii():
+        return word
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
+
+
+@lru_cache(maxsize=50_000)
 def are_alike(one: str, other: str) -> bool:
-    """Whether two stems are one word in other forms: plumber and plumbing, electrician and electrical."""
+    """Whether two stems are one word in other forms: plumber and plumbing, grow and growth, run and runner."""
     if one == other:
         return True
     shorter, longer = sorted((one, other), key=len)
+    if longer.startswith(shorter) and is_ending(shorter, longer[len(shorter) :]):
+        return True
     if len(shorter) < SHARED_START or not one.isalpha() or not other.isalpha():
         return False
     shared = next((n for n, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     return shared >= SHARED_START and shared / len(longer) >= SHARED_SHARE
+
+
+def is_ending(word: str, rest: str) -> bool:
+    """Whether a word with this at its end is another form of it."""
+    if len(word) >= LONG_ENOUGH and rest in ENDINGS:
+        return True
+    return len(word) >= LONG_ENOUGH - 1 and rest[:1] == word[-1:] and rest[1:] in ENDINGS
 
 
 @lru_cache(maxsize=20_000)
@@ -135,6 +158,12 @@ def concept_spans(text: str, *, of_columns: bool = False) -> tuple[tuple[int, in
 def concepts_of(text: str, *, of_columns: bool = False) -> frozenset[str]:
     """The concepts, or kinds of columns, that a text names."""
     return frozenset(name for _, _, name in concept_spans(text, of_columns=of_columns))
+
+
+def widen(names: frozenset[str]) -> frozenset[str]:
+    """With what these are kinds of: who asks for food means dinner too, and not the other way round."""
+    wider = word_tables().wider
+    return names.union(*(wider.get(name, NOTHING) for name in names))
 
 
 class AskedWords:
@@ -176,7 +205,7 @@ class AskedWords:
 
     def cover(self, phrase: str, *, as_column: bool = False) -> frozenset[int]:
         """Places that a phrase says too, in the same word or another one for the same thing."""
-        said, named = tokens_of(phrase), concepts_of(phrase)
+        said, named = tokens_of(phrase), widen(concepts_of(phrase))
         stems = {token.stem for token in said if not token.is_chinese}
         found = {n for n, names in self.concepts.items() if names & named}
         if as_column:
@@ -206,6 +235,6 @@ class AskedWords:
         chosen = [self.tokens[n] for n in sorted(places)]
         joined = ""
         for before, token in zip([None, *chosen], chosen, strict=False):
-            apart = before is not None and not (before.end == token.start)
+            apart = before is not None and before.end != token.start
             joined += (" " if apart else "") + token.text
         return joined
