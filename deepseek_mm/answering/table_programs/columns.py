@@ -1,11 +1,12 @@
 """Which column of a table answers: by the words of its header, the kind of thing asked for, and what its cells are."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import NO_PLACES, Places, Selection, unit_of
-from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.answering.table_programs.words import AskedWords, concepts_of
 from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
@@ -19,6 +20,12 @@ WANTED = {  # what is asked -> kinds of columns
 NUMERIC = ("money", "number")
 NAMES = ("name", "person")
 TYPICAL = 0.5  # share of a column's cells that are of one kind
+
+
+FREE_OF_CHARGE = re.compile(r"\bfree\b|\bgratis\b|\bincluded\b|\u514d\u8d39|\u5305\u542b", re.IGNORECASE)
+ASKED_NOUN = re.compile(
+    r"(?:\u54ea|\u4ec0\u4e48)[\u4e2a\u4e00\u4e9b\u79cd\u6761\u5bb6\u4f4d\u8d9f\u573a]*([\u4e00-\u9fff]{1,3})"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +93,8 @@ def settle_columns(question: TableQuestion, selection: Selection, alike: Sequenc
     """Of columns that fit alike: the first name, or the last amount where each row works one out; else none."""
     table = selection.table
     if question.asks & {"which"} and question.asks.isdisjoint({*NUMERIC, "when", "where"}):
-        return next((choice for choice in alike if not is_numeric(table, choice.n)), None)
+        words = [c for c in alike if not is_numeric(table, c.n) and not is_dated(table, c.n)]
+        return next(iter(words or [c for c in alike if not is_numeric(table, c.n)]), None)
     if "money" in question.asks and all(is_money(table, choice.n) for choice in alike):
         return alike[-1] if len({table.header[choice.n] for choice in alike}) == 1 else None
     return None
@@ -96,6 +104,8 @@ def key_columns(question: TableQuestion, selection: Selection, rows: Sequence[Ta
     """Columns whose cells selected the rows."""
     places = frozenset().union(*(group.places for group in selection.groups)) if selection.groups else NO_PLACES
     table = selection.table
+    if table.labelled:
+        return {0 if any(question.words.cover(row.cells[0]) & places for row in rows) else 1}
     return {
         n
         for n in range(len(table.header))
@@ -116,7 +126,22 @@ def weigh_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     weight += WEIGHTS.role * any(role in roles for ask in question.asks for role in WANTED.get(ask, ()))
     if "each" in roles:
         weight += WEIGHTS.each * (1 if any("each" in named for named in words.roles.values()) else -1 / 3)
+    weight += WEIGHTS.word * is_asked_noun(question, table.header[n])
+    weight += WEIGHTS.against * contradicts(words, roles)
     return ColumnChoice(n=n, places=said | meant, weight=weight + weigh_cells(question, table, rows, n))
+
+
+def is_asked_noun(question: TableQuestion, header: str) -> bool:
+    """Whether the header holds what follows "which" in Chinese, where one letter is a word: which class."""
+    found = ASKED_NOUN.search(question.text)
+    return bool(found and header) and (found[1][:2] in header or found[1][0] in header)
+
+
+def contradicts(words: AskedWords, roles: frozenset[str]) -> bool:
+    """Whether a column is of departures where arrivals are asked for, or the other way round."""
+    named = frozenset().union(*words.roles.values())
+    pairs = (("departure", "arrival"), ("start", "end"))
+    return any(a in roles and b not in roles and b in named and a not in named for p in pairs for a, b in (p, p[::-1]))
 
 
 def precise_places(question: TableQuestion, roles: frozenset[str]) -> Places:
@@ -140,7 +165,9 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
         return weights.against if (numeric and not placed) or dated else 0.0
     if "money" in asks:
         holds = any(value.number is not None for row in rows for value in [table.value(row, n)])
-        digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
+        digits = any(FREE_OF_CHARGE.search(row.cells[n]) for row in rows) or (
+            table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
+        )
         return weights.kind * is_money(table, n) + 0.5 if holds or digits else weights.against
     if "number" in asks:
         digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from deepseek_mm.answering.table_programs.answers import ProgramKind, TableAnswer
 from deepseek_mm.answering.table_programs.columns import (
     ColumnChoice,
+    is_asked_noun,
     is_counter,
     is_dated,
     is_money,
@@ -186,7 +187,14 @@ def tell_extreme(
 def asked_name(question: TableQuestion, selection: Selection, rows: Sequence[TableRow], besides: int) -> int:
     """The column that the answer is read from: one whose header the question says, a person's, or the row's name."""
     table = selection.table
-    others = [n for n in range(len(table.header)) if n != besides and all(row.cells[n] for row in rows)]
+    others = [
+        n
+        for n in range(len(table.header))
+        if n != besides and all(row.cells[n] for row in rows) and not is_counter(table, n)
+    ]
+    nouns = [n for n in others if is_asked_noun(question, table.header[n])]
+    if len(nouns) == 1:
+        return nouns[0]
     said = [n for n in others if selection.cover.headers[n] - question.words.free]
     if len(said) == 1:
         return said[0]

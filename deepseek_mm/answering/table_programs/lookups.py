@@ -1,5 +1,6 @@
 """Cells of a table that answer by themselves, and the numbers of rows that other programs work with."""
 
+import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
@@ -50,7 +51,8 @@ def tell_cells(
     named = f" ({table.header[n]})" if table.header[n] else ""
     steps = [f"{label}{named}: {row.cells[n]}" for label, row in zip(labels, rows, strict=True)]
     single = len(values) == 1
-    unit = shown_unit(table, rows, n, numbers) if single and numbers else ""
+    bare = single and bool(bare_number(values[0], numbers))
+    unit = shown_unit(table, rows, n, numbers) if bare else ""
     value = show_cell(values[0], numbers) if single and numbers else "; ".join(values)
     if not single and len(set(labels)) == len(labels):
         value = "; ".join(f"{label}: {row.cells[n]}" for label, row in zip(labels, rows, strict=True))
@@ -67,10 +69,15 @@ def tell_cells(
 
 
 def show_cell(cell: str, numbers: Sequence[Quantity]) -> str:
-    """A number without its unit, as it is written; other cells whole."""
-    if not numbers or not numbers[0].shown_unit:
-        return cell
-    return cell.replace(numbers[0].shown_unit, "", 1).strip() if cell.count(numbers[0].shown_unit) == 1 else cell
+    """A number without its unit, as it is written; a cell that says more whole."""
+    return bare_number(cell, numbers) or cell
+
+
+def bare_number(cell: str, numbers: Sequence[Quantity]) -> str:
+    """The number of a cell that is nothing but that and its unit; else empty."""
+    unit = numbers[0].shown_unit if numbers else ""
+    bare = cell.replace(unit, "", 1).strip() if unit else cell
+    return bare if re.fullmatch(r"[-+\u2212]?[\d.,' \u00a0\u202f]+[\u4e07\u4ebf\u5343]?", bare) else ""
 
 
 def value_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> ColumnChoice | None:

@@ -37,6 +37,7 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
     "sum": run_sum,
 }
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
+MOST_OPERATION_WORDS = 6  # Chinese letters count as words
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -69,7 +70,8 @@ def answers_of(
     selection = replace(selection, explained=selection.explained | places)
     asked = [name for name in PROGRAMS if name in question.operations or (name == "scale" and question.people)]
     for name in asked:
-        answer = PROGRAMS[name](question, selection)
+        own = selection.explained | operation_places(question, name)
+        answer = PROGRAMS[name](question, replace(selection, explained=own))
         if answer is not None:
             yield answer
             return
@@ -81,6 +83,14 @@ def answers_of(
         answer = run_sum(question, selection) if whole else answer
         if answer is not None:
             yield answer
+
+
+def operation_places(question: TableQuestion, name: str) -> Places:
+    """The words by which an operation is asked for, where they are few."""
+    pattern = word_tables().operations.get(name)
+    spans = [found.span() for found in pattern.finditer(question.text)] if pattern else []
+    places = question.places_of(*spans)
+    return places if len(places) <= MOST_OPERATION_WORDS else NO_PLACES
 
 
 def is_spending(question: TableQuestion, selection: Selection) -> bool:

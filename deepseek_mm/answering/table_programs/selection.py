@@ -30,7 +30,8 @@ EXCEPT = re.compile(
     r"\b(?:without|excluding|except|excl)\b|\u4e0d\u542b|\u9664\u53bb|\u4e0d\u5305\u62ec", re.IGNORECASE
 )
 CONNECTED = re.compile(
-    r"\b(?:and|or|than|versus|vs|between|plus|both)\b|[\u548c\u4e0e\u8ddf\u6216\u6bd4\u53ca\u3001]|\u8fd8\u662f|\+|&",
+    r"\b(?:and|or|than|versus|vs|between|plus|both)\b|[\u548c\u4e0e\u8ddf\u6216\u6bd4\u53ca\u3001]|\u8fd8\u662f|\+|&"
+    r"|\bfrom\b.+\bto\b|\u4ece.+[\u5230\u81f3]",
     re.IGNORECASE,
 )
 
@@ -263,7 +264,7 @@ def make_group(question: TableQuestion, table: DocumentTable, chosen: Sequence[i
 def is_exact(question: TableQuestion, cell: str, places: set[int]) -> bool:
     """Whether a cell says words that select, and nothing else."""
     said = [token for token in tokens_of(cell) if token.is_chinese or token.stem not in ("the", "a")]
-    return 0 < len(said) <= len(question.words.cover(cell) & places)
+    return 0 < len(said) <= len(question.words.cover(cell, literal=True) & places)
 
 
 def select_by_meaning(question: TableQuestion, selection: Selection, encode: Encode) -> Selection:

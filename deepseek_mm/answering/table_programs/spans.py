@@ -1,10 +1,11 @@
 """Days and times in tables: how long something lasts, how many nights lie between, and on which weekday a day falls."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
-from deepseek_mm.answering.table_programs.columns import is_numeric, label_of
+from deepseek_mm.answering.table_programs.columns import choose_column, is_dated, is_numeric, label_of
 from deepseek_mm.answering.table_programs.questions import TableQuestion, asked_span
 from deepseek_mm.answering.table_programs.selection import Places, Selection, weigh_explanation
 from deepseek_mm.answering.table_programs.words import concepts_of
@@ -47,6 +48,9 @@ def run_span(question: TableQuestion, selection: Selection) -> TableAnswer | Non
     told = span_in_row(question, selection, rows[0], unit) if len(rows) == 1 else None
     if told is not None:
         return told
+    told = span_between_rows(question, selection, unit)
+    if told is not None:
+        return told
     starts = [row for row in table.rows if table.labelled and named(row.cells[0], FIRST)]
     ends = [row for row in table.rows if table.labelled and named(row.cells[0], LAST)]
     if len(starts) == len(ends) == 1 and (
@@ -55,6 +59,19 @@ def run_span(question: TableQuestion, selection: Selection) -> TableAnswer | Non
         values = [table.value(row, 1) for row in (starts[0], ends[0])]
         return tell_between(question, selection, values, [starts[0], ends[0]], unit)
     return None
+
+
+def span_between_rows(question: TableQuestion, selection: Selection, unit: str) -> TableAnswer | None:
+    """Between the times of two rows in one column: from one stop to another."""
+    table, groups = selection.table, selection.groups
+    if len(groups) != 2 or any(len(group.rows) != 1 for group in groups):
+        return None
+    rows = sorted((group.rows[0] for group in groups), key=table.rows.index)
+    column = choose_column(replace(question, asks=frozenset(("when",))), selection, rows)
+    if column is None or table.labelled or not is_dated(table, column.n, rows):
+        return None
+    explained = replace(selection, explained=selection.explained | column.places)
+    return tell_between(question, explained, [table.value(row, column.n) for row in rows], rows, unit)
 
 
 def named(text: str, kinds: frozenset[str]) -> bool:

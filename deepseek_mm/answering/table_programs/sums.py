@@ -9,6 +9,7 @@ from deepseek_mm.answering.table_programs.columns import (
     ColumnChoice,
     choose_column,
     is_counter,
+    is_money,
     is_numeric,
     label_of,
     name_column,
@@ -17,6 +18,7 @@ from deepseek_mm.answering.table_programs.columns import (
 from deepseek_mm.answering.table_programs.lookups import show_cell, shown_unit, tell_cells, value_column
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import (
+    CALENDAR,
     NO_PLACES,
     Selection,
     is_summary,
@@ -36,9 +38,11 @@ def run_sum(question: TableQuestion, selection: Selection) -> TableAnswer | None
     if table.labelled and not selection.groups:
         return None
     rows = selection.entries if selection.groups else tuple(row for row in table.rows if not is_summary(table, row))
+    across = add_across(question, selection)
     column = total_column(question, selection) or value_column(question, selection, rows)
-    if column is None:
-        return add_across(question, selection)
+    by_word = column is not None and bool(selection.cover.headers[column.n] - question.words.free)
+    if column is None or (across is not None and not by_word):
+        return across
     total = find_total(table, column.n)
     grouped = [row for group in selection.groups for row in group.rows]
     titled = len(grouped) == 1 and bool(selection.explained & question.words.cover(table.title))
@@ -62,7 +66,11 @@ def add_across(question: TableQuestion, selection: Selection) -> TableAnswer | N
     """The numbers of one row added up, where all its columns are of one kind: marks, hours of weekdays."""
     table, rows = selection.table, list(selection.rows)
     columns = [n for n in range(len(table.header)) if is_numeric(table, n) and not is_counter(table, n)]
-    if len(rows) != 1 or len(columns) < 2 or any(concepts_of(table.header[n], of_columns=True) for n in columns):
+    calendar = [n for n in columns if concepts_of(table.header[n]) & CALENDAR]
+    columns = calendar or columns
+    if len(rows) != 1 or len(columns) < 2 or (
+        not calendar and any(concepts_of(table.header[n], of_columns=True) for n in columns)
+    ):
         return None
     numbers = [number for n in columns for _, number in numbers_of(table, rows, n)]
     if len(numbers) != len(columns) or len({number.unit for number in numbers}) != 1:
@@ -250,8 +258,9 @@ def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | No
         and is_numeric(table, column.n)
         and bool(selection.cover.headers[column.n] - question.words.free)
     )
-    if counted and column is not None and selection.groups:
-        return add_up(question, selection, rows, column)
+    if counted and column is not None and (selection.groups or not is_money(table, column.n)):
+        sums = selection.groups or is_additive(table, column.n, question)
+        return add_up(question, selection, rows, column) if sums else None
     name = name_column(table)
     header = question.words.cover(table.header[name], as_column=True) if name >= 0 else NO_PLACES
     generic = re.search(

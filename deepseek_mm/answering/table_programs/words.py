@@ -22,6 +22,11 @@ SHARED_START, SHARED_SHARE = 5, 0.6  # letters that two words begin with alike, 
 LONG_ENOUGH = 4  # letters of a word that takes an ending
 ENDINGS = frozenset("th er or ing ed al ly ment ion ity fall ness ship".split())
 SHORTEST = 2  # Chinese letters that two texts have to share
+IRREGULAR_VERBS = {
+    **{"won": "win", "lost": "lose", "sold": "sell", "bought": "buy", "left": "leave", "drawn": "draw", "drew": "draw"},
+    **{"ran": "run", "flew": "fly", "grew": "grow", "grown": "grow", "taught": "teach", "built": "build", "fell": "fall"},
+    **{"spoke": "speak", "swam": "swim", "drove": "drive", "slept": "sleep", "wrote": "write", "met": "meet"},
+}
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -93,7 +98,7 @@ def stem(word: str) -> str:
     plain = unaccented(word.lower()).replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     if plain[:1].isdigit():
         return re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", plain).replace(",", "")
-    return singular(plain)
+    return IRREGULAR_VERBS.get(plain) or singular(plain)
 
 
 @lru_cache(maxsize=20_000)
@@ -120,7 +125,11 @@ def are_alike(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     if longer.startswith(shorter) and is_ending(shorter, longer[len(shorter) :]):
         return True
-    if len(shorter) < SHARED_START or not one.isalpha() or not other.isalpha():
+    if len(shorter) < LONG_ENOUGH or not one.isalpha() or not other.isalpha():
+        return False
+    if shorter[-1] == "e" and longer.startswith(shorter[:-1]) and longer[len(shorter) - 1 :] in ENDINGS:
+        return True
+    if len(shorter) < SHARED_START:
         return False
     shared = next((n for n, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     return shared >= SHARED_START and shared / len(longer) >= SHARED_SHARE
@@ -192,7 +201,7 @@ class AskedWords:
                 known = max(
                     (end for end in range(at + 1, run.end() + 1) if self.text[at:end] in tables.names), default=at
                 )
-                if known - at >= max(2, len(phrase)):
+                if known - at > max(1, len(phrase)):
                     at = known
                     continue
                 found |= self.within(at, at + len(phrase))
@@ -203,9 +212,9 @@ class AskedWords:
         """Places of the tokens between two letters."""
         return {n for n, token in enumerate(self.tokens) if start <= token.start < end}
 
-    def cover(self, phrase: str, *, as_column: bool = False) -> frozenset[int]:
-        """Places that a phrase says too, in the same word or another one for the same thing."""
-        said, named = tokens_of(phrase), widen(concepts_of(phrase))
+    def cover(self, phrase: str, *, as_column: bool = False, literal: bool = False) -> frozenset[int]:
+        """Places that a phrase says too, in the same word or (unless `literal`) another one for the same thing."""
+        said, named = tokens_of(phrase), NOTHING if literal else widen(concepts_of(phrase))
         stems = {token.stem for token in said if not token.is_chinese}
         found = {n for n, names in self.concepts.items() if names & named}
         if as_column:
