@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from deepseek_mm.answering.table_programs.answers import TIMES, TableAnswer, places_of, round_to, tidy
-from deepseek_mm.answering.table_programs.columns import is_numeric, label_of, numbers_of
+from deepseek_mm.answering.table_programs.columns import is_money, is_numeric, label_of, numbers_of
 from deepseek_mm.answering.table_programs.lookups import shown_unit
 from deepseek_mm.answering.table_programs.questions import PEOPLE, TableQuestion, people_of
-from deepseek_mm.answering.table_programs.selection import Selection, weigh_explanation
+from deepseek_mm.answering.table_programs.selection import NO_PLACES, Selection, weigh_explanation
+from deepseek_mm.answering.table_programs.words import concepts_of
 from deepseek_mm.retrieval.quantities import Quantity, show_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
@@ -116,6 +117,40 @@ def run_scale(question: TableQuestion, selection: Selection) -> TableAnswer | No
         labels=tuple(labels),
         column=table.header[column],
         chance=weigh_explanation(question, selection, people | question.words.cover(table.header[column])),
+    )
+
+
+def run_product(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """Pieces times the price of one, added up, of a table that has no column of amounts."""
+    table = selection.table
+    rows = selection.entries
+    pieces, prices = (
+        [
+            n
+            for n in range(len(table.header))
+            if role in concepts_of(table.header[n], of_columns=True) and is_numeric(table, n)
+        ]
+        for role in ("quantity", "each")
+    )
+    amounts = [n for n in range(len(table.header)) if is_money(table, n) and n not in prices]
+    if len(pieces) != 1 or len(prices) != 1 or amounts or pieces == prices or not rows:
+        return None
+    counts, costs = (numbers_of(table, rows, n) for n in (pieces[0], prices[0]))
+    if len(counts) != len(rows) or len(costs) != len(rows):
+        return None
+    pairs = [(many, price) for (_, many), (_, price) in zip(counts, costs, strict=True)]
+    places = places_of([price for _, price in pairs])
+    total = sum((many.value * price.value for many, price in pairs), Decimal(0))
+    steps = [f"{show_number(many.value)} {TIMES} {show_number(price.value, places=places)}" for many, price in pairs]
+    return TableAnswer(
+        kind="sum",
+        value=show_number(total, places=places),
+        unit=shown_unit(table, rows, prices[0], [price for _, price in pairs]),
+        operation=f"{' + '.join(steps)} = {show_number(total, places=places)}",
+        rows=tuple(rows),
+        labels=tuple(label_of(table, row) for row in rows),
+        column=table.header[prices[0]],
+        chance=weigh_explanation(question, selection, NO_PLACES),
     )
 
 

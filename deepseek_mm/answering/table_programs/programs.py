@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
-from deepseek_mm.answering.table_programs.bills import run_net, run_scale
+from deepseek_mm.answering.table_programs.bills import run_net, run_product, run_scale
 from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
 from deepseek_mm.answering.table_programs.lookups import run_lookup
-from deepseek_mm.answering.table_programs.questions import TableQuestion, read_question
+from deepseek_mm.answering.table_programs.questions import TableQuestion, operation_places, read_question
 from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Places, Selection, select_rows
 from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
 from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
@@ -22,6 +22,13 @@ from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 from deepseek_mm.types import Act
 
 Program = Callable[[TableQuestion, Selection], TableAnswer | None]
+
+
+def run_bill(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """Prices times pieces where a table has these alone, else a column added up."""
+    return run_product(question, selection) or run_sum(question, selection)
+
+
 PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's own words choose
     "weekday": run_weekday,
     "net": run_net,
@@ -34,10 +41,9 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
     "largest": run_largest,
     "span": run_span,
     "count": run_count,
-    "sum": run_sum,
+    "sum": run_bill,
 }
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
-MOST_OPERATION_WORDS = 6  # Chinese letters count as words
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -83,14 +89,6 @@ def answers_of(
         answer = run_sum(question, selection) if whole else answer
         if answer is not None:
             yield answer
-
-
-def operation_places(question: TableQuestion, name: str) -> Places:
-    """The words by which an operation is asked for, where they are few."""
-    pattern = word_tables().operations.get(name)
-    spans = [found.span() for found in pattern.finditer(question.text)] if pattern else []
-    places = question.places_of(*spans)
-    return places if len(places) <= MOST_OPERATION_WORDS else NO_PLACES
 
 
 def is_spending(question: TableQuestion, selection: Selection) -> bool:

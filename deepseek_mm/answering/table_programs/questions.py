@@ -18,6 +18,7 @@ from deepseek_mm.retrieval.quantities import (
 )
 from deepseek_mm.types import Act
 
+MOST_OPERATION_WORDS = 6  # by which one is asked for; Chinese letters count as words
 PEOPLE = re.compile(
     r"\bfor (?P<en>\d+|\w+) (?:people|persons?|guests?|servings?|portions?|of us|eaters?|adults)\b"
     r"|\bserves? (?P<serve>\d+|\w+)\b|(?P<zh>\d+|[\u4e00-\u9fff]{1,3}?)\s?(?:\u4e2a)?(?:\u4eba\u4efd|\u4eba(?=[\u5403\u4efd\u7684\uff0c,\u9700\u8981]|$)|\u4efd)",
@@ -88,6 +89,14 @@ def read_question(act: Act, language: str, reading: Reading, today: date | None)
         today=today,
         attribute=act.attribute,
     )
+
+
+def operation_places(question: TableQuestion, name: str) -> frozenset[int]:
+    """The words by which an operation is asked for, where they are few."""
+    pattern = word_tables().operations.get(name)
+    spans = [found.span() for found in pattern.finditer(question.text)] if pattern else []
+    places = question.places_of(*spans)
+    return places if len(places) <= MOST_OPERATION_WORDS else frozenset()
 
 
 def people_of(match: re.Match[str]) -> int:

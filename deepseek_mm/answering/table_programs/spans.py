@@ -1,5 +1,6 @@
 """Days and times in tables: how long something lasts, how many nights lie between, and on which weekday a day falls."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,9 @@ from deepseek_mm.retrieval.quantities import WEEKDAYS, DateInText
 from deepseek_mm.retrieval.tables import CellValue, TableRow
 
 FIRST, LAST = frozenset(("start", "departure")), frozenset(("end", "arrival"))
+BETWEEN_DAYS = re.compile(
+    r"\b(?:between|until|till|from|passed|apart|left)\b|\u76f8\u9694|\u76f8\u5dee|\u8ddd", re.IGNORECASE
+)
 DAY_MINUTES = 1440
 UNIT_DAYS = {"nights": 1, "days": 1, "weeks": 7}
 
@@ -102,6 +106,8 @@ def tell_between(
     labels = tuple(label_of(selection.table, row) for row in rows)
     explained = explained_places(question)
     chance = weigh_explanation(question, selection, explained)
+    if unit == "days" and not BETWEEN_DAYS.search(question.text):
+        return None  # both ends may count, or one
     if first.dates and last.dates and unit in ("", "nights", "days", "weeks", "months", "years"):
         told = days_between(first.dates[0], last.dates[0], unit)
     elif first.times and last.times and unit in ("", "hours", "minutes"):

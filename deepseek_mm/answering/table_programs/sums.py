@@ -68,8 +68,10 @@ def add_across(question: TableQuestion, selection: Selection) -> TableAnswer | N
     columns = [n for n in range(len(table.header)) if is_numeric(table, n) and not is_counter(table, n)]
     calendar = [n for n in columns if concepts_of(table.header[n]) & CALENDAR]
     columns = calendar or columns
-    if len(rows) != 1 or len(columns) < 2 or (
-        not calendar and any(concepts_of(table.header[n], of_columns=True) for n in columns)
+    if (
+        len(rows) != 1
+        or len(columns) < 2
+        or (not calendar and any(concepts_of(table.header[n], of_columns=True) for n in columns))
     ):
         return None
     numbers = [number for n in columns for _, number in numbers_of(table, rows, n)]
@@ -250,7 +252,11 @@ def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | No
     if table.labelled or "money" in question.asks:
         return None
     rows = selection.entries
-    if len(selection.groups) == 1 and len(rows) == 1 or any(has_role(table, n, "quantity") for n in range(len(table.header))):
+    if (
+        len(selection.groups) == 1
+        and len(rows) == 1
+        or any(has_role(table, n, "quantity") for n in range(len(table.header)))
+    ):
         return count_in_cells(question, selection, rows)
     column = choose_column(question, selection, rows)
     counted = (
@@ -287,9 +293,7 @@ def has_role(table: DocumentTable, n: int, role: str) -> bool:
     return role in concepts_of(table.header[n], of_columns=True)
 
 
-def count_in_cells(
-    question: TableQuestion, selection: Selection, rows: Sequence[TableRow]
-) -> TableAnswer | None:
+def count_in_cells(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> TableAnswer | None:
     """How many, where a column of quantities says it, or the one number of a row."""
     table = selection.table
     quantities = [n for n in range(len(table.header)) if has_role(table, n, "quantity") and is_numeric(table, n)]

@@ -15,7 +15,9 @@ from pathlib import Path
 from deepseek_mm.language.words import singular
 
 FILE = Path(__file__).with_name("table_words.toml")
-TOKEN = re.compile(r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:['-][^\W\d_]+)*")
+TOKEN = re.compile(
+    r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:['-][^\W\d_]+)*"
+)
 PHRASAL = re.compile(r"\b(check|pick|drop|sign) (in|out|up|off)\b", re.IGNORECASE)  # one word with a hyphen
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 SHARED_START, SHARED_SHARE = 5, 0.6  # letters that two words begin with alike, and their share of the longer one
@@ -24,7 +26,15 @@ ENDINGS = frozenset("th er or ing ed al ly ment ion ity fall ness ship".split())
 SHORTEST = 2  # Chinese letters that two texts have to share
 IRREGULAR_VERBS = {
     **{"won": "win", "lost": "lose", "sold": "sell", "bought": "buy", "left": "leave", "drawn": "draw", "drew": "draw"},
-    **{"ran": "run", "flew": "fly", "grew": "grow", "grown": "grow", "taught": "teach", "built": "build", "fell": "fall"},
+    **{
+        "ran": "run",
+        "flew": "fly",
+        "grew": "grow",
+        "grown": "grow",
+        "taught": "teach",
+        "built": "build",
+        "fell": "fall",
+    },
     **{"spoke": "speak", "swam": "swim", "drove": "drive", "slept": "sleep", "wrote": "write", "met": "meet"},
 }
 NOTHING: frozenset[str] = frozenset()
