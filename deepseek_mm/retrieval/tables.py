@@ -42,6 +42,7 @@ LEADER = re.compile(
 MOST_WORDS = 7  # of a label
 TYPICAL = 0.6  # share of the cells of a column that are alike
 CONTEXT = 300  # letters of a document's beginning that say what it is about
+PROSE = 8_000  # letters of the rest
 BEGINNING = 20  # lines, which these are taken from
 NEAR_LINES = 3  # between the parts of one table on two pages
 
@@ -83,6 +84,7 @@ class DocumentTable:
     source: Source
     title: str = ""  # the heading above it, and the line before it
     context: str = ""  # the file's name and the document's first words
+    prose: str = ""  # what else the document says, as far as it is compared with questions
     reading: Reading = Reading()
     labelled: bool = False  # of labels and values that stand in lines of their own
 
@@ -156,17 +158,23 @@ def tables_of(passages: Sequence[Region]) -> Iterator[DocumentTable]:
     name = re.sub(r"[-_.]+", " ", source.name)
     lines = list(lines_of(passages))
     separated = source.name.lower().endswith(SEPARATED)
-    beginning = [line.text for line in lines[:BEGINNING] if not separated and not is_row(line.text)]
-    context = f"{name} {' '.join(beginning)[:CONTEXT]}"
+    written = [line.text for line in lines if not separated and not is_row(line.text)]
+    context, prose = f"{name} {' '.join(written[:BEGINNING])[:CONTEXT]}", " ".join(written)[:PROSE]
     drafts = [read_separated(lines)] if separated else list(read_drafts(lines))
     for draft in join_drafts(drafts):
         made = shape_table(draft, reading)
         if made is not None:
-            yield replace(made, source=source, context=context, reading=reading)
+            yield replace(made, source=source, context=context, prose=prose, reading=reading)
     labels = [row for line in lines if not is_row(line.text) for row in read_labels(line)]
     if labels and not separated:
         yield DocumentTable(
-            header=("", ""), rows=tuple(labels), source=source, context=context, reading=reading, labelled=True
+            header=("", ""),
+            rows=tuple(labels),
+            source=source,
+            context=context,
+            prose=prose,
+            reading=reading,
+            labelled=True,
         )
 
 

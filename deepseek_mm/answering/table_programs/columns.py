@@ -15,7 +15,7 @@ WANTED = {  # what is asked -> kinds of columns
     "when": ("date", "time", "start", "end", "departure", "arrival"),
     "where": ("place",),
     "money": ("money",),
-    "number": ("quantity", "duration", "score", "weight", "height", "distance", "temperature", "age"),
+    "number": ("quantity",),
 }
 NUMERIC = ("money", "number")
 NAMES = ("name", "person")
@@ -23,6 +23,9 @@ TYPICAL = 0.5  # share of a column's cells that are of one kind
 
 
 FREE_OF_CHARGE = re.compile(r"\bfree\b|\bgratis\b|\bincluded\b|\u514d\u8d39|\u5305\u542b", re.IGNORECASE)
+COUNTED = re.compile(
+    r"\bhow many\b|\u51e0(?:\u4e2a|\u665a|\u5929)", re.IGNORECASE
+)  # never answered by an amount of money
 ASKED_NOUN = re.compile(
     r"(?:\u54ea|\u4ec0\u4e48)[\u4e2a\u4e00\u4e9b\u79cd\u6761\u5bb6\u4f4d\u8d9f\u573a]*([\u4e00-\u9fff]{1,3})"
 )
@@ -67,10 +70,17 @@ def is_dated(table: DocumentTable, n: int, rows: Sequence[TableRow] | None = Non
 
 
 def is_money(table: DocumentTable, n: int) -> bool:
-    """Whether a column's cells are amounts of money, by their units or its header."""
-    units = {value.number.unit for row in table.rows if (value := table.value(row, n)).number is not None}
+    """Whether a column's cells are amounts of money: by their units, or by its header where they have none."""
+    units = {value.number.unit for row in table.rows if (value := table.value(row, n)).number is not None} - {""}
     named = unit_of(table.header[n]) in MONEY_UNITS or "money" in concepts_of(table.header[n], of_columns=True)
-    return bool(units & MONEY_UNITS) or (named and is_numeric(table, n))
+    return units <= MONEY_UNITS and (bool(units) or (named and is_numeric(table, n)))
+
+
+def is_measure(table: DocumentTable, n: int, rows: Sequence[TableRow]) -> bool:
+    """Whether some cells have a unit that is no money, or their header has: grams, degrees."""
+    units = {value.number.unit for row in rows if (value := table.value(row, n)).number is not None}
+    units |= {unit_of(table.header[n])}
+    return bool(units - {""} - MONEY_UNITS)
 
 
 def choose_column(question: TableQuestion, selection: Selection, rows: Sequence[TableRow]) -> ColumnChoice | None:
@@ -168,10 +178,15 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
         digits = any(FREE_OF_CHARGE.search(row.cells[n]) for row in rows) or (
             table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
         )
-        return weights.kind * is_money(table, n) + 0.5 if holds or digits else weights.against
+        measured = "price" in asks and is_measure(table, n, rows)
+        return weights.kind * is_money(table, n) + 0.5 if (holds or digits) and not measured else weights.against
+    people = "person" in concepts_of(table.header[n], of_columns=True)
+    if "which" in asks and people and not question.words.cover(table.header[n]) - question.words.free:
+        return weights.against
     if "number" in asks:
         digits = table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
-        return 1.0 if numeric or digits else weights.against
+        priced = is_money(table, n) and bool(COUNTED.search(question.text))
+        return 1.0 if (numeric or digits) and not priced else weights.against
     return 0.0
 
 

@@ -17,11 +17,12 @@ from deepseek_mm.answering.table_programs.columns import (
 )
 from deepseek_mm.answering.table_programs.lookups import show_cell, shown_unit
 from deepseek_mm.answering.table_programs.questions import TableQuestion
-from deepseek_mm.answering.table_programs.selection import NO_PLACES, Places, Selection, weigh_explanation
+from deepseek_mm.answering.table_programs.selection import CALENDAR, NO_PLACES, Places, Selection, weigh_explanation
 from deepseek_mm.answering.table_programs.words import concepts_of
 from deepseek_mm.retrieval.quantities import Quantity, read_small_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
+SPECIFIC = frozenset(("temperature", "weight", "height", "distance", "age", "money"))
 RANK = re.compile(
     r"\b(?:first|second|third|fourth|won|winner|came|finished|place)\b"
     r"|\u51a0\u519b|\u4e9a\u519b|\u5b63\u519b|\u7b2c(?:[\u4e00-\u9fff]{1,2}|\d+)\u540d",
@@ -117,6 +118,8 @@ def extreme_column(question: TableQuestion, selection: Selection, rows: Sequence
         for n in ranked
         if kinds & concepts_of(table.header[n], of_columns=True) or ("money" in kinds and is_money(table, n))
     ]
+    if not by_word and not by_role and kinds & SPECIFIC:
+        return None  # the coldest, of a table without temperatures
     early = re.search(
         r"\b(?:earliest|latest|first|last|next)\b|\u6700[\u65e9\u665a\u540e]|\u7b2c\u4e00|\u672b\u73ed|\u9996\u73ed",
         words.text,
@@ -162,6 +165,8 @@ def tell_extreme(
     if len(chosen) > 3:
         return None
     told = asked_name(question, selection, chosen, n)
+    if told < 0 and "when" in question.asks and not is_dated(table, n, rows):
+        return None
     name = " / ".join(dict.fromkeys(row.cells[told] for row in chosen)) if told >= 0 else ""
     numbers = [number for _, number in numbers_of(table, chosen, n)]
     wants_value = bool(question.asks & {"money", "number"} and not question.asks & {"who", "which", "where"}) or (
@@ -207,8 +212,14 @@ def asked_name(question: TableQuestion, selection: Selection, rows: Sequence[Tab
         dated = [
             n for n in others if is_dated(table, n) or concepts_of(table.header[n], of_columns=True) & {"date", "time"}
         ]
-        return dated[0] if dated else -1
+        return dated[0] if dated else calendar_column(selection.table, others)
     return name_column(table, besides)
+
+
+def calendar_column(table: DocumentTable, columns: Sequence[int]) -> int:
+    """The column that names months or weekdays; -1 where none does."""
+    named = [n for n in columns if all(concepts_of(cell) & CALENDAR for cell in table.column(n) if cell)]
+    return named[0] if named else -1
 
 
 def named_places(question: TableQuestion, selection: Selection, told: int) -> Places:

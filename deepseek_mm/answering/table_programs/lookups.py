@@ -8,6 +8,7 @@ from deepseek_mm.answering.table_programs.columns import (
     ColumnChoice,
     choose_column,
     is_counter,
+    is_measure,
     is_money,
     is_numeric,
     label_of,
@@ -87,6 +88,8 @@ def value_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     if column is not None and is_numeric(table, column.n, rows):
         return column
     numeric = [n for n in range(len(table.header)) if is_numeric(table, n, rows) and not is_counter(table, n)]
+    if "price" in question.asks:
+        numeric = [n for n in numeric if not is_measure(table, n, rows)]
     asked = [n for n in numeric if selection.cover.headers[n] - question.words.free]
     money = [n for n in numeric if is_money(table, n) and "each" not in concepts_of(table.header[n], of_columns=True)]
     kinds = {name for names in question.words.roles.values() for name in names} - {"money", "name", "rank"}

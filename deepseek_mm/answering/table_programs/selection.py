@@ -14,7 +14,7 @@ import numpy as np
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.words import LONG_ENOUGH, concepts_of, tokens_of
 from deepseek_mm.embeddings.space import Encode
-from deepseek_mm.retrieval.quantities import UNITS, Quantity, Reading
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, UNITS, Quantity, Reading
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
 Places = frozenset[int]
@@ -25,6 +25,7 @@ CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
     " september october november december".split()
 )
+MARKS = ("\u20ac", "\u00a3", "\u00a5", "\uffe5", "\u00b0c", "\u2103")  # units that are no words
 LABEL_LETTERS = 40  # of a total's label
 EXCEPT = re.compile(
     r"\b(?:without|excluding|except|excl)\b|\u4e0d\u542b|\u9664\u53bb|\u4e0d\u5305\u62ec", re.IGNORECASE
@@ -43,6 +44,8 @@ class SelectionChances:
     start: float = 0.94  # where everything is explained
     unexplained: float = 0.45  # factor for each word that nothing explains
     context: float = 0.98  # factor where only the document's name or title explains a word
+    whole: float = 0.75  # factor where a word is unexplained and no row was selected
+    elsewhere: float = 0.9  # factor for each word that stands in another place of the document
     by_meaning: float = 0.8  # factor where the encoder chose the rows
     likeness: float = 2.0  # deviations above the usual likeness that a cell needs to be meant
     apart: float = 0.03  # cosine by which it has to be ahead of the next one
@@ -161,12 +164,8 @@ def written_unit(name: str) -> str:
     words = [token.text for token in tokens_of(name) if token.text.lower() in UNITS and len(token.text) > 1]
     inside = re.findall(r"[(\uff08/]\s*([^()\uff08\uff09/]+?)\s*[)\uff09]?$", name)
     named = [part for part in inside if part.lower() in UNITS]
-    marks = [
-        mark
-        for mark in UNITS
-        if not mark.isascii() and mark in plain and mark in "\u20ac\u00a3\u00a5\uffe5\u00b0c\u2103"
-    ]
-    return (named or words or marks or [""])[-1 if named or words else 0]
+    money = [word for word in words if UNITS[word.lower()] in MONEY_UNITS]
+    return next(iter((*named, *money, *words, *(mark for mark in MARKS if mark in plain))), "")
 
 
 def is_summary(table: DocumentTable, row: TableRow) -> bool:
@@ -316,6 +315,9 @@ def weigh_explanation(question: TableQuestion, selection: Selection, explained: 
     missing = unexplained_places(question, known | selection.cover.context)
     named = frozenset().union(*(concepts_of(name, of_columns=True) for name in selection.table.header))
     verbs = frozenset(n for n, roles in question.words.roles.items() if roles & named & TOLD_BY_HEADERS)
-    weight = sum(weigh_word(question, n) for n in missing - verbs)
-    chance = CHANCES.start * selection.factor * CHANCES.unexplained**weight
+    missing -= verbs
+    elsewhere = missing & question.words.cover(selection.table.prose) if missing else NO_PLACES
+    weight = sum(weigh_word(question, n) for n in missing - elsewhere)
+    chance = CHANCES.start * selection.factor * CHANCES.unexplained**weight * CHANCES.elsewhere ** len(elsewhere)
+    chance *= CHANCES.whole if weight and not selection.groups else 1.0
     return chance * (CHANCES.context if by_context else 1.0)

@@ -17,6 +17,7 @@ FIRST, LAST = frozenset(("start", "departure")), frozenset(("end", "arrival"))
 BETWEEN_DAYS = re.compile(
     r"\b(?:between|until|till|from|passed|apart|left)\b|\u76f8\u9694|\u76f8\u5dee|\u8ddd", re.IGNORECASE
 )
+MOST_NIGHTS = 60
 DAY_MINUTES = 1440
 UNIT_DAYS = {"nights": 1, "days": 1, "weeks": 7}
 
@@ -136,6 +137,8 @@ def days_between(first: DateInText, last: DateInText, unit: str) -> tuple[str, s
     days = (last.day - first.day).days
     if days <= 0 or not (first.certain and last.certain or (first.day.year == last.day.year <= 1)):
         return None
+    if unit == "nights" and days > MOST_NIGHTS:
+        return None  # no stay, but a contract
     operation = f"{last.text} - {first.text} = {days} days"
     if unit in ("months", "years"):
         months = (

@@ -239,11 +239,14 @@ class AskedWords:
         """Places of Chinese letters in runs that the phrase has too; one letter counts where it is the whole phrase."""
         found: set[int] = set()
         runs = CHINESE.findall(phrase)
+        named = [(a, b) for a, b, _ in concept_spans(self.text) if b - a > 1]
         for asked in CHINESE.finditer(self.text):
             for start in range(asked.start(), asked.end()):
                 for end in range(asked.end(), start, -1):
                     part = self.text[start:end]
                     whole = part in runs
+                    if any(a < end and start < b and not (start <= a and b <= end) for a, b in named):
+                        continue  # it would cut a word in two
                     if (end - start >= SHORTEST or whole) and any(part in run for run in runs):
                         found |= self.within(start, end)
                         break
