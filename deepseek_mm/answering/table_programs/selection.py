@@ -308,6 +308,21 @@ def weigh_word(question: TableQuestion, n: int) -> float:
     return (0.5 if token.is_chinese else 1.0) * (2 if exact else 1)
 
 
+def kind_places(question: TableQuestion, table: DocumentTable) -> Places:
+    """Single Chinese letters that say what the rows are: in a header, or at the end of most names."""
+    names = [row.cells[n] for row in table.rows for n in range(len(row.cells)) if is_name(table, row, n)]
+    tokens = question.words.tokens
+    return frozenset(
+        n
+        for n, token in enumerate(tokens)
+        if token.is_chinese
+        and (
+            any(token.text in header for header in table.header)
+            or sum(name.endswith(token.text) for name in names) >= max(2, len(table.rows) / 2)
+        )
+    )
+
+
 def weigh_explanation(question: TableQuestion, selection: Selection, explained: Places) -> float:
     """The probability that the selection is what the question means."""
     known = selection.explained | explained
@@ -315,7 +330,7 @@ def weigh_explanation(question: TableQuestion, selection: Selection, explained: 
     missing = unexplained_places(question, known | selection.cover.context)
     named = frozenset().union(*(concepts_of(name, of_columns=True) for name in selection.table.header))
     verbs = frozenset(n for n, roles in question.words.roles.items() if roles & named & TOLD_BY_HEADERS)
-    missing -= verbs
+    missing -= verbs | kind_places(question, selection.table)
     elsewhere = missing & question.words.cover(selection.table.prose) if missing else NO_PLACES
     weight = sum(weigh_word(question, n) for n in missing - elsewhere)
     chance = CHANCES.start * selection.factor * CHANCES.unexplained**weight * CHANCES.elsewhere ** len(elsewhere)
