@@ -27,7 +27,7 @@ from index import Source
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc begins, and a .docx with a password
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc and .xls begin, and .docx and .xlsx with a password
 INDEX = "python -m deepseek_mm index"
 
 
@@ -146,6 +146,8 @@ def unknown(name: str, head: bytes) -> BadFile:
         return no_picture(name, head)
     if named is not None and named.name == "docx" and head.startswith(OLD_OFFICE):
         return BadFile(f"{name} is locked with a password, or an old .doc file. Save it as .docx without a password")
+    if named is not None and named.name == "xlsx" and head.startswith(OLD_OFFICE):
+        return BadFile(f"{name} is locked with a password, or an old .xls file. Save it as .xlsx without a password")
     shown = head[:SHOWN_BYTES]
     if named is not None:
         return BadFile(f"{name} is no {named.title}: it begins with {shown!r}. Give it its right ending")

@@ -147,6 +147,13 @@ FORMATS = (
         name="docx", title="Word document", kind="document", endings=(".docx",), signature=re.compile(rb"PK\x03\x04")
     ),
     Format(
+        name="xlsx",
+        title="Excel workbook",
+        kind="document",
+        endings=(".xlsx", ".xlsm"),
+        signature=re.compile(rb"PK\x03\x04"),
+    ),
+    Format(
         name="zip",
         title="zip archive",
         kind="archive",

@@ -98,7 +98,7 @@ WEEKDAY = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class FigureStyle:
     """How figures are written in a document."""
 
     comma_decimals: bool = False  # "1.385,00"
@@ -136,10 +136,10 @@ class TimeInText:
     span: tuple[int, int] = (0, 0)
 
 
-AS_WRITTEN = Reading()
+AS_WRITTEN = FigureStyle()
 
 
-def read_numbers(text: str, reading: Reading = AS_WRITTEN) -> list[Quantity]:
+def read_numbers(text: str, reading: FigureStyle = AS_WRITTEN) -> list[Quantity]:
     """All numbers of a text, in order; those inside of words, dates and times are none."""
     taken = [found.span for found in (*read_dates(text, reading), *read_times(text))]
     numbers = []
@@ -172,7 +172,7 @@ def is_part_of_word(text: str, match: re.Match[str]) -> bool:
     return lettered or followed or coded
 
 
-def read_decimal(digits: str, reading: Reading = AS_WRITTEN) -> Decimal | None:
+def read_decimal(digits: str, reading: FigureStyle = AS_WRITTEN) -> Decimal | None:
     """The value of digits with their marks of thousands and decimals."""
     plain = re.sub(r"[\u00a0\u202f' ]", "", digits)
     point, comma = plain.rfind("."), plain.rfind(",")
@@ -192,7 +192,7 @@ def read_decimal(digits: str, reading: Reading = AS_WRITTEN) -> Decimal | None:
         return None
 
 
-def read_dates(text: str, reading: Reading = AS_WRITTEN) -> list[DateInText]:
+def read_dates(text: str, reading: FigureStyle = AS_WRITTEN) -> list[DateInText]:
     """All days of a text, in order; what no calendar has is left out."""
     found = []
     for match in DATE.finditer(text):
@@ -211,7 +211,7 @@ def read_dates(text: str, reading: Reading = AS_WRITTEN) -> list[DateInText]:
     return found
 
 
-def date_parts(match: re.Match[str], reading: Reading) -> tuple[int, int, int, bool] | None:
+def date_parts(match: re.Match[str], reading: FigureStyle) -> tuple[int, int, int, bool] | None:
     """Year (0 where none is written), month and day, and whether they cannot be meant otherwise."""
     if match["a"]:
         first, second, year = int(match["a"]), int(match["b"]), full_year(match["y2"])
@@ -285,7 +285,7 @@ def read_small_number(word: str) -> int | None:
     return 10 * (CHINESE_DIGITS[tens] if tens else 1) * bool(ten) + (CHINESE_DIGITS[ones] if ones else 0)
 
 
-def read_conventions(texts: Iterable[str]) -> Reading:
+def read_conventions(texts: Iterable[str]) -> FigureStyle:
     """How a document writes its figures, by the figures that can be meant in one way only."""
     whole = "\n".join(texts)
     commas = len(re.findall(r"\d,\d{1,2}(?![\d,])|\d\.\d{3},\d", whole))
@@ -293,7 +293,7 @@ def read_conventions(texts: Iterable[str]) -> Reading:
     slashed = re.findall(r"(?<!\d)(\d\d?)[/-](\d\d?)[/-](?:19|20)?\d\d(?!\d)", whole)
     first, second = any(int(a) > 12 for a, _ in slashed), any(int(b) > 12 for _, b in slashed)
     years = re.findall(r"(?<![\d.,])(?:19|20)\d\d(?![\d.,]\d|\d)", whole)
-    return Reading(
+    return FigureStyle(
         comma_decimals=commas > points,
         day_first=None if first == second else first,
         year=int(max(sorted(set(years)), key=years.count)) if years else 0,

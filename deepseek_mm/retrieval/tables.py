@@ -15,7 +15,7 @@ from functools import lru_cache
 from deepseek_mm.retrieval.quantities import (
     DateInText,
     Quantity,
-    Reading,
+    FigureStyle,
     TimeInText,
     read_conventions,
     read_dates,
@@ -44,6 +44,7 @@ TYPICAL = 0.6  # share of the cells of a column that are alike
 CONTEXT = 300  # letters of a document's beginning that say what it is about
 PROSE = 8_000  # letters of the rest
 BEGINNING = 20  # lines, which these are taken from
+LONGEST_TITLE = 100  # letters of a line before a table that belongs to it
 NEAR_LINES = 3  # between the parts of one table on two pages
 
 
@@ -85,7 +86,7 @@ class DocumentTable:
     title: str = ""  # the heading above it, and the line before it
     context: str = ""  # the file's name and the document's first words
     prose: str = ""  # what else the document says, as far as it is compared with questions
-    reading: Reading = Reading()
+    reading: FigureStyle = FigureStyle()
     labelled: bool = False  # of labels and values that stand in lines of their own
 
     def column(self, n: int) -> list[str]:
@@ -108,6 +109,29 @@ class TableDraft:
     parted: bool = False  # by a heading
 
 
+@dataclass(slots=True)
+class TitleLines:
+    """What stands above a table: the heading, a short line below it, and the line just before."""
+
+    heading: str = ""
+    short: str = ""
+    before: str = ""
+
+    def add(self, line: str) -> None:
+        """One more line, which takes the place of those of its rank and below."""
+        if line.lstrip().startswith("#"):
+            self.heading, self.short, self.before = line.strip("# *"), "", ""
+        elif HEADING.match(line):
+            self.short, self.before = line.strip(" *"), ""
+        else:
+            self.before = line.strip() if len(line) < LONGEST_TITLE else ""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return " ".join(part for part in (self.heading, self.short, self.before) if part)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentLine:
     """A line of a passage."""
@@ -118,7 +142,7 @@ class DocumentLine:
 
 
 @lru_cache(maxsize=20_000)
-def read_cell(text: str, reading: Reading) -> CellValue:
+def read_cell(text: str, reading: FigureStyle) -> CellValue:
     """What a cell says."""
     plain = (
         re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "", text)
@@ -192,7 +216,9 @@ def read_separated(lines: Sequence[DocumentLine]) -> TableDraft:
     texts = [line.text for line in lines]
     mark = choose_separator(texts)
     draft, at = TableDraft(), 0
-    reader = csv.reader((f"{text}\n" for text in texts), delimiter=mark)
+    stray = sum(text.count('"') for text in texts) % 2  # a quotation mark that is never closed
+    quoting = csv.QUOTE_NONE if stray else csv.QUOTE_MINIMAL
+    reader = csv.reader((f"{text}\n" for text in texts), delimiter=mark, quoting=quoting)
     try:
         for cells in reader:
             line = lines[min(at, len(lines) - 1)]
@@ -241,7 +267,7 @@ def split_row(text: str) -> list[str]:
 
 def read_drafts(lines: Sequence[DocumentLine]) -> Iterator[TableDraft]:
     """Runs of rows; one row alone is a table only as a part of another."""
-    draft, heading, before, gap, parted, blank = TableDraft(), "", "", 0, False, False
+    draft, above, gap, parted, blank = TableDraft(), TitleLines(), 0, False, False
     for line in [*lines, DocumentLine(text="end.", region=lines[-1].region)]:
         if RULE.match(line.text) and "-" in line.text and draft.rows:
             *earlier, header = draft.rows
@@ -252,9 +278,9 @@ def read_drafts(lines: Sequence[DocumentLine]) -> Iterator[TableDraft]:
             row = row_of(split_row(line.text), line)
             if draft.rows and blank and begins_another(draft.rows, row):
                 yield draft
-                draft = TableDraft(title=f"{heading} {before}".strip(), parted=True)
+                draft = TableDraft(title=above.text, parted=True)
             if not draft.rows:
-                draft = TableDraft(title=f"{heading} {before}".strip(), gap=gap, parted=parted)
+                draft = TableDraft(title=above.text, gap=gap, parted=parted)
             draft.rows.append(row)
             gap, parted, blank = 0, False, False
         elif not line.text.strip():
@@ -263,11 +289,8 @@ def read_drafts(lines: Sequence[DocumentLine]) -> Iterator[TableDraft]:
             if draft.rows:
                 yield draft
                 draft = TableDraft()
-            if HEADING.match(line.text):
-                heading, before = line.text.strip("# *"), ""
-                parted |= line.text.lstrip().startswith("#")
-            else:
-                before = line.text.strip() if len(line.text) < 100 else ""
+            above.add(line.text)
+            parted |= line.text.lstrip().startswith("#")
             gap, blank = gap + 1, False
 
 
@@ -282,8 +305,8 @@ def begins_another(rows: Sequence[TableRow], row: TableRow) -> bool:
         return True
     if row.cells == rows[0].cells:
         return False
-    values = [read_cell(cell, Reading()) for cell in row.cells]
-    last = [read_cell(cell, Reading()) for cell in rows[-1].cells]
+    values = [read_cell(cell, FigureStyle()) for cell in row.cells]
+    last = [read_cell(cell, FigureStyle()) for cell in rows[-1].cells]
     return len(rows) > 1 and all(value.is_text for value in values) and any(not value.is_text for value in last)
 
 
@@ -306,7 +329,7 @@ def goes_on(last: TableDraft, draft: TableDraft) -> bool:
         return False
     again = draft.rows[0].cells == last.rows[0].cells
     paged = draft.rows[0].region.page > last.rows[-1].region.page
-    headless = paged and not draft.headed and not looks_like_header(draft.rows, Reading())
+    headless = paged and not draft.headed and not looks_like_header(draft.rows, FigureStyle())
     return again or (headless and not draft.parted)
 
 
@@ -315,7 +338,7 @@ def width_of(rows: Sequence[TableRow]) -> int:
     return Counter(len(row.cells) for row in rows).most_common(1)[0][0]
 
 
-def shape_table(draft: TableDraft, reading: Reading) -> DocumentTable | None:
+def shape_table(draft: TableDraft, reading: FigureStyle) -> DocumentTable | None:
     """Rows of one width under their header; None where there are not two rows, or no two columns."""
     width = width_of(draft.rows)
     if width < 2:
@@ -342,7 +365,7 @@ def fit(cells: Sequence[str], width: int) -> tuple[str, ...]:
     return (*cells, *[""] * (width - len(cells)))
 
 
-def looks_like_header(rows: Sequence[TableRow], reading: Reading) -> bool:
+def looks_like_header(rows: Sequence[TableRow], reading: FigureStyle) -> bool:
     """Whether the first row names columns: words above numbers or dates, or short words that are all different."""
     if len(rows) < 2 or sum(map(bool, rows[0].cells)) < 2:
         return False
@@ -376,7 +399,7 @@ def join_wrapped(rows: Sequence[TableRow]) -> list[TableRow]:
         if (
             wraps
             and (filled[0] > 0 or row.cells[0][:1].islower())
-            and read_cell(row.cells[filled[0]], Reading()).is_text
+            and read_cell(row.cells[filled[0]], FigureStyle()).is_text
         ):
             n, last = filled[0], joined[-1]
             cells = (*last.cells[:n], f"{last.cells[n]} {row.cells[n]}", *last.cells[n + 1 :])

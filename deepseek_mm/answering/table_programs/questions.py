@@ -9,7 +9,7 @@ from deepseek_mm.retrieval.quantities import (
     UNITS,
     DateInText,
     Quantity,
-    Reading,
+    FigureStyle,
     TimeInText,
     read_dates,
     read_numbers,
@@ -70,7 +70,7 @@ class TableQuestion:
         return frozenset(n for span in spans for n in self.words.within(*span))
 
 
-def read_question(act: Act, language: str, reading: Reading, today: date | None) -> TableQuestion:
+def read_question(act: Act, language: str, reading: FigureStyle, today: date | None) -> TableQuestion:
     """The question of an act, read as its document writes figures."""
     text = act.text.strip()
     tables = word_tables()

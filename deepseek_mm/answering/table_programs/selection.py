@@ -14,7 +14,7 @@ import numpy as np
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.words import LONG_ENOUGH, concepts_of, tokens_of
 from deepseek_mm.embeddings.space import Encode
-from deepseek_mm.retrieval.quantities import MONEY_UNITS, UNITS, Quantity, Reading
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, UNITS, Quantity, FigureStyle
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
 Places = frozenset[int]
@@ -26,6 +26,7 @@ CALENDAR = frozenset(
     " september october november december".split()
 )
 MARKS = ("\u20ac", "\u00a3", "\u00a5", "\uffe5", "\u00b0c", "\u2103")  # units that are no words
+FEWEST_CELLS = 3  # among which one can stand out
 LABEL_LETTERS = 40  # of a total's label
 EXCEPT = re.compile(
     r"\b(?:without|excluding|except|excl)\b|\u4e0d\u542b|\u9664\u53bb|\u4e0d\u5305\u62ec", re.IGNORECASE
@@ -146,7 +147,7 @@ def is_meant(question: TableQuestion, asked: Quantity, table: DocumentTable, n: 
 
 def cover_number(question: TableQuestion, name: str) -> Places:
     """The number of a header such as "30 degrees", where the question says the same one."""
-    number = read_cell(name, Reading()).number
+    number = read_cell(name, FigureStyle()).number
     if number is None:
         return NO_PLACES
     same = [asked for asked in question.numbers if asked.value == number.value and asked.unit in ("", number.unit)]
@@ -271,9 +272,10 @@ def select_by_meaning(question: TableQuestion, selection: Selection, encode: Enc
     table, words = selection.table, question.words
     open_places = unexplained_places(question, selection.explained | selection.cover.context | header_places(selection))
     cells = sorted({cell for row in table.rows for n, cell in enumerate(row.cells) if is_name(table, row, n)})
-    if not open_places or len(cells) < 3:
+    asked = words.text_of(open_places)
+    if not re.search(r"[^\W\d_]{3}|[\u4e00-\u9fff]{2}", asked) or len(cells) < FEWEST_CELLS:
         return selection
-    vectors = encode([words.text_of(open_places), *cells])
+    vectors = encode([asked, *cells])
     likeness = vectors[1:] @ vectors[0]
     order = np.argsort(-likeness)
     first, second = float(likeness[order[0]]), float(likeness[order[1]])

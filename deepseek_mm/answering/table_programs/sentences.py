@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import CHANCES, Places, unexplained_places, weigh_word
-from deepseek_mm.retrieval.quantities import Reading, read_conventions
+from deepseek_mm.retrieval.quantities import FigureStyle, read_conventions
 from deepseek_mm.retrieval.tables import is_row, order_passages
 from index import Region
 
@@ -23,7 +23,7 @@ class DocumentSentence:
     text: str
     region: Region
     paragraph: int
-    reading: Reading
+    reading: FigureStyle
 
 
 def split_regions(regions: Iterable[Region]) -> list[DocumentSentence]:
