@@ -14,6 +14,7 @@ from index import Box
 FEWEST_ROWS = 2  # with several cells, of a table
 WIDEST = 0.75  # of a table's width, that a line of its own below a row may have to be a part of its cell
 NEXT_ROW = 1.1  # heights of a line from one row to a line that belongs to its cell
+TEXT_ROWS, TEXT_LETTERS = 4, 25  # lines beside one another, and letters of each, from which two columns are text
 BESIDE = 0.5  # of a line's height, by which lines beside one another overlap
 BETWEEN = " | "
 
@@ -76,12 +77,23 @@ def write_table(run: Sequence[Row]) -> Iterator[TextLine]:
         yield from (join_words(row) for row in run)
         return
     columns = columns_of(run)
+    if are_text(run, columns):
+        yield from sorted((cell for row in run for cell in row), key=lambda cell: nearest_column(cell.box_px, columns))
+        return
     for row in run:
         cells = [""] * len(columns)
         for segment in row:
             n = nearest_column(segment.box_px, columns)
             cells[n] = f"{cells[n]} {segment.text}".strip()
         yield replace(join_words(row), text=BETWEEN.join(cells).rstrip(), is_row=True)
+
+
+def are_text(run: Sequence[Row], columns: Sequence[tuple[int, int]]) -> bool:
+    """Whether two columns are running text beside one another, whose lines PDFium read across both."""
+    pairs = [row for row in run if len(row) == len(columns) == 2]
+    if len(pairs) < TEXT_ROWS:
+        return False
+    return all(sum(len(row[n].text) for row in pairs) >= TEXT_LETTERS * len(pairs) for n in (0, 1))
 
 
 def join_words(row: Row) -> TextLine:

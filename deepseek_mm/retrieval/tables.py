@@ -37,7 +37,8 @@ LABEL = re.compile(r"^(?P<label>[^:\uff1a|]{1,48}?)\s*[:\uff1a]\s*(?!//)(?P<valu
 BULLET = re.compile(r"^\s*(?:[-*\u2022\u00b7]|\d+[.)])\s+")
 MEASURED = re.compile(r"^(?P<value>(?:\d+(?:[.,/]\d+)?)\s?(?:x\s)?(?:[^\W\d_]{1,12}\.?\s)?)(?P<label>[^\W\d_].{1,60})$")
 LEADER = re.compile(
-    r"^(?P<label>[^\d|].{1,60}?)\s*(?:\.{2,}|\u2026+|\s[-\u2013\u2014]\s|\s)\s*(?P<value>[^\s\d]{0,3}\s?\d[\d.,]*\s?[^\W\d_%]{0,6}%?)$"
+    r"^(?P<label>[^\d|].{1,60}?)\s*(?:\.{2,}|\u2026+|\s[-\u2013\u2014]\s|\s)\s*"
+    r"(?P<value>(?:[\u20ac$\u00a3\u00a5\uffe5]\s?|[A-Z]{3}\s)?\d[\d.,]*\s?[^\W\d_]{0,6}%?)$"
 )
 MOST_WORDS = 7  # of a label
 TYPICAL = 0.6  # share of the cells of a column that are alike
@@ -335,7 +336,7 @@ def goes_on(last: TableDraft, draft: TableDraft) -> bool:
 
 def width_of(rows: Sequence[TableRow]) -> int:
     """Cells of most rows."""
-    return Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    return max(Counter(len(row.cells) for row in rows).items(), key=lambda item: item[1], default=(0, 0))[0]
 
 
 def shape_table(draft: TableDraft, reading: FigureStyle) -> DocumentTable | None:
@@ -398,7 +399,7 @@ def join_wrapped(rows: Sequence[TableRow]) -> list[TableRow]:
         wraps = len(filled) == 1 and joined and sum(map(bool, joined[-1].cells)) > 1 and joined[-1].cells[filled[0]]
         if (
             wraps
-            and (filled[0] > 0 or row.cells[0][:1].islower())
+            and (filled[0] > 0 or (row.cells[0][:1].islower() and len(row.cells) > 2))
             and read_cell(row.cells[filled[0]], FigureStyle()).is_text
         ):
             n, last = filled[0], joined[-1]
@@ -430,7 +431,7 @@ def read_labels(line: DocumentLine) -> Iterator[TableRow]:
 
 def is_amount(text: str) -> bool:
     """Whether a number at the end of a line is an amount rather than the number of something."""
-    return bool(re.search(r"\d[.,]\d\d?\b|[^\s\d.,]", text))
+    return bool(re.search(r"\d[.,]\d\d?\b", text)) or any(number.unit for number in read_numbers(text))
 
 
 def is_label(match: re.Match[str]) -> bool:

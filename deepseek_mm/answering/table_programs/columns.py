@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
-from deepseek_mm.answering.table_programs.selection import NO_PLACES, Places, Selection, unit_of
+from deepseek_mm.answering.table_programs.selection import CALENDAR, NO_PLACES, Places, Selection, unit_of
 from deepseek_mm.answering.table_programs.words import AskedWords, concepts_of
 from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
@@ -23,6 +23,12 @@ TYPICAL = 0.5  # share of a column's cells that are of one kind
 
 
 FREE_OF_CHARGE = re.compile(r"\bfree\b|\bgratis\b|\bincluded\b|\u514d\u8d39|\u5305\u542b", re.IGNORECASE)
+CLOCK = re.compile(r"\bwhat time\b|\bo'clock\b|\u51e0\u70b9|\u65f6\u523b", re.IGNORECASE)
+WHENEVER = re.compile(
+    r"\b(?:morning|noon|evening|night|afternoon|day|week|month|year|spring|summer|autumn|winter|always|never|immediately)"
+    r"|[\u65e9\u665a\u5929\u6708\u5e74\u5468]|(?:19|20)\d\d",
+    re.IGNORECASE,
+)
 COUNTED = re.compile(
     r"\bhow many\b|\u51e0(?:\u4e2a|\u665a|\u5929)", re.IGNORECASE
 )  # never answered by an amount of money
@@ -42,6 +48,7 @@ class ColumnWeights:
     meant: float = 1.5  # a word of the question names its kind: "leave" a departure
     kind: float = 1.5  # its cells are of the kind asked for
     each: float = 3.0  # prices of one piece: for them where they are asked for, against them by a third where not
+    clock: float = 0.7  # its cells have times of the day, where one is asked for
     against: float = -9.0  # its cells are of another kind
 
 
@@ -169,7 +176,11 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
     if "who" in asks:
         return weights.against if numeric or dated else 0.0
     if "when" in asks:
-        return weights.kind if dated else (weights.against if numeric else 0.0)
+        if not dated:
+            said = any(WHENEVER.search(row.cells[n]) or concepts_of(row.cells[n]) & CALENDAR for row in rows)
+            return 0.0 if said or (not table.labelled and not numeric) else weights.against
+        timed = any(table.value(row, n).times for row in rows)
+        return weights.kind + (weights.clock if timed else -weights.clock) * bool(CLOCK.search(question.text))
     if "where" in asks:
         placed = "place" in concepts_of(table.header[n], of_columns=True)
         return weights.against if (numeric and not placed) or dated else 0.0

@@ -128,7 +128,8 @@ def extreme_column(question: TableQuestion, selection: Selection, rows: Sequence
     dated = [n for n in ranked if is_dated(table, n, rows)] if early else []
     numeric = [n for n in ranked if is_numeric(table, n, rows)]
     money = [n for n in by_role if "each" not in concepts_of(table.header[n], of_columns=True)]
-    for candidates in (by_word, money, by_role, dated[:1], numeric if not early else []):
+    bills = [n for n in numeric if is_money(table, n) and "each" not in concepts_of(table.header[n], of_columns=True)]
+    for candidates in (by_word, money, by_role, dated[:1], *([] if early else [numeric, bills])):
         if len(candidates) == 1:
             return ColumnChoice(
                 n=candidates[0],
@@ -200,14 +201,15 @@ def asked_name(question: TableQuestion, selection: Selection, rows: Sequence[Tab
     nouns = [n for n in others if is_asked_noun(question, table.header[n])]
     if len(nouns) == 1:
         return nouns[0]
-    said = [n for n in others if selection.cover.headers[n] - question.words.free]
-    if len(said) == 1:
-        return said[0]
     if "who" in question.asks:
         people = [
             n for n in others if "person" in concepts_of(table.header[n], of_columns=True) and not is_numeric(table, n)
         ]
-        return people[0] if len(people) == 1 else -1
+        if len(people) == 1:
+            return people[0]
+    said = [n for n in others if selection.cover.headers[n] - question.words.free]
+    if len(said) == 1:
+        return said[0]
     if "when" in question.asks:
         dated = [
             n for n in others if is_dated(table, n) or concepts_of(table.header[n], of_columns=True) & {"date", "time"}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.columns import (
+    COUNTED,
     ColumnChoice,
     choose_column,
     is_counter,
@@ -12,6 +13,7 @@ from deepseek_mm.answering.table_programs.columns import (
     is_money,
     is_numeric,
     label_of,
+    name_column,
     numbers_of,
 )
 from deepseek_mm.answering.table_programs.questions import TableQuestion
@@ -55,7 +57,7 @@ def tell_cells(
     bare = single and bool(bare_number(values[0], numbers))
     unit = shown_unit(table, rows, n, numbers) if bare else ""
     value = show_cell(values[0], numbers) if single and numbers else "; ".join(values)
-    if not single and len(set(labels)) == len(labels):
+    if not single and len(set(labels)) == len(labels) and n != name_column(table):
         value = "; ".join(f"{label}: {row.cells[n]}" for label, row in zip(labels, rows, strict=True))
     return TableAnswer(
         kind="lookup" if single else "list",
@@ -85,7 +87,8 @@ def value_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     """The column of numbers that is added up or compared: the one that is asked for, or the only one."""
     table = selection.table
     column = choose_column(question, selection, rows)
-    if column is not None and is_numeric(table, column.n, rows):
+    counts_money = column is not None and COUNTED.search(question.text) and is_money(table, column.n)
+    if column is not None and is_numeric(table, column.n, rows) and not counts_money:
         return column
     numeric = [n for n in range(len(table.header)) if is_numeric(table, n, rows) and not is_counter(table, n)]
     if "price" in question.asks:
@@ -94,7 +97,8 @@ def value_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     money = [n for n in numeric if is_money(table, n) and "each" not in concepts_of(table.header[n], of_columns=True)]
     kinds = {name for names in question.words.roles.values() for name in names} - {"money", "name", "rank"}
     by_role = [n for n in numeric if kinds & concepts_of(table.header[n], of_columns=True)]
-    for candidates in (asked, money if "money" in question.asks else [], by_role, numeric):
+    loosely = [n for n in numeric if selection.cover.headers[n]] if COUNTED.search(question.text) else []
+    for candidates in (asked, loosely, money if "money" in question.asks else [], by_role, numeric):
         if len(candidates) == 1:
             return ColumnChoice(n=candidates[0], places=selection.cover.headers[candidates[0]])
     return None

@@ -4,6 +4,7 @@
 the surest answer; where two tables answer differently and alike surely, nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -44,6 +45,11 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
     "sum": run_bill,
 }
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
+MEASURE = re.compile(  # what "how long" is answered by
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|year|month|week|day|hour)"
+    r"|[\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341\u534a]",
+    re.IGNORECASE,
+)
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -87,7 +93,7 @@ def answers_of(
         answer = run_lookup(question, with_superlatives(question, selection))
         whole = answer is not None and answer.kind == "list" and is_spending(question, selection)
         answer = run_sum(question, selection) if whole else answer
-        if answer is not None:
+        if answer is not None and (not question.has("span") or MEASURE.search(answer.value)):
             yield answer
 
 

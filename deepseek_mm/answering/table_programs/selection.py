@@ -162,7 +162,8 @@ def unit_of(name: str) -> str:
 def written_unit(name: str) -> str:
     """The same as it is written there."""
     plain = name.lower()
-    words = [token.text for token in tokens_of(name) if token.text.lower() in UNITS and len(token.text) > 1]
+    said = [token.text for token in tokens_of(name)]
+    words = [text for n, text in enumerate(said) if text.lower() in UNITS and (len(text) > 1 or n == len(said) - 1 > 0)]
     inside = re.findall(r"[(\uff08/]\s*([^()\uff08\uff09/]+?)\s*[)\uff09]?$", name)
     named = [part for part in inside if part.lower() in UNITS]
     money = [word for word in words if UNITS[word.lower()] in MONEY_UNITS]

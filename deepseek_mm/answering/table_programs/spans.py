@@ -88,6 +88,9 @@ def span_in_row(question: TableQuestion, selection: Selection, row: TableRow, un
     """Between the two days or times of one row: in one cell, or in two columns."""
     table = selection.table
     values = [value for n in range(len(row.cells)) if (value := table.value(row, n)).dates or value.times]
+    ranges = [value for value in values if len(value.dates) == 2 or len(value.times) == 2]
+    if len(ranges) == 1:
+        values = ranges
     if len(values) == 1:
         one = values[0]
         if len(one.dates) == 2:

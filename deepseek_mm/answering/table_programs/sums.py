@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer, places_of, round_to, show_sum, tidy
 from deepseek_mm.answering.table_programs.columns import (
+    COUNTED,
     ColumnChoice,
     choose_column,
     is_counter,
@@ -57,6 +58,8 @@ def total_column(question: TableQuestion, selection: Selection) -> ColumnChoice 
     """The only column that the table's own total has a number in."""
     table = selection.table
     filled = [n for n in range(len(table.header)) if find_total(table, n) is not None]
+    if COUNTED.search(question.text):
+        filled = [n for n in filled if not is_money(table, n)]
     asked = [n for n in filled if selection.cover.headers[n] - question.words.free]
     chosen = asked if len(asked) == 1 else filled
     return ColumnChoice(n=chosen[0], places=selection.cover.headers[chosen[0]]) if len(chosen) == 1 else None
