@@ -14,8 +14,8 @@ from functools import lru_cache
 
 from deepseek_mm.retrieval.quantities import (
     DateInText,
-    Quantity,
     FigureStyle,
+    Quantity,
     TimeInText,
     read_conventions,
     read_dates,

@@ -1,6 +1,5 @@
 """Bills and recipes: the amount before tax, and what a recipe needs for another number of people."""
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,24 +8,14 @@ from deepseek_mm.answering.table_programs.columns import is_money, is_numeric, l
 from deepseek_mm.answering.table_programs.lookups import shown_unit
 from deepseek_mm.answering.table_programs.questions import PEOPLE, TableQuestion, people_of
 from deepseek_mm.answering.table_programs.selection import NO_PLACES, Selection, weigh_explanation
-from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.answering.table_programs.words import concepts_of, pattern
 from deepseek_mm.retrieval.quantities import Quantity, show_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
-NET = re.compile(
-    r"\bsub\s?-?total\b|\bnet\b|\b(?:before|excl\w*\.?|without|ex) (?:vat|tax)|\u5c0f\u8ba1|\u4e0d\u542b\u7a0e|\u7a0e\u524d|\u672a\u7a0e|\u51c0\u989d",
-    re.IGNORECASE,
-)
-TAX = re.compile(
-    r"\bvat\b|\btax(?:es)?\b|\bgst\b|\bmwst\b|\u7a0e\u989d|\u589e\u503c\u7a0e|\u7a0e\u6b3e|^\u7a0e", re.IGNORECASE
-)
-GROSS = re.compile(
-    r"\b(?:grand )?total\b|\bgross\b|\bamount due\b|\bto pay\b|\u5408\u8ba1|\u603b\u8ba1|\u603b\u989d|\u603b\u4ef7|\u4ef7\u7a0e\u5408\u8ba1|\u5e94\u4ed8",
-    re.IGNORECASE,
-)
-NOT_GROSS = re.compile(
-    r"\bsub\s?-?total\b|\bnet\b|\bexcl|\bwithout\b|\bbefore\b|\u4e0d\u542b|\u7a0e\u524d", re.IGNORECASE
-)
+NET = pattern("net")
+TAX = pattern("tax")
+GROSS = pattern("gross")
+NOT_GROSS = pattern("not_gross")
 ROUNDING = 3  # decimals of an amount that is scaled
 MOST_SCALED = 12  # ingredients that are told
 

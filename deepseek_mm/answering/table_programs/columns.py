@@ -1,12 +1,11 @@
 """Which column of a table answers: by the words of its header, the kind of thing asked for, and what its cells are."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import CALENDAR, NO_PLACES, Places, Selection, unit_of
-from deepseek_mm.answering.table_programs.words import AskedWords, concepts_of
+from deepseek_mm.answering.table_programs.words import AskedWords, concepts_of, pattern
 from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
@@ -22,19 +21,11 @@ NAMES = ("name", "person")
 TYPICAL = 0.5  # share of a column's cells that are of one kind
 
 
-FREE_OF_CHARGE = re.compile(r"\bfree\b|\bgratis\b|\bincluded\b|\u514d\u8d39|\u5305\u542b", re.IGNORECASE)
-CLOCK = re.compile(r"\bwhat time\b|\bo'clock\b|\u51e0\u70b9|\u65f6\u523b", re.IGNORECASE)
-WHENEVER = re.compile(
-    r"\b(?:morning|noon|evening|night|afternoon|day|week|month|year|spring|summer|autumn|winter|always|never|immediately)"
-    r"|[\u65e9\u665a\u5929\u6708\u5e74\u5468]|(?:19|20)\d\d",
-    re.IGNORECASE,
-)
-COUNTED = re.compile(
-    r"\bhow many\b|\u51e0(?:\u4e2a|\u665a|\u5929)", re.IGNORECASE
-)  # never answered by an amount of money
-ASKED_NOUN = re.compile(
-    r"(?:\u54ea|\u4ec0\u4e48)[\u4e2a\u4e00\u4e9b\u79cd\u6761\u5bb6\u4f4d\u8d9f\u573a]*([\u4e00-\u9fff]{1,3})"
-)
+FREE_OF_CHARGE = pattern("free_of_charge")
+CLOCK = pattern("clock")
+WHENEVER = pattern("whenever")
+COUNTED = pattern("counted")  # never answered by an amount of money
+ASKED_NOUN = pattern("asked_noun")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

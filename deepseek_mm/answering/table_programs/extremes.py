@@ -18,16 +18,12 @@ from deepseek_mm.answering.table_programs.columns import (
 from deepseek_mm.answering.table_programs.lookups import show_cell, shown_unit
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import CALENDAR, NO_PLACES, Places, Selection, weigh_explanation
-from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.answering.table_programs.words import concepts_of, pattern
 from deepseek_mm.retrieval.quantities import Quantity, read_small_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
 SPECIFIC = frozenset(("temperature", "weight", "height", "distance", "age", "money"))
-RANK = re.compile(
-    r"\b(?:first|second|third|fourth|won|winner|came|finished|place)\b"
-    r"|\u51a0\u519b|\u4e9a\u519b|\u5b63\u519b|\u7b2c(?:[\u4e00-\u9fff]{1,2}|\d+)\u540d",
-    re.IGNORECASE,
-)
+RANK = pattern("rank")
 UNIT_WORDS = {"\u00b0C": "temperature", "hours": "time", "kg": "weight", "km": "distance", "%": "share"}
 
 

@@ -4,7 +4,6 @@
 the surest answer; where two tables answer differently and alike surely, nothing.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -17,7 +16,7 @@ from deepseek_mm.answering.table_programs.questions import TableQuestion, operat
 from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Places, Selection, select_rows
 from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
 from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
-from deepseek_mm.answering.table_programs.words import word_tables
+from deepseek_mm.answering.table_programs.words import pattern, word_tables
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 from deepseek_mm.types import Act
@@ -45,11 +44,7 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
     "sum": run_bill,
 }
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
-MEASURE = re.compile(  # what "how long" is answered by
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|year|month|week|day|hour)"
-    r"|[\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341\u534a]",
-    re.IGNORECASE,
-)
+MEASURE = pattern("measure")  # what "how long" is answered by
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 

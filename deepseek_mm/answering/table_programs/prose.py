@@ -1,7 +1,6 @@
 """Questions that sentences answer by a calculation: ages, due days, weekdays, lengths of time, and amounts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer

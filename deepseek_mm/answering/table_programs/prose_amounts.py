@@ -13,18 +13,12 @@ from deepseek_mm.answering.table_programs.answers import TIMES, TableAnswer, pla
 from deepseek_mm.answering.table_programs.prose_dates import give
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.sentences import DocumentSentence
+from deepseek_mm.answering.table_programs.words import pattern
 from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity, read_numbers, show_number
 
 Sentences = Sequence[DocumentSentence]
-TOTAL = re.compile(
-    r"\b(?:total|altogether|in all|sum|overall|together)\b|\u4e00\u5171|\u603b\u5171|\u5408\u8ba1|\u603b\u8ba1|\u5171\u8ba1|\u603b\u989d",
-    re.IGNORECASE,
-)
-LIMIT = re.compile(
-    r"\b(?:up to|at most|no more than|maximum|at least|minimum|deposit|bond|fine|penalty|extra|optional|instead|was|formerly|until now)\b"
-    r"|\u62bc\u91d1|\u6700\u591a|\u4e0a\u9650|\u8fdd\u7ea6|\u4e0d\u8d85\u8fc7|\u539f\u4ef7|\u53e6",
-    re.IGNORECASE,
-)
+TOTAL = pattern("total")
+LIMIT = pattern("limit")
 PERIODS = {
     "month": re.compile(
         r"\b(?:a|per|each|every) month\b|\bmonthly\b|/\s?month|\u6bcf\u4e2a?\u6708|\u6708\u79df", re.IGNORECASE
@@ -35,24 +29,11 @@ PERIODS = {
         r"\b(?:a|per|each|every) (?:day|night)\b|\bdaily\b|\u6bcf(?:\u5929|\u665a|\u65e5)", re.IGNORECASE
     ),
 }
-REST = re.compile(
-    r"\b(?:the )?(?:rest|remainder|remaining (?:amount|money|sum))\b|\u5176\u4f59|\u5269\u4f59|\u5269\u4e0b|\u4f59\u4e0b|\u4f59\u6b3e",
-    re.IGNORECASE,
-)
-WHOLE = re.compile(r"\bof (?:which|this|that|these)\b|\bthereof\b|\u5176\u4e2d", re.IGNORECASE)
-COST = re.compile(
-    r"\b(?:costs?|price|needs?|goal|target|budget|required?)\b|\u9700\u8981|\u5171\u9700|\u76ee\u6807|\u603b\u4ef7|\u9020\u4ef7|\u9884\u7b97|\u82b1\u8d39|\u4ef7\u683c",
-    re.IGNORECASE,
-)
-HAVE = re.compile(
-    r"\b(?:raised|collected|saved|paid|donated|brought in|earned|received|have)\b|\u7b79|\u5df2\u4ed8|\u5b58\u4e86|\u6350|\u6536\u5230|\u652f\u4ed8\u4e86|\u5df2\u6709",
-    re.IGNORECASE,
-)
-PER_PIECE = re.compile(
-    r"(?:per|a|an|each|every|/)\s*(?P<en>night|hour|day|person|month|week|year|adult|child|piece)\b"
-    r"|\u6bcf\u4e2a?(?P<zh>\u665a|\u5c0f\u65f6|\u5929|\u4eba|\u6708|\u5468|\u4f4d)",
-    re.IGNORECASE,
-)
+REST = pattern("rest")
+WHOLE = pattern("whole")
+COST = pattern("cost")
+HAVE = pattern("have")
+PER_PIECE = pattern("per_piece")
 PIECES = {
     **{"night": "nights", "hour": "hours", "day": "days", "person": "people", "month": "months", "week": "weeks"},
     **{
@@ -191,7 +172,7 @@ def multiply(sentence: DocumentSentence) -> tuple[Quantity, Quantity] | None:
 
 
 def find_rest(question: TableQuestion, sentences: Sentences) -> TableAnswer | None:
-    """What remains of a whole for the purpose that is asked for: "900 go to the food bank and the rest to the frame"."""
+    """What remains of a whole for what is asked for: "900 go to the food bank and the rest to the frame"."""
     found = [(sentence, told) for sentence in sentences if (told := read_rest(sentence)) is not None]
     fitting = [
         (s, told)
@@ -203,21 +184,14 @@ def find_rest(question: TableQuestion, sentences: Sentences) -> TableAnswer | No
     sentence, (numbers, rest, label) = fitting[0]
     parts = [amount for amount in amounts_of(sentence)[1:]]
     label_words = question.words.cover(label) - question.words.free
-    others = (
-        frozenset().union(*(question.words.cover(amount.label.split(REST_MARK)[0]) for amount in parts))
-        if parts
-        else frozenset()
-    )
+    others = frozenset().union(*(question.words.cover(amount.label) for amount in parts)) if parts else frozenset()
     if not label_words - others and not REST.search(question.text):
         return None
     return give(question, "rest", rest[0], rest[1], [sentence], sentences, unit=numbers[0].shown_unit)
 
 
-REST_MARK = "\0"
-
-
 def read_rest(sentence: DocumentSentence) -> tuple[list[Quantity], tuple[str, str], str] | None:
-    """The amounts of a sentence that names a whole, its parts and the rest; value and operation of the rest; its label."""
+    """The amounts of a sentence that names a whole, its parts and a rest; the rest with its operation; its label."""
     mark = REST.search(sentence.text)
     numbers = [amount.number for amount in amounts_of(sentence)]
     if mark is None or len(numbers) < 2 or len({number.unit for number in numbers}) != 1:

@@ -21,33 +21,22 @@ from deepseek_mm.answering.table_programs.spans import (
     time_between,
     weekday_name,
 )
+from deepseek_mm.answering.table_programs.words import pattern
 from deepseek_mm.retrieval.quantities import DateInText, read_dates, read_small_number, read_times
 
 Sentences = Sequence[DocumentSentence]
-BIRTH = re.compile(r"\b(?:born|birth(?:day)?|dob|geboren)\b|\u51fa\u751f|\u751f\u4e8e|\u751f\u65e5", re.IGNORECASE)
-TERMS = re.compile(
-    r"\b(?:within|in|net)\s+(?P<en>\d+|\w+)\s+(?P<unit>days|weeks)\b|\b(?P<after>\d+)\s+(?P<unit2>days|weeks) (?:after|of|from)\b"
-    r"|(?P<zh>\d+|[\u4e00-\u9fff]{1,3}?)\s?(?:\u4e2a)?(?:\u5de5\u4f5c)?(?P<zhunit>\u65e5|\u5929|\u5468)\u4e4b?\u5185",
-    re.IGNORECASE,
+BIRTH = pattern("birth")
+TERMS = pattern("terms")
+PAYING = pattern("paying")
+BY = pattern("by")
+DATED = pattern("dated")
+WORKING = pattern("working")
+YEARS = pattern("years")
+RANGE = pattern("range")
+MONTHS_EN = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
-PAYING = re.compile(
-    r"\bpa(?:y|id|yable|yment)|\bdue\b|\btransfer|\u4ed8|\u7f34|\u652f\u4ed8|\u7ed3\u6e05", re.IGNORECASE
-)
-BY = re.compile(
-    r"\b(?:by|until|before|on or before|due(?: date)?(?: on| by)?:?|no later than)\b|\u524d|\u622a\u6b62|\u5230\u671f",
-    re.IGNORECASE,
-)
-DATED = re.compile(
-    r"^(?:invoice |bill |issue )?date\b|\b(?:invoice|bill|issue) date\b|\bdated?\b|\bissued\b|\u5f00\u7968\u65e5\u671f|\u65e5\u671f|\u5f00\u5177",
-    re.IGNORECASE,
-)
-WORKING = re.compile(r"\b(?:working|business) days\b|\u5de5\u4f5c\u65e5", re.IGNORECASE)
-YEARS = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*(?:to|until|till|[-\u2013\u2014~]|\u81f3|\u5230)\s*((?:19|20)\d\d)(?!\d)")
-RANGE = re.compile(
-    r"\b(?:to|until|till|and|through|from|leave|depart|return|check)\b|[-\u2013\u2014~\u81f3\u5230\u3001]",
-    re.IGNORECASE,
-)
-MONTHS_EN = "January February March April May June July August September October November December".split()
 
 
 def find_age(question: TableQuestion, sentences: Sentences) -> TableAnswer | None:

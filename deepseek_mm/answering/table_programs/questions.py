@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from deepseek_mm.answering.table_programs.words import AskedWords, word_tables
+from deepseek_mm.answering.table_programs.words import AskedWords, pattern, word_tables
 from deepseek_mm.retrieval.quantities import (
     UNITS,
     DateInText,
-    Quantity,
     FigureStyle,
+    Quantity,
     TimeInText,
     read_dates,
     read_numbers,
@@ -19,24 +19,10 @@ from deepseek_mm.retrieval.quantities import (
 from deepseek_mm.types import Act
 
 MOST_OPERATION_WORDS = 6  # by which one is asked for; Chinese letters count as words
-PEOPLE = re.compile(
-    r"\bfor (?P<en>\d+|\w+) (?:people|persons?|guests?|servings?|portions?|of us|eaters?|adults)\b"
-    r"|\bserves? (?P<serve>\d+|\w+)\b|(?P<zh>\d+|[\u4e00-\u9fff]{1,3}?)\s?(?:\u4e2a)?(?:\u4eba\u4efd|\u4eba(?=[\u5403\u4efd\u7684\uff0c,\u9700\u8981]|$)|\u4efd)",
-    re.IGNORECASE,
-)
-MONTH_ONLY = re.compile(r"\d{1,2}\s?\u6708(?!\s?\d)|[\u4e00-\u9fff]\u6708")
-YEAR_END = re.compile(
-    r"\b(?:end|close) of (?P<en>(?:19|20)\d\d)|(?P<zh>(?:19|20)\d\d)\s?\u5e74(?:\u5e95|\u672b|\u5e74\u5e95)",
-    re.IGNORECASE,
-)
-YEAR_START = re.compile(
-    r"\b(?:start|beginning) of (?P<en>(?:19|20)\d\d)|(?P<zh>(?:19|20)\d\d)\s?\u5e74\u521d", re.IGNORECASE
-)
-SPAN_UNIT = re.compile(
-    r"\bhow many (?P<en>nights?|days?|weeks?|hours?|minutes?|months?|years?)"
-    r"|(?:\u51e0|\u591a\u5c11)\u4e2a?(?P<zh>\u665a|\u5929|\u5468|\u661f\u671f|\u5c0f\u65f6|\u5206\u949f|\u6708|\u5e74)",
-    re.IGNORECASE,
-)
+PEOPLE = pattern("people")
+YEAR_END = pattern("year_end")
+YEAR_START = pattern("year_start")
+SPAN_UNIT = pattern("span_unit")
 YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?!\d)")
 
 
@@ -93,8 +79,8 @@ def read_question(act: Act, language: str, reading: FigureStyle, today: date | N
 
 def operation_places(question: TableQuestion, name: str) -> frozenset[int]:
     """The words by which an operation is asked for, where they are few."""
-    pattern = word_tables().operations.get(name)
-    spans = [found.span() for found in pattern.finditer(question.text)] if pattern else []
+    words = word_tables().operations.get(name)
+    spans = [found.span() for found in words.finditer(question.text)] if words else []
     places = question.places_of(*spans)
     return places if len(places) <= MOST_OPERATION_WORDS else frozenset()
 
@@ -118,8 +104,8 @@ def asks_of(act: Act) -> frozenset[str]:
 
 def read_moment(question: TableQuestion) -> date | None:
     """The day that a question speaks of: a day, or the end or the beginning of a year."""
-    for pattern, month, day in ((YEAR_END, 12, 31), (YEAR_START, 1, 1)):
-        match = pattern.search(question.text)
+    for words, month, day in ((YEAR_END, 12, 31), (YEAR_START, 1, 1)):
+        match = words.search(question.text)
         if match:
             return date(int(match["en"] or match["zh"]), month, day)
     return question.dates[0].day if question.dates else None

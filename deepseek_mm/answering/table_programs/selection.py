@@ -12,30 +12,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
-from deepseek_mm.answering.table_programs.words import LONG_ENOUGH, concepts_of, tokens_of
+from deepseek_mm.answering.table_programs.words import LONG_ENOUGH, concepts_of, pattern, tokens_of
 from deepseek_mm.embeddings.space import Encode
-from deepseek_mm.retrieval.quantities import MONEY_UNITS, UNITS, Quantity, FigureStyle
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, UNITS, FigureStyle, Quantity
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
 Places = frozenset[int]
 NO_PLACES: Places = frozenset()
 SUMMARIES = frozenset(("total", "net", "tax"))  # kinds of rows that are worked out from others
 TOLD_BY_HEADERS = frozenset(("departure", "arrival", "start", "end", "duration", "place", "rank", "score"))
-CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
-    " september october november december".split()
+CALENDAR = frozenset(  # concepts: days of the week and months
+    (
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march"),
+        *("april", "may", "june", "july", "august", "september", "october", "november", "december"),
+    )
 )
 MARKS = ("\u20ac", "\u00a3", "\u00a5", "\uffe5", "\u00b0c", "\u2103")  # units that are no words
 FEWEST_CELLS = 3  # among which one can stand out
 LABEL_LETTERS = 40  # of a total's label
-EXCEPT = re.compile(
-    r"\b(?:without|excluding|except|excl)\b|\u4e0d\u542b|\u9664\u53bb|\u4e0d\u5305\u62ec", re.IGNORECASE
-)
-CONNECTED = re.compile(
-    r"\b(?:and|or|than|versus|vs|between|plus|both)\b|[\u548c\u4e0e\u8ddf\u6216\u6bd4\u53ca\u3001]|\u8fd8\u662f|\+|&"
-    r"|\bfrom\b.+\bto\b|\u4ece.+[\u5230\u81f3]",
-    re.IGNORECASE,
-)
+EXCEPT = pattern("except")
+CONNECTED = pattern("connected")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

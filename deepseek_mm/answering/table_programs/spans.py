@@ -1,6 +1,5 @@
 """Days and times in tables: how long something lasts, how many nights lie between, and on which weekday a day falls."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -9,14 +8,12 @@ from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.columns import choose_column, is_dated, is_numeric, label_of
 from deepseek_mm.answering.table_programs.questions import TableQuestion, asked_span
 from deepseek_mm.answering.table_programs.selection import Places, Selection, weigh_explanation
-from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.answering.table_programs.words import concepts_of, pattern
 from deepseek_mm.retrieval.quantities import WEEKDAYS, DateInText
 from deepseek_mm.retrieval.tables import CellValue, TableRow
 
 FIRST, LAST = frozenset(("start", "departure")), frozenset(("end", "arrival"))
-BETWEEN_DAYS = re.compile(
-    r"\b(?:between|until|till|from|passed|apart|left)\b|\u76f8\u9694|\u76f8\u5dee|\u8ddd", re.IGNORECASE
-)
+BETWEEN_DAYS = pattern("between_days")
 MOST_NIGHTS = 60
 DAY_MINUTES = 1440
 UNIT_DAYS = {"nights": 1, "days": 1, "weeks": 7}

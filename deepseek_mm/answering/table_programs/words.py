@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deepseek_mm.language.words import singular
 
+PARTS = ("operations", "filters", "asks", "patterns")  # of the file, which hold patterns
 FILE = Path(__file__).with_name("table_words.toml")
 TOKEN = re.compile(
     r"[\u4e00-\u9fff]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_\u4e00-\u9fff]+(?:['-][^\W\d_]+)*"
@@ -22,7 +23,7 @@ PHRASAL = re.compile(r"\b(check|pick|drop|sign) (in|out|up|off)\b", re.IGNORECAS
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 SHARED_START, SHARED_SHARE = 5, 0.6  # letters that two words begin with alike, and their share of the longer one
 LONG_ENOUGH = 4  # letters of a word that takes an ending
-ENDINGS = frozenset("th er or ing ed al ly ment ion ity fall ness ship".split())
+ENDINGS = frozenset(("th", "er", "or", "ing", "ed", "al", "ly", "ment", "ion", "ity", "fall", "ness", "ship"))
 SHORTEST = 2  # Chinese letters that two texts have to share
 IRREGULAR_VERBS = {
     **{"won": "win", "lost": "lose", "sold": "sell", "bought": "buy", "left": "leave", "drawn": "draw", "drew": "draw"},
@@ -47,6 +48,7 @@ class WordTables:
     operations: Mapping[str, re.Pattern[str]]
     filters: Mapping[str, re.Pattern[str]]
     asks: Mapping[str, re.Pattern[str]]
+    patterns: Mapping[str, re.Pattern[str]]
     names: Mapping[str, frozenset[str]]  # a stem or Chinese word -> its concepts
     roles: Mapping[str, frozenset[str]]  # the same -> kinds of columns
     wider: Mapping[str, frozenset[str]]  # a concept -> those that it is a kind of: dinner is food
@@ -81,6 +83,7 @@ def word_tables() -> WordTables:
         operations=patterns["operations"],
         filters=patterns["filters"],
         asks=patterns["asks"],
+        patterns=patterns["patterns"],
         names=names,
         roles=roles,
         wider=group_words(told["kinds"]),
@@ -90,7 +93,9 @@ def word_tables() -> WordTables:
     )
 
 
-PARTS = ("operations", "filters", "asks")
+def pattern(name: str) -> re.Pattern[str]:
+    """One of the file's [patterns], in both languages; capitals do not matter."""
+    return word_tables().patterns[name]
 
 
 def group_words(groups: Mapping[str, str]) -> dict[str, frozenset[str]]:
