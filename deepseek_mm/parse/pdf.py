@@ -141,7 +141,7 @@ def is_gap(letters: pdfium.PdfTextPage, codes: Sequence[int], at: int, end: int,
     (_, low), (ends, high) = place.to_bitmap(*left[:2]), place.to_bitmap(*left[2:])
     begins = min(place.to_bitmap(*right[:2])[0], place.to_bitmap(*right[2:])[0])
     ends = max(ends, place.to_bitmap(*left[:2])[0])
-    return begins - ends > GAP * abs(low - high)
+    return bool(begins - ends > GAP * abs(low - high))
 
 
 def readable(codes: Sequence[int]) -> str:

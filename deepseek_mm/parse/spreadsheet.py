@@ -122,13 +122,14 @@ def merged_above(file: File, sheet: Any) -> dict[tuple[int, int], tuple[int, int
     """Row and column of each cell that belongs to one above it -> row and column of that one."""
     from openpyxl.utils import column_index_from_string
 
-    above: dict[tuple[int, int], tuple[int, int]] = {}
     with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
-        for chunk in read_chunks(archive, sheet._worksheet_path):
-            for left, top, _, bottom in MERGED.findall(chunk):
-                column, first, last = column_index_from_string(left.decode()), int(top), int(bottom)
-                if last - first + len(above) <= MOST_MERGED:
-                    above |= {(row, column): (first, column) for row in range(first + 1, last + 1)}
+        chunks = read_chunks(archive, sheet._worksheet_path)
+        merged = {found for chunk in chunks for found in MERGED.findall(chunk)}
+    above: dict[tuple[int, int], tuple[int, int]] = {}
+    for left, top, _, bottom in merged:
+        column, first, last = column_index_from_string(left.decode()), int(top), int(bottom)
+        if last - first + len(above) <= MOST_MERGED:
+            above |= {(row, column): (first, column) for row in range(first + 1, last + 1)}
     return above
 
 

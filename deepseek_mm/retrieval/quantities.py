@@ -141,7 +141,7 @@ AS_WRITTEN = FigureStyle()
 
 def read_numbers(text: str, reading: FigureStyle = AS_WRITTEN) -> list[Quantity]:
     """All numbers of a text, in order; those inside of words, dates and times are none."""
-    taken = [found.span for found in (*read_dates(text, reading), *read_times(text))]
+    taken = [*(day.span for day in read_dates(text, reading)), *(time.span for time in read_times(text))]
     numbers = []
     for match in NUMBER.finditer(text):
         start, end = match.span("digits")

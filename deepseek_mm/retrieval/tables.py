@@ -218,8 +218,8 @@ def read_separated(lines: Sequence[DocumentLine]) -> TableDraft:
     mark = choose_separator(texts)
     draft, at = TableDraft(), 0
     stray = sum(text.count('"') for text in texts) % 2  # a quotation mark that is never closed
-    quoting = csv.QUOTE_NONE if stray else csv.QUOTE_MINIMAL
-    reader = csv.reader((f"{text}\n" for text in texts), delimiter=mark, quoting=quoting)
+    ended = [f"{text}\n" for text in texts]
+    reader = csv.reader(ended, delimiter=mark, quoting=csv.QUOTE_NONE) if stray else csv.reader(ended, delimiter=mark)
     try:
         for cells in reader:
             line = lines[min(at, len(lines) - 1)]

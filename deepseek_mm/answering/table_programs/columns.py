@@ -142,7 +142,7 @@ def weigh_column(question: TableQuestion, selection: Selection, rows: Sequence[T
 def is_asked_noun(question: TableQuestion, header: str) -> bool:
     """Whether the header holds what follows "which" in Chinese, where one letter is a word: which class."""
     found = ASKED_NOUN.search(question.text)
-    return bool(found and header) and (found[1][:2] in header or found[1][0] in header)
+    return found is not None and bool(header) and (found[1][:2] in header or found[1][0] in header)
 
 
 def contradicts(words: AskedWords, roles: frozenset[str]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from deepseek_mm.answering.table_programs.answers import TIMES, TableAnswer, places_of, show_sum
-from deepseek_mm.answering.table_programs.prose_dates import give
+from deepseek_mm.answering.table_programs.prose_dates import ProseResult, give
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.sentences import DocumentSentence
 from deepseek_mm.answering.table_programs.words import pattern
@@ -143,7 +143,12 @@ def tell_sum(question: TableQuestion, amounts: Sequence[LabelledAmount], every: 
     used = list(dict.fromkeys(amount.sentence for amount in amounts))
     value = show_number(total, places=places_of(numbers))
     period = question.places_of(*(m.span() for pattern in PERIODS.values() for m in pattern.finditer(question.text)))
-    return give(question, "sum", value, show_sum(numbers, total), used, every, period, unit=numbers[0].shown_unit)
+    return give(
+        question,
+        ProseResult(kind="sum", value=value, operation=show_sum(numbers, total), used=used, unit=numbers[0].shown_unit),
+        every,
+        period,
+    )
 
 
 def find_product(question: TableQuestion, sentences: Sentences) -> TableAnswer | None:
@@ -155,7 +160,15 @@ def find_product(question: TableQuestion, sentences: Sentences) -> TableAnswer |
     value = show_number(many.value * price.value, places=places_of([price]))
     shown = [show_number(many.value), show_number(price.value, places=places_of([price]))]
     return give(
-        question, "sum", value, f"{shown[0]} {TIMES} {shown[1]} = {value}", [sentence], sentences, unit=price.shown_unit
+        question,
+        ProseResult(
+            kind="sum",
+            value=value,
+            operation=f"{shown[0]} {TIMES} {shown[1]} = {value}",
+            used=[sentence],
+            unit=price.shown_unit,
+        ),
+        sentences,
     )
 
 
@@ -187,7 +200,11 @@ def find_rest(question: TableQuestion, sentences: Sentences) -> TableAnswer | No
     others = frozenset().union(*(question.words.cover(amount.label) for amount in parts)) if parts else frozenset()
     if not label_words - others and not REST.search(question.text):
         return None
-    return give(question, "rest", rest[0], rest[1], [sentence], sentences, unit=numbers[0].shown_unit)
+    return give(
+        question,
+        ProseResult(kind="rest", value=rest[0], operation=rest[1], used=[sentence], unit=numbers[0].shown_unit),
+        sentences,
+    )
 
 
 def read_rest(sentence: DocumentSentence) -> tuple[list[Quantity], tuple[str, str], str] | None:
@@ -237,7 +254,11 @@ def find_missing(question: TableQuestion, sentences: Sentences) -> TableAnswer |
     shown = [show_number(each, places=places) for each in (cost.number.value, have, cost.number.value - have)]
     operation = f"{steps}{shown[0]} - {shown[1]} = {shown[2]}"
     used = list(dict.fromkeys((sentence, cost.sentence)))
-    return give(question, "missing", shown[2], operation, used, sentences, unit=cost.number.shown_unit)
+    return give(
+        question,
+        ProseResult(kind="missing", value=shown[2], operation=operation, used=used, unit=cost.number.shown_unit),
+        sentences,
+    )
 
 
 def best_named(question: TableQuestion, amounts: Sequence[LabelledAmount]) -> list[LabelledAmount]:

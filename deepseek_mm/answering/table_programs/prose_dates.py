@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from deepseek_mm.answering.table_programs.answers import ProgramKind, TableAnswer
@@ -39,6 +40,17 @@ MONTHS_EN = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProseResult:
+    """What was worked out from sentences."""
+
+    kind: ProgramKind
+    value: str
+    operation: str
+    used: Sentences
+    unit: str = ""
+
+
 def find_age(question: TableQuestion, sentences: Sentences) -> TableAnswer | None:
     """How old somebody is on a day, from the birth date that a document gives; of two people the one who is named."""
     births = [
@@ -63,10 +75,9 @@ def find_age(question: TableQuestion, sentences: Sentences) -> TableAnswer | Non
     spans = [match.span() for match in re.finditer(r"(?:19|20)\d\d(?:\u5e74[\u5e95\u672b\u521d]?)?", question.text)]
     return give(
         question,
-        "age",
-        str(age),
-        f"{told} ({born.text} \u2192 {at.isoformat()})",
-        [sentence],
+        ProseResult(
+            kind="age", value=str(age), operation=f"{told} ({born.text} \u2192 {at.isoformat()})", used=[sentence]
+        ),
         sentences,
         question.places_of(*spans, *(day.span for day in question.dates)),
     )
@@ -107,7 +118,13 @@ def find_due(question: TableQuestion, sentences: Sentences) -> TableAnswer | Non
     ]
     if len(stated) == 1 and not terms:
         sentence, day = stated[0]
-        return give(question, "due", show_day(day.day, question.language), sentence.text, [sentence], sentences)
+        return give(
+            question,
+            ProseResult(
+                kind="due", value=show_day(day.day, question.language), operation=sentence.text, used=[sentence]
+            ),
+            sentences,
+        )
     if len(terms) != 1:
         return None
     sentence, match = terms[0]
@@ -117,13 +134,17 @@ def find_due(question: TableQuestion, sentences: Sentences) -> TableAnswer | Non
         for other in sentences
         if other.region.source.path == path and DATED.search(other.text) and (days := full_dates(other))
     ]
-    days = read_days(match)
-    if not dated or not days or len({day.day for _, day in dated}) != 1:
+    allowed = read_days(match)
+    if not dated or not allowed or len({day.day for _, day in dated}) != 1:
         return None
     other, day = dated[0]
-    due = day.day + timedelta(days=days)
-    operation = f"{day.text} + {days} days = {show_day(due, question.language)}"
-    return give(question, "due", show_day(due, question.language), operation, [other, sentence], sentences)
+    due = day.day + timedelta(days=allowed)
+    operation = f"{day.text} + {allowed} days = {show_day(due, question.language)}"
+    return give(
+        question,
+        ProseResult(kind="due", value=show_day(due, question.language), operation=operation, used=[other, sentence]),
+        sentences,
+    )
 
 
 def read_days(match: re.Match[str]) -> int:
@@ -149,10 +170,7 @@ def find_weekday(question: TableQuestion, sentences: Sentences) -> TableAnswer |
         near = [s for s in sentences if any(other.day == day.day for other in known_dates(s))][:1] or sentences[:1]
         return give(
             question,
-            "weekday",
-            value,
-            f"{day.day.isoformat()} = {value}",
-            near,
+            ProseResult(kind="weekday", value=value, operation=f"{day.day.isoformat()} = {value}", used=near),
             sentences,
             question.places_of(day.span),
         )
@@ -161,7 +179,13 @@ def find_weekday(question: TableQuestion, sentences: Sentences) -> TableAnswer |
         return None
     day = known_dates(dated)[0]
     value = weekday_name(day.day, question.language)
-    return give(question, "weekday", value, f"{day.text} ({day.day.isoformat()}) = {value}", [dated], sentences)
+    return give(
+        question,
+        ProseResult(
+            kind="weekday", value=value, operation=f"{day.text} ({day.day.isoformat()}) = {value}", used=[dated]
+        ),
+        sentences,
+    )
 
 
 def named_only(question: TableQuestion, sentences: Sentences) -> DocumentSentence | None:
@@ -190,7 +214,12 @@ def find_span(question: TableQuestion, sentences: Sentences) -> TableAnswer | No
     if told is None or (unit == "days" and not BETWEEN_DAYS.search(question.text)):
         return None
     value, shown, operation = told
-    return give(question, "span", value, operation, [chosen], sentences, explained_places(question), unit=shown)
+    return give(
+        question,
+        ProseResult(kind="span", value=value, operation=operation, used=[chosen], unit=shown),
+        sentences,
+        explained_places(question),
+    )
 
 
 def has_span(sentence: DocumentSentence, unit: str) -> bool:
@@ -212,24 +241,15 @@ def measure_span(sentence: DocumentSentence, unit: str) -> tuple[str, str, str] 
     return None
 
 
-def give(
-    question: TableQuestion,
-    kind: ProgramKind,
-    value: str,
-    operation: str,
-    used: Sentences,
-    every: Sentences,
-    explained: Places = NO_PLACES,
-    *,
-    unit: str = "",
-) -> TableAnswer:
+def give(question: TableQuestion, worked: ProseResult, every: Sentences, explained: Places = NO_PLACES) -> TableAnswer:
     """An answer from sentences."""
+    known = explained | operation_places(question, worked.kind)
     return TableAnswer(
-        kind=kind,
-        value=value,
-        unit=unit,
-        operation=operation,
-        passages=tuple(sentence.region for sentence in used),
-        labels=tuple(sentence.text for sentence in used),
-        chance=weigh_sentences(question, used, every, explained | operation_places(question, kind)),
+        kind=worked.kind,
+        value=worked.value,
+        unit=worked.unit,
+        operation=worked.operation,
+        passages=tuple(sentence.region for sentence in worked.used),
+        labels=tuple(sentence.text for sentence in worked.used),
+        chance=weigh_sentences(question, worked.used, every, known),
     )

@@ -53,8 +53,8 @@ def run_span(question: TableQuestion, selection: Selection) -> TableAnswer | Non
     told = span_between_rows(question, selection, unit)
     if told is not None:
         return told
-    starts = [row for row in table.rows if table.labelled and named(row.cells[0], FIRST)]
-    ends = [row for row in table.rows if table.labelled and named(row.cells[0], LAST)]
+    starts = [row for row in table.rows if table.labelled and names_kind(row.cells[0], FIRST)]
+    ends = [row for row in table.rows if table.labelled and names_kind(row.cells[0], LAST)]
     if len(starts) == len(ends) == 1 and (
         not rows or unit == "nights" or {id(r) for r in rows} <= {id(starts[0]), id(ends[0])}
     ):
@@ -76,7 +76,7 @@ def span_between_rows(question: TableQuestion, selection: Selection, unit: str) 
     return tell_between(question, explained, [table.value(row, column.n) for row in rows], rows, unit)
 
 
-def named(text: str, kinds: frozenset[str]) -> bool:
+def names_kind(text: str, kinds: frozenset[str]) -> bool:
     """Whether a label names the beginning or the end of something."""
     return bool(concepts_of(text, of_columns=True) & kinds)
 

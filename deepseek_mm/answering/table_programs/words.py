@@ -7,7 +7,7 @@ concept in both languages. The tables are table_words.toml.
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -110,7 +110,7 @@ def group_words(groups: Mapping[str, str]) -> dict[str, frozenset[str]]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """One spelling of a word: Trains' -> train, 3rd -> 3."""
-    plain = unaccented(word.lower()).replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    plain = strip_accents(word.lower()).replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     if plain[:1].isdigit():
         return re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", plain).replace(",", "")
     return IRREGULAR_VERBS.get(plain) or singular(plain)
@@ -125,7 +125,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     )
 
 
-def unaccented(word: str) -> str:
+def strip_accents(word: str) -> str:
     """Letters without their accents."""
     if word.isascii():
         return word
@@ -200,6 +200,7 @@ class AskedWords:
         self.free = self._find_free()
         spans = concept_spans(text)
         self.concepts = {n: {name for a, b, name in spans if a <= t.start < b} for n, t in enumerate(self.tokens)}
+        self._named = [(a, b) for a, b, _ in spans if b - a > 1]
         roles = concept_spans(text, of_columns=True)
         self.roles = {n: {name for a, b, name in roles if a <= t.start < b} for n, t in enumerate(self.tokens)}
 
@@ -242,20 +243,20 @@ class AskedWords:
 
     def _shared_letters(self, phrase: str) -> set[int]:
         """Places of Chinese letters in runs that the phrase has too; one letter counts where it is the whole phrase."""
-        found: set[int] = set()
         runs = CHINESE.findall(phrase)
-        named = [(a, b) for a, b, _ in concept_spans(self.text) if b - a > 1]
-        for asked in CHINESE.finditer(self.text):
+        found: set[int] = set()
+        for asked in CHINESE.finditer(self.text) if runs else ():
             for start in range(asked.start(), asked.end()):
-                for end in range(asked.end(), start, -1):
-                    part = self.text[start:end]
-                    whole = part in runs
-                    if any(a < end and start < b and not (start <= a and b <= end) for a, b in named):
-                        continue  # it would cut a word in two
-                    if (end - start >= SHORTEST or whole) and any(part in run for run in runs):
-                        found |= self.within(start, end)
-                        break
+                parts = ((start, end) for end in range(asked.end(), start, -1))
+                longest = next((part for part in parts if self._is_shared(*part, runs)), (0, 0))
+                found |= self.within(*longest)
         return found
+
+    def _is_shared(self, start: int, end: int, runs: Sequence[str]) -> bool:
+        """Whether some run of Chinese letters holds this part of the question, which cuts no word in two."""
+        part = self.text[start:end]
+        cuts = any(a < end and start < b and not (start <= a and b <= end) for a, b in self._named)
+        return not cuts and (end - start >= SHORTEST or part in runs) and any(part in run for run in runs)
 
     def text_of(self, places: Iterable[int]) -> str:
         """The words at these places, as they were written."""
