@@ -40,7 +40,9 @@ LEADER = re.compile(
     r"^(?P<label>[^\d|].{1,60}?)\s*(?:\.{2,}|\u2026+|\s[-\u2013\u2014]\s|\s)\s*"
     r"(?P<value>(?:[\u20ac$\u00a3\u00a5\uffe5]\s?|[A-Z]{3}\s)?\d[\d.,]*\s?[^\W\d_]{0,6}%?)$"
 )
-MOST_WORDS = 7  # of a label
+MOST_WORDS, MOST_CHINESE = 7, 12  # of a label
+LONGEST_CHINESE = 40  # letters of a value; more are a sentence
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 TYPICAL = 0.6  # share of the cells of a column that are alike
 CONTEXT = 300  # letters of a document's beginning that say what it is about
 PROSE = 8_000  # letters of the rest
@@ -438,4 +440,9 @@ def is_label(match: re.Match[str]) -> bool:
     """Whether what stands before a colon is a label and not a time, a ratio or half a sentence."""
     label, value = match["label"], match["value"]
     timed = label[-1:].isdigit() and value[:1].isdigit()
-    return not timed and len(label.split()) <= MOST_WORDS and bool(re.search(r"[^\W\d_]", label))
+    short = len(label.split()) <= MOST_WORDS and len(CHINESE.findall(label)) <= MOST_CHINESE
+    whole = all(
+        part.count(left) == part.count(right) for part in (label, value) for left, right in ("()", "\uff08\uff09")
+    )
+    running = len(CHINESE.findall(value)) > LONGEST_CHINESE
+    return not timed and short and whole and not running and bool(re.search(r"[^\W\d_]", label))
