@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from deepseek_mm.answering.table_programs.answers import TIMES, TableAnswer, places_of, round_to, tidy
-from deepseek_mm.answering.table_programs.columns import is_money, is_numeric, label_of, numbers_of
+from deepseek_mm.answering.table_programs.columns import COUNTED, is_money, is_numeric, label_of, numbers_of
 from deepseek_mm.answering.table_programs.lookups import shown_unit
 from deepseek_mm.answering.table_programs.questions import PEOPLE, TableQuestion, people_of
 from deepseek_mm.answering.table_programs.selection import NO_PLACES, Selection, weigh_explanation
@@ -122,7 +122,7 @@ def run_product(question: TableQuestion, selection: Selection) -> TableAnswer | 
         for role in ("quantity", "each")
     )
     amounts = [n for n in range(len(table.header)) if is_money(table, n) and n not in prices]
-    if len(pieces) != 1 or len(prices) != 1 or amounts or pieces == prices or not rows:
+    if COUNTED.search(question.text) or len(pieces) != 1 or len(prices) != 1 or amounts or pieces == prices or not rows:
         return None
     counts, costs = (numbers_of(table, rows, n) for n in (pieces[0], prices[0]))
     if len(counts) != len(rows) or len(costs) != len(rows):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import CALENDAR, NO_PLACES, Places, Selection, unit_of
 from deepseek_mm.answering.table_programs.words import AskedWords, concepts_of, pattern
-from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, Quantity, read_numbers
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
 WANTED = {  # what is asked -> kinds of columns
@@ -22,6 +22,7 @@ TYPICAL = 0.5  # share of a column's cells that are of one kind
 
 
 FREE_OF_CHARGE = pattern("free_of_charge")
+PAYING = pattern("paying")
 CLOCK = pattern("clock")
 WHENEVER = pattern("whenever")
 COUNTED = pattern("counted")  # never answered by an amount of money
@@ -164,21 +165,28 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
     numeric, dated = is_numeric(table, n, rows), is_dated(table, n, rows)
     if not any(row.cells[n] for row in rows):
         return weights.against
+    if (
+        "who" in asks
+        and PAYING.search(question.text)
+        and not PAYING.search(f"{table.header[n]} {labels_of(table, rows)}")
+    ):
+        return weights.against
     if "who" in asks:
         return weights.against if numeric or dated else 0.0
     if "when" in asks:
         if not dated:
             said = any(WHENEVER.search(row.cells[n]) or concepts_of(row.cells[n]) & CALENDAR for row in rows)
             return 0.0 if said or (not table.labelled and not numeric) else weights.against
-        timed = any(table.value(row, n).times for row in rows)
-        return weights.kind + (weights.clock if timed else -weights.clock) * bool(CLOCK.search(question.text))
+        if CLOCK.search(question.text):
+            return weights.kind + weights.clock if any(table.value(row, n).times for row in rows) else weights.against
+        return weights.kind
     if "where" in asks:
         placed = "place" in concepts_of(table.header[n], of_columns=True)
         return weights.against if (numeric and not placed) or dated else 0.0
     if "money" in asks:
         holds = any(value.number is not None for row in rows for value in [table.value(row, n)])
         digits = any(FREE_OF_CHARGE.search(row.cells[n]) for row in rows) or (
-            table.labelled and any(any(letter.isdigit() for letter in row.cells[n]) for row in rows)
+            table.labelled and any(read_numbers(row.cells[n]) for row in rows)
         )
         measured = "price" in asks and is_measure(table, n, rows)
         return weights.kind * is_money(table, n) + 0.5 if (holds or digits) and not measured else weights.against
@@ -190,6 +198,11 @@ def weigh_cells(question: TableQuestion, table: DocumentTable, rows: Sequence[Ta
         priced = is_money(table, n) and bool(COUNTED.search(question.text))
         return 1.0 if (numeric or digits) and not priced else weights.against
     return 0.0
+
+
+def labels_of(table: DocumentTable, rows: Sequence[TableRow]) -> str:
+    """The labels of rows that stand in lines of their own."""
+    return " ".join(row.cells[0] for row in rows) if table.labelled else ""
 
 
 def name_column(table: DocumentTable, besides: int = -1) -> int:

@@ -22,6 +22,7 @@ from deepseek_mm.answering.table_programs.words import concepts_of, pattern
 from deepseek_mm.retrieval.quantities import Quantity, read_small_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow, read_cell
 
+EARLY = pattern("early")
 SPECIFIC = frozenset(("temperature", "weight", "height", "distance", "age", "money"))
 RANK = pattern("rank")
 UNIT_WORDS = {"\u00b0C": "temperature", "hours": "time", "kg": "weight", "km": "distance", "%": "share"}
@@ -43,6 +44,8 @@ def run_extreme(question: TableQuestion, selection: Selection, kind: ProgramKind
     if len(ranked) < len([row for row in rows if row.cells[column.n]]) or len(ranked) < 2:
         return None
     values = [value for value, _ in ranked]
+    if "price" in question.asks and min(values) < 0 < max(values):
+        return None  # what came in and what went out
     best = max(values) if kind == "largest" else min(values)
     chosen = [row for value, row in ranked if value == best]
     return tell_extreme(question, selection, rows, chosen, column, kind)
@@ -109,18 +112,15 @@ def extreme_column(question: TableQuestion, selection: Selection, rows: Sequence
     ]
     by_word = [n for n in ranked if selection.cover.headers[n] - words.free - selection.explained]
     kinds = {name for n, names in words.roles.items() for name in names if name not in ("name", "date", "rank")}
+    priced = kinds & {"money"}
     by_role = [
         n
         for n in ranked
-        if kinds & concepts_of(table.header[n], of_columns=True) or ("money" in kinds and is_money(table, n))
+        if (kinds - priced) & concepts_of(table.header[n], of_columns=True) or (priced and is_money(table, n))
     ]
     if not by_word and not by_role and kinds & SPECIFIC:
         return None  # the coldest, of a table without temperatures
-    early = re.search(
-        r"\b(?:earliest|latest|first|last|next)\b|\u6700[\u65e9\u665a\u540e]|\u7b2c\u4e00|\u672b\u73ed|\u9996\u73ed",
-        words.text,
-        re.IGNORECASE,
-    )
+    early = EARLY.search(words.text)
     dated = [n for n in ranked if is_dated(table, n, rows)] if early else []
     numeric = [n for n in ranked if is_numeric(table, n, rows)]
     money = [n for n in by_role if "each" not in concepts_of(table.header[n], of_columns=True)]
@@ -201,14 +201,17 @@ def asked_name(question: TableQuestion, selection: Selection, rows: Sequence[Tab
         people = [
             n for n in others if "person" in concepts_of(table.header[n], of_columns=True) and not is_numeric(table, n)
         ]
-        if len(people) == 1:
-            return people[0]
+        n = people[0] if len(people) == 1 else name_column(table, besides)
+        return n if n < 0 or people or "name" not in concepts_of(table.header[n], of_columns=True) else -1
     said = [n for n in others if selection.cover.headers[n] - question.words.free]
     if len(said) == 1:
         return said[0]
     if "when" in question.asks:
         dated = [
-            n for n in others if is_dated(table, n) or concepts_of(table.header[n], of_columns=True) & {"date", "time"}
+            n
+            for n in others
+            if is_dated(table, n)
+            or ("date" in concepts_of(table.header[n], of_columns=True) and not is_numeric(table, n))
         ]
         return dated[0] if dated else calendar_column(selection.table, others)
     return name_column(table, besides)
@@ -271,4 +274,4 @@ def names_unit(question: TableQuestion, unit: str) -> bool:
     """Whether the question asks for this dimension: "at which temperature"."""
     wanted = UNIT_WORDS.get(unit, "")
     named = {name for names in question.words.roles.values() for name in names}
-    return bool(wanted and wanted in named) and "which" in question.asks
+    return bool(wanted and wanted in named) and "which" in question.asks and "when" not in question.asks

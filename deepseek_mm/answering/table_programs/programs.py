@@ -18,6 +18,7 @@ from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
 from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
 from deepseek_mm.answering.table_programs.words import pattern, word_tables
 from deepseek_mm.embeddings.space import Encode
+from deepseek_mm.retrieval.quantities import read_numbers
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 from deepseek_mm.types import Act
 
@@ -88,8 +89,15 @@ def answers_of(
         answer = run_lookup(question, with_superlatives(question, selection))
         whole = answer is not None and answer.kind == "list" and is_spending(question, selection)
         answer = run_sum(question, selection) if whole else answer
-        if answer is not None and (not question.has("span") or MEASURE.search(answer.value)):
+        if answer is not None and is_fit(question, answer):
             yield answer
+
+
+def is_fit(question: TableQuestion, answer: TableAnswer) -> bool:
+    """Whether what was looked up can be how long something is, or a total, where that is asked for."""
+    if question.has("span") and not MEASURE.search(answer.value):
+        return False
+    return not question.has("sum") or bool(read_numbers(answer.value))
 
 
 def is_spending(question: TableQuestion, selection: Selection) -> bool:

@@ -111,7 +111,7 @@ def tell_between(
         return None  # both ends may count, or one
     if first.dates and last.dates and unit in ("", "nights", "days", "weeks", "months", "years"):
         told = days_between(first.dates[0], last.dates[0], unit)
-    elif first.times and last.times and unit in ("", "hours", "minutes"):
+    elif first.times and last.times and unit in ("", "hours", "minutes") and not (first.dates and last.dates):
         told = time_between(
             first.times[0].minutes, last.times[0].minutes, unit, (first.times[0].text, last.times[0].text)
         )

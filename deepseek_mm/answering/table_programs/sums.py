@@ -26,10 +26,12 @@ from deepseek_mm.answering.table_programs.selection import (
     unit_of,
     weigh_explanation,
 )
-from deepseek_mm.answering.table_programs.words import concepts_of
+from deepseek_mm.answering.table_programs.words import concepts_of, pattern
 from deepseek_mm.retrieval.quantities import Quantity, show_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
+NOT_ADDED = frozenset(("temperature", "each", "age", "height", "place", "rank", "date"))
+PRICE_LIST = pattern("price_list")
 Sides = tuple[list[TableRow], list[list[Quantity]], list[str]]
 
 
@@ -93,12 +95,15 @@ def add_across(question: TableQuestion, selection: Selection) -> TableAnswer | N
 
 
 def is_additive(table: DocumentTable, n: int, question: TableQuestion) -> bool:
-    """Whether the sum of a whole column means something: of money and counts, not of temperatures or prices."""
+    """Whether the sum of a whole column means something: of money spent and of counts, not of prices or degrees."""
     roles = concepts_of(table.header[n], of_columns=True)
-    return roles.isdisjoint(("temperature", "each", "age", "height")) and unit_of(table.header[n]) not in (
-        "\u00b0C",
-        "%",
-    )
+    if n == 0 or not roles.isdisjoint(NOT_ADDED) or unit_of(table.header[n]) in ("\u00b0C", "%"):
+        return False
+    if "price" in question.asks and not is_money(table, n):
+        return False
+    if COUNTED.search(question.text) and not question.words.cover(table.header[n]):
+        return False
+    return not is_money(table, n) or ("money" in roles and not PRICE_LIST.search(table.header[n]))
 
 
 def find_total(table: DocumentTable, n: int) -> TableRow | None:
@@ -149,6 +154,10 @@ def add_up(
     if not numbers or len({number.unit for number in numbers}) > 1 or len(found) < len(rows):
         return None
     total = sum((number.value for number in numbers), Decimal(0))
+    if "price" in question.asks and min(number.value for number in numbers) < 0 < max(
+        number.value for number in numbers
+    ):
+        return None  # what came in and what went out
     if len(numbers) == 1:
         return tell_cells(question, selection, rows, column)
     return TableAnswer(
