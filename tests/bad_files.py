@@ -246,10 +246,10 @@ DOCUMENTS = (
         step="Save it as .xlsx without a password",
     ),
     Bad(
-        name="uncounted.xlsx",
-        make=xlsx_bytes([("=1+1",)]),
-        what="holds no values: its formulas were never calculated",
-        step="Open it in Excel or LibreOffice and save it again",
+        name="blank.xlsx",
+        make=xlsx_bytes([]),
+        what="holds no cells with text or numbers",
+        step="Save its pictures as PDF to have them read",
     ),
     Bad(
         name="letter.eml",

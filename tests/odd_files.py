@@ -176,7 +176,7 @@ ODD = (
     ),
     Odd(name="owned.pdf", make=pdf_bytes([(50, 400, "a canoe")], owner="sesame"), form="pdf", text="a canoe"),
     Odd(name="scan.pdf", make=scan(), form="pdf", kinds=("page",)),
-    Odd(name="table.pdf", make=pdf_bytes(*LONG_TABLE), form="pdf", text="item 2-19 19 euros"),
+    Odd(name="table.pdf", make=pdf_bytes(*LONG_TABLE), form="pdf", text="item 2-19 | 19 euros"),
     Odd(
         name="macros.docx",
         make=with_macros(),
@@ -207,8 +207,8 @@ ODD = (
         make=xlsx_bytes([("raft", 90), ("sum", "=SUM(B1)")], more={"xl/vbaProject.bin": b"Sub AutoOpen()"}),
         form="xlsx",
         note=(
-            "It brings macros along: they were not read, and are never run. 1 of its formulas have no value. "
-            "Open it in Excel or LibreOffice and save it again."
+            "It brings macros along: they were not read, and are never run. 1 formula has no value, because Excel "
+            "never calculated the file: open it there and save it again."
         ),
         text="raft | 90",
         absent="AutoOpen",

@@ -7,6 +7,7 @@ import pytest
 from made_files import picture_bytes, read, refusal, written
 
 from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.text import decode_text, paragraphs
 
 GERMAN = "Der \u00c4rger \u00fcber die sch\u00f6ne Gr\u00f6\u00dfe der Stra\u00dfe war gro\u00df."
@@ -191,3 +192,17 @@ def test_a_table_in_another_encoding_keeps_its_rows_whatever_separates_them(tmp_
     text = text.replace("\u7535", "\u96fb").replace("\u8d39", "\u8cbb") if encoding == "big5" else text
     _, (piece,) = read(written(tmp_path / "a.csv", text.encode(encoding)))
     assert piece.text == text.strip()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["name,price\nTea,2.50\n", "\u59d3\u540d,\u91d1\u989d\n\u5f20\u4e09,88\n\u674e\u56db,92\n"]
+)
+def test_utf16_is_known_without_its_mark_by_the_zeros_of_commas_and_line_ends(text, encoding):
+    assert decode_text(text.encode(encoding), name="a.csv") == text
+
+
+@pytest.mark.parametrize("data", [b"\0\1" * 40, b"ab\0\0" * 20, bytes(range(256)) * 2, b"\0a" * 31 + b"\0"])
+def test_bytes_with_zeros_that_are_no_utf16_are_still_refused(data):
+    with pytest.raises(BadFile, match="is no text"):
+        decode_text(data, name="a.csv")

@@ -13,8 +13,8 @@ DECODERS = (
 )  # fmt: skip
 PARSE = "deepseek_mm.parse"
 READERS = (
-    "picture", "picture_texts", "pdf", "markup", "zip_parts", "office", "sheets", "epub", "mail", "text", "code",
-    "workers.loop",
+    "picture", "picture_texts", "pdf", "page_tables", "markup", "zip_parts", "office", "spreadsheet", "epub", "mail",
+    "text", "code", "workers.loop",
 )  # fmt: skip
 INSIDE = tuple(f"{PARSE}.{name}" for name in READERS)
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
@@ -25,6 +25,7 @@ OWN_PICTURES = (
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",
     "deepseek_mm.parse.document": "names the type of such a stream",
+    "deepseek_mm.parse.spreadsheet": "in a worker",
     "deepseek_mm.parse.zip_parts": "in a worker",
     "deepseek_mm.parse.workers.wire": "in a worker",
     "deepseek_mm.library.backup": "backups of this program, checked by their manifest; tells whether a file is one",

@@ -28,7 +28,7 @@ from index import Source
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc begins, and a .docx with a password
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc and .xls begin, and .docx and .xlsx with a password
 BEFORE = {"docx": ".doc", "pptx": ".ppt", "xlsx": ".xls"}  # the old kind of such a file
 INDEX = "python -m deepseek_mm index"
 

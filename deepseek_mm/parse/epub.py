@@ -67,7 +67,7 @@ def name_chapter(section: Symbol | None, title: str) -> Symbol | None:
 def find_package(parts: ZipParts) -> str:
     """The part that lists the others."""
     roots = (each.get("full-path", "") for each in parts.read_xml(CONTAINER).iter() if local_name(each) == "rootfile")
-    return join_name("", next(roots))
+    return join_name("", next(roots, ""))
 
 
 def list_spine(parts: ZipParts, package: str) -> list[tuple[str, str]]:

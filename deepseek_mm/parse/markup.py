@@ -15,9 +15,9 @@ from docx.opc.exceptions import OpcError
 from docx.opc.part import PartFactory
 from docx.package import Package
 from docx.parts.document import DocumentPart
-from docx.table import Table
+from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 from striprtf.striprtf import rtf_to_text
 
 from deepseek_mm.config import ParseConfig
@@ -33,6 +33,10 @@ BLOCKS = """title, address, article, aside, blockquote, body, caption, dd, detai
 figure, footer, header, hr, li, main, ol, p, section, summary, table, tr, ul"""
 HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 BREAK = "\n\n"  # between blocks
+BETWEEN_CELLS = " | "
+IN_LAYOUTS = "h1, h2, h3, h4, h5, h6, ul, ol, pre, form"  # that no table of data holds
+LONGEST_CELL = 400  # letters
+MOST_SPANNED = 50  # rows or columns that one cell of a web page may cover
 KEPT = str.maketrans("\n ", "\x01\x02")  # how the blanks of a listing pass for letters while all others are evened out
 FREED = str.maketrans("\x01\x02", "\n ")
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
@@ -78,6 +82,9 @@ def text_of(html: str) -> str:
         node.decompose()
     for node in tree.css("pre"):
         node.replace_with(BREAK + (node.text() or "").strip("\n").translate(KEPT) + BREAK)
+    for node in tree.css("table"):
+        if is_data(node):
+            node.replace_with(BREAK + "\n".join(page_rows(node)).translate(KEPT) + BREAK)
     for node in tree.css(f"{BLOCKS}, {', '.join(HEADINGS)}"):
         node.insert_before(BREAK + HEADINGS.get(node.tag or "", ""))
         node.insert_after(BREAK)
@@ -86,6 +93,38 @@ def text_of(html: str) -> str:
     words = tree.root.text() if tree.root is not None else ""
     blocks = (re.sub(r"\s+", " ", block).strip(" |") for block in words.split(BREAK))
     return BREAK.join(block for block in blocks if block.strip("# ")).translate(FREED)
+
+
+def is_data(table: LexborNode) -> bool:
+    """Whether a table holds rows of cells rather than the parts of a page."""
+    if len(table.css("table")) > 1 or table.css_first(IN_LAYOUTS) is not None:
+        return False
+    cells = table.css("td, th")
+    return len(cells) > len(table.css("tr")) and all(len(cell.text()) <= LONGEST_CELL for cell in cells)
+
+
+def page_rows(table: LexborNode) -> list[str]:
+    """The rows of a table; of a cell that spans columns the others are empty, one that spans rows is said in each."""
+    grid: dict[tuple[int, int], str] = {}
+    lines = table.css("tr")
+    for at, row in enumerate(lines):
+        column = 0
+        for node in row.css("td, th"):
+            while (at, column) in grid:
+                column += 1
+            words, across = plain_cell(node.text(separator=" ")), span_of(node, "colspan")
+            for down in range(min(span_of(node, "rowspan"), len(lines) - at)):
+                grid |= {(at + down, column + n): "" if n else words for n in range(across)}
+            column += across
+    widths = [max((column + 1 for line, column in grid if line == at), default=0) for at in range(len(lines))]
+    rows = [BETWEEN_CELLS.join(grid.get((at, n), "") for n in range(width)) for at, width in enumerate(widths)]
+    return [row.rstrip() for row in rows if row.strip(" |")]
+
+
+def span_of(cell: LexborNode, name: str) -> int:
+    """Over how many columns or rows a cell goes."""
+    written = cell.attributes.get(name) or ""
+    return min(max(int(written), 1), MOST_SPANNED) if written.isascii() and written.isdigit() else 1
 
 
 def is_too_deep(html: str) -> bool:
@@ -159,8 +198,22 @@ def heading(paragraph: Paragraph) -> str:
 
 
 def table_text(table: Table) -> str:
-    """One line for each row; a cell that spans several columns is said once."""
-    return "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in table.rows)
+    """One line for each row; of a cell that spans columns the others are empty, one that spans rows is said in each."""
+    return "\n".join(line for row in table.rows if (line := row_text(row)).strip(" |"))
+
+
+def row_text(row: _Row) -> str:
+    """The cells of a row, those that it leaves out before and after as empty ones."""
+    cells, before = [""] * row.grid_cols_before, None
+    for cell in row.cells:
+        cells.append("" if cell._tc is before else plain_cell(cell.text))
+        before = cell._tc
+    return BETWEEN_CELLS.join([*cells, *[""] * row.grid_cols_after]).rstrip()
+
+
+def plain_cell(text: str) -> str:
+    """A cell's words in one line, without the mark between cells."""
+    return " ".join(text.replace("|", "/").split())
 
 
 RAW_LETTER = re.compile(rb"[\x80-\xff]")  # as some programs write them, though the format has seven bits

@@ -8,6 +8,7 @@ memory runs out, can open only what Python and the system's fonts consist of (La
 open sockets (seccomp). A kernel that lacks one of these walls still has the others.
 """
 
+import mimetypes
 import mmap
 import os
 import platform
@@ -33,7 +34,7 @@ from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
-from deepseek_mm.parse.sheets import read_xlsx
+from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
@@ -66,6 +67,7 @@ def die_with(parent: int) -> None:
 
 def confine(memory_mb: int) -> None:
     """From here on; nothing of it can be taken back."""
+    mimetypes.init()  # reads tables of the system, which openpyxl would do later, when they cannot be opened
     if IS_LINUX:
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
