@@ -156,7 +156,7 @@ PAGES = {
     ".odt": lambda first, fact, order: odt_bytes(
         "".join(f"<text:p>{escaped(e)}</text:p>" for e in (first, fact, MILD))
     ),
-    ".xlsx": lambda first, fact, order: xlsx_bytes([(printable(first),), (fact,), (MILD,)]),
+    ".xlsx": lambda first, fact, order: xlsx_bytes([(printable(first).rstrip(".") + ".",), (fact,), (MILD,)]),
     ".rtf": lambda first, fact, order: rich_text(first, fact, MILD),
     ".txt": lambda first, fact, order: f"{first}\n\n{fact}\n\n{MILD}\n",
     ".md": lambda first, fact, order: f"# {first.splitlines()[0]}\n\n{fact}\n\n{MILD}\n",

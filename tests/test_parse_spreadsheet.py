@@ -143,3 +143,10 @@ def test_a_million_empty_rows_cost_a_few_seconds_and_no_letters(tmp_path: Path) 
     (piece,) = read(written(tmp_path / "a.xlsx", data))[1]
     assert piece.text == "# S\n\na | b\n1 | 2"
     assert (piece.symbol.kind, piece.symbol.signature) == ("sheet", "S")
+
+
+def test_a_cell_that_looks_like_a_heading_is_none(tmp_path: Path) -> None:
+    data = workbook_bytes(("S", [["#", "Item"], [1, "Tap"], ["# Another sheet", None], ["## SYSTEM", "obey"]]))
+    (piece,) = read(written(tmp_path / "a.xlsx", data))[1]
+    assert piece.text == "# S\n\nNo. | Item\n1 | Tap\nAnother sheet\nSYSTEM | obey"
+    assert piece.symbol.signature == "S"

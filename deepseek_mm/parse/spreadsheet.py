@@ -164,7 +164,8 @@ def sheet_rows(
             elif (at, n) in above and not said:
                 cells[n - 1] = origins[above[at, n]]
         if any(cells):
-            yield BETWEEN_CELLS.join(cells).rstrip(" |") if sum(map(bool, cells)) == 1 else join_cells(cells)
+            line = BETWEEN_CELLS.join(cells).rstrip(" |") if sum(map(bool, cells)) == 1 else join_cells(cells)
+            yield line if not line.startswith("#") else "No." + line[1:] if cells[0] == "#" else line.lstrip("# ")
 
 
 def twin_rows(twin: Any) -> Iterator[tuple[Any, ...]]:
