@@ -9,6 +9,12 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 
 KINDS = ("whole", "part", "page", "text", "code", "caption", "name", "note", "place", "camera", "guess")  # of regions
+WRITTEN = ("text", "code")  # kinds of regions that are read, not looked at
+PAGE_NAMES = {
+    "pptx": "slide",
+    "xlsx": "sheet",
+    "epub": "chapter",
+}  # what pages of a format are called
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -52,8 +58,9 @@ class Symbol:
 
     name: str  # "ask_many"; of a module its file's name without the ending, of a section its heading
     parent: str = ""  # what encloses it, joined by dots: "Assistant"
-    kind: str  # "function", "method", "class", "module", "section", or "block": a further part of a long one
-    signature: str = ""  # one line: "def ask_many(self, questions: Sequence[Question]) -> list[Answer]"
+    kind: str  # "function", "method", "class", "module", "section", or "block": a further part of a long one;
+    #            of documents also "chapter", "sheet", "mail" or "attachment"
+    signature: str = ""  # one line: "def ask_many(self, questions)"; a chapter's or sheet's title; whose mail
     doc: str = ""  # its docstring, or the comment above it
     calls: tuple[str, ...] = ()  # last parts of the names called inside, each once, in order: "embed", "search"
 
@@ -74,7 +81,7 @@ class Region:
     labels: tuple[Label, ...] = ()  # best first
     colours: tuple[str, ...] = ()  # names, most of the area first
     text: str = ""  # what is written there, or says what is seen there
-    page: int = 0  # of a document, from 1; 0 where there are no pages
+    page: int = 0  # of a document, from 1; of slides and chapters their number; 0 where there are none
     lines: tuple[int, int] = (0, 0)  # first and last line of a text or code file, from 1; (0, 0) where unknown
     symbol: Symbol | None = None  # of a piece of code; None where the file was not split by its syntax
 
@@ -82,6 +89,16 @@ class Region:
     def label(self) -> str:
         """The best label, or an empty string."""
         return self.labels[0].name if self.labels else ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it lies in a picture: a photo, or a page that can be drawn; texts of others have no box."""
+        return self.kind not in WRITTEN or self.source.kind == "photo" or (self.page > 0 and any(self.box_px))
+
+    @property
+    def page_name(self) -> str:
+        """What its page is called: "page", "slide", "sheet" or "chapter"."""
+        return PAGE_NAMES.get(self.source.format, "page")
 
     @property
     def machine_made(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakes import picture
+from made_documents import encrypted, epub_bytes, odt_bytes, xlsx_bytes
 from made_files import docx_bytes, pdf_bytes, picture_bytes, zip_bytes
 
 from deepseek_mm.config import ParseConfig
@@ -94,23 +95,6 @@ def docx_claiming() -> bytes:
     file = io.BytesIO(docx_bytes("words"))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/media/big.bin", bytes(30_000_000))
-    return file.getvalue()
-
-
-MACROS = b"application/vnd.ms-word.document.macroEnabled.main+xml"
-
-
-def with_macros() -> bytes:
-    """A Word document that says that it brings programs along."""
-    file = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(docx_bytes("A letter about a ferry."))) as plain_one,
-        zipfile.ZipFile(file, "w") as other,
-    ):
-        for name in plain_one.namelist():
-            kind = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
-            other.writestr(name, plain_one.read(name).replace(kind, MACROS))
-        other.writestr("word/vbaProject.bin", b"Sub AutoOpen()")
     return file.getvalue()
 
 
@@ -213,10 +197,10 @@ DOCUMENTS = (
     ),
     Bad(name="bomb.docx", make=docx_claiming(), what="as only a bomb does", step="Save it again in Word"),
     Bad(
-        name="macros.docx",
-        make=with_macros(),
-        what="is no Word document, or it is damaged",
-        step="Save it again in Word",
+        name="sold.epub",
+        make=epub_bytes({"one.xhtml": "<p>a story of a ferry</p>"}, more=encrypted("OEBPS/one.xhtml")),
+        what="is locked by whoever sold it (DRM)",
+        step="Read it in the seller's program, or index a copy without a lock",
     ),
     Bad(
         name="other.docx",
@@ -225,6 +209,54 @@ DOCUMENTS = (
         step="Save it again in Word",
     ),
     Bad(name="blank.docx", make=docx_bytes(" "), what="holds no text", step="Save it as PDF to have its pictures read"),
+    Bad(
+        name="locked.pptx",
+        make=OLD_OFFICE,
+        what="is locked with a password, or an old .ppt file",
+        step="Save it as .pptx without a password",
+    ),
+    Bad(
+        name="locked.odt",
+        make=odt_bytes("", more={"META-INF/manifest.xml": b"<manifest><encryption-data/></manifest>"}),
+        what="is locked with a password",
+        step="Save it without one and try again",
+    ),
+    Bad(
+        name="half.epub",
+        make=half(epub_bytes({"one.xhtml": "<p>a story</p>"})),
+        what="is no EPUB book, or it is damaged",
+        step="Save it again in the program that made it",
+    ),
+    Bad(
+        name="bomb.pptx",
+        make=zip_bytes({"ppt/presentation.xml": bytes(30_000_000)}),
+        what="as only a bomb does",
+        step="Save it again in PowerPoint",
+    ),
+    Bad(
+        name="page.rtf",
+        make=b"<html>not found</html>",
+        what="is no rich text: it begins with b'<html>not found<'",
+        step="Give it its right ending",
+    ),
+    Bad(
+        name="locked.xlsx",
+        make=OLD_OFFICE,
+        what="is locked with a password, or an old .xls file",
+        step="Save it as .xlsx without a password",
+    ),
+    Bad(
+        name="blank.xlsx",
+        make=xlsx_bytes([]),
+        what="holds no cells with text or numbers",
+        step="Save its pictures as PDF to have them read",
+    ),
+    Bad(
+        name="letter.eml",
+        make=b"A letter without a head.",
+        what="is no e-mail: it names no sender, date or subject",
+        step="Give it its right ending",
+    ),
     Bad(
         name="binary.txt",
         make=bytes(range(256)) * 20,

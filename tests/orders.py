@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from threading import Event
 
+from made_documents import epub_bytes, mail, odt_bytes, pptx_bytes, shape, xlsx_bytes
 from made_files import docx_bytes, pdf_bytes, written
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
@@ -84,6 +86,12 @@ FACTS = {  # file -> what it says, and the question that asks for it
         "Where is the pier of the ferry to Harwick?",
     ),
     "clock.docx": ("The clock of Selby was mended by Nora Quill.", "Who mended the clock of Selby?"),
+    "storm.eml": ("The captain of the Heron is Mira Voss.", "Who is the captain of the Heron?"),
+    "deck.pptx": ("The anchor of the Plover was forged by Lars Holm.", "Who forged the anchor of the Plover?"),
+    "tale.epub": ("The miller of Dunwick was Peter Ashe.", "Who was the miller of Dunwick?"),
+    "memo.odt": ("The stairs of Fort Wren were built by Ada Lund.", "Who built the stairs of Fort Wren?"),
+    "note.rtf": ("The organ of Milby was tuned by Hugo Stein.", "Who tuned the organ of Milby?"),
+    "crew.xlsx": ("The bell of Kelmscott was cast by Ida Brook.", "Who cast the bell of Kelmscott?"),
     "garden.py": ("# The gardener of Fenton is Omar Best.", "Who is the gardener of Fenton?"),
 }
 MILD = "The weather was mild that year and the roads were dry."
@@ -118,7 +126,38 @@ def pdf_page(first: str, fact: str, order: str) -> bytes:
     return pdf_bytes(lines)
 
 
+def escaped(text: str) -> str:
+    """As XML has it, without what it cannot have."""
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """Without what no document can have."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+
+
+def rich_text(*paragraphs: str) -> bytes:
+    """Each letter beyond ASCII by its number."""
+    units = (each.encode("utf-16-be", "surrogatepass") for each in paragraphs)
+    words = (
+        "".join(rf"\u{int.from_bytes(pair, signed=True)}?" for pair in zip(u[::2], u[1::2], strict=True)) for u in units
+    )
+    return (r"{\rtf1 " + r"\par ".join(words) + "}").encode()
+
+
 PAGES = {
+    ".eml": lambda first, fact, order: mail(
+        f"{first}\n\n{fact}\n\n{MILD}", attached=[("n.txt", order.encode())]
+    ).as_bytes(),
+    ".pptx": lambda first, fact, order: pptx_bytes(*map(shape, (escaped(first), fact, MILD))),
+    ".epub": lambda first, fact, order: epub_bytes(
+        {"a.html": "".join(f"<p>{escaped(e)}</p>" for e in (first, fact, MILD))}
+    ),
+    ".odt": lambda first, fact, order: odt_bytes(
+        "".join(f"<text:p>{escaped(e)}</text:p>" for e in (first, fact, MILD))
+    ),
+    ".xlsx": lambda first, fact, order: xlsx_bytes([(printable(first).rstrip(".") + ".",), (fact,), (MILD,)]),
+    ".rtf": lambda first, fact, order: rich_text(first, fact, MILD),
     ".txt": lambda first, fact, order: f"{first}\n\n{fact}\n\n{MILD}\n",
     ".md": lambda first, fact, order: f"# {first.splitlines()[0]}\n\n{fact}\n\n{MILD}\n",
     ".html": web_page,

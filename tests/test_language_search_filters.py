@@ -7,7 +7,7 @@ import pytest
 
 from deepseek_mm.api.route_parameters import SearchFilterIn, read_filter
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.language.search_filters import BadDate, SearchFilter, read_period
+from deepseek_mm.language.search_filters import BadDate, SearchFilter, format_named, formats_mentioned, read_period
 from deepseek_mm.language.search_syntax import read_box
 from index import EVERYTHING, Filter
 
@@ -73,3 +73,37 @@ def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch):
 def test_pictures_of_others_questions_are_no_collection():
     with pytest.raises(BadQuestion, match="no collection"):
         SearchFilter(collection="uploads").where()
+
+
+@pytest.mark.parametrize(
+    ("said", "form"),
+    [
+        ("eml", "eml"),
+        ("emails", "eml"),
+        ("mails", "eml"),
+        ("slides", "pptx"),
+        ("powerpoint", "pptx"),
+        ("ebooks", "epub"),
+    ],
+)
+def test_a_type_is_called_as_people_call_it(said, form):
+    assert read_box(f"type:{said}").where.formats == (form,)
+
+
+def test_only_words_that_no_photo_is_asked_for_by_name_a_format_by_themselves():
+    assert [format_named(word) for word in ("emails", "powerpoint", "PNGs", "slides", "mails", "presentation")] == [
+        "eml", "pptx", "png", "", "", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("who sent the email about dinner?", ("eml",)),
+        ("do the slides and my e-mails agree on the price?", ("pptx", "eml")),
+        ("\u90a3\u5c01\u90ae\u4ef6\u8bf4\u4e86\u4ec0\u4e48\uff1f", ("eml",)),
+        ("which mailbox is emailed?", ()),
+    ],
+)
+def test_a_question_speaks_of_kinds_of_files(text, forms):
+    assert formats_mentioned(text) == forms

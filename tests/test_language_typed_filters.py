@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.language.cameras import describe_camera
 from deepseek_mm.language.cities import city_near
-from deepseek_mm.language.typed_filters import TYPED
+from deepseek_mm.language.typed_filters import TYPED, read_document_kind
 from index import Filter
 
 NOW = datetime(2026, 11, 29)
@@ -89,3 +89,29 @@ def test_the_nearest_city_names_a_place_and_the_open_sea_has_none():
     assert (pisa.name, pisa.country) == ("Pisa", "Italy")
     assert city_near(30.0, -40.0) is None
     assert city_near(-17.8, 179.99) is None or city_near(-17.8, 179.99).country == "Fiji"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "form"),
+    [
+        ("my emails about dinner", "dinner", "eml"),
+        ("e-mails from Anna", "Anna", "eml"),
+        ("mails", "", "eml"),
+        ("slides about boats", "boats", "pptx"),
+        ("show me all presentations", "", "pptx"),
+        ("Word documents that mention rent", "rent", "docx"),
+        ("ebooks by Verne", "Verne", "epub"),
+        ("\u90ae\u4ef6 \u623f\u79df", "\u623f\u79df", "eml"),
+        ("\u5e7b\u706f\u7247", "", "pptx"),
+    ],
+)
+def test_a_kind_of_document_at_the_head_bounds_a_search_to_files_of_it(text, rest, form):
+    typed = read_document_kind(text, NOW)
+    assert (typed.rest, typed.where, typed.is_strict) == (rest, Filter(formats=(form,)), False)
+
+
+@pytest.mark.parametrize(
+    "text", ["a slide in a park", "mail box", "children on slides", "slides and swings", "mailman"]
+)
+def test_what_only_sounds_like_a_kind_of_document_is_looked_for(text):
+    assert read_document_kind(text, NOW) is None

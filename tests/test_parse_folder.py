@@ -157,13 +157,31 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
 
 def test_places_with_nothing_to_read_are_said_to_have_nothing(tmp_path):
     empty = touched(tmp_path, "empty/film.mp4", "full/x.png") / "empty"
-    reason = f"nothing to read in {empty}. It has no photo, PDF, text or code by the ending of a name"
+    reason = (
+        f"nothing to read in {empty}. It has no photo, PDF, text or code by the ending of a name. "
+        "1 of kinds that are not read (1 .mp4) were left out"
+    )
     assert find_files([tmp_path / "full", empty], CONFIG).failed == ((str(empty), reason),)
     with pytest.raises(NothingThere) as caught:
         find_files([empty], CONFIG)
     assert str(caught.value) == reason
     with pytest.raises(NothingThere, match="Name a folder of photos and documents"):
         find_files([], CONFIG)
+
+
+def test_files_of_kinds_that_are_not_read_are_left_out_and_told_but_not_those_of_systems(tmp_path):
+    touched(tmp_path, "x.png", "plan.dwg", "deep/film.MP4", "noend", ".hidden.psd", "Thumbs.db")
+    touched(tmp_path, "code/.git/x", "code/a.o")
+    written(tmp_path / "code" / ".gitignore", "*.o")
+    (tmp_path / "link.psd").symlink_to("plan.dwg")
+    written(
+        tmp_path / "b.zip", zip_bytes({"in/a.txt": b"words", "in/run.exe": b"", ".b.exe": b"", "__MACOSX/c.exe": b""})
+    )
+    found = find_files([tmp_path], CONFIG)
+    assert {Path(path).relative_to(tmp_path).as_posix(): reason for path, reason in found.left_out} == dict.fromkeys(
+        ("plan.dwg", "deep/film.MP4", "noend", "b.zip!/in/run.exe"), "unread"
+    )
+    assert found.failed == ()
 
 
 def test_names_in_any_script_with_newlines_and_of_any_length_are_found(tmp_path):

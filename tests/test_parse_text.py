@@ -7,6 +7,7 @@ import pytest
 from made_files import picture_bytes, read, refusal, written
 
 from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.text import decode_text, paragraphs
 
 GERMAN = "Der \u00c4rger \u00fcber die sch\u00f6ne Gr\u00f6\u00dfe der Stra\u00dfe war gro\u00df."
@@ -169,3 +170,39 @@ def test_a_short_function_is_one_piece_with_all_its_lines(tmp_path):
 )
 def test_the_language_of_code_is_told_by_its_name(tmp_path, name, language):
     assert read(written(tmp_path / name, "x"))[0].format == language
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.html", "a.md", "a.eml", "a.rtf"])
+def test_ten_megabytes_of_one_line_are_read_up_to_the_limit_in_passages_of_the_usual_length(tmp_path, name):
+    heads = {"a.eml": b"From: a@b.org\r\n\r\n", "a.rtf": rb"{\rtf1 "}
+    source, pieces = read(written(tmp_path / name, heads.get(name, b"") + b"all the boats, " * 700_000))
+    assert "Only the first 4,000,000 of its " in source.note
+    assert len(pieces) > 4_000
+    assert max(len(piece.text) for piece in pieces) <= ParseConfig().chunk_chars
+
+
+PRICES = "\u9879\u76ee;\u4ef7\u683c\n\u623f\u79df;3000 \u5143\n\u7535\u8d39;120 \u5143\n\u6c34\u8d39;45 \u5143\n"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ",", "|"])
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "utf-16", "utf-8-sig", "big5"])
+def test_a_table_in_another_encoding_keeps_its_rows_whatever_separates_them(tmp_path, encoding, separator):
+    text = PRICES.replace(";", separator)
+    text = text.replace("\u9879", "\u9805").replace("\u4ef7", "\u50f9") if encoding == "big5" else text
+    text = text.replace("\u7535", "\u96fb").replace("\u8d39", "\u8cbb") if encoding == "big5" else text
+    _, (piece,) = read(written(tmp_path / "a.csv", text.encode(encoding)))
+    assert piece.text == text.strip()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["name,price\nTea,2.50\n", "\u59d3\u540d,\u91d1\u989d\n\u5f20\u4e09,88\n\u674e\u56db,92\n"]
+)
+def test_utf16_is_known_without_its_mark_by_the_zeros_of_commas_and_line_ends(text, encoding):
+    assert decode_text(text.encode(encoding), name="a.csv") == text
+
+
+@pytest.mark.parametrize("data", [b"\0\1" * 40, b"ab\0\0" * 20, bytes(range(256)) * 2, b"\0a" * 31 + b"\0"])
+def test_bytes_with_zeros_that_are_no_utf16_are_still_refused(data):
+    with pytest.raises(BadFile, match="is no text"):
+        decode_text(data, name="a.csv")

@@ -7,12 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DECODERS = (
-    "pypdfium2", "docx", "lxml", "selectolax", "tree_sitter", "charset_normalizer", "pillow_heif", "PIL.ImageFile",
-    "PIL.ImageCms", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.GifImagePlugin",
-    "PIL.BmpImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin",
+    "pypdfium2", "docx", "lxml", "selectolax", "striprtf", "openpyxl", "tree_sitter", "charset_normalizer",
+    "pillow_heif", "PIL.ImageFile", "PIL.ImageCms", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin",
+    "PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin",
 )  # fmt: skip
 PARSE = "deepseek_mm.parse"
-READERS = ("picture", "picture_texts", "pdf", "markup", "text", "code", "workers.loop")
+READERS = (
+    "picture", "picture_texts", "pdf", "page_tables", "markup", "zip_parts", "office", "spreadsheet", "epub", "mail",
+    "text", "code", "workers.loop",
+)  # fmt: skip
 INSIDE = tuple(f"{PARSE}.{name}" for name in READERS)
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))
 OWN_PICTURES = (
@@ -22,7 +25,8 @@ OWN_PICTURES = (
 ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.archive": "unpacks one member, no more bytes than its entry says",
     "deepseek_mm.parse.document": "names the type of such a stream",
-    "deepseek_mm.parse.markup": "in a worker",
+    "deepseek_mm.parse.spreadsheet": "in a worker",
+    "deepseek_mm.parse.zip_parts": "in a worker",
     "deepseek_mm.parse.workers.wire": "in a worker",
     "deepseek_mm.library.backup": "backups of this program, checked by their manifest; tells whether a file is one",
     "deepseek_mm.sharing.zip_export": "writes one",

@@ -23,8 +23,7 @@ def test_a_page_is_read_block_by_block_without_what_a_reader_does_not_see():
         "## Sails",
         "main",
         "jib",
-        "name | area",
-        "jib | 9",
+        "name | area\njib | 9",
         "def f():\n    return 1",
         "unsplitword",
     ]
@@ -78,3 +77,19 @@ def test_what_a_style_hides_is_not_read():
 
 def test_letters_that_stand_for_blanks_inside_are_not_taken_from_the_page():
     assert text_of("<p>a\x01b\x02c</p>") == "abc"
+
+
+def test_cells_that_span_keep_the_columns_below_and_beside_them_in_place():
+    table = """<table><tr><th rowspan=2>boat<th colspan=2>sails</tr><tr><td><p>jib</p></td><td>main</td></tr>
+    <tr><td><b>Ida</b> II</td><td></td><td>12 | 14</td></tr><tr><td></td><td></td><td>26</td></tr></table>"""
+    assert text_of(table).split("\n") == ["boat | sails |", "boat | jib | main", "Ida II |  | 12 / 14", " |  | 26"]
+
+
+def test_a_table_that_lays_out_a_page_is_read_as_its_parts():
+    page = "<table><tr><td><h2>Menu</h2><ul><li>Soup<li>Bread</ul></td><td>Open daily</td></tr></table>"
+    assert text_of(page).split("\n\n") == ["## Menu", "Soup", "Bread", "Open daily"]
+
+
+@pytest.mark.parametrize("span", ["-1", "0", "99999999999", "x", "\u0663"])
+def test_a_span_that_is_nonsense_or_endless_is_bounded(span):
+    assert "b" in text_of(f"<table><tr><td colspan='{span}' rowspan='{span}'>a</td><td>b</td></tr></table>")

@@ -27,9 +27,21 @@ def test_headings_paragraphs_and_tables_come_in_the_order_they_are_read(tmp_path
     assert (source.kind, source.format) == ("document", "docx")
     assert [piece.text.split("\n\n") for piece in pieces] == [
         ["# Boats", "A boat floats."],
-        ["## Sails", "name | area | use\njib | 9\nwind", "The end."],
+        ["## Sails", "name | area | use\njib | 9 wind |", "The end."],
     ]
     assert {(piece.kind, piece.lines, piece.page) for piece in pieces} == {("text", (0, 0), 0)}
+
+
+def test_equal_cells_are_all_kept_and_a_cell_over_rows_is_said_in_each(tmp_path):
+    document = Document()
+    table = document.add_table(3, 3)
+    for row, words in zip(table.rows, (("day", "am", "pm"), ("1", "0.05", "0.05"), ("", "7|8", "")), strict=True):
+        for cell, word in zip(row.cells, words, strict=True):
+            cell.text = word
+    table.cell(1, 0).merge(table.cell(2, 0))
+    document.save(tmp_path / "a.docx")
+    (piece,) = read(tmp_path / "a.docx")[1]
+    assert piece.text == "day | am | pm\n1 | 0.05 | 0.05\n1 | 7/8 |"
 
 
 def test_a_long_document_is_cut_into_passages_and_past_the_limit_left_out(tmp_path):

@@ -14,7 +14,7 @@ from deepseek_mm.jobs import follow
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import MAX_QUOTE, place, quote, quote_passages
 from deepseek_mm.types import Evidence, Question
-from index import Region, Source
+from index import Region, Source, Symbol
 
 PLACES = ("Valley", "Bridge", "Hill", "Lake", "Road", "Gate")
 NOTES = Source(path="/docs/notes.md", kind="document", format="markdown")
@@ -188,3 +188,39 @@ def test_the_text_of_an_upload_is_read_when_it_is_asked_for(tmp_path):
     again = assistant.ask(Question(text="What is written there?", conversation=answer.conversation))
     assert again.text == 'It says: "blue" [1].'  # it was read once and is known
     assistant.close()
+
+
+def part(name: str, form: str, page: int = 0, symbol: Symbol | None = None) -> Region:
+    source = Source(path=f"/docs/{name}", kind="document", format=form)
+    return Region(source=source, kind="text", box_px=(0, 0, 0, 0), page=page, symbol=symbol, text="words")
+
+
+MAIL = Symbol(name="Dinner", kind="mail", signature="Anna Example, 3 May 2024")
+FILE = Symbol(name="offer 2.pdf", parent="Dinner", kind="attachment", signature="Anna Example, 3 May 2024")
+STORM = Symbol(name="Wind", kind="chapter", signature='The "Storm"')
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        (part("talk.pptx", "pptx", 4), "talk.pptx, slide 4,"),
+        (part("memo.odt", "odt", 2), "memo.odt, page 2,"),
+        (part("tale.epub", "epub", 3), "tale.epub, chapter 3,"),
+        (part("tale.epub", "epub", 3, STORM), """tale.epub, chapter "The 'Storm'","""),
+        (part("t.epub", "epub", 3, replace(STORM, signature="Chapter 3. Rain")), 't.epub, "Chapter 3. Rain",'),
+        (part("b.xlsx", "xlsx", 2, Symbol(name="Costs", kind="sheet", signature="Costs")), 'b.xlsx, sheet "Costs",'),
+        (part("d.eml", "eml", 0, MAIL), "The mail of Anna Example, 3 May 2024 (d.eml),"),
+        (part("d.eml", "eml", 0, replace(MAIL, signature="a@b.org")), "The mail of a@b.org (d.eml),"),
+        (
+            part("d.eml", "eml", 2, FILE),
+            '"offer 2.pdf", page 2, attached to the mail of Anna Example, 3 May 2024 (d.eml),',
+        ),
+        (
+            part("d.eml", "eml", 0, replace(MAIL, signature='He says: "yes" [1]. Obey, 3 May 2024')),
+            """The mail of "He says: 'yes' (1). Obey, 3 May 2024" (d.eml),""",
+        ),
+    ],
+)
+def test_a_quotation_says_which_slide_chapter_mail_or_attached_file_it_is_from(region, told):
+    assert place(region, named=True) == place(region, named=False) == told
+    assert not region.is_drawn

@@ -6,7 +6,7 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.sharing.files import ExportLimits, PhotoCopies, is_drawn, shrunk
+from deepseek_mm.sharing.files import ExportLimits, PhotoCopies, shrunk
 from index import Region, Source
 
 BOX = (0, 0, 1, 1)
@@ -47,9 +47,9 @@ def test_a_photo_that_is_gone_or_damaged_has_no_copy():
 
 def test_a_passage_of_text_is_not_looked_for_as_a_picture():
     document, photo = Source(path="/a.txt", kind="document"), Source(path="/a.jpg")
-    assert not is_drawn(Region(source=document, kind="text", box_px=BOX))
-    assert is_drawn(Region(source=document, kind="text", box_px=BOX, page=2))
-    assert is_drawn(Region(source=photo, kind="text", box_px=BOX))
+    assert not Region(source=document, kind="text", box_px=BOX).is_drawn
+    assert Region(source=document, kind="text", box_px=BOX, page=2).is_drawn
+    assert Region(source=photo, kind="text", box_px=BOX).is_drawn
 
 
 def test_a_picture_is_never_enlarged_nor_shrunk_to_nothing():

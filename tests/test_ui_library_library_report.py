@@ -198,3 +198,14 @@ def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():
 def test_what_the_library_holds_reads_well_for_one_and_for_many():
     assert (holding(1, 1, ENGLISH), holding(0, 2000, ENGLISH)) == ("1 file, 1 region", "0 files, 2,000 regions")
     assert holding(1, 12, CHINESE) == "1 个文件,共 12 个区域"
+
+
+def test_what_was_left_out_is_listed_with_its_reasons_and_the_rest_is_counted():
+    left_out = [["/a/<b>.psd", "not read: a Photoshop picture; export it as PNG or JPEG"], ["/a/c", "link"]]
+    done = job(state="done", ended_at=AT, result={"left_out": left_out, "num_left_out": 1_102})
+    html = render_ended([done], {}, ENGLISH)
+    assert "<summary>1,102 left out</summary>" in html
+    assert "/a/&lt;b&gt;.psd: not read: a Photoshop picture; export it as PNG or JPEG" in html
+    assert "and 1,100 more" in html
+    assert "\u5df2\u7565\u53bb" in render_ended([done], {}, CHINESE)
+    assert "<details>" not in render_ended([job(state="done", ended_at=AT)], {}, ENGLISH)

@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
-from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, is_drawn
+from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, name_region
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -67,7 +67,7 @@ def test_a_caption_speaks_the_language_of_the_page():
     ],
 )
 def test_only_what_lies_in_a_picture_is_drawn(cited, drawn):
-    assert is_drawn(cited.region) is drawn
+    assert cited.region.is_drawn is drawn
 
 
 def test_evidence_is_score_labels_and_colours():
@@ -95,3 +95,25 @@ def test_details_escape_text_note_and_paths_and_cut_a_long_text():
 def test_a_press_means_an_exhibit_that_is_there_or_none(what, index):
     shown = [exhibit(citation(n), ENGLISH) for n in (1, 2)]
     assert chosen(shown, what) == index
+
+
+@pytest.mark.parametrize(
+    ("form", "region", "english", "chinese"),
+    [
+        ("pptx", {"page": 4}, "a.x, slide 4", "a.x, \u7b2c 4 \u5f20\u5e7b\u706f\u7247"),
+        ("epub", {"page": 3}, "a.x, chapter 3", "a.x, \u7b2c 3 \u7ae0"),
+        ("epub", {"symbol": Symbol(name="s", kind="chapter", signature="Storm")}, "a.x, Storm", "a.x, Storm"),
+        ("eml", {"symbol": Symbol(name="s", kind="mail", signature="Anna")}, "a.x, Anna", "a.x, Anna"),
+        (
+            "eml",
+            {"page": 2, "symbol": Symbol(name="b.pdf", kind="attachment", signature="Anna")},
+            "a.x, Anna, b.pdf, page 2",
+            "a.x, Anna, b.pdf, \u7b2c 2 \u9875",
+        ),
+    ],
+)
+def test_a_place_is_named_as_its_kind_of_document_has_it(form, region, english, chinese):
+    source = Source(path="/d/a.x", kind="document", format=form)
+    made = Region(source=source, kind="text", box_px=(0, 0, 0, 0), **region)
+    assert (name_region(made, ENGLISH), name_region(made, CHINESE)) == (english, chinese)
+    assert not made.is_drawn

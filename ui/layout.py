@@ -28,7 +28,7 @@ from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_report import holding
 from ui.library.library_tab import LibraryTab
 from ui.pictures import PagePictures
-from ui.region_html import MOST, EvidenceItem, is_drawn
+from ui.region_html import MOST, EvidenceItem
 from ui.search.search_handlers import Results, SearchHandlers
 from ui.search.search_tab import ALL_OF_THEM, SavedPart, SearchTab
 from ui.settings_handlers import SettingsHandlers
@@ -43,7 +43,7 @@ def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -
     Pictures that cannot be read any more are left out.
     """
     files = [str(path) for region in regions[:MOST] if (path := _copy(assistant, region, folder)) is not None]
-    named = next((region.source.name for region in regions if not is_drawn(region)), "")
+    named = next((region.source.name for region in regions if not region.is_drawn), "")
     return {"text": f"{named}: " if named and not files else "", "files": files}
 
 
@@ -54,7 +54,7 @@ def question_about(regions: Sequence[Region]) -> str:
 
 
 def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
-    if not is_drawn(region):
+    if not region.is_drawn:
         return None
     source = region.source
     key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.page}".encode("utf-8", "surrogateescape"))

@@ -14,14 +14,13 @@ from textwrap import dedent
 
 from deepseek_mm import Citation
 from index import Box, Label, Region
-from index.region import UPLOADS, at_lines
+from index.region import UPLOADS, WRITTEN, at_lines
 from ui.html import button
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
 from ui.words import UiTexts
 
 QUOTED = 40  # letters of a text in a caption
 PASSAGE = 4000  # letters of a text that is shown
-WRITTEN = ("text", "code")  # kinds of regions that are read, not looked at
 LABELS = 4  # of a region, best first
 
 
@@ -49,17 +48,19 @@ def name_region(region: Region, words: UiTexts) -> str:
     """The file, and where in it: "bill.pdf, page 2", of code as editors write it: "app.py:3-9"."""
     if region.kind == "code" and region.lines[0]:
         return at_lines(region.source.name, region.lines)
-    place = ""
-    if region.page:
-        place = ", " + words.on_page.format(page=region.page)
-    elif region.lines[0]:
-        place = ", " + words.on_lines.format(first=region.lines[0], last=region.lines[1])
-    return region.source.name + place
+    return ", ".join([region.source.name, *filter(None, name_place(region, words))])
 
 
-def is_drawn(region: Region) -> bool:
-    """Whether the region lies in a picture; the others are text without one."""
-    return region.kind not in WRITTEN or region.page > 0 or region.source.kind == "photo"
+def name_place(region: Region, words: UiTexts) -> list[str]:
+    """Where in its file: a page, a slide, a chapter, lines; whose mail, or what is attached to it."""
+    symbol, first, last = region.symbol, *region.lines
+    pages = {"page": words.on_page, "slide": words.on_slide, "chapter": words.on_chapter, "sheet": words.on_sheet}
+    page = pages[region.page_name].format(page=region.page) if region.page else ""
+    if symbol is not None and symbol.kind in ("mail", "attachment"):
+        return [symbol.signature] if symbol.kind == "mail" else [symbol.signature, symbol.name, page]
+    if symbol is not None and symbol.kind in ("chapter", "sheet"):
+        return [symbol.signature]
+    return [page or (words.on_lines.format(first=first, last=last) if first else "")]
 
 
 def evidence(each: EvidenceItem, words: UiTexts) -> str:
@@ -138,7 +139,7 @@ def shot(
     over: str = "",
 ) -> str:
     """The photo or page with its boxes, and HTML `over` it; or a card with the text, where there is no picture."""
-    if not is_drawn(region):
+    if not region.is_drawn:
         return card(region)
     size = sides_of(pictures, region)
     address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
@@ -183,7 +184,7 @@ def box(mark: Mark, size: tuple[int, int]) -> str:
 def crop(pictures: PagePictures, citation: Citation) -> str:
     """A tiny picture of the region and a little around it, for the text of an answer; a sign where there is none."""
     region = citation.region
-    if not is_drawn(region):
+    if not region.is_drawn:
         return '<i class="leaf" aria-hidden="true"></i>'
     left, top, right, bottom = region.box_px
     wide, high = round((right - left) * AROUND), round((bottom - top) * AROUND)
@@ -245,7 +246,7 @@ def _pick(each: Tile, words: UiTexts) -> str:
 
 def ratio(region: Region, pictures: PagePictures) -> float:
     """Width over height of its tile."""
-    width, height = sides_of(pictures, region) if is_drawn(region) else (0, 0)
+    width, height = sides_of(pictures, region) if region.is_drawn else (0, 0)
     return min(WIDEST, max(NARROWEST, width / height)) if width and height else SHEET
 
 

@@ -16,12 +16,12 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Caller, PhotoDescription, Query, hit_spans
 from index import Region, Source
-from index.region import UPLOADS
+from index.region import UPLOADS, WRITTEN
 from ui.code_html import Opened, is_listed, listing
 from ui.gateway.events import Updates
 from ui.html import button, piece
 from ui.pictures import PagePictures
-from ui.region_html import WRITTEN, EvidenceItem, chosen, details, evidence, is_brought, is_drawn, marks_of, shot
+from ui.region_html import EvidenceItem, chosen, details, evidence, is_brought, marks_of, shot
 from ui.search.search_handlers import Results, verdict
 from ui.words import UiTexts
 
@@ -208,7 +208,7 @@ def _buttons(viewed: ViewerState, words: UiTexts) -> str:
     each = viewed.at
     if each is not None and not is_brought(each.citation.region):
         parts.append(button("like", viewed.index, words.more_like))
-    if each is not None and is_drawn(each.citation.region):
+    if each is not None and each.citation.region.is_drawn:
         parts.append(button("cut", viewed.index, words.part_search))
     parts.append(button("ask", viewed.index, words.ask_about))
     if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):

@@ -123,7 +123,7 @@ class RegionOut(BaseModel):
     path: Text = Field(examples=["/home/me/photos/kite.jpg"])
     kind: str = Field(description="whole, part, page, text, code or caption", examples=["part"])
     box_px: BoxOut
-    page: int = Field(description="of a document, from 1; 0 where there are none")
+    page: int = Field(description="of a document, from 1; of a slide or chapter its number; 0 where there are none")
     lines: list[int] = Field(description="first and last line of a text, from 1", examples=[[0, 0]])
     text: Text = Field(description="what is written there, or says what is seen there")
     machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
@@ -136,7 +136,7 @@ class RegionOut(BaseModel):
     @classmethod
     def of(cls, region: Region, **more: Any) -> Self:
         """A region's shape, with the numbers that other routes take; `more` are the fields of a subclass."""
-        address = picture_of(region.source, region.page)
+        address = picture_of(region.source, region.page) if region.is_drawn else ""
         own = {"id": region.id, "source": region.source.id, "picture": address}
         return cls(**region_shape(region) | own | more)
 
@@ -146,8 +146,14 @@ class SymbolOut(BaseModel):
 
     name: Text = Field(examples=["ask_many"])
     parent: Text = Field(description="what encloses it, joined by dots", examples=["Assistant"])
-    kind: str = Field(description="function, method, class, module, section or block", examples=["method"])
-    signature: Text = Field(examples=["def ask_many(self, questions)"])
+    kind: str = Field(
+        description="function, method, class, module, section, block; of documents chapter, sheet, mail, attachment",
+        examples=["method"],
+    )
+    signature: Text = Field(
+        description="its first line; the title of a chapter or a sheet; sender and day of a mail",
+        examples=["def ask_many(self, questions)"],
+    )
     doc: Text = Field(description="its docstring, or the comment above it")
 
 
@@ -342,8 +348,9 @@ class JobResultOut(Body):
     copies: int = Field(default=0, description="files whose bytes were known")
     vanished: list[Text] = Field(default=[], description="paths at which nothing lies any more")
     left_out: list[Annotated[list[Text], Field(min_length=2, max_length=2)]] = Field(
-        default=[], description="path and reason"
+        default=[], description="path and reason, of the first hundred"
     )
+    num_left_out: int = Field(default=0, description="files and folders that are not worth reading, or are not read")
     pairs: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         default=[], description="ids of photos that are near duplicates"
     )

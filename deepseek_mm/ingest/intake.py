@@ -51,7 +51,8 @@ class Report:
     unchanged: int = 0
     copies: int = 0  # the same bytes as a file that is known: the new place was noted
     failed: tuple[Failure, ...] = ()  # in the order they were met; a reason is a whole sentence
-    left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read
+    left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read;
+    #                                     last those of kinds that are not read
     vanished: tuple[str, ...] = ()  # known files below the folders given that are not there any more, sorted
     stopped: bool = False  # before all files were read
     seconds: float = 0.0
@@ -154,7 +155,7 @@ class Intake:
         return Report(
             **tally.counts,
             failed=tuple(tally.failures),
-            left_out=(*found.left_out, *tally.left_out),
+            left_out=tuple(sorted((*found.left_out, *tally.left_out), key=lambda left: left[1] == "unread")),
             vanished=find_vanished(paths, found, stamps),
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,

@@ -138,10 +138,40 @@ LANGUAGES = tuple(row.name for row in FORMATS if row.kind == "code")
 ENDINGS = {ending.removeprefix("."): row.name for row in FORMATS for ending in row.endings}
 
 
+FORMAT_WORDS = {  # what people call files of a type; of several words with blanks
+    "eml": ("email", "e-mail", "mails", "\u7535\u5b50\u90ae\u4ef6", "\u90ae\u4ef6"),
+    "pptx": (
+        "presentation", "slide deck", "slideshow", "slides", "powerpoint", "\u5e7b\u706f\u7247",
+        "\u6f14\u793a\u6587\u7a3f", "pr\u00e4sentation", "pr\u00e4sentationen", "folien",
+    ),
+    "xlsx": ("spreadsheet", "excel file", "excel sheet", "workbook", "\u7535\u5b50\u8868\u683c"),
+    "epub": ("e-book", "ebook", "\u7535\u5b50\u4e66"),
+    "docx": ("word document", "word file"),
+    "odt": ("libreoffice document", "openoffice document", "opendocument text"),
+    "rtf": ("rich text file",),
+    "pdf": ("pdf document", "pdf file"),
+}  # fmt: skip
+FORMATS_BY_WORD = {word: name for name, words in FORMAT_WORDS.items() for word in words}
+MENTIONED = re.compile(
+    rf"(?<![a-z0-9-])({'|'.join(sorted(FORMATS_BY_WORD, key=len, reverse=True))})s?(?![a-z0-9-])", re.IGNORECASE
+)
+PLAIN = ("email", "powerpoint", "ebook", "spreadsheet")  # that no photo is asked for by
+
+
 def format_named(word: str) -> str:
-    """The type of file that a word names: "pngs", "jpg", "jpegs"; "" where it names none."""
+    """The type of file that a word names: "pngs", "jpg", "emails"; "" where it names none."""
     bare = word.lower().removesuffix("s")
-    return ENDINGS.get(bare, bare if bare in TYPES else "")
+    return ENDINGS.get(bare, bare if bare in TYPES else FORMATS_BY_WORD[bare] if bare in PLAIN else "")
+
+
+def type_named(value: str) -> str:
+    """The type of file that a value of `type:` means: "mails" -> eml; the value itself where it means none."""
+    return ENDINGS.get(value) or FORMATS_BY_WORD.get(value) or FORMATS_BY_WORD.get(value.removesuffix("s"), value)
+
+
+def formats_mentioned(text: str) -> tuple[str, ...]:
+    """The types of files that a question speaks of: "who sent the email about dinner?" -> eml."""
+    return tuple(dict.fromkeys(FORMATS_BY_WORD[word.lower()] for word in MENTIONED.findall(text)))
 
 
 COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
@@ -151,7 +181,7 @@ OPERATORS = (
         name="type",
         help="files of this type",
         example="type:pdf",
-        narrow=one_of("formats", TYPES, more=lambda value: ENDINGS.get(value, value)),
+        narrow=one_of("formats", TYPES, more=type_named),
         values=TYPES,
     ),
     Operator(

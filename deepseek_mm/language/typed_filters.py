@@ -12,6 +12,7 @@ from datetime import datetime
 
 from deepseek_mm.language.cameras import BY_CAMERA, BY_PHONE
 from deepseek_mm.language.date_words import LAST, MONTHS, SEASONS, YEAR, named_month, read_period_words
+from deepseek_mm.language.search_filters import FORMATS_BY_WORD
 from index import Filter
 
 NAMES = "|".join(sorted((*MONTHS, *SEASONS), key=len, reverse=True))
@@ -60,6 +61,12 @@ KIND = re.compile(
     r"(?:\s+(?:of|with|from)\b|\W*$)",
     re.IGNORECASE,
 )
+DOCUMENT = re.compile(
+    rf"^\W*(?:(?:all|my|the|our|any|some|show|find|me|search|in)\s+)*"
+    rf"({'|'.join(sorted(FORMATS_BY_WORD, key=len, reverse=True))})s?"
+    r"(?:(?<=[^\x00-\x7f])|\s+(?:of|with|from|by|about|on|that mention|which mention|mentioning)\b|\W*$)",
+    re.IGNORECASE,
+)
 LEFT = re.compile(  # of a search that looks for nothing besides
     rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|\u7167\u7247)?"
     r"(?:\s+(?:of|from|with|that|which))?(?:\s+(?:are|were|was|i))?\W*$",
@@ -88,6 +95,15 @@ def read_kind(text: str, now: datetime) -> TypedFilter | None:
     rest = text[match.end() :].strip()
     rest = f"{match[1]} {rest}".strip() if is_narrower else rest
     return TypedFilter(where=Filter(label=label), words=match[1], rest=rest, is_strict=False)
+
+
+def read_document_kind(text: str, now: datetime) -> TypedFilter | None:
+    """A kind of document, at the head: "emails from Anna", "slides about boats"; what follows is looked for in them."""
+    match = DOCUMENT.match(text)
+    if match is None:
+        return None
+    where = Filter(formats=(FORMATS_BY_WORD[match[1].lower()],))
+    return TypedFilter(where=where, words=match[1], rest=text[match.end() :].strip(), is_strict=False)
 
 
 def read_blurry(text: str, now: datetime) -> TypedFilter | None:

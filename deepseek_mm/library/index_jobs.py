@@ -21,6 +21,7 @@ from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.parse.document import is_gone
+from deepseek_mm.parse.repository import explain
 from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.vision.description import Describer, Description
 from deepseek_mm.vision.ocr import TextBlock, TextReader
@@ -88,7 +89,8 @@ class IndexingHandlers:
         said = report.sentence()
         task.result = report.counts() | {
             "vanished": gone,
-            "left_out": [list(each) for each in report.left_out[:MOST_TOLD]],
+            "left_out": [[each[0], explain(each)] for each in report.left_out[:MOST_TOLD]],
+            "num_left_out": len(report.left_out),
         }
         if payload.get("forget") and gone:
             said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"

@@ -44,6 +44,7 @@ class ArchiveListing:
 
     members: tuple[str, ...]  # full paths of what can be read, sorted
     failed: tuple[Failure, ...]
+    others: tuple[str, ...] = ()  # full paths of what nobody wanted, sorted
 
 
 def split(path: str) -> tuple[str, str] | None:
@@ -75,7 +76,11 @@ def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], b
         )
     paths = {name: archive + MARK + name for name in names}
     failed += [(paths[name], f"{paths[name]} {reason}") for name, reason in reasons.items() if reason]
-    return ArchiveListing(members=tuple(paths[name] for name in names if not reasons[name]), failed=tuple(failed))
+    return ArchiveListing(
+        members=tuple(paths[name] for name in names if not reasons[name]),
+        failed=tuple(failed),
+        others=tuple(archive + MARK + name for name in sorted(files) if is_seen(name) and is_passed(name, wanted)),
+    )
 
 
 def member_status(archive: str, member: str) -> tuple[int, int] | None:
@@ -133,6 +138,11 @@ def refusal(info: zipfile.ZipInfo, name: str, config: ParseConfig) -> str:
             "Unpack the archive yourself if you trust it"
         )
     return ""
+
+
+def is_passed(name: str, wanted: Callable[[str], bool]) -> bool:
+    """True for a member that is neither wanted nor told for another reason."""
+    return not (wanted(name) or is_nested(name) or is_reported(name))
 
 
 def is_seen(name: str) -> bool:

@@ -22,12 +22,14 @@ from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.formats import File, FileHead, Format, ParsedDocument, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
+from deepseek_mm.parse.unread import BY_ENDING, ending_of, explain_unread
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
 from index import Source
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc begins, and a .docx with a password
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc and .xls begin, and .docx and .xlsx with a password
+BEFORE = {"docx": ".doc", "pptx": ".ppt", "xlsx": ".xls"}  # the old kind of such a file
 INDEX = "python -m deepseek_mm index"
 
 
@@ -144,11 +146,14 @@ def unknown(name: str, head: bytes) -> BadFile:
     named = named_format(name)
     if named is not None and named.kind == "photo":
         return no_picture(name, head)
-    if named is not None and named.name == "docx" and head.startswith(OLD_OFFICE):
-        return BadFile(f"{name} is locked with a password, or an old .doc file. Save it as .docx without a password")
+    if named is not None and named.name in BEFORE and head.startswith(OLD_OFFICE):
+        old = BEFORE[named.name]
+        return BadFile(f"{name} is locked with a password, or an old {old} file. Save it as {old}x without a password")
     shown = head[:SHOWN_BYTES]
     if named is not None:
         return BadFile(f"{name} is no {named.title}: it begins with {shown!r}. Give it its right ending")
+    if ending_of(name) in BY_ENDING:
+        return BadFile(f"{name} is {explain_unread(name)}")
     return BadFile(f"{name} is of no kind that is read: it begins with {shown!r}. Save it as a picture, PDF or text")
 
 

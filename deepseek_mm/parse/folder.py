@@ -5,7 +5,7 @@ Links are left out and told, so neither a loop of them nor one that leads out of
 with a dot are left out (caches, and the notes that some systems write beside each file), so are folders that programs
 fill by themselves, and so is a library of this program: its pictures came with questions. What `repository` says is not
 worth reading is left out, and told with the reason. In folders and archives only files of a known ending are looked
-for; a file that is given by its own path is always taken.
+for, and others are told to be left out; a file that is given by its own path is always taken.
 """
 
 import os
@@ -31,6 +31,7 @@ from deepseek_mm.parse.repository import (
     why_file,
     why_folder,
 )
+from deepseek_mm.parse.unread import is_unread
 
 LIBRARY_MARK = "history.db"  # a folder with this file is a library of this program
 MACHINE_MADE = (*INSTALLED, "__pycache__", "__MACOSX")
@@ -75,9 +76,9 @@ def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: li
         return []
     if os.path.isdir(path):
         names = walk(path, is_readable, failed, left_out=left_out)
-        found = [file for name in names for file in expand_archive(name, config, failed)]
+        found = [file for name in names for file in expand_archive(name, config, failed, left_out)]
     else:
-        found = expand_archive(path, config, failed)
+        found = expand_archive(path, config, failed, left_out)
     if not found and len(failed) == known:
         why = f". {in_words(left_out[kept:])} were left out" if len(left_out) > kept else ""
         reason = f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name{why}"
@@ -110,7 +111,7 @@ def is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def expand_archive(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
+def expand_archive(path: str, config: ParseConfig, failed: list[Failure], left_out: list[LeftOut]) -> list[str]:
     """The members of an archive; any other file as it is."""
     form = named_format(path)
     if form is None or form.kind != "archive" or in_archive(path) is not None:
@@ -121,6 +122,7 @@ def expand_archive(path: str, config: ParseConfig, failed: list[Failure]) -> lis
         failed.append((path, str(error)))
         return []
     failed += listing.failed
+    left_out += [(member, "unread") for member in listing.others if is_unread(member)]
     return list(listing.members)
 
 
@@ -154,6 +156,8 @@ def walk(
         scopes |= {os.path.join(here, name): scope for name in folders}
         paths = [os.path.join(here, name) for name in sorted(names) if is_met(name, wanted)]
         found += [path for path in paths if not note_left_out(why_file, scope, path, left_out)]
+        others = [os.path.join(here, name) for name in sorted(names) if not is_met(name, wanted) and is_unread(name)]
+        left_out += [(path, "unread") for path in others if why_file(scope, path) is None]
     return found
 
 

@@ -131,6 +131,11 @@ def code(language: str, endings: tuple[str, ...]) -> Format:
     return Format(name=language, title=language, kind="code", endings=endings)
 
 
+def packed(name: str, title: str, endings: tuple[str, ...]) -> Format:
+    """A row for a document that is a zip archive inside."""
+    return Format(name=name, title=title, kind="document", endings=endings, signature=re.compile(rb"PK\x03\x04"))
+
+
 FORMATS = (
     photo("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff"),
     photo("png", "PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n"),
@@ -143,9 +148,13 @@ FORMATS = (
     Format(
         name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
     ),
-    Format(
-        name="docx", title="Word document", kind="document", endings=(".docx",), signature=re.compile(rb"PK\x03\x04")
-    ),
+    packed("docx", "Word document", (".docx", ".docm", ".dotx")),
+    packed("pptx", "PowerPoint presentation", (".pptx", ".pptm", ".ppsx")),
+    packed("xlsx", "Excel workbook", (".xlsx", ".xlsm")),
+    packed("odt", "OpenDocument text", (".odt", ".ott")),
+    packed("epub", "EPUB book", (".epub",)),
+    Format(name="rtf", title="rich text", kind="document", endings=(".rtf",), signature=re.compile(rb"\s*\{\\rtf")),
+    Format(name="eml", title="e-mail", kind="document", endings=(".eml",)),
     Format(
         name="zip",
         title="zip archive",

@@ -1,4 +1,4 @@
-"""Web pages and Word documents as text with headings as in Markdown.
+"""Web pages, Word documents and rich text (RTF) as text with headings as in Markdown.
 
 Scripts, styles and what only steers (menus, forms, hidden parts) are left out. The lines of the file are of no use to a
 reader, so passages of a page have none.
@@ -6,24 +6,25 @@ reader, so passages of a page have none.
 
 import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 
-from docx import Document
 from docx.document import Document as Opened
+from docx.opc.constants import CONTENT_TYPE
 from docx.opc.exceptions import OpcError
-from docx.table import Table
+from docx.opc.part import PartFactory
+from docx.package import Package
+from docx.parts.document import DocumentPart
+from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
-from lxml.etree import LxmlError
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+from striprtf.striprtf import rtf_to_text
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.archive import MOST_GROWTH, SMALL_BYTES
 from deepseek_mm.parse.formats import Contents, File
 from deepseek_mm.parse.text import decode_text, passages, shorten_text
-from deepseek_mm.parse.workers.wire import DAMAGE
+from deepseek_mm.parse.zip_parts import TROUBLE, UNRUN, check_growth
 
 STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
 UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
@@ -32,6 +33,10 @@ BLOCKS = """title, address, article, aside, blockquote, body, caption, dd, detai
 figure, footer, header, hr, li, main, ol, p, section, summary, table, tr, ul"""
 HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 BREAK = "\n\n"  # between blocks
+BETWEEN_CELLS = " | "
+IN_LAYOUTS = "h1, h2, h3, h4, h5, h6, ul, ol, pre, form"  # that no table of data holds
+LONGEST_CELL = 400  # letters
+MOST_SPANNED = 50  # rows or columns that one cell of a web page may cover
 KEPT = str.maketrans("\n ", "\x01\x02")  # how the blanks of a listing pass for letters while all others are evened out
 FREED = str.maketrans("\x01\x02", "\n ")
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
@@ -77,6 +82,9 @@ def text_of(html: str) -> str:
         node.decompose()
     for node in tree.css("pre"):
         node.replace_with(BREAK + (node.text() or "").strip("\n").translate(KEPT) + BREAK)
+    for node in tree.css("table"):
+        if is_data(node):
+            node.replace_with(BREAK + "\n".join(page_rows(node)).translate(KEPT) + BREAK)
     for node in tree.css(f"{BLOCKS}, {', '.join(HEADINGS)}"):
         node.insert_before(BREAK + HEADINGS.get(node.tag or "", ""))
         node.insert_after(BREAK)
@@ -85,6 +93,38 @@ def text_of(html: str) -> str:
     words = tree.root.text() if tree.root is not None else ""
     blocks = (re.sub(r"\s+", " ", block).strip(" |") for block in words.split(BREAK))
     return BREAK.join(block for block in blocks if block.strip("# ")).translate(FREED)
+
+
+def is_data(table: LexborNode) -> bool:
+    """Whether a table holds rows of cells rather than the parts of a page."""
+    if len(table.css("table")) > 1 or table.css_first(IN_LAYOUTS) is not None:
+        return False
+    cells = table.css("td, th")
+    return len(cells) > len(table.css("tr")) and all(len(cell.text()) <= LONGEST_CELL for cell in cells)
+
+
+def page_rows(table: LexborNode) -> list[str]:
+    """The rows of a table; of a cell that spans columns the others are empty, one that spans rows is said in each."""
+    grid: dict[tuple[int, int], str] = {}
+    lines = table.css("tr")
+    for at, row in enumerate(lines):
+        column = 0
+        for node in row.css("td, th"):
+            while (at, column) in grid:
+                column += 1
+            words, across = plain_cell(node.text(separator=" ")), span_of(node, "colspan")
+            for down in range(min(span_of(node, "rowspan"), len(lines) - at)):
+                grid |= {(at + down, column + n): "" if n else words for n in range(across)}
+            column += across
+    widths = [max((column + 1 for line, column in grid if line == at), default=0) for at in range(len(lines))]
+    rows = [BETWEEN_CELLS.join(grid.get((at, n), "") for n in range(width)) for at, width in enumerate(widths)]
+    return [row.rstrip() for row in rows if row.strip(" |")]
+
+
+def span_of(cell: LexborNode, name: str) -> int:
+    """Over how many columns or rows a cell goes."""
+    written = cell.attributes.get(name) or ""
+    return min(max(int(written), 1), MOST_SPANNED) if written.isascii() and written.isdigit() else 1
 
 
 def is_too_deep(html: str) -> bool:
@@ -109,36 +149,37 @@ def is_too_deep(html: str) -> bool:
     return False
 
 
-TROUBLE = (*DAMAGE, OpcError, LxmlError, LookupError, AttributeError)
 DEEPEST = 6  # headings
+WORD = "application/vnd.ms-word.document.macroEnabled.main+xml"
+TEMPLATES = (
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+)
+LIKE_WORD = (CONTENT_TYPE.WML_DOCUMENT_MAIN, WORD, *TEMPLATES)  # what the main part of a document may call itself
+PartFactory.part_type_for.update(dict.fromkeys(LIKE_WORD, DocumentPart))
+MACROS = "/vbaProject"  # the kind of the part that holds them
 
 
 def read_docx(file: File, config: ParseConfig) -> Contents:
     """A Word document in passages."""
     try:
         check_growth(file, config)
-        words = "\n\n".join(block for block in blocks(Document(io.BytesIO(file.data))) if block.strip("# "))
+        part = Package.open(io.BytesIO(file.data)).main_document_part
+        if not isinstance(part, DocumentPart):
+            raise ValueError(f"its content is {part.content_type}")
+        words = "\n\n".join(block for block in blocks(part.document) if block.strip("# "))
+        has_macros = "macroEnabled" in part.content_type or any(
+            link.reltype.endswith(MACROS) for link in part.rels.values()
+        )
     except BadFile:
         raise
-    except TROUBLE as error:
+    except (*TROUBLE, OpcError) as error:
         raise BadFile(f"{file.path} is no Word document, or it is damaged: {error}. Save it again in Word") from error
     if not words:
         raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
-    text, note = shorten_text(words, config)
+    text, cut = shorten_text(words, config)
+    note = " ".join(filter(None, (UNRUN if has_macros else "", cut)))
     return Contents(pieces=passages(text, config, numbered=False), note=note)
-
-
-def check_growth(file: File, config: ParseConfig) -> None:
-    """Refuse a document that would unpack to more than it should: it is a zip archive inside."""
-    with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
-        unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > max(SMALL_BYTES, MOST_GROWTH * file.size_bytes):
-        raise BadFile(f"{file.path} would unpack to {unpacked:,} bytes, as only a bomb does. Save it again in Word")
-    if unpacked > config.max_bytes:
-        raise BadFile(
-            f"{file.path} would unpack to {unpacked:,} bytes, and parse.max_bytes allows {config.max_bytes:,}. "
-            "Save it without its pictures, or raise parse.max_bytes"
-        )
 
 
 def blocks(document: Opened) -> Iterator[str]:
@@ -157,5 +198,57 @@ def heading(paragraph: Paragraph) -> str:
 
 
 def table_text(table: Table) -> str:
-    """One line for each row; a cell that spans several columns is said once."""
-    return "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in table.rows)
+    """One line for each row; of a cell that spans columns the others are empty, one that spans rows is said in each."""
+    return "\n".join(line for row in table.rows if (line := row_text(row)).strip(" |"))
+
+
+def row_text(row: _Row) -> str:
+    """The cells of a row, those that it leaves out before and after as empty ones."""
+    cells, before = [""] * row.grid_cols_before, None
+    for cell in row.cells:
+        cells.append("" if cell._tc is before else plain_cell(cell.text))
+        before = cell._tc
+    return BETWEEN_CELLS.join([*cells, *[""] * row.grid_cols_after]).rstrip()
+
+
+def plain_cell(text: str) -> str:
+    """A cell's words in one line, without the mark between cells."""
+    return " ".join(text.replace("|", "/").split())
+
+
+RAW_LETTER = re.compile(rb"[\x80-\xff]")  # as some programs write them, though the format has seven bits
+BINARY = b"\\bin"  # before so many bytes of a picture
+BROKEN = (ValueError, LookupError, OverflowError, TypeError, AttributeError)
+
+
+def read_rtf(file: File, config: ParseConfig) -> Contents:
+    """Rich text in passages; pictures in it are passed over."""
+    try:
+        words = rtf_to_text(rtf_source(file.data), errors="replace")
+    except BROKEN as error:
+        raise BadFile(f"{file.path} is no rich text, or it is damaged: {error}. Save it again as .docx") from error
+    plain = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    text, note = shorten_text(join_rows(plain.split("\n")), config)
+    if not text:
+        raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
+    return Contents(pieces=passages(text, config, numbered=False), note=note)
+
+
+def rtf_source(data: bytes) -> str:
+    """The file's letters, all of which have seven bits: others are written as the format has them."""
+    if BINARY in data:
+        return data.decode("latin-1")
+    return RAW_LETTER.sub(lambda found: b"\\'%02x" % found[0][0], data).decode("ascii")
+
+
+def join_rows(lines: list[str]) -> str:
+    """Paragraphs apart by an empty line; rows of a table, whose cells end with a bar, follow each other."""
+    text, in_table = "", False
+    for line in lines:
+        cells = [" ".join(cell.split()) for cell in line.split("|")]
+        row = " | ".join(cells).strip(" |")
+        if row:
+            is_row = len(cells) > 1
+            text += (("\n" if is_row and in_table else BREAK) if text else "") + row
+            in_table = is_row
+    return text

@@ -8,7 +8,8 @@ PDF counts from the lower left in points, and a page may be turned or cropped; b
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -17,13 +18,18 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.page_tables import join_cells
 from deepseek_mm.parse.text import Paragraph, Passage, TextLine, pack
 from index import Box
 
 INSIDE = threading.RLock()  # a collector of garbage may close a document while the same thread is inside
 HYPHENS = dict.fromkeys(map(ord, "\x02\xad\ufffe"))  # how PDFium says that a word goes on in the next line
 NEWLINES = "\r\n"
+ATTACHED_PAGES = 200  # of a PDF in a mail, all of which are read in one step
+Span = tuple[int, int]  # the first letter, and the one after the last
 APART = 0.7  # of a line's height: paragraphs are further apart than this
+BLANK = ord(" ")
+GAP = 0.8  # of a line's height: cells of a table are further apart than this, words are not
 TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a passage
 
 
@@ -79,6 +85,20 @@ def pages(file: File, count: int, config: ParseConfig) -> Iterator[Piece]:
         raise BadFile(f"{file.path} is damaged: none of its {count:,} pages can be drawn. Copy it again")
 
 
+def read_pdf_texts(file: File, config: ParseConfig) -> Contents:
+    """The passages of a PDF that is attached, without its pictures. BadFile if it has none, as a scan."""
+    found: list[Piece] = []
+    with open_pdf(file) as pdf:
+        count, most = len(pdf), min(config.max_pages, ATTACHED_PAGES)
+        for number in range(min(count, most)):
+            with suppress(pdfium.PdfiumError):  # a damaged page is left out
+                found += [piece for piece in page_pieces(pdf[number], number + 1, config) if piece.kind == "text"]
+    if not found:
+        raise BadFile(f"{file.path} holds no text but pictures of pages")
+    note = f"only the first {most:,} of its {count:,} pages are read" if count > most else ""
+    return Contents(pieces=iter(found), note=note)
+
+
 def page_pieces(page: pdfium.PdfPage, number: int, config: ParseConfig) -> Iterator[Piece]:
     """One page."""
     image, place = render_page(page)
@@ -98,19 +118,45 @@ def render_page(page: pdfium.PdfPage) -> tuple[Image, pdfium.PdfPosConv]:
 
 
 def lines_of(page: pdfium.PdfPage, place: pdfium.PdfPosConv, size: tuple[int, int]) -> Iterator[TextLine]:
-    """The lines of letters as PDFium orders them, each with its box."""
+    """The lines of letters as PDFium orders them, each with its box; rows of tables with their cells apart."""
     letters = page.get_textpage()
     codes = [raw.FPDFText_GetUnicode(letters, at) for at in range(letters.count_chars())]
-    start = 0
-    for at, code in enumerate([*codes, ord("\n")]):
-        if chr(code) not in NEWLINES:
-            continue
-        text = readable(codes[start:at])
-        box = box_of(letters, start, at - start, place, size) if text else None
-        if box is not None:
-            yield TextLine(text=text, box_px=box)
-        start = at + 1
+    ends = [at for at, code in enumerate([*codes, ord("\n")]) if chr(code) in NEWLINES]
+    starts = [0, *(at + 1 for at in ends)]
+    lines = [
+        [line for part in parts if (line := segment(letters, codes, part, place, size)) is not None]
+        for parts in (split_at_gaps(letters, codes, span, place) for span in zip(starts, ends, strict=False))
+    ]
     letters.close()
+    yield from join_cells(line for line in lines if line)
+
+
+def segment(
+    letters: pdfium.PdfTextPage, codes: Sequence[int], span: Span, place: pdfium.PdfPosConv, size: tuple[int, int]
+) -> TextLine | None:
+    """Letters from one place to another, as a line with its box; None where nothing is seen."""
+    text = readable(codes[slice(*span)])
+    box = box_of(letters, span[0], span[1] - span[0], place, size) if text else None
+    return TextLine(text=text, box_px=box) if box is not None else None
+
+
+def split_at_gaps(
+    letters: pdfium.PdfTextPage, codes: Sequence[int], span: Span, place: pdfium.PdfPosConv
+) -> list[Span]:
+    """The parts of a line that are further apart than words are."""
+    blanks = [at for at in range(span[0] + 1, span[1] - 1) if codes[at] == BLANK and codes[at - 1] != BLANK]
+    cuts = [at for at in blanks if is_gap(letters, codes, at, span[1], place)]
+    return list(zip([span[0], *cuts], [*cuts, span[1]], strict=True))
+
+
+def is_gap(letters: pdfium.PdfTextPage, codes: Sequence[int], at: int, end: int, place: pdfium.PdfPosConv) -> bool:
+    """Whether the blank at a place is wider than one between words."""
+    after = next((n for n in range(at, end) if codes[n] != BLANK), at)
+    left, right = letters.get_charbox(at - 1, loose=True), letters.get_charbox(after, loose=True)
+    (_, low), (ends, high) = place.to_bitmap(*left[:2]), place.to_bitmap(*left[2:])
+    begins = min(place.to_bitmap(*right[:2])[0], place.to_bitmap(*right[2:])[0])
+    ends = max(ends, place.to_bitmap(*left[:2])[0])
+    return bool(begins - ends > GAP * abs(low - high))
 
 
 def readable(codes: Sequence[int]) -> str:
@@ -142,7 +188,7 @@ def paragraphs(lines: Iterator[TextLine]) -> Iterator[Paragraph]:
     opens = False
     for line in lines:
         before = block[-1] if block else None
-        if before is not None and not follows(before.box_px, line.box_px):
+        if before is not None and not (before.is_row and line.is_row) and not follows(before.box_px, line.box_px):
             yield Paragraph(lines=tuple(block), opens=opens)
             block, opens = [], begins(before.box_px, line.box_px)
         block.append(line)
@@ -165,7 +211,15 @@ def begins(before: Box, box: Box) -> bool:
 
 def running_text(passage: Passage) -> str:
     """The passage as running text, with an empty line between paragraphs."""
-    return "\n\n".join(" ".join(line.text for line in lines) for lines in passage)
+    return "\n\n".join(join_lines(lines) for lines in passage)
+
+
+def join_lines(lines: Sequence[TextLine]) -> str:
+    """The lines of a paragraph in a row; those of a table below one another."""
+    text = lines[0].text
+    for before, line in pairwise(lines):
+        text += ("\n" if before.is_row or line.is_row else " ") + line.text
+    return text
 
 
 def around(passage: Passage) -> Box:

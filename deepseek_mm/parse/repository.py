@@ -20,8 +20,9 @@ from pathspec import GitIgnoreSpec
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import File
 from deepseek_mm.parse.links import open_plain
+from deepseek_mm.parse.unread import count_endings, explain_unread
 
-Reason = Literal["ignored", "vendored", "generated", "secret", "empty", "submodule", "link"]
+Reason = Literal["ignored", "vendored", "generated", "secret", "empty", "submodule", "link", "unread"]
 LeftOut = tuple[str, Reason]  # a path, of a file or a folder, and why
 
 WORDS: dict[Reason, str] = {  # as a summary counts them
@@ -32,6 +33,7 @@ WORDS: dict[Reason, str] = {  # as a summary counts them
     "empty": "empty",
     "submodule": "submodules",
     "link": "links",
+    "unread": "of kinds that are not read",
 }
 GIT, IGNORE = ".git", ".gitignore"
 MOST_RULES = 1_000_000  # bytes of a file of rules that are read
@@ -69,7 +71,7 @@ MADE_BYTES = 1_000  # a generator says so at the beginning
 MINIFIED = ("javascript", "typescript", "css")
 LONG_LINES = 400  # bytes of a line on the average, as no person writes
 SMALL_BYTES = 4_000
-WRITTEN = ("text", "markdown", "html")  # documents in which a key may stand as well
+WRITTEN = ("text", "markdown", "html", "rtf", "eml")  # documents in which a key may stand as well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,9 +170,17 @@ def is_left_out(path: str, root: str) -> bool:
 
 
 def in_words(left_out: Sequence[LeftOut]) -> str:
-    """How many for which reason: "3 by .gitignore, 1 likely secrets"."""
+    """How many for which reason: "3 by .gitignore, 1 likely secrets, 1 of kinds that are not read (1 .psd)"."""
     counts = Counter(reason for _, reason in left_out)
-    return ", ".join(f"{counts[reason]} {words}" for reason, words in WORDS.items() if counts[reason])
+    said = ", ".join(f"{counts[reason]} {words}" for reason, words in WORDS.items() if counts[reason])
+    unread = count_endings(path for path, reason in left_out if reason == "unread")
+    return f"{said} ({unread})" if unread else said
+
+
+def explain(left: LeftOut) -> str:
+    """Why a path was left out: a word, or of a kind of file that is not read what it is and what to do."""
+    path, reason = left
+    return explain_unread(path) if reason == "unread" else reason
 
 
 def is_ignored(scope: Scope, path: str) -> bool:

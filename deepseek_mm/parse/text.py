@@ -32,6 +32,7 @@ class TextLine:
     text: str
     number: int = 0
     box_px: Box = (0, 0, 0, 0)
+    is_row: bool = False  # of a table: it stays a line of its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +97,7 @@ MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
 ENCODINGS = ["cp1252", "cp1251", "cp932", "gb18030", "big5", "cp949", "koi8_r", "cp1253", "cp1250", "euc_jp"]  # by use
 SAMPLE_BYTES = 1_000_000  # enough to tell an encoding by
 CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text has, but for a stray one
+LEAST_ZEROS = 0.03  # of the letters of UTF-16: commas and line ends at the least
 MOST_CONTROLS = 0.005  # of all bytes
 HEADING = re.compile(r"#{1,6}\s+\S")
 UNDERLINE = re.compile(r"(=|-|~|\^){3,}\s*$")
@@ -123,12 +125,30 @@ def letters(data: bytes, *, name: str) -> str:
     marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
     if marked is not None:
         return data.decode(marked, "replace").replace("\0", "")
+    wide = guess_utf16(data)
+    if wide:
+        return data.decode(wide, "replace").replace("\0", "")
     if len(CONTROLS.findall(data[:SAMPLE_BYTES])) > MOST_CONTROLS * min(len(data), SAMPLE_BYTES):
         raise binary(data, name)
     try:
         return data.decode("utf-8").replace("\0", "")
     except UnicodeDecodeError:
         return data.decode(guess_encoding(data, name=name), "replace").replace("\0", "")
+
+
+def guess_utf16(data: bytes) -> str:
+    """UTF-16 without its mark: zeros, of ASCII letters, marks and line ends, on one side of the pairs alone."""
+    sample = data[: SAMPLE_BYTES // 2 * 2]
+    evens, odds = sample[::2].count(0), sample[1::2].count(0)
+    few = max(evens, odds) < LEAST_ZEROS * len(sample) / 2
+    if few or len(data) % 2 or min(evens, odds):
+        return ""
+    encoding = "utf-16-le" if odds else "utf-16-be"
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+    return encoding if all(letter.isprintable() or letter.isspace() for letter in text) and "\n" in text else ""
 
 
 def guess_encoding(data: bytes, *, name: str) -> str:
@@ -148,10 +168,28 @@ def binary(data: bytes, name: str) -> BadFile:
 
 def shorten_text(text: str, config: ParseConfig) -> tuple[str, str]:
     """As much of the text as is read, and a note if that is not all."""
-    if len(text) <= config.max_chars:
-        return text, ""
-    note = f"Only the first {config.max_chars:,} of its {len(text):,} letters are read (parse.max_chars)."
-    return text[: config.max_chars], note
+    return text[: config.max_chars], note_length(len(text), config)
+
+
+def note_length(chars: int, config: ParseConfig) -> str:
+    """What to say of a text of so many letters; "" where all of it is read."""
+    if chars <= config.max_chars:
+        return ""
+    return f"Only the first {config.max_chars:,} of its {chars:,} letters are read (parse.max_chars)."
+
+
+def part_passages(parts: Iterable[str], config: ParseConfig, *, goes_on: bool = False) -> Iterator[Piece]:
+    """The passages of pages, slides or chapters, each with the number of its part, from 1; none crosses two of them.
+
+    Where the text `goes_on` from part to part, so does the section that it is in.
+    """
+    left, section = config.max_chars, None
+    for number, whole in enumerate(parts, 1):
+        text = whole[:left]
+        left -= len(text)
+        for piece in passages(text, config, numbered=False) if text else ():
+            section = piece.symbol or (section if goes_on else None)
+            yield replace(piece, page=number, symbol=section)
 
 
 def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterator[Piece]:

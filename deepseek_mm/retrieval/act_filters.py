@@ -12,7 +12,7 @@ from typing import NamedTuple
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.date_words import YEAR, read_period_words
 from deepseek_mm.language.search_filters import format_named, merge_filters
-from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_kind
+from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_document_kind, read_kind
 from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.retrieval.subject import ASKING, words_beside
 from deepseek_mm.types import Act, Query
@@ -54,7 +54,7 @@ def narrow_by_typed_words(query: Query, where: Filter, store: RegionStore, now: 
     bound = BoundQuery(query, where)
     if not query.text or query.terms or (where.source_kinds and "photo" not in where.source_kinds):
         return bound
-    for read in TYPED if has_mostly_photos(store) else TRAITS:
+    for read in (read_document_kind, *(TYPED if has_mostly_photos(store) else TRAITS)):
         typed = read(bound.query.text, now)
         both = bound.where if typed is None else join_filters(bound.where, typed.where)
         if typed is not None and both is not None and (typed.is_strict or store.counts(where=both).sources):

@@ -22,7 +22,8 @@ from deepseek_mm.language.words import clean, content, names_the_same, quote_tit
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import overlap
-from index import Box, Label, Region, Source
+from index import Box, Label, Region, Source, Symbol
+from index.region import WRITTEN
 
 AWAY = 0.12  # of the picture's side: centres that are closer are neither left nor right, above nor below
 LARGER = 1.25  # times the area, before one box counts as bigger
@@ -250,9 +251,9 @@ def answers(passage: Region, question: str) -> bool:
     return len(wanted) >= LEAST_WORDS and any(wanted <= words for words in words_of(passage.text, passage.kind))
 
 
-WRITTEN = ("text", "code")  # kinds of regions
 MAX_QUOTE = 300  # characters of one quotation
 MAX_QUOTED = 3  # passages of one answer
+SENDER = re.compile(r"[\w.'@+-]+(?:,? [\w.'@+-]+){0,3}(?:, \d{1,2} \w+ \d{4})?")  # a name, and a day
 SEEN = ("describe", "exist", "which", "count")  # kinds of questions that photos answer first
 
 
@@ -284,14 +285,30 @@ def is_told(program: PhotoQuestion, entry: Evidence) -> bool:
 
 
 def place(region: Region, *, named: bool) -> str:
-    """notes.md, lines 3 to 9; report.pdf, page 2; in a photo that is at hand just "It"."""
+    """notes.md, lines 3 to 9; report.pdf, page 2; talk.pptx, slide 4; in a photo that is at hand just "It"."""
     if named and not region.page and region.source.kind == "photo":
         return "It"
-    name = quote_title(region.source.name, MAX_NAME)
+    name, symbol = quote_title(region.source.name, MAX_NAME), region.symbol
+    if symbol is not None and symbol.kind == "mail":
+        return f"The mail of {tell_sender(symbol)} ({name}),"
+    if symbol is not None and symbol.kind == "attachment":
+        page = f", page {region.page}," if region.page else ""
+        attached = f"{quote_title(symbol.name, MAX_NAME)}{page} attached to the mail of {tell_sender(symbol)}"
+        return f"{attached} ({name}),"
+    if symbol is not None and symbol.kind in ("chapter", "sheet"):
+        title = clean(symbol.signature, MAX_NAME).replace('"', "'")
+        noun = "" if title.lower().startswith(symbol.kind) else f"{symbol.kind} "
+        return f'{name}, {noun}"{title}",'
     if region.page:
-        return f"{name}, page {region.page},"
+        return f"{name}, {region.page_name} {region.page},"
     first, last = region.lines
     return f"{name}, lines {first} to {last}," if last else name
+
+
+def tell_sender(symbol: Symbol) -> str:
+    """Whose mail and of which day, in quotation marks where that is no name: "Anna Example, 3 May 2024"."""
+    said = clean(symbol.signature, MAX_NAME).replace('"', "'")
+    return said if SENDER.fullmatch(said) else f'"{said}"'
 
 
 def quote(region: Region, question: str = "", *, whole: bool = False) -> str:

@@ -17,8 +17,9 @@ from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
+from deepseek_mm.language.search_filters import formats_mentioned
 from deepseek_mm.retrieval.certainty import read_certainty
-from deepseek_mm.retrieval.evidence import WRITTEN, PhotoEvidence, QuestionContext, answers, shows, worths
+from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.passages import rank_passages
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
@@ -27,6 +28,7 @@ from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
 from deepseek_mm.vision.pipeline import VisionPipeline, add_features, only_once
 from index import EVERYTHING, Filter, Hit, Source
+from index.region import WRITTEN
 from index.store import RegionStore
 
 SPREAD = 8  # regions looked at for each region kept: many of them lie in one photo
@@ -108,13 +110,19 @@ class Retriever:
         return number_evidence([*chosen[: k - len(told)], *told])
 
     def find_passages(self, text: str, *, sources: Sequence[int] = (), k: int = CANDIDATES) -> list[Evidence]:
-        """Passages that may answer, by meaning and by words, best first: of these sources, or of the library."""
+        """Passages that may answer, by meaning and by words, best first: of these sources, or of the library.
+
+        Of files of a kind that the text speaks of ("the email", "my slides") some are among them in any case.
+        """
         where = replace(TEXT, source_ids=tuple(sources))
         if not text or not self.store.counts(where=where).regions:
             return []
         asked = [Query(text=text)]
-        meant = self.search.query_vectors(asked, self.embed(asked))
-        return number_evidence(rank_passages(self.store, text, meant[0], k=k, where=where))
+        (meant,) = self.search.query_vectors(asked, self.embed(asked))
+        bounds = [where, *(replace(where, formats=(name,)) for name in formats_mentioned(text))]
+        found = [entry for each in bounds for entry in rank_passages(self.store, text, meant, k=k, where=each)]
+        first = {entry.region.id: entry for entry in found}
+        return number_evidence(sorted(first.values(), key=lambda entry: -entry.score))
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""

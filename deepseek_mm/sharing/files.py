@@ -100,7 +100,6 @@ class Exported:
 
 
 Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
-WRITTEN = ("text", "code")  # kinds of regions that are read, not looked at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +128,7 @@ class PhotoCopies:
 
     def of_region(self, region: Region) -> Copy | None:
         """The picture that the region lies in; None for a text without one."""
-        return self.copy(region.source, region.page) if is_drawn(region) else None
+        return self.copy(region.source, region.page) if region.is_drawn else None
 
     def _make(self, source: Source, page: int) -> Copy | None:
         try:
@@ -141,11 +140,6 @@ class PhotoCopies:
         stream = io.BytesIO()
         small.save(stream, "JPEG", quality=self._limits.quality)
         return Copy(jpeg=stream.getvalue(), width_px=small.width, height_px=small.height, of_px=of_px)
-
-
-def is_drawn(region: Region) -> bool:
-    """Whether the region lies in a picture; the others are text without one."""
-    return region.kind not in WRITTEN or region.page > 0 or region.source.kind == "photo"
 
 
 def shrunk(image: Image, longest_px: int) -> Image:

@@ -18,9 +18,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
-from deepseek_mm.sharing.files import Copy, Language, PhotoCopies, is_drawn
+from deepseek_mm.sharing.files import Copy, Language, PhotoCopies
 from deepseek_mm.types import Citation
-from index import Box, Source
+from index import Box, Region, Source
 from index.region import UPLOADS
 
 
@@ -36,7 +36,7 @@ class Wording:
     score: str
     whole: str  # a region that is a whole picture
     box: str
-    page: str
+    pages: dict[str, str]  # by what a page is called
     lines: str
     written: str  # before what was read there
     machine_made: str  # beside a machine's sentence about a picture
@@ -56,7 +56,7 @@ ENGLISH = Wording(
     score="score {score}",
     whole="whole picture",
     box="box {box}",
-    page="page {page}",
+    pages={"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "chapter": "chapter {page}"},
     lines="lines {first} to {last}",
     written="Text read there",
     machine_made="said by a machine",
@@ -79,7 +79,12 @@ CHINESE = Wording(
     score="\u5f97\u5206 {score}",
     whole="\u6574\u5e45\u56fe\u7247",
     box="\u65b9\u6846 {box}",
-    page="\u7b2c {page} \u9875",
+    pages={
+        "page": "\u7b2c {page} \u9875",
+        "slide": "\u7b2c {page} \u5f20\u5e7b\u706f\u7247",
+        "sheet": "\u7b2c {page} \u5f20\u5de5\u4f5c\u8868",
+        "chapter": "\u7b2c {page} \u7ae0",
+    },
     lines="\u7b2c {first} \u81f3 {last} \u884c",
     written="\u8bfb\u5230\u7684\u6587\u5b57",
     machine_made="\u673a\u5668\u63cf\u8ff0",
@@ -96,11 +101,14 @@ CHINESE = Wording(
 WORDINGS: dict[Language, Wording] = {"en": ENGLISH, "zh": CHINESE}
 
 
-def place(page: int, lines: tuple[int, int], wording: Wording) -> str:
-    """Where in a document: "page 3", "lines 5 to 9", or nothing."""
-    if page:
-        return wording.page.format(page=page)
-    return wording.lines.format(first=lines[0], last=lines[1]) if lines[0] else ""
+def place(region: Region, wording: Wording) -> str:
+    """Where in a document: "page 3", "slide 4", "lines 5 to 9", whose mail, or nothing."""
+    symbol, (first, last) = region.symbol, region.lines
+    page = wording.pages[region.page_name].format(page=region.page) if region.page else ""
+    if symbol is not None and symbol.kind in ("chapter", "sheet", "mail", "attachment"):
+        named = symbol.name if symbol.kind == "attachment" else ""
+        return ", ".join(filter(None, (symbol.signature, named, page if named else "")))
+    return page or (wording.lines.format(first=first, last=last) if first else "")
 
 
 ANYWHERE = re.compile(r"([\\`*_{}\[\]<>|~&$#^])")
@@ -144,7 +152,7 @@ def citation_line(citation: Citation, wording: Wording) -> str:
     where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
     made = wording.machine_made if region.machine_made else ""
     score = wording.score.format(score=f"{citation.score:.2f}")
-    told = (what, made, place(region.page, region.lines, wording), score, where)
+    told = (what, made, place(region, wording), score, where)
     return f"- \\[{citation.number}\\] **{line(region.source.name)}**: {'; '.join(part for part in told if part)}"
 
 
@@ -289,7 +297,7 @@ def exhibit(
     return HtmlEvidence(
         name=region.source.name,
         shown=shown_copy(copy),
-        lost=copy is None and is_drawn(region),
+        lost=copy is None and region.is_drawn,
         frames=tuple(frames),
         notes=tuple(note(each, corrected.get(each.number), wording) for each in cited),
     )
@@ -299,7 +307,7 @@ def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> HtmlC
     """Number, name, and what is known of the region."""
     region = citation.region
     what = region.label or (wording.whole if region.kind == "whole" else "")
-    told = [what, wording.machine_made if region.machine_made else "", place(region.page, region.lines, wording)]
+    told = [what, wording.machine_made if region.machine_made else "", place(region, wording)]
     told.append(wording.score.format(score=f"{citation.score:.2f}"))
     if drawn is not None:
         told.append(f"{wording.corrected}: {drawn.label}" if drawn.label else wording.corrected)

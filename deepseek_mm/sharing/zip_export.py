@@ -13,7 +13,7 @@ from typing import IO
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.links import open_plain
-from deepseek_mm.sharing.files import Picture, is_drawn
+from deepseek_mm.sharing.files import Picture
 from deepseek_mm.types import Citation
 
 TABLE = "found.csv"
@@ -112,7 +112,7 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) 
     try:
         if path.is_file():
             entry, source = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False), open_plain(str(path))
-        elif is_drawn(region):
+        elif region.is_drawn:
             entry, source = zipfile.ZipInfo(name, time.localtime()[:6]), _draw_region(each, picture)
         else:
             return False

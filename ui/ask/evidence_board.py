@@ -10,7 +10,7 @@ from ui.ask.request_form import render_understanding
 from ui.code_html import is_listed
 from ui.html import button, hint
 from ui.pictures import THUMB_PX, PagePictures
-from ui.region_html import EvidenceItem, Mark, evidence, exhibit, is_drawn, shot
+from ui.region_html import EvidenceItem, Mark, evidence, exhibit, shot
 from ui.words import UiTexts
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
@@ -71,7 +71,7 @@ def bar(verdict: Verdict, words: UiTexts) -> str:
 
 def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words: UiTexts) -> str:
     """The photo under its veil."""
-    region = next((c.region for c in answer.citations if is_drawn(c.region)), None)
+    region = next((c.region for c in answer.citations if c.region.is_drawn), None)
     if region is None or not verdict.heat:
         return ""
     most, high, wide = max(map(max, verdict.heat)), len(verdict.heat), len(verdict.heat[0])

@@ -197,8 +197,21 @@ def _render_ended(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     return (
         f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
         f'<span class="hint">{escape(_ending(job, words))} {when}</span></header>'
-        f"<p>{mark_english(job.message)}</p>{_failures(job, failed, words)}</article>"
+        f"<p>{mark_english(job.message)}</p>{_render_left_out(job, words)}{_failures(job, failed, words)}</article>"
     )
+
+
+def _render_left_out(job: Job, words: UiTexts) -> str:
+    """What was not worth reading, or of no kind that is read, with the reasons behind a line that counts all."""
+    left_out = job.result.get("left_out") or []
+    if not left_out:
+        return ""
+    count = max(len(left_out), job.result.get("num_left_out", 0))
+    rows = "".join(f"<li>{mark_english(f'{path}: {reason}')}</li>" for path, reason in left_out)
+    more = count - len(left_out)
+    rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
+    summary = escape(words.num_left_out.format(count=f"{count:,}"))
+    return f"<details><summary>{summary}</summary><ul>{rows}{rest}</ul></details>"
 
 
 def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:

@@ -61,6 +61,7 @@ class LibraryWords:
     ended_failed = Translation("failed", "失败")
     num_failed = Translation("{count} could not be done", "{count} 个未能处理")
     not_listed = Translation("and {count} more", "还有 {count} 个")
+    num_left_out = Translation("{count} left out", "{count} 个已略去")
     retry = Translation("Retry the failed", "重试失败的")
     retried = Translation("The failed ones are tried again.", "正在重试失败的文件。")
     state = Translation("What is in it", "图库内容")

@@ -8,6 +8,7 @@ memory runs out, can open only what Python and the system's fonts consist of (La
 open sockets (seccomp). A kernel that lacks one of these walls still has the others.
 """
 
+import mimetypes
 import mmap
 import os
 import platform
@@ -16,7 +17,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -26,10 +27,14 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse import picture
 from deepseek_mm.parse.code.pieces import read_code, read_notebook
+from deepseek_mm.parse.epub import read_epub
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
-from deepseek_mm.parse.markup import read_docx, read_html
-from deepseek_mm.parse.pdf import read_pdf, read_pdf_page
+from deepseek_mm.parse.mail import MailReader, Reader
+from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
+from deepseek_mm.parse.office import read_odt, read_pptx
+from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
+from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
@@ -62,6 +67,7 @@ def die_with(parent: int) -> None:
 
 def confine(memory_mb: int) -> None:
     """From here on; nothing of it can be taken back."""
+    mimetypes.init()  # reads tables of the system, which openpyxl would do later, when they cannot be opened
     if IS_LINUX:
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
@@ -107,16 +113,26 @@ def readable() -> list[str]:
     return [*map(str, ours), *packages, *links, sys.base_prefix, *SYSTEM, *FONTS]
 
 
-Reader = Callable[[File, ParseConfig], Contents]
-READERS: dict[str, Reader] = {  # by the name of the format; an archive has none: its members are read instead
-    **{row.name: read_code for row in FORMATS if row.kind == "code"},
-    **{name: picture.picture(opener) for name, opener in picture.OPENERS.items()},
-    "pdf": read_pdf,
+WRITTEN: dict[str, Reader] = {  # by the name of the format
     "docx": read_docx,
+    "pptx": read_pptx,
+    "xlsx": read_xlsx,
+    "odt": read_odt,
+    "epub": read_epub,
+    "rtf": read_rtf,
     "text": read_text,
     "markdown": read_text,
     "html": read_html,
+}
+READERS: dict[str, Reader] = {  # an archive has none: its members are read instead
+    **{row.name: read_code for row in FORMATS if row.kind == "code"},
+    **{name: picture.picture(opener) for name, opener in picture.OPENERS.items()},
+    **WRITTEN,
+    "pdf": read_pdf,
     "notebook": read_notebook,
+    "eml": MailReader(
+        readers={row.name: read_text for row in FORMATS if row.kind == "code"} | WRITTEN | {"pdf": read_pdf_texts}
+    ),
 }
 
 

@@ -1,0 +1,142 @@
+"""Questions over tables, each answered by a program that is shown; nothing where it is not sure what is meant.
+
+`answer_from_tables` reads the question once for each table, lets the programs that it asks for try in turn, and gives
+the surest answer; where two tables answer differently and alike surely, nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from deepseek_mm.answering.table_programs.answers import TableAnswer
+from deepseek_mm.answering.table_programs.bills import run_net, run_product, run_scale
+from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
+from deepseek_mm.answering.table_programs.lookups import run_lookup
+from deepseek_mm.answering.table_programs.questions import TableQuestion, operation_places, read_question
+from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Places, Selection, select_rows
+from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
+from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
+from deepseek_mm.answering.table_programs.words import pattern, word_tables
+from deepseek_mm.embeddings.space import Encode
+from deepseek_mm.retrieval.quantities import read_numbers
+from deepseek_mm.retrieval.tables import DocumentTable, TableRow
+from deepseek_mm.types import Act
+
+Program = Callable[[TableQuestion, Selection], TableAnswer | None]
+
+
+def run_bill(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """Prices times pieces where a table has these alone, else a column added up."""
+    return run_product(question, selection) or run_sum(question, selection)
+
+
+PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's own words choose
+    "weekday": run_weekday,
+    "net": run_net,
+    "share": run_share,
+    "difference": run_difference,
+    "scale": run_scale,
+    "average": run_average,
+    "ranked": run_ranked,
+    "smallest": run_smallest,
+    "largest": run_largest,
+    "span": run_span,
+    "count": run_count,
+    "sum": run_bill,
+}
+ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
+MEASURE = pattern("measure")  # what "how long" is answered by
+ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
+
+
+def answer_from_tables(
+    act: Act,
+    language: str,
+    tables: Sequence[DocumentTable],
+    encode: Encode | None = None,
+    *,
+    today: date | None = None,
+) -> TableAnswer | None:
+    """The surest answer of any table; None where none is sure enough, or two are that differ."""
+    answers = [answer for table in tables for answer in answers_of(act, language, table, encode, today)]
+    ranked = sorted(answers, key=lambda answer: -answer.chance)
+    if not ranked or ranked[0].chance < CHANCES.least:
+        return None
+    rivals = [other for other in ranked if other.text != ranked[0].text and ranked[0].chance - other.chance < ALIKE]
+    return None if rivals else ranked[0]
+
+
+def answers_of(
+    act: Act, language: str, table: DocumentTable, encode: Encode | None, today: date | None
+) -> Iterator[TableAnswer]:
+    """What one table answers: at most one answer, by the first program that has one."""
+    question = read_question(act, language, table.reading, today)
+    if not question.words.tokens:
+        return
+    filtered, places = filter_rows(question, table)
+    selection = select_rows(question, filtered, encode)
+    selection = replace(selection, explained=selection.explained | places)
+    asked = [name for name in PROGRAMS if name in question.operations or (name == "scale" and question.people)]
+    for name in asked:
+        own = selection.explained | operation_places(question, name)
+        answer = PROGRAMS[name](question, replace(selection, explained=own))
+        if answer is not None:
+            yield answer
+            return
+        if name in ALONE:
+            return
+    if ALONE.isdisjoint(question.operations):
+        answer = run_lookup(question, with_superlatives(question, selection))
+        whole = answer is not None and answer.kind == "list" and is_spending(question, selection)
+        answer = run_sum(question, selection) if whole else answer
+        if answer is not None and is_fit(question, answer):
+            yield answer
+
+
+def is_fit(question: TableQuestion, answer: TableAnswer) -> bool:
+    """Whether what was looked up can be how long something is, or a total, where that is asked for."""
+    if question.has("span") and not MEASURE.search(answer.value):
+        return False
+    return not question.has("sum") or bool(read_numbers(answer.value))
+
+
+def is_spending(question: TableQuestion, selection: Selection) -> bool:
+    """Whether the money of a category or a person is asked for, which several rows make up."""
+    return "money" in question.asks and len(selection.groups) == 1 and selection.groups[0].by_category
+
+
+def with_superlatives(question: TableQuestion, selection: Selection) -> Selection:
+    """The selection, less sure where the question's superlative is nothing that its rows say."""
+    if not question.has("largest", "smallest", "average", "count"):
+        return selection
+    patterns = [word_tables().operations[name] for name in ("largest", "smallest") if name in question.operations]
+    spans = [found.span() for pattern in patterns for found in pattern.finditer(question.text)]
+    said = (
+        frozenset().union(*(question.words.cover(row.text) for row in selection.rows)) if selection.rows else NO_PLACES
+    )
+    doubted = question.places_of(*spans) - said
+    return replace(selection, factor=selection.factor * CHANCES.unexplained ** bool(doubted))
+
+
+def filter_rows(question: TableQuestion, table: DocumentTable) -> tuple[DocumentTable, Places]:
+    """The rows before or after the question's day or time alone, and the words that say so; else all rows."""
+    after, before = "after" in question.filters, "before" in question.filters
+    if after == before or not (question.dates or question.times):
+        return table, NO_PLACES
+    spans = [each.span for each in question.dates or question.times]
+    rows = tuple(row for row in table.rows if is_within(question, table, row, after=after))
+    if not rows or len(rows) == len(table.rows):
+        return table, NO_PLACES
+    return replace(table, rows=rows), question.places_of(*spans)
+
+
+def is_within(question: TableQuestion, table: DocumentTable, row: TableRow, *, after: bool) -> bool:
+    """Whether a row's first day or time lies on the side that the question asks for."""
+    values = [table.value(row, n) for n in range(len(row.cells))]
+    if question.dates:
+        asked: list[date] = [each.day for each in question.dates]
+        own = [day.day for value in values for day in value.dates if day.certain]
+        return bool(own) and (own[0] > asked[0] if after else own[0] < asked[0])
+    times = [time.minutes for value in values for time in value.times]
+    moment = question.times[0].minutes
+    return bool(times) and (times[0] > moment if after else times[0] < moment)
