@@ -4,6 +4,7 @@
 the surest answer; where two tables answer differently and alike surely, nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -46,6 +47,7 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
 }
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
 MEASURE = pattern("measure")  # what "how long" is answered by
+DIRECTIONS = {"from": ("from", "origin"), "to": ("to", "destination")}
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -73,7 +75,7 @@ def answers_of(
     question = read_question(act, language, table.reading, today)
     if not question.words.tokens:
         return
-    filtered, places = filter_rows(question, table)
+    filtered, places = filter_rows(question, direct_rows(question, table))
     selection = select_rows(question, filtered, encode)
     selection = replace(selection, explained=selection.explained | places)
     asked = [name for name in PROGRAMS if name in question.operations or (name == "scale" and question.people)]
@@ -128,6 +130,17 @@ def filter_rows(question: TableQuestion, table: DocumentTable) -> tuple[Document
     if not rows or len(rows) == len(table.rows):
         return table, NO_PLACES
     return replace(table, rows=rows), question.places_of(*spans)
+
+
+def direct_rows(question: TableQuestion, table: DocumentTable) -> DocumentTable:
+    """Of a table of journeys, those from or to the place that the question names so; else all rows."""
+    for word, names in DIRECTIONS.items():
+        column = next((n for n, name in enumerate(table.header) if name.lower() in names), -1)
+        for found in re.finditer(rf"\b{word} (\w+)", question.text, re.IGNORECASE) if column >= 0 else ():
+            place = question.words.within(*found.span(1))
+            rows = tuple(row for row in table.rows if question.words.cover(row.cells[column]) & place)
+            table = replace(table, rows=rows) if rows else table
+    return table
 
 
 def is_within(question: TableQuestion, table: DocumentTable, row: TableRow, *, after: bool) -> bool:
