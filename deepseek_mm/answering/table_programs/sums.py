@@ -261,7 +261,7 @@ def run_average(question: TableQuestion, selection: Selection) -> TableAnswer | 
 def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | None:
     """How many rows are meant; a table that has the number in a column is looked up."""
     table = selection.table
-    if table.labelled or "money" in question.asks:
+    if table.labelled or ("money" in question.asks and not COUNTED.search(question.text)):
         return None
     rows = selection.entries
     if (
