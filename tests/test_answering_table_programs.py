@@ -60,6 +60,7 @@ def test_a_question_over_prose_is_worked_out_or_left_alone(name: str, question: 
         ("supplies.docx", "what do the pencils cost altogether", "10 \u00d7 0.45 = 4.50", ""),
         ("trains.md", "how long does the X6 take?", "18:25 - 17:40 = 0:45 h", "minutes"),
         ("ghent-expenses.csv", "how many times did Priya pay?", None, ""),
+        ("protocol-14.md", "OD600 at 30 degrees after 6 hours?", "6 (30 \u00b0C): 0.74", ""),
     ],
 )
 def test_the_operation_is_shown_with_its_numbers(name: str, question: str, operation: str | None, unit: str) -> None:

@@ -14,7 +14,7 @@ ProgramKind = Literal[
     "span", "weekday", "age", "due", "missing", "rest",
 ]  # fmt: skip
 SHOWN_TERMS = 12  # numbers of a sum that are shown; of more the first ones and the last
-TIMES, MINUS = "\u00d7", "-"
+TIMES = "\u00d7"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,6 @@ WANTED = {  # what is asked -> kinds of columns
     "number": ("quantity",),
 }
 NUMERIC = ("money", "number")
-NAMES = ("name", "person")
 TYPICAL = 0.5  # share of a column's cells that are of one kind
 
 
@@ -41,6 +40,7 @@ class ColumnWeights:
     kind: float = 1.5  # its cells are of the kind asked for
     each: float = 3.0  # prices of one piece: for them where they are asked for, against them by a third where not
     clock: float = 0.7  # its cells have times of the day, where one is asked for
+    other: float = -4.0  # it names no persons, where another one does and they are asked for
     against: float = -9.0  # its cells are of another kind
 
 
@@ -135,6 +135,8 @@ def weigh_column(question: TableQuestion, selection: Selection, rows: Sequence[T
     weight += WEIGHTS.role * any(role in roles for ask in question.asks for role in WANTED.get(ask, ()))
     if "each" in roles:
         weight += WEIGHTS.each * (1 if any("each" in named for named in words.roles.values()) else -1 / 3)
+    if "who" in question.asks and "person" not in roles and any(names_person(name) for name in table.header):
+        weight += WEIGHTS.other
     weight += WEIGHTS.word * is_asked_noun(question, table.header[n])
     weight += WEIGHTS.against * contradicts(words, roles)
     return ColumnChoice(n=n, places=said | meant, weight=weight + weigh_cells(question, table, rows, n))
@@ -144,6 +146,11 @@ def is_asked_noun(question: TableQuestion, header: str) -> bool:
     """Whether the header holds what follows "which" in Chinese, where one letter is a word: which class."""
     found = ASKED_NOUN.search(question.text)
     return found is not None and bool(header) and (found[1][:2] in header or found[1][0] in header)
+
+
+def names_person(header: str) -> bool:
+    """Whether a column is of persons."""
+    return "person" in concepts_of(header, of_columns=True)
 
 
 def contradicts(words: AskedWords, roles: frozenset[str]) -> bool:
@@ -208,12 +215,9 @@ def labels_of(table: DocumentTable, rows: Sequence[TableRow]) -> str:
 def name_column(table: DocumentTable, besides: int = -1) -> int:
     """The column that says what a row is of: called so, or the first one of words; -1 where there is none."""
     others = [n for n in range(len(table.header)) if n != besides]
-    named = [
-        n for n in others if concepts_of(table.header[n], of_columns=True) & set(NAMES) and not is_numeric(table, n)
-    ]
     words = [n for n in others if not is_numeric(table, n) and not is_dated(table, n) and any(table.column(n))]
-    called = [n for n in named if "name" in concepts_of(table.header[n], of_columns=True)]
-    return next(iter((*called, *[n for n in named if n in words][:1], *words, *others)), -1)
+    called = [n for n in words if "name" in concepts_of(table.header[n], of_columns=True)]
+    return next(iter((*called, *words, *others)), -1)
 
 
 def label_of(table: DocumentTable, row: TableRow, besides: int = -1) -> str:

@@ -201,7 +201,10 @@ def asked_name(question: TableQuestion, selection: Selection, rows: Sequence[Tab
         people = [
             n for n in others if "person" in concepts_of(table.header[n], of_columns=True) and not is_numeric(table, n)
         ]
-        n = people[0] if len(people) == 1 else name_column(table, besides)
+        words = [n for n in others if not is_numeric(table, n) and not is_dated(table, n)]
+        if len(people) != 1 and len(words) > 1:
+            return -1  # any of them may be who
+        n = people[0] if people else name_column(table, besides)
         return n if n < 0 or people or "name" not in concepts_of(table.header[n], of_columns=True) else -1
     said = [n for n in others if selection.cover.headers[n] - question.words.free]
     if len(said) == 1:

@@ -11,15 +11,16 @@ from datetime import date
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.bills import run_net, run_product, run_scale
 from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
+from deepseek_mm.answering.table_programs.filters import direct_rows, filter_rows, list_rows
 from deepseek_mm.answering.table_programs.lookups import run_lookup
 from deepseek_mm.answering.table_programs.questions import TableQuestion, operation_places, read_question
-from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Places, Selection, select_rows
+from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Selection, select_rows
 from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
 from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
 from deepseek_mm.answering.table_programs.words import pattern, word_tables
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.quantities import read_numbers
-from deepseek_mm.retrieval.tables import DocumentTable, TableRow
+from deepseek_mm.retrieval.tables import DocumentTable
 from deepseek_mm.types import Act
 
 Program = Callable[[TableQuestion, Selection], TableAnswer | None]
@@ -73,9 +74,13 @@ def answers_of(
     question = read_question(act, language, table.reading, today)
     if not question.words.tokens:
         return
-    filtered, places = filter_rows(question, table)
+    filtered, places = filter_rows(question, direct_rows(question, table))
+    question = replace(question, numbers=()) if places else question  # what filtered selects nothing
     selection = select_rows(question, filtered, encode)
     selection = replace(selection, explained=selection.explained | places)
+    if places and "which" in question.asks and not question.operations and not selection.groups:
+        yield list_rows(question, selection)
+        return
     asked = [name for name in PROGRAMS if name in question.operations or (name == "scale" and question.people)]
     for name in asked:
         own = selection.explained | operation_places(question, name)
@@ -116,27 +121,3 @@ def with_superlatives(question: TableQuestion, selection: Selection) -> Selectio
     )
     doubted = question.places_of(*spans) - said
     return replace(selection, factor=selection.factor * CHANCES.unexplained ** bool(doubted))
-
-
-def filter_rows(question: TableQuestion, table: DocumentTable) -> tuple[DocumentTable, Places]:
-    """The rows before or after the question's day or time alone, and the words that say so; else all rows."""
-    after, before = "after" in question.filters, "before" in question.filters
-    if after == before or not (question.dates or question.times):
-        return table, NO_PLACES
-    spans = [each.span for each in question.dates or question.times]
-    rows = tuple(row for row in table.rows if is_within(question, table, row, after=after))
-    if not rows or len(rows) == len(table.rows):
-        return table, NO_PLACES
-    return replace(table, rows=rows), question.places_of(*spans)
-
-
-def is_within(question: TableQuestion, table: DocumentTable, row: TableRow, *, after: bool) -> bool:
-    """Whether a row's first day or time lies on the side that the question asks for."""
-    values = [table.value(row, n) for n in range(len(row.cells))]
-    if question.dates:
-        asked: list[date] = [each.day for each in question.dates]
-        own = [day.day for value in values for day in value.dates if day.certain]
-        return bool(own) and (own[0] > asked[0] if after else own[0] < asked[0])
-    times = [time.minutes for value in values for time in value.times]
-    moment = question.times[0].minutes
-    return bool(times) and (times[0] > moment if after else times[0] < moment)

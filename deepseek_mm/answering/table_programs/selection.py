@@ -27,7 +27,7 @@ CALENDAR = frozenset(  # concepts: days of the week and months
         *("april", "may", "june", "july", "august", "september", "october", "november", "december"),
     )
 )
-MARKS = ("\u20ac", "\u00a3", "\u00a5", "\uffe5", "\u00b0c", "\u2103")  # units that are no words
+MARKS = ("\u20ac", "\u00a3", "\u00a5", "\uffe5", "\u00b0C", "\u2103")  # units that are no words
 FEWEST_CELLS = 3  # among which one can stand out
 LABEL_LETTERS = 40  # of a total's label
 EXCEPT = pattern("except")
@@ -157,13 +157,14 @@ def unit_of(name: str) -> str:
 
 def written_unit(name: str) -> str:
     """The same as it is written there."""
-    plain = name.lower()
+    if read_cell(name, FigureStyle()).number is not None:
+        return ""  # the header is a number itself, and not the unit of those below
     said = [token.text for token in tokens_of(name)]
     words = [text for n, text in enumerate(said) if text.lower() in UNITS and (len(text) > 1 or n == len(said) - 1 > 0)]
     inside = re.findall(r"[(\uff08/]\s*([^()\uff08\uff09/]+?)\s*[)\uff09]?$", name)
     named = [part for part in inside if part.lower() in UNITS]
     money = [word for word in words if UNITS[word.lower()] in MONEY_UNITS]
-    return next(iter((*named, *money, *words, *(mark for mark in MARKS if mark in plain))), "")
+    return next(iter((*named, *money, *words, *(mark for mark in MARKS if mark in name))), "")
 
 
 def is_summary(table: DocumentTable, row: TableRow) -> bool:

@@ -16,7 +16,6 @@ FIRST, LAST = frozenset(("start", "departure")), frozenset(("end", "arrival"))
 BETWEEN_DAYS = pattern("between_days")
 MOST_NIGHTS = 60
 DAY_MINUTES = 1440
-UNIT_DAYS = {"nights": 1, "days": 1, "weeks": 7}
 
 
 def run_weekday(question: TableQuestion, selection: Selection) -> TableAnswer | None:

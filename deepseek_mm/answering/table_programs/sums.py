@@ -261,7 +261,7 @@ def run_average(question: TableQuestion, selection: Selection) -> TableAnswer | 
 def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | None:
     """How many rows are meant; a table that has the number in a column is looked up."""
     table = selection.table
-    if table.labelled or "money" in question.asks:
+    if table.labelled or ("money" in question.asks and not COUNTED.search(question.text)):
         return None
     rows = selection.entries
     if (
@@ -279,7 +279,8 @@ def run_count(question: TableQuestion, selection: Selection) -> TableAnswer | No
     if counted and column is not None and (selection.groups or not is_money(table, column.n)):
         sums = selection.groups or is_additive(table, column.n, question)
         return add_up(question, selection, rows, column) if sums else None
-    name = name_column(table)
+    said = [n for n, places in enumerate(selection.cover.headers) if places - question.words.free]
+    name = said[0] if len(said) == 1 and not is_numeric(table, said[0]) else name_column(table)
     header = question.words.cover(table.header[name], as_column=True) if name >= 0 else NO_PLACES
     generic = re.search(
         r"\b(?:times|often|items|rows|entries|lines|things|payments|records)\b|\u51e0(?:\u6b21|\u9879|\u7b14|\u6761)|\u591a\u5c11(?:\u6b21|\u9879|\u7b14|\u6761)",
