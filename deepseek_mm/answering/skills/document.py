@@ -15,15 +15,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_mm.answering.document_reading import (
+from deepseek_mm.answering.documents.calculation import LOOKED_UP, calculate, draft_calculation, gather_regions
+from deepseek_mm.answering.documents.reading import (
     BETWEEN_CELLS,
     HEADING,
     ROW,
+    ReadAnswer,
     choose_answer,
     complete_question,
     with_evidence,
 )
 from deepseek_mm.answering.photo_lists import list_photos
+from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.embeddings.passage_reader import PassageReader
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.words import clean, content
@@ -42,6 +45,7 @@ SAID, HARDLY_SAID = (
     0.5,
     0.1,
 )  # probability that a passage answers, from which it is told, and below which none is quoted
+SURELY_SAID = 0.8  # the same, from which the reader's words are told rather than a row that was looked up
 LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
 WHICH_DOCUMENT = re.compile(
@@ -141,15 +145,28 @@ class DocumentSkill:
         """What the reader marks in the best passages; a sentence where it is not sure; or that nothing says it."""
         assert self.reader is not None, "a reader"
         act, read = act_of(case), passages[:READ]
+        language = case.request.language if case.request else "en"
+        worked = self._calculate(act, language, passages)
+        if worked is not None and worked.kind not in LOOKED_UP:
+            return draft_calculation(worked, language)
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
         answer = choose_answer(read, readings, order)
+        if worked is not None and (answer is None or answer.said < SURELY_SAID or stands_beside(worked, answer)):
+            return draft_calculation(worked, language)
         if answer is not None and answer.said >= SAID:
-            claims, evidence = with_evidence([answer], act, case.request.language if case.request else "en")
+            claims, evidence = with_evidence([answer], act, language)
             chance = answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance)
             return Draft(claims=tuple(claims), evidence=tuple(evidence), chance=chance, grounds="read")
         quoted = None if answer is not None and answer.said < HARDLY_SAID else self._quote_sentences(case, passages)
         return quoted or self._find_photo(act) or refuse(act)
+
+    def _calculate(self, act: Act, language: str, passages: Sequence[Evidence]) -> TableAnswer | None:
+        """What programs say; whether something is so is no calculation."""
+        if not passages or (act.form == "yes_no" and act.kind != "sum"):
+            return None
+        regions = gather_regions(self.retriever.store, passages)
+        return calculate(act, language, regions) if regions else None
 
     def _quote_sentences(self, case: QuestionContext, passages: Sequence[Evidence]) -> Draft | None:
         """The one or two sentences that come nearest."""
@@ -235,6 +252,12 @@ class DocumentSkill:
         quoted = clean(said, weights.most).replace('"', "'")
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
+
+
+def stands_beside(worked: TableAnswer, answer: ReadAnswer) -> bool:
+    """Whether what was looked up in rows is of the document that the reader chose, of which it marks a row as well."""
+    same = answer.entry.region.source.id in {region.source.id for region in worked.regions}
+    return same and (worked.chance >= SURELY_SAID or ROW.search(answer.clause) is not None)
 
 
 def lift_before(passages: Sequence[Evidence], case: QuestionContext) -> list[Evidence]:

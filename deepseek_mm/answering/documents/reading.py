@@ -71,11 +71,19 @@ def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], ord
     best = next((n for n in order if readings[n].spans), None)
     if best is None:
         return None
-    entry, span = passages[best], readings[best].spans[0]
+    entry = passages[best]
+    span = next((each for each in readings[best].spans if not is_title(entry, each)), readings[best].spans[0])
     text = entry.region.text[span.start : span.end].strip()
     whole = entry.region.text
     clause = join_wrapped(whole[slice(*locate_around(whole, span))])
     return ReadAnswer(entry, text, clause, quote_around(whole, span), readings[best].said, span.chance)
+
+
+def is_title(entry: Evidence, span: AnswerSpan) -> bool:
+    """Whether words stand in a heading, which names what is told below it."""
+    text = entry.region.text
+    line = text[text.rfind("\n", 0, span.start) + 1 : span.start] + text[span.start : span.end].splitlines()[0]
+    return line.lstrip().startswith("#")
 
 
 def quote_around(text: str, span: AnswerSpan) -> str:
