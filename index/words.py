@@ -12,6 +12,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ LONGEST = 64  # words of a query that are heard
 REMEMBERED = 10_000  # words whose rarity is known
 WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*")
 SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"  # written without spaces: each sign is a word
+PAIRED = re.compile(rf"([{SINGLE}]+)")
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of an identifier
 RUN = re.compile(rf"[{SINGLE}]|[^\W_{SINGLE}]+")  # of a word with letters beyond ASCII
 COUNT = "SELECT count(*) FROM words WHERE words MATCH ?"
@@ -48,6 +50,15 @@ def split_words(text: str) -> list[str]:
         if len(parts) > 1 and word.isascii():
             parts.insert(0, word)
         found += [part.lower() for part in parts]
+    return found
+
+
+def split_query(text: str) -> list[str]:
+    """The words of a query; signs that are written without spaces in pairs, for one alone says little."""
+    found: list[str] = []
+    for run in PAIRED.split(text):
+        signs = [sign for sign in run if not sign.isspace()] if PAIRED.fullmatch(run) else []
+        found += [f"{a} {b}" for a, b in pairwise(signs)] if len(signs) > 1 else split_words(run)
     return found
 
 
@@ -90,7 +101,7 @@ class Rarity:
 def rank(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarity) -> tuple[Floats, Ints]:
     """Scores and ids of at most k regions in `allowed` (rising), best first, equals by id."""
     size = int(session.connection().exec_driver_sql(SIZE).scalar_one())
-    words = list(dict.fromkeys(split_words(query)))[:LONGEST]
+    words = list(dict.fromkeys(split_query(query)))[:LONGEST]
     match, is_common = expression({word: rarity.count(session, word, size) for word in words})
     ids_n, scores_n = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
     kept_n = is_among(ids_n, allowed)

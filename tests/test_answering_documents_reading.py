@@ -108,3 +108,12 @@ def followed(text: str, subject: str) -> QuestionContext:
 )
 def test_half_a_question_is_completed_by_the_one_before(text, subject, whole):
     assert complete_question(followed(text, subject)) == whole
+
+
+def test_half_a_chinese_question_takes_over_what_was_asked():
+    asked = Act(kind="document", text="房租一个月多少钱")
+    answer = Answer(text="", request=Request(acts=(asked,), language="zh", chance=1.0))
+    turn = SimpleNamespace(question=asked.text, answer=answer)
+    own = Act(kind="document", text="那押金呢")
+    case = QuestionContext(question=Question(text=own.text), program=parse(own.text), act=own, turns=(turn,))  # type: ignore[arg-type]
+    assert complete_question(case) == "押金多少钱"

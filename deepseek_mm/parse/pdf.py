@@ -6,6 +6,7 @@ made under one lock, page by page, and everything that it hands out is closed be
 PDF counts from the lower left in points, and a page may be turned or cropped; boxes here are in pixels of the picture.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,10 @@ NEWLINES = "\r\n"
 ATTACHED_PAGES = 200  # of a PDF in a mail, all of which are read in one step
 Span = tuple[int, int]  # the first letter, and the one after the last
 APART = 0.7  # of a line's height: paragraphs are further apart than this
+WIDE_APART = 1.6  # the same of Chinese lines whose sentence goes on
+LONG_LINE = 15  # times its height: a shorter line was not full
+WITHIN_SENTENCE = re.compile(r"[\u3400-\u9fff\u3001\uff0c\uff08\u201c]$")  # how a line ends whose sentence goes on
+HAN = re.compile(r"[\u3400-\u9fff\u3001-\u301f\uff00-\uffef]")
 BLANK = ord(" ")
 GAP = 0.8  # of a line's height: cells of a table are further apart than this, words are not
 TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a passage
@@ -188,12 +193,28 @@ def paragraphs(lines: Iterator[TextLine]) -> Iterator[Paragraph]:
     opens = False
     for line in lines:
         before = block[-1] if block else None
-        if before is not None and not (before.is_row and line.is_row) and not follows(before.box_px, line.box_px):
+        if before is not None and not is_continued(before, line):
             yield Paragraph(lines=tuple(block), opens=opens)
             block, opens = [], begins(before.box_px, line.box_px)
         block.append(line)
     if block:
         yield Paragraph(lines=tuple(block), opens=opens)
+
+
+def is_continued(before: TextLine, line: TextLine) -> bool:
+    """Whether a line belongs to the same paragraph or table as the one before it."""
+    if (before.is_row and line.is_row) or follows(before.box_px, line.box_px):
+        return True
+    return not (before.is_row or line.is_row) and is_wrapped(before, line)
+
+
+def is_wrapped(before: TextLine, line: TextLine) -> bool:
+    """Whether a line of Chinese, which is set with more room, was full before its sentence ended."""
+    (left, _, right, bottom), (next_left, top, next_right, next_bottom) = before.box_px, line.box_px
+    height = bottom - before.box_px[1]
+    near = 0 < top - bottom < WIDE_APART * height and abs(next_bottom - top - height) < 0.35 * height
+    full = next_right <= right + height and abs(next_left - left) < 3 * height
+    return near and full and WITHIN_SENTENCE.search(before.text) is not None and right - left > LONG_LINE * height
 
 
 def follows(before: Box, box: Box) -> bool:
@@ -218,7 +239,8 @@ def join_lines(lines: Sequence[TextLine]) -> str:
     """The lines of a paragraph in a row; those of a table below one another."""
     text = lines[0].text
     for before, line in pairwise(lines):
-        text += ("\n" if before.is_row or line.is_row else " ") + line.text
+        chinese = HAN.search(before.text[-1:]) and HAN.search(line.text[:1])
+        text += ("\n" if before.is_row or line.is_row else "" if chinese else " ") + line.text
     return text
 
 

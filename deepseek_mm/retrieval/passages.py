@@ -16,6 +16,7 @@ from index import Filter, Region
 from index.database import NotStored
 from index.store import RegionStore
 
+HAN = re.compile(r"[\u3400-\u9fff]+")
 APART = re.compile(r"[-_.\s]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)")  # between the words of a file's name
 
 
@@ -44,7 +45,7 @@ def rank_passages(
     others = [hit.region for hit in worded.values() if hit.region.id not in near]
     cosines = {hit.region.id: hit.score for hit in near.values()} | score_regions(store, others, meant)
     found = {hit.region.id: hit.region for hit in (*near.values(), *worded.values()) if hit.region.id in cosines}
-    asked = set(content(text))
+    asked = name_words(text)
     worths = {
         each: cosines[each]
         + weights.words * (worded[each].score if each in worded else 0.0)
@@ -69,9 +70,14 @@ def score_regions(store: RegionStore, regions: Sequence[Region], meant: QueryVec
 
 def share_named(region: Region, asked: set[str]) -> float:
     """The share of the words of a file's name that are asked for, 0 to 1."""
-    stem = region.source.name.rpartition(".")[0]
-    named = set(content(" ".join(part for part in APART.split(stem) if part.isalpha())))
+    named = name_words(" ".join(APART.split(region.source.name.rpartition(".")[0])))
     return len(named & asked) / len(named) if named else 0.0
+
+
+def name_words(text: str) -> set[str]:
+    """Words of a name or a question, without numbers; pairs of Chinese signs."""
+    pairs = {run[n : n + 2] for run in HAN.findall(text) for n in range(len(run) - 1)}
+    return pairs | {word for word in content(HAN.sub(" ", text)) if word.isalpha()}
 
 
 def order_readings(worths: Sequence[float], said: Sequence[float], weights: PassageWeights | None = None) -> list[int]:

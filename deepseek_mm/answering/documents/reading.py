@@ -37,6 +37,9 @@ ONLY_IF = re.compile(
     re.IGNORECASE,
 )
 MAY = re.compile(r"\b(?:can|may|could|allowed|permitted)\b|[\u80fd\u53ef]", re.IGNORECASE)  # asks for leave
+ASKS = re.compile(  # where a Chinese question begins to ask
+    r"\u591a\u5c11|\u591a[\u4e45\u957f\u5927\u9ad8]|\u51e0|\u4ec0\u4e48|\u5565|\u8c01|\u54ea|\u600e\u4e48|\u4e3a\u4ec0\u4e48|\u80fd\u4e0d\u80fd|\u53ef\u4ee5"
+)
 ELLIPTIC = re.compile(r"^\W*(?:and|what about|how about|und|or)\b|^\u90a3|\u5462\W*$", re.IGNORECASE)
 
 
@@ -63,6 +66,9 @@ def complete_question(case: QuestionContext) -> str:
     own = act.subject or re.sub(ELLIPTIC, "", act.text).strip(" ?\uff1f")
     if subject and own and subject in before.question:
         return before.question.replace(subject, own, 1)
+    asked = ASKS.search(before.question)
+    if asked and own and HAN.search(own):
+        return own + before.question[asked.start() :]
     return f"{before.question} {act.text}"
 
 

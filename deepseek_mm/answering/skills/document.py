@@ -152,7 +152,7 @@ class DocumentSkill:
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
         answer = choose_answer(read, readings, order)
-        if worked is not None and (answer is None or answer.said < SURELY_SAID or stands_beside(worked, answer)):
+        if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
         if answer is not None and answer.said >= SAID:
             claims, evidence = with_evidence([answer], act, language)
@@ -254,10 +254,15 @@ class DocumentSkill:
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
 
 
-def stands_beside(worked: TableAnswer, answer: ReadAnswer) -> bool:
-    """Whether what was looked up in rows is of the document that the reader chose, of which it marks a row as well."""
+def is_rather(worked: TableAnswer, answer: ReadAnswer | None) -> bool:
+    """Whether what was looked up in rows is told rather than what the reader marks: of the same document where it is
+    surer or the reader marks a row as well, of another one where the reader finds nothing.
+    """
+    if answer is None or answer.said < SAID:
+        return True
     same = answer.entry.region.source.id in {region.source.id for region in worked.regions}
-    return same and (worked.chance >= SURELY_SAID or ROW.search(answer.clause) is not None)
+    row = ROW.search(answer.clause) is not None
+    return same and (row or answer.said < SURELY_SAID or worked.chance >= SURELY_SAID)
 
 
 def lift_before(passages: Sequence[Evidence], case: QuestionContext) -> list[Evidence]:

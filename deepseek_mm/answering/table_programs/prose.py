@@ -6,6 +6,7 @@ from datetime import date
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.prose_amounts import find_missing, find_product, find_rest, find_total
 from deepseek_mm.answering.table_programs.prose_dates import find_age, find_due, find_span, find_weekday
+from deepseek_mm.answering.table_programs.prose_years import find_held
 from deepseek_mm.answering.table_programs.questions import TableQuestion, read_question
 from deepseek_mm.answering.table_programs.selection import CHANCES
 from deepseek_mm.answering.table_programs.sentences import DocumentSentence, split_regions
@@ -42,5 +43,6 @@ def try_programs(question: TableQuestion, sentences: Sequence[DocumentSentence])
             yield program(question, sentences)
             if name == "sum":
                 yield find_product(question, sentences)
+    yield find_held(question, sentences)
     if "money" in question.asks or "share" in question.operations:
         yield find_rest(question, sentences)
