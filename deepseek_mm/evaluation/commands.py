@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import model_commands, text_commands
+from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
 

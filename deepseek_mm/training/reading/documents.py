@@ -71,7 +71,7 @@ Words = Mapping[str, Sequence[str]]
 
 def read_shapes(folder: Path = SHAPES) -> tuple[list[SectionShape], dict[str, Words]]:
     """All shapes of a folder, and the word lists of each language; ConfigError names the first line that is wrong."""
-    words = {file.name.split(".")[1]: read_words(file) for file in sorted(folder.glob("words.*.txt"))}
+    words: dict[str, Words] = {file.name.split(".")[1]: read_words(file) for file in sorted(folder.glob("words.*.txt"))}
     shapes = [
         shape
         for file in sorted(folder.glob("*.txt"))

@@ -6,11 +6,12 @@ passage of the same article, which speaks of the same things and does not say it
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 HELD_OUT = ("IPod", "Spectre_(2015_film)")  # articles of SQuAD that nothing is learned from
 SENTENCE = re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]")
@@ -145,7 +146,7 @@ def swap_names(examples: Sequence[ReadingExample], share: float, chance: Random)
 
 def swap_word(question: str, passage: str, names: Sequence[str], chance: Random) -> str:
     """With one name, number or opposite exchanged for one that the passage does not have; "" where nothing can be."""
-    ways = [swap_opposite, swap_number, partial(swap_name, names=names), swap_halves]
+    ways: list[Callable[..., str]] = [swap_opposite, swap_number, partial(swap_name, names=names), swap_halves]
     for way in chance.sample(ways, len(ways)):
         other = way(question, passage, chance=chance)
         if other:
@@ -211,7 +212,7 @@ def drop_answer(example: ReadingExample) -> str:
     return rest.strip() if len(rest) >= len(example.passage) / 2 else ""
 
 
-def read_rows(file: Path) -> Iterator[dict[str, object]]:  # type: ignore[misc]
+def read_rows(file: Path) -> Iterator[dict[str, Any]]:
     """Of a JSONL file."""
     with file.open(encoding="utf-8") as stream:
         yield from (json.loads(line) for line in stream if line.strip())
