@@ -82,7 +82,8 @@ def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], ord
     text = entry.region.text[span.start : span.end].strip()
     whole = entry.region.text
     clause = join_wrapped(whole[slice(*locate_around(whole, span))])
-    return ReadAnswer(entry, text, clause, quote_around(whole, span), readings[best].said, span.chance)
+    quotation = join_wrapped(whole) if entry.region.source.kind == "photo" else quote_around(whole, span)
+    return ReadAnswer(entry, text, clause, quotation, readings[best].said, span.chance)
 
 
 def is_title(entry: Evidence, span: AnswerSpan) -> bool:

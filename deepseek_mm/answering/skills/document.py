@@ -40,6 +40,7 @@ from index import Region, Source
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
 UNDERSTOOD = 0.5  # probability of the act from which the question is about documents whatever photos show
 FEWEST = 2  # words of a sentence that is read in a photo
+FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
 SAID, HARDLY_SAID = (
     0.5,
@@ -144,9 +145,9 @@ class DocumentSkill:
     def _read(self, case: QuestionContext, question: str, passages: Sequence[Evidence]) -> Draft:
         """What the reader marks in the best passages; a sentence where it is not sure; or that nothing says it."""
         assert self.reader is not None, "a reader"
-        act, read = act_of(case), passages[:READ]
+        act, read = act_of(case), [entry for entry in passages if is_readable(entry)][:READ]
         language = case.request.language if case.request else "en"
-        worked = self._calculate(act, language, passages)
+        worked = self._calculate(act, language, read)
         if worked is not None and worked.kind not in LOOKED_UP:
             return draft_calculation(worked, language)
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
@@ -252,6 +253,16 @@ class DocumentSkill:
         quoted = clean(said, weights.most).replace('"', "'")
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
+
+
+def is_readable(entry: Evidence) -> bool:
+    """Whether a passage is read for an answer: neither a table of pictures, whose rows are told as their notes, nor the
+    few words of a sign or a shirt.
+    """
+    text = entry.region.text
+    if entry.region.source.kind == "photo":
+        return len(content(text)) >= FEWEST_READ
+    return not any(ABOUT_A_PICTURE.search(row) for row in text.splitlines() if "|" in row)
 
 
 def is_rather(worked: TableAnswer, answer: ReadAnswer | None) -> bool:
