@@ -75,6 +75,7 @@ def test_a_row_of_another_table_is_no_head():
         ("Dogs are not allowed", "can we have a dog", "No: lease.pdf"),
         ("A cat needs written permission", "can we have a cat", "lease.pdf"),  # neither yes nor no
         ("Dogs are not allowed", "are dogs not allowed", "lease.pdf"),
+        ("Dogs are not allowed", "can we smoke", "lease.pdf"),  # it speaks of something else
     ],
 )
 def test_what_is_denied_is_answered_by_no_and_a_condition_by_itself(words, question, said):
@@ -117,3 +118,9 @@ def test_half_a_chinese_question_takes_over_what_was_asked():
     own = Act(kind="document", text="那押金呢")
     case = QuestionContext(question=Question(text=own.text), program=parse(own.text), act=own, turns=(turn,))  # type: ignore[arg-type]
     assert complete_question(case) == "押金多少钱"
+
+
+def test_a_part_of_an_address_grows_to_the_whole():
+    text = "Write to nadia.haddad@example.org. Account 30-91-77 00512288."
+    assert tell("example.org", act("what is her mail"), text=text).startswith("nadia.haddad@example.org: ")
+    assert tell("91", act("which account"), text=text).startswith("30-91-77: ")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
-from deepseek_mm.language.words import clean
+from deepseek_mm.language.words import clean, content, singular
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
 from deepseek_mm.types import Act, Claim, Evidence
 
@@ -26,9 +26,12 @@ HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: 
 STOP = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
 BETWEEN_CELLS = ("|", "\t", ",")
 ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|e\.g|i\.e|approx|incl|ca|vs)\.$")
-DENIES = re.compile(
-    r"\b(?:not|no|never|without|nobody|none|neither|cannot|can't|closed|forbidden|prohibited|excluded|banned|refused"
-    r"|unless|give up|against|only (?:if|with|after))\b|n't\b|[\u4e0d\u65e0\u672a\u6ca1\u975e]|\u7981\u6b62",
+DENIES = re.compile(r"\b(?:not|no|never|without)\b|n't\b|[\u4e0d\u65e0\u672a\u6ca1]", re.IGNORECASE)
+FORBIDS = re.compile(  # says plainly that something is not so, or may not be done
+    r"\b(?:not (?:allowed|permitted|possible|included|valid|open|available)"
+    r"|(?:may|must|can|could|does|is|are|was|were) not"
+    r"|cannot|can't|mustn't|isn't|aren't|closed|cancelled|forbidden|prohibited|excluded|banned|give up)\b"
+    r"|\u4e0d(?:\u5f97|\u80fd|\u53ef|\u51c6|\u5141\u8bb8|\u5305\u62ec|\u542b|\u8425\u4e1a|\u5f00)|\u7981\u6b62|\u4e25\u7981|\u505c\u8bfe|\u53d6\u6d88",
     re.IGNORECASE,
 )
 ONLY_IF = re.compile(
@@ -36,6 +39,7 @@ ONLY_IF = re.compile(
     r"|\u540c\u610f|\u6279\u51c6|\u9664\u975e|\u8bb8\u53ef",
     re.IGNORECASE,
 )
+PART_OF_WORD = re.compile(r"[\w@][A-Za-z0-9@]|[A-Za-z0-9][@._/-]|[@._/-][A-Za-z0-9]")  # two letters that no gap parts
 MAY = re.compile(r"\b(?:can|may|could|allowed|permitted)\b|[\u80fd\u53ef]", re.IGNORECASE)  # asks for leave
 ASKS = re.compile(  # where a Chinese question begins to ask
     r"\u591a\u5c11|\u591a[\u4e45\u957f\u5927\u9ad8]|\u51e0|\u4ec0\u4e48|\u5565|\u8c01|\u54ea|\u600e\u4e48|\u4e3a\u4ec0\u4e48|\u80fd\u4e0d\u80fd|\u53ef\u4ee5"
@@ -79,11 +83,22 @@ def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], ord
         return None
     entry = passages[best]
     span = next((each for each in readings[best].spans if not is_title(entry, each)), readings[best].spans[0])
+    span = grow_to_words(entry.region.text, span)
     text = entry.region.text[span.start : span.end].strip()
     whole = entry.region.text
     clause = join_wrapped(whole[slice(*locate_around(whole, span))])
     quotation = join_wrapped(whole) if entry.region.source.kind == "photo" else quote_around(whole, span)
     return ReadAnswer(entry, text, clause, quotation, readings[best].said, span.chance)
+
+
+def grow_to_words(text: str, span: AnswerSpan) -> AnswerSpan:
+    """With the rest of an address or a number that it begins or ends in: of "example.org" the whole mail address."""
+    start, end = span.start, span.end
+    while start and PART_OF_WORD.fullmatch(text[start - 1 : start + 1]):
+        start -= 1
+    while end < len(text) and PART_OF_WORD.fullmatch(text[end - 1 : end + 1]):
+        end += 1
+    return replace(span, start=start, end=end)
 
 
 def is_title(entry: Evidence, span: AnswerSpan) -> bool:
@@ -171,7 +186,10 @@ def lead_of(answer: ReadAnswer, act: Act, language: str) -> str:
 
 def decide(answer: ReadAnswer, act: Act, language: str) -> str:
     """ "No" where the clause that decides says so plainly; else nothing: the clause itself is the answer."""
-    if ONLY_IF.search(answer.clause) or bool(DENIES.search(answer.clause)) == bool(DENIES.search(act.text)):
+    clause, asked = answer.clause, act.text
+    shared = {singular(word) for word in content(clause)} & {singular(word) for word in content(asked)}
+    plain = FORBIDS.search(clause) and not ONLY_IF.search(clause) and not DENIES.search(asked)
+    if not plain or not (shared or HAN.search(asked)):
         return ""
     return say("document.not_allowed" if MAY.search(act.text) else "document.no", language)
 

@@ -155,7 +155,8 @@ class DocumentSkill:
         answer = choose_answer(read, readings, order)
         if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
-        if answer is not None and answer.said >= SAID:
+        needed = SAID if act.chance >= UNDERSTOOD else SURELY_SAID
+        if answer is not None and answer.said >= needed:
             claims, evidence = with_evidence([answer], act, language)
             chance = answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance)
             return Draft(claims=tuple(claims), evidence=tuple(evidence), chance=chance, grounds="read")

@@ -10,9 +10,11 @@ from deepseek_mm.answering.table_programs.prose_years import find_held
 from deepseek_mm.answering.table_programs.questions import TableQuestion, read_question
 from deepseek_mm.answering.table_programs.selection import CHANCES
 from deepseek_mm.answering.table_programs.sentences import DocumentSentence, split_regions
+from deepseek_mm.answering.table_programs.words import pattern
 from deepseek_mm.types import Act
 from index import Region
 
+RESTS = pattern("rests")  # asks for a part of an amount
 ProseProgram = Callable[[TableQuestion, Sequence[DocumentSentence]], TableAnswer | None]
 PROSE_PROGRAMS: dict[str, ProseProgram] = {  # by the operation that asks for them, in the order in which they try
     "age": find_age,
@@ -44,5 +46,5 @@ def try_programs(question: TableQuestion, sentences: Sequence[DocumentSentence])
             if name == "sum":
                 yield find_product(question, sentences)
     yield find_held(question, sentences)
-    if "money" in question.asks or "share" in question.operations:
+    if RESTS.search(question.text) and ("money" in question.asks or "share" in question.operations):
         yield find_rest(question, sentences)

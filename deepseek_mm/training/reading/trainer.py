@@ -31,6 +31,8 @@ from deepseek_mm.embeddings.passage_reader import (
     MOST_ASKED,
     UPPER,
     WEIGHTS,
+    PassageReader,
+    ReadingCurve,
     SpanNetwork,
     TextPieces,
     lower_states,
@@ -59,6 +61,7 @@ from deepseek_mm.training.reading.examples import (
 )
 
 POOL = 40  # batches that are sorted by length together
+JUDGED = 400  # questions over made documents that the curve is fitted on, of each language
 EVERY = 50  # steps after which a checkpoint is kept
 
 
@@ -203,11 +206,43 @@ def train_reading(trainer: ReadingTrainer, folder: Path) -> None:
     trainer.network.eval()
 
 
-def write_reader(file: Path, network: SpanNetwork, encoder: MultilingualTokenEncoder, curve: dict[str, float]) -> None:
+def write_reader(file: Path, network: SpanNetwork, encoder: MultilingualTokenEncoder, curve: ReadingCurve) -> None:
     """The changes of the layers, the head, and the curve."""
     before = {f"upper.{name}": value for name, value in encoder.copy_layers(LOWER, UPPER).state_dict().items()}
     packed = pack_changes(before, network.state_dict(), new=("head.",))
-    atomic_write(file, save(packed, metadata={"curve": json.dumps(curve)}))
+    atomic_write(file, save(packed, metadata={"curve": json.dumps(asdict(curve))}))
+
+
+def gather_judged(data: Path, config: ReadingConfig) -> list[ReadingExample]:
+    """What the curve is fitted on: articles and shapes that were held out, as they are and asked elsewhere."""
+    articles = read_squad(data / "reading" / "squad2_en_train.jsonl", held_out=True)
+    elsewhere = ask_elsewhere(articles, 1.0, Random(f"{config.seed} judged"))
+    made = [
+        example
+        for language in ("en", "zh")
+        for example in make_documents(language, JUDGED, Random(f"{config.seed} judged {language}"), held_out=True)
+    ]
+    return [*articles, *elsewhere, *made]
+
+
+def fit_curve(reader: PassageReader, examples: Sequence[ReadingExample]) -> ReadingCurve:
+    """With which what is said and what is not, each weighing half, is likeliest; the reader has a curve of its own."""
+    readings = [reader.read_many(each.question, [each.passage])[0] for each in tqdm(examples, file=sys.stderr)]
+    margins_N = torch.tensor([reading.said for reading in readings]).clamp(1e-6, 1 - 1e-6).logit()
+    said_N = torch.tensor([float(each.is_said) for each in examples])
+    weight_N = torch.where(said_N > 0, 0.5 / said_N.mean(), 0.5 / (1 - said_N.mean()))
+    curve = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([curve], max_iter=100)
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = F.binary_cross_entropy_with_logits(curve[0] * margins_N + curve[1], said_N, weight_N)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    slope, offset = curve.detach().tolist()
+    return ReadingCurve(slope=round(slope, 4), offset=round(offset, 4))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -233,6 +268,8 @@ def run(args: argparse.Namespace) -> int:
     if args.start:
         load_learned(trainer.trained, read_learned(args.start))
     train_reading(trainer, args.out)
-    write_reader(args.weights, network, encoder, {})
-    tell_written(args.weights)
+    write_reader(args.weights, network, encoder, ReadingCurve())
+    curve = fit_curve(PassageReader(args.weights), gather_judged(args.data, config))
+    write_reader(args.weights, network, encoder, curve)
+    tell_written(args.weights, f"{curve}\n")
     return 0
