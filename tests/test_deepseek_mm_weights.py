@@ -47,6 +47,7 @@ def test_the_card_names_data_command_scores_and_licence():
         "languages",
         "detector",
         "distill",
+        "reading",
     ):
         assert f"python -m deepseek_mm train {trainer}" in card
 
@@ -62,6 +63,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("detector") + sizes.pop("box_reader") < 10e6
     assert sizes.pop("intents") < 2e6
     assert sizes.pop("requests") + sizes.pop("request_heads") < 14e6
+    assert sizes.pop("passage_reader") < 30e6
     assert sum(sizes.values()) < 30e6
 
 
