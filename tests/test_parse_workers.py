@@ -309,3 +309,11 @@ def test_a_picture_and_its_words_come_over_as_they_were(tmp_path):
     assert piece.image.tobytes() == image.tobytes()
     _, pieces = read(written(tmp_path / "a.pdf", pdf_bytes([(50, 400, "words here")])))
     assert [(each.kind, each.text) for each in pieces] == [("page", ""), ("text", "words here")]
+
+
+@LINUX
+def test_a_long_pdf_needs_no_more_memory_than_a_short_one(tmp_path):
+    path = written(tmp_path / "long.pdf", many_pages(90))
+    config = replace(CONFIG, worker_memory_mb=200)  # the pictures of all its pages would be twice as many
+    pages = [piece.page for piece in parse_file(open_file(path, config), config).pieces if piece.kind == "page"]
+    assert pages == list(range(1, 91))

@@ -19,7 +19,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -166,6 +165,7 @@ class FileParser:
     def __init__(self, line: socket.socket, desk: memoryview) -> None:
         self._line, self._desk = line, desk
         self._rest: Iterator[Piece] = iter(())  # pieces of the file at hand that were not asked for yet
+        self._next: list[Piece] = []  # the one of them that was looked at, and goes first
         self._files: list[int] = []  # descriptors that came with the request
         self._status = open_status()
 
@@ -202,7 +202,7 @@ class FileParser:
         except BadFile as error:
             return {"trouble": "picture" if isinstance(error, BadPicture) else "file", "words": str(error)}
         except MemoryError:
-            self._rest = iter(())
+            self._rest, self._next = iter(()), []
             return {"trouble": "memory"}
         except RecursionError:
             return {"trouble": "depth"}
@@ -223,7 +223,7 @@ class FileParser:
         if request["do"] == "page":
             return {"pieces": [piece_row(Piece(kind="page", image=read_pdf_page(file, request["page"])), self._desk)]}
         contents = read_contents(file, config)
-        self._rest = contents.pieces
+        self._rest, self._next = contents.pieces, []
         if request["lazy"]:  # a page is drawn when it is asked for
             return {"head": head_row(contents), "more": True}
         return {"head": head_row(contents)} | self._batch()
@@ -232,9 +232,9 @@ class FileParser:
         """Pieces that travel together: at most one picture, and so many words."""
         rows: list[Message] = []
         chars = 0
-        for piece in self._rest:
+        while (piece := self._next.pop() if self._next else next(self._rest, None)) is not None:
             if rows and piece.image is not None:
-                self._rest = chain([piece], self._rest)
+                self._next = [piece]  # a chain of what is left would keep every picture that ever was in it
                 return {"pieces": rows, "more": True}
             rows.append(piece_row(piece, self._desk))
             chars += len(piece.text)
