@@ -42,11 +42,8 @@ UNDERSTOOD = 0.5  # probability of the act from which the question is about docu
 FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
-SAID, HARDLY_SAID = (
-    0.5,
-    0.1,
-)  # probability that a passage answers, from which it is told, and below which none is quoted
-SURELY_SAID = 0.8  # the same, from which the reader's words are told rather than a row that was looked up
+SAID, HARDLY_SAID = 0.5, 0.1  # probability that a passage answers: it is told; none is quoted below the second
+SURELY_SAID = 0.7  # the same, from which the reader's words are told rather than a row that was looked up
 LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
 WHICH_DOCUMENT = re.compile(

@@ -14,7 +14,7 @@ STANDS = pattern("period")  # two years, or one and a word for today
 SINCE = pattern("since")
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 NOW = 9999
-SURE, ALIKE = 0.85, 0.6  # probability of the only period that has the year, and of one whose document has several
+SURE, ALIKE = 0.96, 0.6  # probability of the only period that has the year, and of one whose document has several
 
 
 @dataclass(frozen=True, slots=True)
