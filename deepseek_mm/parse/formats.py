@@ -131,7 +131,7 @@ def code(language: str, endings: tuple[str, ...]) -> Format:
     return Format(name=language, title=language, kind="code", endings=endings)
 
 
-def packed(name: str, title: str, endings: tuple[str, ...]) -> Format:
+def zip_document(name: str, title: str, endings: tuple[str, ...]) -> Format:
     """A row for a document that is a zip archive inside."""
     return Format(name=name, title=title, kind="document", endings=endings, signature=re.compile(rb"PK\x03\x04"))
 
@@ -148,11 +148,11 @@ FORMATS = (
     Format(
         name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
     ),
-    packed("docx", "Word document", (".docx", ".docm", ".dotx")),
-    packed("pptx", "PowerPoint presentation", (".pptx", ".pptm", ".ppsx")),
-    packed("xlsx", "Excel workbook", (".xlsx", ".xlsm")),
-    packed("odt", "OpenDocument text", (".odt", ".ott")),
-    packed("epub", "EPUB book", (".epub",)),
+    zip_document("docx", "Word document", (".docx", ".docm", ".dotx")),
+    zip_document("pptx", "PowerPoint presentation", (".pptx", ".pptm", ".ppsx")),
+    zip_document("xlsx", "Excel workbook", (".xlsx", ".xlsm")),
+    zip_document("odt", "OpenDocument text", (".odt", ".ott")),
+    zip_document("epub", "EPUB book", (".epub",)),
     Format(name="rtf", title="rich text", kind="document", endings=(".rtf",), signature=re.compile(rb"\s*\{\\rtf")),
     Format(name="eml", title="e-mail", kind="document", endings=(".eml",)),
     Format(

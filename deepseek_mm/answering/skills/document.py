@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_mm.answering.documents.calculation import LOOKED_UP, calculate, draft_calculation, gather_regions
-from deepseek_mm.answering.documents.reading import (
+from deepseek_mm.answering.documents.quotations import (
     BETWEEN_CELLS,
     HEADING,
     ROW,

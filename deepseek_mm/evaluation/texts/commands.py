@@ -11,7 +11,7 @@ from deepseek_mm.terminal import Desk, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluation.requests import RequestReport
-    from deepseek_mm.evaluation.texts.reading import ReadingReport, ReadingRow
+    from deepseek_mm.evaluation.texts.reading_scores import ReadingReport, ReadingRow
 
 READ = 6  # passages that are read of those that were found
 
@@ -32,7 +32,7 @@ def score_requests(args: Namespace, desk: Desk) -> "RequestReport":
 def score_reading(args: Namespace, desk: Desk) -> "ReadingReport":
     """Questions over passages; with `--open` the passage has to be found first."""
     from deepseek_mm.embeddings.passage_reader import WEIGHTS, PassageReader
-    from deepseek_mm.evaluation.texts.reading import evaluate_open_reading, evaluate_reading
+    from deepseek_mm.evaluation.texts.reading_scores import evaluate_open_reading, evaluate_reading
 
     rows, reader = gather_rows(args), PassageReader(weights=args.reader or WEIGHTS)
     if not args.open:
@@ -51,7 +51,7 @@ def score_reading(args: Namespace, desk: Desk) -> "ReadingReport":
 
 def gather_rows(args: Namespace) -> "list[ReadingRow]":
     """Of --data, or made of shapes that were held out; every Nth."""
-    from deepseek_mm.evaluation.texts.reading import ReadingRow, read_reading_rows
+    from deepseek_mm.evaluation.texts.reading_scores import ReadingRow, read_reading_rows
     from deepseek_mm.training.reading.documents import make_documents
     from deepseek_mm.training.reading.examples import HELD_OUT
 

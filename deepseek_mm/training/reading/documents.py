@@ -205,13 +205,13 @@ class DocumentMaker:
     def render(self, text: str, values: dict[str, str], chance: Random) -> str:
         """With its slots filled; new names are kept in `values`."""
 
-        def put(found: re.Match[str]) -> str:
+        def fill_slot(found: re.Match[str]) -> str:
             name, kind = found[1], found[2] or found[1]
             if name not in values:
                 values[name] = self.draw(kind, chance)
             return values[name]
 
-        return SLOT.sub(put, text)
+        return SLOT.sub(fill_slot, text)
 
     def draw(self, kind: str, chance: Random) -> str:
         """A value of a kind."""

@@ -66,7 +66,7 @@ EVERY = 50  # steps after which a checkpoint is kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReadingConfig:
+class PassageReaderConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
     epochs: float = 3.0
@@ -127,7 +127,7 @@ class ReadingTrainer:
         network: SpanNetwork,
         encoder: MultilingualTokenEncoder,
         examples: Sequence[ReadingExample],
-        config: ReadingConfig,
+        config: PassageReaderConfig,
     ) -> None:
         self.network, self.encoder, self.examples, self.config = network.train(), encoder, examples, config
         self.trained = dict(network.named_parameters())
@@ -176,7 +176,7 @@ class ReadingTrainer:
         return (whole * 2)[: self.per_epoch]
 
 
-def gather_examples(data: Path, config: ReadingConfig) -> list[ReadingExample]:
+def gather_examples(data: Path, config: PassageReaderConfig) -> list[ReadingExample]:
     """What is learned from: articles in English and Chinese, instructions, what is missing, and made documents."""
     shelves = [
         read_squad(data / "reading" / "squad2_en_train.jsonl"),
@@ -213,7 +213,7 @@ def write_reader(file: Path, network: SpanNetwork, encoder: MultilingualTokenEnc
     atomic_write(file, save(packed, metadata={"curve": json.dumps(asdict(curve))}))
 
 
-def gather_judged(data: Path, config: ReadingConfig) -> list[ReadingExample]:
+def gather_judged(data: Path, config: PassageReaderConfig) -> list[ReadingExample]:
     """What the curve is fitted on: articles and shapes that were held out, as they are and asked elsewhere."""
     articles = read_squad(data / "reading" / "squad2_en_train.jsonl", held_out=True)
     elsewhere = ask_elsewhere(articles, 1.0, Random(f"{config.seed} judged"))
@@ -252,13 +252,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write")
     parser.add_argument("--start", type=Path, help="folder of a run that is gone on from: what it had learned")
     parser.add_argument("--threads", type=int, default=2, help="that compute")
-    add_config_flags(parser, ReadingConfig)
+    add_config_flags(parser, PassageReaderConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, fit the curve, and write the weights; goes on where an earlier call stopped."""
     torch.set_num_threads(args.threads)
-    config = choose_config(ReadingConfig(), args)
+    config = choose_config(PassageReaderConfig(), args)
     encoder = load_token_encoder()
     examples = gather_examples(args.data, config)
     tqdm.write(f"{len(examples)} examples", file=sys.stderr)

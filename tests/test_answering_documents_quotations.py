@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepseek_mm.answering.documents.reading import (
+from deepseek_mm.answering.documents.quotations import (
     choose_answer,
     complete_question,
     locate_sentences,

@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.texts.reading import (
+from deepseek_mm.evaluation.texts.reading_scores import (
     ReadingRow,
     compute_f1,
     evaluate_open_reading,
