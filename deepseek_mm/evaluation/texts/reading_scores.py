@@ -56,7 +56,17 @@ class ReadingReport:
 
     def table(self) -> str:
         """A line a figure."""
-        return "\n".join(f"{name:20} {value}" for name, value in asdict(self).items() if value is not None)
+        told = (
+            ("questions", self.n),
+            ("words that answer, F1", self.f1),
+            ("the same words", self.exact),
+            ("said, and answered", self.said_accuracy),
+            ("not said, and noticed", self.no_answer_accuracy),
+            ("the right passage first", self.passage_r1),
+            ("words in the passage that was found, F1", self.answer_f1),
+            ("milliseconds a question", self.ms_per_question),
+        )
+        return "\n".join(f"{name:40} {value}" for name, value in told if value is not None)
 
     def json(self) -> str:
         """One line."""
