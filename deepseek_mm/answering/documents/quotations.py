@@ -19,6 +19,7 @@ from deepseek_mm.types import Act, Claim, Evidence
 SHORT = 60  # letters of an answer that stands before its quotation
 SHORT_WIDE = 24  # the same of Chinese
 MOST = 300  # letters of a quotation
+LOUD = 12  # letters of a line in capitals that is a heading
 FOLLOW = 110  # letters up to which what follows is quoted along
 HAN = re.compile(r"[\u3400-\u9fff]")
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
@@ -105,7 +106,7 @@ def is_title(entry: Evidence, span: AnswerSpan) -> bool:
     """Whether words stand in a heading, which names what is told below it."""
     text = entry.region.text
     line = text[text.rfind("\n", 0, span.start) + 1 : span.start] + text[span.start : span.end].splitlines()[0]
-    return line.lstrip().startswith("#")
+    return line.lstrip().startswith("#") or (line.isupper() and len(line) > LOUD)
 
 
 def quote_around(text: str, span: AnswerSpan) -> str:

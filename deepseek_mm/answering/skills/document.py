@@ -268,7 +268,7 @@ def is_rather(worked: TableAnswer, answer: ReadAnswer | None) -> bool:
     surer or the reader marks a row as well, of another one where the reader finds nothing.
     """
     if answer is None or answer.said < SAID:
-        return True
+        return worked.chance >= SURELY_SAID
     same = answer.entry.region.source.id in {region.source.id for region in worked.regions}
     row = ROW.search(answer.clause) is not None
     return same and (row or answer.said < SURELY_SAID or worked.chance >= SURELY_SAID)

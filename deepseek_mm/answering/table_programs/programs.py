@@ -48,6 +48,7 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
 MEASURE = pattern("measure")  # what "how long" is answered by
 LASTING = pattern("lasting")  # a length of time
+AMOUNT = pattern("amount")  # no year alone
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
 
@@ -102,6 +103,8 @@ def answers_of(
 def is_fit(question: TableQuestion, answer: TableAnswer) -> bool:
     """Whether what was looked up can be how long something is, or a total, where that is asked for."""
     if question.has("span") and not (MEASURE.search(answer.value) and LASTING.search(f"{answer.text} {answer.column}")):
+        return False
+    if "money" in question.asks and not AMOUNT.search(answer.text):
         return False
     return not question.has("sum") or bool(read_numbers(answer.value))
 
