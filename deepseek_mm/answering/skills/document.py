@@ -43,6 +43,7 @@ FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
 SAID, HARDLY_SAID = 0.5, 0.1  # probability that a passage answers: it is told; none is quoted below the second
+QUOTED = 0.45  # probability that a sentence answers which the reader did not choose: half of them do, however near
 SURELY_SAID = 0.7  # the same, from which the reader's words are told rather than a row that was looked up
 LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
@@ -158,7 +159,7 @@ class DocumentSkill:
             chance = answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance)
             return Draft(claims=tuple(claims), evidence=tuple(evidence), chance=chance, grounds="read")
         quoted = None if answer is not None and answer.said < HARDLY_SAID else self._quote_sentences(case, passages)
-        return quoted or self._find_photo(act) or refuse(act)
+        return (replace(quoted, chance=QUOTED) if quoted else None) or self._find_photo(act) or refuse(act)
 
     def _calculate(self, act: Act, language: str, passages: Sequence[Evidence]) -> TableAnswer | None:
         """What programs say; whether something is so is no calculation."""
