@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.notes import counted_noun
-from deepseek_mm.language.words import clean, plural, quote_title, singular, tokens
+from deepseek_mm.language.words import clean, plural, quotable, quote_title, singular, tokens
 from deepseek_mm.retrieval.evidence import MAX_NAME
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Claim
@@ -73,7 +73,7 @@ def say_fact(act: Act, said: str, match: PhotoMatch, told_by: str) -> str:
 
 def quote_text(region: Region) -> str:
     """What is written there, on one line."""
-    return clean(region.text, 120).replace('"', "'")
+    return quotable(region.text, 120)
 
 
 def lacking(act: Act, total: int, within: str = "") -> str:

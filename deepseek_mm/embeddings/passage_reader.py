@@ -25,13 +25,12 @@ from deepseek_mm.embeddings.inference import autocast_bf16, round_linears
 from deepseek_mm.embeddings.multilingual import (
     BEGIN,
     END,
-    PAD,
     layer_of,
     load_multilingual_tower,
     multilingual_tower_file,
     packed_weights,
 )
-from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder, load_token_encoder
+from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder
 from deepseek_mm.embeddings.towers import WIDTH, Layers
 from deepseek_mm.errors import MissingPackage, MissingWeights
 
@@ -120,7 +119,7 @@ class PassageReader:
         for at in range(0, len(rows), BATCH):
             part = rows[at : at + BATCH]
             with autocast_bf16():
-                starts_NT, ends_NT = reader.network(*lower_states(reader.encoder, [window.ids for _, window in part]))
+                starts_NT, ends_NT = reader.network(*reader.encoder.read_pieces([window.ids for _, window in part]))
             for (n, window), start_T, end_T in zip(part, starts_NT, ends_NT, strict=True):
                 found[n] += choose_spans(window, start_T, end_T)
         return [make_reading(spans, reader.curve, most) for spans in found]
@@ -171,18 +170,6 @@ def cut_windows(asked: TextPieces, passage: TextPieces) -> list[Window]:
     ]
 
 
-@torch.no_grad()
-def lower_states(encoder: MultilingualTokenEncoder, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """What the packaged layers make of rows of tokens (N, T, W), and where there are any (N, T)."""
-    longest = max(map(len, rows))
-    ids_NT = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
-    there_NT = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
-    states_NTW: Tensor = encoder.model.embeddings(ids_NT)
-    for layer in encoder.model.encoder.layer[:LOWER]:
-        states_NTW = layer(states_NTW, there_NT[:, None, None])
-    return states_NTW, there_NT
-
-
 def choose_spans(window: Window, start_T: Tensor, end_T: Tensor) -> list[ScoredSpan]:
     """The likeliest spans of a window."""
     first, last = window.first, window.first + len(window.places)
@@ -219,7 +206,7 @@ def load_reader(weights: Path = WEIGHTS) -> OpenReader:
     """Ready to read; MissingWeights where it was not trained, MissingPackage without the tower."""
     if not weights.is_file():
         raise MissingWeights(weights, make="python -m deepseek_mm train reading")
-    encoder = load_token_encoder(load_multilingual_tower(count=LOWER))
+    encoder = MultilingualTokenEncoder(load_multilingual_tower(count=LOWER), LOWER, UPPER)
     upper = Layers(UPPER)
     for number, layer in enumerate(upper.layer):
         layer.load_state_dict(layer_of(packed_weights(), LOWER + number))

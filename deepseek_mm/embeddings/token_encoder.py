@@ -37,13 +37,19 @@ class MultilingualTokenEncoder:
     def read_tokens(self, texts: Sequence[str]) -> TokenStates:
         """The states after the lower layers; of a long text the beginning and the end are read."""
         rows = [self.locate_pieces(text) for text in texts]
-        longest = max(len(ids) for ids, _ in rows)
-        ids_NT = torch.tensor([[*ids, *[PAD] * (longest - len(ids))] for ids, _ in rows])
-        there_NT = torch.arange(longest) < torch.tensor([[len(ids)] for ids, _ in rows])
+        states_NTW, there_NT = self.read_pieces([ids for ids, _ in rows])
+        return TokenStates(states_NTW, there_NT, tuple(offsets for _, offsets in rows))
+
+    @torch.no_grad()
+    def read_pieces(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """States (N, T, W) of rows of pieces after the lower layers, and where there are any (N, T)."""
+        longest = max(map(len, rows))
+        ids_NT = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
+        there_NT = torch.arange(longest) < torch.tensor([[len(row)] for row in rows])
         states_NTW: Tensor = self.model.embeddings(ids_NT)
         for layer in self.model.encoder.layer[: self.lower]:
             states_NTW = layer(states_NTW, there_NT[:, None, None])
-        return TokenStates(states_NTW, there_NT, tuple(offsets for _, offsets in rows))
+        return states_NTW, there_NT
 
     def locate_pieces(self, text: str, most: int | None = MAX_TOKENS) -> tuple[list[int], tuple[tuple[int, int], ...]]:
         """Numbers of a text's pieces, and the first letter and the end of each; at most so many, None for all."""
@@ -57,14 +63,10 @@ class MultilingualTokenEncoder:
 
     def copy_upper(self) -> nn.Module:
         """A copy of the layers above."""
-        return self.copy_layers(self.lower, self.upper)
-
-    def copy_layers(self, first: int, count: int) -> nn.Module:
-        """A copy of so many layers, from this one on."""
-        layers = self.model.encoder.layer[first : first + count]
-        copied = Layers(len(layers))
-        copied.layer = deepcopy(layers)
-        return copied
+        layers = self.model.encoder.layer[self.lower : self.lower + self.upper]
+        upper = Layers(len(layers))
+        upper.layer = deepcopy(layers)
+        return upper
 
 
 def normalize_located(text: str, normalized: dict[int, str]) -> tuple[str, list[int]]:

@@ -247,9 +247,14 @@ def printable(text: str) -> str:
     return UNSEEN.sub(" ", text.encode("utf-8", "ignore").decode()).strip()
 
 
+def quotable(text: str, limit: int) -> str:
+    """On one line, cut where it is long, to stand between double quotes: its own are single ones."""
+    return clean(text, limit).replace('"', "'")
+
+
 def quote_title(name: str, limit: int) -> str:
     """A file's name as a sentence has it: in quotation marks where it could pass for words of the sentence."""
-    name = clean(name, limit).replace('"', "'")
+    name = quotable(name, limit)
     return name if re.fullmatch(r"[\w.()+~@#&-]+", name) else f'"{name}"'
 
 

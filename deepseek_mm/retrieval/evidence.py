@@ -18,7 +18,7 @@ from typing import Any
 from deepseek_mm.embeddings.space import area
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
-from deepseek_mm.language.words import clean, content, names_the_same, quote_title
+from deepseek_mm.language.words import content, names_the_same, quotable, quote_title
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import overlap
@@ -296,7 +296,7 @@ def place(region: Region, *, named: bool) -> str:
         attached = f"{quote_title(symbol.name, MAX_NAME)}{page} attached to the mail of {tell_sender(symbol)}"
         return f"{attached} ({name}),"
     if symbol is not None and symbol.kind in ("chapter", "sheet"):
-        title = clean(symbol.signature, MAX_NAME).replace('"', "'")
+        title = quotable(symbol.signature, MAX_NAME)
         noun = "" if title.lower().startswith(symbol.kind) else f"{symbol.kind} "
         return f'{name}, {noun}"{title}",'
     if region.page:
@@ -307,13 +307,13 @@ def place(region: Region, *, named: bool) -> str:
 
 def tell_sender(symbol: Symbol) -> str:
     """Whose mail and of which day, in quotation marks where that is no name: "Anna Example, 3 May 2024"."""
-    said = clean(symbol.signature, MAX_NAME).replace('"', "'")
+    said = quotable(symbol.signature, MAX_NAME)
     return said if SENDER.fullmatch(said) else f'"{said}"'
 
 
 def quote(region: Region, question: str = "", *, whole: bool = False) -> str:
     """The passage, or a part of it, on one line, cut where it is long; its own quotation marks are single ones."""
-    return clean(excerpt(region, question, MAX_QUOTE, whole=whole), MAX_QUOTE).replace('"', "'")
+    return quotable(excerpt(region, question, MAX_QUOTE, whole=whole), MAX_QUOTE)
 
 
 def unread(number: int) -> Claim:

@@ -4,16 +4,16 @@ A passage's worth is the cosine of its vector with the question's, plus a share 
 words of the question that its file's name has. The weights were chosen on questions over Wikipedia (docs/log/).
 """
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepseek_mm.chance import log_odds
 from deepseek_mm.language.words import content
 from deepseek_mm.retrieval.query_vectors import QueryVectors, nearest
+from deepseek_mm.retrieval.ranking import score_regions
 from deepseek_mm.types import Evidence
 from index import Filter, Region
-from index.database import NotStored
 from index.store import RegionStore
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
@@ -56,18 +56,6 @@ def rank_passages(
     return [Evidence(number=1, region=region, score=worths[region.id]) for region in best]
 
 
-def score_regions(store: RegionStore, regions: Sequence[Region], meant: QueryVectors) -> dict[int, float]:
-    """The cosine of each with the question, by id; none of those that were removed a moment ago."""
-    if not regions:
-        return {}
-    try:
-        vectors_ND = store.vectors_of([region.id for region in regions])
-    except NotStored:
-        return {}
-    cosines = meant.scores([region.kind for region in regions], vectors_ND)
-    return {region.id: cosine for region, cosine in zip(regions, cosines, strict=True)}
-
-
 def share_named(region: Region, asked: set[str]) -> float:
     """The share of the words of a file's name that are asked for, 0 to 1."""
     named = name_words(" ".join(APART.split(region.source.name.rpartition(".")[0])))
@@ -85,9 +73,3 @@ def order_readings(worths: Sequence[float], said: Sequence[float], weights: Pass
     weights = weights or PassageWeights()
     totals = [worth + weights.read * log_odds(chance) for worth, chance in zip(worths, said, strict=True)]
     return sorted(range(len(totals)), key=lambda n: -totals[n])
-
-
-def log_odds(chance: float) -> float:
-    """Of a probability; finite at its ends."""
-    bounded = min(max(chance, 1e-4), 1 - 1e-4)
-    return math.log(bounded / (1 - bounded))

@@ -158,13 +158,21 @@ def search_by_words(store: RegionStore, text: str, meant: QueryVectors, *, k: in
     by_words = [hit.region for hit in store.search_words(text, k=k, where=bounds)]
     by_name = [region for name in names_in(text) for region in store.symbols(name, where=bounds)][:k]
     regions = (*by_words, *by_name)
+    cosines = score_regions(store, regions, meant)
+    if not cosines:
+        return WordHits()
+    hits = [Hit(region=region, score=cosines[region.id]) for region in regions]
+    return WordHits(by_words=tuple(hits[: len(by_words)]), by_name=tuple(hits[len(by_words) :]))
+
+
+def score_regions(store: RegionStore, regions: Sequence[Region], meant: QueryVectors) -> dict[int, float]:
+    """The cosine of each with the query, by id; none where one was removed a moment ago."""
     try:
         vectors_ND = store.vectors_of([region.id for region in regions])
-    except NotStored:  # removed a moment ago
-        return WordHits()
+    except NotStored:
+        return {}
     cosines = meant.scores([region.kind for region in regions], vectors_ND)
-    hits = [Hit(region=region, score=score) for region, score in zip(regions, cosines, strict=True)]
-    return WordHits(by_words=tuple(hits[: len(by_words)]), by_name=tuple(hits[len(by_words) :]))
+    return {region.id: cosine for region, cosine in zip(regions, cosines, strict=True)}
 
 
 def names_in(text: str) -> list[str]:

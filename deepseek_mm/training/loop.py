@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.errors import ConfigError, NothingThere
 
+Item = TypeVar("Item")
+POOL = 40  # batches that are sorted by length together
 BETAS = (0.9, 0.98)  # AdamW's memory of gradients, and of their squares
 
 
@@ -230,6 +233,18 @@ def train_steps(
             bar.update()
             if (step + 1) % every == 0 or step + 1 == config.steps:
                 journal.save(step + 1, steps.state())
+
+
+def batch_by_length(items: list[Item], length: Callable[[Item], int], size: int, chance: Random) -> list[list[Item]]:
+    """Batches of like length in an order by chance, the whole ones alone where there are any, and all once more."""
+    chance.shuffle(items)
+    batches: list[list[Item]] = []
+    for at in range(0, len(items), POOL * size):
+        pool = sorted(items[at : at + POOL * size], key=length)
+        batches += [pool[n : n + size] for n in range(0, len(pool), size)]
+    whole = [batch for batch in batches if len(batch) == size] or batches
+    chance.shuffle(whole)
+    return whole * 2
 
 
 StepLoss = Callable[[int], dict[str, Tensor]]  # step -> parts of the loss; "loss" is what is made smaller

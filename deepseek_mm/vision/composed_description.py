@@ -7,7 +7,15 @@ field". Of a plot or a page its heading is told. Nothing is said of which nothin
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from deepseek_mm.language.words import ALWAYS_MANY, UNCOUNTED, clean, join_words, names_the_same, plural, with_article
+from deepseek_mm.language.words import (
+    ALWAYS_MANY,
+    UNCOUNTED,
+    join_words,
+    names_the_same,
+    plural,
+    quotable,
+    with_article,
+)
 from deepseek_mm.logic.programs import FLAT, SCENE
 from deepseek_mm.vision.colours import NAMES
 from deepseek_mm.vision.ocr import TextBlock
@@ -70,7 +78,7 @@ class FoundThing:
 def compose_description(kind: PictureKind, things: Sequence[FoundThing], *, scene: str = "", heading: str = "") -> str:
     """One sentence without a full stop; empty where nothing is known that is worth one. `scene`: of `SCENES`."""
     if kind.is_made:
-        title = clean(heading, LONGEST).replace('"', "'")
+        title = quotable(heading, LONGEST)
         return PAPERS[kind.name] + (f' {TITLES[kind.name]} "{title}"' if title else "")
     named = join_words([thing.phrase for thing in things[:MOST_THINGS]])
     if kind.name == DRAWING:

@@ -8,7 +8,7 @@ from deepseek_mm.answering.table_programs.programs import answer_from_tables
 from deepseek_mm.answering.table_programs.prose import answer_from_passages
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
-from deepseek_mm.language.words import clean
+from deepseek_mm.language.words import quotable
 from deepseek_mm.retrieval.evidence import place
 from deepseek_mm.retrieval.tables import find_tables
 from deepseek_mm.types import Act, Claim, Draft, Evidence
@@ -46,10 +46,10 @@ def calculate(act: Act, language: str, regions: Sequence[Region]) -> TableAnswer
 def draft_calculation(answer: TableAnswer, language: str) -> Draft:
     """The value with its operation, and the rows or sentences that it rests on."""
     regions = answer.regions
-    numbers = tuple(range(1, len(regions) + 1))
     evidence = tuple(
-        Evidence(number=n, region=region, score=answer.chance) for n, region in zip(numbers, regions, strict=True)
+        Evidence(number=n, region=region, score=answer.chance) for n, region in enumerate(regions, start=1)
     )
+    numbers = tuple(entry.number for entry in evidence)
     quoted = quote_rows(answer)
     said = translate_own(f'{place(regions[0], named=False)} says: "{quoted}"', language) if regions else ""
     colon = say("count.colon", language)
@@ -66,4 +66,4 @@ def quote_rows(answer: TableAnswer) -> str:
     """The rows that were used, or the passage."""
     rows = [row.text for row in answer.rows[:MOST_ROWS]]
     text = " / ".join(rows) if rows else (answer.passages[0].text if answer.passages else "")
-    return clean(re.sub(r"^#+ ", "", text, flags=re.MULTILINE), MOST).replace('"', "'")
+    return quotable(re.sub(r"^#+ ", "", text, flags=re.MULTILINE), MOST)

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
-from deepseek_mm.language.words import clean, content, singular
+from deepseek_mm.language.words import content, quotable, singular
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
-from deepseek_mm.types import Act, Claim, Evidence
+from deepseek_mm.types import Act, Claim, Draft, Evidence
 
 SHORT = 60  # letters of an answer that stands before its quotation
 SHORT_WIDE = 24  # the same of Chinese
 MOST = 300  # letters of a quotation
 LOUD = 12  # letters of a line in capitals that is a heading
+LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 FOLLOW = 110  # letters up to which what follows is quoted along
 HAN = re.compile(r"[\u3400-\u9fff]")
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
@@ -170,7 +171,7 @@ def head_of_table(text: str, at: int) -> str:
 
 def write_claim(answer: ReadAnswer, act: Act, number: int, language: str) -> Claim:
     """As a sentence with its place, in the language of whoever asked."""
-    quoted = clean(answer.quotation, MOST).replace('"', "'")
+    quoted = quotable(answer.quotation, MOST)
     said = translate_own(f'{place(answer.entry.region, named=False)} says: "{quoted}"', language)
     lead = lead_of(answer, act, language)
     return Claim(f"{lead}{say('count.colon', language)}{said}" if lead else said, (number,), answer.said)
@@ -180,7 +181,7 @@ def lead_of(answer: ReadAnswer, act: Act, language: str) -> str:
     """What is told before the quotation: yes or no, or the words that answer where they are short."""
     if act.form == "yes_no":
         return decide(answer, act, language)
-    words = clean(answer.text, MOST).replace('"', "'").strip(" .,;:|\u3002\uff0c\uff1b\uff1a")
+    words = quotable(answer.text, MOST).strip(" .,;:|\u3002\uff0c\uff1b\uff1a")
     short = SHORT_WIDE if HAN.search(words) else SHORT
     return words if words and len(words) <= short and len(words) < len(answer.quotation) else ""
 
@@ -195,7 +196,11 @@ def decide(answer: ReadAnswer, act: Act, language: str) -> str:
     return say("document.not_allowed" if MAY.search(act.text) else "document.no", language)
 
 
-def with_evidence(answers: Sequence[ReadAnswer], act: Act, language: str) -> tuple[list[Claim], list[Evidence]]:
-    """A claim for each, numbered, and what they rest on."""
-    claims = [write_claim(answer, act, number, language) for number, answer in enumerate(answers, start=1)]
-    return claims, [replace(answer.entry, number=number) for number, answer in enumerate(answers, start=1)]
+def draft_reading(answer: ReadAnswer, act: Act, language: str) -> Draft:
+    """The words that answer, with their place."""
+    return Draft(
+        claims=(write_claim(answer, act, 1, language),),
+        evidence=(replace(answer.entry, number=1),),
+        chance=answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance),
+        grounds="read",
+    )

@@ -28,7 +28,7 @@ from deepseek_mm.answering.skills.code_questions import (
 from deepseek_mm.answering.skills.code_tests import PROBES, Prover, WrittenTests
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.language.words import clean, content, join_words, singular
+from deepseek_mm.language.words import clean, content, join_words, quotable, singular
 from deepseek_mm.parse.document import open_file, read_photo
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.retrieval.evidence import QuestionContext
@@ -120,7 +120,7 @@ class Coder:
             return None
         if symbol.doc and wish.kind != "calls":
             paragraph = symbol.doc.strip().split("\n\n")[0]
-            tell.say(f'It says of itself: "{quotable(paragraph)}"', region)
+            tell.say(f'It says of itself: "{quotable(paragraph, MAX_DOC)}"', region)
         known = [name for name in symbol.calls if self._store.symbols(name, where=CODE)]
         if known:
             tell.say(f"It calls {names_of(known)}", region)
@@ -271,12 +271,7 @@ def its_words(region: Region) -> str:
     """, which says: "Keeps what is asked." - the first sentence of its docstring, if it has one"""
     doc = region.symbol.doc.strip() if region.symbol else ""
     first = re.split(r"(?<=[.!?])\s|\n\s*\n", doc)[0]
-    return f', which says: "{quotable(first)}"' if first else ""
-
-
-def quotable(words: str) -> str:
-    """Between double quotes."""
-    return clean(words, MAX_DOC).replace('"', "'")
+    return f', which says: "{quotable(first, MAX_DOC)}"' if first else ""
 
 
 def spot(region: Region) -> str:

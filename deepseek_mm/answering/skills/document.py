@@ -23,13 +23,13 @@ from deepseek_mm.answering.documents.quotations import (
     ReadAnswer,
     choose_answer,
     complete_question,
-    with_evidence,
+    draft_reading,
 )
 from deepseek_mm.answering.photo_lists import list_photos
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.embeddings.passage_reader import PassageReader
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
-from deepseek_mm.language.words import clean, content
+from deepseek_mm.language.words import clean, content, quotable
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
 from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
@@ -45,7 +45,6 @@ READ = 6  # passages that the reader reads
 SAID, HARDLY_SAID = 0.5, 0.1  # probability that a passage answers: it is told; none is quoted below the second
 QUOTED = 0.45  # probability that a sentence answers which the reader did not choose: half of them do, however near
 SURELY_SAID = 0.7  # the same, from which the reader's words are told rather than a row that was looked up
-LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
 WHICH_DOCUMENT = re.compile(
     r"\b(?:which|what|in which) (?:of (?:my|the|these|our) )?(?:documents?|files?|pdfs?|papers?|letters?|pages?)\b"
@@ -155,9 +154,7 @@ class DocumentSkill:
             return draft_calculation(worked, language)
         needed = SAID if act.chance >= UNDERSTOOD else SURELY_SAID
         if answer is not None and answer.said >= needed:
-            claims, evidence = with_evidence([answer], act, language)
-            chance = answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance)
-            return Draft(claims=tuple(claims), evidence=tuple(evidence), chance=chance, grounds="read")
+            return draft_reading(answer, act, language)
         quoted = None if answer is not None and answer.said < HARDLY_SAID else self._quote_sentences(case, passages)
         return (replace(quoted, chance=QUOTED) if quoted else None) or self._find_photo(act) or refuse(act)
 
@@ -249,7 +246,7 @@ class DocumentSkill:
             if len(said) >= weights.follow or len(said) + len(more) > weights.most:
                 break
             said += f" {more}"
-        quoted = clean(said, weights.most).replace('"', "'")
+        quoted = quotable(said, weights.most)
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
 

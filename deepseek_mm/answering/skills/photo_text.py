@@ -7,7 +7,7 @@ from typing import TypeVar
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.library_sentences import note_of, quote_text, title
 from deepseek_mm.answering.notes import MONEY
-from deepseek_mm.language.words import clean, content, is_negated
+from deepseek_mm.language.words import content, is_negated, quotable
 from deepseek_mm.retrieval.evidence import pieces
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Claim, Draft
@@ -79,6 +79,6 @@ def quote_sentence(act: Act, match: PhotoMatch, sentence: str, region: Region) -
     numbered = EvidenceList()
     number = numbered.add(region, siblings=match.regions)
     lead = "No: " if act.form == "yes_no" and is_negated(sentence) else ""
-    text = clean(sentence, 300).replace('"', "'").rstrip(".")
+    text = quotable(sentence, 300).rstrip(".")
     claim = Claim(f'{lead}{title(match)} says: "{text}"', (number,), SURE_OF_READING)
     return Draft(claims=(claim,), evidence=tuple(numbered.entries), chance=SURE_OF_READING, grounds="read")

@@ -20,7 +20,7 @@ from deepseek_mm.errors import MissingPackage
 from deepseek_mm.language.parser import things_in
 from deepseek_mm.language.places import known_places, words_besides
 from deepseek_mm.language.signs import meanings, sign_languages
-from deepseek_mm.language.words import clean, join_words
+from deepseek_mm.language.words import clean, join_words, quotable
 from deepseek_mm.retrieval.evidence import MAX_QUOTE
 from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock, known_share, paragraphs
@@ -307,7 +307,7 @@ def reading_order(lines: Sequence[TextBlock]) -> list[TextBlock]:
 
 def quote_lines(lines: Sequence[TextBlock]) -> str:
     """As one quotation, without marks that would end it."""
-    return clean(" ".join(dict.fromkeys(line.text for line in lines)), MAX_QUOTE).replace('"', "'")
+    return quotable(" ".join(dict.fromkeys(line.text for line in lines)), MAX_QUOTE)
 
 
 def tell_language(turn: PhotoTurn, lines: Sequence[TextBlock]) -> Draft:

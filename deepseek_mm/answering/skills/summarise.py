@@ -30,7 +30,7 @@ from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.history import Turn
 from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.language.wording import count_noun_in, join_in, say
-from deepseek_mm.language.words import clean, content, quote_title
+from deepseek_mm.language.words import clean, content, quotable, quote_title
 from deepseek_mm.retrieval.evidence import pieces
 from deepseek_mm.types import Claim, Draft, Evidence
 from index import Filter, Region, Source
@@ -254,7 +254,7 @@ def choose_central(vectors_SD: Floats, length: SummaryLength) -> list[int]:
 
 def quote_line(text: str, length: SummaryLength) -> str:
     """On one line, as it can stand in quotation marks."""
-    return clean(text, length.most_chars).replace('"', "'")
+    return quotable(text, length.most_chars)
 
 
 def is_wide(text: str) -> bool:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.embeddings.inference import autocast_bf16
-from deepseek_mm.embeddings.multilingual import BEGIN, END
+from deepseek_mm.embeddings.multilingual import BEGIN, END, load_multilingual_tower
 from deepseek_mm.embeddings.passage_reader import (
     LOWER,
     MOST_ASKED,
@@ -35,15 +35,15 @@ from deepseek_mm.embeddings.passage_reader import (
     ReadingCurve,
     SpanNetwork,
     TextPieces,
-    lower_states,
     split_pieces,
 )
-from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder, load_token_encoder
+from deepseek_mm.embeddings.token_encoder import MultilingualTokenEncoder
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,
     add_config_flags,
+    batch_by_length,
     choose_config,
     load_learned,
     make_gather,
@@ -60,7 +60,6 @@ from deepseek_mm.training.reading.examples import (
     swap_names,
 )
 
-POOL = 40  # batches that are sorted by length together
 JUDGED = 400  # questions over made documents that the curve is fitted on, of each language
 EVERY = 50  # steps after which a checkpoint is kept
 
@@ -154,7 +153,7 @@ class ReadingTrainer:
         torch.manual_seed(self.config.seed * self.steps.steps + step)  # of what is dropped
         rows = self.batches[1][place]
         with autocast_bf16():
-            start_NT, end_NT = self.network(*lower_states(self.encoder, [row.ids for row in rows]))
+            start_NT, end_NT = self.network(*self.encoder.read_pieces([row.ids for row in rows]))
         start = F.cross_entropy(start_NT, torch.tensor([row.start for row in rows]))
         end = F.cross_entropy(end_NT, torch.tensor([row.end for row in rows]))
         return {"loss": (start + end) / 2, "start": start, "end": end}
@@ -166,14 +165,7 @@ class ReadingTrainer:
             make_row(each, (self.pieces[each.question], self.pieces[each.passage]), self.config.tokens, chance)
             for each in self.examples
         ]
-        chance.shuffle(rows)
-        batches: list[list[Row]] = []
-        for at in range(0, len(rows), POOL * size):
-            pool = sorted(rows[at : at + POOL * size], key=lambda row: len(row.ids))
-            batches += [pool[n : n + size] for n in range(0, len(pool), size)]
-        whole = [batch for batch in batches if len(batch) == size] or batches
-        chance.shuffle(whole)
-        return (whole * 2)[: self.per_epoch]
+        return batch_by_length(rows, lambda row: len(row.ids), size, chance)[: self.per_epoch]
 
 
 def gather_examples(data: Path, config: PassageReaderConfig) -> list[ReadingExample]:
@@ -208,7 +200,7 @@ def train_reading(trainer: ReadingTrainer, folder: Path) -> None:
 
 def write_reader(file: Path, network: SpanNetwork, encoder: MultilingualTokenEncoder, curve: ReadingCurve) -> None:
     """The changes of the layers, the head, and the curve."""
-    before = {f"upper.{name}": value for name, value in encoder.copy_layers(LOWER, UPPER).state_dict().items()}
+    before = {f"upper.{name}": value for name, value in encoder.copy_upper().state_dict().items()}
     packed = pack_changes(before, network.state_dict(), new=("head.",))
     atomic_write(file, save(packed, metadata={"curve": json.dumps(asdict(curve))}))
 
@@ -259,11 +251,11 @@ def run(args: argparse.Namespace) -> int:
     """Train, fit the curve, and write the weights; goes on where an earlier call stopped."""
     torch.set_num_threads(args.threads)
     config = choose_config(PassageReaderConfig(), args)
-    encoder = load_token_encoder()
+    encoder = MultilingualTokenEncoder(load_multilingual_tower(), LOWER, UPPER)
     examples = gather_examples(args.data, config)
     tqdm.write(f"{len(examples)} examples", file=sys.stderr)
     torch.manual_seed(config.seed)
-    network = SpanNetwork(encoder.copy_layers(LOWER, UPPER))
+    network = SpanNetwork(encoder.copy_upper())
     trainer = ReadingTrainer(network, encoder, examples, config)
     if args.start:
         load_learned(trainer.trained, read_learned(args.start))

@@ -48,6 +48,7 @@ from deepseek_mm.training.loop import (
     RunFolder,
     StepsConfig,
     add_config_flags,
+    batch_by_length,
     choose_config,
     load_learned,
     make_gather,
@@ -65,7 +66,6 @@ UPPER = "upper."
 HEAD_WEIGHTS = {"kind": 1.0, "scope": 0.7, "form": 0.4, "attribute": 0.5}
 LANGUAGE_WEIGHT, TAG_WEIGHT, CUT_WEIGHT = 0.2, 1.0, 2.0
 READ = 64  # turns that are read at once
-POOL = 40  # batches that are sorted by length together
 TEMPERATURES = np.geomspace(0.5, 4, 60)  # tried
 
 
@@ -218,15 +218,8 @@ class RequestTrainer:
     def shuffle(self, epoch: int) -> list[list[int]]:
         """All examples in batches of like length, in an order by chance."""
         chance, size = Random(f"{self.config.seed} epoch {epoch}"), self.config.batch
-        order = list(range(len(self.labels)))
-        chance.shuffle(order)
-        batches: list[list[int]] = []
-        for start in range(0, len(order), POOL * size):
-            pool = sorted(order[start : start + POOL * size], key=lambda n: len(self.labels[n].tags))
-            batches += [pool[at : at + size] for at in range(0, len(pool), size)]
-        whole = [batch for batch in batches if len(batch) == size] or batches
-        chance.shuffle(whole)
-        return (whole * 2)[: self.per_epoch]
+        rows = list(range(len(self.labels)))
+        return batch_by_length(rows, lambda n: len(self.labels[n].tags), size, chance)[: self.per_epoch]
 
     def read(self, rows: Sequence[int]) -> tuple[TokenLogits, dict[str, Tensor]]:
         """What the network tells of these examples' tokens, and of the acts that they have."""
