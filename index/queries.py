@@ -331,6 +331,13 @@ def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]
     return list(regions_by_id(session, ids).values())
 
 
+def opening_texts(session: Session, source_ids: Sequence[int]) -> dict[int, str]:
+    """Of each source that has text the one that was added first."""
+    first = select(func.min(RegionRow.id)).where(RegionRow.kind == "text", among(RegionRow.source_id, source_ids))
+    found = select(RegionRow.source_id, RegionRow.text).where(RegionRow.id.in_(first.group_by(RegionRow.source_id)))
+    return {source_id: text for source_id, text in session.execute(found)}
+
+
 def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelCount]:
     """Labels with the number of sources that carry them, commonest first, equals by name."""
     sources = func.count(RegionRow.source_id.distinct())

@@ -95,6 +95,11 @@ class StoreReader:
         with self._database.reading() as session:
             return {region.source.id: region for region in queries.leading_regions(session, source_ids)}
 
+    def openings(self, source_ids: Sequence[int]) -> dict[int, str]:
+        """Source id -> the first text of it; only where it has one."""
+        with self._database.reading() as session:
+            return queries.opening_texts(session, source_ids)
+
     def vectors_of(self, region_ids: Sequence[int]) -> Floats:
         """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
         with self._database.reading() as session:

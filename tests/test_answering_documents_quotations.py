@@ -124,3 +124,43 @@ def test_a_part_of_an_address_grows_to_the_whole():
     text = "Write to nadia.haddad@example.org. Account 30-91-77 00512288."
     assert tell("example.org", act("what is her mail"), text=text).startswith("nadia.haddad@example.org: ")
     assert tell("91", act("which account"), text=text).startswith("30-91-77: ")
+
+
+def test_of_a_long_paragraph_the_line_that_answers_is_quoted():
+    lines = [f"Firm number {n} in the town of Oldham, department of tests and measurements" for n in range(9)]
+    text = "\n".join(lines)
+    assert quote_around(text, span("number 4", text)) == lines[4]
+
+
+def test_of_a_long_line_what_stands_around_the_answer_is_quoted():
+    text = "x " * 300 + "the answer" + " y" * 300
+    quoted = quote_around(text, span("the answer", text))
+    assert "the answer" in quoted
+    assert quoted.startswith("...")
+    assert quoted.endswith("...")
+    assert len(quoted) < 310
+
+
+def test_chinese_is_quoted_shorter_than_english():
+    text = "\u6c34" * 250 + "\u7532\u4e59" + "\u706b" * 250
+    assert "\u7532\u4e59" in quote_around(text, span("\u7532\u4e59", text))
+    assert len(quote_around(text, span("\u7532\u4e59", text))) < 150
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "complete"),
+    [
+        ("\u623f\u4e1c\u53eb\u5565", "\u7535\u8bdd\u591a\u5c11", "\u623f\u4e1c\u53eb\u7535\u8bdd\u591a\u5c11"),
+        (
+            "\u5979\u4f1a\u65e5\u8bed\u5417",
+            "\u4ec0\u4e48\u6c34\u5e73",
+            "\u5979\u4f1a\u65e5\u8bed\u4ec0\u4e48\u6c34\u5e73",
+        ),
+    ],
+)
+def test_the_second_of_two_questions_is_about_what_the_first_was(first, second, complete):
+    acts = (act(first), act(second))
+    case = QuestionContext(
+        question=Question(text=f"{first} {second}"), program=parse(second), act=acts[1], request=Request(acts=acts)
+    )
+    assert complete_question(case) == complete

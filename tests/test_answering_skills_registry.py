@@ -41,3 +41,16 @@ def test_this_program_is_the_one_that_is_read_where_code_is_asked_about(text):
 
 def test_help_stays_help_where_code_is_asked_about():
     assert ask("how do I add a repository?", "help", "code") == "help"
+
+
+@pytest.mark.parametrize(("chance", "answered"), [(0.14, "document"), (0.9, "look")])
+def test_the_rest_of_a_question_over_documents_is_theirs_where_it_was_hardly_understood(chance, answered):
+    acts = (Act(kind="document", text="does she speak Japanese"), Act(kind="look", text="how well", chance=chance))
+    case = QuestionContext(
+        question=Question(text="does she speak Japanese, how well"),
+        program=PhotoQuestion(kind="other", text="how well", library=True),
+        act=acts[1],
+        request=Request(acts=acts),
+    )
+    registry = SkillRegistry({"look": Named("look"), "document": Named("document")}, empty=lambda: "")
+    assert registry.answer_many([case])[0].said == answered

@@ -13,7 +13,7 @@ from deepseek_mm.language.words import content
 from deepseek_mm.retrieval.query_vectors import QueryVectors, nearest
 from deepseek_mm.retrieval.ranking import score_regions
 from deepseek_mm.types import Evidence
-from index import Filter, Region
+from index import Filter, Region, Source
 from index.store import RegionStore
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
@@ -58,8 +58,13 @@ def rank_passages(
 
 def share_named(region: Region, asked: set[str]) -> float:
     """The share of the words of a file's name that are asked for, 0 to 1."""
-    named = name_words(" ".join(APART.split(region.source.name.rpartition(".")[0])))
+    named = file_words(region.source)
     return len(named & asked) / len(named) if named else 0.0
+
+
+def file_words(source: Source) -> set[str]:
+    """Words of a file's name without its ending."""
+    return name_words(" ".join(APART.split(source.name.rpartition(".")[0])))
 
 
 def name_words(text: str) -> set[str]:

@@ -20,6 +20,7 @@ from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.search_filters import formats_mentioned
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
+from deepseek_mm.retrieval.named_documents import NamedDocuments, find_named_documents
 from deepseek_mm.retrieval.passages import rank_passages
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
@@ -123,6 +124,13 @@ class Retriever:
         found = [entry for each in bounds for entry in rank_passages(self.store, text, meant, k=k, where=each)]
         first = {entry.region.id: entry for entry in found}
         return number_evidence(sorted(first.values(), key=lambda entry: -entry.score))
+
+    def find_named_documents(self, text: str, passages: Sequence[Evidence]) -> NamedDocuments:
+        """Those documents of the passages that a question names, and whether it asks of these alone."""
+        sources = {entry.region.source.id: entry.region.source for entry in passages}
+        documents = [source for source in sources.values() if source.kind == "document"]
+        titles = self.store.openings([source.id for source in documents])
+        return find_named_documents(text, {source: titles.get(source.id, "") for source in documents})
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""

@@ -37,9 +37,10 @@ def texts_of(store: RegionStore, source: Source, passages: Sequence[Evidence]) -
     return sorted(own, key=lambda region: region.id)
 
 
-def calculate(act: Act, language: str, regions: Sequence[Region]) -> TableAnswer | None:
-    """The surest answer of a program over tables or sentences."""
-    told = [answer_from_tables(act, language, find_tables(regions)), answer_from_passages(act, language, regions)]
+def calculate(act: Act, language: str, regions: Sequence[Region], *, trust: float = 1.0) -> TableAnswer | None:
+    """The surest answer of a program over tables or sentences; `trust` is an exponent of tables' probabilities."""
+    tables = answer_from_tables(act, language, find_tables(regions), trust=trust)
+    told = [tables, answer_from_passages(act, language, regions)]
     return max((each for each in told if each is not None), key=lambda each: each.chance, default=None)
 
 
@@ -65,5 +66,6 @@ def draft_calculation(answer: TableAnswer, language: str) -> Draft:
 def quote_rows(answer: TableAnswer) -> str:
     """The rows that were used, or the passage."""
     rows = [row.text for row in answer.rows[:MOST_ROWS]]
-    text = " / ".join(rows) if rows else (answer.passages[0].text if answer.passages else "")
+    said = next((label for label in answer.labels for region in answer.passages[:1] if label in region.text), "")
+    text = " / ".join(rows) or said or (answer.passages[0].text if answer.passages else "")
     return quotable(re.sub(r"^#+ ", "", text, flags=re.MULTILINE), MOST)

@@ -19,10 +19,12 @@ from deepseek_mm.types import Act, Claim, Draft, Evidence
 SHORT = 60  # letters of an answer that stands before its quotation
 SHORT_WIDE = 24  # the same of Chinese
 MOST = 300  # letters of a quotation
+WIDE = 0.45  # of it in Chinese, whose signs say more
 LOUD = 12  # letters of a line in capitals that is a heading
 LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 FOLLOW = 110  # letters up to which what follows is quoted along
 HAN = re.compile(r"[\u3400-\u9fff]")
+HAN_END = re.compile(r"[\u3400-\u9fff\u3001-\u303f\uff00-\uffef]$")
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
 STOP = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
@@ -46,6 +48,7 @@ MAY = re.compile(r"\b(?:can|may|could|allowed|permitted)\b|[\u80fd\u53ef]", re.I
 ASKS = re.compile(  # where a Chinese question begins to ask
     r"\u591a\u5c11|\u591a[\u4e45\u957f\u5927\u9ad8]|\u51e0|\u4ec0\u4e48|\u5565|\u8c01|\u54ea|\u600e\u4e48|\u4e3a\u4ec0\u4e48|\u80fd\u4e0d\u80fd|\u53ef\u4ee5"
 )
+ENDS_ASKING = re.compile(r"[\u5417\u5462\u5440\u554a\u963f?\uff1f\s]+$")
 ELLIPTIC = re.compile(r"^\W*(?:and|what about|how about|und|or)\b|^\u90a3|\u5462\W*$", re.IGNORECASE)
 
 
@@ -64,6 +67,9 @@ class ReadAnswer:
 def complete_question(case: QuestionContext) -> str:
     """The question as it would be asked by itself: "and the deposit?" after "how much is the rent?"."""
     act = act_of(case)
+    first = first_question(case)
+    if first is not None and not act.subject and HAN.search(act.text):
+        return f"{name_topic(first)}{act.text}"
     if not case.turns or not ELLIPTIC.search(act.text):
         return act.text
     before = case.turns[-1]
@@ -76,6 +82,25 @@ def complete_question(case: QuestionContext) -> str:
     if asked and own and HAN.search(own):
         return own + before.question[asked.start() :]
     return f"{before.question} {act.text}"
+
+
+def first_question(case: QuestionContext) -> Act | None:
+    """What the same turn asked first, where this is its second question or a later one: of "who is it, which phone"."""
+    acts = case.request.acts if case.request else ()
+    return acts[0] if len(acts) > 1 and acts[0].text != act_of(case).text else None
+
+
+def name_topic(act: Act) -> str:
+    """What a Chinese question is about: its subject, or what stands before the words that ask."""
+    if act.subject:
+        return act.subject
+    asked = ASKS.search(act.text)
+    return act.text[: asked.start()] if asked else ENDS_ASKING.sub("", act.text)
+
+
+def letters_of(text: str, most: int) -> int:
+    """How many letters of it a reader takes in as easily as so many of English."""
+    return round(most * WIDE) if HAN.search(text) else most
 
 
 def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], order: Sequence[int]) -> ReadAnswer | None:
@@ -114,14 +139,39 @@ def quote_around(text: str, span: AnswerSpan) -> str:
     """The sentence or the row around some words, the head of its table before a row, and what follows while short."""
     first, last = locate_around(text, span)
     quoted = join_wrapped(text[first:last])
+    if len(quoted) > letters_of(quoted, MOST):
+        return cut_around(text, span, first, last)
     if ROW.search(text[first:last].splitlines()[0]):
         head = head_of_table(text, first)
         return f"{head} / {quoted}" if head and head != quoted else quoted
     start, end = next((piece for piece in locate_sentences(text) if piece[0] >= last), (last, last))
-    if start == end or len(quoted) >= FOLLOW:
+    if start == end or len(quoted) >= letters_of(quoted, FOLLOW):
         return quoted
     apart = "\n" in text[last:start] or ROW.search(text[start:end])
-    return quoted if apart or len(quoted) + end - start > MOST else f"{quoted} {join_wrapped(text[start:end])}"
+    long = len(quoted) + end - start > letters_of(quoted, MOST)
+    return quoted if apart or long else join_pieces([quoted, join_wrapped(text[start:end])])
+
+
+def cut_around(text: str, span: AnswerSpan, first: int, last: int) -> str:
+    """The lines of a long piece that some words stand in, or as much around them as is quoted."""
+    start = max(first, text.rfind("\n", 0, span.start) + 1)
+    found = text.find("\n", span.end)
+    end = min(last, found if found >= 0 else last)
+    most = letters_of(text[start:end], MOST)
+    if end - start <= most:
+        return join_wrapped(text[start:end])
+    begin = max(start, min(span.start - most // 3, end - most))
+    stop = min(end, begin + most)
+    kept = join_wrapped(text[begin:stop])
+    return f"{'...' if begin > start else ''}{kept}{'...' if stop < end else ''}"
+
+
+def join_pieces(pieces: Sequence[str]) -> str:
+    """Sentences one after the other; Chinese ones without a space."""
+    return "".join(
+        piece if n == 0 or HAN.search(piece[:1]) or HAN_END.search(pieces[n - 1]) else f" {piece}"
+        for n, piece in enumerate(pieces)
+    )
 
 
 def locate_around(text: str, span: AnswerSpan) -> tuple[int, int]:
@@ -169,12 +219,12 @@ def head_of_table(text: str, at: int) -> str:
     return first
 
 
-def write_claim(answer: ReadAnswer, act: Act, number: int, language: str) -> Claim:
-    """As a sentence with its place, in the language of whoever asked."""
+def write_claim(answer: ReadAnswer, act: Act, number: int, language: str, *, lead: bool = True) -> Claim:
+    """As a sentence with its place, in the language of whoever asked; before it, with `lead`, the words that answer."""
     quoted = quotable(answer.quotation, MOST)
     said = translate_own(f'{place(answer.entry.region, named=False)} says: "{quoted}"', language)
-    lead = lead_of(answer, act, language)
-    return Claim(f"{lead}{say('count.colon', language)}{said}" if lead else said, (number,), answer.said)
+    words = lead_of(answer, act, language) if lead else ""
+    return Claim(f"{words}{say('count.colon', language)}{said}" if words else said, (number,), answer.said)
 
 
 def lead_of(answer: ReadAnswer, act: Act, language: str) -> str:
@@ -196,10 +246,10 @@ def decide(answer: ReadAnswer, act: Act, language: str) -> str:
     return say("document.not_allowed" if MAY.search(act.text) else "document.no", language)
 
 
-def draft_reading(answer: ReadAnswer, act: Act, language: str) -> Draft:
-    """The words that answer, with their place."""
+def draft_reading(answer: ReadAnswer, act: Act, language: str, *, lead: bool = True) -> Draft:
+    """The words that answer, with their place; without `lead` their sentence alone."""
     return Draft(
-        claims=(write_claim(answer, act, 1, language),),
+        claims=(write_claim(answer, act, 1, language, lead=lead),),
         evidence=(replace(answer.entry, number=1),),
         chance=answer.said * (LEAST_WORDS + (1 - LEAST_WORDS) * answer.chance),
         grounds="read",

@@ -24,13 +24,18 @@ from deepseek_mm.answering.documents.quotations import (
     choose_answer,
     complete_question,
     draft_reading,
+    join_pieces,
+    letters_of,
 )
 from deepseek_mm.answering.photo_lists import list_photos
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.embeddings.passage_reader import PassageReader
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
+from deepseek_mm.language.own_sentences import translate_own
+from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import clean, content, quotable
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
+from deepseek_mm.retrieval.named_documents import NamedDocuments, lift_documents
 from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
@@ -42,9 +47,12 @@ UNDERSTOOD = 0.5  # probability of the act from which the question is about docu
 FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
-SAID, HARDLY_SAID = 0.5, 0.1  # probability that a passage answers: it is told; none is quoted below the second
+SAID = 0.65  # probability that a passage answers, from which it is told
+PERHAPS_SAID, NEARLY_SAID = 0.5, 0.35  # it is told as perhaps so; its sentence is, as what comes nearest
+HARDLY_SAID = 0.1  # below which nothing is quoted
 QUOTED = 0.45  # probability that a sentence answers which the reader did not choose: half of them do, however near
 SURELY_SAID = 0.7  # the same, from which the reader's words are told rather than a row that was looked up
+MEANT = 0.4  # exponent of a program's probability over a document that is meant: its other words are paraphrases
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
 WHICH_DOCUMENT = re.compile(
     r"\b(?:which|what|in which) (?:of (?:my|the|these|our) )?(?:documents?|files?|pdfs?|papers?|letters?|pages?)\b"
@@ -131,39 +139,75 @@ class DocumentSkill:
         sources = [source.id for source in named if source.kind == "document"]
         question = complete_question(case)
         passages = self.retriever.find_passages(question, sources=sources)
+        meant: set[int] = set()
         if not sources:
-            passages = [*lift_before(passages, case), *self._read_photos(case)]
+            called = self.retriever.find_named_documents(question, passages)
+            meant = meant_documents(case, called)
+            passages = [*self._lift_meant(question, passages, case, called), *self._read_photos(case)]
         if WHICH_DOCUMENT.search(act.text) and passages:
             return name_documents(passages)
         if self.reader is None or act.kind == "find":
             return self._quote_sentences(case, passages) or self._find_photo(act) or refuse(act)
-        return self._read(case, question, passages)
+        return self._read(case, question, passages, meant)
 
-    def _read(self, case: QuestionContext, question: str, passages: Sequence[Evidence]) -> Draft:
-        """What the reader marks in the best passages; a sentence where it is not sure; or that nothing says it."""
+    def _lift_meant(
+        self, question: str, passages: Sequence[Evidence], case: QuestionContext, named: NamedDocuments
+    ) -> list[Evidence]:
+        """With the best passages of the documents that are named, or that the last answer quoted, lifted above others:
+        of a document that is asked alone these only.
+        """
+        before = [source.id for source in documents_before(case)]
+        ids = [source.id for source in named.sources] or before
+        own = self.retriever.find_passages(question, sources=ids) if ids else []
+        if named.alone and own:
+            return own
+        first = {entry.region.id: entry for entry in (*own, *passages)}
+        passages = lift_documents(list(first.values()), ids if named.sources else ())
+        return lift_documents(passages, before, BACK if points_back(act_of(case)) and not named.sources else BEFORE)
+
+    def _read(self, case: QuestionContext, question: str, passages: Sequence[Evidence], meant: set[int]) -> Draft:
+        """What the reader marks in the best passages, of documents that are meant before others; a sentence where it
+        is not sure; or that nothing says it.
+        """
         assert self.reader is not None, "a reader"
         act, read = act_of(case), [entry for entry in passages if is_readable(entry)][:READ]
         language = case.request.language if case.request else "en"
-        worked = self._calculate(act, language, read)
-        if worked is not None and worked.kind not in LOOKED_UP:
+        own = [entry for entry in read if entry.region.source.id in meant]
+        worked = self._calculate(act, language, own, meant=True) or self._calculate(act, language, read)
+        elsewhere = meant and worked and not meant & {region.source.id for region in worked.regions}
+        if worked is not None and worked.kind not in LOOKED_UP and not elsewhere:
             return draft_calculation(worked, language)
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
+        order.sort(key=lambda n: read[n].region.source.id not in meant or readings[n].said < SAID)
         answer = choose_answer(read, readings, order)
         if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
         needed = SAID if act.chance >= UNDERSTOOD else SURELY_SAID
         if answer is not None and answer.said >= needed:
             return draft_reading(answer, act, language)
-        quoted = None if answer is not None and answer.said < HARDLY_SAID else self._quote_sentences(case, passages)
-        return (replace(quoted, chance=QUOTED) if quoted else None) or self._find_photo(act) or refuse(act)
+        doubtful = self._doubt(case, passages, answer)
+        return self._find_photo(act) or doubtful or refuse(act)
 
-    def _calculate(self, act: Act, language: str, passages: Sequence[Evidence]) -> TableAnswer | None:
-        """What programs say; whether something is so is no calculation."""
+    def _doubt(self, case: QuestionContext, passages: Sequence[Evidence], answer: ReadAnswer | None) -> Draft | None:
+        """What the reader is not sure of: told as perhaps, or its sentence or another one as what comes nearest."""
+        act, language = act_of(case), case.request.language if case.request else "en"
+        said = answer.said if answer else HARDLY_SAID
+        if answer is not None and said >= NEARLY_SAID:
+            likely = said >= PERHAPS_SAID
+            draft = draft_reading(answer, act, language, lead=likely)
+            return tell_doubt(draft, "perhaps" if likely else "nearest", language)
+        quoted = self._quote_sentences(case, passages) if said >= HARDLY_SAID else None
+        return tell_doubt(quoted, "nearest", language) if quoted else None
+
+    def _calculate(
+        self, act: Act, language: str, passages: Sequence[Evidence], *, meant: bool = False
+    ) -> TableAnswer | None:
+        """What programs say; whether something is so is no calculation. Of a document that is meant more is trusted."""
         if not passages or (act.form == "yes_no" and act.kind != "sum"):
             return None
         regions = gather_regions(self.retriever.store, passages)
-        return calculate(act, language, regions) if regions else None
+        return calculate(act, language, regions, trust=MEANT if meant else 1.0) if regions else None
 
     def _quote_sentences(self, case: QuestionContext, passages: Sequence[Evidence]) -> Draft | None:
         """The one or two sentences that come nearest."""
@@ -242,11 +286,12 @@ class DocumentSkill:
     def _quote(self, sentence: PassageSentence, number: int) -> Claim:
         """The sentence and what follows while that is short."""
         said, weights = sentence.text, self.weights
+        follow, most = letters_of(said, weights.follow), letters_of(said, weights.most)
         for more in sentence.after:
-            if len(said) >= weights.follow or len(said) + len(more) > weights.most:
+            if len(said) >= follow or len(said) + len(more) > most:
                 break
-            said += f" {more}"
-        quoted = quotable(said, weights.most)
+            said = join_pieces([said, more])
+        quoted = quotable(said, most)
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)
 
@@ -272,12 +317,15 @@ def is_rather(worked: TableAnswer, answer: ReadAnswer | None) -> bool:
     return same and (row or answer.said < SURELY_SAID or worked.chance >= SURELY_SAID)
 
 
-def lift_before(passages: Sequence[Evidence], case: QuestionContext) -> list[Evidence]:
-    """Best first, those of the documents that the last answer quoted above others: more so where it points back."""
-    act, before = act_of(case), {source.path for source in documents_before(case)}
-    more = BACK if act.reference or not act.subject else BEFORE
-    lifted = [replace(entry, score=entry.score + more * (entry.region.source.path in before)) for entry in passages]
-    return sorted(lifted, key=lambda entry: -entry.score)
+def points_back(act: Act) -> bool:
+    """Whether a question says nothing that it is about, or "it": "until when must it be paid?"."""
+    return bool(act.reference) or not act.subject
+
+
+def meant_documents(case: QuestionContext, named: NamedDocuments) -> set[int]:
+    """Numbers of the documents that a question names, or else of those that it goes on from."""
+    sources = named.sources or (documents_before(case) if points_back(act_of(case)) else ())
+    return {source.id for source in sources if source.kind == "document"}
 
 
 def name_documents(passages: Sequence[Evidence]) -> Draft:
@@ -352,6 +400,13 @@ def heading_of(sentence: PassageSentence) -> str:
     region = sentence.entry.region
     first = region.text.splitlines()[0] if region.text else ""
     return f"{re.sub(r'[-_.]+', ' ', region.source.name)} {first} {sentence.section}"
+
+
+def tell_doubt(draft: Draft, how: str, language: str) -> Draft:
+    """Its first claim with what is said before it: that it is perhaps so, or that nothing says it plainly."""
+    first = draft.claims[0]
+    text = say(f"document.{how}", language, said=translate_own(first.text, language))
+    return replace(draft, claims=(replace(first, text=text, certainty=QUOTED),), chance=QUOTED)
 
 
 def refuse(act: Act) -> Draft:

@@ -64,6 +64,7 @@ DOING = re.compile(r"\w+ing an? ")  # "riding a horse": names what somebody does
 IN_A_PICTURE = re.compile(r"\b(?:screenshots?|photos?|pictures?|images?|pics?)\b|\.(?:png|jpe?g)\b", re.IGNORECASE)
 HARDLY = 0.5  # probability that a request was understood, below which a wish that nobody can fulfil may be a search
 READ_SURELY = 0.7  # probability of an answer of documents, from which it is told though something else was understood
+READ_AGAIN = 0.5  # the same where documents were quoted last: "what if it rains that day?"
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 
 
@@ -341,7 +342,8 @@ def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
     """
     act = act_of(case)
     if act.kind == "unsupported" and act.chance >= HARDLY:
-        return not draft.refused and draft.grounds == "read" and draft.chance >= READ_SURELY
+        needed = READ_AGAIN if is_about_documents(case) else READ_SURELY
+        return not draft.refused and draft.grounds == "read" and draft.chance >= needed
     surer = act.kind in ("document", "sum") and draft.chance > first.chance
     read = draft.grounds == "read" and draft.chance >= READ_SURELY > HARDLY > first.chance
     return not draft.refused and (first.refused or surer or read)
@@ -376,8 +378,11 @@ def first_kind(case: QuestionContext) -> ActKind:
     if act.kind == "find" and act.scope == "documents":
         return "document"
     doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
-    if doubtful and act.chance < HARDLY and act.kind in TALKED and is_about_documents(case):
+    hardly = doubtful and act.chance < HARDLY
+    if hardly and act.kind in TALKED and is_about_documents(case):
         return "document"
+    if hardly and not act.subject and case.request and case.request.acts[0].kind == "document":
+        return "document"  # the rest of a question of several parts: "does she speak Japanese, how well"
     at_hand = case.source is not None and act.chance < HARDLY and not is_by_rules(case)
     if at_hand and act.kind == "unsupported" and act.scope == "picture":
         return "look"
@@ -401,6 +406,8 @@ def other_kind(case: QuestionContext) -> ActKind | None:
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
     shown = case.pictures or any(turn.image_path for turn in case.turns)
+    if act.kind == "unsupported" and not shown and is_about_documents(case):
+        return "document"
     if act.kind == "unsupported" and act.chance < DOUBTFULLY and not shown:
         return "document" if act.attribute in HOLDS or act.chance >= HARDLY else "find"
     return {"document": "read", "sum": "look"}.get(act.kind)  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.bills import run_net, run_product, run_scale
+from deepseek_mm.answering.table_programs.columns import ASKED_NOUN
 from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
 from deepseek_mm.answering.table_programs.filters import direct_rows, filter_rows, list_rows
 from deepseek_mm.answering.table_programs.lookups import run_lookup
@@ -59,9 +60,13 @@ def answer_from_tables(
     encode: Encode | None = None,
     *,
     today: date | None = None,
+    trust: float = 1.0,
 ) -> TableAnswer | None:
-    """The surest answer of any table; None where none is sure enough, or two are that differ."""
-    answers = [answer for table in tables for answer in answers_of(act, language, table, encode, today)]
+    """The surest answer of any table; None where none is sure enough, or two are that differ. `trust` is an exponent of
+    probabilities: below 1 where the document is known to be meant.
+    """
+    found = [answer for table in tables for answer in answers_of(act, language, table, encode, today)]
+    answers = [replace(answer, chance=answer.chance**trust) for answer in found]
     ranked = sorted(answers, key=lambda answer: -answer.chance)
     if not ranked or ranked[0].chance < CHANCES.least:
         return None
@@ -105,6 +110,9 @@ def is_fit(question: TableQuestion, answer: TableAnswer) -> bool:
     if question.has("span") and not (MEASURE.search(answer.value) and LASTING.search(f"{answer.text} {answer.column}")):
         return False
     if "money" in question.asks and not AMOUNT.search(answer.text):
+        return False
+    noun = ASKED_NOUN.search(question.text)
+    if noun and noun[1][:2] not in f"{answer.text} {answer.column} {' '.join(answer.labels)}":
         return False
     return not question.has("sum") or bool(read_numbers(answer.value))
 

@@ -20,6 +20,8 @@ from deepseek_mm.types import Act
 
 MOST_OPERATION_WORDS = 6  # by which one is asked for; Chinese letters count as words
 PEOPLE = pattern("people")
+COUNTED = pattern("counted")
+COINS = pattern("coins")
 YEAR_END = pattern("year_end")
 YEAR_START = pattern("year_start")
 SPAN_UNIT = pattern("span_unit")
@@ -67,7 +69,7 @@ def read_question(act: Act, language: str, reading: FigureStyle, today: date | N
         language=language,
         operations=frozenset(name for name, pattern in tables.operations.items() if pattern.search(text)),
         filters=frozenset(name for name, pattern in tables.filters.items() if pattern.search(text)),
-        asks=frozenset(name for name, pattern in tables.asks.items() if pattern.search(text)) | asks_of(act),
+        asks=read_asks(act, text),
         numbers=tuple(read_numbers(text)),
         dates=tuple(dates),
         times=tuple(read_times(text)),
@@ -75,6 +77,13 @@ def read_question(act: Act, language: str, reading: FigureStyle, today: date | N
         today=today,
         attribute=act.attribute,
     )
+
+
+def read_asks(act: Act, text: str) -> frozenset[str]:
+    """What kind of answer is wanted: of pieces that are counted no amount of money, whatever they cost."""
+    asks = frozenset(name for name, words in word_tables().asks.items() if words.search(text)) | asks_of(act)
+    pieces = COUNTED.search(text) and not COINS.search(text)
+    return (asks - {"money", "price"}) | {"number"} if pieces else asks
 
 
 def operation_places(question: TableQuestion, name: str) -> frozenset[int]:

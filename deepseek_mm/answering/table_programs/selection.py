@@ -43,6 +43,7 @@ class SelectionChances:
     context: float = 0.98  # factor where only the document's name or title explains a word
     whole: float = 0.75  # factor where a word is unexplained and no row was selected
     elsewhere: float = 0.9  # factor for each word that stands in another place of the document
+    called_total: float = 0.5  # exponent where a line calls an amount the whole one to pay
     by_meaning: float = 0.8  # factor where the encoder chose the rows
     likeness: float = 2.0  # deviations above the usual likeness that a cell needs to be meant
     apart: float = 0.03  # cosine by which it has to be ahead of the next one
@@ -136,7 +137,8 @@ def is_meant(question: TableQuestion, asked: Quantity, table: DocumentTable, n: 
     if asked.value != number.value:
         return False
     if asked.unit:
-        return asked.unit == (number.unit or unit_of(table.header[n]))
+        named = n == 0 and asked.shown_unit and asked.shown_unit in table.header[n]  # "day 5" of a column of days
+        return bool(named) or asked.unit == (number.unit or unit_of(table.header[n]))
     near = question.places_of(asked.span)
     return n == 0 or any(abs(a - b) <= 2 for a in question.words.cover(table.header[n]) for b in near)
 

@@ -20,6 +20,7 @@ from deepseek_mm.answering.table_programs.lookups import show_cell, shown_unit, 
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import (
     CALENDAR,
+    CHANCES,
     NO_PLACES,
     Selection,
     is_summary,
@@ -27,19 +28,21 @@ from deepseek_mm.answering.table_programs.selection import (
     weigh_explanation,
 )
 from deepseek_mm.answering.table_programs.words import concepts_of, pattern
-from deepseek_mm.retrieval.quantities import Quantity, show_number
+from deepseek_mm.retrieval.quantities import Quantity, read_numbers, show_number
 from deepseek_mm.retrieval.tables import DocumentTable, TableRow
 
 NOT_ADDED = frozenset(("temperature", "each", "age", "height", "place", "rank", "date"))
 PRICE_LIST = pattern("price_list")
+GRAND_TOTAL = pattern("grand_total")
 Sides = tuple[list[TableRow], list[list[Quantity]], list[str]]
 
 
 def run_sum(question: TableQuestion, selection: Selection) -> TableAnswer | None:
     """The numbers of the rows that are meant, added up; of all rows the total that the table itself has."""
     table = selection.table
-    if table.labelled and not selection.groups:
-        return None
+    priced = any(read_numbers(row.cells[-1]) for group in selection.groups for row in group.rows)
+    if table.labelled and not priced:
+        return tell_grand_total(question, selection)
     rows = selection.entries if selection.groups else tuple(row for row in table.rows if not is_summary(table, row))
     across = add_across(question, selection)
     column = total_column(question, selection) or value_column(question, selection, rows)
@@ -54,6 +57,24 @@ def run_sum(question: TableQuestion, selection: Selection) -> TableAnswer | None
     if not rows or (not selection.groups and not is_additive(table, column.n, question)):
         return None
     return add_up(question, selection, rows, column)
+
+
+def tell_grand_total(question: TableQuestion, selection: Selection) -> TableAnswer | None:
+    """What a line calls the whole amount to pay: "Amount due: 1,728.34"; of words and figures the figures."""
+    rows = [row for row in selection.table.rows if GRAND_TOTAL.search(row.cells[0])]
+    amounts = [number for row in rows[-1:] for number in read_numbers(row.cells[1])]
+    if "money" not in question.asks or not amounts:
+        return None
+    total = amounts[-1]
+    return TableAnswer(
+        kind="sum",
+        value=show_cell(total.text, [total]),
+        unit=total.shown_unit,
+        operation=f"{rows[-1].cells[0]}: {total.text}",
+        rows=(rows[-1],),
+        labels=(rows[-1].cells[0],),
+        chance=weigh_explanation(question, selection, NO_PLACES) ** CHANCES.called_total,
+    )
 
 
 def total_column(question: TableQuestion, selection: Selection) -> ColumnChoice | None:
@@ -232,8 +253,9 @@ def two_columns(question: TableQuestion, selection: Selection) -> tuple[Sides, C
 def run_average(question: TableQuestion, selection: Selection) -> TableAnswer | None:
     """The mean of the rows that are meant, without totals."""
     table, rows = selection.table, selection.entries
-    if table.labelled and not selection.groups:
-        return None
+    priced = any(read_numbers(row.cells[-1]) for group in selection.groups for row in group.rows)
+    if table.labelled and not priced:
+        return tell_grand_total(question, selection)
     column = value_column(question, selection, rows)
     found = numbers_of(table, rows, column.n) if column else []
     numbers = [number for _, number in found]
