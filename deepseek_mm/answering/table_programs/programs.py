@@ -10,14 +10,20 @@ from datetime import date
 
 from deepseek_mm.answering.table_programs.answers import TableAnswer
 from deepseek_mm.answering.table_programs.bills import run_net, run_product, run_scale
-from deepseek_mm.answering.table_programs.columns import ASKED_NOUN
 from deepseek_mm.answering.table_programs.extremes import run_largest, run_ranked, run_smallest
 from deepseek_mm.answering.table_programs.filters import direct_rows, filter_rows, list_rows
 from deepseek_mm.answering.table_programs.lookups import run_lookup
 from deepseek_mm.answering.table_programs.questions import TableQuestion, operation_places, read_question
 from deepseek_mm.answering.table_programs.selection import CHANCES, NO_PLACES, Selection, select_rows
 from deepseek_mm.answering.table_programs.spans import run_span, run_weekday
-from deepseek_mm.answering.table_programs.sums import run_average, run_count, run_difference, run_share, run_sum
+from deepseek_mm.answering.table_programs.sums import (
+    is_grand_total,
+    run_average,
+    run_count,
+    run_difference,
+    run_share,
+    run_sum,
+)
 from deepseek_mm.answering.table_programs.words import pattern, word_tables
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.retrieval.quantities import read_numbers
@@ -49,6 +55,7 @@ PROGRAMS: dict[str, Program] = {  # in the order in which they try; a question's
 ALONE = frozenset(("weekday", "net", "share", "difference", "scale", "average", "missing"))  # or nothing
 MEASURE = pattern("measure")  # what "how long" is answered by
 LASTING = pattern("lasting")  # a length of time
+WHICH_NOUN = pattern("which_noun")  # what the answer has to be, where Chinese says "which university"
 AMOUNT = pattern("amount")  # no year alone
 ALIKE = 0.06  # of probability, within which two tables that differ answer nothing
 
@@ -70,8 +77,9 @@ def answer_from_tables(
     ranked = sorted(answers, key=lambda answer: -answer.chance)
     if not ranked or ranked[0].chance < CHANCES.least:
         return None
-    rivals = [other for other in ranked if other.text != ranked[0].text and ranked[0].chance - other.chance < ALIKE]
-    return None if rivals else ranked[0]
+    best = next((answer for answer in ranked if is_grand_total(answer)), ranked[0])
+    rivals = [other for other in ranked if other.text != best.text and best.chance - other.chance < ALIKE]
+    return None if rivals and not is_grand_total(best) else best
 
 
 def answers_of(
@@ -111,8 +119,8 @@ def is_fit(question: TableQuestion, answer: TableAnswer) -> bool:
         return False
     if "money" in question.asks and not AMOUNT.search(answer.text):
         return False
-    noun = ASKED_NOUN.search(question.text)
-    if noun and noun[1][:2] not in f"{answer.text} {answer.column} {' '.join(answer.labels)}":
+    noun = WHICH_NOUN.search(question.text)
+    if noun and noun[1] not in f"{answer.text} {answer.column} {' '.join(answer.labels)}":
         return False
     return not question.has("sum") or bool(read_numbers(answer.value))
 

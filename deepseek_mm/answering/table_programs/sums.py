@@ -77,6 +77,11 @@ def tell_grand_total(question: TableQuestion, selection: Selection) -> TableAnsw
     )
 
 
+def is_grand_total(answer: TableAnswer) -> bool:
+    """Whether an answer is such an amount: a total of rows beside it may leave out the tax."""
+    return answer.kind == "sum" and any(GRAND_TOTAL.search(label) for label in answer.labels)
+
+
 def total_column(question: TableQuestion, selection: Selection) -> ColumnChoice | None:
     """The only column that the table's own total has a number in."""
     table = selection.table
