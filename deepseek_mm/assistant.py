@@ -13,6 +13,7 @@ from typing import Self, cast
 from PIL.Image import Image
 
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
+from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
@@ -220,6 +221,7 @@ class Assistant:
             },
             empty=self._tell_empty,
             encode=encode,
+            whole=WholeDocuments(self.retriever).answer if self.requests else None,
         )
 
     def _open_talk(self) -> dict[ActKind, Skill]:

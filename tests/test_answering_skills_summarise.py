@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from talk_house import FACTS, case, fill_library, finds, photo, turn
 
-from deepseek_mm.answering.skills.summarise import Summarizer, SummaryLength, choose_central
+from deepseek_mm.answering.skills.summarise import Summarizer, SummaryLength
 from deepseek_mm.types import ActFilters
 from index import Region, Source
 
@@ -117,11 +117,3 @@ def test_summaries_speak_other_languages(library, locale):
         assert "{" not in spoken(draft)
         assert "holds" not in spoken(draft)
         assert "So far" not in spoken(draft)
-
-
-def test_central_sentences_are_near_the_mean_and_unlike_each_other():
-    vectors = np.array([[1, 0.1], [1, 0.1], [1, 0], [0.2, 1]], np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert choose_central(vectors, SummaryLength(sentences=1)) == [0]
-    assert choose_central(vectors, SummaryLength(sentences=2, unlike=2.0)) == [0, 3]
-    assert choose_central(vectors, SummaryLength(sentences=9)) == [0, 1, 2, 3]

@@ -203,3 +203,16 @@ def test_many_threads_may_read_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(seen) == [12] * 18 + [1280] * 18
+
+
+def test_labels_with_their_values_stay_in_lines_of_their_own(tmp_path):
+    lines = (
+        "Net total: 410.00 EUR",
+        "VAT 20 %: 82.00 EUR",
+        "Total: 492.00 EUR",
+        "Thank you for your order, which",
+        "we send to: Leeds.",
+    )
+    file = written(tmp_path / "bill.pdf", pdf_bytes([(40, 400 - 14 * n, line) for n, line in enumerate(lines)]))
+    texts = [piece.text for piece in read(file)[1] if piece.kind == "text"]
+    assert texts == ["\n".join(lines[:3]) + " Thank you for your order, which we send to: Leeds."]

@@ -72,6 +72,7 @@ COUNTED = re.compile(  # what is counted, in Chinese and in German
     r"(?:\u51e0|\u591a\u5c11)[\u4e2a\u53ea\u6761\u8f86\u5339\u5934\u6735\u4f4d\u628a\u4ef6\u9876\u53cc\u68f5]([\u3400-\u9fff]+?)(?:[\u5440\u5462\u554a\uff1f?]|$)"
     r"|\b[Ww]ie ?viele ([A-Z\u00c4\u00d6\u00dc]\w+)"
 )
+ASKS_WHY = re.compile(r"\W*(?:and )?(?:why(?: (?:not|so))?|warum|为什么|为何)呢?\W*", re.IGNORECASE)
 WHETHER = re.compile(
     r"^\W*(?:(?:and|so|ok|hm+|well|sorry)\W+)*(?:do|does|did|have|has|is|are|was|were)\b|有没有|吗[？?]?\s*$"
     r"|^\W*(?:gibt es|gibts|habe? ich|ist|sind)\b",
@@ -249,6 +250,9 @@ def join_named(acts: tuple[Act, ...]) -> tuple[Act, ...]:
     """
     joined: list[Act] = []
     for act in acts:
+        if joined and joined[-1].kind == "document" and ASKS_WHY.fullmatch(act.text):  # "who was against it, and why?"
+            joined[-1] = replace(joined[-1], text=f"{joined[-1].text}, {act.text}")
+            continue
         if joined and act.kind in OF_NO_PHOTO and act.chance < LOST:
             continue
         together = f"{joined[-1].text} and {act.text}" if joined else ""

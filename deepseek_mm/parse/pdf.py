@@ -33,6 +33,11 @@ WIDE_APART = 1.6  # the same of Chinese lines whose sentence goes on
 LONG_LINE = 15  # times its height: a shorter line was not full
 WITHIN_SENTENCE = re.compile(r"[\u3400-\u9fff\u3001\uff0c\uff08\u201c]$")  # how a line ends whose sentence goes on
 HAN = re.compile(r"[\u3400-\u9fff\u3001-\u301f\uff00-\uffef]")
+LABEL_WORD = r"[^:\uff1a|.!?,\u3002\uff0c\s]"
+LABEL = re.compile(  # "Total: 410.00"
+    rf"(?![a-z])[^\W\d_]{LABEL_WORD}{{0,24}}(?: {LABEL_WORD}{{1,24}}){{0,4}}\s?[:\uff1a]\s*[^\s/]"
+)
+SHORT_LINE = 40  # letters of a line, after which a label begins anew
 BLANK = ord(" ")
 GAP = 0.8  # of a line's height: cells of a table are further apart than this, words are not
 TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a passage
@@ -236,11 +241,12 @@ def running_text(passage: Passage) -> str:
 
 
 def join_lines(lines: Sequence[TextLine]) -> str:
-    """The lines of a paragraph in a row; those of a table below one another."""
+    """The lines of a paragraph in a row; those of a table, and labels with their values, below one another."""
     text = lines[0].text
     for before, line in pairwise(lines):
         chinese = HAN.search(before.text[-1:]) and HAN.search(line.text[:1])
-        text += ("\n" if before.is_row or line.is_row else "" if chinese else " ") + line.text
+        labelled = LABEL.match(line.text) and (LABEL.match(before.text) or len(before.text) < SHORT_LINE)
+        text += ("\n" if before.is_row or line.is_row or labelled else "" if chinese else " ") + line.text
     return text
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
+from deepseek_mm.answering.documents.whole_documents import as_summary
 from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
@@ -277,15 +278,33 @@ class SkillRegistry:
     """One skill for each kind of act."""
 
     def __init__(
-        self, skills: Mapping[ActKind, Skill], *, empty: Callable[[], str], encode: Encode | None = None
+        self,
+        skills: Mapping[ActKind, Skill],
+        *,
+        empty: Callable[[], str],
+        encode: Encode | None = None,
+        whole: Callable[[QuestionContext], Draft | None] | None = None,
     ) -> None:
         """`empty` says what there is to say of a library without files; an empty string of any other. `encode`
-        compares what is said with what was asked.
+        compares what is said with what was asked. `whole` answers what is asked of whole documents, before others.
         """
-        self.skills, self.empty, self.encode = dict(skills), empty, encode
+        self.skills, self.empty, self.encode, self.whole = dict(skills), empty, encode, whole
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
+        if "summarise" in self.skills:
+            cases = [case if is_by_rules(case) else as_summary(case) for case in cases]
+        whole = {n: draft for n, case in enumerate(cases) if (draft := self._answer_whole(case))}
+        others = iter(self._answer_by_kind([case for n, case in enumerate(cases) if n not in whole]))
+        return [
+            self._finish(with_kind(case, "document"), whole[n]) if n in whole else next(others)
+            for n, case in enumerate(cases)
+        ]
+
+    def _answer_whole(self, case: QuestionContext) -> Draft | None:
+        return self.whole(case) if self.whole and not is_by_rules(case) else None
+
+    def _answer_by_kind(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         kinds = [first_kind(case) for case in cases]
         asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
         drafts = self._ask(kinds, asked)

@@ -1,18 +1,24 @@
 """What a conversation, a document, a collection or some photos come to, in short: nothing that does not stand there.
 
-A document is summarised by its own sentences: those nearest to the mean of all (the centroid of Radev et al. 2004),
-each as unlike the ones before it as possible (maximal marginal relevance, Carbonell and Goldstein 1998), in the order
-in which they stand there.
-
-Shape key:  S sentences, D width of the encoder
+A document is summarised by its own most central sentences, as many as are asked for.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
-
+from deepseek_mm.answering.documents.document_search import DocumentFinder
+from deepseek_mm.answering.documents.evidence import CitedRegions
+from deepseek_mm.answering.documents.key_points import (
+    PointWeights,
+    choose_central,
+    choose_sentences,
+    quote_sentence,
+    read_points,
+    wants_lines,
+    weigh_sentences,
+)
+from deepseek_mm.answering.documents.sections import SectionSentence, read_sentences
 from deepseek_mm.answering.intents import SentenceEncoder, encode_many
 from deepseek_mm.answering.skills.chat import CERTAIN, cut, describe_kinds, nothing_said
 from deepseek_mm.answering.skills.help import open_tab
@@ -26,12 +32,10 @@ from deepseek_mm.answering.talk_case import (
     state,
     within_collection,
 )
-from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.history import Turn
 from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.language.wording import count_noun_in, join_in, say
-from deepseek_mm.language.words import clean, content, quotable, quote_title
-from deepseek_mm.retrieval.evidence import pieces
+from deepseek_mm.language.words import clean, content, quote_title
 from deepseek_mm.types import Claim, Draft, Evidence
 from index import Filter, Region, Source
 from index.region import Order
@@ -47,23 +51,10 @@ class SummaryLength:
     """How much is said, and how much is read for it."""
 
     turns: int = 8  # of a conversation; those between the first and the latest are left out
-    sentences: int = 4  # of a document
-    least_chars: int = 30  # of a sentence that can be chosen
-    least_wide: int = 10  # the same of Chinese
-    most_chars: int = 240
-    read: int = 64  # sentences of a document that are compared: of a longer one evenly spread ones
-    unlike: float = 0.4  # how much a sentence loses by its likeness to one that was chosen
+    sentences: int = 4  # of a document, where it is not said how many
     labels: int = 6  # of a collection
     names: int = 8  # of files or collections in one sentence
     photos: int = 6  # of those that were found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passage:
-    """A sentence of a document, and where it stands."""
-
-    text: str
-    region: Region
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +65,7 @@ class Summarizer:
     encode: SentenceEncoder
     find: Find
     length: SummaryLength = SummaryLength()
+    points: PointWeights = PointWeights()
 
     def answer(self, case: TalkCase) -> Draft:
         """Of this conversation, of a document, of what was found, or of the library or a collection."""
@@ -81,6 +73,8 @@ class Summarizer:
             return self.summarise_conversation(case)
         if case.act.filters.file or named_file(case):
             return self._summarise_file(named_file(case), case)
+        if case.act.scope != "found" and (named := self._find_named(case.act.text)):
+            return self._summarise_one(named, case)
         cited = sources_of(case.conversation) if case.act.scope in ("found", "documents") else ()
         documents = [source for source in cited if source.kind == "document"]
         if documents:
@@ -120,6 +114,21 @@ class Summarizer:
             return self.summarise_photos(found[:1], case)
         return self.summarise_document(found[0], case)
 
+    def _find_named(self, text: str) -> list[Source]:
+        """The documents that the words name best, by kind or by what they are called."""
+        finder = DocumentFinder(store=self.store)
+        found = [each for each in finder.find_named(text) if each.kind or each.called]
+        return [each.source for each in found if each.worth == found[0].worth]
+
+    def _summarise_one(self, sources: Sequence[Source], case: TalkCase) -> Draft:
+        """The only one of these, or the question which of them."""
+        if len(sources) == 1:
+            return self.summarise_document(sources[0], case)
+        names = join_in([quote_title(source.name, MAX_NAME) for source in sources[: self.length.names]], case.locale)
+        listed = say("summary.documents_are", case.locale, names=names)
+        text = say("summary.which_document", case.locale, names=listed)
+        return Draft(text=text, chance=ASKED_CHANCE, grounds="said")
+
     def _choose_document(self, case: TalkCase) -> Draft:
         """The only document, the one that a search for the subject finds, or a question back."""
         where = Filter(source_kinds=("document",))
@@ -145,40 +154,30 @@ class Summarizer:
         """Its most central sentences, word for word, each with its place."""
         locale, name = case.locale, quote_title(source.name, MAX_NAME)
         regions = [r for r in self.store.regions_of([source.id]).get(source.id, ()) if r.kind in ("text", "code")]
-        passages = self._sentences(regions)
-        if not passages:
+        asked = read_points(case.act.text)
+        chosen = self._choose_points(regions, asked or self.length.sentences)
+        if not chosen:
             return Draft(text=say("summary.no_text", locale, name=name), chance=CERTAIN, refused=True)
-        chosen = [
-            passages[n] for n in choose_central(encode_many(self.encode, [p.text for p in passages]), self.length)
-        ]
-        places = list(dict.fromkeys(passage.region.id for passage in chosen))
+        cited = CitedRegions()
         pages = max(region.page for region in regions)
-        sizes = [count_noun_in("count.page", pages, locale)] if pages else []
-        lead = say("summary.document", locale, name=name, size=join_in(sizes, locale) or source.format)
-        region_of = {passage.region.id: passage.region for passage in chosen}
-        evidence = tuple(Evidence(number=n, region=region_of[i], score=1.0) for n, i in enumerate(places, 1))
-        sentences = [Claim(f'"{p.text}"', (places.index(p.region.id) + 1,), CERTAIN) for p in chosen]
-        claims = (state(lead, locale, CERTAIN), *sentences)
-        return Draft(claims=claims, evidence=evidence, chance=DOCUMENT_CHANCE, grounds="read")
+        size = count_noun_in("count.page", pages, locale) if pages else source.format
+        cited.state(say("summary.document", locale, name=name, size=size))
+        apart = "\n- " if asked and wants_lines(case.act.text) else ""
+        for each in chosen:
+            cited.add(f'{apart}"{quote_sentence(each, self.points)}"', each.region, CERTAIN)
+        if len(chosen) < asked:
+            cited.state(say("summary.fewer", locale, n=len(chosen)))
+        return cited.draft(DOCUMENT_CHANCE)
 
-    def _sentences(self, regions: Sequence[Region]) -> list[Passage]:
-        """Those that can be chosen, each once, of very many evenly spread ones; of a table its first lines."""
-        found = dict[str, Passage]()
-        for region in regions:
-            for piece in pieces(region.text, region.kind):
-                if text := self._choose_text(piece):
-                    found.setdefault(text, Passage(text=text, region=region))
-        every = list(found.values())
+    def _choose_points(self, regions: Sequence[Region], count: int) -> list[SectionSentence]:
+        """So many sentences that stand for all, in their order; of code its lines."""
+        every = choose_sentences(read_sentences(regions) or read_code(regions), count, self.points)
         if not every:
-            lines = [(line, region) for region in regions for line in region.text.splitlines() if line.strip()]
-            return [Passage(text=quote_line(line, self.length), region=r) for line, r in lines[: self.length.sentences]]
-        return every[:: -(-len(every) // self.length.read)]
-
-    def _choose_text(self, piece: str) -> str:
-        """The sentence as it is quoted; empty where it is too short or too long to stand for others."""
-        text, length = quote_line(piece, self.length), self.length
-        least = length.least_wide if is_wide(text) else length.least_chars
-        return text if least <= len(text) < length.most_chars else ""
+            return []
+        vectors_SD = encode_many(self.encode, [each.text for each in every])
+        worths_S, sections = weigh_sentences(every, self.points), [each.section for each in every]
+        numbers = choose_central(vectors_SD, count, self.points, worths_S=worths_S, sections=sections)
+        return [every[n] for n in numbers]
 
     def summarise_collection(self, collection: str, case: TalkCase) -> Draft:
         """How much there is, from when, and what it seems to show most often."""
@@ -238,28 +237,10 @@ class Summarizer:
 ASKED_CHANCE, DOCUMENT_CHANCE, COLLECTION_CHANCE, PHOTO_CHANCE = 0.7, 0.75, 0.8, 0.55  # that this is what is wanted
 
 
-def choose_central(vectors_SD: Floats, length: SummaryLength) -> list[int]:
-    """Numbers of the sentences that stand for all, in their order."""
-    mean_D = vectors_SD.mean(axis=0)
-    central_S = vectors_SD @ (mean_D / max(float(np.linalg.norm(mean_D)), 1e-6))
-    likeness_SS = (vectors_SD - mean_D) @ (vectors_SD - mean_D).T
-    chosen = list[int]()
-    while len(chosen) < min(length.sentences, len(vectors_SD)):
-        near_S = likeness_SS[:, chosen].max(axis=1) if chosen else np.zeros(len(vectors_SD), np.float32)
-        worth_S = central_S - length.unlike * near_S
-        worth_S[chosen] = -np.inf
-        chosen.append(int(worth_S.argmax()))
-    return sorted(chosen)
-
-
-def quote_line(text: str, length: SummaryLength) -> str:
-    """On one line, as it can stand in quotation marks."""
-    return quotable(text, length.most_chars)
-
-
-def is_wide(text: str) -> bool:
-    """Whether it is written without spaces between words, as Chinese is."""
-    return sum("\u4e00" <= letter <= "\u9fff" for letter in text) > len(text) / 2
+def read_code(regions: Sequence[Region]) -> list[SectionSentence]:
+    """The lines of code."""
+    lines = [(line.strip(), region) for region in regions for line in region.text.splitlines()]
+    return [SectionSentence(text=line, region=region) for line, region in lines if line]
 
 
 def describe_day(when: datetime, locale: str) -> str:

@@ -1,0 +1,87 @@
+"""Questions whose answer is more than one span of a passage: comparisons, who said what, what stands on a page.
+
+They are known by their words and by the documents that are there; whatever does not fit is left to the other skills.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deepseek_mm.answering.documents.comparison import compare_documents
+from deepseek_mm.answering.documents.document_search import DOCUMENTS, DocumentFinder
+from deepseek_mm.answering.documents.pages import answer_page
+from deepseek_mm.answering.documents.question_words import (
+    asks,
+    document_words,
+    kinds_in,
+    topic_words,
+    without,
+)
+from deepseek_mm.answering.documents.speakers import answer_speakers, is_about_speakers
+from deepseek_mm.answering.talk_case import sources_of
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of
+from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.types import Act, ActKind, Draft
+from index import Source
+
+KNOWN = 0.8  # probability that words for a summary and a document mean just that
+MOST_READ = 6  # documents in which people are looked for
+NEVER: tuple[ActKind, ...] = ("manage", "code", "summarise")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDocuments:
+    """Answers them out of a library."""
+
+    retriever: Retriever
+
+    def answer(self, case: QuestionContext) -> Draft | None:
+        """None where it is no such question, a picture is at hand, or no document fits."""
+        act = act_of(case)
+        if is_about_else(case) or act.kind in NEVER:
+            return None
+        finder = DocumentFinder(store=self.retriever.store)
+        if not finder.store.counts(where=DOCUMENTS).sources:
+            return None
+        language, before = case.request.language if case.request else "en", sources_of(case.turns)
+        return (
+            answer_page(act.text, finder, before, language)
+            or compare_documents(act.text, finder, before, language)
+            or self._answer_speakers(act.text, finder, before, language)
+        )
+
+    def _answer_speakers(
+        self, text: str, finder: DocumentFinder, before: Sequence[Source], language: str
+    ) -> Draft | None:
+        """In the documents whose passages come nearest, those that are named, and those that were spoken of."""
+        if not is_about_speakers(text):
+            return None
+        near = [entry.region.source for entry in self.retriever.find_passages(text)]
+        named = [each.source for each in finder.find_named(text) if each.kind and kinds_in(text)]
+        spoken = [source for source in before if source.kind == "document"]
+        every = [source for source in (*named, *spoken, *near) if source.kind == "document"]
+        sources = list({source.id: source for source in every}.values())[:MOST_READ]
+        return answer_speakers(text, finder, sources, named, language)
+
+
+def is_about_else(case: QuestionContext) -> bool:
+    """Whether a picture or code is asked about, and no document."""
+    return bool(case.pictures or case.analyses or case.example or case.question.about == "code")
+
+
+def is_summary(act: Act) -> bool:
+    """Whether a document shall be summed up, whatever it was taken for: "sum up the contract in 5 points", "what does
+    the letter say".
+    """
+    words = document_words()
+    if act.kind in NEVER or not kinds_in(act.text) or asks("picture", act.text) or asks("page", act.text):
+        return False
+    topic = topic_words(without(act.text, *words.kinds.values(), *words.asks.values()))
+    return asks("summary", act.text) or (asks("whole", act.text) and not topic)
+
+
+def as_summary(case: QuestionContext) -> QuestionContext:
+    """The case as the request for a summary of a document, where it is one."""
+    act = act_of(case)
+    if is_about_else(case) or not is_summary(act):
+        return case
+    return replace(case, act=replace(act, kind="summarise", scope="documents", chance=max(act.chance, KNOWN)))
