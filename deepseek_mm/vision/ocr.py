@@ -16,6 +16,7 @@ from PIL.Image import Image, Resampling
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.vision.misreadings import Lexicon, mend_text
+from deepseek_mm.vision.reading_order import order_lines, split_zones
 from index import Box
 
 MIN_SCORE = 0.75  # the recogniser's own, 0 to 1
@@ -52,7 +53,7 @@ class TextReader:
         self._engine: Any = None
 
     def read(self, image: Image) -> list[TextBlock]:
-        """Paragraphs of an RGB picture, from top to bottom. MissingPackage when rapidocr is not installed."""
+        """Paragraphs of an RGB picture, in the order in which they are read. MissingPackage when rapidocr is not installed."""
         return [block for block in paragraphs(self.lines(image)) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
 
     def lines(self, image: Image) -> list[TextBlock]:
@@ -120,12 +121,12 @@ def worth_of(read: TextBlock, mended: TextBlock, lexicon: Lexicon) -> float:
 
 
 def choose_readings(readings: Sequence[tuple[float, TextBlock]]) -> list[TextBlock]:
-    """Of lines that lie on each other the one that is worth most; from top to bottom."""
+    """Of lines that lie on each other the one that is worth most; in the order in which they are read."""
     kept: list[TextBlock] = []
     for _, line in sorted(readings, key=lambda pair: -pair[0]):
         if not any(lie_together(line.box_px, other.box_px) for other in kept):
             kept.append(line)
-    return sorted(kept, key=lambda line: (line.box_px[1], line.box_px[0]))
+    return order_lines(kept)
 
 
 def lie_together(one: Box, other: Box) -> bool:
@@ -137,15 +138,20 @@ def lie_together(one: Box, other: Box) -> bool:
 
 
 def paragraphs(lines: Sequence[TextBlock]) -> list[TextBlock]:
-    """Lines that belong together as one, in the order of their first lines."""
+    """Lines that belong together as one, in the order in which their first lines are read: column by column."""
+    return [_join_lines(group) for zone in split_zones(lines) for group in group_lines(zone)]
+
+
+def group_lines(lines: Sequence[TextBlock]) -> list[list[TextBlock]]:
+    """Those that belong together, of one column or of a page without columns."""
     groups: list[list[TextBlock]] = []
-    for line in sorted(lines, key=lambda line: (line.box_px[1], line.box_px[0])):
+    for line in lines:
         home = next((group for group in groups if follows(group[-1].box_px, line.box_px)), None)
         if home is None:
             groups.append([line])
         else:
             home.append(line)
-    return [_join_lines(group) for group in groups]
+    return groups
 
 
 def follows(above: Box, below: Box) -> bool:

@@ -92,7 +92,8 @@ def pick_alike(text: str, compared: Sequence[ComparedDocument]) -> list[Compared
     if len(compared) <= 2 or (len(compared) <= MOST_COMPARED and not asks("several", text)):
         return list(compared)
     pairs = [(one, other) for n, one in enumerate(compared) for other in compared[n + 1 :]]
-    return list(max(pairs, key=lambda pair: len(set(pair[0].facts) & set(pair[1].facts))))
+    best = max(pairs, key=lambda pair: len(set(pair[0].facts) & set(pair[1].facts)))
+    return [*best]
 
 
 def rank_documents(text: str, compared: Sequence[ComparedDocument], language: str) -> Draft | None:

@@ -40,6 +40,7 @@ from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
+from deepseek_mm.vision.reading_order import order_lines
 from index import Region, Source
 
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need
@@ -344,8 +345,8 @@ def name_documents(passages: Sequence[Evidence]) -> Draft:
 
 
 def join_lines(lines: Sequence[Region]) -> Region:
-    """The lines that were read in a photo as one passage, from top to bottom."""
-    ordered = sorted(lines, key=lambda line: (line.box_px[1], line.box_px[0]))
+    """The lines that were read in a photo as one passage, in the order in which they are read."""
+    ordered = order_lines(lines)
     return replace(ordered[0], text="\n".join(line.text for line in ordered))
 
 
