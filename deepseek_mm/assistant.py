@@ -221,7 +221,7 @@ class Assistant:
             },
             empty=self._tell_empty,
             encode=encode,
-            whole=WholeDocuments(self.retriever).answer if self.requests else None,
+            whole=WholeDocuments(self.retriever) if self.requests else None,
         )
 
     def _open_talk(self) -> dict[ActKind, Skill]:

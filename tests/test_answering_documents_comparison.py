@@ -88,6 +88,12 @@ def test_documents_of_the_last_answer_are_meant_where_none_is_named(finder):
     assert compare(finder, "and which one is cheaper") is None
 
 
+def test_documents_of_two_kinds_are_compared_with_each_other(finder):
+    assert "letter-insurance.pdf and offer-keller.pdf" in spoken(
+        compare(finder, "compare the letter with the keller offer")
+    )
+
+
 def test_that_only_one_is_found_is_said(finder):
     draft = compare(finder, "compare the two letters")
     assert draft.refused

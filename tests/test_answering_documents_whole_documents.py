@@ -47,7 +47,7 @@ def case_of(text, kind="document", **more):
     ],
 )
 def test_comparisons_speakers_and_pages_are_answered_whatever_they_were_taken_for(whole, text, told):
-    registry = SkillRegistry({"compare": Unasked(), "document": Unasked()}, empty=lambda: "", whole=whole.answer)
+    registry = SkillRegistry({"compare": Unasked(), "document": Unasked()}, empty=lambda: "", whole=whole)
     (done,) = registry.answer_many([case_of(text, "compare")])
     assert told in " ".join(claim.text for claim in done.claims)
     assert done.act.kind == "document"
@@ -55,7 +55,7 @@ def test_comparisons_speakers_and_pages_are_answered_whatever_they_were_taken_fo
 
 
 def test_other_questions_and_pictures_at_hand_are_left_to_the_skills(whole):
-    registry = SkillRegistry({"document": Unasked(), "sum": Unasked()}, empty=lambda: "", whole=whole.answer)
+    registry = SkillRegistry({"document": Unasked(), "sum": Unasked()}, empty=lambda: "", whole=whole)
     asked = [case_of("when must the invoice be sent"), case_of("which offer is cheaper", "sum")]
     pictured = replace(asked[1], pictures=(Source(path="/a.jpg"),))
     assert [case.said for case in registry.answer_many([asked[0], pictured])] == ["asked", "asked"]
@@ -70,3 +70,21 @@ def test_a_bare_why_belongs_to_the_question_before_it():
     who, why = Act(kind="document", text="who was against it"), Act(kind="document", text="and why?")
     assert [act.text for act in join_named((who, why))] == ["who was against it, and why?"]
     assert len(join_named((replace(who, kind="look"), why))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("sum up the contract in 5 bullet points", "summarise"),
+        ("what does the letter say", "summarise"),
+        ("what is in the insurance letter about", "summarise"),
+        ("会议纪要讲了什么", "summarise"),
+        ("what does the letter say about the carpet", "sum"),
+        ("sum up the expenses", "sum"),
+        ("what is on page 2 of the letter", "sum"),
+    ],
+)
+def test_words_for_a_summary_of_a_document_mean_one(whole, text, kind):
+    case = case_of(text, "sum")
+    assert whole.as_summary(case).act.kind == kind
+    assert whole.as_summary(replace(case, pictures=(Source(path="/a.jpg"),))).act.kind == "sum"

@@ -114,3 +114,8 @@ def test_foreign_names_are_known_in_english_where_they_mean_one():
     assert [name_in_english(*each) for each in said] == ["panda", "astronaut", "bicycle", "mountain", "zebra", "cat"]
     assert name_in_english("帽子", "zh") == ""  # a hat or a cap
     assert name_in_english("短尾矮袋鼠", "zh") == ""
+
+
+def test_what_is_quoted_in_chinese_quotation_marks_stays_as_it_is():
+    told = "letter.pdf 第 3 页写道:“Please send the invoice. The money is transferred. Yours Ruth Adler”"
+    assert translate_own(told, "zh") == told

@@ -30,7 +30,9 @@ SLOTS = {
 SLOT = re.compile(r"\{(\w)\}")
 OPTIONAL = re.compile(r"\\\((\w+)\\\)")  # letters that another form has: "photo(s)"
 INSTEAD = {"are": "is", "in": "at", "this": "the"}  # a word in brackets that stands for the one before it
-PIECES = re.compile(r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")  # between sentences, not in a quotation
+PIECES = re.compile(  # between sentences, not in a quotation
+    r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)(?![^\u201c]*\u201d)"
+)
 LEADS = re.compile(rf"({FILE_NAME}|[^\":.]{{1,40}}): (.+)", re.DOTALL)  # what is told first, and a sentence behind it
 DOUBTS = {"probably": {"zh": "很可能", "de": "wahrscheinlich "}, "perhaps": {"zh": "可能", "de": "vielleicht "}}
 THIS_PHOTO = {"zh": "这张照片里", "de": "auf diesem Foto"}

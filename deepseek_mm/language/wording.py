@@ -36,6 +36,11 @@ def count_noun_in(noun: str, count: int, language: str) -> str:
     return say(noun if count == 1 else f"{noun}s", language, n=count)
 
 
+def quote_in(text: str, language: str) -> str:
+    """Between the quotation marks of the language."""
+    return say("count.quoted", language, text=text)
+
+
 def join_in(words: Sequence[str], language: str) -> str:
     """a, b and c."""
     if len(words) < 2:

@@ -53,7 +53,7 @@ class TextReader:
         self._engine: Any = None
 
     def read(self, image: Image) -> list[TextBlock]:
-        """Paragraphs of an RGB picture, in the order in which they are read. MissingPackage when rapidocr is not installed."""
+        """Paragraphs of an RGB picture, in reading order. MissingPackage when rapidocr is not installed."""
         return [block for block in paragraphs(self.lines(image)) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
 
     def lines(self, image: Image) -> list[TextBlock]:

@@ -1,9 +1,9 @@
 """The order in which lines of a picture are read: from top to bottom, and columns of running text one after the other.
 
 A page is cut at the gap between two columns that the fewest lines cross (a cut of the recursive X-Y cut of Nagy and
-Seth 1984). Lines that cross it, such as a title, part the page into zones; in each zone the left side is read before the
-right one, and each side may have columns of its own. What stands beside one another in short words, as in a table or a
-price list, is read row by row.
+Seth 1984). Lines that cross it, such as a title, part the page into zones; in each zone the left side is read before
+the right one, and each side may have columns of its own. What stands beside one another in short words, as in a table
+or a price list, is read row by row.
 """
 
 from collections.abc import Sequence

@@ -68,12 +68,24 @@ def choose_documents(text: str, finder: DocumentFinder, before: Sequence[Source]
         return [NamedDocument(source=source, regions=finder.read(source)) for source in documents]
     if found and found[0].by_file and (len(found) > 1 or asks("compare", text)):
         return found
+    if len(kinds) > 1 and not document_words().plurals.search(text):  # "the contract and the invoice"
+        best = [next((each for each in found if each.is_of(kind)), None) for kind in kinds]
+        meant = {each.source.id: each for each in best if each is not None}
+        return sorted(meant.values(), key=lambda each: kind_at(each, kinds, text))
     several = document_words().plurals.search(text) or any(asks(way, text) for way in ("several", "which", "gap"))
     called = [each for each in found if each.called]
     apart = any(one.called - other.called and other.called - one.called for one, other in combinations(called, 2))
     if kinds and (several or apart):
         return narrow_by_script(called if len(called) > 1 else found)
     return called if apart and not kinds and not asks("several", text) else None
+
+
+def kind_at(document: NamedDocument, kinds: Sequence[str], text: str) -> int:
+    """Where a text names what kind of document it is."""
+    places = [
+        match.start() for kind in kinds if (match := document_words().kinds[kind].search(text)) and document.is_of(kind)
+    ]
+    return min(places, default=0)
 
 
 def narrow_by_script(named: Sequence[NamedDocument]) -> list[NamedDocument]:

@@ -41,6 +41,11 @@ class NamedDocument:
     by_file: bool = False  # its file's name stands there
     script: float = 0.0  # it is written as whoever asks writes
 
+    def is_of(self, kind: str) -> bool:
+        """Whether it is of this kind."""
+        head = self.regions[0].text[:HEAD] if self.regions else ""
+        return kind_of(kind, self.source, words_of_file(self.source), head) >= KIND
+
     @property
     def worth(self) -> float:
         """All together."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from deepseek_mm.answering.documents.question_words import document_words
+from deepseek_mm.answering.documents.question_words import document_words, is_wide
 from deepseek_mm.answering.documents.sections import SectionSentence, read_label, read_sentences
 from deepseek_mm.answering.table_programs.words import concepts_of, stem, tokens_of
 from deepseek_mm.language.words import quotable
@@ -44,7 +44,9 @@ class DocumentFact:
     @property
     def shown_value(self) -> str:
         """The value as it is told."""
-        return f'"{self.value}"' if self.is_sentence else self.value
+        if not self.is_sentence:
+            return self.value
+        return f"\u201c{self.value}\u201d" if is_wide(self.value) else f'"{self.value}"'
 
     @property
     def measure(self) -> tuple[str, Decimal] | None:

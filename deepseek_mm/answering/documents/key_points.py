@@ -15,6 +15,7 @@ import numpy as np
 from deepseek_mm.answering.documents.question_words import asks, document_words, is_wide, read_count
 from deepseek_mm.answering.documents.sections import SectionSentence
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.language.wording import quote_in
 from deepseek_mm.language.words import quotable
 
 MOST_ASKED = 20  # points
@@ -27,7 +28,7 @@ class PointWeights:
     decided: float = 2.5  # it says what was decided or must be
     figure: float = 1.0  # an amount or a date
     polite: float = -4.0  # a greeting, who was there
-    row: float = -1.5  # a row of a table
+    row: float = -3.0  # a row of a table
     section: float = -2.0  # one of its section was chosen already
     unlike: float = 0.4  # how much it loses by its likeness to one that was chosen
     least_chars: int = 30  # of a sentence that can be chosen
@@ -100,6 +101,6 @@ def choose_central(
     return sorted(chosen)
 
 
-def quote_sentence(sentence: SectionSentence, weights: PointWeights) -> str:
-    """On one line, as it can stand in quotation marks."""
-    return quotable(sentence.text, weights.most_chars)
+def quote_sentence(sentence: SectionSentence, weights: PointWeights, language: str) -> str:
+    """On one line, in quotation marks."""
+    return quote_in(quotable(sentence.text, weights.most_chars), language)

@@ -15,7 +15,7 @@ from deepseek_mm.answering.documents.question_words import (
 )
 from deepseek_mm.answering.documents.sections import SectionSentence, read_sentences
 from deepseek_mm.language.own_sentences import translate_own
-from deepseek_mm.language.wording import count_noun_in, join_in, say
+from deepseek_mm.language.wording import count_noun_in, join_in, quote_in, say
 from deepseek_mm.language.words import quotable, quote_title
 from deepseek_mm.retrieval.evidence import place
 from deepseek_mm.types import Draft
@@ -115,7 +115,8 @@ def tell_page(source: Source, number: int, finder: DocumentFinder, language: str
         return Draft(text=say("page.empty", language, name=name, n=number), chance=SURE, refused=True)
     cited = CitedRegions()
     for n, (quoted, region) in enumerate(quote_parts(sentences)):
-        told = translate_own(f'{place(region, named=False)} says: "{quoted}"', language) if not n else f'"{quoted}"'
+        first = f'{place(region, named=False)} says: "{quoted}"'
+        told = quote_in(quoted, language) if n else translate_own(first, language)
         cited.add(told, region)
     return cited.draft(SURE)
 
@@ -123,10 +124,13 @@ def tell_page(source: Source, number: int, finder: DocumentFinder, language: str
 def quote_parts(sentences: Sequence[SectionSentence]) -> list[tuple[str, Region]]:
     """A page's headings and first sentences, in quotations of one passage each."""
     parts: list[tuple[str, Region]] = []
+    before = -1
     for sentence in sentences:
-        text = sentence.text
+        text, goes_on = sentence.text, sentence.paragraph == before and sentence.kind == "sentence"
+        apart = "" if goes_on and not text.isascii() else " " if goes_on else " / "
         if parts and parts[-1][1] == sentence.region and len(parts[-1][0]) + len(text) < MOST:
-            parts[-1] = (f"{parts[-1][0]} / {text}", sentence.region)
+            parts[-1] = (f"{parts[-1][0]}{apart}{text}", sentence.region)
         else:
             parts.append((text, sentence.region))
+        before = sentence.paragraph
     return [(quotable(text, MOST), region) for text, region in parts[:MOST_PARTS]]

@@ -62,26 +62,26 @@ class WholeDocuments:
         sources = list({source.id: source for source in every}.values())[:MOST_READ]
         return answer_speakers(text, finder, sources, named, language)
 
+    def as_summary(self, case: QuestionContext) -> QuestionContext:
+        """The case as the request for a summary of a document, where it is one, whatever it was taken for: "sum up the
+        contract in 5 points", "what does the letter say".
+        """
+        act, words = act_of(case), document_words()
+        if is_about_else(case) or act.kind in NEVER or asks("picture", act.text) or asks("page", act.text):
+            return case
+        topic = topic_words(without(act.text, *words.kinds.values(), *words.asks.values()))
+        if not kinds_in(act.text) or not (
+            asks("summary", act.text) or (asks("whole", act.text) and self._names(act, topic))
+        ):
+            return case
+        return replace(case, act=replace(act, kind="summarise", scope="documents", chance=max(act.chance, KNOWN)))
+
+    def _names(self, act: Act, topic: frozenset[str]) -> bool:
+        """Whether all that a question is about is what a document is called."""
+        found = DocumentFinder(store=self.retriever.store).find_named(act.text) if topic else []
+        return not topic or any(each.called >= topic for each in found)
+
 
 def is_about_else(case: QuestionContext) -> bool:
     """Whether a picture or code is asked about, and no document."""
     return bool(case.pictures or case.analyses or case.example or case.question.about == "code")
-
-
-def is_summary(act: Act) -> bool:
-    """Whether a document shall be summed up, whatever it was taken for: "sum up the contract in 5 points", "what does
-    the letter say".
-    """
-    words = document_words()
-    if act.kind in NEVER or not kinds_in(act.text) or asks("picture", act.text) or asks("page", act.text):
-        return False
-    topic = topic_words(without(act.text, *words.kinds.values(), *words.asks.values()))
-    return asks("summary", act.text) or (asks("whole", act.text) and not topic)
-
-
-def as_summary(case: QuestionContext) -> QuestionContext:
-    """The case as the request for a summary of a document, where it is one."""
-    act = act_of(case)
-    if is_about_else(case) or not is_summary(act):
-        return case
-    return replace(case, act=replace(act, kind="summarise", scope="documents", chance=max(act.chance, KNOWN)))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
-from deepseek_mm.answering.documents.whole_documents import as_summary
+from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
@@ -283,7 +283,7 @@ class SkillRegistry:
         *,
         empty: Callable[[], str],
         encode: Encode | None = None,
-        whole: Callable[[QuestionContext], Draft | None] | None = None,
+        whole: WholeDocuments | None = None,
     ) -> None:
         """`empty` says what there is to say of a library without files; an empty string of any other. `encode`
         compares what is said with what was asked. `whole` answers what is asked of whole documents, before others.
@@ -292,8 +292,8 @@ class SkillRegistry:
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
-        if "summarise" in self.skills:
-            cases = [case if is_by_rules(case) else as_summary(case) for case in cases]
+        if self.whole:
+            cases = [case if is_by_rules(case) else self.whole.as_summary(case) for case in cases]
         whole = {n: draft for n, case in enumerate(cases) if (draft := self._answer_whole(case))}
         others = iter(self._answer_by_kind([case for n, case in enumerate(cases) if n not in whole]))
         return [
@@ -302,7 +302,7 @@ class SkillRegistry:
         ]
 
     def _answer_whole(self, case: QuestionContext) -> Draft | None:
-        return self.whole(case) if self.whole and not is_by_rules(case) else None
+        return self.whole.answer(case) if self.whole and not is_by_rules(case) else None
 
     def _answer_by_kind(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         kinds = [first_kind(case) for case in cases]

@@ -164,7 +164,7 @@ class Summarizer:
         cited.state(say("summary.document", locale, name=name, size=size))
         apart = "\n- " if asked and wants_lines(case.act.text) else ""
         for each in chosen:
-            cited.add(f'{apart}"{quote_sentence(each, self.points)}"', each.region, CERTAIN)
+            cited.add(f"{apart}{quote_sentence(each, self.points, locale)}", each.region, CERTAIN)
         if len(chosen) < asked:
             cited.state(say("summary.fewer", locale, n=len(chosen)))
         return cited.draft(DOCUMENT_CHANCE)
