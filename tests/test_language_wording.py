@@ -11,7 +11,9 @@ from deepseek_mm.language.wording import LOCALES, choose_locale, count_noun_in, 
 ROOT = Path(__file__).parent.parent
 CODE = "\n".join(path.read_text() for path in (ROOT / "deepseek_mm").rglob("*.py"))
 CHINESE = re.compile("[\u4e00-\u9fff]")
-SAME_EVERYWHERE = {"count.and", "count.comma", "count.colon", "summary.label", "summary.turn"}  # signs, no words
+SAME_EVERYWHERE = {  # signs, no words
+    "count.and", "count.comma", "count.colon", "count.quoted", "compare.semicolon", "summary.label", "summary.turn",
+}  # fmt: skip
 
 
 def places_in(text: str) -> set[str]:

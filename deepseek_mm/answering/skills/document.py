@@ -40,7 +40,7 @@ from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.types import Act, Claim, Draft, Evidence
-from deepseek_mm.vision.reading_order import order_lines
+from deepseek_mm.vision.ocr import order_lines
 from index import Region, Source
 
 PAGES_PICTURED, PICTURED = 2, 0.12  # photos whose writing is read, and the relevance that they need

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
-from deepseek_mm.vision.ocr import TextBlock, paragraphs
-from deepseek_mm.vision.reading_order import order_lines
+from deepseek_mm.vision.ocr import TextBlock, order_lines, paragraphs
 
 LEFT = ("The harbour office opens at eight", "every morning and closes at four.", "Boats that arrive at night tie up", "at the pontoon of the guests.")  # fmt: skip # noqa: E501
 RIGHT = ("Dogs are welcome on the lead in", "all parts of the harbour. Fires", "and barbecues are only allowed on", "the grass behind the sheds.")  # fmt: skip # noqa: E501
