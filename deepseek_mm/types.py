@@ -1,5 +1,6 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,11 @@ State = Literal["running", "done", "stopped", "failed"]
 About = Literal["photos", "code"]  # photos and documents, or the code of the library
 Role = Literal["system", "user", "assistant"]
 Agreement = Literal["agrees", "contradicts", "not covered"]  # of a program with the answer beside it
-ENDS = tuple(".!?\u3002\uff01\uff1f)")  # of a sentence
+ENDS = tuple(".!?\u3002\uff01\uff1f)\uff09")  # of a sentence
+UNSPOKEN = re.compile(
+    '"[^"]*"|[\u201c\u201e][^\u201c\u201d]*[\u201c\u201d]|\\S+\\.\\w{1,8}'
+)  # of a sentence: quotations and files
+WIDE = re.compile("[\u3400-\u9fff\uff01-\uff1f]")  # signs and marks of Chinese
 Outcome = Literal["sure", "unsure", "unknown"]  # told; told with its doubt and the runner-up; not told
 
 
@@ -257,9 +262,7 @@ class Claim:
     @property
     def sentence(self) -> str:
         """With its citation, as an answer shows it, and the full stop of its language."""
-        end = (
-            "\u3002" if any("\u3400" <= letter <= "\u9fff" or letter == "\u201d" for letter in self.text[-3:]) else "."
-        )
+        end = "\u3002" if WIDE.search(UNSPOKEN.sub("", self.text).strip() or self.text) else "."
         if not self.numbers:  # speaks of nothing that could be pointed at
             return self.text if self.text[-1:] in ENDS else f"{self.text}{end}"
         told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}{end}"

@@ -83,7 +83,7 @@ def test_what_is_denied_is_answered_by_no_and_a_condition_by_itself(words, quest
 
 
 def test_chinese_questions_are_answered_in_chinese():
-    assert tell("3,540 euros", act("押金多少"), "zh").startswith("3,540 euros：lease.pdf 第 2 页写道:“The deposit")
+    assert tell("3,540 euros", act("押金多少"), "zh").startswith("3,540 euros：lease.pdf 第 2 页写道：“The deposit")
     assert tell("Dogs are not allowed", act("能养狗吗", "yes_no"), "zh").startswith("不可以：")
 
 

@@ -101,7 +101,7 @@ def test_a_question_is_said_again_by_its_place(text, expected):
 
 def test_a_question_in_chinese_counts_turns_as_well():
     assert reply("asked", "我的第一个问题是什么", turns=[SHOES, ONE], locale="zh").text == (
-        "你的第一个问题是:“which photos show shoes?”"
+        "你的第一个问题是：“which photos show shoes?”"
     )
 
 

@@ -52,7 +52,7 @@ def test_every_heading_is_read_as_an_entry(language):
 @pytest.mark.parametrize("language", FILES)
 def test_tabs_are_called_as_on_the_page(language):
     words, text = page_in(language), (ROOT / "docs" / FILES[language]).read_text()
-    shown = re.findall(r"\n\((?:tab: |Tab: |标签页:)(.+)\)\n", text)
+    shown = re.findall(r"\n[(（](?:tab: |Tab: |标签页：)(.+)[)）]\n", text)
     assert shown == [getattr(words, NAMES[entry.tab]) for entry in read_help(language)]
 
 

@@ -16,6 +16,7 @@ from deepseek_mm.language.own_sentences import (
     translate_name,
     translate_own,
 )
+from deepseek_mm.language.words import join_sentences
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Claim
 from index import Source
@@ -46,17 +47,17 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
     [
         (
             'Yes, 2 photos fit "cat"; here are 1',
-            "有,2 张照片符合“猫”,这里是 1 张",
+            "有，2 张照片符合“猫”，这里是 1 张",
             "Ja, 2 Fotos passen zu „Katze“; hier sind 1",
         ),
-        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg:可能是狗,但我不能确定", None),
+        ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg：可能是狗，但我不能确定", None),
         ("The dog is probably on a table", "狗很可能是在桌子上", "Hund: wahrscheinlich auf dem Tisch"),
         ("This photo shows a dog and 2 horses", "这张照片里有狗和2个马", "Auf diesem Foto: ein Hund und 2 Pferde"),
-        ("No, there is perhaps no dog in a.jpg", "没有,a.jpg 里可能没有狗", None),
-        ('a.md, lines 1 to 3, says: "Pay in May. Now."', "a.md 第 1 至 3 行写道:“Pay in May. Now.”", None),
+        ("No, there is perhaps no dog in a.jpg", "没有，a.jpg 里可能没有狗", None),
+        ('a.md, lines 1 to 3, says: "Pay in May. Now."', "a.md 第 1 至 3 行写道：“Pay in May. Now.”", None),
         (
             'I found no photo for "zebra". Try other words for it, or add photos of it to the library.',
-            "没找到“猫”的照片。请换个说法,或把相关照片加入图库。",
+            "没找到“猫”的照片。请换个说法，或把相关照片加入图库。",
             None,
         ),
         ("I count 2 dogs", "数到2个狗", "Ich zähle 2 Hunde"),
@@ -79,7 +80,7 @@ def test_what_has_no_known_form_stays_as_it_is(text):
 def test_an_unknown_name_stays_and_may_be_called_as_it_was_asked_for():
     assert translate_name("a quokka", "zh") == "a quokka"
     assert translate_name("a cat and a quokka", "de") == "a cat and a quokka"
-    assert fill_form("Yes, there is quokka in this photo", "zh", "短尾矮袋鼠") == "有,这张照片里有短尾矮袋鼠"
+    assert fill_form("Yes, there is quokka in this photo", "zh", "短尾矮袋鼠") == "有，这张照片里有短尾矮袋鼠"
 
 
 def test_every_refusal_of_photos_has_its_sentence():
@@ -100,6 +101,10 @@ def test_a_sentence_ends_as_its_language_does():
     assert Claim("可能是猫", (1,), 0.5).sentence == "可能是猫 [1]。"
     assert Claim("没找到“猫”", (), 0.5).sentence == "没找到“猫”。"
     assert Claim("It is a cat", (1,), 0.5).sentence == "It is a cat [1]."
+    assert Claim("最接近的是 cat.jpg", (1,), 0.5).sentence == "最接近的是 cat.jpg [1]。"
+    assert Claim("3 张照片符合（2020）", (1,), 0.5).sentence == "3 张照片符合（2020） [1]。"
+    assert Claim("You asked: “哪些照片里有狗？”", (), 0.5).sentence == "You asked: “哪些照片里有狗？”."
+    assert join_sentences(["没有。", "It is a cat.", "好！", "再见"]) == "没有。It is a cat. 好！再见"
 
 
 def test_foreign_names_are_known_in_english_where_they_mean_one():

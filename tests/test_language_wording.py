@@ -11,6 +11,10 @@ from deepseek_mm.language.wording import LOCALES, choose_locale, count_noun_in, 
 ROOT = Path(__file__).parent.parent
 CODE = "\n".join(path.read_text() for path in (ROOT / "deepseek_mm").rglob("*.py"))
 CHINESE = re.compile("[\u4e00-\u9fff]")
+HALF_WIDTH = re.compile(  # between two signs, or a sign and what is filled in
+    "[\u4e00-\u9fff\uff09][,:!?;()] ?[\u4e00-\u9fff\u201c\uff08{]|[\u201d}][,:!?;()] ?[\u4e00-\u9fff\uff08]"
+)
+FOR_PROGRAMS = {"table_words.toml"}  # regular expressions
 SAME_EVERYWHERE = {  # signs, no words
     "count.and", "count.comma", "count.colon", "count.quoted", "compare.semicolon", "summary.label", "summary.turn",
 }  # fmt: skip
@@ -62,3 +66,13 @@ def test_one_and_many_are_counted_and_joined():
 def test_an_unknown_key_is_an_error():
     with pytest.raises(KeyError):
         say("chat.nonsense", "en")
+
+
+def test_no_text_that_a_person_reads_has_half_width_marks_between_chinese_signs():
+    tables = [path for ending in ("txt", "toml") for path in (ROOT / "deepseek_mm").rglob(f"*.{ending}")]
+    read = [path for path in tables if "training" not in path.parts and path.name not in FOR_PROGRAMS]
+    read += [ROOT / "docs" / "help.zh.md", ROOT / "deepseek_mm" / "api" / "login.py"]
+    assert len(read) > 10
+    texts = {path.name: re.sub("<!--.*-->", "", path.read_text("utf-8")) for path in read}
+    found = {name: HALF_WIDTH.findall(text) for name, text in texts.items()}
+    assert {name: marks for name, marks in found.items() if marks} == {}

@@ -60,6 +60,7 @@ def talk(text: str = "Yes [1].", question: str = "A kite?", *citations: Citation
         ("A kite [1]. A dog [2].", ["A kite [1]. ", "A dog [2]."]),
         ("A kite. [1] A dog.", ["A kite. [1] ", "A dog."]),
         ("It is 3.5 m.\nIt is red!", ["It is 3.5 m.\n", "It is red!"]),
+        ("有狗 [1]。没有“猫？”。好", ["有狗 [1]。", "没有“猫？”。", "好"]),
         ("", []),
         ("...", ["..."]),
     ],

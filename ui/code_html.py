@@ -60,7 +60,10 @@ def lexer_of(language: str) -> Lexer | None:
 
 FENCED = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 QUOTED = re.compile(r"`[^`\n]+`")
-SENTENCE = re.compile(r".*?[.!?](?:\s*\[\d{1,4}\])*(?:\s+|$)|.+", re.DOTALL)  # with the numbers behind it
+SENTENCE = re.compile(  # with the numbers behind it
+    r".*?(?:[.!?](?:\s*\[\d{1,4}\])*(?:\s+|$)|[\u3002\uff01\uff1f][\u3002\u201d\uff09]*(?:\s*\[\d{1,4}\])*\s*)|.+",
+    re.DOTALL,
+)
 LIMITS = ("time", "memory", "disk", "processes", "output")  # as a run names what ended it
 RUNNABLE = {"python": "python", "py": "python", "python3": "python", "bash": "bash", "sh": "bash", "shell": "bash"}
 

@@ -26,7 +26,7 @@ from deepseek_mm.answering.verifier import MAX_PATH, check, check_code, sentence
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.parser import PhotoQuestion
-from deepseek_mm.language.words import clean, content, is_hedged, is_negated, lead, quote_title
+from deepseek_mm.language.words import clean, content, is_hedged, is_negated, join_sentences, lead, quote_title
 from deepseek_mm.lm.generator import Generator, TracingGenerator
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, spot
 from deepseek_mm.types import Answer, Check, Citation, Claim, Evidence, Message, Question, Trace
@@ -234,7 +234,7 @@ def before(check: Check, said: Sequence[Check], claims: Sequence[Claim]) -> list
 
 def text_of(said: Sequence[Check]) -> str:
     """The sentences that are shown."""
-    return " ".join(check.claim for check in said if check.kept)
+    return join_sentences(check.claim for check in said if check.kept)
 
 
 def decide(said: Sequence[Check], claims: Sequence[Claim], evidence: Sequence[Evidence], *, model: str = "") -> Answer:

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,5 +168,5 @@ def fit_geometry(vectors_ND: Floats, intent_N: Ints, shrinkage: float) -> Intent
 
 
 def normalize_text(text: str) -> str:
-    """In lower case, on one line, without the marks at its end: people type these as they like."""
-    return " ".join(text.lower().split()).rstrip(" ?!.,;\u3002\uff01\uff1f") or text
+    """In lower case, on one line, marks half as wide and none at the end: people type these as they like."""
+    return " ".join(normalize("NFKC", text).lower().split()).rstrip(" ?!.,;\u3002\uff01\uff1f") or text

@@ -166,10 +166,10 @@ CHINESE = LoginTexts(
     language="zh",
     key="密钥",
     go="登录",
-    hint="密钥在服务器启动时显示过。另建一个:",
-    unknown="密钥不正确。请完整复制,或另建一个。",
+    hint="密钥在服务器启动时显示过。另建一个：",
+    unknown="密钥不正确。请完整复制，或另建一个。",
     wait="错误次数过多。请在 {seconds} 秒后再试。",
-    no_page="此密钥没有 “page” 权限,不能打开页面。",
+    no_page="此密钥没有“page”权限，不能打开页面。",
     inside="你已用密钥 {name} 登录。",
     leave="退出登录",
 )

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from deepseek_mm.language.wording import choose_locale, join_in
-from deepseek_mm.language.words import singular
+from deepseek_mm.language.wording import choose_locale, join_in, say
+from deepseek_mm.language.words import join_sentences, singular
 
 SENTENCES_FILE, NAMES_FILE = (Path(__file__).with_name(name) for name in ("own_sentences.txt", "names.txt"))
 FILE_NAME = r"(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?(?: \(\"[^\"]*\"\))?"
@@ -76,8 +76,7 @@ def translate_own(text: str, language: str, subject: str = "") -> str:
     locale = choose_locale(language)
     if locale == "en" or not text:
         return text
-    pieces = [translate_sentence(piece, locale, subject) for piece in PIECES.split(text)]
-    return re.sub("([\u3002\uff1f]) ", r"\1", " ".join(pieces))
+    return join_sentences(translate_sentence(piece, locale, subject) for piece in PIECES.split(text))
 
 
 def translate_sentence(text: str, locale: str, subject: str = "") -> str:
@@ -89,7 +88,7 @@ def translate_sentence(text: str, locale: str, subject: str = "") -> str:
         if led is None or rest is None:
             return translate_name(bare, locale) + text[len(bare) :]
         first = led[1] if re.fullmatch(FILE_NAME, led[1]) else translate_name(led[1], locale)
-        said = f"{first}:{rest}" if locale == "zh" else f"{first}: {rest}"
+        said = f"{first}{say('count.colon', locale)}{rest}"
     return said + ("。" if locale == "zh" else ".") if bare != text else said
 
 

@@ -6,6 +6,7 @@ Case, articles, punctuation and the spelling of numbers make no difference (Anto
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 
@@ -133,6 +134,7 @@ UNSEEN = re.compile(  # steering, marks of direction and width, and the letters 
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
 )
 
+WIDE_ENDS = tuple("\u3002\uff01\uff1f")  # of a Chinese sentence
 REMEMBERED = 10_000  # words: labels are compared again and again
 NONE: frozenset[str] = frozenset()
 OTHER_NAMES = {name: frozenset(same) for same in SAME for name in same}  # no name is in two of them
@@ -240,6 +242,11 @@ def is_hedged(text: str) -> bool:
 def join_words(words: list[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def join_sentences(sentences: Iterable[str]) -> str:
+    """One behind another; no space follows a full stop of Chinese."""
+    return "".join(each if each[-1:] in WIDE_ENDS else f"{each} " for each in sentences).removesuffix(" ")
 
 
 def printable(text: str) -> str:

@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parents[3] / "docs"
 FILES = {"en": "help.md", "zh": "help.zh.md", "de": "help.de.md"}
 ENTRY = re.compile(
     r"^## (?P<question>[^\n]+)\n<!-- (?P<key>[a-z-]+), (?P<tab>[a-z]+): (?P<also>[^\n]*?) -->\n(?P<text>.+?)\n\n"
-    r"\((?P<shown>[^\n]+)\)$",
+    r"[(\uff08](?P<shown>[^\n]+)[)\uff09]$",
     re.MULTILINE | re.DOTALL,
 )
 UNKNOWN_CHANCE = 0.4  # that a question which the help has nothing near to is rightly left unanswered

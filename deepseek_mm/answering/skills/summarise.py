@@ -98,7 +98,9 @@ class Summarizer:
         if skipped > 0:
             lines.insert(half, say("summary.skipped", locale, n=skipped))
         lead = say("summary.conversation", locale, questions=count_noun_in("manage.question", len(turns), locale))
-        return Draft(text="\n".join([f"{lead}:", *lines]), chance=CERTAIN, grounds="said")
+        return Draft(
+            text="\n".join([f"{lead}{say('count.colon', locale).rstrip()}", *lines]), chance=CERTAIN, grounds="said"
+        )
 
     def _line(self, number: int, turn: Turn, locale: str) -> str:
         said = sentences_of(turn.answer)

@@ -6,6 +6,7 @@ A larger language model can do some of it. Where one is set, it is left to it, b
 from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, TalkCase
 from deepseek_mm.language.wording import say
+from deepseek_mm.language.words import join_sentences
 from deepseek_mm.types import Draft
 
 OF_LARGER_MODELS = frozenset(["write", "joke", "knowledge", "translate", "maths", "advice", "program"])
@@ -22,6 +23,6 @@ def answer_unsupported(intent: Intent | None, case: TalkCase) -> Draft:
     if case.facts.larger and (intent is None or topic in OF_LARGER_MODELS):
         return Draft(chance=GUESS_CHANCE, grounds=LEFT_TO_MODEL)
     instead = INSTEAD.get(topic, "instead")
-    text = " ".join(say(f"unsupported.{part}", case.locale) for part in (topic, instead))
+    text = join_sentences(say(f"unsupported.{part}", case.locale) for part in (topic, instead))
     chance = REFUSAL_CHANCE if intent else GUESS_CHANCE
     return Draft(text=text, chance=chance, refused=True)
