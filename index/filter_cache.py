@@ -98,7 +98,8 @@ class FilterCache:
         """A label's few regions are looked up by themselves, and compared with what is allowed without it."""
         if not where.label:
             return matching_ids(session, where)
-        ids, labelled = self.allowed_ids(session, now, replace(where, label="")).ids, labelled_ids(session, where.label)
+        ids = self.allowed_ids(session, now, replace(where, label="", other_labels=())).ids
+        labelled = labelled_ids(session, (where.label, *where.other_labels))
         return labelled[is_among(labelled, ids)]
 
     def _remember(self, where: Filter, now: Moment, allowed: AllowedIds) -> None:

@@ -197,7 +197,9 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
     if where.kinds:
         conditions.append(RegionRow.kind.in_(where.kinds))
     if where.label:
-        conditions.append(RegionRow.id.in_(select(LabelRow.region_id).where(LabelRow.name == where.label)))
+        conditions.append(
+            RegionRow.id.in_(select(LabelRow.region_id).where(LabelRow.name.in_((where.label, *where.other_labels))))
+        )
     for colour in where.colours:
         shown = func.json_each(RegionRow.colours).table_valued("value")
         conditions.append(exists(select(shown.c.value).where(shown.c.value == colour)))
@@ -266,10 +268,13 @@ def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
     return np.sort(np.array(json.loads(told), np.int64))
 
 
-def labelled_ids(session: Session, name: str) -> Ints:
-    """Ids of the regions that carry this label, rising."""
-    told = session.connection().exec_driver_sql(LABELLED, (name,)).scalar_one()  # as one row: see `matching_ids`
-    return np.unique(np.array(json.loads(told), np.int64))
+def labelled_ids(session: Session, names: Sequence[str]) -> Ints:
+    """Ids of the regions that carry one of these labels, rising."""
+    connection = session.connection()
+    told = [
+        connection.exec_driver_sql(LABELLED, (name,)).scalar_one() for name in names
+    ]  # as one row: see `matching_ids`
+    return np.unique(np.array([id for ids in told for id in json.loads(ids)], np.int64))
 
 
 def last_region_ever(session: Session) -> int:

@@ -153,6 +153,7 @@ class Filter:
     formats: tuple[str, ...] = ()  # file types of sources; empty is any
     source_ids: tuple[int, ...] = ()  # empty is any
     label: str = ""  # a region must carry this label
+    other_labels: tuple[str, ...] = ()  # or one of these, which say the same
     folder: str = ""  # one of a source's paths must lie below this folder
     path: str = ""  # must occur in one of a source's paths
     colours: tuple[str, ...] = ()  # a region must show all of these

@@ -7,10 +7,14 @@ from rag_house import build, paint
 
 from deepseek_mm.answering.photo_lists import group_photos, split_groups
 from deepseek_mm.answering.skills.library import LibrarySkill
+from deepseek_mm.answering.skills.registry import translate_claim
+from deepseek_mm.answering.translation import ActTranslator
 from deepseek_mm.jobs import follow
+from deepseek_mm.language.search_syntax import read_box
+from deepseek_mm.language.words import with_article
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, ActFilters, Claim, Draft, Evidence, Query
-from index import Region, Source
+from index import Filter, Label, Region, Source
 
 ROWS = {
     "kite.png": ("red", "three red kites over a beach"),
@@ -58,6 +62,23 @@ def test_a_photo_is_found_by_a_word_that_is_written_about_it(skill):
     draft = skill.answer(Act(kind="find", text="list all sneakers", subject="sneakers", form="list"))
     assert cited(draft) == ["sneakers-black.png"]
     assert 'sneakers-black.png ("black sneakers") [1].' in said(draft)
+
+
+@pytest.mark.parametrize(
+    ("subject", "label"),
+    [("山羊", "goat"), ("手机", "mobile phone"), ("金毛", "golden retriever"), ("红绿灯", "traffic light")],
+)
+def test_a_label_is_found_and_said_by_its_chinese_name(house, subject, label):
+    source = Source(path="/photos/7.png", width_px=64, height_px=48)
+    whole = Region(source=source, kind="whole", box_px=(0, 0, 64, 48), labels=(Label(name=label, score=0.9),))
+    house.store.add(source, [whole], house.eyes.space.embed_texts([label]))
+    asked = Act(kind="find", text=f"哪些照片里有{subject}", subject=subject, form="list")
+    act = ActTranslator((), lambda: None).translate(asked, "zh")  # with neither a dictionary nor vectors
+    best, *_ = house.retriever.search.photos.find_subject(act.subject, 9, where=Filter(source_kinds=("photo",)))
+    assert best.source.name == "7.png"
+    assert [each.name for each in house.store.sources(read_box(f"标签:{subject}").where, limit=9)] == ["7.png"]
+    shown = Claim(f"7.png shows {with_article(label)}", (1,), 0.9)
+    assert translate_claim(shown, "zh", "").sentence == f"7.png 里有{subject} [1]。"
 
 
 def test_a_question_for_what_is_there_begins_with_yes_and_for_what_is_not_with_no(skill):

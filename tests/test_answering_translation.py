@@ -45,7 +45,7 @@ def test_a_german_article_is_no_part_of_the_thing(translator: ActTranslator, wor
 def test_a_question_for_a_colour_is_asked_in_english(translator: ActTranslator) -> None:
     act = Act(kind="look", text="帽子是什么颜色?", subject="帽子", attribute="colour")
     told = translator.translate(act, "zh")
-    assert (told.subject, told.text) == ("cap", "what colour is the cap?")
+    assert (told.subject, told.text) == ("hat", "what colour is the hat?")
 
 
 def test_whether_a_thing_is_there_and_how_many_are_asked_by_form_and_kind(translator: ActTranslator) -> None:

@@ -86,7 +86,7 @@ def test_without_the_package_texts_are_read_as_by_the_tower_alone_and_known_to_b
     [
         ("宇航员", "astronaut", "astronaut"),
         ("红绿灯", "traffic light", "traffic light"),
-        ("停车场里的蓝色汽车", "blue car", "blue car with car park"),
+        ("停车场里的蓝色汽车", "blue car", "blue car with parking lot"),
         ("戴黄色帽子的人", "person", "person with yellow hat"),
     ],
 )

@@ -102,6 +102,16 @@ def test_formats_and_kinds_of_sources_are_filters_too(store):
     assert len(ask(store, selections, Filter(formats=(photo(1).format,))).ids) == 12
 
 
+def test_a_label_may_have_other_names(store):
+    fill(store, range(4, 6), labels=["cat"])
+    both = Filter(label="dog", other_labels=("cat",))
+    ids = ask(store, FilterCache(), both).ids.tolist()
+    single = [ask(store, FilterCache(), Filter(label=name)).ids.tolist() for name in ("dog", "cat")]
+    assert ids == sorted({*single[0], *single[1]})
+    assert len(ids) > max(map(len, single)) > 0
+    assert store.counts(where=both).regions == len(ids)
+
+
 def test_only_the_latest_filters_are_remembered(store):
     selections = FilterCache()
     for n in range(REMEMBERED + 5):

@@ -1,30 +1,61 @@
 """What skills say in English is said in the language of whoever asked, as far as the tables know it."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
+import deepseek_mm
 from deepseek_mm.answering.library_sentences import lacking, nearest, not_found, not_told, refuse_unmeasured
 from deepseek_mm.answering.skills.decline import ROWS
+from deepseek_mm.embeddings.heads import read_groups
+from deepseek_mm.language.categories import categories
+from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.own_sentences import (
     SENTENCES_FILE,
     SLOT,
     fill_form,
+    find_name,
     name_in_english,
+    names_in_english,
+    one_of,
     read_forms,
     read_names,
     translate_name,
     translate_own,
 )
-from deepseek_mm.language.words import join_sentences
+from deepseek_mm.language.words import IS_A, join_sentences, names_the_same
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.types import Act, Claim
+from deepseek_mm.vision.detector.detector import NAMES
+from deepseek_mm.vision.picture_kind import KINDS
+from deepseek_mm.vision.vocabulary import read_names as read_labels
 from index import Source
 
+WEIGHTS = Path(deepseek_mm.__file__).parent / "weights"
+CHINESE = re.compile("[\u4e00-\u9fff]")
 FILLED = {"f": "cat.jpg", "g": "b.png", "n": "3", "m": "2", "w": "in this photo", "d": "probably ", "q": "a/b 7"} | {
     **dict.fromkeys("sxyo", "red")
 }
 FORMS = [paragraph.strip().split("\n") for paragraph in SENTENCES_FILE.read_text("utf-8").split("\n\n")[1:]]
+
+
+OTHER_WORDS = (
+    "kitty|doggy|cycle|motor bike|lorry|stoplight|mobile|fridge|rucksack|skis|tennis ball|soccer|soccer ball|necktie|"
+    "doughnut|hotdog|gray|lying down|laying|leaping|boating|latest|gull|harbor|cab|sailboat|fire truck|teddy|eggplant|"
+    "beet|burger|yogurt|book shop|coffee machine|remote|handbag|racquet|hair dryer|luggage|baseball glove|plant pot|"
+    "restroom|stuffed toy|racing|photograph|rugby ball|waterskiing|biking|race car|riding a horse|bowling ball|"
+    "flying a kite|trekking|skydiving|ice cream parlor|meeting|night stand|viewing|photographing|fixing|batting|"
+    "bending|hopping"
+)
+LEARNED = ("names", "notice")
+
+
+def are_the_same(name: str, other: str) -> bool:
+    """Is one of them a kind of the other, or another name of it?"""
+    return any(names_the_same(*both) or is_kind_of(*both) for both in ((name, other), (other, name)))
 
 
 def english_of(form: str) -> str:
@@ -61,6 +92,9 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
             None,
         ),
         ("I count 2 dogs", "数到2个狗", "Ich zähle 2 Hunde"),
+        ("This photo shows a red panda and a goat", "这张照片里有小熊猫和山羊", None),
+        ("It is probably a golden retriever", "很可能是金毛", None),
+        ("Yes, there are grapes in a.jpg", "有，a.jpg 里有葡萄", None),
     ],
 )
 def test_sentences_are_said_in_chinese_and_german(text, chinese, german):
@@ -80,6 +114,7 @@ def test_what_has_no_known_form_stays_as_it_is(text):
 def test_an_unknown_name_stays_and_may_be_called_as_it_was_asked_for():
     assert translate_name("a quokka", "zh") == "a quokka"
     assert translate_name("a cat and a quokka", "de") == "a cat and a quokka"
+    assert translate_name("a golden retriever", "de") == "a golden retriever"  # known in Chinese alone
     assert fill_form("Yes, there is quokka in this photo", "zh", "短尾矮袋鼠") == "有，这张照片里有短尾矮袋鼠"
 
 
@@ -91,10 +126,24 @@ def test_every_refusal_of_photos_has_its_sentence():
     assert [text for text in said if translate_own(text, "zh") == text or translate_own(text, "de") == text] == []
 
 
-def test_names_are_there_in_both_languages():
-    assert len(read_names()) > 300
-    assert [name for name, known in read_names().items() if not (known.zh and known.de)] == []
+def test_every_name_that_photos_are_given_has_a_chinese_one():
+    photos_have = [*read_labels(), *(group.name for group in read_groups()), *NAMES, *IS_A, *KINDS]
+    learned = [json.loads(safe_open(WEIGHTS / f"{name}.safetensors", "np").metadata()["told"]) for name in LEARNED]
+    photos_have += [name for told in learned for name in told["names"]]
+    asked_for = [member for category in categories() for member in category.members]
+    assert len({*photos_have, *asked_for}) > 1_700
+    assert [name for name in (*photos_have, *asked_for) if find_name(name, "zh") is None] == []
+    assert [name for name, known in read_names().items() if not CHINESE.search(known.zh) and known.zh != name] == []
     assert [name for name, known in read_names().items() if known.many and not known.article] == []
+
+
+def test_things_that_are_called_the_same_in_chinese_are_the_same():
+    """By kind or by another name; or a ball and its game, or a thing and what is done with it: these few alone."""
+    called: dict[str, list[str]] = {}
+    for name, known in read_names().items():
+        called.setdefault(known.zh, []).append(one_of(name))
+    also = {name for first, *others in called.values() for name in others if not are_the_same(name, first)}
+    assert also == set(OTHER_WORDS.split("|"))
 
 
 def test_a_sentence_ends_as_its_language_does():
@@ -117,7 +166,11 @@ def test_foreign_names_are_known_in_english_where_they_mean_one():
         ("die Katze", "de"),
     ]
     assert [name_in_english(*each) for each in said] == ["panda", "astronaut", "bicycle", "mountain", "zebra", "cat"]
-    assert name_in_english("帽子", "zh") == ""  # a hat or a cap
+    said = ("帽子", "晚上", "沙滩", "手机", "橙子", "鞋", "头发", "西红柿", "停车场")
+    meant = ["hat", "night", "beach", "phone", "orange", "shoe", "hair", "tomato", "parking lot"]
+    assert [name_in_english(words, "zh") for words in said] == meant
+    assert names_in_english("手机")[:3] == ("phone", "cell phone", "mobile phone")
+    assert names_in_english("锅") == ("pot", "pan")  # what is called so, and what may be
     assert name_in_english("短尾矮袋鼠", "zh") == ""
 
 

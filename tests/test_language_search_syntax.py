@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.language.own_sentences import names_in_english
 from deepseek_mm.language.search_filters import merge_filters
 from deepseek_mm.language.search_syntax import ParsedQuery, in_words, read_box
 from deepseek_mm.types import Query, Term
@@ -84,6 +85,19 @@ def test_every_operator_becomes_a_part_of_the_filter():
 def test_several_types_allow_any_of_them_and_several_colours_ask_for_all():
     assert read_box("x type:pdf type:docx").where.formats == ("pdf", "docx")
     assert read_box("x colour:red colour:blue").where.colours == ("red", "blue")
+
+
+def test_operators_and_labels_may_be_said_in_chinese():
+    assert read_box("标签:山羊").where == Filter(label="goat") == read_box("label:山羊").where
+    assert read_box("草地 标签：手机 颜色:红色 类别:照片 早于:2020").where == Filter(
+        label="phone",
+        other_labels=names_in_english("手机")[1:],
+        colours=("red",),
+        source_kinds=("photo",),
+        taken_before=datetime(2020, 1, 1),
+    )
+    assert read_box("类别:代码").where == Filter(source_kinds=("code",))
+    assert read_box("注意:前方 之后").text == "注意:前方 之后"  # no operator is called so
 
 
 def test_operators_alone_are_a_search_without_words():

@@ -57,3 +57,4 @@ def test_a_label_narrows_where_the_question_says_tagged(store):
     told = read_bounds(find("photos tagged dad", label="dad"), store, NOW)
     assert (told.where.label, told.phrase) == ("dad", "tagged dad")
     assert read_bounds(find("photos of dad", label="dad"), store, NOW).phrase == ""
+    assert read_bounds(find("标签为山羊的照片", label="山羊"), store, NOW).where.label == "goat"

@@ -101,10 +101,13 @@ class ActTranslator:
         return replace(asked, text=ask_in_english(asked))
 
     def translate_words(self, words: str, language: str, *, whole: bool = False) -> str:
-        """A name behind a colour that is said: of the dictionary or of a table, else the nearest; or the words.
+        """The name that a table has; or one behind a colour that is said, of the dictionary, else the nearest; or the
+        words.
 
         With `whole` the dictionary's name has with it what else is said, as a search wants it.
         """
+        if name := name_in_english(words, language):
+            return name
         if self.glosser is not None and language == "zh":
             told = (self.glosser.describe if whole else self.glosser.name)(words, self.names)
             if told:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.language.search_filters import labels_named
 from deepseek_mm.shapes import found_shape
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, settings_of
 from deepseek_mm.types import Found, Match, Query
@@ -60,7 +61,7 @@ def verdict(found: Found) -> str:
 def where_of(args: Namespace) -> Filter:
     """Which files the flags allow."""
     formats = (args.type.lower(),) if args.type else ()
-    return Filter(collection=args.collection, label=args.label, formats=formats, folder=args.folder)
+    return Filter(collection=args.collection, **labels_named(args.label), formats=formats, folder=args.folder)
 
 
 def run(args: Namespace, desk: Desk) -> int:

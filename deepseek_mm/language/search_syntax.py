@@ -15,12 +15,15 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.language.search_filters import ANY_OF, BY_NAME, OPERATORS, merge_filters, narrowed_by
 from deepseek_mm.types import Query, Term
 from index import Filter
 
+CHINESE_NAMES = "|".join(sorted((name for name in BY_NAME if not name.isascii()), key=len, reverse=True))
 TOKEN = re.compile(
-    r'(?P<operator>-?[A-Za-z]{2,}):(?!//)(?=[^\s:])(?P<value>"[^"]*"|[^\s"]+)'
+    rf"(?P<operator>-?[A-Za-z]{{2,}}(?=:)|-?(?:{CHINESE_NAMES}))[:\uff1a](?!//)"
+    r'(?=[^\s:])(?P<value>"[^"]*"|[^\s"]+)'
     r'|(?P<no>-)?"(?P<phrase>[^"]*)"|(?P<sign>[+-])(?=\s|$)|-(?P<without>[^\W\d]\S*)|(?P<word>[^\s"]+)'
 )
 BEFORE = re.compile(r"([^\s*]+)\*(\S.*)", re.DOTALL)  # 2*horse
@@ -220,7 +223,10 @@ def _cut(text: str, spans: Sequence[Span]) -> str:
     return text.strip().removeprefix("+ ")
 
 
-LAST = re.compile(r'(?:^|(?<=\s))(?:(?P<operator>[A-Za-z]{2,}):)?(?P<start>"[^"]*|[^\s":]*)$')
+LAST = re.compile(
+    rf"(?:^|(?<=\s))(?:(?P<operator>[A-Za-z]{{2,}}(?=:)|(?:{CHINESE_NAMES}))[:\uff1a])?"
+    r'(?P<start>"[^"]*|[^\s":]*)$'
+)
 MOST = 8  # suggestions
 SEARCH_HELP = 'red kite + beach - people | horse^2 + stripes | "exact words" | ' + " | ".join(
     row.example for row in OPERATORS
@@ -255,7 +261,8 @@ def suggest(text: str, *, known: Mapping[str, Sequence[str]] | None = None) -> l
     row = BY_NAME.get(last["operator"].lower())
     if row is None:
         return []
-    values = [*row.values, *(known or {}).get(row.name, ())]
+    locale = "en" if last["operator"].isascii() else "zh"
+    values = [translate_name(value, locale) for value in (*row.values, *(known or {}).get(row.name, ()))]
     begun = [value for value in values if value.lower().startswith(start)]
     inside = [value for value in values if start in value.lower() and value not in begun]
     whole = [f'{last["operator"]}:"{v}"' if " " in v else f"{last['operator']}:{v}" for v in (*begun, *inside)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.date_words import YEAR, read_period_words
-from deepseek_mm.language.search_filters import format_named, merge_filters
+from deepseek_mm.language.search_filters import format_named, labels_named, merge_filters
 from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_document_kind, read_kind
 from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.retrieval.subject import ASKING, words_beside
@@ -158,7 +158,7 @@ def narrow_by_label(bounds: ActBounds, store: RegionStore, now: datetime) -> Act
     said = bounds.act.filters.label.strip()
     if not said:
         return bounds
-    where = replace(bounds.where, label=said.lower())
+    where = replace(bounds.where, **labels_named(said))
     if LABELLED.search(bounds.act.text) or store.counts(where=where).sources:
         return replace(bounds, where=where, told=(*bounds.told, f"tagged {said}"))
     return replace(bounds, act=without(bounds.act, "label"))
