@@ -172,6 +172,9 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(SourceRow.taken_at < where.taken_before)
     if where.months:
         conditions.append(extract("month", SourceRow.taken_at).in_(where.months))
+    if where.layout:
+        long, short = SourceRow.width_px, SourceRow.height_px
+        conditions.append(long > short if where.layout == "landscape" else long < short)
     return conditions
 
 

@@ -161,6 +161,7 @@ class Filter:
     taken_after: datetime | None = None  # inclusive
     taken_before: datetime | None = None  # exclusive
     months: tuple[int, ...] = ()  # 1 to 12, of any year, in which it was taken; empty is any time
+    layout: Literal["", "landscape", "portrait"] = ""  # wider than it is high, or higher than it is wide
 
 
 EVERYTHING = Filter()

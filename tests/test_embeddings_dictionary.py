@@ -124,5 +124,7 @@ def test_a_search_in_chinese_finds_what_is_written_in_english(space, tmp_path):
 
 def test_a_space_translates_chinese_alone(space):
     assert space.translate("红绿灯", ("traffic light",)) == "traffic light"
+    assert space.translate("北京拍的照片", ()) == "Beijing"
+    assert space.translate("在上海拍的金毛", ()) == "golden retriever with Shanghai"
     assert space.translate("a dog", ()) == "a dog"
     assert space.translate("ein Hund", ()) == "ein Hund"

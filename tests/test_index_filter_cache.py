@@ -100,6 +100,8 @@ def test_formats_and_kinds_of_sources_are_filters_too(store):
     assert len(ask(store, selections, Filter(source_kinds=("photo", "code"))).ids) == 12
     assert ask(store, selections, Filter(formats=("pdf",))).ids.tolist() == []
     assert len(ask(store, selections, Filter(formats=(photo(1).format,))).ids) == 12
+    layouts = [len(ask(store, selections, Filter(layout=each)).ids) for each in ("landscape", "portrait")]
+    assert layouts == [12, 0]
 
 
 def test_a_label_may_have_other_names(store):

@@ -48,7 +48,7 @@ OTHER_WORDS = (
     "beet|burger|yogurt|book shop|coffee machine|remote|handbag|racquet|hair dryer|luggage|baseball glove|plant pot|"
     "restroom|stuffed toy|racing|photograph|rugby ball|waterskiing|biking|race car|riding a horse|bowling ball|"
     "flying a kite|trekking|skydiving|ice cream parlor|meeting|night stand|viewing|photographing|fixing|batting|"
-    "bending|hopping"
+    "bending|hopping|United Kingdom"
 )
 LEARNED = ("names", "notice")
 
@@ -93,6 +93,7 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
         ),
         ("I count 2 dogs", "数到2个狗", "Ich zähle 2 Hunde"),
         ("This photo shows a red panda and a goat", "这张照片里有小熊猫和山羊", None),
+        ('Pisa, Tuscany, Italy: a.md says: "x"', "比萨市、托斯卡纳和意大利：a.md 上写着：“x”", None),
         ("It is probably a golden retriever", "很可能是金毛", None),
         ("Yes, there are grapes in a.jpg", "有，a.jpg 里有葡萄", None),
     ],

@@ -42,6 +42,23 @@ def read(text: str) -> tuple[str, Filter]:
         ("screenshots", "", {"label": "screenshot"}),
         ("charts of the weather", "the weather", {"label": "plot"}),
         ("receipts", "receipts", {"label": "document"}),
+        ("in portrait format", "", {"layout": "portrait"}),
+        ("Hunde im Querformat", "Hunde", {"layout": "landscape"}),
+        ("2019年夏天的照片", "", {"taken_after": datetime(2019, 6, 1), "taken_before": datetime(2019, 9, 1)}),
+        ("上个月的", "", {"taken_after": datetime(2026, 10, 1), "taken_before": datetime(2026, 11, 1)}),
+        (
+            "去年冬天在北京拍的",
+            "在北京拍的",
+            {"taken_after": datetime(2025, 12, 1), "taken_before": datetime(2026, 3, 1)},
+        ),
+        ("冬天拍的雪", "雪", {"months": (12, 1, 2)}),
+        ("横版的", "", {"layout": "landscape"}),
+        ("竖屏的照片", "", {"layout": "portrait"}),
+        ("用佳能拍的花", "花", {"phrases": ("canon",)}),
+        ("华为手机拍的照片", "", {"phrases": ("huawei",)}),
+        ("单反相机拍的照片", "", {"phrases": ("taken with a camera",)}),
+        ("屏幕截图", "", {"label": "screenshot"}),
+        ("我的模糊的照片", "", {"label": "blurry"}),
     ],
 )
 def test_words_that_bound_a_search_become_a_filter(text, rest, bounds):
@@ -58,6 +75,13 @@ def test_words_that_bound_a_search_become_a_filter(text, rest, bounds):
         "24.90",
         "a phone",
         "pisa",
+        "夏天的裙子",
+        "月亮",
+        "三月饼",
+        "今年轻人",
+        "1990年代的房子",
+        "苹果拍的",
+        "landscape photos",
     ],
 )
 def test_words_that_only_sound_like_a_filter_are_looked_for(text):

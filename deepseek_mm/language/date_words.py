@@ -1,12 +1,14 @@
-"""Periods as people say them: "last summer", "June 2019", "before May", "2019\u5e746\u6708", "im Juni".
+"""Periods as people say them: "last summer", "June 2019", "before May", "im Juni".
 
-A month or a season without a year is the last one that has begun. Words of English, German and Chinese are known.
+A month or a season without a year is the last one that has begun. Words of English and German are known here, those of
+Chinese in chinese_dates.
 """
 
 import re
 from datetime import datetime, timedelta
 
 from deepseek_mm.dates import next_month
+from deepseek_mm.language.chinese_dates import find_chinese_period
 
 Period = tuple[datetime | None, datetime | None]  # first moment, and the first one after; None is open
 
@@ -14,32 +16,32 @@ MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "january jan januar \u4e00\u6708 1\u6708",
-            "february feb februar \u4e8c\u6708 2\u6708",
-            "march mar m\u00e4rz \u4e09\u6708 3\u6708",
-            "april apr \u56db\u6708 4\u6708",
-            "may mai \u4e94\u6708 5\u6708",
-            "june jun juni \u516d\u6708 6\u6708",
-            "july jul juli \u4e03\u6708 7\u6708",
-            "august aug \u516b\u6708 8\u6708",
-            "september sep sept \u4e5d\u6708 9\u6708",
-            "october oct oktober okt \u5341\u6708 10\u6708",
-            "november nov \u5341\u4e00\u6708 11\u6708",
-            "december dec dezember dez \u5341\u4e8c\u6708 12\u6708",
+            "january jan januar",
+            "february feb februar",
+            "march mar m\u00e4rz",
+            "april apr",
+            "may mai",
+            "june jun juni",
+            "july jul juli",
+            "august aug",
+            "september sep sept",
+            "october oct oktober okt",
+            "november nov",
+            "december dec dezember dez",
         ),
         start=1,
     )
     for name in names.split()
 }
 SEASONS = {  # first month of three
-    **dict.fromkeys(("spring", "fr\u00fchling", "fr\u00fchjahr", "\u6625\u5929"), 3),
-    **dict.fromkeys(("summer", "sommer", "\u590f\u5929"), 6),
-    **dict.fromkeys(("autumn", "fall", "herbst", "\u79cb\u5929"), 9),
-    **dict.fromkeys(("winter", "\u51ac\u5929"), 12),
+    **dict.fromkeys(("spring", "fr\u00fchling", "fr\u00fchjahr"), 3),
+    **dict.fromkeys(("summer", "sommer"), 6),
+    **dict.fromkeys(("autumn", "fall", "herbst"), 9),
+    **dict.fromkeys(("winter",), 12),
 }
-BEFORE = re.compile(r"\b(?:before|until|till|older than|vor|bis)\b|\u4ee5\u524d|\u4e4b\u524d", re.IGNORECASE)
-AFTER = re.compile(r"\b(?:after|since|newer than|seit|nach)\b|\u4ee5\u540e|\u4e4b\u540e|\u4ee5\u6765", re.IGNORECASE)
-LAST = re.compile(r"\b(?:last|past|previous|letzte[nrs]?)\b|\u53bb\u5e74|\u4e0a\u4e2a?", re.IGNORECASE)
+BEFORE = re.compile(r"\b(?:before|until|till|older than|vor|bis)\b", re.IGNORECASE)
+AFTER = re.compile(r"\b(?:after|since|newer than|seit|nach)\b", re.IGNORECASE)
+LAST = re.compile(r"\b(?:last|past|previous|letzte[nrs]?)\b", re.IGNORECASE)
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 DAY = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-./](\d{1,2})(?:[-./](\d{1,2}))?(?!\d)|(?<!\d)(\d{1,2})\.(\d{1,2})\.((?:19|20)\d\d)"
@@ -47,11 +49,8 @@ DAY = re.compile(
 SPANS = {
     "day": 1,
     "tag": 1,
-    "\u5929": 1,
     "week": 7,
     "woche": 7,
-    "\u661f\u671f": 7,
-    "\u5468": 7,
     "month": 31,
     "monat": 31,
     "year": 365,
@@ -61,6 +60,8 @@ SPANS = {
 
 def read_period_words(text: str, now: datetime) -> Period | None:
     """From when to when; None where the words name no period."""
+    if chinese := find_chinese_period(text, now):
+        return chinese.first, chinese.after
     line = text.lower()
     found = read_day(line) or read_relative(line, now) or read_month(line, now)
     if found is None:
@@ -91,12 +92,12 @@ def read_day(line: str) -> tuple[datetime, datetime] | None:
 def read_relative(line: str, now: datetime) -> tuple[datetime, datetime] | None:
     """Yesterday, last week, the last three months, this year."""
     today = datetime(now.year, now.month, now.day)
-    for words, ago in ((("today", "heute", "\u4eca\u5929"), 0), (("yesterday", "gestern", "\u6628\u5929"), 1)):
+    for words, ago in ((("today", "heute"), 0), (("yesterday", "gestern"), 1)):
         if any(word in line for word in words):
             return today - timedelta(days=ago), today - timedelta(days=ago - 1)
-    if re.search(r"\bthis year\b|\bdieses jahr\b|\u4eca\u5e74", line):
+    if re.search(r"\bthis year\b|\bdieses jahr\b", line):
         return datetime(now.year, 1, 1), datetime(now.year + 1, 1, 1)
-    if re.search(r"\b(?:last|previous) year\b|\bletzte[sn]? jahr\b|\u53bb\u5e74", line) and not named_month(line):
+    if re.search(r"\b(?:last|previous) year\b|\bletzte[sn]? jahr\b", line) and not named_month(line):
         return datetime(now.year - 1, 1, 1), datetime(now.year, 1, 1)
     span = next((days for word, days in SPANS.items() if word in line), 0)
     if span and (LAST.search(line) or re.search(r"\bthis (?:week|month)\b", line)):
@@ -126,6 +127,6 @@ def named_month(line: str) -> tuple[int, int] | None:
     """The first month that a month's or a season's name means, and how many it lasts."""
     for table, months in ((SEASONS, 3), (MONTHS, 1)):
         for name in sorted(table, key=len, reverse=True):
-            if name in line if not name.isascii() else re.search(rf"\b{name}\b", line):
+            if re.search(rf"\b{name}\b", line):
                 return table[name], months
     return None

@@ -124,7 +124,7 @@ def translate_name(text: str, locale: str) -> str:
     name = text if text in read_names() else text[:1].lower() + text[1:]
     if known := find_name(name, locale):
         return known.zh if locale == "zh" else known.de
-    parts = re.split(r", | and ", name)
+    parts = re.split(r", | and ", text)
     if len(parts) > 1:
         told = [translate_name(part, locale) for part in parts]
         return join_in(told, locale) if all(a != b for a, b in zip(parts, told, strict=True)) else text
@@ -187,7 +187,7 @@ def names_in_english(words: str) -> tuple[str, ...]:
 
 def one_of(name: str) -> str:
     """A single thing of this name, without its article."""
-    return singular(name.removeprefix("a ").removeprefix("an "))
+    return singular(re.sub("^(?:an?|the) ", "", name))
 
 
 @cache

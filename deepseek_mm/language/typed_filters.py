@@ -1,7 +1,7 @@
 """What bounds a search though it was typed as plain words: "cats in winter", "taken with a phone", "blurry ones".
 
-A period, a camera, a kind of picture, or that photos are blurry. What is left of the words is looked for. A month or a
-season without a year is that of any year.
+A period, a camera, a kind of picture, a layout, or that photos are blurry. What is left of the words is looked for. A
+month or a season without a year is that of any year.
 
 "may" and "march" are words of their own: a period needs "in", "from" or the like before it, or a year beside it.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deepseek_mm.language.cameras import BY_CAMERA, BY_PHONE
+from deepseek_mm.language.chinese_dates import ChinesePeriod, find_chinese_period
 from deepseek_mm.language.date_words import LAST, MONTHS, SEASONS, YEAR, named_month, read_period_words
 from deepseek_mm.language.search_filters import FORMATS_BY_WORD
 from index import Filter
@@ -26,8 +27,7 @@ PERIOD = re.compile(
     rf"(?:(?:dem|der|den|year)\s+)?{WHEN}(?:\s+(?:and|to|until|bis)\s+{WHEN})?(?![\w-])"
     rf"|(?<![\w-])between\s+{WHEN}\s+and\s+{WHEN}(?![\w-])"
     rf"|(?<![\w-])(?:last|this)\s+(?:week|month|year|{NAMES})(?![\w-])"
-    rf"|(?<![\w-])(?:{NAMES})\s+(?:19|20)\d\d(?![\w-])"
-    r"|(?:19|20)\d\d\u5e74(?:\d{1,2}\u6708)?(?:\u62cd\u7684|\u7684)?",
+    rf"|(?<![\w-])(?:{NAMES})\s+(?:19|20)\d\d(?![\w-])",
     re.IGNORECASE,
 )
 PICTURES = r"(?:photos?|photographs?|pictures?|images?|pics?|shots?|ones|fotos?|bilder?)"
@@ -42,23 +42,53 @@ PHONE = re.compile(
     r"|mit dem (?:handy|telefon))(?![\w-])|\u624b\u673a\u62cd\u7684?(?:\u7167\u7247)?",
     re.IGNORECASE,
 )
-CAMERA = re.compile(r"(?<![\w-])(?:taken|shot|made)\s+with\s+(?:an?|my|the|our)\s+(?:real\s+)?camera(?![\w-])", re.I)
+LAYOUTS = {
+    "landscape": r"(?:landscape|horizontal)\s+(?:format|orientation|mode)|horizontal\s+{p}|querformat"
+    r"|\u6a2a[\u7248\u5411\u62cd\u5c4f\u5e45]",
+    "portrait": r"(?:portrait|vertical)\s+(?:format|orientation|mode)|vertical\s+{p}|hochformat"
+    r"|[\u7ad6\u7eb5][\u7248\u5411\u62cd\u5c4f\u5e45]",
+}
+LAYOUT = re.compile(
+    "|".join(
+        rf"(?P<{name}>(?<![a-z-])(?:in\s+|im\s+)?(?:{words.format(p=PICTURES)})(?:\u7684?\u7167\u7247|\u7684)?(?![a-z-]))"
+        for name, words in LAYOUTS.items()
+    ),
+    re.IGNORECASE,
+)
+TOOK = "\u62cd\u6444?\u7684?(?:\u7167\u7247)?"  # the end of what says it in Chinese
+CAMERA = re.compile(
+    r"(?<![\w-])(?:taken|shot|made)\s+with\s+(?:an?|my|the|our)\s+(?:real\s+)?camera(?![\w-])"
+    rf"|\u7528?(?:\u5355\u53cd|\u5fae\u5355|\u6570\u7801)?\u76f8\u673a{TOOK}",
+    re.IGNORECASE,
+)
 MAKERS = "apple iphone canon nikon sony fujifilm olympus panasonic leica pentax kodak samsung google huawei xiaomi"
+CHINESE_MAKERS = {
+    **{"\u4f73\u80fd": "canon", "\u5c3c\u5eb7": "nikon", "\u7d22\u5c3c": "sony"},
+    **{"\u5bcc\u58eb": "fujifilm", "\u5965\u6797\u5df4\u65af": "olympus", "\u677e\u4e0b": "panasonic"},
+    **{"\u5f95\u5361": "leica", "\u5bbe\u5f97": "pentax", "\u67ef\u8fbe": "kodak"},
+    **{"\u4e09\u661f": "samsung", "\u8c37\u6b4c": "google", "\u534e\u4e3a": "huawei"},
+    **{"\u82f9\u679c": "apple", "\u5c0f\u7c73": "xiaomi"},  # also a fruit and a grain
+}
+ANY_MAKER = "|".join((*CHINESE_MAKERS, *MAKERS.split()))
 MAKER = re.compile(
-    rf"(?<![\w-])(?:taken|shot|made)\s+(?:with|by|on)\s+(?:(?:an?|my|the|our)\s+)?({'|'.join(MAKERS.split())})(?![\w-])",
+    rf"(?<![\w-])(?:taken|shot|made)\s+(?:with|by|on)\s+(?:(?:an?|my|the|our)\s+)?({'|'.join(MAKERS.split())})(?![\w-])"
+    rf"|(?:\u7528|(?=(?:{ANY_MAKER})(?:\u624b\u673a|\u76f8\u673a))|(?!\u82f9\u679c|\u5c0f\u7c73))({ANY_MAKER})"
+    rf"(?:\u624b\u673a|\u76f8\u673a)?{TOOK}",
     re.IGNORECASE,
 )
 KINDS = {  # words for a kind of picture -> its label
-    "screenshot": ("screenshot", "screenshots", "screen shots", "screen captures", "bildschirmfotos", "\u622a\u56fe"),
-    "document": ("documents", "scanned documents", "scans", "receipts", "invoices", "dokumente", "belege"),
-    "plot": ("plots", "charts", "diagrams", "graphs", "diagramme", "\u56fe\u8868"),
-    "drawing": ("drawings", "sketches", "zeichnungen"),
-    "product shot": ("product shots", "product photos"),
-}
+    "screenshot": ("screenshot", "screenshots", "screen shots", "screen captures", "bildschirmfotos", "\u622a\u56fe",
+        "\u622a\u5c4f", "\u5c4f\u5e55\u622a\u56fe"),
+    "document": ("documents", "scanned documents", "scans", "receipts", "invoices", "dokumente", "belege",
+        "\u626b\u63cf\u4ef6", "\u6536\u636e", "\u53d1\u7968"),
+    "plot": ("plots", "charts", "diagrams", "graphs", "diagramme", "\u56fe\u8868", "\u66f2\u7ebf\u56fe"),
+    "drawing": ("drawings", "sketches", "zeichnungen", "\u7d20\u63cf", "\u56fe\u753b", "\u624b\u7ed8"),
+    "product shot": ("product shots", "product photos", "\u5546\u54c1\u56fe", "\u4ea7\u54c1\u56fe"),
+}  # fmt: skip
 LABELS = {each: label for label, words in KINDS.items() for word in words for each in (word, word.removesuffix("s"))}
 KIND = re.compile(
     rf"^\W*(?:(?:all|my|the|our|any|some)\s+)*({'|'.join(sorted(LABELS, key=len, reverse=True))})"
-    r"(?:\s+(?:of|with|from)\b|\W*$)",
+    r"(?:\s+(?:of|with|from)\b|(?:\u7684\u7167\u7247)?\W*$)",
     re.IGNORECASE,
 )
 DOCUMENT = re.compile(
@@ -68,7 +98,7 @@ DOCUMENT = re.compile(
     re.IGNORECASE,
 )
 LEFT = re.compile(  # of a search that looks for nothing besides
-    rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|\u7167\u7247)?"
+    rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|(?:\u6211\u7684?|\u6240\u6709\u7684?|\u5168\u90e8\u7684?|\u627e\u51fa?|\u663e\u793a|\u770b\u770b?)*(?:\u7167\u7247|\u56fe\u7247|\u76f8\u7247)?)?"
     r"(?:\s+(?:of|from|with|that|which))?(?:\s+(?:are|were|was|i))?\W*$",
     re.IGNORECASE,
 )
@@ -113,28 +143,48 @@ def read_blurry(text: str, now: datetime) -> TypedFilter | None:
 
 def read_camera(text: str, now: datetime) -> TypedFilter | None:
     """By a phone, by a camera, by whose."""
+    if match := MAKER.search(text):
+        maker = (match[1] or match[2]).lower()
+        return take_out(match, text, Filter(phrases=(CHINESE_MAKERS.get(maker, maker),)))
     for pattern, said in ((PHONE, BY_PHONE), (CAMERA, BY_CAMERA)):
         if match := pattern.search(text):
             return take_out(match, text, Filter(phrases=(said,)))
-    match = MAKER.search(text)
-    return take_out(match, text, Filter(phrases=(match[1],))) if match else None
+    return None
+
+
+def read_layout(text: str, now: datetime) -> TypedFilter | None:
+    """Wider than high, or the other way round; a landscape alone is what is seen."""
+    match = LAYOUT.search(text)
+    return take_out(match, text, Filter(layout=match.lastgroup)) if match else None  # type: ignore[arg-type]
 
 
 def read_time(text: str, now: datetime) -> TypedFilter | None:
     """When it was taken."""
+    if chinese := find_chinese_period(text, now):
+        return bound_by_period(chinese, text)
     match = PERIOD.search(text)
     if match is None:
         return None
     said = match[0].lower()
-    if months := months_named(said):
+    if months := months_named(said, now):
         typed = take_out(match, text, Filter(months=months))
         return replace(typed, is_strict=False) if typed else None
     period = read_period_words(said, now)
     return take_out(match, text, Filter(taken_after=period[0], taken_before=period[1])) if period else None
 
 
-def months_named(said: str) -> tuple[int, ...]:
+def bound_by_period(said: ChinesePeriod, text: str) -> TypedFilter | None:
+    """Photos of a period; of months of any year where it is said that they were taken then."""
+    if not said.months:
+        return take_out(said.match, text, Filter(taken_after=said.first, taken_before=said.after))
+    typed = take_out(said.match, text, Filter(months=said.months)) if said.is_taken else None
+    return replace(typed, is_strict=False) if typed else None
+
+
+def months_named(said: str, now: datetime) -> tuple[int, ...]:
     """The months, 1 to 12, of a month or a season without a year; none where it is that of one year."""
+    if chinese := find_chinese_period(said, now):
+        return chinese.months
     month = named_month(said.lower())
     if month is None or YEAR.search(said) or LAST.search(said) or re.search(r"\bthis\b|before|since|after|until", said):
         return ()
@@ -151,5 +201,5 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
     return TypedFilter(where=where, words=match[0].strip(), rest=rest, is_strict=not rest)
 
 
-TRAITS = (read_kind, read_blurry, read_camera)
+TRAITS = (read_kind, read_blurry, read_camera, read_layout)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

@@ -113,7 +113,7 @@ def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActB
     said = bounds.act.filters.date
     years = YEAR.findall(bounds.act.text)
     said = f"{years[0]} to {years[-1]}" if said and len(years) > 1 else said
-    months = months_named(said) if said else ()
+    months = months_named(said, now) if said else ()
     if months and store.counts(where=replace(bounds.where, months=months)).sources:
         where = replace(bounds.where, months=months)
         return replace(bounds, where=where, told=(*bounds.told, f"from {strip_from(said)}"))
