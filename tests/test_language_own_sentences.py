@@ -36,9 +36,16 @@ from index import Source
 
 WEIGHTS = Path(deepseek_mm.__file__).parent / "weights"
 CHINESE = re.compile("[\u4e00-\u9fff]")
-FILLED = {"f": "cat.jpg", "g": "b.png", "n": "3", "m": "2", "w": "in this photo", "d": "probably ", "q": "a/b 7"} | {
-    **dict.fromkeys("sxyo", "red")
-}
+FILLED = {
+    "f": "cat.jpg",
+    "g": "b.png",
+    "n": "3",
+    "m": "2",
+    "w": "in this photo",
+    "d": "probably ",
+    "q": "a/b 7",
+    "b": "of type PNG",
+} | {**dict.fromkeys("sxyo", "red")}
 FORMS = [paragraph.strip().split("\n") for paragraph in SENTENCES_FILE.read_text("utf-8").split("\n\n")[1:]]
 
 
@@ -83,7 +90,7 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
         ),
         ("cat.jpg: Perhaps a dog, but I am not sure", "cat.jpg：可能是狗，但我不能确定", None),
         ("The dog is probably on a table", "狗很可能是在桌子上", "Hund: wahrscheinlich auf dem Tisch"),
-        ("This photo shows a dog and 2 horses", "这张照片里有狗和2个马", "Auf diesem Foto: ein Hund und 2 Pferde"),
+        ("This photo shows a dog and 2 horses", "这张照片里有狗和2匹马", "Auf diesem Foto: ein Hund und 2 Pferde"),
         ("No, there is perhaps no dog in a.jpg", "没有，a.jpg 里可能没有狗", None),
         ('a.md, lines 1 to 3, says: "Pay in May. Now."', "a.md 第 1 至 3 行写道：“Pay in May. Now.”", None),
         (
@@ -91,7 +98,14 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
             "没找到“猫”的照片。请换个说法，或把相关照片加入图库。",
             None,
         ),
-        ("I count 2 dogs", "数到2个狗", "Ich zähle 2 Hunde"),
+        (
+            'Yes, 2 photos fit "cat" from 2019年夏天 of type PNG in the collection zoo',
+            "有，2 张照片符合“猫”（2019年夏天、PNG 格式、合集“zoo”）",
+            "Ja, zu „Katze“ (aus 2019年夏天, vom Typ PNG, in der Sammlung zoo) passende Fotos: 2",
+        ),
+        ("There are 3 photos 模糊的照片", "有 3 张照片符合（模糊的照片）", None),
+        ("I count 3 red cars in this photo", "这张照片里数到3辆红色的汽车", None),
+        ("I count 2 dogs", "数到2只狗", "Ich zähle 2 Hunde"),
         ("This photo shows a red panda and a goat", "这张照片里有小熊猫和山羊", None),
         ('Pisa, Tuscany, Italy: a.md says: "x"', "比萨市、托斯卡纳和意大利：a.md 上写着：“x”", None),
         ("It is probably a golden retriever", "很可能是金毛", None),

@@ -11,10 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.wording import choose_locale, join_in, say
-from deepseek_mm.language.words import join_sentences, singular
+from deepseek_mm.language.words import COLOURS, join_sentences, singular
 
-SENTENCES_FILE, NAMES_FILE = (Path(__file__).with_name(name) for name in ("own_sentences.txt", "names.txt"))
+FOLDER = Path(__file__).parent
+SENTENCES_FILE, NAMES_FILE = FOLDER / "own_sentences.txt", FOLDER / "names.txt"
+MEASURES_FILE, ANY_MEASURE = FOLDER / "measure_words.txt", "\u4e2a"
 FILE_NAME = r"(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?(?: \(\"[^\"]*\"\))?"
 SLOTS = {
     "f": FILE_NAME,
@@ -24,6 +27,7 @@ SLOTS = {
     "w": rf"in (?:this photo|this picture|{FILE_NAME})",
     "d": r"(?:probably |perhaps )?",
     "q": r".+?",
+    "b": r".+?",
     "o": r"[^\"]+?",
     **dict.fromkeys("sxy", r"[^\"]+?"),
 }
@@ -34,6 +38,7 @@ PIECES = re.compile(  # between sentences, not in a quotation
     r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)(?![^\u201c]*\u201d)"
 )
 LEADS = re.compile(rf"({FILE_NAME}|[^\":.]{{1,40}}): (.+)", re.DOTALL)  # what is told first, and a sentence behind it
+BOUNDS = re.compile(r" (?=(?:from|of type|in the (?:collection|folder)|tagged|without) )")  # between two of them
 DOUBTS = {"probably": {"zh": "很可能", "de": "wahrscheinlich "}, "perhaps": {"zh": "可能", "de": "vielleicht "}}
 THIS_PHOTO = {"zh": "这张照片里", "de": "auf diesem Foto"}
 PLACES = {  # words before a place -> around it in Chinese, before it in German
@@ -111,6 +116,9 @@ def fill_slot(slot: str, part: str, locale: str, subject: str) -> str:
     if slot == "w":
         named = part.removeprefix("in ")
         return THIS_PHOTO[locale] if named.startswith("this ") else f"{named} 里" if locale == "zh" else f"in {named}"
+    if slot == "b":
+        told = [fill_form(bound, locale, "") or bound for bound in BOUNDS.split(part)]
+        return say("count.comma", locale).join(told)
     if slot == "o" and subject:
         return subject
     known = translate_name(part, locale) if slot in "osxy" else part
@@ -134,7 +142,7 @@ def translate_name(text: str, locale: str) -> str:
     if known := find_name(rest, locale):
         if first.isdigit():
             return (
-                f"{first}个{known.zh}"
+                f"{first}{find_measure(rest)}{known.zh}"
                 if locale == "zh"
                 else f"{first} {known.de if first == '1' else known.many or known.de}"
             )
@@ -164,9 +172,35 @@ def find_name(name: str, locale: str) -> KnownName | None:
     """A name of the table that this language has, also of several; None of others."""
     names = read_names()
     known = names.get(name) or names.get(singular(name))
+    if known is None and locale == "zh":
+        return find_coloured(name)
     if known is None or not getattr(known, locale):
         return None
     return KnownName(known.zh, known.many or known.de) if name not in names and known.article else known
+
+
+def find_coloured(name: str) -> KnownName | None:
+    """Of "red car", in Chinese."""
+    colour, _, thing = name.partition(" ")
+    known = find_name(thing, "zh") if thing and colour in COLOURS and colour in read_names() else None
+    return KnownName(f"{read_names()[colour].zh}\u7684{known.zh}") if known else None
+
+
+@cache
+def find_measure(name: str) -> str:
+    """What Chinese counts these things with."""
+    thing = singular(name)
+    return next(
+        (word for word, kinds in read_measures() if any(is_kind_of(thing, kind) for kind in kinds)), ANY_MEASURE
+    )
+
+
+@cache
+def read_measures() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Measure words with the names and kinds of things that they count, the narrower first."""
+    lines = (line for line in MEASURES_FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    parts = (line.split(": ") for line in lines)
+    return tuple((word, tuple(kinds.split(", "))) for word, kinds in parts)
 
 
 def name_in_english(words: str, language: str) -> str:
