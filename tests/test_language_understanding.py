@@ -99,6 +99,9 @@ def test_parts_go_into_their_fields_without_the_marks_around_them():
     spans = [Part(10, 18, "subject"), Part(25, 30, "date"), Part(44, 48, "collection")]
     act = fill_parts(Act(kind="find", text=text), text, spans)
     assert (act.subject, act.filters) == ("my cat", ActFilters(date="2023", collection="Pets"))
+    text = "上个月拍的猫"
+    act = fill_parts(Act(kind="find", text=text), text, [Part(0, 1, "date"), Part(5, 6, "subject")])
+    assert (act.subject, act.filters) == ("猫", ActFilters(date="上个月"))  # the whole of the period
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,8 @@ def test_an_article_or_a_letter_alone_is_no_subject():
         ("invoice type:pdf before:2023", {"kind": "pdf", "date": "before 2023"}),
         ("kites in:Holidays colour:red", {"collection": "Holidays", "colour": "red"}),
         ("what time is it? 12:30", {}),
+        ("找照片 标签：山羊 颜色:红色", {"label": "山羊", "colour": "红色"}),
+        ("注意：前方施工", {}),
     ],
 )
 def test_rules_mark_file_names_and_operators_only(text: str, filters: dict[str, str]):

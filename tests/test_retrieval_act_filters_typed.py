@@ -6,6 +6,8 @@ import pytest
 from library_help import House
 from PIL import Image, ImageFilter
 
+from deepseek_mm.answering.translation import ActTranslator
+from deepseek_mm.language.chinese_dates import name_chinese_period
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words, read_bounds
 from deepseek_mm.types import Act, ActFilters, Query
 from index import EVERYTHING, Label, Source
@@ -46,6 +48,28 @@ def find(house: House, text: str) -> tuple[str, list[str], tuple[str, ...]]:
     """What is left to look for, the photos that are allowed, and the words that bound them."""
     query, where, told = narrow_by_typed_words(Query(text=text), EVERYTHING, house.store, NOW)
     return query.text, sorted(source.name for source in house.store.sources(where, limit=9)), told
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "subject", "names"),
+    [
+        ("2023年冬天的照片", {}, "", []),
+        ("2022年冬天拍的狗", {}, "狗", ["one.jpg"]),
+        ("七月的照片", {}, "", ["two.jpg"]),
+        ("用手机拍的照片有哪些", {"date": ""}, "", ["one.jpg"]),
+        ("尼康拍的狗", {"date": ""}, "狗", ["two.jpg"]),
+        ("模糊的照片", {"date": ""}, "", ["three.jpg"]),
+        ("竖版的照片", {"date": ""}, "", []),
+        ("JPG文件", {"date": "", "kind": "JPG文件"}, "", ["one.jpg", "three.jpg", "two.jpg"]),
+        ("北京拍的照片", {"date": "", "place": "北京"}, "北", ["one.jpg", "three.jpg", "two.jpg"]),
+    ],
+)
+def test_an_act_in_chinese_is_bounded_and_looks_for_the_rest(house, text, said, subject, names):
+    filters = ActFilters(**({"date": name_chinese_period(text)} | said))
+    act = Act(kind="find", text=text, subject=subject, filters=filters)
+    bounds = read_bounds(ActTranslator((), lambda: None).translate(act, "zh"), house.store, NOW)
+    assert sorted(source.name for source in house.store.sources(bounds.where, limit=9)) == names
+    assert bounds.act.subject == {"狗": "dog", "北": "Beijing"}.get(subject, "")
 
 
 @pytest.mark.parametrize(

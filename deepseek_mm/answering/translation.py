@@ -7,12 +7,14 @@ languages lie by their meaning. A colour that was said stands in front. The ques
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
 from deepseek_mm.embeddings.dictionary import ChineseGlosser
 from deepseek_mm.embeddings.space import Encode, Floats, unit
 from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english
+from deepseek_mm.language.typed_filters import take_out_traits
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Act
 
@@ -50,6 +52,7 @@ KINDS = {
     "read": "what does it say?",
     "describe": "what is in this photo?",
 }
+ANYTHING = "photos"  # what is looked for where nothing is named
 NOBODY = "thing"  # what is asked about where nothing is named
 
 
@@ -94,11 +97,10 @@ class ActTranslator:
         if language == "en":
             return act
         whole = act.scope == "library"
-        unmarked = act.kind == "find" and whole and language == "zh" and not act.subject and not act.reference
-        named = act.text if unmarked else act.subject
-        subject, other = (self.translate_words(words, language, whole=whole) for words in (named, act.other))
+        subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
+        subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
         asked = replace(act, subject=subject, other=other)
-        return replace(asked, text=ask_in_english(asked))
+        return replace(asked, text=" ".join((ask_in_english(asked), *traits)))
 
     def translate_words(self, words: str, language: str, *, whole: bool = False) -> str:
         """The name that a table has; or one behind a colour that is said, of the dictionary, else the nearest; or the
@@ -122,6 +124,19 @@ class ActTranslator:
         return list(self.names)[best] if likeness_L[best] >= LEAST else words
 
 
+def mark_subject(act: Act) -> tuple[str, tuple[str, ...]]:
+    """What a Chinese act over the library looks for, and the words that say how photos were taken: the filters read
+    them as they are. Where nothing was marked, it is all but the period
+    and the type of file.
+    """
+    now = datetime.now()
+    rest, traits = take_out_traits(act.text.replace(act.filters.date, "").replace(act.filters.kind, ""), now)
+    if act.subject:
+        place = act.filters.place
+        return place if act.subject in place else act.subject, traits
+    return "" if act.reference or act.kind != "find" else rest, traits
+
+
 def split_colour(words: str) -> tuple[str, str]:
     """A colour in English and the rest: of a red cap "red" and the cap in its own language."""
     lowered = words.lower()
@@ -138,7 +153,7 @@ def split_colour(words: str) -> tuple[str, str]:
 
 def ask_in_english(act: Act) -> str:
     """A plain question that asks the same."""
-    one = act.subject or NOBODY
+    one = act.subject or (ANYTHING if act.kind == "find" else NOBODY)
     if act.form == "yes_no" and act.subject:
         return f"is there {with_article(one)}?"
     form = KINDS.get(act.kind) or QUESTIONS.get(act.attribute) or KINDS["describe"]

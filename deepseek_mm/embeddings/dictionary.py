@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deepseek_mm.embeddings.space import Encode, Floats, unit
 from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.language.own_sentences import NAMES_FILE, names_in_english
+from deepseek_mm.language.own_sentences import NAMES_FILE, name_in_english
 from deepseek_mm.language.words import COLOURS
 
 FILE_NAME = "cedict_1_0_ts_utf-8_mdbg.txt.gz"
@@ -87,8 +87,8 @@ def translate_chinese(word: str) -> tuple[str, ...]:
     """
     if word.isascii():
         return (word,) if word else ()
-    if names := names_in_english(word):
-        return names
+    if name := name_in_english(word, "zh"):
+        return (name,)
     entries = [_read_entry(line) for line in _open_table().find(word)]
     told = [meanings for is_name, meanings in entries if meanings and not is_name] or [each for _, each in entries][:1]
     meanings = list(dict.fromkeys(meaning for each in told for meaning in each))

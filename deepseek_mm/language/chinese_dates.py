@@ -66,6 +66,14 @@ def find_chinese_period(text: str, now: datetime) -> ChinesePeriod | None:
     return ChinesePeriod(match, begins, ends, months)
 
 
+def name_chinese_period(text: str) -> str:
+    """The words of the first period of a text, without "in" and "taken"; "" where it names none."""
+    match = compile_patterns()[1].search(text)
+    if match is None:
+        return ""
+    return text[match.start("first") : match.start("taken") if match["taken"] else match.end()]
+
+
 def read_point(words: str, now: datetime) -> tuple[datetime, datetime, tuple[int, ...]]:
     """From when to when, and the months of what has no year: then it is the last one that has begun."""
     found = compile_patterns()[0].fullmatch(words)

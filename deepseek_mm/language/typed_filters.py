@@ -39,7 +39,7 @@ BLURRY = re.compile(
 WITH = r"(?:(?:taken|shot|made)\s+)?(?:with|by|on|from)\s+(?:an?|my|the|our)\s+"
 PHONE = re.compile(
     rf"(?<![\w-])(?:{WITH}(?:phone|mobile|smartphone|cell ?phone|mobile phone)|(?:phone|mobile|smartphone)\s+{PICTURES}"
-    r"|mit dem (?:handy|telefon))(?![\w-])|\u624b\u673a\u62cd\u7684?(?:\u7167\u7247)?",
+    r"|mit dem (?:handy|telefon))(?![\w-])|\u7528?\u624b\u673a\u62cd\u7684?(?:\u7167\u7247)?",
     re.IGNORECASE,
 )
 LAYOUTS = {
@@ -98,7 +98,7 @@ DOCUMENT = re.compile(
     re.IGNORECASE,
 )
 LEFT = re.compile(  # of a search that looks for nothing besides
-    rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|(?:\u6211\u7684?|\u6240\u6709\u7684?|\u5168\u90e8\u7684?|\u627e\u51fa?|\u663e\u793a|\u770b\u770b?)*(?:\u7167\u7247|\u56fe\u7247|\u76f8\u7247)?)?"
+    rf"^\W*(?:(?:an?|all|my|the|our|any|some|show|find|me)\s+)*(?:{PICTURES}|(?:\u6211\u7684?|\u6240\u6709\u7684?|\u5168\u90e8\u7684?|\u627e\u51fa?|\u663e\u793a|\u770b\u770b?)*(?:\u7167\u7247|\u56fe\u7247|\u76f8\u7247)?(?:\u6709?\u54ea\u4e9b|\u6709\u6ca1\u6709|\u5417|\u5462)?)?"
     r"(?:\s+(?:of|from|with|that|which))?(?:\s+(?:are|were|was|i))?\W*$",
     re.IGNORECASE,
 )
@@ -199,6 +199,16 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
     rest = " ".join(f"{text[: match.start()]} {text[match.end() :]}".split())
     rest = "" if LEFT.fullmatch(rest) else OF.sub("", rest)
     return TypedFilter(where=where, words=match[0].strip(), rest=rest, is_strict=not rest)
+
+
+def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
+    """What is looked for besides how photos were taken, and the words that say that."""
+    told = []
+    for read in (read_blurry, read_camera, read_layout):
+        if typed := read(text, now):
+            text = typed.rest
+            told.append(typed.words)
+    return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
 TRAITS = (read_kind, read_blurry, read_camera, read_layout)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
+from deepseek_mm.language.chinese_dates import name_chinese_period
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.request_network import (
@@ -240,6 +241,8 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
             said.setdefault(span.kind, words)
     filters = {FILTERS[kind]: words for kind, words in said.items() if kind in FILTERS}
     filters |= mark_by_rule(act.text)
+    if "date" in filters and (period := name_chinese_period(act.text)):
+        filters["date"] = period
     return replace(
         act,
         subject=said.get("subject", ""),
@@ -273,7 +276,7 @@ def widen_to_words(text: str, start: int, end: int) -> tuple[int, int]:
 def mark_by_rule(text: str) -> dict[str, str]:
     """Filters that are written by a rule: file names, and operators of the search box."""
     found: dict[str, str] = {}
-    if ":" in text:
+    if re.search("[:\uff1a]", text):
         for part in search_parts(text):
             if part.name in OPERATORS:
                 when = f"{part.name} {part.value}" if part.name in ("before", "after") else part.value

@@ -22,6 +22,7 @@ from index.store import RegionStore
 IN_A_COLLECTION = re.compile(
     r"\b(?:collections?|albums?|folders?|ordner|sammlung)\b|\u76f8\u518c|\u6587\u4ef6\u5939", re.I
 )
+LATIN = re.compile(r"[a-zA-Z0-9-]+")  # of a name of a type, which other writing may follow without a blank
 LABELLED = re.compile(r"\b(?:tag(?:ged)?|label(?:l?ed)?|marked)\b|\u6807\u7b7e", re.I)
 
 
@@ -127,7 +128,7 @@ def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActB
 
 def narrow_by_format(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
     """Which type of file they are."""
-    names = [format_named(word) for word in tokens(bounds.act.filters.kind)]
+    names = [format_named(word) for word in LATIN.findall(bounds.act.filters.kind)]
     formats = tuple(dict.fromkeys(name for name in names if name))
     if not formats:
         return bounds
