@@ -24,8 +24,8 @@ def finder(tmp_path_factory):
         ("whats on the third page of the letter", "en", 'page 3, says: "What to do next / Please send the invoice'),
         ("last page of letter-insurance.pdf", "en", 'page 3, says: "What to do next'),
         ("what does slide 2 say", "en", 'strategy.pptx, slide 2, says: "Where we stand / Revenue grew by 12 percent'),
-        ("第三页写了什么", "zh", "letter-insurance.pdf 第 3 页写道:“What to do next"),
-        ("保险信的第2页写了什么", "zh", "第 2 页写道:“Excess"),
+        ("第三页写了什么", "zh", "letter-insurance.pdf 第 3 页写道：“What to do next"),
+        ("保险信的第2页写了什么", "zh", "第 2 页写道：“Excess"),
         ("第二张幻灯片讲了什么", "zh", "strategy.pptx"),
     ],
 )
