@@ -29,7 +29,7 @@ def test_each_act_is_told_in_plain_words_of_the_pages_language():
         "Understood as: find (the library): &lt;b&gt;dogs&lt;/b&gt;, 97 %",
         "Understood as: look and answer (what was found last): what colour are they, 100 %",
     ]
-    assert lines(Request(acts=(LOOK,)), CHINESE) == ["理解为:看图回答(上次找到的内容):what colour are they,100 %"]
+    assert lines(Request(acts=(LOOK,)), CHINESE) == ["理解为：看图回答（上次找到的内容）：what colour are they，100 %"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,19 @@ from deepseek_mm.errors import BadPicture, BadQuestion
 from index import IndexProblem
 from ui.edges import NoSession, new_session, owner, read_upload, sentence, session_of
 from ui.edges import split_entry as split
-from ui.words import ENGLISH
+from ui.words import CHINESE, ENGLISH
 
 
 def test_an_error_that_users_can_fix_is_shown_as_it_is():
     assert sentence(BadQuestion("the question is empty"), ENGLISH) == "the question is empty"
     assert sentence(IndexProblem("the index is damaged"), ENGLISH) == "the index is damaged"
+
+
+def test_an_error_keeps_its_english_and_is_shown_in_the_language_of_the_page():
+    error = BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
+    assert sentence(error, CHINESE).startswith("\u641c\u7d22\u662f\u7a7a\u7684")
+    assert str(error).startswith("the search is empty")
+    assert sentence(OSError(28, "No space left on device"), CHINESE).startswith("\u78c1\u76d8\u5df2\u6ee1")
 
 
 def test_a_bug_is_logged_in_full_and_shown_as_one_sentence(caplog):

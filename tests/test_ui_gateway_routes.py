@@ -142,6 +142,15 @@ def test_a_visitor_gets_a_cookie_that_no_script_and_no_other_page_can_use(client
     assert "set-cookie" not in client.get("/en/", headers={"Sec-Fetch-Site": "cross-site"}).headers
 
 
+def test_scripts_are_told_what_the_api_says_in_the_language_of_the_page(client):
+    asked = {"text": ["only files of this type", "no such <b>form</b>"]}
+    said = client.get("/zh/said", params=asked)
+    assert said.json() == ["\u53ea\u542b\u6b64\u7c7b\u578b\u7684\u6587\u4ef6", "no such <b>form</b>"]
+    assert said.headers["content-type"] == "application/json"
+    assert client.get("/en/said", params=asked).json() == asked["text"]
+    assert client.post("/zh/said").status_code == 405
+
+
 def test_a_request_that_came_past_the_door_gets_nothing(inside):
     bare = TestClient(inside)
     for path in ("/en/", "/zh/config", "/en/gradio_api/info"):

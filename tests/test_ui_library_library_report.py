@@ -142,9 +142,9 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
 @pytest.mark.parametrize(
     ("kind", "payload", "english", "chinese"),
     [
-        ("index", {"paths": ["/a"]}, "Index /a", "建立索引:/a"),
-        ("index", {"paths": ["/a", "/b", "/c"]}, "Index /a and 2 more", "建立索引:/a 等,另有 2 个"),
-        ("index", {"paths": ["/a"], "only": ["/a/x.png"]}, "Index /a/x.png", "建立索引:/a/x.png"),
+        ("index", {"paths": ["/a"]}, "Index /a", "建立索引：/a"),
+        ("index", {"paths": ["/a", "/b", "/c"]}, "Index /a and 2 more", "建立索引：/a 等，另有 2 个"),
+        ("index", {"paths": ["/a"], "only": ["/a/x.png"]}, "Index /a/x.png", "建立索引：/a/x.png"),
         ("read text", {}, "Read and describe pictures", "识别图片中的文字并描述图片"),
         ("verify", {}, "Check the library", "检查图库"),
         ("repair", {"forget": True}, "Repair the library", "修复图库"),
@@ -170,9 +170,14 @@ def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
     assert [kind for kind in kinds if title(job(kind=kind, title="?"), ENGLISH) == "?"] == []
 
 
-def test_what_a_job_says_is_marked_as_english_on_every_page():
-    html = render_ended([job(state="done", message="3 added", ended_at=AT)], {}, CHINESE)
-    assert '<span lang="en" dir="ltr">3 added</span>' in html
+def test_what_a_job_says_is_said_in_the_language_of_the_page_or_marked_as_english():
+    ended = [job(state="done", message="3 files looked at, 2 texts found", ended_at=AT, num_failed=1)]
+    failed = {7: [Failed(item="/a.jpg", reason="/a.jpg is empty: 0 bytes. Copy it again from where it came")]}
+    html = render_ended(ended, failed, CHINESE)
+    assert '<span dir="ltr">\u67e5\u770b\u4e86 3 \u4e2a\u6587\u4ef6' in html
+    assert 'lang="en"' not in html
+    assert "0 bytes" not in html
+    assert '<span lang="en" dir="ltr">3 oddities</span>' in render_ended([job(message="3 oddities")], {}, CHINESE)
 
 
 def test_ears_hear_of_the_last_ending_only():
@@ -197,7 +202,7 @@ def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():
 
 def test_what_the_library_holds_reads_well_for_one_and_for_many():
     assert (holding(1, 1, ENGLISH), holding(0, 2000, ENGLISH)) == ("1 file, 1 region", "0 files, 2,000 regions")
-    assert holding(1, 12, CHINESE) == "1 个文件,共 12 个区域"
+    assert holding(1, 12, CHINESE) == "1 个文件，共 12 个区域"
 
 
 def test_what_was_left_out_is_listed_with_its_reasons_and_the_rest_is_counted():

@@ -43,7 +43,7 @@ def test_the_head_says_what_is_being_done_as_long_as_it_is(assistant, red):
     task = assistant.library.jobs.claim(["index"])
     task.report(3, total=9)
     assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files, 0 regions · at work: 3 / 9"
-    assert look(services_of(assistant), LOCAL, CHINESE).far == "正在处理:3 / 9"
+    assert look(services_of(assistant), LOCAL, CHINESE).far == "正在处理：3 / 9"
     task.finish("done", "1 added")
     assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files, 0 regions"
 

@@ -76,6 +76,13 @@ def test_evidence_is_score_labels_and_colours():
     assert evidence(exhibit(citation(label=""), ENGLISH), ENGLISH) == "score 0.31"
 
 
+def test_labels_and_colours_are_named_in_the_language_of_the_page():
+    cited = citation(colours=("red", "blue"))
+    said = evidence(exhibit(cited, CHINESE), CHINESE)
+    assert said.endswith("\u72d7 90 % - \u7ea2\u8272, \u84dd\u8272")
+    assert caption(cited, CHINESE) == "[1] \u72d7 - beach.jpg"
+
+
 def test_details_escape_text_note_and_paths_and_cut_a_long_text():
     cited = citation(path="/a/<b>.jpg", text="<script>" + "x" * 5000, note='a "note" & more')
     twin = Region(source=Source(path="/a/<twin>.jpg"), box_px=(0, 0, 1, 1))

@@ -123,8 +123,8 @@ def test_a_settings_file_that_cannot_be_read_is_told(tab):
 
 
 def test_a_slider_that_was_emptied_gets_a_sentence(tab):
-    assert "is no number" in _explain(tab.handlers.certainty, None)
-    assert "&lt;" in _explain(tab.handlers.presence, "<b>")
+    assert "is no number" in _explain(ENGLISH, tab.handlers.certainty, None)
+    assert "&lt;" in _explain(ENGLISH, tab.handlers.presence, "<b>")
 
 
 def test_theme_and_language_can_be_chosen_and_the_page_says_which_language_it_has():

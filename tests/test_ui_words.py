@@ -12,6 +12,7 @@ from ui.words import CHINESE, ENGLISH, LANGUAGES, TextsOfCode, Translation, UiTe
 from ui.words.ask import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
+VOCABULARY = UI.parent / "deepseek_mm" / "vision" / "labels.txt"
 TABLE = {name: word for table in UiTexts.__mro__ for name, word in vars(table).items() if isinstance(word, Translation)}
 TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Translation)}
 # Asked of the model, or the same everywhere:
@@ -61,7 +62,7 @@ def test_no_word_stands_in_two_tables():
 def test_every_word_is_used_somewhere_on_the_page():
     source = " ".join(path.read_text() for path in UI.rglob("*.py") if path.parent.name != "words")
     indirect = {"done", "running", "stopped", "failed"}  # named by an answer's state
-    indirect |= {"is_sure", "is_unsure", "is_unknown"}  # by a verdict
+    indirect |= {"is_sure", "is_unsure", "is_unknown", "yes", "no"}  # by a verdict
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
     indirect |= {name for name in TABLE if name.startswith("asked_")}  # by a report's set of questions
     indirect |= {name for name in TABLE if name.startswith(("act_", "scope_"))}  # by an act
@@ -91,6 +92,14 @@ def test_what_is_said_otherwise_of_code_is_said_of_photos_too():
 def test_every_kind_and_scope_of_an_act_has_words_and_no_other():
     for prefix, known in (("act_", get_args(ActKind)), ("scope_", get_args(ActScope))):
         assert {name.removeprefix(prefix) for name in TABLE if name.startswith(prefix)} == set(known)
+
+
+def test_every_label_that_photos_may_have_is_named_in_chinese():
+    labels = VOCABULARY.read_text().splitlines()
+    named = [label for label in labels if label and not label.startswith("#")]
+    assert len(named) > 300
+    assert [label for label in named if CHINESE.name(label) == label] == []
+    assert (CHINESE.name("yes"), CHINESE.name("qwertz"), ENGLISH.name("dog")) == ("\u662f", "qwertz", "dog")
 
 
 def test_a_table_speaks_its_own_language():

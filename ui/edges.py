@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm import Assistant, BadDate, Caller, DeepSeekMMError, Picture, Services, StorageFull, read_photo
+from deepseek_mm import Assistant, Caller, DeepSeekMMError, Picture, Services, StorageFull, read_photo
 from index import IndexProblem
 from ui.words import UiTexts
 
@@ -42,12 +42,10 @@ class BadPath(DeepSeekMMError, OSError):
 
 def sentence(error: Exception, words: UiTexts) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
-    if isinstance(error, BadDate):
-        return words.bad_date.format(text=error.text)
     if isinstance(error, (DeepSeekMMError, IndexProblem)):
-        return str(error)
+        return words.say(str(error))
     if full := StorageFull.of(error):
-        return str(full)
+        return words.say(str(full))
     log.error("the page met an unexpected error", exc_info=error)
     return words.bug
 

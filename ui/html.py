@@ -116,9 +116,14 @@ def icon() -> str:
     return (HERE / "styles" / "icon.svg").read_text()
 
 
+GRADIO_NAMES = ("Multimedia input field", "Upload a file", "Submit")  # that Gradio says in English only, to ears
+
+
 def head(language: Language) -> str:
     """What goes into the page's head: its language, and what the page does by itself."""
-    page = json.dumps({"language": language, "languages": LANGUAGES})
+    words = in_language(language)
+    names = dict(zip(GRADIO_NAMES, words.gradio_names, strict=True)) if language != "en" else {}
+    page = json.dumps({"language": language, "languages": LANGUAGES, "names": names})
     scripts = "\n".join(map(script, ("stream", "page", "complete")))
     return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'
 

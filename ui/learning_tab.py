@@ -41,11 +41,11 @@ class LearningHandlers(Handlers):
             running = last is not None and last.state in BUSY
             lines = [words.learn_answers.format(told=self._name_version(state.answering if not state.trouble else 0))]
             lines.append(count_noun(words.learn_waiting, sum(state.waiting.values())))
-            shown = "".join(map(hint, lines)) + notice(state.trouble)
+            shown = "".join(map(hint, lines)) + notice(words.say(state.trouble))
             if running:
                 shown += hint(words.learn_running)
             elif last and last.state == "failed":
-                shown += notice(last.message)
+                shown += notice(words.say(last.message))
             versions = "".join(self._version(each, now=each.number == state.answering) for each in state.versions)
             return LearningView(state=shown, versions=versions or hint(words.learn_none), running=running)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
@@ -71,7 +71,7 @@ class LearningHandlers(Handlers):
         try:
             version = self.services.learning.find_version(caller, number)
             if version.objections and insisted != number:
-                why = "; ".join(version.objections)
+                why = words.say("; ".join(version.objections))
                 return ActionResult(text=words.learn_insist_why.format(number=number, why=why), wrong=True), number
             self.services.learning.accept(caller, number, force=insisted == number)
         except Exception as error:  # noqa: BLE001 - as above
@@ -86,7 +86,7 @@ class LearningHandlers(Handlers):
         words = self.words
         title = words.learn_made.format(number=version.number, made=version.made_at[:16].replace("T", " "))
         base = words.learn_on.format(base=self._name_version(version.base))
-        against = "".join(f"<li>{escape(each)}</li>" for each in version.objections)
+        against = "".join(f"<li>{escape(words.say(each))}</li>" for each in version.objections)
         against = f'<div class="notice"><p>{escape(words.learn_against)}</p><ul>{against}</ul></div>' if against else ""
         text = words.learn_insist if version.objections else words.learn_accept
         act = (

@@ -67,14 +67,14 @@ def evidence(each: EvidenceItem, words: UiTexts) -> str:
     """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 and 1 are no scores."""
     region = each.citation.region
     score = words.score.format(score=each.citation.score) if 0 < abs(each.citation.score) < 1 else ""
-    labels = ", ".join(map(sure, region.labels[:LABELS]))
-    parts = [score, labels, ", ".join(region.colours)]
+    labels = ", ".join(sure(label, words) for label in region.labels[:LABELS])
+    parts = [score, labels, ", ".join(map(words.name, region.colours))]
     return " - ".join(filter(None, parts))
 
 
-def sure(label: Label) -> str:
+def sure(label: Label, words: UiTexts) -> str:
     """A label and how sure it is: "kite 93 %"."""
-    return f"{label.name} {label.score:.0%}".replace("%", " %")
+    return f"{words.name(label.name)} {label.score:.0%}".replace("%", " %")
 
 
 def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
@@ -112,7 +112,7 @@ def _what(region: Region, words: UiTexts) -> str:
     if region.kind in WRITTEN and region.text:
         text = " ".join(region.text.split())
         return f'"{text[:QUOTED].rstrip()}{"..." if len(text) > QUOTED else ""}"'
-    return region.label or (words.whole if region.kind == "whole" else "")
+    return words.name(region.label) or (words.whole if region.kind == "whole" else "")
 
 
 AROUND = 0.35  # of a box's size, kept around it where only the part of the photo is shown
@@ -144,7 +144,7 @@ def shot(
     size = sides_of(pictures, region)
     address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
-    name = escape(", ".join(filter(None, (region.label, name_region(region, words)))))
+    name = escape(", ".join(filter(None, (words.name(region.label), name_region(region, words)))))
     boxes = "".join(box(mark, size) for mark in marks)
     lazy, room = ("", room_of(size)) if large else (' loading="lazy"', "")
     photo = f'<img src="{address}" alt="{name}"{sides}{lazy} decoding="async">'

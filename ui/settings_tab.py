@@ -64,7 +64,7 @@ class SettingsTab:
         setting, parts = self.handlers, self.parts
         tab.select(self._fill, None, list(parts.values()), **QUIET)
         for name, says in (("certainty", setting.certainty), ("presence", setting.presence)):
-            explain = partial(_explain, says)
+            explain = partial(_explain, setting.words, says)
             parts[name].change(explain, parts[name], parts[f"{name}_says"], trigger_mode="always_last", **QUIET)
         parts["model"].input(_fields, parts["model"], self._of("url", "name", "sees", "key", "try"), **QUIET)
         parts["encoder"].input(_checkpoint, parts["encoder"], parts["checkpoint"], **QUIET)
@@ -181,12 +181,12 @@ class SettingsTab:
 
 
 @needs_right("settings")
-def _explain(says: Callable[[object], str], value: object) -> str:
+def _explain(words: UiTexts, says: Callable[[object], str], value: object) -> str:
     """The sentence under a slider."""
     try:
         return hint(says(value))
     except DeepSeekMMError as error:  # a slider that was emptied
-        return notice(str(error))
+        return notice(edges.sentence(error, words))
 
 
 @needs_right("page")

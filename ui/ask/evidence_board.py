@@ -21,8 +21,9 @@ def render_verdict(answer: Answer, pictures: PagePictures, words: UiTexts) -> st
     verdict = answer.verdict
     if verdict is None:
         return ""
-    else_ = [words.else_.format(answer=verdict.runner_up, percent=100 * verdict.runner_chance)]
-    lines = [words.witness.format(by=getattr(words, f"by_{one.by}"), answer=one.answer, percent=100 * one.chance)
+    else_ = [words.else_.format(answer=words.name(verdict.runner_up), percent=100 * verdict.runner_chance)]
+    lines = [words.witness.format(by=getattr(words, f"by_{one.by}"), answer=words.name(one.answer),
+                                  percent=100 * one.chance)
              for one in verdict.said]  # fmt: skip
     if verdict.disputed:
         lines.append(words.disputed)
@@ -46,7 +47,7 @@ def program(answer: Answer, words: UiTexts, *, trouble: str = "") -> str:
         "contradicts": words.contradicts,
         "not covered": words.not_covered,
     }[worked.agrees]
-    gave = words.gave.format(answer=worked.answer) if worked.answer else worked.missing
+    gave = words.gave.format(answer=words.name(worked.answer)) if worked.answer else words.say(worked.missing)
     steps = "".join(f"<li><code>{escape(call)}</code> {escape(told)}</li>" for call, told in worked.steps)
     wrong = f'<pre class="wrong" role="alert">{escape(trouble)}</pre>' if trouble else ""
     title = words.program_by_model if worked.by_model else words.program
@@ -62,7 +63,7 @@ def program(answer: Answer, words: UiTexts, *, trouble: str = "") -> str:
 def bar(verdict: Verdict, words: UiTexts) -> str:
     """The answer with its probability, in words and as a bar."""
     outcome = getattr(words, f"is_{verdict.outcome}")
-    said = f"{verdict.answer}: {outcome} ({100 * verdict.chance:.0f} %)"
+    said = f"{words.name(verdict.answer)}: {outcome} ({100 * verdict.chance:.0f} %)"
     return (
         f'<p class="told"><span>{escape(said)}</span>'
         f'<meter min="0" max="1" value="{verdict.chance:.3f}" aria-label="{escape(said)}"></meter></p>'
@@ -157,5 +158,5 @@ def why(answer: Answer, words: UiTexts) -> str:
 
 def _row(check: Check, words: UiTexts) -> str:
     verdict, style = (words.kept, "kept") if check.kept else (words.dropped, "dropped")
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (check.claim, verdict, check.reason))
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (words.say(check.claim), verdict, words.say(check.reason)))
     return f'<tr class="{style}">{cells}</tr>'

@@ -185,7 +185,7 @@ class GuardedBlocks(gr.Blocks):
 
     def _refusal(self, event: BlockFunction, error: DeepSeekMMError) -> gr.Error:
         """The sentence; shown only to somebody who pressed something."""
-        text = self.words.file_gone if isinstance(error, NoSuchFile) else str(error)
+        text = self.words.file_gone if isinstance(error, NoSuchFile) else self.words.say(str(error))
         pressed = any(trigger not in UNASKED for _, trigger in event.targets)
         return gr.Error(text, visible=pressed or isinstance(error, NoSuchFile), print_exception=False)
 

@@ -39,6 +39,9 @@ STREAM = re.compile(rf"{API}/(?:heartbeat/(?P<heartbeat>[^/]+)|queue/data)")  # 
 SEND = re.compile(rf"{API}/(queue/join|run/[^/]+|cancel|reset)/?")  # for POST: events, which are checked one by one
 FILE = f"{API}/file="
 UPLOAD = f"{API}/upload"
+SAID = "/said"  # what comes from below in English, in the page's language: for scripts that ask the API themselves
+MOST_SAID = 50  # texts at once
+NO_FILE = "a field named files holds no file. Send each with a filename"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class Gateway:
         try:
             caller = caller_in(scope)
         except DeepSeekMMError as error:
-            await PlainTextResponse(str(error), 401)(scope, receive, send)
+            await PlainTextResponse(self.words.say(str(error)), 401)(scope, receive, send)
             return
         token = request.cookies.get(COOKIE, "")
         if not TOKEN.fullmatch(token):
@@ -86,6 +89,8 @@ class Gateway:
             return self._file(path.removeprefix(FILE), visitor)
         if path.rstrip("/") == UPLOAD:
             return await self._upload(request, visitor)
+        if path == SAID:
+            return JSONResponse([*map(self.words.say, request.query_params.getlist("text")[:MOST_SAID])])
         if stream := STREAM.fullmatch(path):
             page = stream["heartbeat"] or request.query_params.get("session_hash", "")
             return None if visitor.owns(page) else self._refuse()
@@ -142,17 +147,18 @@ class Gateway:
     def _explain(self, error: BaseException) -> Response | None:
         """What an upload that cannot be read is answered with; None where others tell it, such as a full disk."""
         if isinstance(error, MultiPartException):
-            return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
+            status = 413 if "maximum allowed size" in error.message else 400
+            return PlainTextResponse(self.words.say(error.message), status)
         if isinstance(error, HTTPException):
-            return PlainTextResponse(str(error.detail), error.status_code)
+            return PlainTextResponse(self.words.say(str(error.detail)), error.status_code)
         if isinstance(error, TypeError) and "GradioUploadFile" in str(error):  # how Gradio refuses a text as a file
-            return PlainTextResponse("a field named files holds no file. Send each with a filename", 400)
+            return PlainTextResponse(self.words.say(NO_FILE), 400)
         return None
 
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """By which methods the page uses this path of Gradio's; none if it does not use it."""
-    if path.startswith(FILE) or OPEN.fullmatch(path) or STREAM.fullmatch(path):
+    if path == SAID or path.startswith(FILE) or OPEN.fullmatch(path) or STREAM.fullmatch(path):
         return "GET", "HEAD"
     return ("POST",) if SEND.fullmatch(path) or path.rstrip("/") == UPLOAD else ()
 

@@ -1,6 +1,7 @@
 """What the Library tab shows of the library at a moment: jobs, watched folders and how much there is, as HTML.
 
-What a job is called follows the page's language; what it says comes from below, in English, and is marked so.
+What a job is called follows the page's language; what it says comes from below in English: it is said in that language
+as far as it is known, and else marked as English.
 
 A button in this HTML carries what it does and for what, so a press means the very job whose card was
 seen, however the list has moved on since.
@@ -66,7 +67,7 @@ def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
         parts.append(words.watched_last.format(when=local(each.last_at)))
     known = f'<p class="hint">{escape(" - ".join(parts))}</p>' if parts else ""
     usual = each.how in ("", f"Watching {each.folder}.")
-    how = "" if usual else f'<p class="hint">{mark_english(each.how)}</p>'
+    how = "" if usual else f'<p class="hint">{say_marked(each.how, words)}</p>'
     stop = button("unwatch", each.folder, words.unwatch, label=f"{words.unwatch}: {each.folder}")
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
 
@@ -87,9 +88,11 @@ def title(job: Job, words: UiTexts) -> str:
     return names[job.kind].format(what=what) if job.kind in names else job.title
 
 
-def mark_english(message: str) -> str:
-    """What a job says, marked as English and as text that runs from left to right."""
-    return f'<span lang="en" dir="ltr">{escape(message)}</span>'
+def say_marked(message: str, words: UiTexts, item: str = "") -> str:
+    """What a job says, perhaps of an item, as text that runs from left to right; marked as English where it is so."""
+    said = words.say(message)
+    spoken = "" if said != message else 'lang="en" '
+    return f'<span {spoken}dir="ltr">{escape(f"{item}: {said}" if item else said)}</span>'
 
 
 def local(at: datetime) -> str:
@@ -160,7 +163,7 @@ def _render_running(job: Job, words: UiTexts) -> str:
     bar = "" if waits else f"<progress {label}{known}></progress>"
     line = words.waiting if waits else far(job, words)
     at = (
-        f'<p class="hint at"><bdi lang="en" dir="ltr">{escape(job.message)}</bdi></p>'
+        f'<p class="hint at"><bdi dir="ltr">{escape(words.say(job.message))}</bdi></p>'
         if job.message and not waits
         else ""
     )
@@ -194,10 +197,11 @@ def _ending(job: Job, words: UiTexts) -> str:
 
 def _render_ended(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     when = local(job.ended_at) if job.ended_at else ""
+    details = _render_left_out(job, words) + _failures(job, failed, words)
     return (
         f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
         f'<span class="hint">{escape(_ending(job, words))} {when}</span></header>'
-        f"<p>{mark_english(job.message)}</p>{_render_left_out(job, words)}{_failures(job, failed, words)}</article>"
+        f"<p>{say_marked(job.message, words)}</p>{details}</article>"
     )
 
 
@@ -207,7 +211,7 @@ def _render_left_out(job: Job, words: UiTexts) -> str:
     if not left_out:
         return ""
     count = max(len(left_out), job.result.get("num_left_out", 0))
-    rows = "".join(f"<li>{mark_english(f'{path}: {reason}')}</li>" for path, reason in left_out)
+    rows = "".join(f"<li>{say_marked(reason, words, path)}</li>" for path, reason in left_out)
     more = count - len(left_out)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_left_out.format(count=f"{count:,}"))
@@ -218,7 +222,7 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
-    rows = "".join(f"<li>{mark_english(failure(each))}</li>" for each in failed)
+    rows = "".join(f"<li>{failure(each, words)}</li>" for each in failed)
     more = job.num_failed - len(failed)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
@@ -228,9 +232,9 @@ def _failures(job: Job, failed: Sequence[Failed], words: UiTexts) -> str:
     )
 
 
-def failure(each: Failed) -> str:
-    """What could not be done, and why."""
-    return each.reason if each.item in each.reason else f"{each.item}: {each.reason}"
+def failure(each: Failed, words: UiTexts) -> str:
+    """What could not be done, and why, as HTML."""
+    return say_marked(each.reason, words, "" if each.item in each.reason else words.say(each.item))
 
 
 WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work

@@ -22,7 +22,7 @@ from ui.html import heading, hint, line, notice, piece
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
 from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing, select_regions
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_report import LibraryState, failure, in_bytes, look, mark_english
+from ui.library.library_report import LibraryState, failure, in_bytes, look, say_marked
 from ui.library.rules import RuleHandlers, RulesPart
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -96,8 +96,8 @@ def health(told: Health, words: UiTexts) -> str:
     """The list, with what does not fit and what failed below it."""
     rows = "".join(_health_row(good, text, words) for good, text in lines(told, words))
     sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
-    listed = [*(f"{each.path}: {each.detail}" for each in told.problems), *map(failure, told.failed)]
-    more = "".join(f"<li>{mark_english(each)}</li>" for each in listed)
+    listed = [say_marked(each.detail, words, words.say(each.path)) for each in told.problems]
+    more = "".join(f"<li>{each}</li>" for each in [*listed, *(failure(each, words) for each in told.failed)])
     below = f"<details><summary>{escape(words.health_listed)}</summary><ul>{more}</ul></details>" if more else ""
     return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
 

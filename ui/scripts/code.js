@@ -33,7 +33,7 @@ async function run(key, language, code) {
     const body = JSON.stringify({ code, language }), headers = { "Content-Type": "application/json" };
     const answer = await fetch("/run", { method: "POST", body, headers, signal: stop.signal });
     const said = await answer.json();
-    shown = answer.ok ? ran(said, told) : made("p", "notice", said.detail ?? told.lost);
+    shown = answer.ok ? await ran(said, told) : made("p", "notice", said.detail ? (await sayAll([said.detail]))[0] : told.lost);
   } catch {
     shown = stop.signal.aborted ? made("p", "foot", filled(told.stopped, { seconds: seconds() })) : made("p", "notice", told.lost);
   }
@@ -42,7 +42,7 @@ async function run(key, language, code) {
   place();
 }
 
-function ran(said, told) {
+async function ran(said, told) {
   const values = { code: said.exit, seconds: said.seconds.toFixed(2), limit: told.limits[said.ended_by] ?? said.ended_by };
   const line = made("p", "foot", filled(said.ended_by ? told.ended : told.exit, values));
   const printed = [["out", said.stdout], ["err", said.stderr]].filter(([, text]) => text).map(([name, text]) => {
@@ -51,8 +51,9 @@ function ran(said, told) {
     return part;
   });
   const held = said.protections.filter((each) => each.holds).length;
-  const walls = said.protections.map((each) => made("li", each.holds ? "" : "lacks",
-    `${each.name}: ${each.holds ? told.holds : told.lacks} (${each.how})`));
+  const named = await sayAll(said.protections.flatMap((each) => [each.name, each.how]));
+  const walls = said.protections.map((each, n) => made("li", each.holds ? "" : "lacks",
+    `${named[2 * n]}: ${each.holds ? told.holds : told.lacks} (${named[2 * n + 1]})`));
   const all = made("details", "walls", made("summary", "hint", filled(told.walls, { held, all: walls.length })), made("ul", "hint", ...walls));
   return made("div", "", ...(printed.length ? printed : [made("p", "foot", told.silent)]), line, all);
 }

@@ -26,7 +26,8 @@ async function ask() {
   if (!begun || box.selectionEnd !== text.length) { close(); return; }
   try {
     const answer = await fetch(`/search/complete?text=${encodeURIComponent(tail)}${code ? "&about=code" : ""}`);
-    const proposals = answer.ok ? await answer.json() : [];
+    const told = answer.ok ? await answer.json() : [], helps = await sayAll(told.map((each) => each.help));
+    const proposals = told.map((each, n) => ({ ...each, help: helps[n] }));
     if (mine === asked && box.value === text) show(proposals.map((each) => ({ ...each, text: head + each.text })));
   } catch { close(); }
 }

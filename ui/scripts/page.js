@@ -105,6 +105,19 @@ function sendEarly() {
   box.querySelector(".submit-button")?.click();
 }
 
+// What the API says in English, in the page's language, as far as that is known.
+const SAID = new Map();
+async function sayAll(texts) {
+  const fresh = PAGE.language === "en" ? [] : [...new Set(texts)].filter((text) => !SAID.has(text));
+  if (fresh.length) {
+    try {
+      const answer = await fetch(`said?${new URLSearchParams(fresh.map((text) => ["text", text]))}`);
+      if (answer.ok) (await answer.json()).forEach((said, n) => SAID.set(fresh[n], said));
+    } catch { /* it stays English */ }
+  }
+  return texts.map((text) => SAID.get(text) ?? text);
+}
+
 // Gradio's question box has a label that no textarea is tied to; where files are dropped it speaks English only.
 function names() {
   for (const part of document.querySelectorAll(".drop button.upload-container, .drop input[type=file]")) {
@@ -115,6 +128,8 @@ function names() {
     const label = box.closest(".box").querySelector("[data-testid=block-info]");
     if (label) box.setAttribute("aria-label", label.textContent);
   }
+  for (const [english, name] of Object.entries(PAGE.names))
+    for (const part of document.querySelectorAll(`[aria-label="${english}"]`)) part.setAttribute("aria-label", name);
 }
 
 new MutationObserver(() => { names(); sendEarly(); THEME.show(); })

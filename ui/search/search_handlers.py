@@ -166,7 +166,7 @@ def exhibit(number: int, match: Match, words: UiTexts) -> EvidenceItem:
     citation = Citation(number=number, region=match.region, score=match.score)
     reasons = [words.relevance.format(chance=round(100 * match.relevance))]
     if match.why:
-        reasons.append(words.because.format(why=", ".join(match.why)))
+        reasons.append(words.because.format(why=", ".join(map(words.name, match.why))))
     if match.twins:
         reasons.append(words.twins.format(count=len(match.twins)))
     return EvidenceItem(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
@@ -216,7 +216,7 @@ def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[Evidenc
 def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts) -> str:
     region, number = each.citation.region, each.citation.number
     title, *reasons = each.caption.splitlines()
-    label = sure(region.labels[0]) if region.labels else ""
+    label = sure(region.labels[0], words) if region.labels else ""
     shown = Tile(
         index=index,
         number=number,
@@ -370,7 +370,7 @@ class SearchHandlers(Handlers):
     def choices(self) -> tuple[Choices, Choices, Choices]:
         """Labels and file types of the library, the commonest first, and its collections by name, each after "any"."""
         store, none = self.assistant.store, [(self.words.any, "")]
-        labels = [(f"{label.name} ({label.sources})", label.name) for label in store.labels(LABELS)]
+        labels = [(f"{self.words.name(label.name)} ({label.sources})", label.name) for label in store.labels(LABELS)]
         formats = [(f"{name} ({count})", name) for name, count in store.formats().items()]
         collections = [(f"{name} ({count})", name) for name, count in store.collections().items() if name != LIBRARY]
         return none + labels, none + formats, none + collections

@@ -3,8 +3,10 @@
 What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
 """
 
+from deepseek_mm import translate_name
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
+from ui.words.messages import read_labels, say_message
 from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
 from ui.words.settings import LearningWords, SettingsWords
@@ -41,6 +43,17 @@ class UiTexts(
 
     def __init__(self, language: Language) -> None:
         self.language = language
+
+    def say(self, message: str) -> str:
+        """What comes from below in English, an error or what a job says, in this language."""
+        return say_message(message, self.language)
+
+    def name(self, thing: str) -> str:
+        """An answer, or an English name of what photos show, in this language; one that is not known stays as it is."""
+        if self.language == "en":
+            return thing
+        said = {"yes": self.yes, "no": self.no, **read_labels()}
+        return said.get(thing) or translate_name(thing, self.language)
 
 
 class TextsOfCode(OfCode, UiTexts):

@@ -18,40 +18,40 @@ class AskWords:
             "Put your own files in under Library; nothing leaves this machine.",
         ),
         (
-            "可以就图库里的所有照片、页面和文字提问,也可以在这里添加图片并针对它们提问。",
-            "回答中的每个断言都带有一小张证据图:点击它即可在照片上看到所在位置。",
-            "在“图库”页放入自己的文件;一切只留在本机。",
+            "可以就图库里的所有照片、页面和文字提问，也可以在这里添加图片并针对它们提问。",
+            "回答中的每个断言都带有一小张证据图：点击它即可在照片上看到所在位置。",
+            "在“图库”页放入自己的文件；一切只留在本机。",
         ),
     )
     welcome_try = Translation(
         "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
-        "点一下,用自带的照片试试。最后一个展示了局限:数量太多,它数不清。",
+        "点一下，用自带的照片试试。最后一个展示了局限：数量太多，它数不清。",
     )
     examples = Translation(  # about the bundled photos; the space was trained on English, so these stay English
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
         (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
     )
     question = Translation("Your question", "你的问题")
-    earlier = Translation("Show earlier ones ({count})", "显示更早的({count})")
+    earlier = Translation("Show earlier ones ({count})", "显示更早的（{count}）")
     edit = Translation("Edit", "修改")
     editing = Translation(
         "You are editing an earlier question. Sending it begins a branch; what was said stays in the history.",
-        "你正在修改之前的问题。发送后会另起分支;原来的内容留在历史里。",
+        "你正在修改之前的问题。发送后会另起分支；原来的内容留在历史里。",
     )
     edit_end = Translation("Stop editing", "取消修改")
     ask_again = Translation("Ask again", "重新回答")
     branch = Translation("Branch off here", "从这里分支")
     branched = Translation(
         "This is a branch: go on here. The conversation that it comes from stays in the history.",
-        "这是一个分支,请在此继续。原来的对话留在历史里。",
+        "这是一个分支，请在此继续。原来的对话留在历史里。",
     )
     show_evidence = Translation("Evidence", "依据")
     good = Translation("Good", "好")
     bad = Translation("Bad", "不好")
     webcam = Translation("Take a photo", "拍照")
     webcam_label = Translation("Camera", "相机")
-    gone = Translation("That answer is not here any more. Reload the page.", "那个回答已不在这里,请重新加载页面。")
-    left_out = Translation("Left out: {reasons}", "已略去:{reasons}")
+    gone = Translation("That answer is not here any more. Reload the page.", "那个回答已不在这里，请重新加载页面。")
+    left_out = Translation("Left out: {reasons}", "已略去：{reasons}")
     question_hint = Translation(
         "Ask a question. You can paste, drop or add a picture.", "请提问。可以粘贴、拖入或添加图片。"
     )
@@ -62,9 +62,9 @@ class AskWords:
     new = Translation("New conversation", "新对话")
     looking = Translation("Looking through the photos ...", "正在查看照片……")
 
-    cut_stopped = Translation("(stopped)", "(已停止)")
-    cut_failed = Translation("(not finished)", "(未完成)")
-    silent = Translation("(no words)", "(没有内容)")
+    cut_stopped = Translation("(stopped)", "（已停止）")
+    cut_failed = Translation("(not finished)", "（未完成）")
+    silent = Translation("(no words)", "（没有内容）")
 
     evidence = Translation("What the answer rests on", "回答的依据")
     evidence_hint = Translation("Click one to see it large.", "点击任意一项可放大查看。")
@@ -79,34 +79,36 @@ class AskWords:
     box_wrong = Translation("The box is wrong", "框画错了")
     box_draw = Translation(
         "Drag over the photo where it really is, or move the box with the arrow keys (with Shift: change its size).",
-        "在照片上拖出正确的位置,或用方向键移动框(按住 Shift 改变大小)。",
+        "在照片上拖出正确的位置，或用方向键移动框（按住 Shift 改变大小）。",
     )
-    box_label = Translation("What is it? (if the name is wrong too)", "它是什么?(若名称也不对)")
+    box_label = Translation("What is it? (if the name is wrong too)", "它是什么？（若名称也不对）")
     box_save = Translation("Save the box", "保存框")
     box_none = Translation(
         "That is no box. Drag over the photo from corner to corner, then save.",
-        "这不是一个框。请在照片上从一角拖到对角,然后保存。",
+        "这不是一个框。请在照片上从一角拖到对角，然后保存。",
     )
-    box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
+    box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢：正确的框已作为反馈保存。")
     description = Translation("Description", "描述")
-    description_machine = Translation("Said by a machine, which may be wrong", "由机器描述,可能有误")
+    description_machine = Translation("Said by a machine, which may be wrong", "由机器描述，可能有误")
     description_save = Translation("Save the description", "保存描述")
     description_saved = Translation(
-        "The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。"
+        "The description is kept, and the photo is found by it.", "描述已保存，可据此搜索到照片。"
     )
     why = Translation("Why this answer", "为何这样回答")
     why_none = Translation("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
     claim = Translation("Claim", "断言")
-    verdict = Translation("Shown?", "采用?")
+    verdict = Translation("Shown?", "采用？")
     reason = Translation("Reason", "理由")
     kept = Translation("yes", "是")
     dropped = Translation("left out", "略去")
+    yes = Translation("yes", "是")
+    no = Translation("no", "否")
     settled = Translation("How it was settled", "如何得出结论")
     is_sure = Translation("sure", "确定")
     is_unsure = Translation("not certain", "不确定")
     is_unknown = Translation("too uncertain to say", "无法判断")
-    else_ = Translation("or else: {answer} ({percent:.0f} %)", "其次:{answer}({percent:.0f} %)")
-    witness = Translation("{by} says {answer} ({percent:.0f} %)", "{by}认为:{answer}({percent:.0f} %)")
+    else_ = Translation("or else: {answer} ({percent:.0f} %)", "其次：{answer}（{percent:.0f} %）")
+    witness = Translation("{by} says {answer} ({percent:.0f} %)", "{by}认为：{answer}（{percent:.0f} %）")
     by_reader = Translation("the reader of the picture", "图像阅读器")
     by_likeness = Translation("likeness to the words", "与词语的相似度")
     by_labels = Translation("the picture's labels", "图片标签")
@@ -118,25 +120,27 @@ class AskWords:
     by_network = Translation("a network without a program", "不用程序的神经网络")
     by_model = Translation("the language model, which looked", "看图的语言模型")
     program = Translation("The question as a program", "问题的程序形式")
-    program_by_model = Translation("The question as a program, by the language model", "问题的程序形式(由语言模型编写)")
+    program_by_model = Translation(
+        "The question as a program, by the language model", "问题的程序形式（由语言模型编写）"
+    )
     run = Translation("Run it", "运行")
     steps = Translation("Steps", "步骤")
-    gave = Translation("It gives: {answer}.", "结果:{answer}。")
+    gave = Translation("It gives: {answer}.", "结果：{answer}。")
     agrees = Translation("That agrees with the answer.", "与回答一致。")
     contradicts = Translation("That contradicts the answer.", "与回答矛盾。")
     not_covered = Translation("The boxes do not cover this.", "图中方框不足以判断。")
     disputed = Translation("The witnesses contradict each other.", "各方结论相互矛盾。")
     looked = Translation(
-        "Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处,其余部分被遮暗。"
+        "Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处，其余部分被遮暗。"
     )
     unread = Translation(
         "Not read with this question, for they are too long ago: the first {count} of this conversation.",
-        "本次对话最早的 {count} 个问题相隔已久,未与此问题一起读取。",
+        "本次对话最早的 {count} 个问题相隔已久，未与此问题一起读取。",
     )
-    experts = Translation("The model's experts that worked most on it: {shares}", "参与最多的模型专家:{shares}")
+    experts = Translation("The model's experts that worked most on it: {shares}", "参与最多的模型专家：{shares}")
     done = Translation("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
     stopped = Translation("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")
-    failed = Translation("Not finished: it failed after {seconds:.1f} s", "未完成:{seconds:.1f} 秒后失败")
+    failed = Translation("Not finished: it failed after {seconds:.1f} s", "未完成：{seconds:.1f} 秒后失败")
     running = Translation("Answering ...", "正在回答……")
     phrased = Translation("phrased by {model}", "由 {model} 措辞")
     sure = Translation("{percent:.0f} % sure", "把握 {percent:.0f} %")
@@ -147,19 +151,23 @@ class RequestWords:
 
     understood = Translation(
         "Understood as: {kind} ({scope}): {subject}, {percent:.0f} %",
-        "理解为:{kind}({scope}):{subject},{percent:.0f} %",
+        "理解为：{kind}（{scope}）：{subject}，{percent:.0f} %",
     )
-    understood_by_rules = Translation("Understood as: {kind} ({scope}): {subject}", "理解为:{kind}({scope}):{subject}")
-    understood_by_person = Translation("As you said: {kind} ({scope}): {subject}", "按你所说:{kind}({scope}):{subject}")
+    understood_by_rules = Translation(
+        "Understood as: {kind} ({scope}): {subject}", "理解为：{kind}（{scope}）：{subject}"
+    )
+    understood_by_person = Translation(
+        "As you said: {kind} ({scope}): {subject}", "按你所说：{kind}（{scope}）：{subject}"
+    )
     meant = Translation("Not what I meant", "不是我的意思")
     meant_hint = Translation(
         "Say what you meant: the question is asked again so, and this is kept as feedback.",
-        "请说明你的意思:将按此重新回答,并作为反馈保存。",
+        "请说明你的意思：将按此重新回答，并作为反馈保存。",
     )
     meant_kind = Translation("What to do", "要做什么")
     meant_scope = Translation("Where", "范围")
     meant_subject = Translation("About what", "关于什么")
-    meant_left = Translation("nothing: I did not ask this", "不做:我没有问这个")
+    meant_left = Translation("nothing: I did not ask this", "不做：我没有问这个")
     meant_ask = Translation("Ask again like this", "按此重新提问")
     meant_none = Translation(
         "Nothing is left to be asked. Keep one part at least.", "没有要问的内容了。请至少保留一部分。"
@@ -186,22 +194,24 @@ class RequestWords:
     scope_documents = Translation("documents", "文档")
     scope_code = Translation("code", "代码")
     scope_conversation = Translation("this conversation", "本次对话")
-    offer_yes = Translation("Yes, do it", "是,执行")
+    offer_yes = Translation("Yes, do it", "是，执行")
     offer_delete = Translation(
         "This takes {files} out of the library; nothing on the disk is deleted. Do it?",
-        "这会将 {files} 移出图库,磁盘上的文件不会删除。要执行吗?",
+        "这会将 {files} 移出图库，磁盘上的文件不会删除。要执行吗？",
     )
-    offer_move = Translation("This puts {files} into {name}. Do it?", "这会将 {files} 放入 {name}。要执行吗?")
+    offer_move = Translation("This puts {files} into {name}. Do it?", "这会将 {files} 放入 {name}。要执行吗？")
     offer_leave = Translation(
         "This takes {files} out of the collection; they stay in the library. Do it?",
-        "这会将 {files} 移出合集,仍保留在图库中。要执行吗?",
+        "这会将 {files} 移出合集，仍保留在图库中。要执行吗？",
     )
     offer_left = Translation(
-        "{files} taken out of the collection; they stay in the library.", "已将 {files} 移出合集,仍在图库中。"
+        "{files} taken out of the collection; they stay in the library.", "已将 {files} 移出合集，仍在图库中。"
     )
-    offer_forget = Translation("This deletes the conversation that you are in. Do it?", "这会删除当前的对话。要执行吗?")
+    offer_forget = Translation(
+        "This deletes the conversation that you are in. Do it?", "这会删除当前的对话。要执行吗？"
+    )
     offer_forgotten = Translation(
-        "The conversation is deleted. For 10 minutes it can be brought back.", "对话已删除,10 分钟内可以撤销。"
+        "The conversation is deleted. For 10 minutes it can be brought back.", "对话已删除，10 分钟内可以撤销。"
     )
 
 
@@ -211,7 +221,7 @@ class CodeWords:
     code_tab = Translation("Code", "代码")
     code_none = Translation(
         "There is no code in this library yet. Add a folder with some on the Library tab, or in a terminal:",
-        "图库里还没有代码。请在“图库”页添加含有代码的文件夹,或在终端中运行:",
+        "图库里还没有代码。请在“图库”页添加含有代码的文件夹，或在终端中运行：",
     )
     code_add = Translation("Add a folder", "添加文件夹")
     code_crash = Translation("A traceback", "一段错误回溯")
@@ -219,12 +229,12 @@ class CodeWords:
     code_try = Translation("Try it in the sandbox", "在沙箱中试运行")
     code_changed = Translation(
         "The file has changed since it was read: lines may have moved. Adding its folder again reads it anew.",
-        "文件在读取之后有改动,行号可能已经移动。重新添加其文件夹即可再次读取。",
+        "文件在读取之后有改动，行号可能已经移动。重新添加其文件夹即可再次读取。",
     )
     code_gone = Translation(
         "The file is not there any more. These are the lines as they were read.", "文件已不存在。以下是读取时的内容。"
     )
-    code_shown = Translation("Lines {first} to {last} of {total}.", "第 {first} 至 {last} 行,共 {total} 行。")
+    code_shown = Translation("Lines {first} to {last} of {total}.", "第 {first} 至 {last} 行，共 {total} 行。")
     run_again = Translation("Run again", "再次运行")
     run_stop = Translation("Stop it", "停止运行")
     run_under_way = Translation("Running behind walls ...", "正在隔离环境中运行……")
@@ -235,12 +245,12 @@ class CodeWords:
     )  # in the order of blocks.LIMITS
     run_stopped = Translation("stopped after {seconds} s", "{seconds} 秒后停止")
     run_silent = Translation("It printed nothing.", "没有输出。")
-    run_walls = Translation("What keeps it in: {held} of {all} hold here", "隔离措施:此处 {all} 项中有 {held} 项有效")
+    run_walls = Translation("What keeps it in: {held} of {all} hold here", "隔离措施：此处 {all} 项中有 {held} 项有效")
     run_holds = Translation("holds", "有效")
     run_lacks = Translation("does not hold", "无效")
     run_lost = Translation(
         "The server did not answer. Look whether it is running, then press Run again.",
-        "服务器没有响应。请确认它正在运行,然后再次按“运行”。",
+        "服务器没有响应。请确认它正在运行，然后再次按“运行”。",
     )
 
 
@@ -255,16 +265,16 @@ class OfCode:
             "Answers come from the syntax of the files; nothing leaves this machine.",
         ),
         (
-            "可以问谁调用了某个函数、它在哪里定义、它做什么;也可以粘贴错误回溯或它的截图。",
-            "输入 @ 可补全名称和文件。每个回答都标明文件和行号:点击即可打开。",
-            "回答来自文件的语法结构;一切只留在本机。",
+            "可以问谁调用了某个函数、它在哪里定义、它做什么；也可以粘贴错误回溯或它的截图。",
+            "输入 @ 可补全名称和文件。每个回答都标明文件和行号：点击即可打开。",
+            "回答来自文件的语法结构；一切只留在本机。",
         ),
     )
-    welcome_try = Translation("One click puts a question into the box:", "点一下,把问题放入输入框:")
+    welcome_try = Translation("One click puts a question into the box:", "点一下，把问题放入输入框：")
     question = Translation("Your question about the code", "你对代码的问题")
     question_hint = Translation(
         "Who calls load? @ completes names. Or paste a traceback, or a picture.",
-        "请用英文提问,@ 补全名称;也可粘贴错误回溯或图片。",
+        "请用英文提问，@ 补全名称；也可粘贴错误回溯或图片。",
     )
     picture_alone = Translation("Which code shows or makes this?", "Which code shows or makes this?")  # as rag asks it
     looking = Translation("Looking through the code ...", "正在查看代码……")

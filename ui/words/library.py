@@ -8,21 +8,21 @@ class LibraryWords:
 
     library = Translation("Library", "图库")
     add = Translation("Add", "添加")
-    add_files = Translation("Drop files here, or choose some", "把文件拖到这里,或选择文件")
+    add_files = Translation("Drop files here, or choose some", "把文件拖到这里，或选择文件")
     add_path = Translation("Or name a file or folder of this machine", "或填写本机上的文件或文件夹")
-    add_collection = Translation("Put them into a collection (if you like)", "放入合集(可选)")
+    add_collection = Translation("Put them into a collection (if you like)", "放入合集（可选）")
     add_collection_hint = Translation("Holidays 2025", "2025 年假期")
     add_index = Translation("Index", "建立索引")
     add_watch = Translation("Watch this folder", "监视此文件夹")
     add_bundled = Translation("Add the bundled photos", "添加自带的照片")
     add_nothing = Translation(
-        "Drop some files, or type the path of a file or folder.", "请拖入文件,或填写文件或文件夹的路径。"
+        "Drop some files, or type the path of a file or folder.", "请拖入文件，或填写文件或文件夹的路径。"
     )
-    added = Translation("Begun: {title}. You can go on asking meanwhile.", "已开始:{title}。期间可以继续提问。")
+    added = Translation("Begun: {title}. You can go on asking meanwhile.", "已开始：{title}。期间可以继续提问。")
     watch_which = Translation("Type the path of the folder to watch.", "请填写要监视的文件夹的路径。")
     watching = Translation(
         "{folder} is watched: what is new or changes there is indexed by itself.",
-        "正在监视 {folder}:其中新增或改动的内容会自动建立索引。",
+        "正在监视 {folder}：其中新增或改动的内容会自动建立索引。",
     )
     watched = Translation("Watched folders", "监视的文件夹")
     watched_none = Translation("No folder is watched.", "没有监视任何文件夹。")
@@ -34,7 +34,7 @@ class LibraryWords:
     )
     work = Translation("Work", "任务")
     work_none = Translation("Nothing is being done.", "目前没有任务。")
-    job_index = Translation("Index {what}", "建立索引:{what}")
+    job_index = Translation("Index {what}", "建立索引：{what}")
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")
@@ -43,11 +43,11 @@ class LibraryWords:
     job_backup = Translation("Back up to {what}", "备份到 {what}")
     job_restore = Translation("Restore {what}", "恢复自 {what}")
     job_watch = Translation("Watch {what}", "监视 {what}")
-    job_paths = Translation(("{first}", "{first} and {more} more"), ("{first}", "{first} 等,另有 {more} 个"))
+    job_paths = Translation(("{first}", "{first} and {more} more"), ("{first}", "{first} 等，另有 {more} 个"))
     waiting = Translation("waiting", "等待中")
     ending = Translation("stopping", "正在停止")
     looking_at = Translation("looking for what there is to do", "正在查看要做什么")
-    head_work = Translation("at work: {far}", "正在处理:{far}")
+    head_work = Translation("at work: {far}", "正在处理：{far}")
     pace = Translation("{speed:.1f} a second", "每秒 {speed:.1f} 个")
     seconds_left = Translation("a few seconds left", "还剩几秒")
     minute_left = Translation("about a minute left", "还剩约一分钟")
@@ -67,10 +67,10 @@ class LibraryWords:
     state = Translation("What is in it", "图库内容")
     list_empty = Translation(
         "The library is empty. Drop files, or name a folder, and press Index. Or begin with the bundled photos.",
-        "图库是空的。请拖入文件或填写文件夹,然后按“建立索引”。也可以先用自带的照片。",
+        "图库是空的。请拖入文件或填写文件夹，然后按“建立索引”。也可以先用自带的照片。",
     )
     list_none = Translation("No file is like that.", "没有符合条件的文件。")
-    list_part = Translation("{first} to {last} of {files}", "第 {first} 至 {last} 个,共 {files}")
+    list_part = Translation("{first} to {last} of {files}", "第 {first} 至 {last} 个，共 {files}")
     list_earlier = Translation("The {count} before", "前 {count} 个")
     list_later = Translation("The next {count}", "后 {count} 个")
     list_all = Translation("All", "全部")
@@ -83,12 +83,12 @@ class LibraryWords:
     collection_into = Translation("Collection", "合集")
     collection_put = Translation("Put into it", "放入")
     collection_which = Translation(
-        "Type the name of a collection: one that is there, or a new one.", "请填写合集名称:已有的或新的都可以。"
+        "Type the name of a collection: one that is there, or a new one.", "请填写合集名称：已有的或新的都可以。"
     )
     collection_has = Translation("{files} put into {name}.", "已将 {files} 放入 {name}。")
     collection_leave = Translation("Out of this collection", "移出此合集")
     collection_left = Translation(
-        "{files} taken out of {name}; they stay in the library.", "已将 {files} 移出 {name},仍在图库中。"
+        "{files} taken out of {name}; they stay in the library.", "已将 {files} 移出 {name}，仍在图库中。"
     )
     list_gone = Translation(
         "These files are not in the list any more. Select them again.", "这些文件已不在列表中。请重新选择。"
@@ -105,10 +105,10 @@ class LibraryWords:
     verify = Translation("Verify", "检查")
     repair = Translation("Repair", "修复")
     repair_gone = Translation("Take out what is gone from the disk", "移除磁盘上已不存在的内容")
-    begun = Translation("Begun: {title}.", "已开始:{title}。")
+    begun = Translation("Begun: {title}.", "已开始：{title}。")
     take_out = Translation("Take out of the library", "从图库移除")
     take_out_path = Translation(
-        "A file or folder to forget; the files themselves stay", "要移除的文件或文件夹;文件本身不会被删除"
+        "A file or folder to forget; the files themselves stay", "要移除的文件或文件夹；文件本身不会被删除"
     )
     take_out_which = Translation(
         "Type the path of a file or folder that the library knows.", "请填写图库中已有的文件或文件夹的路径。"
@@ -118,7 +118,7 @@ class LibraryWords:
         ("{count} file was taken out.", "{count} files were taken out."),
         ("已移除 {count} 个文件。", "已移除 {count} 个文件。"),
     )
-    taken_out_none = Translation("The library knows nothing there: {path}", "图库中没有该处的内容:{path}")
+    taken_out_none = Translation("The library knows nothing there: {path}", "图库中没有该处的内容：{path}")
     put_back = Translation(
         ("{count} file is back.", "{count} files are back."), ("已恢复 {count} 个文件。", "已恢复 {count} 个文件。")
     )
@@ -126,9 +126,11 @@ class LibraryWords:
         ("{count} more before that.", "{count} more before that."),
         ("此前还移除过 {count} 次。", "此前还移除过 {count} 次。"),
     )
-    undo_taking = Translation("Undo: {what}", "撤销:{what}")
+    undo_taking = Translation("Undo: {what}", "撤销：{what}")
     keep = Translation("Back up and restore", "备份与恢复")
-    backup_path = Translation("Back up to (empty: a file in the library's folder)", "备份到(留空:图库文件夹里的文件)")
+    backup_path = Translation(
+        "Back up to (empty: a file in the library's folder)", "备份到（留空：图库文件夹里的文件）"
+    )
     backup = Translation("Back up", "备份")
     backups = Translation("Backups in the library's folder", "图库文件夹里的备份")
     backup_choose = Translation("Choose", "选择")
@@ -139,12 +141,12 @@ class LibraryWords:
     empty_hint = Translation(
         "The library forgets every file, conversation and upload, and files that were dropped here are deleted. "
         "Your own folders and backups stay. To do it, type: {word}",
-        "图库会忘记所有文件、对话和上传内容,拖入此处的文件会被删除。你自己的文件夹和备份会保留。确认请输入:{word}",
+        "图库会忘记所有文件、对话和上传内容，拖入此处的文件会被删除。你自己的文件夹和备份会保留。确认请输入：{word}",
     )
     empty_word = Translation("delete everything", "全部删除")
     empty_sure = Translation("Type these words", "输入这几个字")
     empty_wrong = Translation(
-        "Nothing was deleted. To delete everything, type: {word}", "没有删除任何内容。要全部删除,请输入:{word}"
+        "Nothing was deleted. To delete everything, type: {word}", "没有删除任何内容。要全部删除，请输入：{word}"
     )
     emptied = Translation("The library is empty.", "图库已清空。")
 
@@ -157,7 +159,7 @@ class CareWords:
     twins_hint = Translation(
         "Photos that show the same: smaller, brighter, cut a little, or saved once more. What is taken out leaves the "
         "library, with an undo; the files stay where they are.",
-        "显示同一画面的照片:更小、更亮、略有裁剪或另存过。移出的照片只离开图库,可以撤销;文件本身不动。",
+        "显示同一画面的照片：更小、更亮、略有裁剪或另存过。移出的照片只离开图库，可以撤销；文件本身不动。",
     )
     twins_look = Translation("Look for them", "开始查找")
     twins_keep_which = Translation("Suggest to keep", "建议保留")
@@ -167,26 +169,26 @@ class CareWords:
     twins_unknown = Translation("Nobody has looked yet.", "尚未查找过。")
     twins_none = Translation("None, as far as the last look goes.", "上次查找没有发现。")
     twins_groups = Translation(("{count} group", "{count} groups"), ("{count} 组", "{count} 组"))
-    twins_found = Translation("{groups}; all but one of each take {size}.", "{groups};每组除一张外共占 {size}。")
-    twins_group = Translation("Group {number}, {count} photos", "第 {number} 组,{count} 张")
+    twins_found = Translation("{groups}; all but one of each take {size}.", "{groups}；每组除一张外共占 {size}。")
+    twins_group = Translation("Group {number}, {count} photos", "第 {number} 组，{count} 张")
     twins_more = Translation("{count} more groups come when these are settled.", "处理完这些后还有 {count} 组。")
     twins_keep = Translation("Keep this one", "保留这张")
-    twins_keep_label = Translation("Keep {name} and take the others of its group out", "保留 {name},移出同组其余照片")
+    twins_keep_label = Translation("Keep {name} and take the others of its group out", "保留 {name}，移出同组其余照片")
     twins_all = Translation("Keep the suggested of every group", "每组都保留建议的一张")
     twins_apart = Translation("Not duplicates", "不是重复")
-    twins_apart_kept = Translation("These are no duplicates; that is remembered.", "已记住:它们不是重复。")
+    twins_apart_kept = Translation("These are no duplicates; that is remembered.", "已记住：它们不是重复。")
 
 
 class RulesWords:
     """Writing rules, and what they found. A rule itself is written in English whatever the page speaks."""
 
     rules = Translation("Rules", "规则")
-    rules_label = Translation("Rules, one a line", "规则,每行一条")
+    rules_label = Translation("Rules, one a line", "规则，每行一条")
     rules_hint = Translation(
         "Conditions: exist(cup), count(cup) > 2, near(cup, laptop) and the like, joined by and; not denies one. "
         "Checked are the photos of the collection that is chosen below, or all. The rules stay in {file}.",
-        "条件:exist(cup)、count(cup) > 2、near(cup, laptop) 等,用 and 连接;not 表示否定。名称用英文。"
-        "检查的是下面所选合集中的照片,或全部照片。规则保存在 {file}。",
+        "条件：exist(cup)、count(cup) > 2、near(cup, laptop) 等，用 and 连接；not 表示否定。名称用英文。"
+        "检查的是下面所选合集中的照片，或全部照片。规则保存在 {file}。",
     )
     rules_example = Translation(
         'near(person, camera) -> warn "somebody is near a camera"\n'
@@ -201,17 +203,17 @@ class RulesWords:
     rules_done = Translation("{photos} checked.", "已检查 {photos}。")
     rules_done_in = Translation("{photos} of {collection} checked.", "已检查“{collection}”中的 {photos}。")
     rules_far = Translation("{done} of {photos} checked.", "已检查 {done} / {photos}。")
-    rules_none = Translation("No rule holds, as far as boxes tell.", "仅就方框而言,没有规则成立。")
+    rules_none = Translation("No rule holds, as far as boxes tell.", "仅就方框而言，没有规则成立。")
     rules_warn = Translation("warning", "警告")
     rules_note = Translation("note", "提示")
     rules_boxes = Translation("as far as boxes tell", "仅就方框而言")
     rules_caveat = Translation(
         "As far as boxes tell: a rule knows a photo by its boxes, and what has no box may be there all the same.",
-        "仅就方框而言:规则只根据方框判断,没有方框的东西仍可能在照片里。",
+        "仅就方框而言：规则只根据方框判断，没有方框的东西仍可能在照片里。",
     )
     rules_first = Translation(
         "The first {most} are shown; on the command line, rules names all.",
-        "只显示前 {most} 张;命令行的 rules 会列出全部。",
+        "只显示前 {most} 张；命令行的 rules 会列出全部。",
     )
 
 
@@ -226,28 +228,28 @@ class HealthWords:
     is_not_well = Translation("not as it should be", "异常")
     health_recall = Translation(
         "A search finds {share} % of the ten nearest, beside comparing everything ({sampled} searches).",
-        "与逐一比较相比,搜索能找到最近十项中的 {share} %(共 {sampled} 次搜索)。",
+        "与逐一比较相比，搜索能找到最近十项中的 {share} %（共 {sampled} 次搜索）。",
     )
-    health_orphans = Translation("Things that belong to nothing: {count}.", "无归属的条目:{count}。")
-    health_gone = Translation("Known files that are not there any more: {count}.", "已知但已不存在的文件:{count}。")
-    health_failed = Translation("Files that could not be read: {count}.", "无法读取的文件:{count}。")
+    health_orphans = Translation("Things that belong to nothing: {count}.", "无归属的条目：{count}。")
+    health_gone = Translation("Known files that are not there any more: {count}.", "已知但已不存在的文件：{count}。")
+    health_failed = Translation("Files that could not be read: {count}.", "无法读取的文件：{count}。")
     health_clean = Translation(
         "What was deleted has left nothing: {free} free pages are all zeros, vectors and words are those of what is "
         "there.",
-        "已删除的内容没有残留:{free} 个空闲页全为零,向量与词语只属于现存内容。",
+        "已删除的内容没有残留：{free} 个空闲页全为零，向量与词语只属于现存内容。",
     )
     health_traces = Translation(
         "Deleted things have left traces: {dirty} of {free} free pages, {cached} vectors, words of {words} regions. "
         "Repair mends that.",
-        "已删除的内容有残留:{free} 个空闲页中有 {dirty} 个,{cached} 个向量,{words} 个区域的词语。修复可清除。",
+        "已删除的内容有残留：{free} 个空闲页中有 {dirty} 个，{cached} 个向量，{words} 个区域的词语。修复可清除。",
     )
     health_trash = Translation(
         "Takings that can still be put back: {count}; they are kept until then.",
-        "仍可撤销的移出:{count};在此之前会保留。",
+        "仍可撤销的移出：{count}；在此之前会保留。",
     )
     health_listed = Translation("What does not fit, and what failed", "不一致与失败的条目")
     health_is_gone = Translation("No file of the library holds {text!r}.", "图库的任何文件中都没有 {text!r}。")
-    health_still = Translation("{text!r} still stands in:", "{text!r} 仍存在于:")
+    health_still = Translation("{text!r} still stands in:", "{text!r} 仍存在于：")
     part_index = Translation("index", "索引")
     part_vectors = Translation("vectors", "向量")
     part_log = Translation("log", "日志")

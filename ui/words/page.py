@@ -9,11 +9,11 @@ class PageWords:
     title = Translation("DeepSeek-MM", "DeepSeek-MM")
     tagline = Translation(
         "Ask your photos. Every answer shows where it comes from; nothing leaves this machine.",
-        "向你的照片提问。每个回答都标明出处,一切只留在本机。",
+        "向你的照片提问。每个回答都标明出处，一切只留在本机。",
     )
     files = Translation(("{count} file", "{count} files"), ("{count} 个文件", "{count} 个文件"))
     in_regions = Translation(("{count} region", "{count} regions"), ("{count} 个区域", "{count} 个区域"))
-    counts = Translation("{files}, {regions}", "{files},共 {regions}")
+    counts = Translation("{files}, {regions}", "{files}，共 {regions}")
     browser = Translation("This browser's secret", "此浏览器的密钥")
     this_page = Translation("This page's name", "此页面的名称")
     at = Translation("Where this page was", "此页面的位置")
@@ -24,6 +24,9 @@ class PageWords:
     language_own = Translation("English", "中文")
     language_name = Translation("Language", "语言")
 
+    gradio_names = Translation(  # in the order of html.GRADIO_NAMES
+        ("Question with pictures", "Add a file", "Send"), ("可附图片的输入框", "上传文件", "发送")
+    )
     any = Translation("Any", "不限")
     whole = Translation("whole photo", "整张照片")
     on_page = Translation("page {page}", "第 {page} 页")
@@ -41,13 +44,13 @@ class PageWords:
     copy = Translation("Copy", "复制")
     copied = Translation("Copied", "已复制")
     help = Translation("Help", "帮助")
-    help_open = Translation("Open: {tab}", "打开:{tab}")
+    help_open = Translation("Open: {tab}", "打开：{tab}")
 
     not_allowed = Translation(
         "The key “{name}” may not do this: it lacks the right {right}. "
         "Whoever runs this server can make another: "
         "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
-        "密钥“{name}”不能这样做:缺少权限 {right}。请服务器管理者另建一个:"
+        "密钥“{name}”不能这样做：缺少权限 {right}。请服务器管理者另建一个："
         "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
     )
     key_may_not = Translation("This key may not {what}.", "此密钥不能{what}。")
@@ -55,22 +58,22 @@ class PageWords:
     may_library = Translation("change the library", "更改图库")
     may_settings = Translation("see or change settings", "查看或更改设置")
     may_and = Translation(" or ", "或")
-    page_not_yours = Translation("This page was opened by somebody else. Reload it.", "此页面由他人打开,请重新加载。")
+    page_not_yours = Translation("This page was opened by somebody else. Reload it.", "此页面由他人打开，请重新加载。")
     route_refused = Translation("The page does not use this address. Open / instead.", "页面不使用此地址。请打开 /。")
     file_gone = Translation(
         "This file was not uploaded by this browser, or too long ago. Upload it again.",
-        "此文件不是由此浏览器上传的,或上传已久。请重新上传。",
+        "此文件不是由此浏览器上传的，或上传已久。请重新上传。",
     )
     upload_refused = Translation(
         "This key may not upload files: it lacks the rights ask and library.",
-        "此密钥不能上传文件:缺少权限 ask 和 library。",
+        "此密钥不能上传文件：缺少权限 ask 和 library。",
     )
 
-    no_session = Translation("This page is not ready. Reload it.", "页面尚未就绪,请重新加载。")
+    no_session = Translation("This page is not ready. Reload it.", "页面尚未就绪，请重新加载。")
     bug = Translation(
         "Something went wrong on our side. Your conversation is kept. Try again; "
         "if it happens again, the details are in the terminal where the page was started.",
-        "我们这边出错了。你的对话已保存。请再试一次;若仍出错,详情见启动本页面的终端。",
+        "我们这边出错了。你的对话已保存。请再试一次；若仍出错，详情见启动本页面的终端。",
     )
 
 
@@ -82,7 +85,7 @@ class HistoryWords:
     history_idle = Translation("Choose a conversation to read it.", "选择一个对话来阅读。")
     history_none = Translation(
         "No conversation yet. What you ask is kept here, for this browser only.",
-        "还没有对话。你提出的问题会保存在这里,只有此浏览器能看到。",
+        "还没有对话。你提出的问题会保存在这里，只有此浏览器能看到。",
     )
     history_ask = Translation("Ask the first question", "提出第一个问题")
     past_find = Translation("Search your conversations", "搜索你的对话")
@@ -91,7 +94,7 @@ class HistoryWords:
     past_found = Translation(("{count} found", "{count} found"), ("找到 {count} 个", "找到 {count} 个"))
     past_not_found = Translation(
         "No conversation holds all of these words. Try fewer of them, or only a part of one.",
-        "没有对话包含所有这些词。请减少词数,或只输入一部分。",
+        "没有对话包含所有这些词。请减少词数，或只输入一部分。",
     )
     past_all = Translation("Show all conversations", "显示全部对话")
     past_older = Translation("Show older ones", "显示更早的")
@@ -113,19 +116,19 @@ class HistoryWords:
     past_back = Translation("Back to the list", "返回列表")
     past_resume = Translation("Continue in Ask", "在提问页继续")
     past_rename = Translation("Rename", "重命名")
-    past_name = Translation("Title (Enter saves, Esc leaves it)", "标题(回车保存,Esc 放弃)")
+    past_name = Translation("Title (Enter saves, Esc leaves it)", "标题（回车保存，Esc 放弃）")
     past_pin = Translation("Pin", "置顶")
     past_unpin = Translation("Unpin", "取消置顶")
     past_export = Translation("Export as", "导出为")
     past_exported = Translation("Saved as {name}.", "已保存为 {name}。")
     past_import = Translation("Import JSON", "导入 JSON")
-    past_imported = Translation("Imported: {title}", "已导入:{title}")
+    past_imported = Translation("Imported: {title}", "已导入：{title}")
     past_deleted = Translation(
         "Deleted: {title}. It can be brought back for 10 minutes, while this page stays open.",
-        "已删除:{title}。10 分钟内可以撤销(此页面须保持打开)。",
+        "已删除：{title}。10 分钟内可以撤销（此页面须保持打开）。",
     )
     past_deleted_for_good = Translation(
         "This deletion is older than 10 minutes. The conversation is gone for good.",
-        "删除已超过 10 分钟,对话已被永久删除。",
+        "删除已超过 10 分钟，对话已被永久删除。",
     )
-    past_brought_back = Translation("It is back: {title}", "已恢复:{title}")
+    past_brought_back = Translation("It is back: {title}", "已恢复：{title}")

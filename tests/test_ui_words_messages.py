@@ -1,0 +1,184 @@
+"""What comes from below in English is said in Chinese on the page: every error that can reach it, and what jobs say."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from deepseek_mm.ingest.intake import Report
+from deepseek_mm.library.health import HISTORY, WHOLE_INDEX
+from deepseek_mm.parse.unread import BY_ENDING, explain_unread
+from ui.words.messages import HAN, SLOT, read_rows, say_message
+
+ROOT = Path(__file__).parent.parent
+ELSEWHERE = (  # a start, a command, a programming interface or the laboratory: none of it is shown on the page
+    *(f"deepseek_mm/{each}/" for each in ("training", "evaluation", "benchmarks", "experiments", "cli", "api")),
+    *("deepseek_mm/embeddings/", "deepseek_mm/runtime/", "deepseek_mm/language/understanding", "deepseek_mm/hub"),
+    *(f"deepseek_mm/lm/{each}" for each in ("shape", "weights", "model_folders", "tokenizer")),
+)
+COMPUTED = (  # whose parts are other texts: those are tried below, as they come
+    "the service takes no more now",
+    "there is no operator",
+    "there is no collection 7. 7",
+    "is damaged: 7",
+    "7 cannot be read (7). 7",
+    "7 Check --llm and --model",
+    "7 The key in 7",
+    "7 It ",
+    "7 than the language model was given. 7",
+    "the 7 goes wrong at",
+    "7 holds no text7.",
+    "7. It was removed",
+    "unknown setting 7",
+)
+PARTS_ALONE = ("7 7", "7 is 7", "7 (7)")
+SENTENCE = re.compile(r"[A-Za-z]{2,}[,;]? [a-z]{2,}[,;:]? [a-z]+")
+CHINESE = "\u3000-\u9fff\uff00-\uffef"
+QUOTED = re.compile(rf'(?:python|pip|git|GET|mv|chmod|--) ?[^{CHINESE}]*|"[^"]*"')  # commands and examples stay
+
+
+def is_chinese(said: str) -> bool:
+    return HAN.search(said) is not None and SENTENCE.search(QUOTED.sub("", said)) is None
+
+
+def texts_in(node: ast.expr, constants: Mapping[str, str]) -> list[str]:
+    """What a message may be, with a 7 wherever something is filled in; none of what another function gives."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return [text]
+        case ast.Name(id=name) if name in constants:
+            return [constants[name]]
+        case ast.IfExp(body=one, orelse=other):
+            return [*texts_in(one, constants), *texts_in(other, constants)]
+        case ast.BinOp(left=left, right=right):
+            return [a + b for a in texts_in(left, constants) for b in texts_in(right, constants)]
+        case ast.FormattedValue(value=value):
+            return texts_in(value, constants) or ["7"]
+        case ast.JoinedStr(values=values):
+            return ["".join(parts) for parts in product(*(texts_in(value, constants) for value in values))]
+    return []
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Place and text of every error that is made in a file whose errors can reach the page."""
+    files = (path for folder in ("deepseek_mm", "ui", "index") for path in sorted((ROOT / folder).rglob("*.py")))
+    named = {str(path.relative_to(ROOT)): path for path in files}
+    trees = {name: ast.parse(path.read_text()) for name, path in named.items() if not name.startswith(ELSEWHERE)}
+    bases = defaultdict(set)
+    for node in (node for tree in trees.values() for node in ast.walk(tree)):
+        if isinstance(node, ast.ClassDef):
+            bases[node.name] |= {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    errors: set[str] = {"DeepSeekMMError", "IndexProblem", "NotCoveredError"}
+    while more := {name for name, above in bases.items() if above & errors} - errors:
+        errors |= more
+    for name, tree in trees.items():
+        constants = {
+            each.targets[0].id: each.value.value
+            for each in tree.body
+            if isinstance(each, ast.Assign)
+            and isinstance(each.targets[0], ast.Name)
+            and isinstance(each.value, ast.Constant)
+            and isinstance(each.value.value, str)
+        }
+        for node in ast.walk(tree):
+            called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+            if called in errors or (called == "__init__" and name.endswith(("errors.py", "database.py"))):
+                yield from ((f"{name}:{node.lineno}", text) for text in texts_in(node.args[0], constants) if node.args)
+
+
+def test_every_error_that_can_reach_the_page_is_said_in_chinese():
+    made = [(place, text) for place, text in messages() if " " in text and text not in PARTS_ALONE]
+    tried = [(place, text) for place, text in made if not any(part in text for part in COMPUTED)]
+    assert len(tried) > 200
+    assert [f"{place}: {text}" for place, text in tried if not is_chinese(say_message(text, "zh"))] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the service takes no more now: it is ending. Try again in 5 s",
+        "the service takes no more now: 64 requests wait already. Try again in 5 s",
+        'there is no operator foo: here. Did you mean color:bar? To look for it as it is, write "foo:bar"',
+        'there is no operator foo: here. There are type:, after:. To look for it as it is, write "foo:bar"',
+        "type:xyz cannot be: xyz is not known; there are jpeg, png. For example: type:pdf",
+        "after:abcd cannot be: abcd is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31. "
+        "For example: after:2019-05",
+        "pdf files are documents, and the search asks for photo or code. Take one of the two out",
+        "there is no collection none. Did you mean in:nine?",
+        "there is no collection none. The Library tab lists them.",
+        "version 3 is damaged: /a/b is not what was written. The shipped weights answer; take another version, see: "
+        "python -m deepseek_mm learning list",
+        "http://a answered 401 (no). It wants a key: set the environment variable KEY",
+        "http://a answered 429 (no). It has too much to do: wait, then ask again",
+        "http://a answered 400 (no). Check --llm and --model, or lm.sees=false if its model sees no pictures",
+        "'x' is no address of a web server. Write --llm like http://127.0.0.1:8000/v1",
+        "an answer of 70 tokens, prompt included, needs more memory than the language model was given. Ask more "
+        "briefly, lower lm.max_tokens or raise lm.memory_tokens",
+        'line 1 of the rules: the rule goes wrong at character 1: a rule is CONDITION and CONDITION -> warn "WORDS"\n'
+        "  bad\n  ^",
+        "line 2 of the rules: it has 900 characters, and 500 are allowed. Shorten it",
+        "the program goes wrong at character 7: count takes things, and 2 things are given to it\n  count()\n      ^",
+        "no region 7 in the index: its file was removed or read anew. Search again. It was removed: search for it by "
+        "words or by its picture",
+        "unknown setting rag.num (from a flag). The nearest is rag.num_regions; all of them: python -m deepseek_mm "
+        "config",
+        "rag.num_regions=x (from a flag) must be a whole number such as 8",
+        "/a/b.eml holds no text; not read of what is attached: a.psd. Save what is attached",
+        "/a/b.docx is no Word document, or it is damaged: File is not a zip file. Save it again in Word",
+        "/a/b.pdf was given up: reading it took longer than the 60 seconds that parse.worker_seconds allows. It is "
+        "passed over until it changes, or until parse.worker_seconds is raised",
+        "cannot use the history at /a/history.db: database is locked. Another process holds it: end that one, or wait",
+        "/a/b is no photo but document, and only photos are described. Choose another",
+        "[Errno 13] Permission denied: '/root/x'",
+        f"{WHOLE_INDEX} (3): It holds 4 regions, and 5 were written: another program changed it.",
+        f"{HISTORY}: SQLite finds the file damaged: row 3.",
+        "The vector of region 4 has 3 bytes, not 1024. Make it anew with: python -m deepseek_mm index --rebuild",
+        "the cache is new, 3 files are read again, 1 that are gone were taken out",
+        "3 files looked at, 2 texts found; 70 photos described",
+        "version 2 waits to be accepted, and should not be taken: 3 of the built-in questions are lost and 1 gained, "
+        "of 80; of 9 corrections that were held out, 5 were right and 4 are",
+        "Looking at /a now and then, for the system gives no notices of it: OS file watch limit reached.",
+        "It was stopped with the program, and goes on with the next start.",
+        "the code of 3 files was read anew; the texts of 2 files in other languages were read anew",
+    ],
+)
+def test_what_is_made_of_parts_is_said_in_chinese_with_its_parts(text):
+    assert is_chinese(say_message(text, "zh")), say_message(text, "zh")
+
+
+def test_the_end_of_indexing_is_said_with_all_that_was_left_out():
+    left_out = (("/a/x.psd", "unread"), ("/a/.env", "secret"), ("/a/b", "ignored"))
+    report = Report(added=2, copies=5, failed=(("/a", "b"),), vanished=("/c",), left_out=left_out, stopped=True)
+    said = say_message(report.sentence(), "zh")
+    assert is_chinese(said), said
+    assert all(word in said for word in (".gitignore", ".psd", "5", "\u4e2d\u9014\u505c\u6b62"))
+
+
+def test_every_kind_that_is_not_read_is_explained_in_chinese():
+    endings = [*BY_ENDING, ".xyz", ""]
+    texts = [explain_unread(f"/a/b{ending}") for ending in endings]
+    texts += [f"/a/b{ending} is {text}" for ending, text in zip(endings, texts, strict=True) if ending in BY_ENDING]
+    assert [text for text in texts if not is_chinese(say_message(text, "zh"))] == []
+
+
+def test_what_fills_a_message_stays_as_it_is_even_if_the_table_has_such_a_word():
+    assert "link" in say_message("there is no collection link. The Library tab lists them.", "zh")
+    assert "{path}" in say_message("no file or folder at /a/{path}. Check the name", "zh")
+
+
+def test_a_message_without_a_form_stays_and_english_is_never_changed():
+    assert say_message("Something else entirely; and more.", "zh") == "Something else entirely; and more."
+    assert say_message("/a/b/photo one.jpg", "zh") == "/a/b/photo one.jpg"
+    assert say_message("everything agrees", "en") == "everything agrees"
+
+
+def test_every_form_has_chinese_with_the_same_places_to_fill():
+    for english, chinese in read_rows().items():
+        own = set(SLOT.findall(english))
+        assert set(SLOT.findall(chinese)) <= own, english
+        assert HAN.search(chinese) or chinese.count("{") == len(own), english
+        assert not HAN.search(english)
