@@ -1,13 +1,18 @@
 """Acts in Chinese and German for those who look in English."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from deepseek_mm.answering.translation import ActTranslator, WordComparer, split_colour
+from deepseek_mm.answering.translation import ActTranslator, WordComparer, split_colour, tell_foreign
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.types import Act
+from deepseek_mm.language.detection import foreign_sentences
+from deepseek_mm.language.photo_questions import photo_question
+from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.types import Act, Answer, Claim, Question, Request
 
 NAMES = ["cat", "cap", "bowl"]
 MEANS = {"猫": 0, "Mütze": 1, "帽子": 1, "碗": 2}
@@ -59,3 +64,37 @@ def test_english_acts_and_words_that_nothing_is_near_to_stay(translator: ActTran
     assert translator.translate(english, "en") == english
     assert translator.translate(Act(kind="find", text="找猫", subject="猫"), "zh").subject == "cat"
     assert translator.translate_words("量子", "zh") == "量子"
+
+
+def asked_in(language: str, text: str, subject: str, **more: object) -> QuestionContext:
+    """Somebody asked for something in this language; `more` is what came of it."""
+    act = Act(kind="find", text=text, subject=subject, scope="library")
+    request = Request(acts=(act,), language=language)
+    return QuestionContext(question=Question(text=text), program=photo_question(act), act=act, request=request, **more)  # type: ignore[arg-type]
+
+
+def test_a_question_of_which_nothing_was_understood_is_told_so_in_its_own_language() -> None:
+    case = asked_in("fi", "Etsi koira kuvista", "koira", refused=True, said='I found no photo for "koira".')
+    assert tell_foreign(case, "fi").said == foreign_sentences()["fi"]["unread"]
+
+
+def test_what_may_have_been_misread_is_told_with_what_it_was_read_as() -> None:
+    case = asked_in("fi", "Etsi kissoja", "kissoja", refused=True, said='I found no photo for "kissing".')
+    assert tell_foreign(case, "fi").said == f"{foreign_sentences()['fi']['unread']} {case.said}"
+
+
+def test_a_language_that_is_understood_is_answered_in_english_and_told_so_once() -> None:
+    claim = Claim("cat.jpg: The cat is on the left", (1,), 0.9)
+    case = asked_in("ru", "\u0413\u0434\u0435 \u043a\u043e\u0448\u043a\u0430?", "cat", claims=(claim,))
+    (told,) = tell_foreign(case, "ru").claims
+    assert told.text == f"{foreign_sentences()['ru']['english']} {claim.text}"
+    before = SimpleNamespace(answer=Answer(text="", request=case.request))
+    assert tell_foreign(replace(case, turns=(before,)), "ru").claims == (claim,)  # type: ignore[arg-type]
+    assert tell_foreign(case, "en") == case
+
+
+def test_a_guess_of_the_network_alone_tells_nobody_that_the_question_is_french() -> None:
+    case = asked_in("fr", "Visa mig blommor", "flowers", said="3 photos fit")
+    assert tell_foreign(case, "fr") == case
+    french = asked_in("fr", "Montre-moi les fleurs rouges", "flowers", said="3 photos fit")
+    assert tell_foreign(french, "fr").said.startswith(foreign_sentences()["fr"]["english"])

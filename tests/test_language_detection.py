@@ -4,7 +4,7 @@ import pytest
 from fakes import ColourSpace
 from rag_house import build
 
-from deepseek_mm.language.detection import language_of
+from deepseek_mm.language.detection import code_of, foreign_sentences, language_of
 from deepseek_mm.retrieval.search import ENGLISH_ONLY, names_of
 from deepseek_mm.types import Query
 
@@ -77,3 +77,31 @@ def test_words_of_another_language_are_looked_for_as_a_whole_and_english_by_its_
     assert names_of(Query(text="ein Hund am Strand")) == ["ein hund am strand"]
     assert names_of(Query(text="海滩上的一只狗")) == ["海滩上的一只狗"]
     assert names_of(Query(text="a dog on a beach")) == ["dog", "beach"]
+
+
+ASKED = {
+    "fi": "Missä koira on?", "th": "แมวอยู่ที่ไหน", "ar": "أين القطة؟", "fa": "گربه کجاست؟", "ru": "Где кошка?",
+    "uk": "Де кіт?", "ja": "猫はどこですか？", "ko": "고양이가 어디에 있나요?", "it": "Dov'è il gatto?",
+    "pt": "Quantas fotos mostram cães?", "nl": "Hoeveel foto's zijn er?", "pl": "Ile jest zdjęć psów?",
+    "sv": "Visa mig blommor", "da": "Vis mig blomster", "no": "Hva er på bildet, og hvor er katten?",
+    "tr": "Kaç köpek var?", "hi": "बिल्ली कहाँ है?", "el": "Πού είναι η γάτα;", "he": "איפה החתול?",
+    "vi": "Con mèo ở đâu?", "cs": "Kde je kočka?", "hu": "Mutass virágokat", "ro": "Unde este pisica?",
+    "id": "Di mana kucing itu?", "bn": "বিড়াল কোথায়?",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "text"), ASKED.items())
+def test_a_question_is_known_to_be_in_one_of_many_languages_with_sentences_of_their_own(code, text):
+    assert code_of(text) == code
+    assert set(foreign_sentences()[code]) == {"unread", "english"}
+
+
+@pytest.mark.parametrize("text", ["Benenne die Datei um", "Spiel Musik", "merkt es neue Fotos", "koira", *ENGLISH])
+def test_one_word_of_another_language_does_not_make_a_question_foreign(text):
+    assert code_of(text) in ("", "de")
+
+
+def test_the_sentences_of_a_language_are_in_that_language():
+    sentences = foreign_sentences()
+    assert len(sentences) >= 25
+    assert {code: code_of(each["unread"]) for code, each in sentences.items()} == {code: code for code in sentences}

@@ -254,6 +254,8 @@ def test_every_marked_part_has_a_field(tmp_path):
         ("Sind meine Daten sicher?", "en", "de"),
         ("Zeigst du mir alles davon", "de", "de"),
         ("montre-moi le chat", "fr", "fr"),
+        ("Где кошка?", "de", "ru"),  # which the network was not trained on
+        ("Missä koira on?", "es", "fi"),
     ],
 )
 def test_the_language_of_a_turn_is_told_by_letters_and_words_before_the_network(text, likely, language):

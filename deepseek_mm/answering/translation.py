@@ -5,6 +5,7 @@ looked up in the dictionary; others become the nearest name of the vocabulary in
 languages lie by their meaning. A colour that was said stands in front. The question is then asked anew in English.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,9 +14,13 @@ import numpy as np
 
 from deepseek_mm.embeddings.dictionary import ChineseGlosser
 from deepseek_mm.embeddings.space import Encode, Floats, unit
+from deepseek_mm.language.detection import CODES, foreign_sentences, language_of
 from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english
+from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
+from deepseek_mm.language.request_network import LANGUAGES
 from deepseek_mm.language.typed_filters import take_out_traits
 from deepseek_mm.language.words import plural, with_article
+from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.types import Act
 
 LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
@@ -53,6 +58,7 @@ KINDS = {
     "describe": "what is in this photo?",
 }
 ANYTHING = "photos"  # what is looked for where nothing is named
+WORD = re.compile(r"[^\W_]+")
 NOBODY = "thing"  # what is asked about where nothing is named
 
 
@@ -135,6 +141,47 @@ def mark_subject(act: Act) -> tuple[str, tuple[str, ...]]:
         place = act.filters.place
         return place if act.subject in place else act.subject, traits
     return "" if act.reference or act.kind != "find" else rest, traits
+
+
+def tell_foreign(case: QuestionContext, language: str) -> QuestionContext:
+    """For whoever asks in a language that no answer is written in: where its words meant nothing that is told in that
+    language, with what works; else once a conversation that the answers come in English.
+
+    What was not found in a language that the network was not trained on may have been misread: both is told.
+    """
+    sentences = foreign_sentences().get(language)
+    if sentences is None or (language in LANGUAGES and CODES.get(language_of(case.question.text), "") != language):
+        return case
+    if is_unread(case):
+        return replace(case, said=sentences["unread"])
+    if case.refused and not case.claims and language not in LANGUAGES and act_of(case).kind in ABOUT_PHOTOS:
+        return replace(case, said=f"{sentences['unread']} {case.said}")
+    if was_answered_in(case, language):
+        return case
+    note = sentences["english"]
+    if not case.claims:
+        return replace(case, said=f"{note} {case.said}") if case.said else case
+    first, *others = case.claims
+    return replace(case, claims=(replace(first, text=f"{note} {first.text}", shape="", draft=""), *others))
+
+
+def is_unread(case: QuestionContext) -> bool:
+    """Whether nothing was found, and what was looked for are the words as they were said: none were known in English."""
+    act, said = act_of(case), " ".join(words_in(case.said))
+    asked = (" ".join(words_in(words)) for words in (act.subject, act.text))
+    return case.refused and not case.claims and any(words and words in said for words in asked)
+
+
+def words_in(text: str) -> list[str]:
+    """Its words in small letters."""
+    return WORD.findall(text.lower())
+
+
+def was_answered_in(case: QuestionContext, language: str) -> bool:
+    """Whether this conversation was answered in the language before, or an earlier part of this turn is."""
+    before = any(turn.answer.request and turn.answer.request.language == language for turn in case.turns)
+    parts = case.request.acts if case.request else ()
+    return before or (len(parts) > 1 and act_of(case).text != parts[0].text)
 
 
 def split_colour(words: str) -> tuple[str, str]:

@@ -6,11 +6,13 @@ would guess: here a text is English until a word speaks against it.
 """
 
 import re
+import tomllib
 import unicodedata
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
+SURELY = 2  # words of a language in Latin letters from which a question is taken to be in it
 OTHERS = 0.3  # share of letters of another script from which a text is in it
 DENSE = {"Chinese": 3, "Japanese": 3, "Korean": 3}  # Latin letters that say as much as one of these
 BEGINNING = 1_000  # characters that are looked at
@@ -19,11 +21,11 @@ SPECIAL = {  # letters that English does not borrow with a word, and a language 
     **dict.fromkeys("\u0105\u0119\u0142\u015b\u017a\u017c\u0107\u0144", "Polish"),
     **dict.fromkeys("\u0131\u011f\u015f", "Turkish"),
     **dict.fromkeys("\u00e5\u00f8\u00e6", "Scandinavian"),
-    **dict.fromkeys("\u0159\u0161\u010d\u017e\u011b\u016f\u0111", "Czech"),
+    **dict.fromkeys("\u0159\u0161\u010d\u017e\u011b\u016f", "Czech"),
     **dict.fromkeys("\u0151\u0171", "Hungarian"),
     **dict.fromkeys("\u0103\u021b\u0219", "Romanian"),
     **dict.fromkeys("\u00e3\u00f5", "Portuguese"),
-    **dict.fromkeys("\u01b0\u01a1\u1ea1\u1ea5\u1ed9\u1ec7\u1ebf\u1ead", "Vietnamese"),
+    **dict.fromkeys(("\u0111", "\u01b0", "\u01a1", *map(chr, range(0x1EA0, 0x1EFA))), "Vietnamese"),
 }
 SCRIPTS = {  # how Unicode names their letters -> what is said of them
     "HIRAGANA": "Japanese",
@@ -36,6 +38,18 @@ SCRIPTS = {  # how Unicode names their letters -> what is said of them
     "GREEK": "Greek",
     "THAI": "Thai",
     "DEVANAGARI": "Hindi",
+    "BENGALI": "Bengali",
+}
+CODES = {  # what is said of a text -> ISO 639-1
+    **{"German": "de", "French": "fr", "Spanish": "es", "Italian": "it", "Portuguese": "pt", "Dutch": "nl"},
+    **{"Turkish": "tr", "Indonesian": "id", "Polish": "pl", "Swedish": "sv", "Finnish": "fi", "Danish": "da"},
+    **{"Norwegian": "no", "Czech": "cs", "Hungarian": "hu", "Romanian": "ro", "Vietnamese": "vi", "Chinese": "zh"},
+    **{"Japanese": "ja", "Korean": "ko", "Cyrillic letters": "ru", "Arabic": "ar", "Hebrew": "he", "Greek": "el"},
+    **{"Thai": "th", "Hindi": "hi", "Bengali": "bn"},
+}
+OWN_LETTERS = {  # of languages that share a script with a larger one
+    "ru": ("uk", frozenset("\u0456\u0457\u0454\u0491")),
+    "ar": ("fa", frozenset("\u067e\u0686\u0698\u06af\u06a9\u06cc")),
 }
 LETTERS = re.compile(r"[^\W\d_]+")
 SMALL_WORDS = """a an and are as at be behind by for from has have her his i in into is it its near no not of off on
@@ -49,7 +63,7 @@ SHARED = """
 """
 ENGLISH = frozenset(SMALL_WORDS.split())
 NEUTRAL = ENGLISH | frozenset(SHARED.split())  # they speak for no language
-FILE = Path(__file__).with_name("languages.txt")
+FILE, SENTENCES = (Path(__file__).with_name(name) for name in ("languages.txt", "foreign.toml"))
 
 
 @cache
@@ -64,6 +78,25 @@ def language_of(text: str) -> str:
     """What a text seems to be written in, where that is not English; empty where it may well be English."""
     text = unicodedata.normalize("NFC", text[:BEGINNING]).lower()
     return _script_language(text) or _latin_language(text)
+
+
+def code_of(text: str) -> str:
+    """The same as ISO 639-1, where letters of a script or two words say so; empty where it may well be English."""
+    text = unicodedata.normalize("NFC", text[:BEGINNING]).lower()
+    if name := _script_language(text):
+        code = CODES.get(name, "")
+        other, letters = OWN_LETTERS.get(code, (code, frozenset[str]()))
+        return other if letters & set(text) else code
+    name = _latin_language(text)
+    known = languages().get(name, frozenset())
+    own = [word for word in LETTERS.findall(text) if word in known - NEUTRAL or _has_letter_of(name, word)]
+    return CODES.get(name, "") if len(own) >= SURELY else ""
+
+
+@cache
+def foreign_sentences() -> dict[str, dict[str, str]]:
+    """What is said in languages that no answer is written in: ISO 639-1 -> "unread" and "english" -> sentence."""
+    return tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
 
 
 def _script_language(text: str) -> str:
@@ -93,6 +126,10 @@ def _latin_language(text: str) -> str:
         first = max(speaks, key=lambda name: speaks[name], default="")
         return first if 2 * speaks[first] > len(words) else ""
     return first if votes[first] > english else ""
+
+
+def _has_letter_of(name: str, word: str) -> bool:
+    return any(SPECIAL.get(letter) == name for letter in word)
 
 
 def _script(letter: str) -> str:

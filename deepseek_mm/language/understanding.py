@@ -24,7 +24,7 @@ from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
 from deepseek_mm.language.chinese_dates import name_chinese_period
-from deepseek_mm.language.detection import language_of
+from deepseek_mm.language.detection import code_of, language_of
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.request_network import (
     LANGUAGES,
@@ -177,7 +177,11 @@ class Understander:
 
 
 def choose_language(text: str, chance_L: Tensor) -> str:
-    """By letters, Chinese or not; else one that is likely, or that words of the text speak for; or English."""
+    """By letters, Chinese or not; one that its words name and the network does not know; else one that is likely, or
+    that words of the text speak for; or English.
+    """
+    if (told := code_of(text)) and told not in LANGUAGES:
+        return told
     letters = [letter for letter in text if letter.isalpha()]
     if 2 * sum(bool(HAN.match(letter)) for letter in letters) > len(letters):
         return "zh"

@@ -24,7 +24,7 @@ from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
-from deepseek_mm.answering.translation import ActTranslator, WordComparer
+from deepseek_mm.answering.translation import ActTranslator, WordComparer, tell_foreign
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.dictionary import dictionary_files
 from deepseek_mm.embeddings.space import Encode
@@ -345,7 +345,7 @@ def in_own_language(case: QuestionContext) -> QuestionContext:
     """What was found out, in the language of whoever asked, as far as the program speaks it."""
     language = case.request.language if case.request else "en"
     if choose_locale(language) == "en":
-        return case
+        return tell_foreign(case, language)
     claims = tuple(translate_claim(claim, language, act_of(case).subject) for claim in case.claims)
     return replace(case, claims=claims, said=translate_own(case.said, language, act_of(case).subject))
 
