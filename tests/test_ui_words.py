@@ -21,9 +21,6 @@ ALIKE = {
     "title",
     "folder_hint",
     "path_hint",
-    "examples",
-    "picture_alone",
-    "search_examples",
     "set_url_hint",
 }
 

@@ -166,7 +166,7 @@ def tell_foreign(case: QuestionContext, language: str) -> QuestionContext:
 
 
 def is_unread(case: QuestionContext) -> bool:
-    """Whether nothing was found, and what was looked for are the words as they were said: none were known in English."""
+    """Whether nothing was found, and what was looked for is the words as they were said: none was known in English."""
     act, said = act_of(case), " ".join(words_in(case.said))
     asked = (" ".join(words_in(words)) for words in (act.subject, act.text))
     return case.refused and not case.claims and any(words and words in said for words in asked)

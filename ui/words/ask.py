@@ -2,8 +2,6 @@
 
 from ui.words.translation import Translation
 
-TRIED = ("Is there a cat?", "Which photos show flowers?", "How many photos show dogs?", "Show me something red.")
-
 
 class AskWords:
     """The chat, and the evidence beside it."""
@@ -27,9 +25,23 @@ class AskWords:
         "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
         "点一下，用自带的照片试试。最后一个展示了局限：数量太多，它数不清。",
     )
-    examples = Translation(  # about the bundled photos; the space was trained on English, so these stay English
-        (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
-        (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
+    examples = Translation(  # about the bundled photos
+        (
+            "Is there a cat?",
+            "Which photos show flowers?",
+            "How many photos show dogs?",
+            "Show me something red.",
+            "What animal is in panda.jpg?",
+            "How many coins are in coins.jpg?",
+        ),
+        (
+            "有猫吗？",
+            "哪些照片里有花？",
+            "给我看红色的水果",
+            "找红色的衣服",
+            "panda.jpg 里有什么？",
+            "coins.jpg 里有几枚硬币？",
+        ),
     )
     question = Translation("Your question", "你的问题")
     earlier = Translation("Show earlier ones ({count})", "显示更早的（{count}）")
@@ -55,9 +67,7 @@ class AskWords:
     question_hint = Translation(
         "Ask a question. You can paste, drop or add a picture.", "请提问。可以粘贴、拖入或添加图片。"
     )
-    picture_alone = Translation(
-        "What is in this picture?", "What is in this picture?"
-    )  # asked, so in the model's language
+    picture_alone = Translation("What is in this picture?", "这张图片里有什么？")
     stop = Translation("Stop", "停止")
     new = Translation("New conversation", "新对话")
     looking = Translation("Looking through the photos ...", "正在查看照片……")

@@ -13,8 +13,8 @@ class SearchWords:
     )
     search_empty = Translation("Type what to look for, or add a picture.", "请输入要找的内容，或添加一张图片。")
     searching = Translation("Searching ...", "正在搜索……")
-    search_examples = Translation(  # on the bundled photos; the space was trained on English, so these stay English
-        ("a cat", "mountains and a lake", "red fruit"), ("a cat", "mountains and a lake", "red fruit")
+    search_examples = Translation(  # on the bundled photos
+        ("a cat", "mountains and a lake", "red fruit"), ("猫", "山和湖", "红色的水果")
     )
     results = Translation("Results", "结果")
     results_keys = Translation("Arrow keys move, Enter opens, Space selects.", "方向键移动，回车键打开，空格键选择。")
