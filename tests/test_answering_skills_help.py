@@ -30,7 +30,8 @@ def shown_on_page(language: str) -> str:
     """Every text of the page."""
     words = page_in(language)
     texts = [getattr(words, name) for name in dir(words) if not name.startswith("_")]
-    return "\n".join(text if isinstance(text, str) else "\n".join(map(str, text)) for text in texts if text)
+    said = [text if isinstance(text, str) else "\n".join(map(str, text)) for text in texts if not callable(text)]
+    return "\n".join(filter(None, said))
 
 
 PARSER = build_parser()

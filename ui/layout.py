@@ -310,6 +310,6 @@ def head(state: str, words: UiTexts, notices: Sequence[Notice] = ()) -> str:
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
         f'<p><span class="tagline">{escape(words.tagline)}</span> {escape(state)}</p>'
-        f"{''.join(notice(each.short) for each in notices)}</div>"
+        f"{''.join(notice(words.say(each.short)) for each in notices)}</div>"
         f"{choices(words)}</header>"
     )

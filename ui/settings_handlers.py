@@ -271,13 +271,13 @@ def facts(assistant: Assistant, settings_file: Path, words: UiTexts) -> list[tup
         (words.size, in_bytes(size_of(data))),
         (words.set_files, about["photos"]),
         (words.regions, about["regions"]),
-        (words.set_lm_now, about["language model"]),
-        (words.set_plan, _plan(assistant) or "—"),
+        (words.set_lm_now, words.say(about["language model"])),
+        (words.set_plan, _plan_in(words, assistant) or "—"),
         (words.set_space, f"{about['space']} ({words.set_fingerprint} {about['fingerprint']})"),
         (words.set_machine, words.set_cores.format(system=system(), cores=os.cpu_count())),
         (words.set_threads, _threads(assistant, words)),
         (words.set_version, ", ".join(versions(about["version"]))),
-        *((words.set_notice, notice.text) for notice in assistant.notices),
+        *((words.set_notice, words.say(notice.text)) for notice in assistant.notices),
     ]
 
 
@@ -321,6 +321,13 @@ def _plan(assistant: Assistant) -> str:
     """What computes what, and why."""
     planned = assistant.planned
     return " ".join([f"{planned.plan.short}.", planned.plan.reason]) if planned else ""
+
+
+def _plan_in(words: UiTexts, assistant: Assistant) -> str:
+    """What computes what, in the page's language; the reasons are told in English alone, and stand in the report."""
+    return (
+        _plan(assistant) if words.language == "en" or not assistant.planned else words.say(assistant.planned.plan.short)
+    )
 
 
 def _threads(assistant: Assistant, words: UiTexts) -> str:
