@@ -79,7 +79,7 @@ def test_evidence_is_score_labels_and_colours():
 def test_labels_and_colours_are_named_in_the_language_of_the_page():
     cited = citation(colours=("red", "blue"))
     said = evidence(exhibit(cited, CHINESE), CHINESE)
-    assert said.endswith("\u72d7 90 % - \u7ea2\u8272, \u84dd\u8272")
+    assert said.endswith("\u72d7 90 % - \u7ea2\u8272\u3001\u84dd\u8272")
     assert caption(cited, CHINESE) == "[1] \u72d7 - beach.jpg"
 
 

@@ -67,8 +67,8 @@ def evidence(each: EvidenceItem, words: UiTexts) -> str:
     """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 and 1 are no scores."""
     region = each.citation.region
     score = words.score.format(score=each.citation.score) if 0 < abs(each.citation.score) < 1 else ""
-    labels = ", ".join(sure(label, words) for label in region.labels[:LABELS])
-    parts = [score, labels, ", ".join(map(words.name, region.colours))]
+    labels = words.join(sure(label, words) for label in region.labels[:LABELS])
+    parts = [score, labels, words.join(map(words.name, region.colours))]
     return " - ".join(filter(None, parts))
 
 

@@ -164,7 +164,7 @@ def _name_rule(rule: Rule, words: UiTexts) -> str:
 def _tile(index: int, case: RuleCase, pictures: PagePictures, words: UiTexts) -> str:
     regions, name = case.held.regions, case.photo.source.name
     marks = tuple(Mark(number=number, box_px=region.box_px) for number, region in enumerate(regions, start=1))
-    labels = ", ".join(sure(region.labels[0], words) for region in regions if region.labels)
+    labels = words.join(sure(region.labels[0], words) for region in regions if region.labels)
     named = f"{name}: {case.held.rule.text}"
     shown = Tile(index=index, region=case.photo, name=named, caption=name, why=labels, marks=marks)
     return tile(shown, pictures, words)

@@ -166,7 +166,7 @@ def exhibit(number: int, match: Match, words: UiTexts) -> EvidenceItem:
     citation = Citation(number=number, region=match.region, score=match.score)
     reasons = [words.relevance.format(chance=round(100 * match.relevance))]
     if match.why:
-        reasons.append(words.because.format(why=", ".join(map(words.name, match.why))))
+        reasons.append(words.because.format(why=words.join(map(words.name, match.why))))
     if match.twins:
         reasons.append(words.twins.format(count=len(match.twins)))
     return EvidenceItem(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)

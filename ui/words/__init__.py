@@ -3,6 +3,8 @@
 What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
 """
 
+from collections.abc import Iterable
+
 from deepseek_mm import translate_name
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
@@ -47,6 +49,10 @@ class UiTexts(
     def say(self, message: str) -> str:
         """What comes from below in English, an error or what a job says, in this language."""
         return say_message(message, self.language)
+
+    def join(self, parts: Iterable[str]) -> str:
+        """Things one after the other."""
+        return (", " if self.language == "en" else "\u3001").join(parts)
 
     def name(self, thing: str) -> str:
         """An answer, or an English name of what photos show, in this language; one that is not known stays as it is."""
