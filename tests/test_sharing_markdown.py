@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 from sharing_help import Home, cite, keep, talk
 
-from deepseek_mm.sharing.renderers import ENGLISH, citation_line, line, lines
+from deepseek_mm.sharing.renderers import CHINESE, ENGLISH, citation_line, line, lines
 from deepseek_mm.types import Answer, Citation
 from index import Label, Region, Source
 
@@ -93,6 +93,13 @@ def test_our_own_words_are_chinese_where_that_is_asked_for(tmp_path):
     text = home.export(keep(home), "markdown", language="zh").decode()
     assert "## \u95ee\u9898 1" in text
     assert "Evidence" not in text
+
+
+def test_a_label_is_named_in_the_language_of_the_export():
+    region = Region(source=Source(path="/a.jpg"), box_px=(0, 0, 9, 9), labels=(Label(name="dog", score=0.9),))
+    cited = Citation(number=1, region=region, score=0.5)
+    assert "dog;" in citation_line(cited, ENGLISH)
+    assert "\u72d7;" in citation_line(cited, CHINESE)
 
 
 def test_a_label_and_a_file_name_are_text_too(tmp_path):

@@ -9,7 +9,7 @@ from deepseek_mm.types import Answer, Check, Citation, Said, Trace, Verdict, Wor
 from index import Region, Source
 from ui.ask.evidence_board import board, why
 from ui.pictures import PagePictures
-from ui.words import ENGLISH
+from ui.words import CHINESE, ENGLISH
 
 
 @pytest.fixture
@@ -88,6 +88,17 @@ def test_how_it_was_settled_is_told_with_its_doubt_and_where_was_looked(pictures
     assert "the language model, which looked says no (80 %)" in html
     assert ENGLISH.disputed in html
     assert re.findall(r'opacity="([\d.]+)"', html) == ["0.00", "0.38", "0.38", "0.75"]
+
+
+def test_verdicts_and_reasons_are_told_in_the_language_of_the_page(pictures):
+    said = (Said(by="reader", answer="no", chance=0.7),)
+    verdict = Verdict(answer="yes", chance=0.62, outcome="unsure", runner_up="no", runner_chance=0.38, said=said)
+    checks = (Check(claim="x", numbers=(), kept=False, reason="it cites nothing"),)
+    worked = Worked(program="", answer="", steps=(), missing="there is no such thing in the picture")
+    html = board(answer(1, verdict=verdict, checks=checks, worked=worked), pictures, CHINESE)
+    assert f"{CHINESE.yes}: {CHINESE.is_unsure} (62 %)" in html
+    assert CHINESE.else_.format(answer=CHINESE.no, percent=38) in html
+    assert not re.search(r"it cites|no such thing|>(?:yes|no)\b", html)
 
 
 def test_an_answer_that_was_not_settled_so_has_no_such_piece(pictures):

@@ -18,6 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deepseek_mm.history import Conversation, Corrected, Turn
+from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.sharing.files import Copy, Language, PhotoCopies
 from deepseek_mm.types import Citation
 from index import Box, Region, Source
@@ -111,6 +112,11 @@ def place(region: Region, wording: Wording) -> str:
     return page or (wording.lines.format(first=first, last=last) if first else "")
 
 
+def name_label(region: Region, wording: Wording) -> str:
+    """What it shows, in this language where its name is known."""
+    return translate_name(region.label, wording.lang[:2])
+
+
 ANYWHERE = re.compile(r"([\\`*_{}\[\]<>|~&$#^])")
 ADDRESS = re.compile(r"(?<=\w)([:@])(?=\S)|(?<=www)(\.)", re.IGNORECASE)
 OPENING = re.compile(r"^([-+=:!]|\d{1,9}(?=[.)]))")
@@ -148,7 +154,7 @@ def each_turn(turn: Turn, number: int, wording: Wording) -> Iterator[str]:
 def citation_line(citation: Citation, wording: Wording) -> str:
     """One line of the evidence. The number is written out: a list that Markdown counts would count it anew."""
     region = citation.region
-    what = line(region.label) or (wording.whole if region.kind == "whole" else "")
+    what = line(name_label(region, wording)) or (wording.whole if region.kind == "whole" else "")
     where = wording.box.format(box=", ".join(map(str, region.box_px))) if any(region.box_px) else ""
     made = wording.machine_made if region.machine_made else ""
     score = wording.score.format(score=f"{citation.score:.2f}")
@@ -306,7 +312,7 @@ def exhibit(
 def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> HtmlCaption:
     """Number, name, and what is known of the region."""
     region = citation.region
-    what = region.label or (wording.whole if region.kind == "whole" else "")
+    what = name_label(region, wording) or (wording.whole if region.kind == "whole" else "")
     told = [what, wording.machine_made if region.machine_made else "", place(region, wording)]
     told.append(wording.score.format(score=f"{citation.score:.2f}"))
     if drawn is not None:
