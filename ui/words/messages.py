@@ -20,7 +20,7 @@ COUNT, ANY = r"[\d.,]+", r".+?"  # what fills those, and what fills others
 NAMED = "kind"  # how slots begin whose single word is looked up as well; elsewhere a single word is somebody's name
 HAN = re.compile(r"[\u3400-\u9fff]")
 JOINTS = ((re.compile(r"(?<=[.!?]) (?=[A-Z])"), "", "\u3002"), (re.compile(r"; "), "\uff1b", ""))  # then its Chinese
-MOST_CHARS = 4_000  # of a text that is looked at
+MOST_CHARS = 2_000  # of a text that is looked at
 KNOWN = 4_096  # texts that are remembered: a list of failures is shown again and again
 
 
