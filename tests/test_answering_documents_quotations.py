@@ -164,3 +164,9 @@ def test_the_second_of_two_questions_is_about_what_the_first_was(first, second, 
         question=Question(text=f"{first} {second}"), program=parse(second), act=acts[1], request=Request(acts=acts)
     )
     assert complete_question(case) == complete
+
+
+def test_an_answer_ends_with_its_paragraph():
+    text = "Lessor: Chen, phone 138\n\nLessee: Lin, phone 159"
+    told = tell("138\n\nLessee: Lin, phone 159", act("which phone number"), text=text)
+    assert told.startswith('138: lease.pdf, page 2, says: "Lessor: Chen, phone 138"')

@@ -6,23 +6,33 @@ languages lie by their meaning. A colour that was said stands in front. The ques
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from deepseek_mm.embeddings.dictionary import ChineseGlosser
 from deepseek_mm.embeddings.space import Encode, Floats, unit
 from deepseek_mm.language.detection import CODES, foreign_sentences, language_of
-from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english
+from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english, read_chinese
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.language.request_network import LANGUAGES
 from deepseek_mm.language.typed_filters import take_out_traits
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
-from deepseek_mm.types import Act
+from deepseek_mm.types import Act, ActForm
 
+FORMS = Path(__file__).with_name("chinese_questions.toml")
+WHO = (("\u5979", "she"), ("\u4ed6", "he"), ("\u5b83", "it"))
+SIMPLER = str.maketrans(
+    "\u9019\u9ebc\u8457\u88e1\u5728\u5011\u8eca\u9d61\u99ac\u9ce5\u6a39\u8272\u500b\u54ea\u773c\u93e1\u5e36\u6234",
+    "\u8fd9\u4e48\u7740\u91cc\u5728\u4eec\u8f66\u9e21\u9a6c\u9e1f\u6811\u8272\u4e2a\u54ea\u773c\u955c\u5e26\u6234",
+)
 LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
 COMMON = {  # words whose mean stands for a language
     "zh": "\u72d7 \u732b \u4eba \u8f66 \u82b1 \u6811 \u6c34 \u5c71 \u623f\u5b50 \u684c\u5b50 \u9e1f \u9c7c "
@@ -103,6 +113,8 @@ class ActTranslator:
         if language == "en":
             return act
         whole = act.scope == "library"
+        if not whole and language == "zh" and (asked := ask_by_form(act)):
+            return asked
         subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
         subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
         asked = replace(act, subject=subject, other=other)
@@ -182,6 +194,49 @@ def was_answered_in(case: QuestionContext, language: str) -> bool:
     before = any(turn.answer.request and turn.answer.request.language == language for turn in case.turns)
     parts = case.request.acts if case.request else ()
     return before or (len(parts) > 1 and act_of(case).text != parts[0].text)
+
+
+class QuestionForm(NamedTuple):
+    """How Chinese asks something of a photo, and how English does."""
+
+    found: re.Pattern[str]
+    asked: str
+    form: ActForm | None = None
+    over: bool = False  # counts though another subject was marked
+
+    @property
+    def names(self) -> bool:
+        """Whether it holds a name."""
+        return "name" in self.found.groupindex
+
+
+@cache
+def read_forms() -> tuple[QuestionForm, ...]:
+    """The table of chinese_questions.toml; {name} stands for any name that is known, longer ones first."""
+    names = sorted(read_chinese(), key=len, reverse=True)
+    known = f"(?P<name>{'|'.join(map(re.escape, names))})"
+    rows = tomllib.loads(FORMS.read_text(encoding="utf-8"))["form"]
+    return tuple(QuestionForm(**row | {"found": re.compile(row["found"].replace("{name}", known, 1))}) for row in rows)
+
+
+def ask_by_form(act: Act) -> Act | None:
+    """A Chinese question about a photo, asked in English as the table has it; None where no form fits, or it would name
+    what was marked as its subject anew.
+    """
+    text = act.text.translate(SIMPLER)
+    for row in read_forms():
+        if (not row.names or row.over or not act.subject) and (found := row.found.search(text)):
+            name = name_in_english(found["name"], "zh") if row.names else ""
+            asked = row.asked.format(one=name, many=plural(name) if name else "", who=who_is_meant(act, text))
+            return replace(act, text=asked, subject=name, form=row.form or act.form)
+    return None
+
+
+def who_is_meant(act: Act, text: str) -> str:
+    """Whom a Chinese question about somebody means, in English."""
+    if subject := name_in_english(act.subject, "zh") if act.subject else "":
+        return f"the {subject}"
+    return next((english for chinese, english in WHO if chinese in text), "the person")
 
 
 def split_colour(words: str) -> tuple[str, str]:

@@ -39,6 +39,7 @@ PIECES = re.compile(  # between sentences, not in a quotation
 )
 LEADS = re.compile(rf"({FILE_NAME}|[^\":.]{{1,40}}): (.+)", re.DOTALL)  # what is told first, and a sentence behind it
 BOUNDS = re.compile(r" (?=(?:from|of type|in the (?:collection|folder)|tagged|without) )")  # between two of them
+VERDICT = re.compile(r"(Yes|No), [^\"]+$")
 DOUBTS = {"probably": {"zh": "很可能", "de": "wahrscheinlich "}, "perhaps": {"zh": "可能", "de": "vielleicht "}}
 THIS_PHOTO = {"zh": "这张照片里", "de": "auf diesem Foto"}
 PLACES = {  # words before a place -> around it in Chinese, before it in German
@@ -91,11 +92,25 @@ def translate_sentence(text: str, locale: str, subject: str = "") -> str:
     if (said := fill_form(bare, locale, subject)) is None:
         led = LEADS.fullmatch(bare)
         rest = fill_form(led[2], locale, subject) if led else None
+        if (led is None or rest is None) and (verdict := shorten_verdict(bare)):
+            return translate_sentence(verdict + text[len(bare) :], locale, subject)
         if led is None or rest is None:
             return translate_name(bare, locale) + text[len(bare) :]
         first = led[1] if re.fullmatch(FILE_NAME, led[1]) else translate_name(led[1], locale)
         said = f"{first}{say('count.colon', locale)}{rest}"
     return said + ("。" if locale == "zh" else ".") if bare != text else said
+
+
+def shorten_verdict(text: str) -> str:
+    """Whether something is so, without what: of "Yes, she is probably smiling" yes, probably; "" of other sentences."""
+    found = VERDICT.match(text)
+    if found is None:
+        return ""
+    plain = "Yes, that is so" if found[1] == "Yes" else "No, that is not so"
+    likely = "Yes, probably" if found[1] == "Yes" else "No, probably not"
+    guessed = f"{found[1]}, I would guess, but I am not sure"
+    short = guessed if "I would guess" in text else likely if "probably" in text else plain
+    return short if short != text else ""
 
 
 def fill_form(text: str, locale: str, subject: str) -> str | None:

@@ -50,7 +50,7 @@ class TextBlock:
     score: float  # of the least sure line, 0 to 1
 
 
-class PlacedText(Protocol):
+class BoxedText(Protocol):
     """Some writing and where it stands."""
 
     @property
@@ -62,7 +62,7 @@ class PlacedText(Protocol):
         """Left, top, right, bottom."""
 
 
-Placed = TypeVar("Placed", bound=PlacedText)
+Placed = TypeVar("Placed", bound=BoxedText)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,7 +227,7 @@ def are_columns(left: Sequence[Placed], right: Sequence[Placed], rules: ColumnRu
     return shared >= rules.beside * min(bottom - top, other_bottom - other_top)
 
 
-def extent_of(lines: Sequence[PlacedText]) -> tuple[int, int]:
+def extent_of(lines: Sequence[BoxedText]) -> tuple[int, int]:
     """Top and bottom of them all."""
     return min(line.box_px[1] for line in lines), max(line.box_px[3] for line in lines)
 

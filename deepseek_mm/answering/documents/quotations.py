@@ -110,12 +110,19 @@ def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], ord
         return None
     entry = passages[best]
     span = next((each for each in readings[best].spans if not is_title(entry, each)), readings[best].spans[0])
-    span = grow_to_words(entry.region.text, span)
+    span = grow_to_words(entry.region.text, keep_paragraph(entry.region.text, span))
     text = entry.region.text[span.start : span.end].strip()
     whole = entry.region.text
     clause = join_wrapped(whole[slice(*locate_around(whole, span))])
     quotation = join_wrapped(whole) if entry.region.source.kind == "photo" else quote_around(whole, span)
     return ReadAnswer(entry, text, clause, quotation, readings[best].said, span.chance)
+
+
+def keep_paragraph(text: str, span: AnswerSpan) -> AnswerSpan:
+    """Without what goes on into the next paragraph: an answer stands in one."""
+    bare = len(text[span.start : span.end]) - len(text[span.start : span.end].lstrip())
+    found = text.find("\n\n", span.start + bare, span.end)
+    return replace(span, end=found) if found >= 0 else span
 
 
 def grow_to_words(text: str, span: AnswerSpan) -> AnswerSpan:

@@ -70,10 +70,13 @@ def answer_from_tables(
     trust: float = 1.0,
 ) -> TableAnswer | None:
     """The surest answer of any table; None where none is sure enough, or two are that differ. `trust` is an exponent of
-    probabilities: below 1 where the document is known to be meant.
+    probabilities: below 1 where the document is known to be meant. Lines with a label have nothing but it to go by.
     """
-    found = [answer for table in tables for answer in answers_of(act, language, table, encode, today)]
-    answers = [replace(answer, chance=answer.chance**trust) for answer in found]
+    answers = [
+        replace(answer, chance=answer.chance ** (1.0 if table.labelled else trust))
+        for table in tables
+        for answer in answers_of(act, language, table, encode, today)
+    ]
     ranked = sorted(answers, key=lambda answer: -answer.chance)
     if not ranked or ranked[0].chance < CHANCES.least:
         return None
