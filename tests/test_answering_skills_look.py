@@ -15,7 +15,9 @@ from deepseek_mm.answering.skills.open_answer import (
     asked_for,
     category_of,
     is_several,
+    category_with,
     tell_label,
+    tell_member,
 )
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
@@ -247,6 +249,32 @@ def test_what_a_photo_is_surely_called_answers_what_it_is_and_nothing_else(asked
     draft = tell_label(turn_of(asked, region(name, (10, 10, 90, 90), score=score)))
     assert (draft and draft.claims[0].text) == told
     assert draft is None or draft.claims[0].numbers == (2,)
+
+
+@pytest.mark.parametrize(
+    ("asked", "label", "least", "told"),
+    [
+        ("what animal is it", ("otter", 0.7), 0.3, "It is probably an otter"),
+        ("what animal is it", ("otter", 0.7), 0.65, None),  # another member is likelier
+        ("what animal is it", ("otter", 0.4), 0.1, None),
+        ("what animal is it", ("cup", 0.9), 0.1, None),
+        ("what kind of fish is it", ("fish", 0.9), 0.1, None),  # that was said in the question
+    ],
+)
+def test_a_label_of_the_kind_that_is_asked_for_answers_where_it_is_surer(asked, label, least, told):
+    name, score = label
+    turn = turn_of(asked, region(name, (10, 10, 90, 90), score=score))
+    category = category_named("animal")
+    assert category is not None
+    draft = tell_member(turn, category, least=least)
+    assert (draft.claims[0].text if draft else None) == told
+
+
+def test_a_kind_without_a_category_is_looked_for_in_the_one_that_has_several_of_it():
+    category = category_with("what kind of fish is it")
+    assert category is not None
+    assert category.name == "animal"
+    assert category_with("what is it") is None
 
 
 def test_several_are_they():

@@ -98,3 +98,29 @@ def test_a_guess_of_the_network_alone_tells_nobody_that_the_question_is_french()
     assert tell_foreign(case, "fr") == case
     french = asked_in("fr", "Montre-moi les fleurs rouges", "flowers", said="3 photos fit")
     assert tell_foreign(french, "fr").said.startswith(foreign_sentences()["fr"]["english"])
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "form"),
+    [
+        ("哪个牌子的", "which brand is it?", "name"),
+        ("她戴眼镜了吗", "is she wearing glasses?", "yes_no"),
+        ("桌子上放着什么", "what is on the table?", "name"),
+        ("這是做什麼用的", "what is it used for?", "name"),
+        ("图里有几只狗", "how many dogs are there?", "number"),
+        ("这是什么动物", "what kind of animal is it?", "name"),
+        ("照片里有什么", "what is in this photo?", "name"),
+    ],
+)
+def test_a_chinese_question_about_a_photo_is_asked_as_english_does(
+    translator: ActTranslator, text: str, asked: str, form: str
+) -> None:
+    act = translator.translate(Act(kind="look", text=text, scope="picture", form="name"), "zh")
+    assert (act.text, act.form) == (asked, form)
+
+
+def test_somebody_who_was_marked_is_who_does_it(translator: ActTranslator) -> None:
+    act = Act(kind="look", text="猫在做什么", subject="猫", scope="picture", attribute="activity")
+    assert translator.translate(act, "zh").text == "what is the cat doing?"
+    over_library = Act(kind="look", text="猫在做什么", subject="猫", attribute="activity")
+    assert "cat" in translator.translate(over_library, "zh").subject

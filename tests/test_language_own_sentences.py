@@ -192,3 +192,15 @@ def test_foreign_names_are_known_in_english_where_they_mean_one():
 def test_what_is_quoted_in_chinese_quotation_marks_stays_as_it_is():
     told = "letter.pdf 第 3 页写道:“Please send the invoice. The money is transferred. Yours Ruth Adler”"
     assert translate_own(told, "zh") == told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Yes, she is probably smiling.", "很可能是。"),
+        ("No, I would guess that she is not wearing glasses, but I am not sure.", "我猜不是，但不能确定。"),
+        ("I count 11 people, perhaps not all of them.", "数到11个人，可能还不止这些。"),
+    ],
+)
+def test_whether_something_is_so_is_said_in_chinese_whatever_it_is(text: str, said: str) -> None:
+    assert translate_own(text, "zh") == said

@@ -7,6 +7,7 @@ with the picture; the closed reader, the labels and words that are written in th
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from deepseek_mm.answering.closer_look import WEARER, detected_odds, find_part, 
 from deepseek_mm.answering.skills.photo_turn import GUESSED, PhotoTurn, hedge
 from deepseek_mm.answering.skills.read import answer_by_text
 from deepseek_mm.language.categories import OBJECTS, Category, categories, category_asked, category_named
+from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import names_the_same, plural, singular, with_article
 from deepseek_mm.types import Claim, Draft
 from deepseek_mm.vision.ocr import TextBlock
@@ -52,7 +54,10 @@ ON = re.compile(
     r"(?:the (?:grass|beach|street|snow|water|sea)|a (?:street|road|sidewalk|boat|pier|bridge|stage|farm|field|ski))\b"
 )
 WHAT_IS_IT = re.compile(r"\bwhat (?:is|are) (?:it|that|this|they|these|those)$")
+KIND_OF = re.compile(r"\b(?:kind|sort|type|breed|species) of (\w+)")
 SEVERAL = ("they", "these", "those")
+LABELLED_KINDS = frozenset(["animal", "bird", "dog", "insect", "fruit", "vegetable", "flower", "vehicle", "furniture"])
+LABELLED = 0.5  # score from which a label answers which animal it is
 SURE_LABEL, LABEL_RIGHT = 0.75, 0.85  # score from which a label answers that, and how often it is right then
 ABOUT_IT = re.compile(r"^(?:and|what about|how about) |\bwhat (?:is|are) (?:the|that|this|these|those) [\w ]+$")
 UNTELLABLE_RIGHT = 0.3  # how often it is right not to tell: the photo mostly shows it
@@ -79,6 +84,8 @@ class OpenSkill:
             return labelled
         chances = self.weigh_members(turn, category, lines)
         (best, chance), *_ = chances.items()
+        if labelled := tell_member(turn, category, least=chance):
+            return labelled
         if chance < GUESSED:
             return turn.refuse(f"I cannot tell {asked_for(turn, category)} in this photo", UNTELLABLE_RIGHT)
         told = in_sentence(best, category)
@@ -123,6 +130,9 @@ class OpenSkill:
         if category.name == OBJECTS and not SURROUNDINGS.search(turn.text):
             own |= SCENERY
         done_to = own if category.name == "activity" else set()  # elephants are not riding an elephant
+        kind = KIND_OF.search(turn.text)
+        narrow = {name for name in chances if kind and name != kind[1] and is_kind_of(name, singular(kind[1]))}
+        chances = {name: p for name, p in chances.items() if name in narrow} if narrow else chances
         left = {name: p for name, p in chances.items() if singular(name) not in own and name.split()[-1] not in done_to}
         return left or chances
 
@@ -175,9 +185,19 @@ def category_of(turn: PhotoTurn) -> Category:
         named = category_named(by_attribute) if by_attribute else None
         of_subject = turn.act.attribute == "kind" or WHAT_IS_IT.search(turn.text)
         if named is None and of_subject and turn.act.subject:
-            named = category_named(turn.act.subject)
+            named = category_named(turn.act.subject) or category_with(turn.text)
         asked = named or asked
     return asked or next(each for each in categories() if each.name == OBJECTS)
+
+
+@cache
+def category_with(text: str) -> Category | None:
+    """The category that has several members of the kind that is asked for: of "what kind of fish" animals."""
+    kind = KIND_OF.search(text)
+    if kind is None:
+        return None
+    name = singular(kind[1])
+    return next((each for each in categories() if sum(is_kind_of(m, name) for m in each.members) > 1), None)
 
 
 def add_written(chances: Mapping[str, float], lines: Sequence[TextBlock]) -> Mapping[str, float]:
@@ -210,6 +230,26 @@ def tell_label(turn: PhotoTurn) -> Draft | None:
     told = plural(label.name) if several else with_article(label.name)
     claim = Claim(hedge(told, chance, lead="They are" if several else "It is"), (turn.shot.number(region),), chance)
     return turn.draft(claim, grounds="seen")
+
+
+def tell_member(turn: PhotoTurn, category: Category, *, least: float) -> Draft | None:
+    """What the photo shows of the kind that is asked for, where its label is surer than the likeliest member."""
+    if category.name not in LABELLED_KINDS or turn.act.form == "yes_no":
+        return None
+    own = {singular(word) for word in turn.text.split()}  # a fish is no kind of fish
+    those = (pair for pair in turn.shot.labels() if is_member(pair[0].name, category) and pair[0].name not in own)
+    label, region = next(those, (None, None))
+    if label is None or region is None or label.score < LABELLED or label.score * LABEL_RIGHT <= least:
+        return None
+    chance = label.score * LABEL_RIGHT
+    claim = Claim(hedge(with_article(label.name), chance), (turn.shot.number(region),), chance)
+    return turn.draft(claim, grounds="seen")
+
+
+def is_member(name: str, category: Category) -> bool:
+    """Whether it is one of the category's members, or a narrower name for its kind."""
+    listed = any(names_the_same(name, member) for member in category.members)
+    return listed or (name != category.name and is_kind_of(name, category.name))
 
 
 def is_several(told: str) -> bool:
