@@ -14,14 +14,15 @@ from deepseek_mm.answering.skills.open_answer import (
     add_written,
     asked_for,
     category_of,
-    is_several,
     category_with,
+    is_several,
     tell_label,
     tell_member,
 )
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
+from deepseek_mm.language.categories import category_named
 from deepseek_mm.types import Draft, Evidence, Verdict
 from deepseek_mm.vision.ocr import TextBlock
 
