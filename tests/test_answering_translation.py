@@ -12,7 +12,7 @@ from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.language.detection import foreign_sentences
 from deepseek_mm.language.photo_questions import photo_question
 from deepseek_mm.retrieval.evidence import QuestionContext
-from deepseek_mm.types import Act, Answer, Claim, Question, Request
+from deepseek_mm.types import Act, ActFilters, Answer, Claim, Question, Request
 
 NAMES = ["cat", "cap", "bowl"]
 MEANS = {"猫": 0, "Mütze": 1, "帽子": 1, "碗": 2}
@@ -124,3 +124,27 @@ def test_somebody_who_was_marked_is_who_does_it(translator: ActTranslator) -> No
     assert translator.translate(act, "zh").text == "what is the cat doing?"
     over_library = Act(kind="look", text="猫在做什么", subject="猫", attribute="activity")
     assert "cat" in translator.translate(over_library, "zh").subject
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "kind"),
+    [
+        ("有多少张照片里有狗", "how many photos show dogs?", "count"),
+        ("图库里有多少张照片", "how many things are there?", "count"),
+        ("找红色的东西", "show me something red", "find"),
+        ("最贵的水果是什么", "what is the most expensive fruit?", "compare"),
+        ("猫和狗哪个照片多", "are there more photos of cats or dogs?", "compare"),
+        ("有没有带字的照片", "photos with text", "find"),
+    ],
+)
+def test_a_chinese_question_about_all_photos_is_asked_as_english_does(
+    translator: ActTranslator, text: str, asked: str, kind: str
+) -> None:
+    act = Act(kind="count" if kind == "count" else "find", text=text)
+    told = translator.translate(act, "zh")
+    assert (told.text, told.kind) == (asked, kind)
+
+
+def test_what_bounds_a_search_is_not_lost_in_a_form(translator: ActTranslator) -> None:
+    act = Act(kind="find", text="去年拍的红色的东西", subject="红色的东西", filters=ActFilters(date="去年"))
+    assert translator.translate(act, "zh").text != "show me something red"

@@ -7,7 +7,7 @@ languages lie by their meaning. A colour that was said stands in front. The ques
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -25,7 +25,7 @@ from deepseek_mm.language.request_network import LANGUAGES
 from deepseek_mm.language.typed_filters import take_out_traits
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
-from deepseek_mm.types import Act, ActForm
+from deepseek_mm.types import Act, ActFilters, ActForm, ActKind
 
 FORMS = Path(__file__).with_name("chinese_questions.toml")
 WHO = (("\u5979", "she"), ("\u4ed6", "he"), ("\u5b83", "it"))
@@ -113,7 +113,7 @@ class ActTranslator:
         if language == "en":
             return act
         whole = act.scope == "library"
-        if not whole and language == "zh" and (asked := ask_by_form(act)):
+        if language == "zh" and (asked := ask_by_form(act)):
             return asked
         subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
         subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
@@ -197,38 +197,60 @@ def was_answered_in(case: QuestionContext, language: str) -> bool:
 
 
 class QuestionForm(NamedTuple):
-    """How Chinese asks something of a photo, and how English does."""
+    """How Chinese asks something of photos, and how English does."""
 
     found: re.Pattern[str]
     asked: str
     form: ActForm | None = None
+    kind: ActKind | None = None
+    attribute: str = ""
     over: bool = False  # counts though another subject was marked
+    library: bool = False  # asks of all photos
 
-    @property
-    def names(self) -> bool:
-        """Whether it holds a name."""
-        return "name" in self.found.groupindex
+    def fits(self, act: Act) -> bool:
+        """Whether it may be what an act asks."""
+        open_one = "name" not in self.found.groupindex or self.over or not act.subject
+        if self.library:
+            return act.scope not in ("picture", "pictures") and open_one and act.filters == ActFilters()
+        return act.scope != "library" and open_one
 
 
 @cache
 def read_forms() -> tuple[QuestionForm, ...]:
-    """The table of chinese_questions.toml; {name} stands for any name that is known, longer ones first."""
-    names = sorted(read_chinese(), key=len, reverse=True)
-    known = f"(?P<name>{'|'.join(map(re.escape, names))})"
+    """The table of chinese_questions.toml; a name stands for any that is known, longer ones first."""
+    names = "|".join(map(re.escape, sorted(read_chinese(), key=len, reverse=True)))
+    colours = "|".join(word for word in COLOUR_WORDS if not word.isascii() and not word[0].islower())
+    groups = {"{name}": f"(?P<name>{names})", "{second}": f"(?P<second>{names})", "{colour}": f"(?P<colour>{colours})"}
     rows = tomllib.loads(FORMS.read_text(encoding="utf-8"))["form"]
-    return tuple(QuestionForm(**row | {"found": re.compile(row["found"].replace("{name}", known, 1))}) for row in rows)
+    return tuple(QuestionForm(**row | {"found": compile_form(row["found"], groups)}) for row in rows)
+
+
+def compile_form(pattern: str, groups: Mapping[str, str]) -> re.Pattern[str]:
+    """With what stands in brackets written out."""
+    for mark, group in groups.items():
+        pattern = pattern.replace(mark, group, 1)
+    return re.compile(pattern)
 
 
 def ask_by_form(act: Act) -> Act | None:
-    """A Chinese question about a photo, asked in English as the table has it; None where no form fits, or it would name
+    """A Chinese question about photos, asked in English as the table has it; None where no form fits, or it would name
     what was marked as its subject anew.
     """
     text = act.text.translate(SIMPLER)
     for row in read_forms():
-        if (not row.names or row.over or not act.subject) and (found := row.found.search(text)):
-            name = name_in_english(found["name"], "zh") if row.names else ""
-            asked = row.asked.format(one=name, many=plural(name) if name else "", who=who_is_meant(act, text))
-            return replace(act, text=asked, subject=name, form=row.form or act.form)
+        if row.fits(act) and (found := row.found.search(text)):
+            parts = found.groupdict()
+            name, second = (name_in_english(parts.get(each) or "", "zh") for each in ("name", "second"))
+            asked = row.asked.format(
+                one=name,
+                many=plural(name) if name else "",
+                others=plural(second) if second else "",
+                tint=COLOUR_WORDS.get(parts.get("colour") or "", ""),
+                who=who_is_meant(act, text),
+            )
+            kind, attribute = row.kind or act.kind, row.attribute or act.attribute
+            form = row.form or act.form
+            return replace(act, text=asked, subject=name, other=second, form=form, kind=kind, attribute=attribute)
     return None
 
 
