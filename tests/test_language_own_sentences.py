@@ -200,6 +200,7 @@ def test_what_is_quoted_in_chinese_quotation_marks_stays_as_it_is():
         ("Yes, she is probably smiling.", "很可能是。"),
         ("No, I would guess that she is not wearing glasses, but I am not sure.", "我猜不是，但不能确定。"),
         ("I count 11 people, perhaps not all of them.", "数到11个人，可能还不止这些。"),
+        ('As many of each: 1 photo for "cat" and 2 photos for "dog".', "一样多：猫有 1 张，狗有 2 张。"),
     ],
 )
 def test_whether_something_is_so_is_said_in_chinese_whatever_it_is(text: str, said: str) -> None:
