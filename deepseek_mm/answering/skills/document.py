@@ -48,11 +48,10 @@ UNDERSTOOD = 0.5  # probability of the act from which the question is about docu
 FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
-SAID = 0.65  # probability that a passage answers, from which it is told
+SAID = 0.7  # probability that a passage answers, from which it is told outright
 PERHAPS_SAID, NEARLY_SAID = 0.5, 0.35  # it is told as perhaps so; its sentence is, as what comes nearest
 HARDLY_SAID = 0.1  # below which nothing is quoted
 QUOTED = 0.45  # probability that a sentence answers which the reader did not choose: half of them do, however near
-SURELY_SAID = 0.7  # the same, from which the reader's words are told rather than a row that was looked up
 MEANT = 0.4  # exponent of a program's probability over a document that is meant: its other words are paraphrases
 BEFORE, BACK = 0.1, 0.5  # worth of a passage whose document was quoted last, and where the question points back
 WHICH_DOCUMENT = re.compile(
@@ -180,12 +179,11 @@ class DocumentSkill:
             return draft_calculation(worked, language)
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
-        order.sort(key=lambda n: read[n].region.source.id not in meant or readings[n].said < SAID)
+        order.sort(key=lambda n: read[n].region.source.id not in meant or readings[n].said < PERHAPS_SAID)
         answer = choose_answer(read, readings, order)
         if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
-        needed = SAID if act.chance >= UNDERSTOOD else SURELY_SAID
-        if answer is not None and answer.said >= needed:
+        if answer is not None and answer.said >= SAID:
             return draft_reading(answer, act, language)
         doubtful = self._doubt(case, passages, answer)
         return self._find_photo(act) or doubtful or refuse(act)
@@ -312,10 +310,10 @@ def is_rather(worked: TableAnswer, answer: ReadAnswer | None) -> bool:
     surer or the reader marks a row as well, of another one where the reader finds nothing.
     """
     if answer is None or answer.said < SAID:
-        return worked.chance >= SURELY_SAID
+        return worked.chance >= SAID
     same = answer.entry.region.source.id in {region.source.id for region in worked.regions}
     row = ROW.search(answer.clause) is not None
-    return same and (row or answer.said < SURELY_SAID or worked.chance >= SURELY_SAID)
+    return same and (row or worked.chance >= SAID)
 
 
 def points_back(act: Act) -> bool:
