@@ -14,7 +14,12 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 HALF_WIDTH = re.compile(  # between two signs, or a sign and what is filled in
     "[\u4e00-\u9fff\uff09][,:!?;()] ?[\u4e00-\u9fff\u201c\uff08{]|[\u201d}][,:!?;()] ?[\u4e00-\u9fff\uff08]"
 )
-FOR_PROGRAMS = {"table_words.toml", "chinese_dates.toml", "document_words.toml", "chinese_questions.toml"}  # regular expressions
+FOR_PROGRAMS = {
+    "table_words.toml",
+    "chinese_dates.toml",
+    "document_words.toml",
+    "chinese_questions.toml",
+}  # regular expressions
 SAME_EVERYWHERE = {  # signs, no words
     "count.and", "count.comma", "count.colon", "count.quoted", "compare.semicolon", "summary.label", "summary.turn",
 }  # fmt: skip

@@ -29,6 +29,9 @@ KIND = 0.7  # worth from which a document is of a kind
 APART = re.compile(r"[-_.\s]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)")
 
 
+BOOK = 400  # passages above which a document is not read whole to see whether it is meant
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamedDocument:
     """A document, and how surely words name it."""
@@ -60,7 +63,7 @@ class DocumentFinder:
 
     def find_named(self, text: str) -> list[NamedDocument]:
         """Those that the words name, best first: by a file's name alone, else by kind and words; none where they name
-        none. A document of another kind than is named is none of them.
+        none. A document of another kind than is named is none of them, and a book is named by its file alone.
         """
         sources = self.store.sources(DOCUMENTS, limit=MOST)
         if files := [source for source in sources if source.name.lower() in text.lower()]:
@@ -71,9 +74,13 @@ class DocumentFinder:
         if not kinds and not topic:
             return []
         found = self._candidates(text, sources, kinds, topic)
-        named = [self.weigh(source, kinds, topic, wide=is_wide(text)) for source in found]
+        short = [source for source in found if self._is_short(source)]
+        named = [self.weigh(source, kinds, topic, wide=is_wide(text)) for source in short]
         fitting = [each for each in named if (each.kind >= KIND if kinds else each.words > 0)]
         return sorted(fitting, key=lambda each: (-each.worth, each.source.name))
+
+    def _is_short(self, source: Source) -> bool:
+        return self.store.counts(where=Filter(source_ids=(source.id,))).regions <= BOOK
 
     def read(self, source: Source) -> tuple[Region, ...]:
         """The passages of a document."""
