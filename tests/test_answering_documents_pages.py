@@ -53,3 +53,10 @@ def test_a_document_without_pages_and_one_spoken_of_before_are_known(finder):
 )
 def test_a_question_about_something_on_a_page_is_left_to_others(finder, text):
     assert answer_page(text, finder, (), "en") is None
+
+
+def test_a_book_is_meant_by_the_name_of_its_file_alone(finder, monkeypatch):
+    assert [each.source.name for each in finder.find_named("the letter about insurance")] == ["letter-insurance.pdf"]
+    monkeypatch.setattr("deepseek_mm.answering.documents.document_search.BOOK", 0)
+    assert finder.find_named("the letter about insurance") == []
+    assert [each.source.name for each in finder.find_named("letter-insurance.pdf")] == ["letter-insurance.pdf"]
