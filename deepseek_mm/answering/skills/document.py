@@ -48,6 +48,7 @@ UNDERSTOOD = 0.5  # probability of the act from which the question is about docu
 FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
+COMPARED = 12  # those whose sentences are compared where it is not sure
 SAID = 0.7  # probability that a passage answers, from which it is told outright
 PERHAPS_SAID, NEARLY_SAID = 0.5, 0.35  # it is told as perhaps so; its sentence is, as what comes nearest
 HARDLY_SAID = 0.1  # below which nothing is quoted
@@ -196,7 +197,7 @@ class DocumentSkill:
             likely = said >= PERHAPS_SAID
             draft = draft_reading(answer, act, language, lead=likely)
             return tell_doubt(draft, "perhaps" if likely else "nearest", language)
-        quoted = self._quote_sentences(case, passages) if said >= HARDLY_SAID else None
+        quoted = self._quote_sentences(case, passages[:COMPARED]) if said >= HARDLY_SAID else None
         return tell_doubt(quoted, "nearest", language) if quoted else None
 
     def _calculate(
