@@ -157,3 +157,10 @@ def test_a_sentence_that_the_reader_did_not_choose_is_told_as_the_nearest() -> N
     assert draft.claims[0].text.startswith("Not stated plainly. What comes nearest: lease.md says:")
     assert len(draft.claims) == 1
     assert not draft.refused
+
+
+def test_what_the_reader_is_not_sure_of_is_told_as_perhaps() -> None:
+    told = read("how much is the deposit for keys", {"3,540 euros": 0.6}, subject="deposit", attribute="price")
+    assert told.claims[0].text.startswith("Perhaps 3,540 euros: lease.md says:")
+    whether = read("is the deposit 3,540 euros", {"3,540 euros": 0.6}, subject="deposit", form="yes_no")
+    assert whether.claims[0].text.startswith("Perhaps this: lease.md says:")

@@ -25,6 +25,7 @@ from deepseek_mm.answering.documents.quotations import (
     complete_question,
     draft_reading,
     join_pieces,
+    lead_of,
     letters_of,
 )
 from deepseek_mm.answering.photo_lists import list_photos
@@ -196,7 +197,8 @@ class DocumentSkill:
         if answer is not None and said >= NEARLY_SAID:
             likely = said >= PERHAPS_SAID
             draft = draft_reading(answer, act, language, lead=likely)
-            return tell_doubt(draft, "perhaps" if likely else "nearest", language)
+            short = act.form != "yes_no" and bool(lead_of(answer, act, language))
+            return tell_doubt(draft, ("perhaps" if short else "perhaps_this") if likely else "nearest", language)
         quoted = self._quote_sentences(case, passages[:COMPARED]) if said >= HARDLY_SAID else None
         return tell_doubt(quoted, "nearest", language) if quoted else None
 
