@@ -30,8 +30,8 @@ from deepseek_mm.types import Act, ActFilters, ActForm, ActKind
 FORMS = Path(__file__).with_name("chinese_questions.toml")
 WHO = (("\u5979", "she"), ("\u4ed6", "he"), ("\u5b83", "it"))
 SIMPLER = str.maketrans(
-    "\u9019\u9ebc\u8457\u88e1\u5728\u5011\u8eca\u9d61\u99ac\u9ce5\u6a39\u8272\u500b\u54ea\u773c\u93e1\u5e36\u6234",
-    "\u8fd9\u4e48\u7740\u91cc\u5728\u4eec\u8f66\u9e21\u9a6c\u9e1f\u6811\u8272\u4e2a\u54ea\u773c\u955c\u5e26\u6234",
+    "\u9019\u9ebc\u8457\u88e1\u5011\u8eca\u9d61\u99ac\u9ce5\u6a39\u500b\u93e1\u5e36",
+    "\u8fd9\u4e48\u7740\u91cc\u4eec\u8f66\u9e21\u9a6c\u9e1f\u6811\u4e2a\u955c\u5e26",
 )
 LEAST = 0.95  # sum of both cosines below which a name is not taken for the translation
 COMMON = {  # words whose mean stands for a language
@@ -196,7 +196,7 @@ def was_answered_in(case: QuestionContext, language: str) -> bool:
     return before or (len(parts) > 1 and act_of(case).text != parts[0].text)
 
 
-class QuestionForm(NamedTuple):
+class ChineseForm(NamedTuple):
     """How Chinese asks something of photos, and how English does."""
 
     found: re.Pattern[str]
@@ -216,13 +216,13 @@ class QuestionForm(NamedTuple):
 
 
 @cache
-def read_forms() -> tuple[QuestionForm, ...]:
+def read_forms() -> tuple[ChineseForm, ...]:
     """The table of chinese_questions.toml; a name stands for any that is known, longer ones first."""
     names = "|".join(map(re.escape, sorted(read_chinese(), key=len, reverse=True)))
     colours = "|".join(word for word in COLOUR_WORDS if not word.isascii() and not word[0].islower())
     groups = {"{name}": f"(?P<name>{names})", "{second}": f"(?P<second>{names})", "{colour}": f"(?P<colour>{colours})"}
     rows = tomllib.loads(FORMS.read_text(encoding="utf-8"))["form"]
-    return tuple(QuestionForm(**row | {"found": compile_form(row["found"], groups)}) for row in rows)
+    return tuple(ChineseForm(**row | {"found": compile_form(row["found"], groups)}) for row in rows)
 
 
 def compile_form(pattern: str, groups: Mapping[str, str]) -> re.Pattern[str]:

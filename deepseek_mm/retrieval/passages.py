@@ -64,7 +64,12 @@ def share_named(region: Region, asked: set[str]) -> float:
 
 def file_words(source: Source) -> set[str]:
     """Words of a file's name without its ending."""
-    return name_words(" ".join(APART.split(source.name.rpartition(".")[0])))
+    return name_words(split_file_name(source))
+
+
+def split_file_name(source: Source) -> str:
+    """A file's name without its ending, as words with gaps between them: "lease contract 2026"."""
+    return " ".join(APART.split(source.name.rpartition(".")[0]))
 
 
 def name_words(text: str) -> set[str]:

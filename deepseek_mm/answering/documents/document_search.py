@@ -4,7 +4,6 @@ A word counts most in a file's name, less in the title and the first lines, leas
 an offer is no offer: what kind a document is, its name, its format or its first lines say.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from deepseek_mm.answering.documents.question_words import (
     topic_words,
     without,
 )
+from deepseek_mm.retrieval.passages import split_file_name
 from index import Filter, Hit, Region, Source
 from index.store import RegionStore
 
@@ -26,7 +26,6 @@ IN_NAME, IN_HEAD, IN_TEXT = 1.0, 0.8, 0.4
 ALIKE = 0.25  # worth of being in Chinese where that is asked in, or not where it is not
 BEGINNING = 1_000  # letters that tell how a document is written
 KIND = 0.7  # worth from which a document is of a kind
-APART = re.compile(r"[-_.\s]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)")
 
 
 BOOK = 400  # passages above which a document is not read whole to see whether it is meant
@@ -47,7 +46,7 @@ class NamedDocument:
     def is_of(self, kind: str) -> bool:
         """Whether it is of this kind."""
         head = self.regions[0].text[:HEAD] if self.regions else ""
-        return kind_of(kind, self.source, words_of_file(self.source), head) >= KIND
+        return kind_of(kind, self.source, split_file_name(self.source), head) >= KIND
 
     @property
     def worth(self) -> float:
@@ -91,7 +90,7 @@ class DocumentFinder:
         """How surely a document is meant."""
         regions = self.read(source)
         text = "\n".join(region.text for region in regions)
-        head, name = regions[0].text[:HEAD] if regions else "", words_of_file(source)
+        head, name = regions[0].text[:HEAD] if regions else "", split_file_name(source)
         kind = max((kind_of(each, source, name, head) for each in kinds), default=0.0)
         worths = ((IN_NAME, name), (IN_HEAD, head), (IN_TEXT, text))
         said = [max((worth * share_said(frozenset([word]), part) for worth, part in worths)) for word in topic]
@@ -105,7 +104,7 @@ class DocumentFinder:
         """Those whose name says it, and those that words of the text stand in."""
         found = {hit.region.source.id: hit.region.source for hit in self._search(text, kinds)}
         for source in sources:
-            name = words_of_file(source)
+            name = split_file_name(source)
             if share_said(topic, name) or any(kind_of(kind, source, name, "") for kind in kinds):
                 found.setdefault(source.id, source)
         return list(found.values())
@@ -113,11 +112,6 @@ class DocumentFinder:
     def _search(self, text: str, kinds: Sequence[str]) -> list[Hit]:
         words = [text, *(document_words().names[kind] for kind in kinds)]
         return [hit for each in words for hit in self.store.search_words(each, k=FOUND, where=DOCUMENTS)]
-
-
-def words_of_file(source: Source) -> str:
-    """Its file's name as words."""
-    return " ".join(APART.split(source.name.rpartition(".")[0]))
 
 
 def kind_of(kind: str, source: Source, name: str, head: str) -> float:

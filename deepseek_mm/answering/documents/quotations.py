@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from deepseek_mm.embeddings.passage_reader import AnswerSpan, Reading
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
-from deepseek_mm.language.words import content, quotable, singular
+from deepseek_mm.language.words import content, join_sentences, quotable, singular
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 
@@ -24,7 +24,6 @@ LOUD = 12  # letters of a line in capitals that is a heading
 LEAST_WORDS = 0.5  # of the probability is left where other words of the passage answer as well
 FOLLOW = 110  # letters up to which what follows is quoted along
 HAN = re.compile(r"[\u3400-\u9fff]")
-HAN_END = re.compile(r"[\u3400-\u9fff\u3001-\u303f\uff00-\uffef]$")
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
 STOP = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
@@ -156,7 +155,7 @@ def quote_around(text: str, span: AnswerSpan) -> str:
         return quoted
     apart = "\n" in text[last:start] or ROW.search(text[start:end])
     long = len(quoted) + end - start > letters_of(quoted, MOST)
-    return quoted if apart or long else join_pieces([quoted, join_wrapped(text[start:end])])
+    return quoted if apart or long else join_sentences([quoted, join_wrapped(text[start:end])])
 
 
 def cut_around(text: str, span: AnswerSpan, first: int, last: int) -> str:
@@ -171,14 +170,6 @@ def cut_around(text: str, span: AnswerSpan, first: int, last: int) -> str:
     stop = min(end, begin + most)
     kept = join_wrapped(text[begin:stop])
     return f"{'...' if begin > start else ''}{kept}{'...' if stop < end else ''}"
-
-
-def join_pieces(pieces: Sequence[str]) -> str:
-    """Sentences one after the other; Chinese ones without a space."""
-    return "".join(
-        piece if n == 0 or HAN.search(piece[:1]) or HAN_END.search(pieces[n - 1]) else f" {piece}"
-        for n, piece in enumerate(pieces)
-    )
 
 
 def locate_around(text: str, span: AnswerSpan) -> tuple[int, int]:

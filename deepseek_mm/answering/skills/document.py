@@ -24,7 +24,6 @@ from deepseek_mm.answering.documents.quotations import (
     choose_answer,
     complete_question,
     draft_reading,
-    join_pieces,
     lead_of,
     letters_of,
 )
@@ -34,7 +33,7 @@ from deepseek_mm.embeddings.passage_reader import PassageReader
 from deepseek_mm.embeddings.space import Encode, Floats, VectorCache
 from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
-from deepseek_mm.language.words import clean, content, quotable
+from deepseek_mm.language.words import clean, content, join_sentences, quotable
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place, share, weigh
 from deepseek_mm.retrieval.named_documents import NamedDocuments, lift_documents
 from deepseek_mm.retrieval.passages import order_readings
@@ -164,8 +163,8 @@ class DocumentSkill:
         if named.alone and own:
             return own
         first = {entry.region.id: entry for entry in (*own, *passages)}
-        passages = lift_documents(list(first.values()), ids if named.sources else ())
-        return lift_documents(passages, before, BACK if points_back(act_of(case)) and not named.sources else BEFORE)
+        lifted = lift_documents(list(first.values()), [source.id for source in named.sources])
+        return lift_documents(lifted, before, BACK if points_back(act_of(case)) and not named.sources else BEFORE)
 
     def _read(self, case: QuestionContext, question: str, passages: Sequence[Evidence], meant: set[int]) -> Draft:
         """What the reader marks in the best passages, of documents that are meant before others; a sentence where it
@@ -292,7 +291,7 @@ class DocumentSkill:
         for more in sentence.after:
             if len(said) >= follow or len(said) + len(more) > most:
                 break
-            said = join_pieces([said, more])
+            said = join_sentences([said, more])
         quoted = quotable(said, most)
         chance = min(0.9, 0.2 + 0.1 * sentence.worth)
         return Claim(f'{place(sentence.entry.region, named=False)} says: "{quoted}"', (number,), chance)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from deepseek_mm.answering.skills.document import SAID
 from deepseek_mm.embeddings.passage_reader import Reading
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.retrieval.passages import order_readings
@@ -25,7 +26,6 @@ SIGN = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 PUNCTUATION = set(string.punctuation) | set(
     "\u3002\uff0c\u3001\uff1b\uff1a\uff1f\uff01\u201c\u201d\u2018\u2019\u300a\u300b\uff08\uff09\u00b7"
 )
-SAID = 0.7  # probability from which a passage counts as answering: what it says is told outright
 
 ReadMany = Callable[[str, Sequence[str]], Sequence[Reading]]
 FindPassages = Callable[[str], Sequence[Evidence]]  # a question -> passages, best first
