@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.answering.documents.quotations import (
     choose_answer,
     complete_question,
-    locate_sentences,
+    locate_pieces,
     quote_around,
     write_claim,
 )
@@ -49,7 +49,7 @@ def act(text: str, form: str = "name") -> Act:
 
 
 def test_a_sentence_goes_over_wrapped_lines_and_a_row_stands_alone():
-    pieces = [LEASE[a:b] for a, b in locate_sentences(LEASE)]
+    pieces = [LEASE[a:b] for a, b in locate_pieces(LEASE)]
     assert "The deposit is three months' rent, 3,540 euros, payable in\nthree parts." in pieces
     assert "| rent | 1,180 |" in pieces
 

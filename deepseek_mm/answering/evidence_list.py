@@ -18,7 +18,7 @@ class EvidenceList:
 
     def add(self, region: Region, *, siblings: Sequence[Region] = (), score: float = 0.0) -> int:
         """The number of this region; one that is there keeps its own."""
-        known = next((e.number for e in self.entries if e.region.id == region.id and region.id), 0)
+        known = next((entry.number for entry in self.entries if are_one_region(entry.region, region)), 0)
         if known:
             return known
         self.entries.append(
@@ -43,3 +43,8 @@ class EvidenceList:
             self.entries.append(replace(entry, number=len(self.entries) + 1))
             numbers[entry.number] = len(self.entries)
         return [renumber_claim(claim, numbers) for claim in draft.claims]
+
+
+def are_one_region(one: Region, other: Region) -> bool:
+    """Whether two regions are one, by their numbers in the index; those that are not there have none."""
+    return one.id == other.id if one.id and other.id else one == other

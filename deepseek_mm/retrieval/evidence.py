@@ -19,6 +19,7 @@ from deepseek_mm.embeddings.space import area
 from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import content, names_the_same, quotable, quote_title
+from deepseek_mm.retrieval.sentences import split_sentences
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import overlap
@@ -182,7 +183,6 @@ def shows(shot: PhotoEvidence, things: Sequence[ThingPhrase], *, any_of: bool) -
 
 
 Words = frozenset[str]  # that claim something
-SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 PARAGRAPH = re.compile(r"\n\s*\n")
 ENOUGH = 100  # letters, from which a quotation can stand alone
 STANDS_OUT = 0.6  # share of the question's weight that one sentence carries, before it is quoted without the others
@@ -214,7 +214,7 @@ def worths(passages: Sequence[Region], question: str) -> list[float]:
 def pieces(text: str, kind: str) -> list[str]:
     """The sentences of a passage, each on one line; of code, its lines. A sentence ends where its paragraph does."""
     blocks = [re.sub(r"\s+", " ", block) for block in PARAGRAPH.split(text)]
-    lines = text.splitlines() if kind == "code" else [line for block in blocks for line in SENTENCE.split(block)]
+    lines = text.splitlines() if kind == "code" else [line for block in blocks for line in split_sentences(block)]
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
-from deepseek_mm.answering.documents.document_search import DocumentFinder, NamedDocument
+from deepseek_mm.answering.documents.document_search import DocumentFinder, DocumentMatch
 from deepseek_mm.answering.documents.evidence import CitedRegions
 from deepseek_mm.answering.documents.facts import DocumentFact, read_facts
 from deepseek_mm.answering.documents.question_words import asks, document_words, kinds_in
@@ -60,12 +60,12 @@ def compare_documents(text: str, finder: DocumentFinder, before: Sequence[Source
     return rank_documents(text, compared, language) or lay_out(narrow_to(chosen, only), others, language)
 
 
-def choose_documents(text: str, finder: DocumentFinder, before: Sequence[Source]) -> list[NamedDocument] | None:
+def choose_documents(text: str, finder: DocumentFinder, before: Sequence[Source]) -> list[DocumentMatch] | None:
     """Those that are meant; None where the words speak of no documents, or of one thing in one document."""
     found, documents = finder.find_named(text), [source for source in before if source.kind == "document"]
     kinds = [kind for kind in kinds_in(text) if kind != "document"]
     if not kinds and len(documents) > 1 and not any(each.kind for each in found):
-        return [NamedDocument(source=source, regions=finder.read(source)) for source in documents]
+        return [DocumentMatch(source=source, regions=finder.read(source)) for source in documents]
     if found and found[0].by_file and (len(found) > 1 or asks("compare", text)):
         return found
     if len(kinds) > 1 and not document_words().plurals.search(text):  # "the contract and the invoice"
@@ -80,7 +80,7 @@ def choose_documents(text: str, finder: DocumentFinder, before: Sequence[Source]
     return called if apart and not kinds and not asks("several", text) else None
 
 
-def kind_at(document: NamedDocument, kinds: Sequence[str], text: str) -> int:
+def kind_at(document: DocumentMatch, kinds: Sequence[str], text: str) -> int:
     """Where a text names what kind of document it is."""
     places = [
         match.start() for kind in kinds if (match := document_words().kinds[kind].search(text)) and document.is_of(kind)
@@ -88,13 +88,13 @@ def kind_at(document: NamedDocument, kinds: Sequence[str], text: str) -> int:
     return min(places, default=0)
 
 
-def narrow_by_script(named: Sequence[NamedDocument]) -> list[NamedDocument]:
+def narrow_by_script(named: Sequence[DocumentMatch]) -> list[DocumentMatch]:
     """Those that are written as whoever asks writes, where these are several."""
     alike = [each for each in named if each.script]
     return alike if len(alike) > 1 else list(named)
 
 
-def facts_of(document: NamedDocument) -> dict[str, DocumentFact]:
+def facts_of(document: DocumentMatch) -> dict[str, DocumentFact]:
     """By their keys."""
     return {fact.key: fact for fact in read_facts(document.regions)}
 
@@ -239,7 +239,7 @@ def tell_values(facts: Sequence[DocumentFact], language: str) -> str:
     return say("compare.semicolon", language).join(parts)
 
 
-def tell_lonely(named: Sequence[NamedDocument], language: str) -> Draft:
+def tell_lonely(named: Sequence[DocumentMatch], language: str) -> Draft:
     """That there is only one of them, or none."""
     if not named:
         return Draft(text=say("compare.none", language), chance=SO_SO, refused=True)

@@ -32,7 +32,7 @@ BOOK = 400  # passages above which a document is not read whole to see whether i
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NamedDocument:
+class DocumentMatch:
     """A document, and how surely words name it."""
 
     source: Source
@@ -60,14 +60,14 @@ class DocumentFinder:
 
     store: RegionStore
 
-    def find_named(self, text: str) -> list[NamedDocument]:
+    def find_named(self, text: str) -> list[DocumentMatch]:
         """Those that the words name, best first: by a file's name alone, else by kind and words; none where they name
         none. A document of another kind than is named is none of them, and a book is named by its file alone.
         """
         sources = self.store.sources(DOCUMENTS, limit=MOST)
         if files := [source for source in sources if source.name.lower() in text.lower()]:
             ordered = sorted(files, key=lambda source: text.lower().index(source.name.lower()))
-            return [NamedDocument(source=each, regions=self.read(each), by_file=True) for each in ordered]
+            return [DocumentMatch(source=each, regions=self.read(each), by_file=True) for each in ordered]
         kinds = [kind for kind in kinds_in(text) if kind != "document"]
         topic = topic_words(without(text, *document_words().kinds.values(), *document_words().asks.values()))
         if not kinds and not topic:
@@ -86,7 +86,7 @@ class DocumentFinder:
         regions = self.store.regions_of([source.id]).get(source.id, ())
         return tuple(region for region in regions if region.kind == "text")
 
-    def weigh(self, source: Source, kinds: Sequence[str], topic: frozenset[str], *, wide: bool) -> NamedDocument:
+    def weigh(self, source: Source, kinds: Sequence[str], topic: frozenset[str], *, wide: bool) -> DocumentMatch:
         """How surely a document is meant."""
         regions = self.read(source)
         text = "\n".join(region.text for region in regions)
@@ -96,7 +96,7 @@ class DocumentFinder:
         said = [max((worth * share_said(frozenset([word]), part) for worth, part in worths)) for word in topic]
         called = frozenset(word for word in topic if share_said(frozenset([word]), f"{name} {head}"))
         share, script = sum(said) / len(topic) if topic else 0.0, ALIKE * (is_wide(text[:BEGINNING]) == wide)
-        return NamedDocument(source=source, regions=regions, kind=kind, words=share, called=called, script=script)
+        return DocumentMatch(source=source, regions=regions, kind=kind, words=share, called=called, script=script)
 
     def _candidates(
         self, text: str, sources: Sequence[Source], kinds: Sequence[str], topic: frozenset[str]

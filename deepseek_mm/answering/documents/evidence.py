@@ -1,9 +1,10 @@
-"""Claims with the regions that they cite, numbered as they come."""
+"""A draft while it is written: claims with the regions that they cite, numbered as they come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.types import Claim, Draft, Evidence
+from deepseek_mm.answering.evidence_list import EvidenceList
+from deepseek_mm.types import Claim, Draft
 from index import Region
 
 MOST_CITED = 6  # regions of one sentence
@@ -11,10 +12,10 @@ MOST_CITED = 6  # regions of one sentence
 
 @dataclass(kw_only=True, slots=True)
 class CitedRegions:
-    """A draft while it is written."""
+    """Claims, and the evidence that they point at."""
 
     claims: list[Claim] = field(default_factory=list)
-    regions: list[Region] = field(default_factory=list)
+    evidence: EvidenceList = field(default_factory=EvidenceList)
 
     def add(self, text: str, region: Region, chance: float = 1.0) -> None:
         """A sentence that one region carries."""
@@ -26,13 +27,9 @@ class CitedRegions:
 
     def join(self, text: str, regions: Sequence[Region], chance: float = 1.0) -> None:
         """A sentence that several regions carry."""
-        for region in regions:
-            if region not in self.regions:
-                self.regions.append(region)
-        numbers = dict.fromkeys(self.regions.index(region) + 1 for region in regions)
+        numbers = dict.fromkeys(self.evidence.add(region, score=1.0) for region in regions)
         self.claims.append(Claim(text, tuple(numbers)[:MOST_CITED], chance))
 
     def draft(self, chance: float) -> Draft:
         """All of it, as something that was read."""
-        evidence = [Evidence(number=n, region=region, score=1.0) for n, region in enumerate(self.regions, 1)]
-        return Draft(claims=tuple(self.claims), evidence=tuple(evidence), chance=chance, grounds="read")
+        return Draft(claims=tuple(self.claims), evidence=tuple(self.evidence.entries), chance=chance, grounds="read")

@@ -4,7 +4,6 @@ A short answer stands before its quotation ("3,540 euros: lease.pdf, page 2, say
 is the answer. Whether something is so or allowed is told by the clause that decides.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import content, join_sentences, quotable, singular
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
+from deepseek_mm.retrieval.sentences import locate_sentences
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 
 SHORT = 60  # letters of an answer that stands before its quotation
@@ -26,9 +26,7 @@ FOLLOW = 110  # letters up to which what follows is quoted along
 HAN = re.compile(r"[\u3400-\u9fff]")
 ROW = re.compile(r"\||\t|^\s*[-*\u2022]\s|^\s*\d+[.)]\s.*[.!?]$|^(?:[^,]*,(?! )){3,}[^,]*$")  # a line that stands alone
 HEADING = re.compile(r"^\s*#|^[^.!?|]{3,60}:\s*$|^(?:\d+[.)] )?[A-Z][\w'&-]*(?: [\w'&-]+){0,4}$")
-STOP = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
 BETWEEN_CELLS = ("|", "\t", ",")
-ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|e\.g|i\.e|approx|incl|ca|vs)\.$")
 DENIES = re.compile(r"\b(?:not|no|never|without)\b|n't\b|[\u4e0d\u65e0\u672a\u6ca1]", re.IGNORECASE)
 FORBIDS = re.compile(  # says plainly that something is not so, or may not be done
     r"\b(?:not (?:allowed|permitted|possible|included|valid|open|available)"
@@ -150,7 +148,7 @@ def quote_around(text: str, span: AnswerSpan) -> str:
     if ROW.search(text[first:last].splitlines()[0]):
         head = head_of_table(text, first)
         return f"{head} / {quoted}" if head and head != quoted else quoted
-    start, end = next((piece for piece in locate_sentences(text) if piece[0] >= last), (last, last))
+    start, end = next((piece for piece in locate_pieces(text) if piece[0] >= last), (last, last))
     if start == end or len(quoted) >= letters_of(quoted, FOLLOW):
         return quoted
     apart = "\n" in text[last:start] or ROW.search(text[start:end])
@@ -174,7 +172,7 @@ def cut_around(text: str, span: AnswerSpan, first: int, last: int) -> str:
 
 def locate_around(text: str, span: AnswerSpan) -> tuple[int, int]:
     """First letter and end of the sentences or rows that some words stand in."""
-    own = [(start, end) for start, end in locate_sentences(text) if start < span.end and end > span.start]
+    own = [(start, end) for start, end in locate_pieces(text) if start < span.end and end > span.start]
     return (own[0][0], own[-1][1]) if own else (span.start, span.end)
 
 
@@ -183,26 +181,19 @@ def join_wrapped(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def locate_sentences(text: str) -> list[tuple[int, int]]:
+def locate_pieces(text: str) -> list[tuple[int, int]]:
     """First letter and end of each sentence; a row, an item and a heading are one each, whatever stands in them."""
     found: list[tuple[int, int]] = []
     start = at = 0
     for line in [*text.splitlines(keepends=True), ""]:
         alone = bool(ROW.search(line) or HEADING.search(line)) or not line.strip()
         if alone:
-            found += split_sentences(text, start, at)
+            found += locate_sentences(text, start, at)
             if line.strip():
                 found.append((at, at + len(line.rstrip())))
             start = at + len(line)
         at += len(line)
     return found
-
-
-def split_sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """The sentences of a paragraph, by their first letters and ends."""
-    stops = [stop for stop in STOP.finditer(text, start, end) if not ABBREVIATED.search(text[start : stop.start()])]
-    cuts = [start, *(stop.end() for stop in stops), end]
-    return [(a, a + len(text[a:b].rstrip())) for a, b in itertools.pairwise(cuts) if text[a:b].strip()]
 
 
 def head_of_table(text: str, at: int) -> str:

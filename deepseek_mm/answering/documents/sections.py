@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepseek_mm.answering.documents.question_words import HAN
-from deepseek_mm.answering.documents.quotations import ABBREVIATED, ROW, STOP
+from deepseek_mm.answering.documents.quotations import ROW
+from deepseek_mm.retrieval.sentences import split_sentences
 from deepseek_mm.retrieval.tables import order_passages
 from index import Region
 
@@ -122,11 +123,5 @@ def join_lines(lines: Sequence[str]) -> str:
 
 def split_block(text: str) -> list[str]:
     """The sentences of a paragraph, and the labels that a page's layout wrote into one line."""
-    parts: list[str] = []
     several = sum(read_label(part) is not None for part in BEGINS_LABEL.split(text)) > 1
-    for part in (part for each in (BEGINS_LABEL.split(text) if several else [text]) for part in STOP.split(each)):
-        if parts and ABBREVIATED.search(parts[-1]):
-            parts[-1] += f" {part}"
-        elif re.search(r"\w", part):
-            parts.append(part)
-    return [part.strip() for part in parts]
+    return [part for each in (BEGINS_LABEL.split(text) if several else [text]) for part in split_sentences(each)]

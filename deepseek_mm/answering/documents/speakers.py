@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from deepseek_mm.answering.documents.document_search import DocumentFinder, NamedDocument
+from deepseek_mm.answering.documents.document_search import DocumentFinder, DocumentMatch
 from deepseek_mm.answering.documents.evidence import CitedRegions
 from deepseek_mm.answering.documents.question_words import (
     HAN,
@@ -59,7 +59,7 @@ def answer_speakers(
     """
     if not is_about_speakers(text):
         return None
-    documents = [NamedDocument(source=source, regions=finder.read(source)) for source in sources]
+    documents = [DocumentMatch(source=source, regions=finder.read(source)) for source in sources]
     alike = [each for each in documents if is_wide(" ".join(r.text for r in each.regions)[:1_000]) == is_wide(text)]
     paths = {source.path for source in named}
     for some in ([each for each in documents if each.source.path in paths], alike, documents):

@@ -39,6 +39,7 @@ from deepseek_mm.retrieval.named_documents import NamedDocuments, lift_documents
 from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.retrieval.sentences import split_sentences
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from deepseek_mm.vision.ocr import order_lines
 from index import Region, Source
@@ -63,7 +64,6 @@ WHICH_DOCUMENT = re.compile(
 NEAR_DOCUMENT, MOST_NAMED, SHOWN = 0.08, 4, 160  # worth below the best, files, letters that are shown of each
 WIDTH, REMEMBERED = 384, 4_096  # of a sentence's vector; sentences that are not read again
 ABOUT_A_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|tiff?|hei[cf]|avif)\b", re.IGNORECASE)  # told as its note
-SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.IGNORECASE)
 DATE = re.compile(
     r"\d{4}|\b\d{1,2}[./]\d{1,2}\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\b"
@@ -365,7 +365,9 @@ def split_passage(entry: Evidence) -> list[PassageSentence]:
         if line.strip() and not stands_alone and not is_heading:
             paragraph.append(line.strip())
             continue
-        found += [PassageSentence(entry=entry, text=part, section=section) for part in split_sentences(paragraph)]
+        found += [
+            PassageSentence(entry=entry, text=part, section=section) for part in split_sentences(" ".join(paragraph))
+        ]
         paragraph = []
         if is_heading:
             section = line.strip(" #:*|")
@@ -377,12 +379,6 @@ def split_passage(entry: Evidence) -> list[PassageSentence]:
     found = [sentence for sentence in found if not is_header(sentence)] or found
     texts = [sentence.text for sentence in found]
     return [replace(sentence, after=tuple(texts[n + 1 : n + 4])) for n, sentence in enumerate(found)]
-
-
-def split_sentences(lines: Sequence[str]) -> list[str]:
-    """The sentences of a paragraph whose lines were wrapped."""
-    parts = (part.strip() for part in SENTENCE.split(" ".join(lines)))
-    return [part for part in parts if re.search(r"\w", part)]
 
 
 def is_header(sentence: PassageSentence) -> bool:

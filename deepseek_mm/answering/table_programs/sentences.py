@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from deepseek_mm.answering.table_programs.questions import TableQuestion
 from deepseek_mm.answering.table_programs.selection import CHANCES, Places, unexplained_places, weigh_word
 from deepseek_mm.retrieval.quantities import FigureStyle, read_conventions
+from deepseek_mm.retrieval.sentences import split_sentences
 from deepseek_mm.retrieval.tables import is_row, order_passages
 from index import Region
 
-ENDS = re.compile(
-    r"(?<=[a-z)\u4e00-\u9fff%\u20ac][.!?])\s+(?=[^\Wa-z_])|(?<=\d\.)\s+(?=[A-Z][a-z])|(?<=[\u3002\uff01\uff1f])"
-)
 STARTS_A_LINE = re.compile(r"^\s*(?:[-*\u2022]|\d+[.)]\s|#|\|)|^[^.!?]{1,40}[:\uff1a]")
 
 
@@ -39,9 +37,8 @@ def split_regions(regions: Iterable[Region]) -> list[DocumentSentence]:
             for paragraph in paragraphs_of(region.text):
                 number = len(found)
                 found += [
-                    DocumentSentence(text=part.strip(), region=region, paragraph=number, reading=reading)
-                    for part in ENDS.split(paragraph)
-                    if re.search(r"\w", part)
+                    DocumentSentence(text=part, region=region, paragraph=number, reading=reading)
+                    for part in split_sentences(paragraph)
                 ]
     return found
 
