@@ -258,11 +258,12 @@ class Claim:
     shape: str = ""  # a key of `answering.prompts.SHAPES` if a small model may phrase it
     draft: str = ""  # what that model reads instead of the sentence
     block: str = ""  # a Python file that follows the sentence
+    wide: bool = False  # it is Chinese, though a file's name is all that it says
 
     @property
     def sentence(self) -> str:
         """With its citation, as an answer shows it, and the full stop of its language."""
-        end = "\u3002" if WIDE.search(UNSPOKEN.sub("", self.text).strip() or self.text) else "."
+        end = "\u3002" if self.wide or WIDE.search(UNSPOKEN.sub("", self.text).strip() or self.text) else "."
         if not self.numbers:  # speaks of nothing that could be pointed at
             return self.text if self.text[-1:] in ENDS else f"{self.text}{end}"
         told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}{end}"

@@ -37,6 +37,11 @@ def test_a_search_has_the_kind_that_stands_outside_of_the_mark_and_its_filters()
     assert subject_of(find("bags in red", "bags", colour="red")) == "red bags"
 
 
+def test_of_a_thing_that_is_asked_for_by_its_use_the_kind_is_looked_for_where_the_verb_alone_was_marked():
+    assert subject_of(find("find something to eat", "eat")) == "food"
+    assert subject_of(find("photos of people who eat", "people who eat")) == "people who eat"
+
+
 @pytest.mark.parametrize(
     ("text", "subject", "kept", "excluded"),
     [

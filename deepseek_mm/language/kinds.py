@@ -129,3 +129,8 @@ def kind_for_use(text: str) -> str:
     if not SUBJECT_OF_USE.search(line):
         return ""
     return next((USES[verb] for verb in sorted(USES, key=len, reverse=True) if re.search(rf"\b{verb}\b", line)), "")
+
+
+def is_use(text: str) -> bool:
+    """Is it no more than what is done with a thing: "eat", "to put on"?"""
+    return text.lower().removeprefix("to ").strip() in USES

@@ -33,6 +33,7 @@ SLOTS = {
 }
 SLOT = re.compile(r"\{(\w)\}")
 OPTIONAL = re.compile(r"\\\((\w+)\\\)")  # letters that another form has: "photo(s)"
+NOTED = re.compile(r"(?P<name>(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?) \(\"(?P<note>[^\"]*)\"\)")  # a file and its note
 INSTEAD = {"are": "is", "in": "at", "this": "the"}  # a word in brackets that stands for the one before it
 PIECES = re.compile(  # between sentences, not in a quotation
     r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)(?![^\u201c]*\u201d)"
@@ -89,6 +90,8 @@ def translate_own(text: str, language: str, subject: str = "") -> str:
 def translate_sentence(text: str, locale: str, subject: str = "") -> str:
     """One sentence, with or without its full stop."""
     bare = text.removesuffix(".")
+    if locale == "zh" and (noted := NOTED.fullmatch(bare)):
+        return f"{noted['name']}\uff08\u201c{noted['note']}\u201d\uff09" + ("\u3002" if bare != text else "")
     if (said := fill_form(bare, locale, subject)) is None:
         led = LEADS.fullmatch(bare)
         rest = fill_form(led[2], locale, subject) if led else None

@@ -352,7 +352,8 @@ def in_own_language(case: QuestionContext) -> QuestionContext:
 
 def translate_claim(claim: Claim, language: str, subject: str) -> Claim:
     """In the program's own words: the small model phrases English alone."""
-    return replace(claim, text=translate_own(claim.text, language, subject), shape="", draft="")
+    text, wide = translate_own(claim.text, language, subject), choose_locale(language) == "zh"
+    return replace(claim, text=text, wide=wide, shape="", draft="")
 
 
 def is_better(draft: Draft, first: Draft, case: QuestionContext) -> bool:
