@@ -39,7 +39,7 @@ def span(words: str, text: str = LEASE) -> AnswerSpan:
 
 
 def tell(words: str, act: Act, language: str = "en", text: str = LEASE) -> str:
-    answer = choose_answer([entry(text)], [Reading(0.9, (span(words, text),))], [0])
+    answer = choose_answer("?", [entry(text)], [Reading(0.9, (span(words, text),))], [0])
     assert answer is not None
     return write_claim(answer, act, 1, language).text
 
@@ -88,7 +88,7 @@ def test_chinese_questions_are_answered_in_chinese():
 
 
 def test_passages_without_words_answer_nothing():
-    assert choose_answer([entry(LEASE)], [Reading(0.0, ())], [0]) is None
+    assert choose_answer("?", [entry(LEASE)], [Reading(0.0, ())], [0]) is None
 
 
 def followed(text: str, subject: str) -> QuestionContext:
@@ -170,3 +170,13 @@ def test_an_answer_ends_with_its_paragraph():
     text = "Lessor: Chen, phone 138\n\nLessee: Lin, phone 159"
     told = tell("138\n\nLessee: Lin, phone 159", act("which phone number"), text=text)
     assert told.startswith('138: lease.pdf, page 2, says: "Lessor: Chen, phone 138"')
+
+
+def test_a_day_of_the_calendar_is_told_where_the_likelier_words_are_a_period():
+    text = "The lease runs until 14 March 2027. The deposit is returned within 7 days."
+    reading = Reading(0.9, (span("7 days", text), span("14 March 2027", text)))
+    told = {q: choose_answer(q, [entry(text)], [reading], [0]) for q in ("when does it end?", "how long does it take?")}
+    assert {q: answer and answer.text.rstrip(".") for q, answer in told.items()} == {
+        "when does it end?": "14 March 2027",
+        "how long does it take?": "7 days",
+    }

@@ -107,7 +107,7 @@ class PassageReader:
         self._opened: OpenReader | None = None
 
     @torch.inference_mode()
-    def read_many(self, question: str, passages: Sequence[str], *, most: int = 3) -> list[Reading]:
+    def read_many(self, question: str, passages: Sequence[str], *, most: int = 6) -> list[Reading]:
         """One reading for each passage, with at most so many spans. MissingWeights or MissingPackage where it lacks."""
         if not passages:
             return []

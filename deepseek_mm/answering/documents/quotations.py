@@ -13,6 +13,7 @@ from deepseek_mm.language.own_sentences import translate_own
 from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import content, join_sentences, quotable, singular
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, place
+from deepseek_mm.retrieval.quantities import read_dates
 from deepseek_mm.retrieval.sentences import locate_sentences
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 
@@ -46,6 +47,17 @@ ASKS = re.compile(  # where a Chinese question begins to ask
     r"\u591a\u5c11|\u591a[\u4e45\u957f\u5927\u9ad8]|\u51e0|\u4ec0\u4e48|\u5565|\u8c01|\u54ea|\u600e\u4e48|\u4e3a\u4ec0\u4e48|\u80fd\u4e0d\u80fd|\u53ef\u4ee5"
 )
 ENDS_ASKING = re.compile(r"[\u5417\u5462\u5440\u554a\u963f?\uff1f\s]+$")
+WHEN = re.compile(
+    r"\bwhen\b|\bwhat (?:date|day)\b|[\u4ec0\u5565]\u4e48?\u65f6\u5019|\u54ea\u4e00?\u5929|\u4f55\u65f6", re.IGNORECASE
+)
+PERIOD = re.compile(  # so many days, no day
+    r"\d+ (?:days?|weeks?|months?)\b|\d+ ?\u4e2a?[\u65e5\u5929\u5468\u6708]", re.IGNORECASE
+)
+SPOKEN = {
+    "\u5565": "\u4ec0\u4e48",
+    "\u548b": "\u600e\u4e48",
+    "\u54ea\u513f": "\u54ea\u91cc",
+}  # Chinese as it is said -> as documents write
 ELLIPTIC = re.compile(r"^\W*(?:and|what about|how about|und|or)\b|^\u90a3|\u5462\W*$", re.IGNORECASE)
 
 
@@ -81,6 +93,13 @@ def complete_question(case: QuestionContext) -> str:
     return f"{before.question} {act.text}"
 
 
+def write_plainly(question: str) -> str:
+    """A Chinese question in the words that documents are read by."""
+    for spoken, written in SPOKEN.items():
+        question = question.replace(spoken, written)
+    return question
+
+
 def first_question(case: QuestionContext) -> Act | None:
     """What the same turn asked first, where this is its second question or a later one: of "who is it, which phone"."""
     acts = case.request.acts if case.request else ()
@@ -100,19 +119,31 @@ def letters_of(text: str, most: int) -> int:
     return round(most * WIDE) if HAN.search(text) else most
 
 
-def choose_answer(passages: Sequence[Evidence], readings: Sequence[Reading], order: Sequence[int]) -> ReadAnswer | None:
+def choose_answer(
+    question: str, passages: Sequence[Evidence], readings: Sequence[Reading], order: Sequence[int]
+) -> ReadAnswer | None:
     """The words of the first passage in the order, with the sentence that they stand in."""
     best = next((n for n in order if readings[n].spans), None)
     if best is None:
         return None
     entry = passages[best]
-    span = next((each for each in readings[best].spans if not is_title(entry, each)), readings[best].spans[0])
+    telling = [each for each in readings[best].spans if not is_title(entry, each)] or readings[best].spans
+    span = choose_date(entry.region.text, telling) if WHEN.search(question) else telling[0]
     span = grow_to_words(entry.region.text, keep_paragraph(entry.region.text, span))
     text = entry.region.text[span.start : span.end].strip()
     whole = entry.region.text
     clause = join_wrapped(whole[slice(*locate_around(whole, span))])
     quotation = join_wrapped(whole) if entry.region.source.kind == "photo" else quote_around(whole, span)
     return ReadAnswer(entry, text, clause, quotation, readings[best].said, span.chance)
+
+
+def choose_date(text: str, spans: Sequence[AnswerSpan]) -> AnswerSpan:
+    """The likeliest, unless that is a period ("within 7 days") and another one is a day of the calendar."""
+    first, *others = spans
+    words = text[first.start : first.end]
+    if not PERIOD.search(words) or read_dates(words):
+        return first
+    return next((span for span in others if read_dates(text[span.start : span.end])), first)
 
 
 def keep_paragraph(text: str, span: AnswerSpan) -> AnswerSpan:

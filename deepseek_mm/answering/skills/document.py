@@ -26,6 +26,7 @@ from deepseek_mm.answering.documents.quotations import (
     draft_reading,
     lead_of,
     letters_of,
+    write_plainly,
 )
 from deepseek_mm.answering.photo_lists import list_photos
 from deepseek_mm.answering.table_programs.answers import TableAnswer
@@ -138,7 +139,7 @@ class DocumentSkill:
         act = act_of(case)
         named = [case.source] if case.source else case.among
         sources = [source.id for source in named if source.kind == "document"]
-        question = complete_question(case)
+        question = write_plainly(complete_question(case))
         passages = self.retriever.find_passages(question, sources=sources)
         meant: set[int] = set()
         if not sources:
@@ -181,7 +182,7 @@ class DocumentSkill:
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
         order.sort(key=lambda n: read[n].region.source.id not in meant or readings[n].said < PERHAPS_SAID)
-        answer = choose_answer(read, readings, order)
+        answer = choose_answer(question, read, readings, order)
         if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
         if answer is not None and answer.said >= SAID:
