@@ -18,9 +18,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
 from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.storage.files import atomic_write, parse_json, read_json, read_small
 
@@ -29,7 +26,7 @@ AT = "@"  # between a name and its revision
 FILE = "models.json"
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")  # of a repository; never pickles or code
 UNWANTED = ("original/*", "consolidated*")  # the same weights a second time
-UNREACHABLE = (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError)
+UNREACHABLE = (OSError, ValueError)  # whatever the hub's package raises; ValueError is a name that it does not take
 
 
 def fetch(name: str, patterns: Sequence[str] = WANTED) -> Path:
@@ -37,6 +34,8 @@ def fetch(name: str, patterns: Sequence[str] = WANTED) -> Path:
 
     Raises one of UNREACHABLE.
     """
+    from huggingface_hub import snapshot_download  # here, because lists of models must not wait for the hub's package
+
     owned, revision = split_revision(name)
     wanted, unwanted = list(patterns), list(UNWANTED)
     return Path(snapshot_download(owned, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted))
@@ -72,6 +71,8 @@ def short_name(name: str) -> str:
 
 def in_cache(name: str) -> Path | None:
     """The folder of a hub's model that was fetched before."""
+    from huggingface_hub import try_to_load_from_cache  # as above
+
     owned, revision = split_revision(name)
     config = try_to_load_from_cache(owned, "config.json", revision=revision) if HUB_NAME.fullmatch(owned) else None
     return Path(config).parent if isinstance(config, str) else None

@@ -72,7 +72,8 @@ def test_the_command_line_lists_revisions_and_goes_over_to_the_newest(hub, opene
     hub(OLD, seed=1)
     first = opened()
     hub(NEW, seed=2)
-    assert command(tmp_path, "list") == (0, f"{OLD}  {NAME}\n")
+    code, told = command(tmp_path, "list")
+    assert (code, told.splitlines()[0]) == (0, f"{OLD}  {NAME}")
     assert command(tmp_path, "update", NAME) == (0, f"{NAME} goes from {OLD} to {NEW} with the next start\n")
     assert opened() != first
     assert command(tmp_path, "update", NAME) == (0, f"{NAME} stays at {NEW}\n")

@@ -18,7 +18,7 @@ FLOORS = (
     ("ui", "deepseek_mm.api", "deepseek_mm.terminal"),
     ("deepseek_mm.services", "deepseek_mm.factory"),
     ("deepseek_mm.assistant",),
-    ("deepseek_mm.library", "deepseek_mm.shapes"),
+    ("deepseek_mm.library", "deepseek_mm.models", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
     ("deepseek_mm.answering", "deepseek_mm.ingest"),
     ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing"),

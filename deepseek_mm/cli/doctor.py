@@ -1,4 +1,4 @@
-"""`doctor`, `config` and `models`: is this installation well, how is it set, and which models of hubs does it use?
+"""`doctor` and `config`: is this installation well, and how is it set?
 
 A probe touches the machine and returns findings, each with what was seen and, when it is not well, what to do. None of
 them changes anything or loads torch. Exit code 1 when something has to be done.
@@ -22,9 +22,8 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
-from deepseek_mm.errors import LibraryError, NothingThere
+from deepseek_mm.errors import LibraryError
 from deepseek_mm.settings import describe
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, settings_of
 
@@ -259,64 +258,4 @@ CONFIG = Command(
     example="python -m deepseek_mm config --set rag.num_regions=8",
     add=add_config,
     run=run_config,
-)
-
-
-def list_models(args: Namespace, config: Config, desk: Desk) -> int:
-    """One model a line, with its commit."""
-    from deepseek_mm.hub import Revisions  # here, because help must not wait for the hub's package
-
-    known = Revisions(config.data).all()
-    if args.json:
-        desk.give({"models": [{"name": name, "revision": revision} for name, revision in known.items()]})
-        return OK
-    for name, revision in known.items():
-        desk.say(f"{revision}  {name}")
-    if not known:
-        desk.note("no model of a hub was used here yet; the first start with one keeps its revision")
-    return OK
-
-
-def update_model(args: Namespace, config: Config, desk: Desk) -> int:
-    """Fetch the newest revision whole, then keep it for the next start."""
-    from deepseek_mm.hub import UNREACHABLE, Revisions
-
-    (name,) = args.what
-    try:
-        before, now = Revisions(config.data).update(name)
-    except UNREACHABLE as error:
-        raise NothingThere(
-            f"the hub does not give {name} ({type(error).__name__}), and nothing was changed. "
-            "Try again where there is a network"
-        ) from error
-    same = before == now
-    desk.say(f"{name} stays at {now}" if same else f"{name} goes from {before or 'none'} to {now} with the next start")
-    return OK
-
-
-MODEL_WORDS = {
-    "list": Subcommand(help="the models of a hub, and the commit of each", run=list_models),
-    "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update_model),
-}
-
-
-def run_models(args: Namespace, desk: Desk) -> int:
-    """BadQuestion when a word lacks what it needs, or has too much."""
-    return choose_subcommand("models", args.word, MODEL_WORDS, args.what).run(args, config_of(args, desk), desk)
-
-
-def add_models(parser: ArgumentParser) -> None:
-    """The words of `models`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(MODEL_WORDS), help=describe_subcommands(MODEL_WORDS))
-    parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    add_settings(parser)
-
-
-MODELS = Command(
-    name="models",
-    help="see and update the revisions of models that came from a hub",
-    example="python -m deepseek_mm models update openai/clip-vit-base-patch32",
-    add=add_models,
-    run=run_models,
 )

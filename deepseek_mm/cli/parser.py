@@ -11,6 +11,7 @@ from deepseek_mm.cli import (
     index,
     learning_versions,
     library,
+    models,
     rules,
     search,
     serve,
@@ -20,7 +21,7 @@ from deepseek_mm.terminal import Command
 PROGRAM = "python -m deepseek_mm"
 COMMANDS: tuple[Command, ...] = (
     *(module.COMMAND for module in (ask, search, rules, index, library, history, learning_versions)),
-    *(serve.SERVE, serve.MCP, serve.KEYS, doctor.MODELS, doctor.DOCTOR, doctor.CONFIG),
+    *(serve.SERVE, serve.MCP, serve.KEYS, models.MODELS, doctor.DOCTOR, doctor.CONFIG),
 )
 
 

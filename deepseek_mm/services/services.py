@@ -23,6 +23,7 @@ from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
+from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.settings_file import SettingsFile
 
@@ -153,6 +154,7 @@ class Services:
     library: LibraryService
     settings: SettingsService
     models: ModelService
+    catalogue: ModelCatalogueService
     history: HistoryService
     learning: LearningService
     rules: RulesService
@@ -173,6 +175,7 @@ def build_services(
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
         settings=SettingsService(assistant=assistant, file=file),
         models=ModelService(assistant=assistant, file=file),
+        catalogue=ModelCatalogueService(assistant=assistant),
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),

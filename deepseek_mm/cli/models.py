@@ -1,0 +1,156 @@
+"""`models`: the catalogue of models with what fits this machine, and the commits of those that a library uses.
+
+Neither torch nor the hub's package is waited for before a word needs it: a list is there at once, without a network.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from itertools import groupby
+from textwrap import fill
+
+from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
+from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.hub import UNREACHABLE, Revisions
+from deepseek_mm.models.catalogue import Kind
+from deepseek_mm.models.fit import disk_needed_mb, show_mb
+from deepseek_mm.models.hub_cache import cache_folder
+from deepseek_mm.models.states import CardState, CatalogueReader
+from deepseek_mm.runtime.hardware import probe
+from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
+
+HEADINGS: dict[Kind, str] = {
+    "vlm": "look at pictures and answer (--vlm)",
+    "lm": "phrase answers (--model)",
+    "space": "find pictures by words (--encoder)",
+    "text": "find texts (nothing here takes them yet)",
+    "code": "find code (nothing here takes them yet)",
+    "reranker": "put what was found in order (nothing here takes them yet)",
+}
+NOT_RUN = "not run here: the project has not tried these weights itself"
+WIDTH = 100  # letters of a line
+
+
+def reader_of(config: Config, desk: Desk) -> CatalogueReader:
+    """The catalogue for this library on this machine."""
+    revisions = Revisions(config.data).all()
+    return CatalogueReader(hardware=probe(engines=False), cache=cache_folder(desk.environ), revisions=revisions)
+
+
+def list_models(args: Namespace, config: Config, desk: Desk) -> int:
+    """The commits that this library uses, then one model of the catalogue a line, by what it is for."""
+    reader = reader_of(config, desk)
+    states = reader.list_states()
+    best = next((state for state in states if state.recommended), None)
+    if args.json:
+        used = [{"name": name, "revision": revision} for name, revision in reader.revisions.items()]
+        rows = [state.as_json() for state in states]
+        desk.give({"models": used, "catalogue": rows, "recommended": best.card.id if best else None})
+        return OK
+    for name, revision in reader.revisions.items():
+        desk.say(f"{revision}  {name}")
+    if not reader.revisions:
+        desk.note("no model of a hub was used here yet; the first start with one keeps its revision")
+    for line in describe_list(states):
+        desk.say(line)
+    if best:
+        desk.note(
+            f"\nBetter answers: {show_mb(best.card.disk_mb)}. See: python -m deepseek_mm models show {best.card.id}"
+        )
+    return OK
+
+
+def describe_list(states: list[CardState]) -> Iterator[str]:
+    """A heading for each kind, then its models."""
+    width = max(len(state.card.id) for state in states)
+    for kind, group in groupby(states, key=lambda state: state.card.kind):
+        yield f"\nModels that {HEADINGS[kind]}"
+        for state in group:
+            yield f"  {state.card.id:<{width}}  {show_mb(state.card.disk_mb):>7}  {tell_state(state)}"
+
+
+def tell_state(state: CardState) -> str:
+    """What matters most of it, in a few words."""
+    told = ["installed"] if state.installed else []
+    told += ["fits" if state.fit.fits else "too large"]
+    told += ["recommended"] if state.recommended else []
+    told += ["local server only"] if state.card.run_by == "server" else []
+    return ", ".join(told)
+
+
+def show_model(args: Namespace, config: Config, desk: Desk) -> int:
+    """Everything about one model of the catalogue."""
+    (name,) = args.what
+    state = reader_of(config, desk).find_state(name)
+    if args.json:
+        desk.give(state.as_json())
+        return OK
+    desk.say(f"{state.card.title}: {state.card.id}")
+    desk.say(fill(state.card.good_for + ".", WIDTH))
+    for term, told in describe_model(state):
+        desk.say(f"  {term:<10} {told}")
+    return OK
+
+
+def describe_model(state: CardState) -> Iterator[tuple[str, str]]:
+    """Terms and what they are."""
+    card, fit = state.card, state.fit
+    yield "this one", fit.reason
+    disk, all_disk = show_mb(card.disk_mb), show_mb(disk_needed_mb(card))
+    yield "disk", disk if disk == all_disk else f"{disk} to download, {all_disk} in all"
+    yield "memory", ", ".join(f"{way} {show_mb(size)}" for way, size in card.memory_mb.items())
+    accept = f"; accept it at {card.url} first" if card.asks_acceptance else ""
+    yield "licence", f"{card.license}, {card.license_url}{accept}"
+    yield "languages", " ".join(card.languages)
+    yield "instead of", card.replaces
+    runs = {"own": "by the project's own decoder", "server": "by a local server only, such as Ollama"}
+    yield "run", runs.get(card.run_by, "by transformers") + (f", as {card.setting}" if card.setting else "")
+    yield "here", f"{'installed' if state.installed else 'not here'}, {state.revision or 'no revision kept yet'}"
+    for figure in card.figures:
+        yield "published", f"{figure.name}: {figure.value:g} ({figure.source})"
+    if not card.run_here:
+        yield "tried", NOT_RUN
+
+
+def update_model(args: Namespace, config: Config, desk: Desk) -> int:
+    """Fetch the newest revision whole, then keep it for the next start."""
+    (name,) = args.what
+    try:
+        before, now = Revisions(config.data).update(name)
+    except UNREACHABLE as error:
+        raise NothingThere(
+            f"the hub does not give {name} ({type(error).__name__}), and nothing was changed. "
+            "Try again where there is a network"
+        ) from error
+    same = before == now
+    desk.say(f"{name} stays at {now}" if same else f"{name} goes from {before or 'none'} to {now} with the next start")
+    return OK
+
+
+MODEL_WORDS = {
+    "list": Subcommand(help="the models of the catalogue, and the commits of those that are used", run=list_models),
+    "show": Subcommand(help="all about one model of the catalogue", takes="NAME", run=show_model),
+    "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update_model),
+}
+
+
+def run_models(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks what it needs, or has too much."""
+    return choose_subcommand("models", args.word, MODEL_WORDS, args.what).run(args, config_of(args, desk), desk)
+
+
+def add_models(parser: ArgumentParser) -> None:
+    """The words of `models`."""
+    parser.add_argument("word", metavar="WORD", choices=tuple(MODEL_WORDS), help=describe_subcommands(MODEL_WORDS))
+    parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
+MODELS = Command(
+    name="models",
+    help="see models that can take the place of the packaged ones, and update those that came from a hub",
+    example="python -m deepseek_mm models show HuggingFaceTB/SmolVLM-256M-Instruct",
+    add=add_models,
+    run=run_models,
+)
