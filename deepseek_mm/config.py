@@ -352,6 +352,27 @@ class LearningConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HubConfig:
+    """How models are downloaded from a hub, which is asked for nothing before somebody has started a download."""
+
+    allowed: bool = False  # whether a hub may be asked; the first download that somebody starts sets it
+    connect_s: float = 10.0  # how long reaching it may take
+    silence_s: float = 30.0  # a connection that brings nothing for so long is made anew
+    retries: int = 8  # attempts in a row that bring nothing, until a download gives up and can be resumed
+    backoff_s: float = 1.0  # before the second attempt; twice as long before each further one
+    longest_wait_s: float = 300.0  # before any attempt; a hub that asks for more patience is left alone
+    spare_mb: int = 500  # of the disk that stay free
+
+    def __post_init__(self) -> None:
+        between("hub.connect_s", self.connect_s, 0.1, 600)
+        between("hub.silence_s", self.silence_s, 0.1, 3_600)
+        between("hub.retries", self.retries, 0, 1_000)
+        between("hub.backoff_s", self.backoff_s, 0, 600)
+        between("hub.longest_wait_s", self.longest_wait_s, 0, 86_400)
+        between("hub.spare_mb", self.spare_mb, 0, 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole run."""
 
@@ -367,3 +388,4 @@ class Config:
     serve: ServeConfig = field(default_factory=ServeConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
+    hub: HubConfig = field(default_factory=HubConfig)

@@ -24,6 +24,7 @@ from deepseek_mm.config import (
     PACKAGED_SPACES,
     RETIRED_SPACES,
     Config,
+    HubConfig,
     LMConfig,
     Notice,
     cache_folder,
@@ -34,12 +35,15 @@ from deepseek_mm.embeddings.inference import round_linears
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
-from deepseek_mm.hub import Revisions, short_name
+from deepseek_mm.hub import Revisions, in_cache, is_hub_name, short_name, without_revision
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
+from deepseek_mm.models.downloads import Downloads, HubPermission
+from deepseek_mm.models.hub_client import is_offline
+from deepseek_mm.models.installed import fetch_model
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.read_only import notice_of
 from deepseek_mm.retrieval.retriever import Retriever
@@ -131,14 +135,15 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     config = without_links(config)
     config, hardware = apply_preset(config), probe()
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
-    opens = partial(open_encoder, hardware=hardware, revisions=revisions, say=say)
+    named = NamedModels(revisions=revisions, hub=config.hub, saved=saved_models(config, saved), say=say)
+    opens = partial(open_encoder, hardware=hardware, named=named, say=say)
     space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))
     fits = partial(fit, cache=cache_folder(), say=say, hardware=hardware)
     planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
     if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
         space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
         planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
-    speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
+    speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")
     eyes = open_vision(space, config, open_detector(config, planned, say))
@@ -161,6 +166,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         jobs=jobs,
         history=history,
     )
+    library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission(config)).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
     assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
@@ -244,7 +250,36 @@ def glance_of(space: EmbeddingModel, config: Config) -> LateVisualPrompt | None:
     return glance
 
 
-def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> EmbeddingModel:
+MODEL_SETTINGS = ("encoder.name", "lm.name", "lm.vlm")  # that may name a hub's model
+
+
+def saved_models(config: Config, saved: Collection[str]) -> frozenset[str]:
+    """Names of models that the library's own file says, and nobody for this start."""
+    return frozenset(str(value_of(config, name)) for name in MODEL_SETTINGS if name in saved)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedModels:
+    """Hub's models that settings name: at the revision that was kept, and fetched if they are named for this start.
+
+    For what is saved no start asks a hub: it may be large, and nobody waits for it now.
+    """
+
+    revisions: Revisions
+    hub: HubConfig
+    saved: Collection[str]
+    say: Progress
+
+    def find(self, name: str) -> str:
+        """The name to open, with its revision if one was kept. Raises what `fetch_model` raises."""
+        pinned = self.revisions.pin(name)
+        asks = name not in self.saved and is_hub_name(without_revision(name)) and not is_offline()
+        if asks and in_cache(pinned) is None:
+            fetch_model(pinned, self.hub, os.environ, self.say)
+        return pinned
+
+
+def open_encoder(config: Config, *, hardware: Hardware, named: NamedModels, say: Progress) -> EmbeddingModel:
     """The vector space of the library; LibraryError or SpaceMismatch where its files were indexed in one that cannot be
     opened.
     """
@@ -254,7 +289,7 @@ def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, sa
     say(f"loading the vector space {encoder.name}")
     try:
         for_engines = are_engines_made(config, cache=cache_folder(), hardware=hardware)
-        return open_space(replace(encoder, name=revisions.pin(encoder.name)), for_engines=for_engines)
+        return open_space(replace(encoder, name=named.find(encoder.name)), for_engines=for_engines)
     except DeepSeekMMError as error:
         if not is_indexed_in(config):
             raise
@@ -284,14 +319,14 @@ def is_indexed_in(config: Config) -> bool:
     return not homes.isdisjoint(alike) or (bool(homes) and name != AUTO and homes.isdisjoint(PACKAGED_SPACES))
 
 
-def open_speaker(config: Config, *, plan: Plan, revisions: Revisions, say: Progress) -> tuple[Generator, Plan]:
+def open_speaker(config: Config, *, plan: Plan, named: NamedModels, say: Progress) -> tuple[Generator, Plan]:
     """The language model, and what became of the plan."""
     say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
     late = open_late(config.lm, plan, cache=cache_folder(), opened=give_back)
     if late is not None:
         late.start()  # beside what else is opened
         return late, plan
-    return open_planned(pinned_lm(config.lm, revisions), plan, cache=cache_folder(), progress=say)
+    return open_planned(pinned_lm(config.lm, named), plan, cache=cache_folder(), progress=say)
 
 
 def hub_models(lm: LMConfig) -> tuple[str, ...]:
@@ -299,9 +334,9 @@ def hub_models(lm: LMConfig) -> tuple[str, ...]:
     return (lm.vlm,) if lm.vlm else () if lm.url else (lm.name,)
 
 
-def pinned_lm(lm: LMConfig, revisions: Revisions) -> LMConfig:
-    """The same models at the revisions that were recorded."""
-    names = {name: revisions.pin(name) for name in hub_models(lm)}
+def pinned_lm(lm: LMConfig, named: NamedModels) -> LMConfig:
+    """The same models at the revisions that were kept."""
+    names = {name: named.find(name) for name in hub_models(lm)}
     return replace(lm, name=names.get(lm.name, lm.name), vlm=names.get(lm.vlm, lm.vlm))
 
 

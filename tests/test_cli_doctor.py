@@ -91,7 +91,7 @@ def test_a_model_that_sees_is_looked_for_only_where_one_is_named(tmp_path, monke
     assert list(probes.seeing("")) == []
     (missing,) = probes.seeing("some/eyes")
     assert (missing.name, missing.state) == ("model that sees", "fail")
-    assert "hf download some/eyes --local-dir FOLDER" in missing.advice
+    assert "models download some/eyes" in missing.advice
     folder = tmp_path / "eyes"
     folder.mkdir()
     (folder / "config.json").write_text("{}")

@@ -341,7 +341,10 @@ def test_one_changed_weight_makes_another_space(made, spaces, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nobody/tiny-clip", r"no folder at nobody/tiny-clip, and the hub .* hf download nobody/tiny-clip --local-dir"),
+        (
+            "nobody/tiny-clip",
+            r"nobody/tiny-clip was not downloaded\. .* models download nobody/tiny-clip.* hf download nobody/tiny-clip",
+        ),
         ("./no such folder", r"no folder at \./no such folder, and it is no hub name\. Name a folder, or OWNER/MODEL"),
     ],
 )

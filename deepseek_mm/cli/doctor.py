@@ -129,7 +129,7 @@ def seeing(name: str) -> Iterator[Finding]:
     folder = folder if folder.is_dir() else in_cache(name) or folder
     whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
     detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
-    advice = f"where there is a network: hf download {name} --local-dir FOLDER, then --vlm FOLDER"
+    advice = f"where there is a network: python -m deepseek_mm models download {name}"
     yield verdict("model that sees", detail, well=whole, advice=advice)
 
 

@@ -10,8 +10,7 @@ from textwrap import fill
 
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.hub import UNREACHABLE, Revisions
+from deepseek_mm.hub import Revisions
 from deepseek_mm.models.catalogue import Kind
 from deepseek_mm.models.fit import disk_needed_mb, show_mb
 from deepseek_mm.models.hub_cache import cache_folder
@@ -114,14 +113,10 @@ def describe_model(state: CardState) -> Iterator[tuple[str, str]]:
 
 def update_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Fetch the newest revision whole, then keep it for the next start."""
+    from deepseek_mm.models import installed  # here, because a list must not wait for what downloads
+
     (name,) = args.what
-    try:
-        before, now = Revisions(config.data).update(name)
-    except UNREACHABLE as error:
-        raise NothingThere(
-            f"the hub does not give {name} ({type(error).__name__}), and nothing was changed. "
-            "Try again where there is a network"
-        ) from error
+    before, now = installed.update_model(name, config, desk.environ, desk.note)
     same = before == now
     desk.say(f"{name} stays at {now}" if same else f"{name} goes from {before or 'none'} to {now} with the next start")
     return OK

@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from PIL.Image import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -37,7 +36,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, unit
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
-from deepseek_mm.hub import check_sizes, fetch, next_step, short_name, without_revision
+from deepseek_mm.hub import check_sizes, explain_absence, in_cache, is_hub_name, short_name, without_revision
 from deepseek_mm.storage.files import read_json
 
 WANTED = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors")  # of a repository on the hub
@@ -47,19 +46,19 @@ SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 
 def find(name: str) -> Path:
-    """The folder of a checkpoint; a name that is no folder is fetched from the hub, or from the hub's cache offline."""
-    folder, plain = Path(name).expanduser(), without_revision(name)
+    """The folder of a checkpoint: a name that is no folder is a model that was downloaded. NothingThere."""
+    folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    try:
-        return fetch(name, WANTED)
-    except HFValidationError as error:
-        raise NothingThere(f"no folder at {name}, and it is no hub name. Name a folder, or OWNER/MODEL") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+    if not is_hub_name(without_revision(name)):
+        raise NothingThere(f"no folder at {name}, and it is no hub name. Name a folder, or OWNER/MODEL")
+    whole = in_cache(name, WANTED)
+    if whole is None:
         raise NothingThere(
-            f"no folder at {name}, and the hub does not give it ({type(error).__name__}). Where there is a network: "
-            f"hf download {plain} --local-dir FOLDER, then here: --encoder FOLDER{next_step(name)}"
-        ) from error
+            f"no folder at {name}, and {explain_absence(name, WANTED)}. Or bring it from elsewhere: "
+            f"hf download {without_revision(name)} --local-dir FOLDER, then here: --encoder FOLDER"
+        )
+    return whole
 
 
 def model_type(folder: Path, known: Collection[str]) -> str:

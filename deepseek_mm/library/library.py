@@ -6,7 +6,7 @@ A Library that was not started only writes jobs down; `start` begins to work on 
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.ingest.photo_words import is_own
-from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
+from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.dropped_files import tidy
@@ -78,13 +78,17 @@ class Library:
         )
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}  # one at a time
-        self._workers = (
+        self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
+
+    def work_on(self, handlers: Mapping[str, Handler]) -> None:
+        """Have a thread of its own do other kinds of work as well, from the next start on."""
+        self._workers += (Worker(self.jobs, handlers),)
 
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""

@@ -24,7 +24,7 @@ from typing import Any
 
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, ConfigError, LibraryError, MissingWeights, NothingThere
-from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
+from deepseek_mm.hub import explain_absence, in_cache, is_hub_name, without_revision
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.storage.files import read_json as read_value
@@ -164,21 +164,21 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
         return convert_once(packaged_gguf(), cache=cache, progress=progress)
     if name == EDGE_LM:
         return EDGE_FOLDER
-    return find_or_fetch(name, progress, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
+    return find_or_explain(name, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
 
 
-def find_or_fetch(name: str, progress: Progress, *, otherwise: str) -> Path:
-    """The folder, or the hub's repository of that name. NothingThere says what to do `otherwise`."""
+def find_or_explain(name: str, *, otherwise: str) -> Path:
+    """The folder, or the hub's model of that name that was downloaded. NothingThere says what to do `otherwise`."""
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
-    progress(f"looking for {without_revision(name)} on the hub")
-    try:
-        return fetch(name)
-    except UNREACHABLE as error:
+    if not is_hub_name(without_revision(name)):
+        raise NothingThere(f"no language model {name!r}: it is no folder here, and no hub name. {otherwise}")
+    folder = in_cache(name)
+    if folder is None:
         raise NothingThere(
-            f"no language model {name!r}: it is no folder here, and the hub did not give it ({first_line(error)})."
-            f" {otherwise}{next_step(name)}"
-        ) from error
+            f"no language model {name!r}: it is no folder here, and {explain_absence(name)}. {otherwise}"
+        )
+    return folder
 
 
 def fingerprint(folder: Path) -> str:

@@ -41,7 +41,7 @@ from deepseek_mm.lm.backends.transformers_model import (
     read_whole,
 )
 from deepseek_mm.lm.generator import Piece, Progress, drain, silence
-from deepseek_mm.lm.model_folders import find_or_fetch, fingerprint, first_line, read_json
+from deepseek_mm.lm.model_folders import find_or_explain, fingerprint, first_line, read_json
 from deepseek_mm.lm.tokenizer import (
     IncrementalDetokenizer,
     escape_marks,
@@ -266,9 +266,9 @@ OPTIONAL = {  # packages that some processors want -> how they are imported
 def open_vlm(name: str, *, threads: int = 1, progress: Progress = silence) -> VisionLanguageModel:
     """The model `name`. NothingThere, BadCheckpoint and MissingPackage say what it lacks."""
     plain = without_revision(name)
-    fetch = f"Where there is a network: hf download {plain} --local-dir FOLDER, then here: --vlm FOLDER"
+    fetch = f"Or bring it from elsewhere: hf download {plain} --local-dir FOLDER, then here: --vlm FOLDER"
     choose = f"Name a folder that is there, or a hub's model such as {EXAMPLES}"
-    folder = find_or_fetch(name, progress, otherwise=fetch if is_hub_name(plain) else choose)
+    folder = find_or_explain(name, otherwise=fetch if is_hub_name(plain) else choose)
     called = folder.resolve().name if Path(name).expanduser().is_dir() else plain
     check_kind(folder)
     progress(f"loading the language model {called}, which sees")

@@ -1,0 +1,237 @@
+"""Downloads of models as jobs: they show how far they are, are paused, resumed and cancelled, and survive a kill.
+
+A download is a job of kind "download", begun again by the next start where a process ended in the middle; what it has
+fetched is in the cache of the hub, so it goes on there. A paused one is a waiting job of a kind that no worker takes:
+it survives a start as well, and stays as it is. The newest job of a name is how its download stands.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadQuestion, Cancelled, Conflict, NothingThere
+from deepseek_mm.hub import WANTED, Revisions, is_hub_name
+from deepseek_mm.jobs import Job, Jobs, Task
+from deepseek_mm.jobs.worker import Handler
+from deepseek_mm.models.hub_client import HubClient
+from deepseek_mm.models.transfer import MEGABYTE, ModelRequest, ModelTransfer, TransferWatch, discard_parts
+from deepseek_mm.settings_file import SettingsFile
+
+DOWNLOAD, PAUSED = "download", "paused download"  # kinds of jobs; nobody works on the second
+KINDS = (DOWNLOAD, PAUSED)
+MAIN = "main"
+ALLOWED = "hub.allowed"
+DownloadState = Literal["waiting", "running", "paused", "stopping", "done", "cancelled", "failed"]
+
+
+class HubPermission:
+    """Whether a hub may be asked: the setting `hub.allowed`, as it stands now.
+
+    Where this start has forbidden what the file allows, a flag or the environment did, and that holds.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._forbidden = not config.hub.allowed and self._file_allows()
+
+    def is_given(self) -> bool:
+        """Whether it may be asked now."""
+        return self._config.hub.allowed or (not self._forbidden and self._file_allows())
+
+    def check(self) -> None:
+        """Conflict if it may not."""
+        if not self.is_given():
+            raise Conflict(
+                f"no hub may be asked here: {ALLOWED} is false. Start a download by hand, which sets it, or start with:"
+                f" --set {ALLOWED}=true"
+            )
+
+    def _file_allows(self) -> bool:
+        return SettingsFile.of(self._config).read().config.hub.allowed
+
+
+def allow_hub(file: SettingsFile) -> None:
+    """Note that a hub may be asked from now on, since somebody has started a download. Conflict where it may not."""
+    settings = file.read()
+    if settings.config.hub.allowed:
+        return
+    origin = settings.origin.get(ALLOWED, "")
+    if origin.startswith(("flag ", "environment ")):
+        raise Conflict(f"{ALLOWED} is false, fixed by {origin} of this start. Start without it to download models")
+    file.write({ALLOWED: True})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """How the download of one model stands."""
+
+    job: int  # the newest job about it
+    name: str  # OWNER/MODEL
+    state: DownloadState
+    done_bytes: int
+    total_bytes: int | None  # None while nobody knows
+    bytes_per_second: float  # over the last seconds; 0 while unknown
+    seconds_left: float | None
+    message: str  # the file at hand, or how it ended
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.state in ("waiting", "running", "stopping")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Downloads:
+    """Downloads of one library, which keeps the commit of each model in the end."""
+
+    config: Config
+    jobs: Jobs
+    permission: HubPermission
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """What a worker needs to do them."""
+        return {DOWNLOAD: self.run}
+
+    def start(
+        self, name: str, *, wanted: tuple[str, ...] = WANTED, revision: str = "", newest: bool = False
+    ) -> Download:
+        """Begin, or go on with what was begun. BadQuestion for no name of a hub, Conflict where none may be asked.
+
+        `revision` is the one of the catalogue; without it comes the one that the library has kept, else the `newest`.
+        """
+        if not is_hub_name(name):
+            raise BadQuestion(f"{name[:80]!r} is no hub's model, which is called OWNER/MODEL. See: models list")
+        self.permission.check()
+        known = self._newest_job(name)
+        if known is not None and describe_download(known).is_active and not known.cancelling:
+            return describe_download(known)
+        payload = {"name": name, "wanted": list(wanted), "revision": revision, "newest": newest}
+        if known is not None and describe_download(known).state == "paused":
+            self.jobs.cancel(known.id)
+        return describe_download(self.jobs.add(DOWNLOAD, payload, title=f"Download {name}", unique=True))
+
+    def list(self) -> list[Download]:
+        """One a name, the newest first, with those that have ended."""
+        newest: dict[str, Job] = {}
+        for job in self.jobs.find(kinds=KINDS, limit=-1):
+            newest.setdefault(str(job.payload["name"]), job)
+        return [describe_download(job) for job in newest.values()]
+
+    def find(self, job_id: int) -> Download:
+        """How the download stands that this job, or an earlier one, was about. NothingThere."""
+        job = self.jobs.get(job_id)
+        newest = self._newest_job(str(job.payload.get("name", ""))) if job.kind in KINDS else None
+        if newest is None:
+            raise NothingThere(f"job {job_id} is no download. See which there are: python -m deepseek_mm models list")
+        return describe_download(newest)
+
+    def pause(self, job_id: int) -> Download:
+        """Stop, and keep what has come. One that has ended stays as it is."""
+        now = self.find(job_id)
+        if now.state not in ("waiting", "running"):
+            return now
+        payload = self.jobs.get(now.job).payload
+        far = {"done": now.done_bytes, "total": now.total_bytes}
+        parked = self.jobs.add(PAUSED, payload | far, title=f"Download {now.name} (paused)")
+        self.jobs.cancel(now.job)
+        if self.jobs.get(now.job).state == "done":  # it was faster
+            self.jobs.cancel(parked.id)
+            self.jobs.forget([parked.id])
+        return self.find(now.job)
+
+    def resume(self, job_id: int) -> Download:
+        """Go on with one that was paused, cancelled, or has failed. Conflict where no hub may be asked."""
+        now = self.find(job_id)
+        if now.is_active:
+            return now
+        given = self.jobs.get(now.job).payload
+        return self.start(
+            now.name,
+            wanted=tuple(given.get("wanted", WANTED)),
+            revision=str(given.get("revision", "")),
+            newest=bool(given.get("newest")),
+        )
+
+    def cancel(self, job_id: int) -> Download:
+        """Stop for good, and remove what has come of files that are not whole."""
+        now = self.find(job_id)
+        if now.state in ("waiting", "running", "paused"):
+            self.jobs.cancel(now.job)
+        if not now.is_active:
+            discard_parts(now.name)
+        return self.find(now.job)
+
+    def run(self, task: Task) -> str:
+        """The handler. Payload: name, wanted, revision, newest."""
+        self.permission.check()
+        payload = task.job.payload
+        name, newest, revisions = str(payload["name"]), bool(payload.get("newest")), Revisions(self.config.data)
+        revision = str(payload.get("revision") or "") or ("" if newest else revisions.all().get(name, ""))
+        request = ModelRequest(name=name, revision=revision or MAIN, wanted=tuple(payload["wanted"]), newest=newest)
+        try:
+            folder = self._transfer(request, task)
+        except Cancelled:
+            return self._stop(name, task)
+        if newest or name not in revisions.all():
+            revisions.keep(name, folder.name)
+        task.result = {"folder": str(folder), "revision": folder.name}
+        return f"{name} is here, whole and compared"
+
+    def _transfer(self, request: ModelRequest, task: Task) -> Path:
+        with closing(HubClient(self.environ, self.config.hub)) as client:
+            return ModelTransfer(client, request, self.config.hub, watch_of(task)).run()
+
+    def _stop(self, name: str, task: Task) -> str:
+        """Tidy up, unless it was paused: then a newer job is about this name."""
+        newest = self._newest_job(name)
+        if task.told == "cancel" and (newest is None or newest.id == task.job.id):
+            discard_parts(name)
+            return "It was cancelled, and what had come was removed."
+        return "It was paused, and what has come stays."
+
+    def _newest_job(self, name: str) -> Job | None:
+        return next((job for job in self._all_jobs() if job.payload.get("name") == name), None)
+
+    def _all_jobs(self) -> Iterator[Job]:
+        yield from self.jobs.find(kinds=KINDS, limit=-1)
+
+
+def describe_download(job: Job) -> Download:
+    """A job as what it says of the download."""
+    paused = job.kind == PAUSED
+    state: DownloadState = "paused" if paused and job.state == "waiting" else job.state
+    given: Mapping[str, Any] = job.payload
+    return Download(
+        job=job.id,
+        name=str(given["name"]),
+        state="stopping" if job.cancelling else state,
+        done_bytes=int(given.get("done") or 0) if paused else job.done,
+        total_bytes=given.get("total") if paused else job.total,
+        bytes_per_second=job.per_second if job.state == "running" else 0.0,
+        seconds_left=job.seconds_left,
+        message=job.message,
+    )
+
+
+def watch_of(task: Task) -> TransferWatch:
+    """Progress goes into the job, and its end is looked for there."""
+    here = [task.job.done]
+
+    def report(done: int, total: int, path: str) -> None:
+        here[0] = done
+        task.report(done, total, path)
+
+    return TransferWatch(
+        report=report, say=lambda text: task.report(here[0], message=text), stopping=lambda: task.stopping
+    )
+
+
+def show_megabytes(size_bytes: float) -> str:
+    """For people."""
+    return f"{size_bytes / MEGABYTE:,.0f} MB" if size_bytes >= MEGABYTE else f"{size_bytes / 1e3:,.0f} kB"
