@@ -69,7 +69,7 @@ class HubServer(ThreadingHTTPServer):
         self.faults: list[Fault] = []
         self.asked: list[str] = []  # METHOD path
         self.sent: Counter[str] = Counter()  # bytes of content, by path in the repository
-        self.given: Counter[str] = Counter()  # how often all bytes of a file were given from the start on
+        self.begun: list[tuple[str, int]] = []  # path in the repository, and the byte that was begun at
         self.tokens: dict[str, set[str]] = {"hub": set(), "cdn": set()}  # what came as Authorization
         self.agents: set[str] = set()
         self._lock = threading.Lock()
@@ -102,6 +102,15 @@ class HubServer(ThreadingHTTPServer):
 
     def num_asked(self, part: str) -> int:
         return sum(part in line for line in self.asked)
+
+    def starts(self, path: str) -> list[int]:
+        """The bytes at which a file was begun, in their order."""
+        return [start for name, start in self.begun if name == path]
+
+    def forget(self) -> None:
+        """Count from here on."""
+        for counted in (self.asked, self.sent, self.begun, self.faults, self.agents):
+            counted.clear()
 
     def handle_error(self, request, client_address):
         """Nothing on stderr: clients are killed on purpose."""
@@ -242,8 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_with(told | ranged | {"Content-Length": str(len(body)), "Accept-Ranges": "bytes"})
         if self.command == "HEAD":
             return
-        if start == 0:
-            self.server.given[path] += 1
+        self.server.begun.append((path, start))
         cut = int(len(body) * fault.breaks_at) if fault.breaks_at else len(body)
         for begin in range(0, cut, CHUNK):
             piece = bytes(body[begin : min(cut, begin + CHUNK)])
