@@ -17,7 +17,7 @@ def house(tmp_path_factory):
 
 @pytest.fixture
 def me(house, monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return house.caller()
 
 
@@ -41,6 +41,7 @@ def test_a_model_whose_files_are_here_is_installed(me, tmp_path):
     repository = tmp_path / "hub" / "models--HuggingFaceTB--SmolVLM-256M-Instruct"
     (repository / "snapshots" / "abc").mkdir(parents=True)
     (repository / "snapshots" / "abc" / "model.safetensors").write_text("x")
+    (repository / "snapshots" / "abc" / "config.json").write_text("{}")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc")
     assert me.get(f"/models/{SMALL}").json()["installed"] is True

@@ -20,11 +20,13 @@ COMMIT = "c" * 40
 
 
 @pytest.fixture
-def command(tmp_path):
+def command(tmp_path, monkeypatch):
     """Runs `models` with these words over an empty cache of the hub: exit code, results, messages."""
 
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
     def run(*words: str) -> tuple[int, str, str]:
-        desk = Desk(out=io.StringIO(), err=io.StringIO(), environ={"HF_HUB_CACHE": str(tmp_path / "hub")}, cwd=tmp_path)
+        desk = Desk(out=io.StringIO(), err=io.StringIO(), environ={}, cwd=tmp_path)
         code = main(["models", *words, "--data", str(tmp_path / "library")], desk)
         return code, desk.out.getvalue(), desk.err.getvalue()
 
@@ -37,6 +39,7 @@ def install(cache: Path) -> None:
     folder = repository / "snapshots" / COMMIT
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_text("x")
+    (folder / "config.json").write_text("{}")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
 

@@ -11,9 +11,9 @@ from textwrap import fill
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.hub import Revisions
+from deepseek_mm.hub.cache import cache_root
 from deepseek_mm.models.catalogue import Kind
 from deepseek_mm.models.fit import disk_needed_mb, show_mb
-from deepseek_mm.models.hub_cache import cache_folder
 from deepseek_mm.models.states import CardState, CatalogueReader
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
@@ -30,15 +30,15 @@ NOT_RUN = "not run here: the project has not tried these weights itself"
 WIDTH = 100  # letters of a line
 
 
-def reader_of(config: Config, desk: Desk) -> CatalogueReader:
+def reader_of(config: Config) -> CatalogueReader:
     """The catalogue for this library on this machine."""
     revisions = Revisions(config.data).all()
-    return CatalogueReader(hardware=probe(engines=False), cache=cache_folder(desk.environ), revisions=revisions)
+    return CatalogueReader(hardware=probe(engines=False), cache=cache_root(), revisions=revisions)
 
 
 def list_models(args: Namespace, config: Config, desk: Desk) -> int:
     """The commits that this library uses, then one model of the catalogue a line, by what it is for."""
-    reader = reader_of(config, desk)
+    reader = reader_of(config)
     states = reader.list_states()
     best = next((state for state in states if state.recommended), None)
     if args.json:
@@ -80,7 +80,7 @@ def tell_state(state: CardState) -> str:
 def show_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Everything about one model of the catalogue."""
     (name,) = args.what
-    state = reader_of(config, desk).find_state(name)
+    state = reader_of(config).find_state(name)
     if args.json:
         desk.give(state.as_json())
         return OK

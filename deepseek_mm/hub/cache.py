@@ -46,9 +46,14 @@ class HubFile:
 Files = Mapping[str, HubFile]
 
 
+def cache_root() -> Path:
+    """Where models of hubs are kept, as HF_HUB_CACHE or HF_HOME say."""
+    return Path(constants.HF_HUB_CACHE)
+
+
 def repository_folder(name: str) -> Path:
     """Where OWNER/MODEL is kept, whether it is there or not."""
-    return Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    return cache_root() / f"models--{name.replace('/', '--')}"
 
 
 def snapshot_folder(repository: Path, commit: str) -> Path:

@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from deepseek_mm.config import Config, HubConfig
 from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError, NothingThere
 from deepseek_mm.hub import WANTED, Revisions, in_cache, is_hub_name, split_revision
-from deepseek_mm.hub.cache import repository_folder
+from deepseek_mm.hub.cache import cache_root, repository_folder
 from deepseek_mm.models.downloads import MAIN, show_megabytes
 from deepseek_mm.models.hub_client import HubClient
-from deepseek_mm.models.transfer import ModelRequest, ModelTransfer, TransferWatch, cache_root, lock_file
+from deepseek_mm.models.transfer import ModelRequest, ModelTransfer, TransferWatch, lock_file
 
 TELL_S = 5.0  # between two lines about how far it is
 PREFIX = "models--"

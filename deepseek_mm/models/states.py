@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_mm.hub import AT, in_cache
 from deepseek_mm.models.catalogue import ModelCard, find_card, read_catalogue, sort_cards
 from deepseek_mm.models.fit import Fit, disk_needed_mb, free_disk_mb, judge_fit, recommend
-from deepseek_mm.models.hub_cache import find_snapshot
 from deepseek_mm.runtime.hardware import Hardware
 
 PLAIN = (  # what JSON says as the card has it
@@ -72,7 +72,7 @@ class CatalogueReader:
 
     def _describe_card(self, card: ModelCard, free_mb: int | None, best: ModelCard | None) -> CardState:
         revision = self.revisions.get(card.id, card.revision)
-        installed = find_snapshot(card, self.cache, revision) is not None
+        installed = in_cache(f"{card.id}{AT}{revision}" if revision else card.id, card.files) is not None
         return CardState(
             card=card,
             fit=judge_fit(card, self.hardware, free_disk_mb=None if installed else free_mb),

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
-from huggingface_hub import constants
 
 from deepseek_mm.config import HubConfig
 from deepseek_mm.errors import (
@@ -387,8 +386,3 @@ def discard_parts(name: str) -> None:
         (repository / UNDER_WAY).unlink(missing_ok=True)
     finally:
         lock.release()
-
-
-def cache_root() -> Path:
-    """Where models of hubs are kept."""
-    return Path(constants.HF_HUB_CACHE)

@@ -1,12 +1,11 @@
 """The catalogue of models as callers see it: what fits this machine, what is here, and what is advised."""
 
-import os
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
-from deepseek_mm.models.hub_cache import cache_folder
+from deepseek_mm.hub.cache import cache_root
 from deepseek_mm.models.states import CardState, CatalogueReader
 from deepseek_mm.runtime.hardware import probe
 
@@ -28,4 +27,4 @@ class ModelCatalogueService:
 
     def _reader(self) -> CatalogueReader:
         revisions = Revisions(self.assistant.config.data).all()
-        return CatalogueReader(hardware=probe(engines=False), cache=cache_folder(os.environ), revisions=revisions)
+        return CatalogueReader(hardware=probe(engines=False), cache=cache_root(), revisions=revisions)
