@@ -166,7 +166,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         jobs=jobs,
         history=history,
     )
-    library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission(config)).handlers)
+    library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission.of(config)).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
     assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)

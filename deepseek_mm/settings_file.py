@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, Self
 
 import tomlkit
@@ -47,7 +47,7 @@ class SettingsFile:
         with self._lock:
             before = self.read()
             file = before.file.resolve()
-            draft = file.with_name(f"{file.name}.draft")
+            draft = file.with_name(f"{file.name}.{os.getpid()}-{get_ident()}.draft")  # others may write as well
             try:
                 self._write(draft, change_values(_text(file), changes, file))
                 self._read_back(draft, changes, before)

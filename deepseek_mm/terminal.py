@@ -200,6 +200,7 @@ class Meter:
     """Shows a job, not more often than a reader can follow; `close` leaves the cursor on a fresh line."""
 
     err: TextIO
+    describe: Callable[["Job"], str] = sentence
     clock: Callable[[], float] = time.monotonic
     shown_at: float = float("-inf")
     open_line: bool = False
@@ -212,7 +213,7 @@ class Meter:
         if job.is_ended or now - self.shown_at < EVERY_S[terminal]:
             return
         self.shown_at, self.open_line = now, terminal
-        text = printable(sentence(job))
+        text = printable(self.describe(job))
         width = shutil.get_terminal_size().columns - 1
         self.err.write(f"\r{text[:width]:<{width}}" if terminal else f"{text}\n")
         self.err.flush()

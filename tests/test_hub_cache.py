@@ -1,4 +1,4 @@
-"""A model of a hub is on this machine when every file of it is: by what was fetched, what the hub lists, or the index."""
+"""A model of a hub is here when every file of it is: by what was fetched, by what the hub lists, or by the index."""
 
 import json
 from pathlib import Path

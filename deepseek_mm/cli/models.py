@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from textwrap import fill
 
+from deepseek_mm.cli.model_downloads import download_model, give_token, remove_model
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.hub import Revisions
@@ -125,6 +126,9 @@ def update_model(args: Namespace, config: Config, desk: Desk) -> int:
 MODEL_WORDS = {
     "list": Subcommand(help="the models of the catalogue, and the commits of those that are used", run=list_models),
     "show": Subcommand(help="all about one model of the catalogue", takes="NAME", run=show_model),
+    "download": Subcommand(help="fetch a model, or go on with it", takes="NAME", run=download_model),
+    "remove": Subcommand(help="delete a model from this machine", takes="NAME", run=remove_model),
+    "token": Subcommand(help="keep the token for models that are not for everybody", run=give_token),
     "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update_model),
 }
 
@@ -138,6 +142,7 @@ def add_models(parser: ArgumentParser) -> None:
     """The words of `models`."""
     parser.add_argument("word", metavar="WORD", choices=tuple(MODEL_WORDS), help=describe_subcommands(MODEL_WORDS))
     parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
+    parser.add_argument("--accept", action="store_true", help="you have read and accepted the terms of a model")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)
 

@@ -10,37 +10,45 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, Cancelled, Conflict, NothingThere
 from deepseek_mm.hub import WANTED, Revisions, is_hub_name
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.jobs.worker import Handler
+from deepseek_mm.models.catalogue import ModelCard, read_catalogue
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import MEGABYTE, ModelRequest, ModelTransfer, TransferWatch, discard_parts
 from deepseek_mm.settings_file import SettingsFile
 
 DOWNLOAD, PAUSED = "download", "paused download"  # kinds of jobs; nobody works on the second
 KINDS = (DOWNLOAD, PAUSED)
+FAR = ("done", "total")  # what the payload of a paused one has besides: how far it is
 MAIN = "main"
 ALLOWED = "hub.allowed"
 DownloadState = Literal["waiting", "running", "paused", "stopping", "done", "cancelled", "failed"]
 
 
 class HubPermission:
-    """Whether a hub may be asked: the setting `hub.allowed`, as it stands now.
+    """Whether a hub may be asked: `hub.allowed` as it stands now, also after a change by another program."""
 
-    Where this start has forbidden what the file allows, a flag or the environment did, and that holds.
-    """
+    def __init__(self, file: SettingsFile) -> None:
+        """The file, with the flags and variables of this start."""
+        self._file = file
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._forbidden = not config.hub.allowed and self._file_allows()
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """That of a start with these settings: where its file says something else, a flag or a variable decides."""
+        file, said = SettingsFile.of(config), config.hub.allowed
+        if file.read().config.hub.allowed != said:
+            flags = {"data": str(config.data), ALLOWED: str(said).lower()}
+            file = SettingsFile(flags, environ={}, cwd=Path.cwd())
+        return cls(file)
 
     def is_given(self) -> bool:
         """Whether it may be asked now."""
-        return self._config.hub.allowed or (not self._forbidden and self._file_allows())
+        return self._file.read().config.hub.allowed
 
     def check(self) -> None:
         """Conflict if it may not."""
@@ -49,9 +57,6 @@ class HubPermission:
                 f"no hub may be asked here: {ALLOWED} is false. Start a download by hand, which sets it, or start with:"
                 f" --set {ALLOWED}=true"
             )
-
-    def _file_allows(self) -> bool:
-        return SettingsFile.of(self._config).read().config.hub.allowed
 
 
 def allow_hub(file: SettingsFile) -> None:
@@ -98,20 +103,32 @@ class Downloads:
         """What a worker needs to do them."""
         return {DOWNLOAD: self.run}
 
-    def start(
-        self, name: str, *, wanted: tuple[str, ...] = WANTED, revision: str = "", newest: bool = False
-    ) -> Download:
-        """Begin, or go on with what was begun. BadQuestion for no name of a hub, Conflict where none may be asked.
+    def start(self, name: str, *, accepted: bool = False, newest: bool = False) -> Download:
+        """Begin, or go on with what was begun. BadQuestion for no name of a hub; Conflict where none may be asked, or
+        where terms were not `accepted`.
 
-        `revision` is the one of the catalogue; without it comes the one that the library has kept, else the `newest`.
+        Of a model of the catalogue come the files and the commit that stand there; else the commit that the library has
+        kept; else, or with `newest`, the newest one.
         """
         if not is_hub_name(name):
             raise BadQuestion(f"{name[:80]!r} is no hub's model, which is called OWNER/MODEL. See: models list")
         self.permission.check()
+        card = find_by_name(name)
+        if card is not None:
+            check_card(card, accepted=accepted)
+        payload = {
+            "name": card.id if card else name,
+            "wanted": list(card.files if card else WANTED),
+            "revision": card.revision if card and not newest else "",
+            "newest": newest,
+        }
+        return self._begin(payload)
+
+    def _begin(self, payload: Mapping[str, Any]) -> Download:
+        name = str(payload["name"])
         known = self._newest_job(name)
         if known is not None and describe_download(known).is_active and not known.cancelling:
             return describe_download(known)
-        payload = {"name": name, "wanted": list(wanted), "revision": revision, "newest": newest}
         if known is not None and describe_download(known).state == "paused":
             self.jobs.cancel(known.id)
         return describe_download(self.jobs.add(DOWNLOAD, payload, title=f"Download {name}", unique=True))
@@ -137,7 +154,7 @@ class Downloads:
         if now.state not in ("waiting", "running"):
             return now
         payload = self.jobs.get(now.job).payload
-        far = {"done": now.done_bytes, "total": now.total_bytes}
+        far = dict(zip(FAR, (now.done_bytes, now.total_bytes), strict=True))
         parked = self.jobs.add(PAUSED, payload | far, title=f"Download {now.name} (paused)")
         self.jobs.cancel(now.job)
         if self.jobs.get(now.job).state == "done":  # it was faster
@@ -150,13 +167,9 @@ class Downloads:
         now = self.find(job_id)
         if now.is_active:
             return now
+        self.permission.check()
         given = self.jobs.get(now.job).payload
-        return self.start(
-            now.name,
-            wanted=tuple(given.get("wanted", WANTED)),
-            revision=str(given.get("revision", "")),
-            newest=bool(given.get("newest")),
-        )
+        return self._begin({key: value for key, value in given.items() if key not in FAR})
 
     def cancel(self, job_id: int) -> Download:
         """Stop for good, and remove what has come of files that are not whole."""
@@ -200,6 +213,33 @@ class Downloads:
 
     def _all_jobs(self) -> Iterator[Job]:
         yield from self.jobs.find(kinds=KINDS, limit=-1)
+
+
+def find_by_name(name: str) -> ModelCard | None:
+    """The row of the catalogue, if it has one of this name."""
+    return next((card for card in read_catalogue() if card.id.lower() == name.lower()), None)
+
+
+def check_card(card: ModelCard, *, accepted: bool) -> None:
+    """Conflict for a model that is not run here, or whose terms nobody has accepted."""
+    if card.run_by == "server":
+        raise Conflict(
+            f"{card.id} is run by a local server only, such as Ollama, which downloads models itself. "
+            "Start one, and choose the model there"
+        )
+    if card.asks_acceptance and not accepted:
+        raise Conflict(
+            f"{card.id} comes under terms that you have to accept: {card.license}, {card.license_url}. Read them, then "
+            f"say so: python -m deepseek_mm models download {card.id} --accept"
+        )
+
+
+def check_unused(name: str, config: Config) -> None:
+    """Conflict if one of these settings names the model."""
+    used = {"encoder.name": config.encoder.name, "lm.name": config.lm.name, "lm.vlm": config.lm.vlm}
+    for setting, value in used.items():
+        if value.partition("@")[0].lower() == name.lower():
+            raise Conflict(f"{name} is in use ({setting}). Choose another model there first, then remove this one")
 
 
 def describe_download(job: Job) -> Download:

@@ -6,6 +6,7 @@ gives, mostly by leading on to where the bytes lie. The token goes to the hub al
 What may go well the next time is a HubTrouble; any other error is final.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MOST_FILES = 20_000  # of a repository
 MOST_LISTED_BYTES = 64_000_000
+ADDRESSES_LOGGED = ("httpx", "httpcore")  # loggers that would tell where bytes lie, with the signature that opens it
 LATER = (408, 425, 429)  # and whatever begins with 5
 GIVE_TOKEN = "give a token that may read it: python -m deepseek_mm models token"
 RANGE_START = re.compile(r"bytes (\d+)-")
@@ -73,6 +75,8 @@ class HubClient:
             raise NothingThere(
                 "HF_HUB_OFFLINE is set, so no hub is asked. Start without that variable to download models"
             )
+        for logger in ADDRESSES_LOGGED:
+            logging.getLogger(logger).setLevel(logging.WARNING)
         self.address = hub_address(environ)
         token = read_token(environ, self.address)
         self._http = httpx.Client(

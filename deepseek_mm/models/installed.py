@@ -93,16 +93,22 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-def remove_model(name: str, data: Path) -> int:
-    """Remove all commits of a model from the cache, also for other programs; how many bytes that frees.
-
-    NothingThere if it is not here, Conflict while it is being downloaded.
-    """
+def find_repository(name: str) -> Path:
+    """What is kept of a model, whole or not. BadQuestion for no name of a hub, NothingThere if there is nothing."""
     if not is_hub_name(name):
         raise BadQuestion(f"{name[:80]!r} is no hub's model, which is called OWNER/MODEL. See: models list")
     folder = repository_folder(name)
     if not folder.is_dir():
         raise NothingThere(f"{name} is not on this machine, so there is nothing to remove. See: models list")
+    return folder
+
+
+def remove_model(name: str, data: Path) -> int:
+    """Remove all commits of a model from the cache, also for other programs; how many bytes that frees.
+
+    NothingThere if it is not here, Conflict while it is being downloaded.
+    """
+    folder = find_repository(name)
     lock = FileLock(lock_file(name, "model"), mode=0o664)
     try:
         lock.acquire(timeout=0)

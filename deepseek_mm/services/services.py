@@ -175,7 +175,7 @@ def build_services(
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
         settings=SettingsService(assistant=assistant, file=file),
         models=ModelService(assistant=assistant, file=file),
-        catalogue=ModelCatalogueService(assistant=assistant),
+        catalogue=ModelCatalogueService(assistant=assistant, file=file),
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),

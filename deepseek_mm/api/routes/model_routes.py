@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, OurServices
-from deepseek_mm.api.schemas import Record, Text
+from deepseek_mm.api.schemas import Body, Record, Text, Typed
 from deepseek_mm.models.catalogue import Kind, RunBy, Way
+from deepseek_mm.models.downloads import DownloadState
 from deepseek_mm.models.states import CardState
 
 
@@ -64,7 +65,47 @@ class CatalogueOut(BaseModel):
     recommended: str | None = Field(description="id of the one for this machine; null where none fits")
 
 
+class DownloadOut(Record):
+    """How the download of a model stands."""
+
+    job: int = Field(description="its number, which changes when it is paused or resumed; older ones find it too")
+    name: Text = Field(examples=["HuggingFaceTB/SmolVLM-256M-Instruct"])
+    state: DownloadState
+    done_bytes: int
+    total_bytes: int | None = Field(description="null while nobody knows")
+    bytes_per_second: float
+    seconds_left: float | None
+    message: Text = Field(description="the file at hand, or how it ended", examples=["model.safetensors"])
+
+
+class DownloadIn(Body):
+    """Which model."""
+
+    name: Annotated[Typed, Field(min_length=3, max_length=200, examples=["HuggingFaceTB/SmolVLM-256M-Instruct"])]
+    accepted: bool = Field(default=False, description="whoever asks has read and accepted its terms")
+    newest: bool = Field(default=False, description="go over to the newest commit, though there is one here")
+
+
+class DownloadsOut(BaseModel):
+    """All of them."""
+
+    downloads: list[DownloadOut]
+
+
+class RemovedOut(BaseModel):
+    """What became of a model."""
+
+    freed_bytes: int
+
+
+class TokenIn(Body):
+    """Who asks the hub."""
+
+    token: Annotated[Typed, Field(max_length=500, description="of the hub; an empty one is forgotten")]
+
+
 Part = Annotated[str, Path(min_length=1, max_length=96)]
+JobNumber = Annotated[int, Path(ge=1, le=2**53)]
 router = APIRouter(prefix="/models", tags=["models"], responses=DECLARED)
 
 
@@ -73,6 +114,55 @@ def catalogue(services: OurServices, caller: Administrator) -> CatalogueOut:
     """Every model that is known, by kind, the smallest first. Nothing is asked of a hub."""
     models = [ModelOut.of(state) for state in services.catalogue.list_cards(caller)]
     return CatalogueOut(models=models, recommended=next((model.id for model in models if model.recommended), None))
+
+
+@router.get("/downloads")
+def downloads(services: OurServices, caller: Administrator) -> DownloadsOut:
+    """One a model, the newest first, with those that have ended."""
+    return DownloadsOut(downloads=[DownloadOut.of(each) for each in services.catalogue.list_downloads(caller)])
+
+
+@router.post("/download", status_code=202)
+def download(services: OurServices, asked: DownloadIn, caller: Administrator) -> DownloadOut:
+    """Begin one, or go on with it; from now on a hub may be asked. Only for callers on the machine itself."""
+    begun = services.catalogue.start_download(caller, asked.name, accepted=asked.accepted, newest=asked.newest)
+    return DownloadOut.of(begun)
+
+
+@router.put("/token", status_code=204)
+def token(services: OurServices, asked: TokenIn, caller: Administrator) -> None:
+    """Keep the token for models that are not for everybody, in a file that only this user may read."""
+    services.catalogue.keep_token(caller, asked.token)
+
+
+@router.get("/downloads/{job}", name="one_download")
+def find_download(services: OurServices, job: JobNumber, caller: Administrator) -> DownloadOut:
+    """One of them."""
+    return DownloadOut.of(services.catalogue.find_download(caller, job))
+
+
+@router.post("/{job}/pause")
+def pause(services: OurServices, job: JobNumber, caller: Administrator) -> DownloadOut:
+    """Stop it, and keep what has come."""
+    return DownloadOut.of(services.catalogue.pause_download(caller, job))
+
+
+@router.post("/{job}/resume")
+def resume(services: OurServices, job: JobNumber, caller: Administrator) -> DownloadOut:
+    """Go on with one that was paused or cancelled, or has failed."""
+    return DownloadOut.of(services.catalogue.resume_download(caller, job))
+
+
+@router.post("/{job}/cancel")
+def cancel(services: OurServices, job: JobNumber, caller: Administrator) -> DownloadOut:
+    """Stop it for good, and remove what has come of files that are not whole."""
+    return DownloadOut.of(services.catalogue.cancel_download(caller, job))
+
+
+@router.delete("/{owner}/{name}", name="remove_model")
+def remove(services: OurServices, owner: Part, name: Part, caller: Administrator) -> RemovedOut:
+    """Remove a model from this machine, also for other programs of this user."""
+    return RemovedOut(freed_bytes=services.catalogue.remove_model(caller, f"{owner}/{name}"))
 
 
 @router.get("/{owner}/{name}")

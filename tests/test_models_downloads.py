@@ -1,0 +1,253 @@
+"""A download is a job: it shows how far it is, is paused, resumed and cancelled, and survives a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hub_help import FAST, NAME, SIZE, WEIGHTS, environ_of, model_files, parts, use_cache
+from hub_server import Fault, hub_server
+from jobs_help import eventually
+
+from deepseek_mm.config import Config, HubConfig
+from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
+from deepseek_mm.hub import Revisions, in_cache
+from deepseek_mm.jobs import Jobs, Worker
+from deepseek_mm.models.downloads import DOWNLOAD, PAUSED, Downloads, HubPermission, allow_hub
+from deepseek_mm.settings_file import SettingsFile
+
+ROOT = Path(__file__).parent.parent
+SLOW = Fault(on="/cdn/", chunk_s=0.02, times=99)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with hub_server() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(shared, tmp_path, monkeypatch):
+    """The hub with one model and nothing counted yet; this test's cache is empty."""
+    use_cache(monkeypatch, tmp_path / "hub")
+    shared.repositories.clear()
+    shared.forget()
+    shared.put(NAME, model_files())
+    return shared
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "library").mkdir()
+    return Config(data=tmp_path / "library", hub=replace(FAST, allowed=True))
+
+
+@pytest.fixture
+def downloads(hub, config, tmp_path):
+    with closing(Jobs(config.data / "jobs.db")) as jobs:
+        yield Downloads(
+            config=config, jobs=jobs, permission=HubPermission.of(config), environ=environ_of(hub, tmp_path)
+        )
+
+
+@contextmanager
+def working(downloads: Downloads):
+    worker = Worker(downloads.jobs, downloads.handlers)
+    worker.start()
+    try:
+        yield
+    finally:
+        assert worker.stop(20)
+
+
+def until(downloads: Downloads, job: int, *states: str):
+    eventually(lambda: downloads.find(job).state in states)
+    return downloads.find(job)
+
+
+def half_way(downloads: Downloads, job: int) -> None:
+    eventually(lambda: downloads.find(job).done_bytes > SIZE // 4)
+
+
+def test_a_download_ends_with_a_whole_model_whose_commit_is_kept(downloads, config, hub):
+    begun = downloads.start(NAME)
+    assert (begun.state, begun.name) == ("waiting", NAME)
+    with working(downloads):
+        ended = until(downloads, begun.job, "done")
+    assert in_cache(NAME) is not None
+    assert Revisions(config.data).all() == {NAME: hub.repositories[NAME].main}
+    assert downloads.jobs.get(ended.job).result["revision"] == hub.repositories[NAME].main
+
+
+def test_progress_is_told_in_bytes_with_the_time_that_is_left(downloads, hub):
+    hub.faults = [SLOW]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        eventually(lambda: downloads.find(job).seconds_left)
+        now = downloads.find(job)
+        assert 0 < now.done_bytes < now.total_bytes
+        assert now.total_bytes == sum(
+            len(data) for path, data in model_files().items() if not path.endswith((".py", ".bin"))
+        )
+        assert now.bytes_per_second > 0
+        eventually(lambda: downloads.find(job).message == WEIGHTS)
+
+
+def test_a_paused_download_stays_paused_over_starts_and_is_resumed_where_it_was(downloads, hub):
+    hub.faults = [SLOW]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        half_way(downloads, job)
+        paused = downloads.pause(job)
+        assert paused.state == "paused"
+        eventually(lambda: downloads.jobs.get(job).is_ended)
+    assert paused.done_bytes > 0
+    assert paused.total_bytes is not None
+    (part,) = parts()
+    here = part.stat().st_size
+    hub.faults.clear()
+    with working(downloads):  # another start: nothing goes on by itself
+        assert downloads.find(job).state == "paused"
+        resumed = downloads.resume(job)
+        assert until(downloads, resumed.job, "done", "failed").state == "done"
+    assert hub.starts(WEIGHTS) == [0, here]
+    assert [each.name for each in downloads.list()] == [NAME]
+
+
+def test_a_download_that_only_waits_can_be_paused_and_resumed_by_its_first_number(downloads):
+    job = downloads.start(NAME).job
+    assert downloads.pause(job).state == "paused"
+    assert downloads.pause(job).state == "paused"
+    assert downloads.start(NAME).state == "waiting"  # asking for it again goes on with it
+    with working(downloads):
+        assert until(downloads, job, "done", "failed").state == "done"
+
+
+def test_a_cancelled_download_leaves_nothing_and_can_be_begun_again(downloads, hub):
+    hub.faults = [SLOW]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        half_way(downloads, job)
+        downloads.cancel(job)
+        until(downloads, job, "cancelled")
+        assert parts() == []
+        hub.faults.clear()
+        assert until(downloads, downloads.resume(job).job, "done", "failed").state == "done"
+
+
+def test_a_paused_download_that_is_cancelled_leaves_nothing(downloads, hub):
+    hub.faults = [SLOW]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        half_way(downloads, job)
+        downloads.pause(job)
+        eventually(lambda: downloads.jobs.get(job).is_ended)
+        assert parts() != []
+        assert downloads.cancel(job).state == "cancelled"
+    assert parts() == []
+
+
+def test_asking_twice_is_one_download(downloads):
+    assert downloads.start(NAME) == downloads.start(NAME)
+    assert len(downloads.jobs.find(kinds=(DOWNLOAD, PAUSED), limit=9)) == 1
+
+
+def test_a_failed_download_tells_why_and_goes_on_when_it_is_resumed(downloads, hub, config):
+    hub.faults = [Fault(on="/cdn/", breaks_at=0.5), Fault(on="/cdn/", status=503, times=4)]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        failed = until(downloads, job, "failed", "done")
+        assert "status 503" in failed.message
+        assert "goes on from there when it is resumed" in failed.message
+        assert Revisions(config.data).all() == {}
+        assert until(downloads, downloads.resume(job).job, "done", "failed").state == "done"
+    assert hub.starts(WEIGHTS) == [0, SIZE // 2]
+
+
+def test_a_program_that_ends_leaves_the_download_to_the_next_start(downloads, hub):
+    hub.faults = [SLOW]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        half_way(downloads, job)
+    assert downloads.find(job).state == "waiting"
+    hub.faults.clear()
+    with working(downloads):
+        assert until(downloads, job, "done", "failed").state == "done"
+    assert len(hub.starts(WEIGHTS)) == 2
+
+
+def test_a_kept_commit_is_downloaded_until_somebody_wants_the_newest(downloads, hub, config):
+    kept = hub.repositories[NAME].main
+    Revisions(config.data).keep(NAME, kept)
+    newer = hub.put(NAME, model_files(seed=2))
+    with working(downloads):
+        until(downloads, downloads.start(NAME).job, "done", "failed")
+        assert in_cache(f"{NAME}@{kept}") is not None
+        until(downloads, downloads.start(NAME, newest=True).job, "done", "failed")
+    assert Revisions(config.data).all() == {NAME: newer}
+
+
+def test_a_process_that_is_killed_in_the_middle_loses_no_byte(hub, tmp_path):
+    hub.faults = [SLOW]
+    program = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "killed_download.py"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with program:
+        begin = f"{tmp_path} {hub.url}\n"
+        program.stdin.write(begin)
+        program.stdin.flush()
+        pid = int(program.stdout.readline())
+        eventually(lambda: parts() and parts()[-1].stat().st_size > SIZE // 4)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
+        here = parts()[-1].stat().st_size
+        assert in_cache(NAME) is None
+        hub.faults.clear()
+        program.stdin.write(begin)
+        program.stdin.flush()
+        eventually((tmp_path / "ended").exists)
+        program.stdin.close()
+    assert (tmp_path / "ended").read_text().startswith("done\n")
+    assert hub.starts(WEIGHTS) == [0, here]
+    assert in_cache(NAME) is not None
+
+
+def test_nothing_is_downloaded_before_somebody_has_allowed_it(downloads, config, hub):
+    closed = replace(config, hub=HubConfig())
+    shut = replace(downloads, config=closed, permission=HubPermission.of(closed))
+    with pytest.raises(Conflict, match=r"hub\.allowed is false"):
+        shut.start(NAME)
+    job = downloads.start(NAME).job
+    with working(shut):  # a download of before, which somebody has since forbidden
+        assert "hub.allowed is false" in until(shut, job, "failed", "done").message
+    assert not hub.asked
+
+
+def test_the_first_download_by_hand_allows_it_for_good_unless_this_start_forbids_it(config):
+    plain = replace(config, hub=HubConfig())
+    permission = HubPermission.of(plain)
+    assert not permission.is_given()
+    allow_hub(SettingsFile.of(plain))
+    assert permission.is_given()  # also of a program that runs already
+    assert SettingsFile.of(plain).read().config.hub.allowed
+    assert not HubPermission.of(plain).is_given()  # a start whose flag says otherwise
+    flag = SettingsFile({"data": str(config.data), "hub.allowed": "false"}, environ={}, cwd=Path.cwd())
+    with pytest.raises(Conflict, match=r"fixed by flag hub\.allowed of this start"):
+        allow_hub(flag)
+
+
+@pytest.mark.parametrize("name", ["model", "a/b/c", "../b", "", "/etc/passwd"])
+def test_only_a_hubs_name_can_be_downloaded(downloads, name):
+    with pytest.raises(BadQuestion, match="OWNER/MODEL"):
+        downloads.start(name)
+
+
+def test_another_job_is_no_download(downloads):
+    other = downloads.jobs.add("index", {"paths": []})
+    with pytest.raises(NothingThere, match=f"job {other.id} is no download"):
+        downloads.find(other.id)
