@@ -39,12 +39,12 @@ from deepseek_mm.api.server import (
     open_socket,
     token_suffix,
 )
-from deepseek_mm.config import Config
-from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.config import Config, Notice
+from deepseek_mm.errors import CannotListen, DeepSeekMMError
 from deepseek_mm.read_only import writable_home
 from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, share_pools
-from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
-from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.settings import TOKEN_VARIABLE, Settings, split_flags
+from deepseek_mm.settings_file import SettingsFile, with_defaults
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.terminal import add_token
 from index import IndexProblem
@@ -78,12 +78,12 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         with ExitStack() as stack:
             home = stack.enter_context(writable_home(config.data))
             stack.enter_context(lock_library(home))
-            sock = stack.enter_context(open_socket(config.serve))
+            sock, config, notices = listen(stack, settings)
             own_token = stack.enter_context(announce_server(home, sock, config))
 
             def open_assistant() -> "Assistant":
                 assistant = opens(replace(config, data=home))
-                assistant.notices += settings.notices
+                assistant.notices += (*settings.notices, *notices)
                 return assistant
 
             house = LibraryServer(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
@@ -94,6 +94,25 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped")
     return 0
+
+
+def listen(stack: ExitStack, settings: Settings) -> tuple[socket.socket, Config, tuple[Notice, ...]]:
+    """A listening socket, the settings that it was opened with, and what is to be told of them.
+
+    What is saved and cannot be listened at gives way to its default. CannotListen where nothing of it is saved.
+    """
+    config = settings.config
+    try:
+        return stack.enter_context(open_socket(config.serve)), config, ()
+    except CannotListen as error:
+        names = sorted({"serve.host", "serve.port"} & settings.saved_names)
+        plain = with_defaults(config, names)
+        if plain == config:
+            raise
+        short = f"what is saved as {' and '.join(names)} cannot be listened at, so the default is used for this start"
+        notice = Notice(short=short, text=f"{short}: {error}")
+    say(f"warning: {notice.text}")
+    return stack.enter_context(open_socket(plain.serve)), plain, (notice,)
 
 
 def settings_file(argv: Sequence[str] | None) -> SettingsFile:

@@ -55,7 +55,7 @@ from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan, apply_preset
 from deepseek_mm.runtime.towers.backends import engines_folder
 from deepseek_mm.runtime.towers.parts import Samples, detector_part
-from deepseek_mm.settings_file import value_of
+from deepseek_mm.settings_file import value_of, with_defaults
 from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.threads import one_for_blas
@@ -95,27 +95,19 @@ class Fallback:
         """
         try:
             return opens(config), config
-        except DeepSeekMMError as error:
+        except Exception as error:  # a library may raise anything over somebody's files, and none of it ends a start
             mine = [name for name in names if name in self.saved]
             given = [name for name in mine if value_of(config, name) != value_of(Config(), name)]
             if not given:
                 raise
             told = f"what is saved as {', '.join(given)} cannot be opened, so the default is used until a start can"
-            notice = Notice(short=told, text=f"{told}: {error}")  # without values: an address may hold a password
+            why = error if isinstance(error, DeepSeekMMError) else f"{type(error).__name__}: {error}"
+            notice = Notice(short=told, text=f"{told}: {why}")  # without values: an address may hold a password
         plain = with_defaults(config, given)
         self.say(notice.text)
         opened = opens(plain)
         self.notices.append(notice)
         return opened, plain
-
-
-def with_defaults(config: Config, names: Sequence[str]) -> Config:
-    """The same with the defaults of these settings."""
-    for name in names:
-        section, _, leaf = name.partition(".")
-        changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
-        config = replace(config, **{section: changed})
-    return config
 
 
 Progress = Callable[[str], None]
@@ -133,18 +125,9 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
     config = without_links(config)
-    config, hardware = apply_preset(config), probe()
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
-    named = NamedModels(revisions=revisions, hub=config.hub, saved=saved_models(config, saved), say=say)
-    opens = partial(open_encoder, hardware=hardware, named=named, say=say)
-    space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))
-    fits = partial(fit, cache=cache_folder(), say=say, hardware=hardware)
-    planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
-    if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
-        space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
-        planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
-    speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
-    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
+    models = open_models(config, revisions, fallback)
+    space, planned, lm, config = models.space, models.planned, models.lm, models.config
     say("opening the eyes")
     eyes = open_vision(space, config, open_detector(config, planned, say))
     round_linears(small_nets(eyes, planned.plan))
@@ -169,9 +152,35 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission.of(config)).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
-    assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
+    assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
     give_back()
     return assistant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenedModels:
+    """The models that settings name, and the settings that they were opened with."""
+
+    space: EmbeddingModel
+    planned: MachinePlan
+    lm: Generator
+    config: Config
+
+
+def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> OpenedModels:
+    """The vector space, the plan for this machine and the language model, each without what was saved if need be."""
+    config, hardware, say = apply_preset(config), probe(), fallback.say
+    named = NamedModels(revisions=revisions, hub=config.hub, saved=saved_models(config, fallback.saved), say=say)
+    opens = partial(open_encoder, hardware=hardware, named=named, say=say)
+    space, config = fallback.open(opens, config, ("encoder.name",))
+    fits = partial(fit, cache=cache_folder(), say=say, hardware=hardware)
+    planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
+        space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
+        planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
+    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
+    return OpenedModels(space=space, planned=replace(planned, plan=plan), lm=lm, config=config)
 
 
 def open_request_model(assistant: Assistant) -> None:

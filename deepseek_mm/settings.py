@@ -46,13 +46,16 @@ class Settings:
     ignored: Mapping[str, str] = field(default_factory=dict)  # what the library's own file says in vain -> why
     retired: tuple[str, ...] = ()  # sentences about values of an earlier version, and what took their place
     own: bool = True  # the file is the library's, and no flag or variable names it
+    unread: str = ""  # why nothing of the library's own file holds; empty where it can be read
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """One for each setting that is ignored, or has a value of an earlier version."""
+        """One for each setting that is ignored, or has a value of an earlier version, and for a file as a whole."""
         told = {f"the saved setting {_one_line(name)} is ignored": why for name, why in self.ignored.items()}
         ignored = (Notice(short=short, text=f"{short}: {why}") for short, why in told.items())
-        return (*ignored, *(Notice(short=text, text=text) for text in self.retired))
+        whole = "the settings file of the library cannot be read, so none of it holds until it is mended"
+        file = [Notice(short=whole, text=f"{whole}: {self.unread}")] if self.unread else []
+        return (*file, *ignored, *(Notice(short=text, text=text) for text in self.retired))
 
     @property
     def saved_names(self) -> frozenset[str]:
@@ -79,14 +82,21 @@ def trace_settings(
     """The Config of this run, with the origin of every value that is not a default. ConfigError names what is unknown,
     mistyped or out of range, and who said it.
 
-    What the library's own file says in vain is left out, and told; of a file that is named only if `forgiving`.
+    What the library's own file says in vain is left out, and told, and so is all of it where it cannot be read; of a
+    file that is named only if `forgiving`.
     """
     given = {one.name: one for one in _environment(environ)}
     given |= {name: _Given(name=name, value=v, origin=f"flag {name}") for name, v in flags.items() if name != "config"}
     data = _data_of(given)
     named = flags.get("config") or environ.get("DEEPSEEK_MM_CONFIG", "")
     path = cwd / (Path(named).expanduser() if named else data / "config.toml")
-    found, ignored = {one.name: one for one in _file(path, required=bool(named))}, dict[str, str]()
+    found, ignored, unread = dict[str, _Given](), dict[str, str](), ""
+    try:
+        found = {one.name: one for one in _file(path, required=bool(named))}
+    except ConfigError as error:
+        if named:
+            raise
+        unread = str(error)
     if not named and "data" not in given and (reason := _moves(found.get("data"), data, path, cwd)):
         ignored["data"] = reason
         del found["data"]
@@ -95,7 +105,8 @@ def trace_settings(
     given = usable | given
     given |= {one.name: one for one in _bind_key(given)}
     origin = {name: one.origin for name, one in given.items()}
-    return Settings(config=_build(given), origin=origin, file=path, ignored=ignored, retired=retired, own=not named)
+    told = Settings(config=_build(given), origin=origin, file=path, ignored=ignored, retired=retired, own=not named)
+    return replace(told, unread=unread)
 
 
 def _usable(found: Mapping[str, _Given], explicit: Mapping[str, _Given], ignored: dict[str, str]) -> dict[str, _Given]:

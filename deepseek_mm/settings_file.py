@@ -6,8 +6,9 @@ change is written beside the file, read back, and put in its place; comments and
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any, Self
@@ -105,8 +106,20 @@ def change_values(text: str, changes: Mapping[str, Value | None], file: Path) ->
     return tomlkit.dumps(tree)
 
 
+def with_defaults(config: Config, names: Iterable[str]) -> Config:
+    """The same with the defaults of these settings."""
+    for name in names:
+        section, _, leaf = name.partition(".")
+        changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
+        config = replace(config, **{section: changed})
+    return config
+
+
 def _text(file: Path) -> str:
+    """Its text, none of a file that is absent. ConfigError if it is no text."""
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot change the settings in {file}: {error}. It must be a TOML file in UTF-8") from error

@@ -1,6 +1,7 @@
 """A saved setting that cannot be opened gives way for one start, and is told; what is said for this start does not."""
 
 import socket
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,11 @@ from fakes import ColourSpace, Parrot
 import app
 from deepseek_mm.api.routes.settings_routes import about
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
-from deepseek_mm.factory import Fallback, is_indexed_in, load, with_defaults
+from deepseek_mm.errors import BadQuestion, CannotListen, DeepSeekMMError, LibraryError, ServerError
+from deepseek_mm.factory import Fallback, is_indexed_in, load, open_models
+from deepseek_mm.hub import Revisions
 from deepseek_mm.runtime.fast_decoder import open_planned
-from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.settings_file import SettingsFile, with_defaults
 from index.database import SpaceMismatch
 
 
@@ -104,7 +106,7 @@ def gone(encoder, **_):
     return ColourSpace()
 
 
-def test_a_saved_space_gives_way_only_where_nothing_was_indexed_in_it(start, tmp_path):
+def test_a_saved_space_gives_way_also_where_files_were_indexed_in_it_but_not_one_of_this_start(start, tmp_path):
     text = f"{NONE}[encoder]\nname = '/models/my-clip'\n"
     with start(text, space=gone) as assistant:
         assert assistant.config.encoder.name == "auto"
@@ -112,8 +114,11 @@ def test_a_saved_space_gives_way_only_where_nothing_was_indexed_in_it(start, tmp
     home = tmp_path / "library" / "spaces" / "my-clip-01234567"
     home.mkdir()
     (home / "store.db").write_bytes(b"")
+    with start(text, space=gone) as assistant:
+        assert assistant.config.encoder.name == "auto"
+        assert "were indexed in the vector space /models/my-clip" in assistant.notices[0].text
     with pytest.raises(LibraryError, match=r"were indexed in the vector space /models/my-clip.*encoder.name=default"):
-        start(text, space=gone)
+        start(text, "--set", "encoder.name=/models/my-clip", space=gone)
 
 
 def test_a_saved_space_of_an_earlier_version_starts_as_its_successor_and_says_so(start):
@@ -191,3 +196,53 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     told = capsys.readouterr().out
     assert "warning: the saved setting rag.num_regions is ignored: rag.num_regions=999 must lie between" in told
     assert seen == ["the saved setting rag.num_regions is ignored", "the saved setting rag.newer is ignored"]
+
+
+WRONG = [  # 44 ways in which a library's own file can be wrong
+    *('rag.num_regions = "many"', "rag.num_regions = -3", 'rag.min_score = "x"', "rag.nothing = 1", "[[", "= 3", "\0"),
+    *('lm.url = "not an address"', 'lm.url = "http://[::1"', "lm.url = 5", 'lm.url = "ftp://127.0.0.1/v1"'),
+    *('lm.url = "http://127.0.0.1:9/v1"', "lm.name = 7", 'lm.name = ""', 'lm.name = "no/such-model"'),
+    *('lm.name = "/no/such/folder"', 'lm.name = "../../etc/passwd"', 'lm.bits = "int3"', 'lm.phrasing = "loud"'),
+    *('lm.bits = "int8"\nlm.name = "smollm2"', 'lm.vlm = "a/b"\nlm.url = "http://127.0.0.1:9/v1"', "lm.threads = -1"),
+    *(
+        "lm.timeout_s = 0",
+        'lm.api_key_for = "nonsense"',
+        'lm.vlm = "/nowhere"',
+        'encoder.name = ""',
+        "encoder.batch = 0",
+    ),
+    *('encoder.name = "small"', 'encoder.name = "no/such-space"', "encoder.threads = 99999", 'runtime.dial = "warp"'),
+    *('runtime.engine = "quantum"', "serve.port = 99999", 'serve.keys = "never"', 'sandbox.run = "maybe"', "lm = 3"),
+    *("learning.steps = 0", "see.min_box = 2", "parse.max_pixels = 0", 'data = "/elsewhere"', 'see = "x"'),
+    *('[lm]\nname = "x"\n[lm]\nname = "y"', 'hub.allowed = "perhaps"', "index.exact_up_to = -1"),
+]
+
+
+def open_known(encoder, **_):
+    if encoder.name not in ("auto", "default", "edge"):
+        raise BadQuestion(f"no folder at {encoder.name}")
+    return ColourSpace()
+
+
+@pytest.mark.parametrize("lines", WRONG)
+def test_no_saved_setting_stops_a_start_and_what_gives_way_is_told(tmp_path, monkeypatch, lines):
+    (tmp_path / "config.toml").write_text(f"{lines}\n")
+    monkeypatch.setattr("deepseek_mm.factory.open_space", open_known)
+    monkeypatch.setattr("deepseek_mm.factory.open_planned", open_quickly)
+    settings, told = app.settings_file(["--data", str(tmp_path)]).read(), list[str]()
+    fallback = Fallback(saved=settings.saved_names, say=told.append)
+    opened = open_models(settings.config, Revisions(tmp_path), fallback)
+    assert opened.lm.name == "deepseek-mm"
+    assert opened.config.encoder.name in ("auto", "edge")
+    assert [*settings.notices, *fallback.notices]
+
+
+def test_a_saved_address_that_cannot_be_listened_at_gives_way_and_one_of_this_start_does_not(tmp_path):
+    (tmp_path / "config.toml").write_text("serve.host = '256.1.1.1'\nserve.port = 0\n")
+    with ExitStack() as stack:
+        sock, config, (notice,) = app.listen(stack, app.settings_file(["--data", str(tmp_path), "--port", "0"]).read())
+        assert (config.serve.host, sock.getsockname()[0]) == ("127.0.0.1", "127.0.0.1")
+        assert "saved as serve.host cannot be listened at" in notice.short
+        assert "256.1.1.1" not in notice.short
+    with ExitStack() as stack, pytest.raises(CannotListen, match="256.1.1.1"):
+        app.listen(stack, app.settings_file(["--data", str(tmp_path), "--host", "256.1.1.1"]).read())

@@ -10,6 +10,7 @@ import pytest
 from deepseek_mm.config import Config, EncoderConfig, LMConfig, RagConfig
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.settings import EXPECTED, _types, describe, split_flags, trace_settings
+from deepseek_mm.settings_file import SettingsFile
 
 FILE = "library/config.toml"
 VARIABLE = "DEEPSEEK_MM_RAG__NUM_REGIONS"
@@ -232,7 +233,21 @@ def test_a_value_out_of_range_is_refused_with_the_one_who_said_it(tmp_path):
 def test_a_file_that_cannot_be_read_is_refused_with_its_path(cwd, raw):
     (cwd / FILE).write_bytes(raw)
     with pytest.raises(ConfigError, match=r"cannot read the settings in .*config\.toml: .*TOML file in UTF-8"):
-        read(cwd)
+        read(cwd, {"config": str(cwd / FILE)})
+
+
+@pytest.mark.parametrize("raw", [b"[rag\nnum_regions = 8", b"lm.name = '\xff'"], ids=["no TOML", "no UTF-8"])
+def test_a_librarys_own_file_that_cannot_be_read_is_told_and_holds_nothing(cwd, raw):
+    (cwd / FILE).write_bytes(raw)
+    settings = trace_settings({}, environ={}, cwd=cwd)
+    assert settings.config == Config()
+    (notice,) = settings.notices
+    assert "cannot be read" in notice.short
+    assert str(cwd) in notice.text
+    assert str(cwd) not in notice.short
+    with pytest.raises(ConfigError, match="must be a TOML file"):  # and is not written over
+        SettingsFile({}, environ={}, cwd=cwd).write({"rag.num_regions": 3})
+    assert (cwd / FILE).read_bytes() == raw
 
 
 def test_a_settings_file_that_is_a_folder_is_refused(cwd):
