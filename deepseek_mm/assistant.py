@@ -33,7 +33,7 @@ from deepseek_mm.answering.skills.registry import (
 from deepseek_mm.answering.skills.talk import open_talk_skills
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
-from deepseek_mm.config import Config, Notice
+from deepseek_mm.config import Config, LMConfig, Notice
 from deepseek_mm.embeddings.passage_reader import PassageReader, open_passage_reader
 from deepseek_mm.history import History, Turn
 from deepseek_mm.language.parser import PhotoQuestion
@@ -158,6 +158,15 @@ class Assistant:
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
+
+    def use_language_model(self, lm: Generator, config: LMConfig) -> None:
+        """Let another language model speak from the next question on; answers under way end with the one before."""
+        with self._changing:
+            phrasing = PRESETS_BY_NAME[self.config.runtime.dial].choose_phrasing(config.phrasing)
+            self.config, self.lm = replace(self.config, lm=replace(config, phrasing=phrasing)), lm
+            self.prover = Prover(self.config, lm)
+            self._join_parts(self.photos.with_language_model(self.config, lm))
+            self.notices = tuple(notice for notice in self.notices if "lm." not in notice.short)
 
     def understand_with(self, requests: RequestModel) -> None:
         """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""

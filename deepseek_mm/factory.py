@@ -24,8 +24,6 @@ from deepseek_mm.config import (
     PACKAGED_SPACES,
     RETIRED_SPACES,
     Config,
-    HubConfig,
-    LMConfig,
     Notice,
     cache_folder,
 )
@@ -35,20 +33,18 @@ from deepseek_mm.embeddings.inference import round_linears
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.history import History
-from deepseek_mm.hub import Revisions, in_cache, is_hub_name, short_name, without_revision
+from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.models.downloads import Downloads, HubPermission
-from deepseek_mm.models.hub_client import is_offline
-from deepseek_mm.models.installed import fetch_model
+from deepseek_mm.models.speakers import NamedModels, hub_models, open_speaker, saved_models
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.read_only import notice_of
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.engines import AS_IT_IS
-from deepseek_mm.runtime.fast_decoder import open_late, open_planned
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.machine_plan import MachinePlan, are_engines_made, encoder_here, fit, fit_detector
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
@@ -259,35 +255,6 @@ def glance_of(space: EmbeddingModel, config: Config) -> LateVisualPrompt | None:
     return glance
 
 
-MODEL_SETTINGS = ("encoder.name", "lm.name", "lm.vlm")  # that may name a hub's model
-
-
-def saved_models(config: Config, saved: Collection[str]) -> frozenset[str]:
-    """Names of models that the library's own file says, and nobody for this start."""
-    return frozenset(str(value_of(config, name)) for name in MODEL_SETTINGS if name in saved)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamedModels:
-    """Hub's models that settings name: at the revision that was kept, and fetched if they are named for this start.
-
-    For what is saved no start asks a hub: it may be large, and nobody waits for it now.
-    """
-
-    revisions: Revisions
-    hub: HubConfig
-    saved: Collection[str]
-    say: Progress
-
-    def find(self, name: str) -> str:
-        """The name to open, with its revision if one was kept. Raises what `fetch_model` raises."""
-        pinned = self.revisions.pin(name)
-        asks = name not in self.saved and is_hub_name(without_revision(name)) and not is_offline()
-        if asks and in_cache(pinned) is None:
-            fetch_model(pinned, self.hub, os.environ, self.say)
-        return pinned
-
-
 def open_encoder(config: Config, *, hardware: Hardware, named: NamedModels, say: Progress) -> EmbeddingModel:
     """The vector space of the library; LibraryError or SpaceMismatch where its files were indexed in one that cannot be
     opened.
@@ -326,27 +293,6 @@ def is_indexed_in(config: Config) -> bool:
     homes = {store.parent.name.rpartition("-")[0] for store in stores}
     alike = {short_name(name), short_name(Path(name).name)}  # a folder that is gone may have been known by its end
     return not homes.isdisjoint(alike) or (bool(homes) and name != AUTO and homes.isdisjoint(PACKAGED_SPACES))
-
-
-def open_speaker(config: Config, *, plan: Plan, named: NamedModels, say: Progress) -> tuple[Generator, Plan]:
-    """The language model, and what became of the plan."""
-    say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
-    late = open_late(config.lm, plan, cache=cache_folder(), opened=give_back)
-    if late is not None:
-        late.start()  # beside what else is opened
-        return late, plan
-    return open_planned(pinned_lm(config.lm, named), plan, cache=cache_folder(), progress=say)
-
-
-def hub_models(lm: LMConfig) -> tuple[str, ...]:
-    """Names of models that may come from a hub; a server's model is the server's."""
-    return (lm.vlm,) if lm.vlm else () if lm.url else (lm.name,)
-
-
-def pinned_lm(lm: LMConfig, named: NamedModels) -> LMConfig:
-    """The same models at the revisions that were kept."""
-    names = {name: named.find(name) for name in hub_models(lm)}
-    return replace(lm, name=names.get(lm.name, lm.name), vlm=names.get(lm.vlm, lm.vlm))
 
 
 def own_words(data: Path) -> tuple[str, ...]:

@@ -106,13 +106,17 @@ def change_values(text: str, changes: Mapping[str, Value | None], file: Path) ->
     return tomlkit.dumps(tree)
 
 
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """The same with other values, by dotted names. ConfigError where they do not go together."""
+    for section in dict.fromkeys(name.partition(".")[0] for name in values):
+        own = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{section}.")}
+        config = replace(config, **{section: replace(getattr(config, section), **own)})
+    return config
+
+
 def with_defaults(config: Config, names: Iterable[str]) -> Config:
     """The same with the defaults of these settings."""
-    for name in names:
-        section, _, leaf = name.partition(".")
-        changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
-        config = replace(config, **{section: changed})
-    return config
+    return with_values(config, {name: value_of(Config(), name) for name in names})
 
 
 def _text(file: Path) -> str:

@@ -41,7 +41,7 @@ MOUNTS = os.getuid() == 0 and shutil.which("mount") is not None
 def simple(monkeypatch):
     monkeypatch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
     monkeypatch.setattr(
-        "deepseek_mm.factory.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan)
+        "deepseek_mm.models.speakers.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan)
     )
 
 

@@ -63,6 +63,10 @@ class PhotoPipeline:
         other.config, other.retriever = config, retriever
         return other
 
+    def with_language_model(self, config: Config, lm: Generator) -> "PhotoPipeline":
+        """The same with another language model."""
+        return PhotoPipeline(config, eyes=self.eyes, retriever=self.retriever, lm=lm, read_text=self.read_text)
+
     def look_up_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with its evidence, its verdict and its claims."""
         for case in cases:

@@ -23,6 +23,7 @@ from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
+from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.settings_file import SettingsFile
@@ -155,6 +156,7 @@ class Services:
     settings: SettingsService
     models: ModelService
     catalogue: ModelCatalogueService
+    exchange: ModelExchangeService
     history: HistoryService
     learning: LearningService
     rules: RulesService
@@ -170,12 +172,14 @@ def build_services(
     """
     answers = AnswerService.of(assistant, heard=heard)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
+    models = ModelService(assistant=assistant, file=file)
     return Services(
         answers=answers,
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
         settings=SettingsService(assistant=assistant, file=file),
-        models=ModelService(assistant=assistant, file=file),
+        models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),
+        exchange=ModelExchangeService.of(assistant, file, models),
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),
