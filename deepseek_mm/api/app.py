@@ -20,6 +20,7 @@ from deepseek_mm.api.routes import (
     library_change_routes,
     library_maintenance_routes,
     library_routes,
+    model_exchange_routes,
     model_routes,
     search_routes,
     settings_routes,
@@ -57,6 +58,7 @@ ROUTERS = (
     history_routes.router,
     learning_routes.router,
     settings_routes.router,
+    model_exchange_routes.router,
     model_routes.router,
     task_routes.run_router,
 )

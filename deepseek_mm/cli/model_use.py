@@ -1,0 +1,67 @@
+"""`models use`: another language model answers: of a running server at once, else from the next start on."""
+
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import ServerError
+from deepseek_mm.settings_file import SettingsFile, with_values
+from deepseek_mm.terminal import NOTHING, OK, Desk, flags_of
+
+if TYPE_CHECKING:
+    from deepseek_mm.api.local_server import LocalServer
+
+LOOK_S = 0.5  # between two looks whether the server has exchanged them
+REPLY_S = 30.0  # that the server may take to answer one request
+
+
+def use_model(args: Namespace, config: Config, desk: Desk) -> int:
+    """Exit code 0 when it answers, 1 when the one before it stays. BadQuestion or what opening raises says why."""
+    from deepseek_mm.api.local_server import find_server  # here, because a list of models must not wait for it
+
+    (name,) = args.what
+    server = find_server(config.data, config)
+    return ask_to_use(server, name, desk) if server else keep_for_next_start(args, config, desk)
+
+
+def keep_for_next_start(args: Namespace, config: Config, desk: Desk) -> int:
+    """Open it here, ask it something, and keep it in the settings."""
+    from deepseek_mm.models.speakers import open_beside  # here, because a list of models must not wait for torch
+    from deepseek_mm.runtime.hardware import probe
+    from deepseek_mm.runtime.planner import choose
+    from deepseek_mm.services.model_exchange import choose_model, try_speaker
+
+    (name,) = args.what
+    choice = choose_model(name)
+    wanted = with_values(config, choice)
+    desk.note(f"opening {name}")
+    said = "" if name == "none" else try_speaker(open_beside(wanted, choose(probe(engines=False))))
+    SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd).write(choice)
+    desk.say(f"{name} answers from the next start on. {said}".strip())
+    return OK
+
+
+def ask_to_use(server: "LocalServer", name: str, desk: Desk) -> int:
+    """Have the server of this library exchange them, and wait for it. ServerError says what it refused."""
+    desk.note(f"the server of this library opens {name} beside the model that answers")
+    state = request_use(server, name)
+    while state["step"] in ("opening", "trying"):
+        time.sleep(LOOK_S)
+        state = request_use(server)
+    desk.say(f"{state['name']} answers now. {state['message']}" if state["step"] == "done" else state["message"])
+    return OK if state["step"] == "done" else NOTHING
+
+
+def request_use(server: "LocalServer", name: str = "") -> dict[str, Any]:
+    """How the exchange stands, begun with a name."""
+    import httpx  # here, because a list of models must not wait for it
+
+    url = httpx.URL(scheme="http", host=server.host, port=server.port, path="/models/use")
+    headers = {"Authorization": f"Bearer {server.token}"}
+    with httpx.Client(headers=headers, timeout=REPLY_S, trust_env=False) as client:
+        reply = client.post(url, json={"name": name}) if name else client.get(url)
+    told: dict[str, Any] = reply.json()
+    if not reply.is_success:
+        raise ServerError(str(told.get("detail", f"the server answers {reply.status_code}")))
+    return told
