@@ -24,7 +24,7 @@ WITHOUT_BODY = ("HEAD", "CONNECT")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow says so of a damaged TIFF file, and goes on
-@pytest.mark.campaign(times=1)
+@pytest.mark.campaign(times=1, only=True)
 def test_no_bad_request_breaks_the_service_or_makes_it_grow(tmp_path, caplog):
     seed = int(os.environ.get("BAD_SEED") or random.randrange(10**6))
     sys.stdout.write(f"BAD_SEED={seed}\n")

@@ -20,6 +20,8 @@ from rag_house import build, paint, put
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.history import History
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 SCRIPT = Path(__file__).parent / "killed_service.py"
 TASKS, KILLS = (200, 20) if os.environ.get("CAMPAIGN") else (20, 1)
 QUESTIONS = ("Is there a red thing?", "What colour is it?", "Which photos show green?")

@@ -11,7 +11,7 @@ from serving import ROOT
 from deepseek_mm.config import Config
 from deepseek_mm.factory import load
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.campaign(times=1, only=True)]
 PHOTOS = ROOT / "examples" / "photos"
 SCHEMA = {"type": "object", "properties": {"fruit": {"enum": ["apple", "pear"]}}, "required": ["fruit"]}
 

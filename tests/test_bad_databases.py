@@ -75,6 +75,7 @@ DAMAGE = {  # what was done -> words of the message about the index, and about t
 STEPS = ("--data", "index --rebuild", "mv ", "Make the folder writable")  # one of them must be named
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("name", DATABASES)
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
 def test_a_database_that_cannot_be_used_is_named_left_alone_and_missed_by_nobody_once_it_is_back(shop, name, damage):

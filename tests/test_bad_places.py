@@ -80,6 +80,7 @@ def test_a_file_without_permission_is_listed_and_the_others_go_in(tmp_path, phot
     ]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_lies_in_a_folder_that_cannot_be_looked_into_is_never_forgotten(tmp_path, photos):
     """Not even where forgetting what is gone is wished: nobody can tell that it is gone."""
     code = """
@@ -109,6 +110,7 @@ print(house.names())
     ]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_library_that_became_read_only_says_so_and_keeps_what_it_has(tmp_path, photos):
     code = """
 from deepseek_mm.errors import LibraryError
@@ -148,6 +150,7 @@ def has_own_disks() -> bool:
         return False
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.skipif(not has_own_disks(), reason="this system gives no process a disk of its own")
 def test_a_full_disk_is_named_what_went_in_stays_and_the_rest_follows_when_there_is_room(tmp_path):
     """A disk of 24 megabytes, most of it taken; the job's own end is written as soon as there is room."""
@@ -239,6 +242,7 @@ def test_a_file_that_is_still_being_copied_is_refused_and_taken_in_once_it_is_wh
     assert house.done(house.library.add([photos])).message == "1 added, 0 replaced, 4 unchanged"
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_file_that_never_stops_growing_holds_nobody_up(house, photos):
     stop = threading.Event()
 

@@ -19,6 +19,8 @@ from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.types import Picture, Question
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 
 @pytest.fixture
 def houses(tmp_path):

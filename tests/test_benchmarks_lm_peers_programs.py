@@ -25,6 +25,8 @@ from deepseek_mm.benchmarks.lm_peers import (
 )
 from deepseek_mm.errors import MissingPackage, NothingThere
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 
 def test_made_up_tokens_are_words_that_do_not_repeat_within_the_vocabulary():
     tokens = make_tokens(412, 512)

@@ -122,6 +122,7 @@ def test_a_gpu_s_figures_are_kept_apart(tmp_path, model):
     assert result.lines[0].what == "on the GPU (cuda):"
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_process_reads_a_prompt_and_tells(tmp_path, model):
     case = lm_prefill.make_case(setting_of(tmp_path), model, "sdpa", (64,), "cpu")
     assert run_in_process(case).seconds[0] > 0

@@ -31,6 +31,7 @@ def test_another_split_and_an_absent_package_are_named(monkeypatch):
         read_easy_rows()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_its_training_drawings_are_read_as_the_answers_say():
     rows = [row for row in read_easy_rows("train") if row.kind == "open"][:400]
     for row in rows:
@@ -38,6 +39,7 @@ def test_its_training_drawings_are_read_as_the_answers_say():
         assert normalize_answer(row.answers[0]) in shape.traits.values()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_every_form_of_its_questions_has_a_program():
     assert all(program_of(row.question) for row in read_easy_rows("train"))
 

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from guarded_session import Watch
+
+pytestmark = pytest.mark.campaign(times=1, only=True)
 
 ROOT = Path(__file__).parent.parent
 

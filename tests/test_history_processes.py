@@ -78,7 +78,7 @@ for n in range(50):
 """
 
 
-@pytest.mark.campaign(times=10)
+@pytest.mark.campaign(times=10, only=True)
 def test_a_hundred_quick_turns_from_two_processes_lose_and_mix_nothing(history, path):
     """Each writes its even turns into a conversation of its own session and its odd ones into one that both share."""
     shared, _ = ask(history, "begun here", session="ours")

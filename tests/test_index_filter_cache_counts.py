@@ -116,6 +116,7 @@ def test_filters_and_limits_are_told_apart_and_answers_are_nobody_elses(open_sto
     assert store.formats() == {"jpeg": 1, "pdf": 1}
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_thousand_different_questions_do_not_pile_up(open_store):
     store = open_store()
     put(store, "a.jpeg", "dog")

@@ -60,6 +60,7 @@ def test_a_bomb_is_tried_once_and_never_again_until_it_changes(house, tmp_path, 
     assert house.library.health().failed == ()
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("how", ["anew", "retry", "limits"])
 def test_a_bomb_is_tried_again_by_hand_and_with_other_limits(house, tmp_path, tried, how):
     bomb = written(tmp_path / "bomb.pdf", BOMB)

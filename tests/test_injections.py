@@ -62,6 +62,7 @@ def same(answer: Answer, clean_one: Answer) -> bool:
     )
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize(("photo", "text", "expected", "orders"), ASKED)
 def test_orders_painted_beside_a_photo_change_no_answer(house, photo, text, expected, orders):
     pictures = [bordered(photo), *(bordered(photo, ORDERS[name]) for name in orders)]
@@ -97,6 +98,7 @@ def fill(assistant: Assistant, paths: list[Path]) -> Assistant:
     return assistant
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_orders_in_pages_change_no_answer(house, tmp_path):
     shared = {"eyes": house.eyes, "name": "none"}
     turns = [(), tuple(ORDERS.values())[:6], tuple(ORDERS.values())[6:12], tuple(ORDERS.values())[12:]]

@@ -28,6 +28,7 @@ def jobs(path):
     jobs.close()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_eight_processes_take_each_of_two_hundred_jobs_exactly_once(jobs, path):
     takes = """
 say("ready")
@@ -162,7 +163,7 @@ def killed_while_busy(path: Path, moment: random.Random) -> list[tuple[str, ...]
     return [tuple(line.split()) for line in lines if line.endswith("\n")]
 
 
-@pytest.mark.campaign(times=25)
+@pytest.mark.campaign(times=25, only=True)
 def test_a_kill_at_any_moment_loses_no_acknowledged_job_and_repeats_no_finished_one(path, request):
     moment = random.Random(request.node.name)
     said: list[tuple[str, ...]] = []

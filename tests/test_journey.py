@@ -23,6 +23,7 @@ def listed(visitor: Visitor, title: str):
 LONG = pytest.mark.campaign(only=True)  # two servers and a browser each
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize(
     "sig", [pytest.param(signal.SIGTERM, marks=LONG), pytest.param(signal.SIGINT, marks=LONG), signal.SIGKILL]
 )
@@ -48,6 +49,7 @@ def test_a_conversation_survives_the_end_of_the_server_in_mid_answer(chromium, t
         second.end()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_two_browsers_never_see_each_other(chromium, served):
     one, two = Visitor(chromium, served.url), Visitor(chromium, served.url)
     one.ask("Is it red?")
@@ -61,6 +63,7 @@ def test_two_browsers_never_see_each_other(chromium, served):
         expect(listed(visitor, other)).to_have_count(0)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_new_conversation_starts_empty_even_in_mid_answer(chromium, tmp_path):
     server = Served(tmp_path / "library", PAUSE_S="0.5")
     try:

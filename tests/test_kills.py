@@ -26,6 +26,8 @@ import deepseek_mm.factory as load
 from deepseek_mm.config import Config
 from index.store import RegionStore
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 ROOT = Path(__file__).parent.parent
 MARKER = "xylophone"  # in a text of the library, and nowhere else
 Content = dict[str, tuple]  # path -> all that is known of the source

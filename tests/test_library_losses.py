@@ -16,6 +16,8 @@ from deepseek_mm.storage.counters import ENDING, read_note
 from deepseek_mm.types import Answer, Question
 from index.words import teach
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 ROOT = Path(__file__).parent.parent
 LOST = "writes that were acknowledged are not in it"
 DOOMED = """

@@ -14,6 +14,8 @@ from deepseek_mm.library import folder_watcher as watch_module
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.index_jobs import INDEX
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 ROOT = Path(__file__).parent.parent
 WORKS = """
 import sys

@@ -7,6 +7,8 @@ from test_index_trash import EVERY, furnish, known
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.library.trash import Trash
 
+pytestmark = pytest.mark.campaign(times=1, only=True)
+
 DIE = "lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 OPEN = """
 from deepseek_mm.library import trash

@@ -127,6 +127,7 @@ def test_a_kill_in_the_middle_leaves_nothing_that_looks_whole(gguf, tmp_path):
     assert [path.name for path in (tmp_path / "lm").iterdir() if path.is_dir()] == [folder.name]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_two_processes_at_once_make_it_once(gguf, tmp_path):
     both = [start(gguf, tmp_path) for _ in range(2)]
     lines = [process.communicate(timeout=300)[0].splitlines() for process in both]

@@ -26,6 +26,7 @@ COMMAND = Path(sys.executable).with_name("transformers")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.campaign(times=1, only=True),
     pytest.mark.skipif(not COMMAND.exists(), reason="the command `transformers` is not installed"),
     pytest.mark.skipif(not importlib.util.find_spec("openai"), reason="`transformers serve` needs the package openai"),
 ]

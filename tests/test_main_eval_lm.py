@@ -54,6 +54,7 @@ def test_the_base_and_every_run_are_measured_on_the_same_tokens(house):
     assert "measuring domains of base, untrained, reach" in err
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_long_texts_are_read_by_every_model_and_compared_with_the_first(house):
     words = ("--scales", "1", "2", "--untrained", "--measure", "long", "--lengths", "64", "256", "--texts", "1")
     code, out, _ = evaluate(house, *words, "--json")

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_every_route_is_drawn_and_nothing_is_fetched_from_elsewhere(chromium, served):
     page, asked = chromium.new_page(), []
     page.on("request", lambda request: asked.append(request.url))

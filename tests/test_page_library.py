@@ -125,6 +125,7 @@ def test_a_folder_is_indexed_under_ones_eyes_cancelled_and_what_failed_is_mended
     assert one.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_files_are_looked_at_sorted_collected_asked_about_and_taken_out(chromium, serve, photos):
     one = Shelves(chromium, serve().url, photos=0)
     page = one.page

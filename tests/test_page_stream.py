@@ -28,6 +28,7 @@ def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, ser
         expect(found, f"the search number {n} is answered").to_have_count(1)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_photo_that_was_closed_stays_closed_when_the_end_of_its_event_says_it_again(chromium, served, tmp_path):
     visitor = Visitor(chromium, served.url)
     picture("red").save(tmp_path / "red.png")

@@ -146,6 +146,7 @@ def through_http(assistant, closed) -> None:
         assert "this library can only be read" in head_for(ENGLISH, LOCAL, "", notices=assistant.notices)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_command_line_searches_asks_and_lists_a_read_only_library(closed, filled):
     before = contents(filled)
     for words, found in (
@@ -193,6 +194,7 @@ with writable_home(data) as home:
 """
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_whoever_may_only_read_the_folder_gets_the_same(filled):
     """As another user, whom permissions hold; root passes them by."""
     if os.getuid() != 0:
@@ -260,6 +262,7 @@ def test_a_log_that_cannot_be_read_along_is_an_error_and_its_changes_are_not_lef
         subprocess.run(["umount", "--lazy", inside], check=True)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_a_killed_process_left_in_memory_goes_with_the_next_start(tmp_path, monkeypatch, closed):
     monkeypatch.setattr("deepseek_mm.read_only.MEMORY", tmp_path / "memory")
     left = tmp_path / "memory" / "deepseek-mm-999999999-abc"

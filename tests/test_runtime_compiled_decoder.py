@@ -90,8 +90,16 @@ def truth_of(decoder, text):
     return exact.logits(hidden[0, -1])
 
 
-@pytest.mark.parametrize("moe", [None, MOE], ids=["dense", "experts"])
-@pytest.mark.parametrize("table", TABLES)
+RARE = pytest.mark.campaign(times=1, only=True)
+CASES = [  # each table and each kind of layer once in `make test`
+    *(pytest.param("full", None, id="full-dense"), pytest.param("windows", MOE, id="windows-experts")),
+    *(pytest.param("chosen", None, id="chosen-dense"), pytest.param("full", MOE, id="full-experts", marks=RARE)),
+    *(pytest.param("windows", None, id="windows-dense", marks=RARE),),
+    *(pytest.param("chosen", MOE, id="chosen-experts", marks=RARE),),
+]
+
+
+@pytest.mark.parametrize(("table", "moe"), CASES)
 def test_texts_of_different_lengths_are_told_what_torch_tells_them(table, moe):
     decoder = made(table, moe)
     memory, twin = memory_for(decoder), memory_for(decoder)
@@ -115,6 +123,7 @@ def test_texts_of_different_lengths_are_told_what_torch_tells_them(table, moe):
             torch.testing.assert_close(scores_V, truth_of(decoder, text), **LOOSE)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_one_text_may_be_written_by_both_in_turn():
     decoder = made("chosen")
     memory, alone = memory_for(decoder), memory_for(decoder)

@@ -183,6 +183,7 @@ home.door.take_in(data.read_bytes(), session="s")
 """
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_kill_in_the_middle_leaves_no_half_conversation_and_no_half_file(home, tmp_path, after):
     file = tmp_path / "talk.json"

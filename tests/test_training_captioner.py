@@ -84,6 +84,7 @@ def arguments_of(words):
     return parser.parse_args(words)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_stopped_run_equals_an_undisturbed_one_in_both_stages_and_is_packed(tmp_path, photos, monkeypatch):
     few = ["--photos", "2", "--samples", "3", "--steps", "4", "--every", "2", *SIZES]
     log = RunFolder.log

@@ -19,6 +19,7 @@ def some(maker, raw, split="train", count=400):
     return list(itertools.islice(maker(raw, split, Random(1)), count))
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize(
     "maker",
     [
@@ -65,6 +66,7 @@ def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
     assert "{{" not in "".join(pages) + "".join(asked.values())
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_only_passages_and_descriptions_that_are_long_enough_are_english(raw):
     made = some(text_domains.make_english_items, raw)
     assert all(len(item.text) >= text_domains.LEAST_PROSE_CHARS for item in made)

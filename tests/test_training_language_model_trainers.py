@@ -145,6 +145,7 @@ def test_the_balance_loss_moves_the_gate_and_only_the_gate():
     assert torch.equal(without[expert], within[expert])
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_hint_leads_each_domain_to_its_own_expert_and_fades():
     trainer = mixture(MixtureConfig(hint_weight=1.0, hint_until=0.5))
     assert [trainer.hint_weight(over) for over in (0.0, 0.25, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0]
@@ -162,6 +163,7 @@ def test_the_hint_leads_each_domain_to_its_own_expert_and_fades():
     assert (favourite == own)[ROWS.segments_NT > 0].float().mean() > 0.9
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_learning_lowers_the_loss_of_the_next_token():
     trainer = mixture()
     first = trainer.backward(ROWS, over=0.0)["loss"]

@@ -133,6 +133,7 @@ def test_a_batch_has_a_caption_of_every_kind_for_each_photo_and_others_beside_th
     assert {int(prepared.photo_N[n]) for batch in batches[3:] for n in batch} == {NOWHERE}
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_both_stages_learn_and_what_is_written_reads_as_what_was_learned(prepared, tmp_path):
     torch.manual_seed(0)
     side = LanguageSide()

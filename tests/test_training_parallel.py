@@ -59,6 +59,7 @@ def eight(tmp_path_factory, text) -> RunOrder:
     return order
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_eight_ranks_have_the_losses_and_the_weights_of_one_process(eight, truth):
     loss_off, weight_off = parallel.measure_difference(eight, truth)
     assert loss_off < NEAR

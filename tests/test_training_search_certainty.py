@@ -99,6 +99,7 @@ def test_a_certainty_that_was_fitted_believes_in_colours_that_are_there_more_tha
     assert red > certainty.things.threshold
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_trainer_goes_from_files_to_weights_that_read_back(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(search_certainty, "open_space", lambda config: ColourSpace())
     monkeypatch.setattr(search_certainty, "SIZES", (8,))

@@ -75,6 +75,7 @@ def shelf(count, there, *, seed=0):
     return TaggedAlbum(bank, there, range(count))
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_run_learns_and_what_it_packs_can_be_read(tmp_path):
     there = torch.randint(0, 2, (24, 2), generator=torch.Generator().manual_seed(1))
     one, other = shelf(24, there), shelf(24, torch.where(there > 0, there, -1), seed=1)

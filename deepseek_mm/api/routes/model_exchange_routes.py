@@ -16,9 +16,7 @@ router = APIRouter(prefix="/models", tags=["Models"], responses=DECLARED)
 class UseIn(Body):
     """Which model is to answer."""
 
-    name: str = Field(
-        max_length=500, description='OWNER/MODEL; "deepseek-mm" is the packaged one'
-    )
+    name: str = Field(max_length=500, description='OWNER/MODEL; "deepseek-mm" is the packaged one')
     url: str = Field("", max_length=2_000, description="address of the server that has it; empty for a model here")
     sees: bool = Field(False, description="the server's model looks at pictures")
 
