@@ -2,7 +2,7 @@ import json
 
 import pytest
 from tiny_lm import tiny_llama
-from transformers import LlamaConfig, Qwen2Config
+from transformers import Gemma3TextConfig, LlamaConfig, Qwen2Config, Qwen3Config
 
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.lm.model_folders import read_json, read_shape, why_not
@@ -66,7 +66,7 @@ def test_a_head_may_be_wider_than_its_share(tmp_path):
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "its positions are scaled ('yarn')"),
         ({"rope_scaling": "dynamic"}, "its positions are scaled ('dynamic')"),
         ({"partial_rotary_factor": 0.5}, "it rotates a part (0.5) of every head"),
-        ({"model_type": None}, "it is of kind None and our decoder is a 'llama'"),
+        ({"model_type": None}, "it is of kind None and our decoder is a llama or qwen2 or qwen3"),
     ],
 )  # fmt: skip
 def test_what_our_decoder_cannot_do_is_refused_by_its_name(tmp_path, change, reason):
@@ -78,7 +78,39 @@ def test_what_our_decoder_cannot_do_is_refused_by_its_name(tmp_path, change, rea
 
 
 def test_a_model_of_another_kind_is_left_to_transformers():
-    assert "it is of kind 'qwen2' and our decoder is a 'llama'; other kinds" in why_not(Qwen2Config().to_dict())
+    assert "it is of kind 'gemma3_text' and our decoder is a llama or qwen2 or qwen3; other" in why_not(
+        Gemma3TextConfig().to_dict()
+    )
+
+
+QWEN2 = SMALL | {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 32_768, "max_window_layers": 2}
+QWEN3 = SMALL | {"model_type": "qwen3", "use_sliding_window": False, "sliding_window": None, "attention_bias": False}
+
+
+def test_a_qwen2_adds_to_queries_keys_and_values_and_ignores_the_window_that_it_names(tmp_path):
+    shape = shape_of(tmp_path, QWEN2)
+    assert (shape.qkv_bias, shape.head_norm, shape.head_width, shape.context) == (True, False, 8, 32_768)
+    assert why_not(Qwen2Config(use_sliding_window=False).to_dict()) == ""
+
+
+def test_a_qwen3_norms_its_heads_which_are_128_wide_where_it_does_not_say(tmp_path):
+    shape = shape_of(tmp_path, QWEN3)
+    assert (shape.qkv_bias, shape.head_norm, shape.head_width) == (False, True, Qwen3Config().head_dim)
+    assert shape_of(tmp_path, QWEN3 | {"head_dim": 16}).head_width == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"use_sliding_window": True}, "it has use_sliding_window=True, and our decoder can do False only"),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, "it has layers of sliding_attention"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "its positions are scaled ('yarn')"),
+        ({"attention_bias": True}, "it has attention_bias=True"),
+    ],
+)
+def test_a_qwen_that_sees_otherwise_is_left_to_transformers(change, reason):
+    assert why_not(QWEN3) == why_not(QWEN2) == ""
+    assert reason in why_not(QWEN3 | change)
 
 
 @pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_attention_heads", "num_hidden_layers"])

@@ -156,7 +156,7 @@ def test_missing_tensors_are_counted_and_named(folder):
 @pytest.mark.parametrize("name", ["model.layers.0.self_attn.q_proj.bias", "model.layers.2.mlp.up_proj.weight", "lora"])
 def test_tensors_that_a_llama_does_not_have_are_refused(folder, name):
     change(folder, lambda tensors: tensors.update({name: torch.ones(2)}))
-    assert f"1 tensors such as {name} are no Llama's" in refusal(folder)
+    assert f"1 tensors such as {name} are unknown" in refusal(folder)
 
 
 def test_what_old_checkpoints_keep_beside_their_weights_is_passed_over(folder):
@@ -236,4 +236,4 @@ def test_more_layers_than_tensors_are_refused_before_they_are_counted(folder):
 
 
 def test_a_model_of_another_kind_is_refused_by_its_kind(tmp_path):
-    assert "it is of kind 'gpt2' and our decoder is a 'llama'" in refusal(save_tiny(tmp_path / "m", tiny_gpt2()))
+    assert "it is of kind 'gpt2' and our decoder is a llama or qwen2 or qwen3" in refusal(save_tiny(tmp_path / "m", tiny_gpt2()))

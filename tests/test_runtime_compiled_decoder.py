@@ -35,12 +35,18 @@ LOOSE = {"rtol": 0, "atol": 0.1}  # keys in bfloat16, of scores up to 20
 LENGTHS = (5, 61, 330)
 
 
-def made(table, moe=None):
+def made(table, moe=None, **qwen):
     torch.manual_seed(3)
-    decoder = Decoder(tiny(reaches=TABLES[table], moe=moe)).eval().requires_grad_(False)
+    decoder = Decoder(replace(tiny(reaches=TABLES[table], moe=moe), **qwen)).eval().requires_grad_(False)
     for weight in decoder.parameters():
         if weight.dim() > 1:
             weight.normal_(0, 0.5 * weight.shape[-1] ** -0.5)
+    for layer in decoder.layers if qwen else ():
+        if layer.qkv.bias is not None:
+            layer.qkv.bias.copy_(torch.linspace(-1, 1, len(layer.qkv.bias)) + 0.1 * layer.number)
+        if layer.head_norm is not None:
+            query_K, key_K = torch.linspace(0.3, 1.5, 16), torch.linspace(1.4, 0.2, 16) + 0.1 * layer.number
+            layer.head_norm.weight.copy_(torch.cat([query_K] * 4 + [key_K] * 2))
     decoder.embedding.weight.normal_(0, 0.3)
     return decoder.bfloat16()
 
@@ -121,6 +127,26 @@ def test_texts_of_different_lengths_are_told_what_torch_tells_them(table, moe):
         scores_BV, _ = by_loops(steps, memory, texts)
         for text, scores_V in zip(texts, scores_BV, strict=True):
             torch.testing.assert_close(scores_V, truth_of(decoder, text), **LOOSE)
+
+
+@pytest.mark.parametrize("qwen", ["qkv_bias", "head_norm"])
+def test_what_qwen_adds_is_added_by_the_loops_as_well(qwen):
+    decoder = made("windows", **{qwen: True})
+    assert find_obstacle(decoder) == ""
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            memory = memory_for(decoder)
+            texts = [begun(decoder, memory, words(length)) for length in LENGTHS[1:]]
+            steps = CompiledDecoder(decoder, FINE).bind(memory)
+            for n in range(2):
+                scores_BV, _ = by_loops(steps, memory, texts)
+                for text, scores_V in zip(texts, scores_BV, strict=True):
+                    torch.testing.assert_close(scores_V, truth_of(decoder, text), **LOOSE)
+                    text.ids.append(int(scores_V.argmax()) + n)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.campaign(times=1, only=True)

@@ -1,6 +1,7 @@
 """The decoder: RMS norms, rotated grouped attention, a gated feed-forward, and in some layers experts beside it.
 
-It is SmolLM2's (Llama's) arithmetic, so those weights fit. What a layer sees, and where keys are kept, is behind the
+It is SmolLM2's (Llama's) arithmetic, so those weights fit; Qwen2 adds something to queries, keys and values, and Qwen3
+norms each head of queries and keys, so theirs fit as well. What a layer sees, and where keys are kept, is behind the
 one door `attend`: the same weights run with full or progressive attention, with or without a cache.
 
 Shape key:  B batch, T tokens, D width, H query heads, G key/value heads, K head width, F feed-forward, V vocabulary
@@ -17,6 +18,22 @@ from deepseek_mm.lm.moe import MoE, Routing
 from deepseek_mm.lm.shape import DecoderShape
 
 
+class HeadNorm(nn.Module):
+    """An RMS norm of each head by itself, before it is turned: Qwen3's q_norm for query heads, k_norm for key heads.
+
+    The weight, (heads * K,), repeats each of the two for its heads, so that one product norms them all.
+    """
+
+    def __init__(self, heads: int, head_width: int, eps: float) -> None:
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(heads * head_width)), eps
+
+    def forward(self, x_BTNK: Tensor) -> Tensor:
+        """(B, T, N, K), query heads and then key heads."""
+        width = x_BTNK.shape[-1]
+        return F.rms_norm(x_BTNK, (width,), eps=self.eps) * self.weight.view(-1, width)
+
+
 class DecoderLayer(nn.Module):
     """One layer: look around, then think; each adds to what was there."""
 
@@ -25,7 +42,8 @@ class DecoderLayer(nn.Module):
         self.number, self.num_heads, self.head_width = number, shape.num_heads, shape.head_width
         self.split = (shape.num_heads + shape.num_kv_heads, shape.num_kv_heads)  # heads that are turned, and values
         self.attention_norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
-        self.qkv = nn.Linear(shape.width, sum(self.split) * shape.head_width, bias=False)
+        self.qkv = nn.Linear(shape.width, sum(self.split) * shape.head_width, bias=shape.qkv_bias)
+        self.head_norm = HeadNorm(self.split[0], shape.head_width, shape.norm_eps) if shape.head_norm else None
         self.out = nn.Linear(shape.num_heads * shape.head_width, shape.width, bias=False)
         self.ffn_norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
         self.up = nn.Linear(shape.width, 2 * shape.ffn_width, bias=False)
@@ -39,6 +57,7 @@ class DecoderLayer(nn.Module):
         """The longer thought (B, T, D), and which experts had a part in it."""
         heads = self.qkv(self.attention_norm(x_BTD)).unflatten(-1, (-1, self.head_width))
         qk, v = heads.split(self.split, -2)
+        qk = qk if self.head_norm is None else self.head_norm(qk)
         q, k = rotate(qk, turn).split((self.num_heads, self.split[1]), -2)
         seen = attend(self.number, q, k, v)
         x_BTD = x_BTD + self.out(seen.flatten(-2))

@@ -202,14 +202,16 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the values that our decoder can do
+OWN_KINDS = ("llama", "qwen2", "qwen3")  # what our decoder can be, as config.json and GGUF files call them
+KNOWN: dict[str, tuple[Any, ...]] = {  # settings that such a model may have, and the values that our decoder can do
     "hidden_act": ("silu",),
     "attention_bias": (False, None),
     "mlp_bias": (False, None),
     "quantization_config": (None,),
     "rope_interleaved": (False, None),
-    "sliding_window": (None,),
+    "use_sliding_window": (False, None),
 }
+QWEN3_HEAD_WIDTH = 128  # where config.json does not say it
 
 
 def read_shape(folder: Path) -> DecoderShape:
@@ -227,11 +229,16 @@ def read_shape(folder: Path) -> DecoderShape:
 
 def why_not(config: Mapping[str, Any]) -> str:
     """Why our decoder cannot be the model that `config` describes; "" if it can."""
-    if (kind := config.get("model_type")) != "llama":
-        return f"it is of kind {kind!r} and our decoder is a 'llama'; other kinds are read by transformers"
+    if (kind := config.get("model_type")) not in OWN_KINDS:
+        ours = " or ".join(OWN_KINDS)
+        return f"it is of kind {kind!r} and our decoder is a {ours}; other kinds are read by transformers"
     for name, known in KNOWN.items():
         if config.get(name, known[0]) not in known:
             return f"it has {name}={config[name]!r}, and our decoder can do {known[0]!r} only"
+    if kind == "llama" and config.get("sliding_window") is not None:  # Qwen names one that it does not use
+        return f"it has sliding_window={config['sliding_window']!r}, and our decoder can do None only"
+    if other := set(config.get("layer_types") or ()) - {"full_attention"}:
+        return f"it has layers of {min(other)}, and in our decoder such layers see everything"
     rope = _rope(config)
     if (way := rope.get("rope_type", rope.get("type", "default"))) != "default":
         return (
@@ -256,6 +263,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _shape(config: Mapping[str, Any]) -> DecoderShape:
+    kind = config["model_type"]
     width, heads = _whole(config["hidden_size"]), _whole(config["num_attention_heads"])
     return DecoderShape(
         vocab_size=_whole(config["vocab_size"]),
@@ -263,12 +271,14 @@ def _shape(config: Mapping[str, Any]) -> DecoderShape:
         width=width,
         num_heads=heads,
         num_kv_heads=_whole(config.get("num_key_value_heads") or heads),
-        head_width=_whole(config.get("head_dim") or width // heads),
+        head_width=_whole(config.get("head_dim") or (QWEN3_HEAD_WIDTH if kind == "qwen3" else width // heads)),
         ffn_width=_whole(config["intermediate_size"]),
         rope_base=float(_rope(config).get("rope_theta", config.get("rope_theta", 10_000.0))),
         norm_eps=float(config.get("rms_norm_eps", 1e-6)),
-        context=_whole(config.get("max_position_embeddings", 2_048)),
+        context=_whole(config.get("max_position_embeddings", 2_048 if kind == "llama" else 32_768)),
         tied=bool(config.get("tie_word_embeddings", False)),
+        qkv_bias=kind == "qwen2",
+        head_norm=kind == "qwen3",
     )
 
 

@@ -11,7 +11,7 @@ gives the stages, not their lengths; the exceptions are layer 7 in the middle on
 tokens in 0 to 2 a number that was hidden in a long text is not found again, and 3 costs most of code.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deepseek_mm.config import between
@@ -105,7 +105,10 @@ class MoEShape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecoderShape:
-    """A Llama-shaped decoder. Every number that its weights' shapes and its attention depend on."""
+    """A Llama-shaped decoder. Every number that its weights' shapes and its attention depend on.
+
+    What Qwen added stays out of the representation: files of changes carry it, and they belong to Llamas.
+    """
 
     vocab_size: int
     num_layers: int
@@ -121,6 +124,8 @@ class DecoderShape:
     rope_scale: float = 1.0  # times `context` that it reads: of longer texts rotations slow down (NTK-aware)
     reaches: tuple[Reach, ...] = ()  # one a layer; empty: full attention everywhere
     moe: MoEShape | None = None
+    qkv_bias: bool = field(default=False, repr=False)  # queries, keys and values have something added (Qwen2)
+    head_norm: bool = field(default=False, repr=False)  # every query and key head is normed before it is turned (Qwen3)
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "num_layers", "width", "num_heads", "num_kv_heads", "head_width", "ffn_width"):

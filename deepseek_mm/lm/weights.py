@@ -1,4 +1,4 @@
-"""Weights of a Llama-shaped checkpoint by the decoder's names, and the low-rank changes that training added.
+"""Weights of a Llama's or Qwen's checkpoint by the decoder's names, and the low-rank changes that training added.
 
 Queries, keys and values are one matrix here, and so are the two halves of the feed-forward's entrance: one wide
 product is faster than three narrow ones. Everything is compared before it is taken: a tensor that is missing, foreign,
@@ -117,10 +117,27 @@ def parts_of(shape: DecoderShape) -> dict[str, tuple[Part, ...]]:
     found: dict[str, tuple[Part, ...]] = {"embedding.weight": (("model.embed_tokens.weight", words),)}
     for number in range(shape.num_layers):
         for ours, parts in layer.items():
-            named = tuple((f"model.layers.{number}.{theirs}.weight", size) for theirs, size in parts)
-            found[f"layers.{number}.{ours}.weight"] = named
+            found[f"layers.{number}.{ours}.weight"] = _named(number, parts, "weight")
+        found |= _qwen_parts(number, shape)
     found["norm.weight"] = (("model.norm.weight", norm),)
     return found if shape.tied else found | {"head.weight": (("lm_head.weight", words),)}
+
+
+def _named(number: int, parts: tuple[Part, ...], end: str) -> tuple[Part, ...]:
+    return tuple((f"model.layers.{number}.{theirs}.{end}", size) for theirs, size in parts)
+
+
+def _qwen_parts(number: int, shape: DecoderShape) -> dict[str, tuple[Part, ...]]:
+    """What layer `number` has beside a Llama's: biases (Qwen2), or norms of heads (Qwen3), repeated for each head."""
+    found: dict[str, tuple[Part, ...]] = {}
+    heads = {"q": shape.num_heads, "k": shape.num_kv_heads, "v": shape.num_kv_heads}
+    if shape.qkv_bias:
+        biases = tuple((f"self_attn.{x}_proj", (count * shape.head_width,)) for x, count in heads.items())
+        found[f"layers.{number}.qkv.bias"] = _named(number, biases, "bias")
+    if shape.head_norm:
+        norms = tuple((f"self_attn.{x}_norm", (shape.head_width,)) for x in "qk" for _ in range(heads[x]))
+        found[f"layers.{number}.head_norm.weight"] = _named(number, norms, "weight")
+    return found
 
 
 def _open_tensors(folder: Path, stack: ExitStack) -> dict[str, Any]:
@@ -155,7 +172,10 @@ def _compare(held: Mapping[str, Any], shape: DecoderShape) -> None:
     """ValueError unless the tensors are those of `shape`, no more and no less, all of them of floating point."""
     wanted = dict(part for parts in parts_of(shape).values() for part in parts)
     idle = {name for name in held if name.endswith(IDLE) or (shape.tied and name == "lm_head.weight")}
-    for names, state in ((wanted.keys() - held.keys(), "missing"), (held.keys() - wanted.keys() - idle, "no Llama's")):
+    for names, state in (
+        (wanted.keys() - held.keys(), "missing"),
+        (held.keys() - wanted.keys() - idle, "unknown"),
+    ):
         if names:
             raise ValueError(f"{len(names)} tensors such as {min(names)} are {state}")
     for name, size in wanted.items():

@@ -119,7 +119,8 @@ def find_obstacle(decoder: Decoder) -> str:
     floating = [module for module in decoder.modules() if isinstance(module, Fp4Linear)]
     if any(layer.in_features % GROUP for layer in floating) or not (linears or floating):
         return "its matrices are in few bits already, and not in FP4"
-    if any(linear.bias is not None or not fits(linear.weight) for linear in linears):
+    added = {layer.qkv for layer in decoder.layers}  # the only ones that may add something
+    if any((linear.bias is not None and linear not in added) or not fits(linear.weight) for linear in linears):
         return f"it has matrices whose inputs are no multiple of {GROUP}, or that add something"
     return ""
 
@@ -162,6 +163,8 @@ class CompiledDecoder:
             num_experts=len(moe.experts) if moe else 0,
             eps=self.shape.norm_eps,
             matrices=np.stack([self._rows([x.qkv, x.out, x.up, x.down], self._bits.layers) for x in layers]),
+            biases=biases_of(layers),
+            head_norms=head_norms_of(layers, self.shape),
             norms=np.stack([vector_of(norm.weight) for norm in (*norms, decoder.norm)]),
             head=self._rows([decoder.head], self._bits.head)[0],
             slots=np.zeros((0, 9), np.int64),
@@ -246,6 +249,19 @@ def slot_row(shape: DecoderShape, memory: PagedMemory, slot: int) -> list[int]:
 def vector_of(x: Tensor) -> Floats:
     found: Floats = x.detach().float().numpy()
     return found
+
+
+def biases_of(layers: Sequence[Any]) -> Floats:
+    """What is added to queries, keys and values, (L, F); (0, 0) where nothing is."""
+    found = [vector_of(layer.qkv.bias) for layer in layers if getattr(layer.qkv, "bias", None) is not None]
+    return np.stack(found) if found else np.zeros((0, 0), np.float32)
+
+
+def head_norms_of(layers: Sequence[Any], shape: DecoderShape) -> Floats:
+    """The norm of query heads and that of key heads, (L, 2, K); (0, 2, 0) where there are none."""
+    norms = [vector_of(layer.head_norm.weight).reshape(-1, shape.head_width) for layer in layers if layer.head_norm]
+    found = [norm_NK[[0, shape.num_heads]] for norm_NK in norms]
+    return np.stack(found) if found else np.zeros((0, 2, 0), np.float32)
 
 
 def norms_of(rows: Sequence[Sequence[nn.LayerNorm]]) -> Floats:

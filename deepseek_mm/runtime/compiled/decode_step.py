@@ -108,10 +108,10 @@ def step(net: DecoderTables, work: Workspace, where: TextPositions, rank: int, s
     normed_BD, ready = work.normed[rank], QuantizedInputs(work.levels[rank], work.sums[rank])
     for layer in range(net.num_layers):
         rms_norm(work.x, net.norms[2 * layer], net.eps, normed_BD)
-        product(net.matrices[layer, QKV], normed_BD, ready, work.qkv, share)
+        compute_qkv(net, work, layer, share)
         wait(work.sync, size)
         for b in range(len(work.x)):
-            run_attention(net.slots[layer], work, where, b, share)
+            run_attention(net, layer, work, where, b, share)
         wait(work.sync, size)
         add_attention_output(net, work, layer, share)
         wait(work.sync, size)
@@ -127,16 +127,41 @@ def step(net: DecoderTables, work: Workspace, where: TextPositions, rank: int, s
 
 
 @jit
-def run_attention(slot: Array, work: Workspace, where: TextPositions, b: int, share: ThreadShare) -> None:
+def compute_qkv(net: DecoderTables, work: Workspace, layer: int, share: ThreadShare) -> None:
+    """This thread's share of queries, keys and values, with what is added to them."""
+    ready = QuantizedInputs(work.levels[share.rank], work.sums[share.rank])
+    first, last = product(net.matrices[layer, QKV], work.normed[share.rank], ready, work.qkv, share)
+    if len(net.biases):
+        for b in range(len(work.x)):
+            work.qkv[b, first:last] += net.biases[layer, first:last]
+
+
+@jit
+def take_heads(net: DecoderTables, layer: int, all_NK: Array, q_HK: Array, k_GK: Array) -> None:
+    """Queries and keys of a token into this thread's own buffers, each head normed where the model does that."""
+    heads, groups = len(q_HK), len(k_GK)
+    if len(net.head_norms):
+        rms_norm(all_NK[:heads], net.head_norms[layer, 0], net.eps, q_HK)
+        rms_norm(all_NK[heads : heads + groups], net.head_norms[layer, 1], net.eps, k_GK)
+    else:
+        q_HK[:] = all_NK[:heads]
+        k_GK[:] = all_NK[heads : heads + groups]
+
+
+@jit
+def run_attention(
+    net: DecoderTables, layer: int, work: Workspace, where: TextPositions, b: int, share: ThreadShare
+) -> None:
     """This thread's share of a token's attention in one layer. The first thread writes key and value."""
-    rank, group, (heads, width) = share.rank, slot[GROUP_NO], work.seen.shape[2:]
+    slot, rank, (heads, width) = net.slots[layer], share.rank, work.seen.shape[2:]
     all_NK, queries, k_GK = work.qkv[b].reshape(-1, width), work.queries[rank, b], work.keys[rank, b]
-    v_GK = all_NK[heads + len(k_GK) :]
+    group, v_GK = slot[GROUP_NO], all_NK[heads + len(k_GK) :]
     sinks = where.sinks[group, b] if slot[HELD] else 0
+    take_heads(net, layer, all_NK, queries[0], k_GK)
     if sinks:
-        rotate_pairs(all_NK[:heads], where.held_cos[b], where.held_sin[b], queries[1])
-    rotate_pairs(all_NK[:heads], where.cos[b], where.sin[b], queries[0])
-    rotate_pairs(all_NK[heads : heads + len(k_GK)], where.cos[b], where.sin[b], k_GK)
+        rotate_pairs(queries[0], where.held_cos[b], where.held_sin[b], queries[1])
+    rotate_pairs(queries[0], where.cos[b], where.sin[b], queries[0])
+    rotate_pairs(k_GK, where.cos[b], where.sin[b], k_GK)
     seen = AttentionState(work.states[rank, b], work.seen[rank, b], work.scores[rank])
     reset_state(seen)
     pages = where.places[b] // PAGE + 1

@@ -30,6 +30,8 @@ class DecoderTables(NamedTuple):
     num_experts: int
     eps: float
     matrices: Integers  # (L, 4, 6)
+    biases: Floats  # (L, F): what is added to queries, keys and values; (0, 0) where nothing is
+    head_norms: Floats  # (L, 2, K): of query heads, and of key heads; (0, 2, 0) where there are none
     norms: Floats  # (2 * L + 1, D): before attention and feed-forward of each layer, and the last
     head: Integers  # (6,)
     slots: Integers  # (S, 9)
