@@ -165,7 +165,7 @@ def test_a_disk_that_fills_up_leaves_no_half_model(gguf, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(convert, "_write", full)
-    with pytest.raises(LibraryError, match=r"No space left on device.* Free 300 MB there"):
+    with pytest.raises(LibraryError, match=r"No space left on device.* Free space there"):
         convert_once(gguf, cache=tmp_path)
     assert [path for path in (tmp_path / "lm").iterdir() if path.is_dir()] == []
 

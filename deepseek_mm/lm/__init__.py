@@ -46,12 +46,11 @@ def open_generator(
 def _open_here(
     config: LMConfig, cache: Path, progress: Progress, prepare: Prepare | None, opens: "Opens | None"
 ) -> Generator:
-    """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
-    from deepseek_mm.hub import without_revision
-    from deepseek_mm.lm.model_folders import find_folder, read_json, why_not
+    """A model on this machine: in our own decoder if it is a Llama or a Qwen 2 or 3, else by transformers."""
+    from deepseek_mm.lm.model_folders import find_folder, read_json, title_of, why_not
 
     folder = find_folder(config.name, cache=cache, progress=progress)
-    name = folder.name if Path(config.name).is_dir() else without_revision(config.name)
+    name = title_of(config.name)
     if why_not(read_json(folder / "config.json")):
         from deepseek_mm.lm.backends.transformers_model import open_local
 

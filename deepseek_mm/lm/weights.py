@@ -117,13 +117,13 @@ def parts_of(shape: DecoderShape) -> dict[str, tuple[Part, ...]]:
     found: dict[str, tuple[Part, ...]] = {"embedding.weight": (("model.embed_tokens.weight", words),)}
     for number in range(shape.num_layers):
         for ours, parts in layer.items():
-            found[f"layers.{number}.{ours}.weight"] = _named(number, parts, "weight")
+            found[f"layers.{number}.{ours}.weight"] = _name_parts(number, parts, "weight")
         found |= _qwen_parts(number, shape)
     found["norm.weight"] = (("model.norm.weight", norm),)
     return found if shape.tied else found | {"head.weight": (("lm_head.weight", words),)}
 
 
-def _named(number: int, parts: tuple[Part, ...], end: str) -> tuple[Part, ...]:
+def _name_parts(number: int, parts: tuple[Part, ...], end: str) -> tuple[Part, ...]:
     return tuple((f"model.layers.{number}.{theirs}.{end}", size) for theirs, size in parts)
 
 
@@ -133,10 +133,10 @@ def _qwen_parts(number: int, shape: DecoderShape) -> dict[str, tuple[Part, ...]]
     heads = {"q": shape.num_heads, "k": shape.num_kv_heads, "v": shape.num_kv_heads}
     if shape.qkv_bias:
         biases = tuple((f"self_attn.{x}_proj", (count * shape.head_width,)) for x, count in heads.items())
-        found[f"layers.{number}.qkv.bias"] = _named(number, biases, "bias")
+        found[f"layers.{number}.qkv.bias"] = _name_parts(number, biases, "bias")
     if shape.head_norm:
         norms = tuple((f"self_attn.{x}_norm", (shape.head_width,)) for x in "qk" for _ in range(heads[x]))
-        found[f"layers.{number}.head_norm.weight"] = _named(number, norms, "weight")
+        found[f"layers.{number}.head_norm.weight"] = _name_parts(number, norms, "weight")
     return found
 
 

