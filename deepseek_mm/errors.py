@@ -68,6 +68,10 @@ class MissingPackage(DeepSeekMMError, ImportError):
         super().__init__(f"{needed_for} needs the package {package}. Install it with: pip install '{how}'")
 
 
+class NotEnoughMemory(DeepSeekMMError, MemoryError):
+    """A model needs more memory than is free; nothing of it was loaded."""
+
+
 class MissingWeights(DeepSeekMMError, FileNotFoundError):
     """A model's weights are not where they should be."""
 

@@ -70,7 +70,9 @@ def test_a_file_that_is_cut_short_is_a_bad_checkpoint(path, tmp_path, part):
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(path.read_bytes())
     os.truncate(cut, int(cut.stat().st_size * part))
-    with pytest.raises(BadCheckpoint, match=r"cut.gguf: it is damaged .* Fetch the file again, or install its package again"):
+    with pytest.raises(
+        BadCheckpoint, match=r"cut.gguf: it is damaged .* Fetch the file again, or install its package again"
+    ):
         Gguf(cut)
 
 

@@ -236,4 +236,6 @@ def test_more_layers_than_tensors_are_refused_before_they_are_counted(folder):
 
 
 def test_a_model_of_another_kind_is_refused_by_its_kind(tmp_path):
-    assert "it is of kind 'gpt2' and our decoder is a llama or qwen2 or qwen3" in refusal(save_tiny(tmp_path / "m", tiny_gpt2()))
+    assert "it is of kind 'gpt2' and our decoder is a llama or qwen2 or qwen3" in refusal(
+        save_tiny(tmp_path / "m", tiny_gpt2())
+    )

@@ -56,7 +56,7 @@ def packaged_gguf() -> Path:
 
 def convert_once(gguf: Path, *, cache: Path, progress: Progress = silence) -> Path:
     """The folder under `cache` with the checkpoint made from `gguf`; it is made if it is not there whole."""
-    folder = cache / "lm" / f"{gguf.stem}-{digest_of(gguf).hex()[:16]}-{RECIPE}"
+    folder = converted_folder(gguf, cache)
     wait = "another process is unpacking the language model; waiting for it"
     try:
         return make_once(folder, lambda draft: _write(gguf, draft, progress), waiting=lambda: progress(wait))
@@ -65,6 +65,11 @@ def convert_once(gguf: Path, *, cache: Path, progress: Progress = silence) -> Pa
             f"cannot keep the converted language model at {folder}: {error}."
             " Free space there, or set DEEPSEEK_MM_CACHE to a folder that can be written"
         ) from error
+
+
+def converted_folder(gguf: Path, cache: Path) -> Path:
+    """Where the checkpoint made from `gguf` lies, or would lie."""
+    return cache / "lm" / f"{gguf.stem}-{digest_of(gguf).hex()[:16]}-{RECIPE}"
 
 
 def make_once(
@@ -286,7 +291,11 @@ QWEN3_HEAD_WIDTH = 128  # where config.json does not say it
 
 def read_shape(folder: Path) -> DecoderShape:
     """What config.json describes. BadCheckpoint if that is nothing our decoder can be."""
-    config = read_json(folder / "config.json")
+    return shape_of(read_json(folder / "config.json"), folder)
+
+
+def shape_of(config: Mapping[str, Any], folder: Path) -> DecoderShape:
+    """What these settings describe, which were found in `folder`, or in a file. BadCheckpoint as `read_shape` says."""
     if reason := why_not(config):
         raise unreadable_error(folder, reason)
     try:

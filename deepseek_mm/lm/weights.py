@@ -9,7 +9,7 @@ changes belongs to one base and one shape, and says which; on another base it wo
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -52,14 +52,23 @@ def read_decoder(name: str, cache: Path, progress: Progress = silence) -> tuple[
 def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
     """As `read_decoder`, of a folder. What needs no copy is mapped, not read: leave the files in place meanwhile."""
     shape = read_shape(folder)
+    weights = dict(read_parts(folder, shape))
+    try:
+        return shape, weights | {WORDS: _share_words(folder, weights[WORDS])}
+    except (OSError, ValueError) as error:
+        raise unreadable_error(folder, first_line(error)) from error
+
+
+def read_parts(folder: Path, shape: DecoderShape) -> Iterator[tuple[str, Tensor]]:
+    """Each weight by its name in `Decoder`, one after the other: whoever drops them needs memory for one at a time."""
     with ExitStack() as stack:
         try:
             held = _open_tensors(folder, stack)
             if shape.num_layers > len(held):
                 raise ValueError(f"config.json speaks of {shape.num_layers} layers, and {len(held)} tensors are there")
             _compare(held, shape)
-            weights = {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
-            return shape, weights | {WORDS: _share_words(folder, weights[WORDS])}
+            for ours, parts in parts_of(shape).items():
+                yield ours, _stack(held, parts)
         except (OSError, ValueError, SafetensorError) as error:
             raise unreadable_error(folder, first_line(error)) from error
 

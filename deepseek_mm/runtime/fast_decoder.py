@@ -7,7 +7,9 @@ by torch alone.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
@@ -22,6 +24,9 @@ from deepseek_mm.lm.shape import to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, fingerprint_with, read_changes
 from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_for_decode, pack_linears
+
+if TYPE_CHECKING:  # numba is loaded where loops are wanted
+    from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder
 
 PACKED, PLAIN = "packed", "plain"  # of a plan's language models
 EDGE = "edge-lm"  # the student
@@ -93,13 +98,20 @@ def make_fast(decoder: Decoder) -> Over:
     pack_linears(decoder, bits=WIDE)
     decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
     close_files(decoder)
+    return partial(_warm_steps, loops)
 
-    def over(memory: PagedMemory) -> DecodeStep:
-        steps = loops.bind(memory)
-        steps.warm_up()
-        return steps
 
-    return over
+def make_tiled(decoder: Decoder) -> Over:
+    """For a decoder whose weights lie in tiles (`open_tiled`): the loops read the same ones, and nothing is added."""
+    from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder
+
+    return partial(_warm_steps, CompiledDecoder(decoder))
+
+
+def _warm_steps(loops: "CompiledDecoder", memory: PagedMemory) -> DecodeStep:
+    steps = loops.bind(memory)
+    steps.warm_up()
+    return steps
 
 
 def close_files(decoder: Decoder) -> None:

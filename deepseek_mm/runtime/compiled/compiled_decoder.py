@@ -34,7 +34,8 @@ from deepseek_mm.runtime.compiled.layout import (
     TextPositions,
     Workspace,
 )
-from deepseek_mm.runtime.compiled.tiles import fits, pack_fp4_matrix, pack_matrix
+from deepseek_mm.runtime.compiled.tiled_layers import TiledEmbedding, TiledLinear
+from deepseek_mm.runtime.compiled.tiles import PackedMatrix, fits, pack_fp4_matrix, pack_matrix
 from deepseek_mm.runtime.compiled.vectors import GROUP
 from deepseek_mm.runtime.quantization.fp4 import Fp4Embedding, Fp4Linear
 from deepseek_mm.runtime.quantization.packed_linear import ON_GRID
@@ -116,9 +117,9 @@ def find_obstacle(decoder: Decoder) -> str:
     if not widths <= set(HEAD_WIDTHS):
         return f"its heads are {sorted(widths)} wide, and not {HEAD_WIDTHS}"
     linears = [module for module in decoder.modules() if isinstance(module, nn.Linear)]
-    floating = [module for module in decoder.modules() if isinstance(module, Fp4Linear)]
+    floating = [module for module in decoder.modules() if isinstance(module, Fp4Linear | TiledLinear)]
     if any(layer.in_features % GROUP for layer in floating) or not (linears or floating):
-        return "its matrices are in few bits already, and not in FP4"
+        return "its matrices are in few bits already, and neither in FP4 nor in tiles"
     added = {layer.qkv for layer in decoder.layers}  # the only ones that may add something
     if any((linear.bias is not None and linear not in added) or not fits(linear.weight) for linear in linears):
         return f"it has matrices whose inputs are no multiple of {GROUP}, or that add something"
@@ -143,7 +144,7 @@ class CompiledDecoder:
         """Vectors of tokens, (B, D). Not by torch: its other threads go on looking for work for milliseconds after
         they had some, on cores that the loops need.
         """
-        if isinstance(self._embedding, Fp4Embedding):
+        if isinstance(self._embedding, Fp4Embedding | TiledEmbedding):
             return self._embedding.rows(ids)
         words_VD = self._embedding.weight.detach().view(torch.int16).numpy().view(np.uint16)  # bfloat16
         found: Floats = (words_VD[list(ids)].astype(np.uint32) << 16).view(np.float32)
@@ -178,14 +179,17 @@ class CompiledDecoder:
 
     def _rows(self, linears: Sequence[nn.Linear], bits: int) -> Integers:
         """Matrices as `layout` describes them, (so many, 6)."""
-        packed = [
-            pack_fp4_matrix(linear.matrix)
-            if isinstance(linear, Fp4Linear)
-            else pack_matrix(linear.weight, bits, most_off=self._bits.most_off)
-            for linear in linears
-        ]
+        packed = [self._pack(linear, bits) for linear in linears]
         self._held += [each.held for each in packed]
         return np.stack([each.row for each in packed])
+
+    def _pack(self, linear: nn.Module, bits: int) -> PackedMatrix:
+        if isinstance(linear, TiledLinear):
+            return linear.packed
+        if isinstance(linear, Fp4Linear):
+            return pack_fp4_matrix(linear.matrix)
+        assert isinstance(linear, nn.Linear), "another kind is an obstacle"
+        return pack_matrix(linear.weight, bits, most_off=self._bits.most_off)
 
 
 class CompiledStepper:

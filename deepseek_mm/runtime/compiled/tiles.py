@@ -13,7 +13,7 @@ levels are those of `runtime.quantization`.
 Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -279,6 +279,11 @@ class PackedMatrix(NamedTuple):
     row: Integers  # (6,)
     held: tuple[Tensor, Tensor]
 
+    @property
+    def bits(self) -> int:
+        """Of a weight."""
+        return int(self.row[BITS])
+
 
 def fits(weight_FD: Tensor) -> bool:
     """Whether the inputs are whole groups. Outputs are filled up."""
@@ -306,6 +311,28 @@ def pack_fp4_matrix(matrix: Fp4) -> PackedMatrix:
     scales_FN = F.pad((matrix.scales_FN.float() * matrix.whole).bfloat16(), (0, 0, 0, lacking))
     both = scales_FN.unflatten(0, (-1, LANES)).unflatten(2, (-1, 2)).permute(0, 2, 3, 1)
     return _to_packed_matrix(levels[:, ::2] | (levels[:, 1::2] << 4), both, codes_FD, FLOATING)
+
+
+def join_matrices(parts: Sequence[PackedMatrix]) -> PackedMatrix:
+    """One matrix of parts in the same bits, outputs after outputs; all but the last are whole tiles."""
+    first = parts[0]
+    weights, scales = (torch.cat(held) for held in zip(*(part.held for part in parts), strict=True))
+    row = first.row.copy()
+    row[[WEIGHTS, SCALES]] = weights.data_ptr(), scales.data_ptr()
+    row[OUTPUTS] = sum(int(part.row[OUTPUTS]) for part in parts)
+    return PackedMatrix(row, (weights, scales))
+
+
+def unpack_tiles(matrix: PackedMatrix, tiles: slice) -> Tensor:
+    """The outputs of some tiles of a matrix in four or eight bits, (F, D), in bfloat16."""
+    weights, scales = matrix.held
+    some = weights[tiles]
+    if matrix.bits == EIGHT:
+        levels_FD = some.transpose(1, 2).flatten(2).flatten(0, 1)
+        return levels_FD * scales[tiles.start * LANES : tiles.stop * LANES, None]
+    levels = torch.stack((some & 15, some >> 4), 2).flatten(1, 2).transpose(1, 2).flatten(2)  # (tiles, LANES, D)
+    scale, middle = scales[tiles].permute(2, 0, 3, 1)[..., None]  # each (tiles, LANES, N, 1)
+    return (levels.unflatten(2, (-1, GROUP)) * scale + middle).flatten(2).flatten(0, 1)
 
 
 def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
