@@ -194,7 +194,7 @@ def is_web_address(text: str) -> bool:
 class LMConfig:
     """Which language model phrases the answer."""
 
-    name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
+    name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder, GGUF file or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
     bits: str = "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made, or by the machine
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none

@@ -133,7 +133,7 @@ SHORT = (  # flag, what it names, the setting behind it, help
         "--model",
         "NAME",
         "lm.name",
-        f"language model: {OUR_LM}, {EDGE_LM}, {BASE_LM}, none, or the server's name for one",
+        f"language model: {OUR_LM}, {EDGE_LM}, {BASE_LM}, none; a folder, a GGUF file, a hub's or the server's name",
     ),
     (
         "--vlm",

@@ -16,7 +16,7 @@ from tiny_qwen import tiny_model
 from transformers import AutoModelForCausalLM, Qwen2Tokenizer
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import BadCheckpoint
+from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm import model_folders, open_generator
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends import gguf_reader
@@ -113,6 +113,17 @@ def test_a_folder_with_one_gguf_is_that_file_and_one_with_several_asks_which(tmp
     assert find_source(str(tmp_path)) == tmp_path
 
 
+def test_a_hubs_repository_of_gguf_files_is_the_one_that_was_fetched_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(NothingThere, match=r"some/Tiny-GGUF.*models download some/Tiny-GGUF"):
+        find_source("some/Tiny-GGUF")
+    snapshot = tmp_path / "models--some--Tiny-GGUF" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    gguf = write_model(snapshot / "tiny-q8_0.gguf", tiny_model("llama"))
+    assert find_source("some/Tiny-GGUF@0123") == gguf
+    assert model_folders.title_of("some/Tiny-GGUF@0123") == "some/Tiny-GGUF"
+
+
 def test_a_large_model_is_written_in_several_files_that_both_read(tmp_path, monkeypatch):
     model = tiny_model("qwen3")
     gguf = write_model(tmp_path / "m.gguf", model)
@@ -178,7 +189,7 @@ def test_a_qwens_answer_ends_at_either_of_its_marks(tmp_path):
         (lambda w: w.add_expert_count(8), "it has qwen3.expert_count=8"),
         (lambda w: w.add_sliding_window(4096), "it has qwen3.attention.sliding_window=4096"),
         (lambda w: w.add_rope_dimension_count(16), "the parts of its heads have different widths"),
-        (lambda w: w.add_uint16("split.count", 3), "it is one part of several. Join them with llama-gguf-split"),
+        (lambda w: w.add_uint16("split.count", 3), "it is one part of several, which llama-gguf-split"),
         (lambda w: w.add_tensor("blk.0.attn_q.bias", np.ones(128, np.float32)), "blk.0.attn_q.bias, which a plain"),
         (lambda w: w.add_tokenizer_pre("gpt-9"), r"its tokenizer \(gpt2, gpt-9\) is not known .*Ollama"),
     ],

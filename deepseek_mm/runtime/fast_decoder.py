@@ -11,17 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
+from deepseek_mm.config import EDGE_LM, OUR_LM, PACKAGED_LMS, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
+from deepseek_mm.hub import in_cache
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.own_model import LateModel, Opens, OwnModel
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import DecodeStep
-from deepseek_mm.lm.generator import Generator, Over, Progress, silence
+from deepseek_mm.lm.generator import Generator, Over, Prepare, Progress, silence
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
-from deepseek_mm.lm.model_folders import find_folder, fingerprint, read_shape
+from deepseek_mm.lm.model_folders import find_folder, find_source, fingerprint, read_shape, title_of
 from deepseek_mm.lm.shape import to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, fingerprint_with, read_changes
+from deepseek_mm.runtime.model_memory import fit_memory, memory_needed
 from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.runtime.quantization.packed_linear import WIDE, pack_for_decode, pack_linears
 
@@ -83,8 +85,29 @@ def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None
         from deepseek_mm.runtime.quantization.lm_files import opens_in
 
         opens = opens_in(config.bits, cache)
-    prepare = make_fast if config.name != EDGE_LM else make_small
-    return open_generator(config, cache=cache, progress=progress, prepare=None if plain else prepare, opens=opens)
+    prepare: Prepare | None = None if plain else make_fast if config.name != EDGE_LM else make_small
+    source = find_named(config)
+    if source is not None:
+        title = title_of(config.vlm or config.name)
+        fit = fit_memory(memory_needed(source, cache=cache, title=title, plain=plain))
+        config = replace(config, memory_tokens=config.memory_tokens or fit.tokens)
+        if fit.way == "tiles":
+            from deepseek_mm.runtime.compiled.tiled_layers import open_tiled
+
+            prepare, opens = make_tiled, open_tiled
+    return open_generator(config, cache=cache, progress=progress, prepare=prepare, opens=opens)
+
+
+def find_named(config: LMConfig) -> Path | None:
+    """The folder or file of a model that comes from elsewhere and runs in this process; None for any other.
+
+    Raises what `find_source` raises; of one that sees and is not here, whoever opens it says more.
+    """
+    if config.vlm:
+        return Path(config.vlm).expanduser() if Path(config.vlm).expanduser().is_dir() else in_cache(config.vlm)
+    if config.url or config.name in (*PACKAGED_LMS, EDGE_LM, "none"):
+        return None
+    return find_source(config.name)
 
 
 def make_fast(decoder: Decoder) -> Over:
@@ -103,9 +126,9 @@ def make_fast(decoder: Decoder) -> Over:
 
 def make_tiled(decoder: Decoder) -> Over:
     """For a decoder whose weights lie in tiles (`open_tiled`): the loops read the same ones, and nothing is added."""
-    from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder
+    from deepseek_mm.runtime.compiled.compiled_decoder import CompiledDecoder, find_obstacle
 
-    return partial(_warm_steps, CompiledDecoder(decoder))
+    return torch_alone if find_obstacle(decoder) else partial(_warm_steps, CompiledDecoder(decoder))
 
 
 def _warm_steps(loops: "CompiledDecoder", memory: PagedMemory) -> DecodeStep:

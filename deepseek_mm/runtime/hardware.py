@@ -204,6 +204,28 @@ def read_memory(root: Path) -> tuple[int, int]:
     return total, available or total
 
 
+def read_free_memory(root: Path = Path("/")) -> int:
+    """Bytes that a process may take now without swapping, and without coming to a container's limit."""
+    groups = dict(_groups(root))
+    unified = [*_upwards(root / MOUNT, groups.get("", "/")), *_upwards(root / MOUNT / "unified", groups.get("", "/"))]
+    memory = _upwards(root / MOUNT / "memory", groups.get("memory", "/"))
+    rooms = [_left_in(folder, "memory.max", "memory.current", "inactive_file") for folder in unified]
+    rooms += [
+        _left_in(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file") for folder in memory
+    ]
+    return min([read_memory(root)[1], *(room for room in rooms if room is not None)])
+
+
+def _left_in(folder: Path, most: str, used: str, cached: str) -> int | None:
+    """What a group may take yet: files in memory that nobody uses make room. None without a limit."""
+    limit, taken = _number(folder / most), _number(folder / used)
+    if limit is None or taken is None or limit >= BOUNDLESS:
+        return None
+    lines = (line.split() for line in _read_text(folder / "memory.stat").splitlines())
+    spare = next((int(line[1]) for line in lines if line[:1] == [cached] and line[1].isdigit()), 0)
+    return max(0, limit - taken + spare)
+
+
 def find_packages() -> tuple[tuple[str, str], ...]:
     """Those of PACKAGES that are there, with their versions."""
     found = []

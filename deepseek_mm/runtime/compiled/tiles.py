@@ -329,10 +329,12 @@ def unpack_tiles(matrix: PackedMatrix, tiles: slice) -> Tensor:
     some = weights[tiles]
     if matrix.bits == EIGHT:
         levels_FD = some.transpose(1, 2).flatten(2).flatten(0, 1)
-        return levels_FD * scales[tiles.start * LANES : tiles.stop * LANES, None]
+        eight_FD: Tensor = levels_FD * scales[tiles.start * LANES : tiles.stop * LANES, None]
+        return eight_FD
     levels = torch.stack((some & 15, some >> 4), 2).flatten(1, 2).transpose(1, 2).flatten(2)  # (tiles, LANES, D)
     scale, middle = scales[tiles].permute(2, 0, 3, 1)[..., None]  # each (tiles, LANES, N, 1)
-    return (levels.unflatten(2, (-1, GROUP)) * scale + middle).flatten(2).flatten(0, 1)
+    four_FD: Tensor = (levels.unflatten(2, (-1, GROUP)) * scale + middle).flatten(2).flatten(0, 1)
+    return four_FD
 
 
 def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
