@@ -47,7 +47,7 @@ def test_what_a_model_needs_is_worked_out_from_its_sizes(big, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "way"), [(64.0, "fast"), (16.0, "fast"), (11.0, "tiles"), (4.0, "tiles"), (2.5, "tiles")]
+    ("free_gb", "way"), [(64.0, "fast"), (16.0, "fast"), (13.0, "tiles"), (4.0, "tiles"), (2.5, "tiles")]
 )
 def test_speed_takes_at_most_half_of_the_memory_and_keys_half_of_the_rest(big, tmp_path, free_gb, way):
     need = memory_needed(big, cache=tmp_path)

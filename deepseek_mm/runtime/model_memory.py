@@ -25,7 +25,7 @@ LEAST_TOKENS = 2_048  # of a prompt with its answer: the least that is worth ope
 ROOM = 2  # times the longest text for whose keys there is memory, where memory allows
 FAST_PART = 0.5  # of what is free: the most that is taken for speed
 GROUP = 32  # inputs of a matrix that lie together in a tile
-BYTES: dict[Way, float] = {"fast": 3.1, "plain": 2.1, "tiles": 1.05}  # of a weight
+BYTES: dict[Way, float] = {"fast": 3.8, "plain": 2.1, "tiles": 1.05}  # of a weight, measured (docs/log/)
 BF16_FLAG = "avx512_bf16"  # of processors on which transformers computes in bfloat16, else in 32 bits
 
 

@@ -100,17 +100,11 @@ class TiledEmbedding(nn.Module):
 
 def pack_by_pieces(weight_FD: Tensor, *, least_bits: int) -> PackedMatrix:
     """In four bits where they lose nothing and are wanted, else in eight; a part of it at a time."""
-    for bits in (FOUR, EIGHT):
-        if bits < least_bits:
-            continue
-        parts: list[PackedMatrix] = []
-        for piece in weight_FD.split(PIECE):
-            parts.append(pack_matrix(piece, bits, most_off=ON_GRID))
-            if parts[-1].bits != bits:
-                break
-        else:
+    if least_bits == FOUR and pack_matrix(weight_FD[:LANES], FOUR, most_off=ON_GRID).bits == FOUR:
+        parts = [pack_matrix(piece, FOUR, most_off=ON_GRID) for piece in weight_FD.split(PIECE)]
+        if all(part.bits == FOUR for part in parts):
             return join_matrices(parts)
-    raise AssertionError("eight bits can hold any matrix")
+    return join_matrices([pack_matrix(piece, EIGHT, most_off=ON_GRID) for piece in weight_FD.split(PIECE)])
 
 
 def open_tiled(checkpoint: ModelCheckpoint) -> tuple[Decoder, str]:
