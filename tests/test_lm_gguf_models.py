@@ -15,13 +15,14 @@ from tiny_lm import MARKS, tiny_tokenizer
 from tiny_qwen import tiny_model
 from transformers import AutoModelForCausalLM, Qwen2Tokenizer
 
-from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import BadCheckpoint, NothingThere
+from deepseek_mm.config import LMConfig, cache_folder
+from deepseek_mm.errors import BadCheckpoint, MissingWeights, NothingThere
 from deepseek_mm.lm import model_folders, open_generator
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends import gguf_reader
 from deepseek_mm.lm.backends.gguf_reader import Gguf, unpack_rows
 from deepseek_mm.lm.backends.gguf_tokenizer import SPLITS, make_tokenizer
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import convert_once, find_folder, find_source, read_shape
 from deepseek_mm.lm.tokenizer import encode_chat, read_tokenizer
 from deepseek_mm.lm.weights import build, read_folder
@@ -211,3 +212,60 @@ def test_a_kind_of_blocks_that_nobody_here_knows_is_refused_by_its_name(tmp_path
     read._tensors[-1] = read._tensors[-1]._replace(tensor_type=Kind.Q8_K)
     with pytest.raises(BadCheckpoint, match="output.weight is in blocks of the kind Q8_K, which is not known here"):
         dict(read.weights(torch.float32))
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    """The file of a real small model, and its tokenizer."""
+    try:
+        gguf = model_folders.packaged_gguf()
+    except MissingWeights as error:
+        pytest.skip(str(error))
+    return gguf, find_folder(str(gguf), cache=cache_folder(), progress=lambda line: None)
+
+
+REAL = ("What is the capital of France?", "What is 2 + 3?", "How many legs does a spider have?")
+
+
+def real_prompts(folder) -> list[list[int]]:
+    return [encode_chat(read_tokenizer(folder), (Message(role="user", text=text),)) for text in REAL]
+
+
+def answers_of_ours(folder, tokens: int) -> list[str]:
+    own = open_own(ModelCheckpoint(folder=folder, name="SmolLM2"), dtype=torch.float32)
+    asked = [(Message(role="user", text=text),) for text in REAL]
+    return ["".join(own.stream(one, max_tokens=tokens, stop=threading.Event())) for one in asked]
+
+
+@pytest.mark.slow
+def test_a_real_small_model_by_its_file_answers_as_transformers_does(packaged):
+    _, folder = packaged
+    tokenizer = read_tokenizer(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    theirs = []
+    for ids in real_prompts(folder):
+        made = model.generate(input_ids=torch.tensor([ids]), max_new_tokens=14, do_sample=False)[0, len(ids) :]
+        theirs.append(tokenizer.decode(made.tolist(), skip_special_tokens=True))
+    ours = answers_of_ours(folder, 14)
+    assert ours == theirs
+    assert "Paris" in ours[0]
+
+
+@pytest.mark.campaign(times=1, only=True)
+def test_llama_cpp_answers_from_the_same_file_as_our_decoder_does(packaged):
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: pip install 'deepseek-mm[bench]'")
+    from deepseek_mm.benchmarks.lm_peers import LlamaCpp
+
+    gguf, folder = packaged
+    peer, tokenizer, theirs = LlamaCpp(gguf), read_tokenizer(folder), []
+    model = peer._open(512)
+    for ids in real_prompts(folder):
+        model.reset()
+        model.eval(ids)
+        made = [peer._likeliest(model)]
+        while len(made) < 8 and made[-1] not in tokenizer.ends:
+            model.eval(made[-1:])
+            made.append(peer._likeliest(model))
+        theirs.append(tokenizer.decode(made, skip_special_tokens=True))
+    same = [one == other for one, other in zip(answers_of_ours(folder, 8), theirs, strict=True)]
+    assert sum(same) >= 2  # it rounds a layer's inputs to eight bits, and may take another word where two are close

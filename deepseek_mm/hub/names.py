@@ -30,8 +30,8 @@ def without_revision(name: str) -> str:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a model can only be the hub's: OWNER/MODEL, and no folder here."""
-    return HUB_NAME.fullmatch(name) is not None and not Path(name).is_dir()
+    """Whether a model can only be the hub's: OWNER/MODEL, and no folder or file here."""
+    return HUB_NAME.fullmatch(name) is not None and not Path(name).exists()
 
 
 def short_name(name: str) -> str:

@@ -328,7 +328,9 @@ def unpack_tiles(matrix: PackedMatrix, tiles: slice) -> Tensor:
     weights, scales = matrix.held
     some = weights[tiles]
     if matrix.bits == EIGHT:
-        fours = some.view(torch.int32).squeeze(-1)  # (tiles, D / 4, LANES): moving them is four times the speed of bytes
+        fours = some.view(torch.int32).squeeze(
+            -1
+        )  # (tiles, D / 4, LANES): moving them is four times the speed of bytes
         levels_FD = fours.transpose(1, 2).contiguous().view(torch.int8).flatten(0, 1)
         return levels_FD.bfloat16().mul_(scales[tiles.start * LANES : tiles.stop * LANES, None])
     levels = torch.stack((some & 15, some >> 4), 2).flatten(1, 2).transpose(1, 2).flatten(2)  # (tiles, LANES, D)
