@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_mm.errors import NotEnoughMemory
-from deepseek_mm.hub import weights_of
+from deepseek_mm.hub.sizes import weights_of
 from deepseek_mm.lm.model_folders import converted_folder, read_json, read_shape, shape_of, why_not
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.hardware import read_cpu, read_free_memory
