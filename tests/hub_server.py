@@ -72,6 +72,7 @@ class HubServer(ThreadingHTTPServer):
         self.begun: list[tuple[str, int]] = []  # path in the repository, and the byte that was begun at
         self.tokens: dict[str, set[str]] = {"hub": set(), "cdn": set()}  # what came as Authorization
         self.agents: set[str] = set()
+        self.pace_s = 0.0  # between two chunks of large files
         self._lock = threading.Lock()
 
     @property
@@ -257,9 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
             piece = bytes(body[begin : min(cut, begin + CHUNK)])
             self.wfile.write(piece)
             self.server.count(path, len(piece))
-            if fault.chunk_s:
-                self.wfile.flush()
-                time.sleep(fault.chunk_s)
+            if pause_s := fault.chunk_s or (self.server.pace_s if is_large(path) else 0.0):
+                time.sleep(pause_s)
         if fault.breaks_at:
             self.close_connection = True
             with suppress(OSError):

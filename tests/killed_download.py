@@ -2,12 +2,14 @@
 
     python tests/killed_download.py
 
-reads lines "FOLDER ENDPOINT" and begins each in a process of its own, whose number it answers: the library lies in
-FOLDER/library, the cache in FOLDER/hub. That takes no time, since everything is imported already. The job goes on where
-one of before was cut off; when it has ended, FOLDER/ended holds its state and message.
+reads lines "ENDPOINT BYTES FOLDER" and begins each in a process of its own, whose number it answers: the library lies
+in FOLDER/library, the cache in FOLDER/hub, and no file of that process may be larger than BYTES (0: any size), which is
+a full disk. That takes no time, since everything is imported already. The job goes on where one of before was cut off;
+when it has ended, FOLDER/ended-PID holds its state and message.
 """
 
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -34,8 +36,10 @@ def open_downloads(place: Path, endpoint: str) -> Downloads:
     )
 
 
-def begin(place: Path, endpoint: str) -> None:
+def begin(place: Path, endpoint: str, most_bytes: int) -> None:
     """Download, or go on."""
+    if most_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     try:
         downloads = open_downloads(place, endpoint)
         Worker(downloads.jobs, downloads.handlers).start()
@@ -44,14 +48,14 @@ def begin(place: Path, endpoint: str) -> None:
             told = f"{ended.state}\n{ended.message}"
     except BaseException:  # noqa: BLE001  whatever it is, the test is to see it
         told = f"broke\n{traceback.format_exc()}"
-    (place / "ended").write_text(told)
+    (place / f"ended-{os.getpid()}").write_text(told)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead leave no zombies
     for line in sys.stdin:
-        folder, _, address = line.rstrip("\n").rpartition(" ")
+        address, most, folder = line.rstrip("\n").split(" ", 2)
         if (pid := os.fork()) == 0:
-            begin(Path(folder), address)
+            begin(Path(folder), address, int(most))
             os._exit(0)
         os.write(1, f"{pid}\n".encode())

@@ -103,17 +103,19 @@ def test_a_model_is_downloaded_paused_resumed_and_removed(house, hub):
 
 
 def test_only_callers_on_this_machine_download_and_remove(house, hub):
-    far = house.caller(Caller(name="far", rights=frozenset(["settings"]), session="key:far"))
+    me, far = house.caller(), house.caller(Caller(name="far", rights=frozenset(["settings"]), session="key:far"))
+    job = me.post("/models/download", json={"name": NAME}).json()["job"]
+    eventually(lambda: me.get(f"/models/downloads/{job}").json()["state"] == "done")
+    asked = len(hub.asked)
     answers = [
         far.post("/models/download", json={"name": NAME}),
-        far.post("/models/1/pause"),
-        far.post("/models/1/resume"),
-        far.post("/models/1/cancel"),
+        *(far.post(f"/models/{job}/{act}") for act in ("pause", "resume", "cancel")),
         far.delete(f"/models/{NAME}"),
         far.put("/models/token", json={"token": "hf_x"}),
     ]
     assert {answer.status_code for answer in answers} == {403}
-    assert not hub.asked
+    assert len(hub.asked) == asked
+    assert in_cache(NAME) is not None
 
 
 def test_a_model_under_terms_is_downloaded_once_somebody_has_accepted_them(house, hub, monkeypatch):

@@ -1,9 +1,5 @@
 """A download is a job: it shows how far it is, is paused, resumed and cancelled, and survives a kill."""
 
-import os
-import signal
-import subprocess
-import sys
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +16,6 @@ from deepseek_mm.jobs import Jobs, Worker
 from deepseek_mm.models.downloads import DOWNLOAD, PAUSED, Downloads, HubPermission, allow_hub
 from deepseek_mm.settings_file import SettingsFile
 
-ROOT = Path(__file__).parent.parent
 SLOW = Fault(on="/cdn/", chunk_s=0.02, times=99)
 
 
@@ -189,32 +184,6 @@ def test_a_kept_commit_is_downloaded_until_somebody_wants_the_newest(downloads, 
         assert in_cache(f"{NAME}@{kept}") is not None
         until(downloads, downloads.start(NAME, newest=True).job, "done", "failed")
     assert Revisions(config.data).all() == {NAME: newer}
-
-
-def test_a_process_that_is_killed_in_the_middle_loses_no_byte(hub, tmp_path):
-    hub.faults = [SLOW]
-    program = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "killed_download.py"],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    with program:
-        begin = f"{tmp_path} {hub.url}\n"
-        program.stdin.write(begin)
-        program.stdin.flush()
-        pid = int(program.stdout.readline())
-        eventually(lambda: parts() and parts()[-1].stat().st_size > SIZE // 4)
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{pid}").exists())
-        here = parts()[-1].stat().st_size
-        assert in_cache(NAME) is None
-        hub.faults.clear()
-        program.stdin.write(begin)
-        program.stdin.flush()
-        eventually((tmp_path / "ended").exists)
-        program.stdin.close()
-    assert (tmp_path / "ended").read_text().startswith("done\n")
-    assert hub.starts(WEIGHTS) == [0, here]
-    assert in_cache(NAME) is not None
 
 
 def test_nothing_is_downloaded_before_somebody_has_allowed_it(downloads, config, hub):
