@@ -14,7 +14,7 @@ from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
 from deepseek_mm.factory import load
 from deepseek_mm.hub import FILE, Revisions, explain_absence, in_cache, is_hub_name, split_revision
 from deepseek_mm.lm import open_generator
-from deepseek_mm.models.installed import update_model
+from deepseek_mm.models.model_cache import update_model
 from deepseek_mm.terminal import Desk
 
 OLD, NEW = "0" * 39 + "a", "0" * 39 + "b"

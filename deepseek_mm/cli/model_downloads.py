@@ -87,12 +87,12 @@ def pause(downloads: "Downloads", job: int, desk: Desk) -> None:
 
 def remove_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Remove it from this machine, also for other programs of this user."""
-    from deepseek_mm.models import installed
+    from deepseek_mm.models import model_cache
     from deepseek_mm.models.downloads import check_unused, show_megabytes
 
     (name,) = args.what
     check_unused(name, config)
-    freed = installed.remove_model(name, config.data)
+    freed = model_cache.remove_model(name, config.data)
     if args.json:
         desk.give({"name": name, "freed_bytes": freed})
     else:

@@ -115,10 +115,10 @@ def describe_model(state: CardState) -> Iterator[tuple[str, str]]:
 
 def update_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Fetch the newest revision whole, then keep it for the next start."""
-    from deepseek_mm.models import installed  # here, because a list must not wait for what downloads
+    from deepseek_mm.models import model_cache  # here, because a list must not wait for what downloads
 
     (name,) = args.what
-    before, now = installed.update_model(name, config, desk.environ, desk.note)
+    before, now = model_cache.update_model(name, config, desk.environ, desk.note)
     same = before == now
     desk.say(f"{name} stays at {now}" if same else f"{name} goes from {before or 'none'} to {now} with the next start")
     return OK

@@ -205,8 +205,8 @@ class Downloads:
         newest = self._newest_job(name)
         if task.told == "cancel" and (newest is None or newest.id == task.job.id):
             discard_parts(name)
-            return "It was cancelled, and what had come was removed."
-        return "It was paused, and what has come stays."
+            return "It was cancelled, and what had come was removed"
+        return "It was paused, and what has come stays"
 
     def _newest_job(self, name: str) -> Job | None:
         return next((job for job in self._all_jobs() if job.payload.get("name") == name), None)

@@ -155,8 +155,9 @@ class HubClient:
         if status < 400:
             return
         if status in LATER or status >= 500:
-            what = "asks for patience" if status == 429 else "does not work now"
-            raise HubTrouble(f"{self.address} {what} (status {status})", retry_after_s=_retry_after_s(response))
+            busy, away = f"{self.address} asks for patience", f"{self.address} does not work now"
+            told = f"{busy if status == httpx.codes.TOO_MANY_REQUESTS else away} (status {status})"
+            raise HubTrouble(told, retry_after_s=_retry_after_s(response))
         if status in (401, 403):
             raise Forbidden(self._explain_refusal(name, gated=why == "GatedRepo" or status == 403))
         if path and why in ("", "EntryNotFound"):

@@ -8,7 +8,7 @@ from deepseek_mm.config import Config, HubConfig, LMConfig, cache_folder
 from deepseek_mm.hub import Revisions, in_cache, is_hub_name, without_revision
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.models.hub_client import is_offline
-from deepseek_mm.models.installed import fetch_model
+from deepseek_mm.models.model_cache import fetch_model
 from deepseek_mm.runtime.fast_decoder import PACKED, open_late, open_planned
 from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.runtime.planner import Plan

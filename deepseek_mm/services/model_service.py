@@ -11,7 +11,7 @@ from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.hub import Revisions
 from deepseek_mm.hub.cache import cache_root
-from deepseek_mm.models import installed
+from deepseek_mm.models import model_cache
 from deepseek_mm.models.downloads import Download, Downloads, HubPermission, allow_hub, check_unused
 from deepseek_mm.models.hub_token import keep_token
 from deepseek_mm.models.states import CardState, CatalogueReader
@@ -66,11 +66,11 @@ class ModelCatalogueService:
 
     def remove_model(self, caller: Caller, name: str) -> int:
         """Remove a model from this machine; how many bytes that frees. Conflict if it is used, or under way."""
-        installed.find_repository(name)
+        model_cache.find_repository(name)
         require_local(caller, "remove models")
         check_unused(name, self.assistant.config)
         check_unused(name, self.file.read().config)
-        return installed.remove_model(name, self.assistant.config.data)
+        return model_cache.remove_model(name, self.assistant.config.data)
 
     def keep_token(self, caller: Caller, token: str) -> None:
         """Keep the token that tells the hub who asks, for this user and nobody else; an empty one is forgotten."""

@@ -98,7 +98,7 @@ class RemovedOut(BaseModel):
     freed_bytes: int
 
 
-class TokenIn(Body):
+class HubTokenIn(Body):
     """Who asks the hub."""
 
     token: Annotated[Typed, Field(max_length=500, description="of the hub; an empty one is forgotten")]
@@ -130,7 +130,7 @@ def download(services: OurServices, asked: DownloadIn, caller: Administrator) ->
 
 
 @router.put("/token", status_code=204)
-def token(services: OurServices, asked: TokenIn, caller: Administrator) -> None:
+def token(services: OurServices, asked: HubTokenIn, caller: Administrator) -> None:
     """Keep the token for models that are not for everybody, in a file that only this user may read."""
     services.catalogue.keep_token(caller, asked.token)
 

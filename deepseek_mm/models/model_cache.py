@@ -1,4 +1,4 @@
-"""Models of a hub that are on this machine: fetched at once, gone over to a newer commit, listed, removed.
+"""Models of a hub in the cache of this machine: fetched at once, gone over to a newer commit, removed.
 
 `fetch_model` is for a start that names a model by a flag, and for the command line; on the page and over the API a
 download is a job (`downloads`).
@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,22 +15,12 @@ from filelock import FileLock, Timeout
 from deepseek_mm.config import Config, HubConfig
 from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError, NothingThere
 from deepseek_mm.hub import WANTED, Revisions, in_cache, is_hub_name, split_revision
-from deepseek_mm.hub.cache import cache_root, repository_folder
+from deepseek_mm.hub.cache import repository_folder
 from deepseek_mm.models.downloads import MAIN, show_megabytes
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import ModelRequest, ModelTransfer, TransferWatch, lock_file
 
 TELL_S = 5.0  # between two lines about how far it is
-PREFIX = "models--"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InstalledModel:
-    """A model in the cache of the hub."""
-
-    name: str  # OWNER/MODEL
-    size_bytes: int  # of everything that is kept of it
-    is_whole: bool
 
 
 def fetch_model(
@@ -75,16 +64,6 @@ def update_model(name: str, config: Config, environ: Mapping[str, str], say: Cal
         folder = here
     revisions.keep(name, folder.name)
     return before, folder.name
-
-
-def list_installed() -> list[InstalledModel]:
-    """Every model in the cache, also those that other programs fetched, by name."""
-    folders = sorted(path for path in cache_root().glob(f"{PREFIX}*--*") if path.is_dir())
-    names = [folder.name.removeprefix(PREFIX).replace("--", "/", 1) for folder in folders]
-    return [
-        InstalledModel(name=name, size_bytes=folder_size(folder), is_whole=in_cache(name) is not None)
-        for name, folder in zip(names, folders, strict=True)
-    ]
 
 
 def folder_size(folder: Path) -> int:
