@@ -72,6 +72,9 @@ def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
 
 
+DOWNLOAD = "download"  # kind of a job whose items are bytes
+
+
 def title(job: Job, words: UiTexts) -> str:
     """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
     payload = job.payload
@@ -81,8 +84,10 @@ def title(job: Job, words: UiTexts) -> str:
         "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
+        "download": words.job_download, "paused download": words.job_download_paused,
     }  # fmt: skip
-    paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]
+    named = payload.get("file") or payload.get("folder") or payload.get("name") or ""
+    paths = payload.get("only") or payload.get("paths") or [named]
     more = len(paths) - 1
     what = words.job_paths[more > 0].format(first=paths[0], more=more)
     return names[job.kind].format(what=what) if job.kind in names else job.title
@@ -176,12 +181,14 @@ def _render_running(job: Job, words: UiTexts) -> str:
 
 def far(job: Job, words: UiTexts) -> str:
     """How far a job has come, how fast it goes, and how long it still takes."""
+    show = in_bytes if job.kind == DOWNLOAD else "{:,}".format
     if not job.done and job.total is None:
         parts = [words.looking_at]
     else:
-        parts = [f"{job.done:,}" if job.total is None else f"{job.done:,} / {job.total:,}"]
+        parts = [show(job.done) if job.total is None else f"{show(job.done)} / {show(job.total)}"]
     if job.per_second:
-        parts.append(words.pace.format(speed=job.per_second))
+        speed = f"{in_bytes(int(job.per_second))}/s" if job.kind == DOWNLOAD else ""
+        parts.append(speed or words.pace.format(speed=job.per_second))
     if job.seconds_left is not None:
         parts.append(remaining_time(job.seconds_left, words))
     if job.num_failed:
