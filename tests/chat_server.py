@@ -11,9 +11,12 @@ class ChatServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, words=("A", " red", " kite", " [1]."), *, models=("kite-7b", "kite-70b"), fault="", key=""):
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, words=("A", " red", " kite", " [1]."), *, models=("kite-7b", "kite-70b"), fault="", key="", handler=None
+    ):
+        super().__init__(("127.0.0.1", 0), handler or ChatHandler)
         self.words, self.models, self.fault, self.key = words, models, fault, key
+        self.flooded = 0  # bytes that were sent of an answer without end
         self.asked: list[dict] = []  # bodies of completions
         self.headers: list[dict] = []
         self.seen: list[dict] = []  # headers of whoever looked at its models
@@ -27,7 +30,13 @@ class ChatServer(ThreadingHTTPServer):
 
 @contextmanager
 def chat_server(*words, **options):
-    server = ChatServer(*([words] if words else []), **options)
+    with serving(ChatServer(*([words] if words else []), **options)) as server:
+        yield server
+
+
+@contextmanager
+def serving(server):
+    """A server at work in a thread of its own."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -39,7 +48,7 @@ def chat_server(*words, **options):
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class ChatHandler(BaseHTTPRequestHandler):
     server: ChatServer
 
     def log_message(self, format, *args):
@@ -49,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.seen.append({name.lower(): value for name, value in self.headers.items()})
         if self.refuses():
             return
-        if self.server.fault == "no list":
+        if self.server.fault == "endless list":
+            self.flood(b'{"data": [' + b"1, " * 20_000)
+        elif self.server.fault == "no list":
             self.reply(404, {"detail": "Not Found"})
         else:
             self.reply(200, {"object": "list", "data": [{"id": name} for name in self.server.models]})
@@ -64,6 +75,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(200, "<html><body>Welcome to nginx!</body></html>", kind="text/html")
         elif self.server.fault.isdigit():
             self.reply(int(self.server.fault), {"error": {"message": "the tensor cores are on strike"}})
+        elif self.server.fault == "endless page":
+            self.flood(b'{"choices": [' + b"1, " * 20_000)
+        elif self.server.fault == "endless line":
+            self.flood(b"data: " + b"x" * 60_000, kind="text/event-stream")
+        elif self.server.fault == "endless words":
+            self.flood(b'data: {"choices": [{"delta": {"content": "ha "}}]}\n\n' * 1_000, kind="text/event-stream")
+        elif self.server.fault == "wrong kind":
+            self.reply(200, json.dumps({"words": list(self.server.words)}), kind="application/octet-stream")
         elif self.server.fault == "whole":
             choice = {"message": {"role": "assistant", "content": "".join(self.server.words)}, "finish_reason": "stop"}
             self.reply(200, {"choices": [choice]})
@@ -85,6 +104,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def flood(self, block: bytes, *, kind="application/json", most_bytes=10**9):
+        """A gigabyte, or as much of it as somebody reads."""
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.end_headers()
+        try:
+            while self.server.flooded < most_bytes:
+                self.wfile.write(block)
+                self.server.flooded += len(block)
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.hung_up.set()
 
     def stream(self):
         fault = self.server.fault

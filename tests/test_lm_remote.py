@@ -172,6 +172,7 @@ FAULTS = {
     "500": (r"answered 500 \('the tensor cores are on strike'\)\. It failed by itself: see its log", []),
     "400": ("answered 400 .* Check --llm and --model$", []),
     "302": ("answered 302 .* Check --llm", []),
+    "wrong kind": ("not a chat completion: .*words.*such as http://127.0.0.1:8000/v1", []),
     "page": ("not a JSON object: '<html><body>Welcome to nginx!.* such as http://127.0.0.1:8000/v1", []),
     "cut": ("broke off .*See its log, then ask again", ["A", " red"]),
     "error event": ("the server gave up: 'out of memory'", ["A", " red"]),
@@ -244,3 +245,22 @@ def test_a_server_that_is_not_there_is_named(ask):
 def test_an_address_that_is_none_shows_how_to_write_one(url):
     with pytest.raises(ServerError, match="Write --llm like http://127.0.0.1:8000/v1"):
         open_remote(LMConfig(url=url))
+
+
+@pytest.mark.parametrize("fault", ["endless page", "endless line", "endless words"])
+def test_an_answer_without_end_is_cut_off_and_what_was_heard_stays(fault):
+    heard = []
+    with chat_server(fault=fault) as server:
+        pieces = open_remote(config(server)).stream(ASK, max_tokens=9, stop=threading.Event())
+        with pytest.raises(ServerError, match="broke off .it is longer than 4,000,000 bytes"):
+            heard.extend(pieces)
+        assert server.hung_up.wait(5)
+    assert 4_000_000 <= server.flooded < 40_000_000
+    assert set(heard) == ({"ha "} if fault == "endless words" else set())
+
+
+def test_a_list_of_models_without_end_is_cut_off():
+    with chat_server(fault="endless list") as server:
+        with pytest.raises(ServerError, match="longer than 4,000,000 bytes"):
+            open_remote(LMConfig(url=server.url))
+        assert server.hung_up.wait(5)

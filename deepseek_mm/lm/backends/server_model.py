@@ -58,6 +58,7 @@ MARKS = re.compile(  # where something begins that a server's template may take 
     r"<(?=[|\uff5c]|</?sys>|/?(?:s|bos|eos|pad|sys|think|im_\w+|(?:start|end)_of_\w+|tool_\w+)>)", re.IGNORECASE
 )
 END = "[DONE]"  # the last event of a stream
+MOST_BYTES = 4_000_000  # of one reply: nobody speaks that much, and memory is not a server's to fill
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,11 +95,13 @@ def read_reply(data: str, part: str) -> Delta:
     body = parse_json(data)
     if "error" in body:
         raise ServerError(f"the server gave up: {read_error_message(data)}. See its log, then ask again")
-    choices = body.get("choices") or [{}]  # the chunk that counts tokens has none
+    choices: Any = body.get("choices")
+    if not choices and part == "delta":  # the chunk that counts tokens
+        return Delta()
     try:
         text = (choices[0].get(part) or {}).get("content") or ""
         return Delta(text=str(text), last=choices[0].get("finish_reason") is not None)
-    except (AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, LookupError) as error:
         raise ServerError(f"not a chat completion: {_brief(data)}. {_NOT_OPENAI}") from error
 
 
@@ -157,16 +160,26 @@ class OpenAIServer:
     def models(self) -> list[str]:
         """Names of the models on offer, at least one."""
         try:
-            with httpx.Client(**self._options()) as client:
-                reply = client.get("models", timeout=self._config.timeout_s)
+            status, text = self._list_models()
         except (httpx.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
-        if not reply.is_success:
-            raise self._refusal(reply.status_code, reply.text)
-        entries = parse_json(reply.text).get("data") or []
+        if not httpx.codes.is_success(status):
+            raise self._refusal(status, text)
+        entries = parse_json(text).get("data") or []
         if names := [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]:
             return names
         raise ServerError(f"{self.address} offers no model. Load one there, or name it with --model NAME")
+
+    def _list_models(self) -> tuple[int, str]:
+        """Status and text of the list of models."""
+        with (
+            httpx.Client(**self._options()) as client,
+            client.stream("GET", "models", timeout=self._config.timeout_s) as reply,
+        ):
+            data = bytearray()
+            for piece in reply.iter_bytes():
+                data += self._check_size(len(data), piece)
+            return reply.status_code, data.decode(errors="replace")
 
     async def complete(self, body: dict[str, Any]) -> AsyncIterator[str]:
         """The pieces of the answer to `body`; an empty piece is a sign of life."""
@@ -190,9 +203,9 @@ class OpenAIServer:
 
     async def _pieces(self, reply: httpx.Response) -> AsyncIterator[str]:
         if not reply.headers.get("content-type", "").startswith("text/event-stream"):
-            yield read_reply((await reply.aread()).decode(errors="replace"), "message").text  # it does not stream
+            yield read_reply(await self._read_text(reply), "message").text  # it does not stream
             return
-        async for line in reply.aiter_lines():
+        async for line in self._read_lines(reply):
             if (delta := read_event(line)) is None:
                 continue
             yield delta.text
@@ -200,10 +213,33 @@ class OpenAIServer:
                 return
         raise self._broken("the stream ended without its last event")
 
+    async def _read_text(self, reply: httpx.Response) -> str:
+        """All of a reply."""
+        data = bytearray()
+        async for piece in reply.aiter_bytes():
+            data += self._check_size(len(data), piece)
+        return data.decode(errors="replace")
+
+    async def _read_lines(self, reply: httpx.Response) -> AsyncIterator[str]:
+        """Line by line."""
+        read, rest = 0, bytearray()
+        async for piece in reply.aiter_bytes():
+            rest += self._check_size(read, piece)
+            read += len(piece)
+            *lines, rest = rest.split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace").rstrip("\r")
+
+    def _check_size(self, read: int, piece: bytes) -> bytes:
+        """The piece, unless more than `MOST_BYTES` were read with it."""
+        if read + len(piece) > MOST_BYTES:
+            raise self._broken(f"it is longer than {MOST_BYTES:,} bytes")
+        return piece
+
     async def _check(self, reply: httpx.Response) -> None:
         if reply.is_success:
             return
-        text = (await reply.aread()).decode(errors="replace")
+        text = await self._read_text(reply)
         if reply.status_code == 404:
             raise await self._unknown(text)
         raise self._refusal(reply.status_code, text)
