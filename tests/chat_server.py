@@ -2,7 +2,7 @@
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -132,8 +132,9 @@ class ChatHandler(BaseHTTPRequestHandler):
             self.server.hung_up.set()
             return
         self.event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
-        self.event({"choices": [], "usage": {"total_tokens": 9}})
-        self.wfile.write(b"data: [DONE]\n\n")
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever has the answer may leave
+            self.event({"choices": [], "usage": {"total_tokens": 9}})
+            self.wfile.write(b"data: [DONE]\n\n")
 
     def goes_wrong(self, fault) -> bool:
         """Half way through. True: nothing more is sent."""

@@ -152,6 +152,24 @@ def drain(
         patience = time.monotonic() + patience_s
 
 
+THINKS, THOUGHT = "<think>", "</think>"
+
+
+def skip_thoughts(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces without what a model thinks aloud before it speaks; what only begins like a thought is said."""
+    begun = ""
+    for piece in pieces:
+        begun += piece
+        start = begun.lstrip()
+        said = start.partition(THOUGHT)[2].lstrip() if start.startswith(THINKS) else begun
+        if said and not THINKS.startswith(start):
+            yield said
+            yield from pieces
+            return
+    if begun and not begun.lstrip().startswith(THINKS):
+        yield begun
+
+
 class Silent:
     """A Generator without a model."""
 

@@ -25,7 +25,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.generator import Piece, drain
+from deepseek_mm.lm.generator import Piece, drain, skip_thoughts
 from deepseek_mm.storage.files import parse_json as parse_value
 from deepseek_mm.types import Message
 
@@ -347,7 +347,8 @@ class RemoteModel:
         talk = _ServerConversation(lambda: self._server.complete(body))
         try:
             patience_s, too_slow = self._config.timeout_s, self._server.too_slow
-            yield from filter(None, drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
+            pieces = filter(None, drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
+            yield from skip_thoughts(pieces)
         finally:
             talk.cancel()
 
