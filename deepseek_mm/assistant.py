@@ -14,6 +14,8 @@ from PIL.Image import Image
 
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
+from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
+from deepseek_mm.answering.large_model.witness_model import Viewing, stream_seen, task_of
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
@@ -361,27 +363,36 @@ class Assistant:
         yield answer
 
     def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims; without one, what there is to say about no file, by a larger model where only that can."""
+        """From the claims and what a model that sees says of photos at hand; without a claim, what there is to say
+        about no file, by a larger model where only that can.
+        """
+        shown = self._pick_pictures(case)
+        if shown and (task := task_of(case, self.config)):
+            return stream_seen(self.lm, Viewing(task=task, case=case, shown=tuple(shown), config=self.config), stop)
+        images = [picture.image for picture in shown]
         if case.claims:
-            return stream_answer(self.lm, case, self.config, stop, self._pictures(case))
+            return stream_answer(self.lm, case, self.config, stop, images)
         if case.grounds == LEFT_TO_MODEL and not case.said:
-            return stream_model(self.lm, case, self.config, stop)
+            return stream_model(self.lm, case, self.config, stop, images)
         return stream_text(case.said, case)
 
-    def _pictures(self, case: QuestionContext) -> list[Image]:
+    def _pick_pictures(self, case: QuestionContext) -> list[ShownPicture]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
-        sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
+        if not self.lm.sees:
+            return []
+        at_hand = case.pictures or ((case.source,) if case.source else ())
+        files = [entry.region.source for entry in case.evidence] or at_hand
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
-        shown = list(sources.values())[:most] if self.lm.sees else []
-        pictures = [self.analyses.get(source) for source in shown]
-        return [image for picture in pictures if (image := open_image(picture)) is not None]
+        sources = list({source.path: source for source in files}.values())[:most]
+        opened = [(source, open_image(self.analyses.get(source))) for source in sources]
+        return [ShownPicture.of(source, image, case.evidence) for source, image in opened if image is not None]
 
 
 def told_with(answer: Answer, case: QuestionContext) -> Answer:
     """The answer with how it was understood and settled, and what a button would do."""
     return replace(
         answer,
-        verdict=case.verdict,
+        verdict=answer.verdict or case.verdict,
         worked=case.worked,
         request=case.request,
         offers=case.offers,

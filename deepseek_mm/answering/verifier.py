@@ -27,7 +27,12 @@ from deepseek_mm.retrieval.evidence import MAX_NAME, spot
 from deepseek_mm.types import Check, Claim, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
-END = re.compile(r"[.!?]+[\"')]*(?:\s*\[\d{1,4}\])*(?=\s+[^\s\[])|\n+")
+WIDE = "\u3002\uff01\uff1f"  # full stops of Chinese, behind which no space comes
+STOPS = f".!?{WIDE}"
+END = re.compile(
+    r"[.!?]+[\"')]*(?:\s*\[\d{1,4}\])*(?=\s+[^\s\[])|\n+|"
+    rf"[{WIDE}]+[\"'\u201d\u300d)]*(?:\s*\[\d{{1,4}}\])*(?=\s*[^\s\[\d\]\"'\u201d\u300d){WIDE}])"
+)
 CLAUSES = re.compile(r"[,;:]|\b(?:and|but|while|whereas)\b")
 COMPARES = re.compile(
     r"\b(?:left|right) of\b(?! (?:this|the|that) (?:photo|picture|image)\b)|"
@@ -61,9 +66,10 @@ def sentences(pieces: Iterable[str]) -> Iterator[str]:
 def tidy(sentence: str) -> str:
     """One line without list marks, its citations before its full stop: "- A dog. [1]" -> "A dog [1]."."""
     line = MARKS.sub("", re.sub(r"\s+", " ", sentence).strip())
-    body, marks = re.fullmatch(r"(.*?)((?:[.!?\"]*\s*\[\d{1,4}\])*[.!?\"]*)", line, re.DOTALL).groups()  # type: ignore[union-attr]
+    body, marks = re.fullmatch(rf"(.*?)((?:[{STOPS}\"]*\s*\[\d{{1,4}}\])*[{STOPS}\"]*)", line, re.DOTALL).groups()  # type: ignore[union-attr]
     cited = "".join(dict.fromkeys(f"[{n}]" for n in CITED.findall(marks)))
-    return f"{body.strip()}{' ' if cited else ''}{cited}." if body.strip() else ""
+    end = WIDE[0] if set(marks) & set(WIDE) else "."
+    return f"{body.strip()}{' ' if cited else ''}{cited}{end}" if body.strip() else ""
 
 
 def check(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], config: Config) -> Check:
@@ -252,3 +258,54 @@ def words_of(entry: Evidence) -> set[str]:
     symbol = region.symbol
     told = f"{symbol.path} {symbol.signature} {symbol.doc} {' '.join(symbol.calls)}" if symbol else ""
     return set(WORD.findall(f"{region.text} {told} {region.source.path}"))
+
+
+def check_seen(sentence: str, evidence: Sequence[Evidence], config: Config) -> Check:
+    """Whether what a larger model sees in a photo may be shown, and why: it cites what it was shown, and no box that it
+    cites is of something else. A missing citation is put in where only one box has what the sentence names.
+    """
+    line = tidy(sentence)
+    numbers = tuple(dict.fromkeys(int(n) for n in CITED.findall(line)))
+    there = {entry.number for entry in evidence}
+    if not WORD.search(CITED.sub(" ", line)):
+        return Check(claim=line, numbers=numbers, kept=False, reason="it claims nothing")
+    if strange := [n for n in numbers if n not in there]:
+        return Check(claim=line, numbers=numbers, kept=False, reason=f"it cites [{strange[0]}], which does not exist")
+    if not numbers:
+        holders = dict.fromkeys(n for named in find_boxes(line, evidence, config).values() for n in named)
+        if len(holders) != 1:
+            return Check(claim=line, numbers=(), kept=False, reason="it cites nothing")
+        line, numbers = cite(line, *holders), tuple(holders)
+        return Check(claim=line, numbers=numbers, kept=True, reason="its citation was put in")
+    reason = seen_objection(line, evidence, config)
+    return Check(claim=line, numbers=numbers, kept=not reason, reason=reason or "seen by the language model")
+
+
+def seen_objection(line: str, evidence: Sequence[Evidence], config: Config) -> str:
+    """The first piece of a sentence that cites boxes of something else, or denies what a box surely shows."""
+    parts = {entry.number for entry in evidence if entry.region.kind == "part"}
+    for text, cited in segments(without_names(line, evidence)):
+        boxes = find_boxes(text, evidence, config)
+        denied = next((name for name in boxes if re.search(rf"\b(?:no|not an?) {re.escape(name)}\b", text.lower())), "")
+        if denied:
+            return f"a box shows a {denied}"
+        if boxes and cited <= parts and not any(cited & set(numbers) for numbers in boxes.values()):
+            return f"[{min(cited)}] does not show the {next(iter(boxes))}"
+    return ""
+
+
+def find_boxes(text: str, evidence: Sequence[Evidence], config: Config) -> dict[str, tuple[int, ...]]:
+    """Names that a text has and that boxes surely show, each with the numbers of these boxes."""
+    words, found = set(content(text)), dict[str, tuple[int, ...]]()
+    for entry in evidence:
+        for label in entry.region.labels if entry.region.kind == "part" else ():
+            named = content(label.name)
+            if label.score >= config.rag.sure and named and words.issuperset(named):
+                found[label.name] = (*found.get(label.name, ()), entry.number)
+    return found
+
+
+def cite(line: str, number: int) -> str:
+    """The sentence with a citation before its full stop."""
+    end = line[-1:] if line[-1:] in STOPS else ""
+    return f"{line.removesuffix(end)} [{number}]{end or '.'}"

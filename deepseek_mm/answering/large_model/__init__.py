@@ -1,0 +1,1 @@
+"""Larger models by name: what they are told and shown, and what becomes of what they say."""
