@@ -22,6 +22,7 @@ from deepseek_mm.api.routes import (
     library_routes,
     model_exchange_routes,
     model_routes,
+    model_server_routes,
     search_routes,
     settings_routes,
     task_routes,
@@ -59,6 +60,7 @@ ROUTERS = (
     learning_routes.router,
     settings_routes.router,
     model_exchange_routes.router,
+    model_server_routes.router,
     model_routes.router,
     task_routes.run_router,
 )

@@ -146,6 +146,14 @@ def revisions(data: Path) -> Iterator[Finding]:
         yield Finding(name=name, state="ok", detail=f"revision {revision}")
 
 
+def model_servers() -> Iterator[Finding]:
+    """Who else on this machine has models: Ollama and the like. Well either way, since none is needed."""
+    from deepseek_mm.models.local_servers import find_servers  # here, because help must not wait for it
+
+    told = [f"{server.kind} at {server.url} with {len(server.models)} models" for server in find_servers()]
+    yield Finding(name="model servers", state="ok", detail="; ".join(told) or "none on this machine; none is needed")
+
+
 def data_folder(data: Path) -> Iterator[Finding]:
     """The library's folder, or the nearest one above it that exists: writable, with SQLite's WAL, with room."""
     place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())
@@ -206,7 +214,7 @@ def chromium() -> Iterator[Finding]:
 def examine(config: Config) -> list[Finding]:
     """Look at everything, in the order in which things build on each other."""
     software = (python(), packages(), models(), probe_trained_weights(), seeing(config.lm.vlm), revisions(config.data))
-    machine = (data_folder(config.data), memory(), processor(), chromium())
+    machine = (data_folder(config.data), memory(), processor(), model_servers(), chromium())
     return list(chain(*software, *machine))
 
 

@@ -10,6 +10,7 @@ from textwrap import fill
 
 from deepseek_mm.cli.model_downloads import download_model, give_token, remove_model
 from deepseek_mm.cli.model_use import use_model
+from deepseek_mm.cli.model_servers import list_servers, try_server
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.hub import Revisions
@@ -131,6 +132,8 @@ MODEL_WORDS = {
     "use": Subcommand(help="have a model answer, after it was tried", takes="NAME", run=use_model),
     "remove": Subcommand(help="delete a model from this machine", takes="NAME", run=remove_model),
     "token": Subcommand(help="keep the token for models that are not for everybody", run=give_token),
+    "servers": Subcommand(help="model servers of this machine, such as Ollama, with their models", run=list_servers),
+    "try-server": Subcommand(help="ask a model of one for a word, a colour, a tool", takes="URL MODEL", run=try_server),
     "update": Subcommand(help="take the newest commit of a model", takes="NAME", run=update_model),
 }
 

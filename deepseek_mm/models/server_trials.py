@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any, Literal, Self
 
 from PIL import Image
 
-from deepseek_mm.errors import BadQuestion, NothingThere, ServerError
-from deepseek_mm.models.local_servers import ModelServer, OfferedModel
+from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere, ServerError
+from deepseek_mm.models.local_servers import ModelServer, OfferedModel, find_servers
 from deepseek_mm.models.loopback_client import ServerLimits, fetch_json
 from deepseek_mm.storage.files import atomic_write, read_json
 
@@ -223,3 +224,50 @@ class TrialLog:
         results = self.read() | {(result.url, result.model): result}
         told = json.dumps([asdict(each) for each in results.values()], ensure_ascii=False, indent=1)
         atomic_write(self.folder / FILE, told.encode())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerState:
+    """A server of this machine, and what its models could do when they were tried."""
+
+    server: ModelServer
+    results: Mapping[str, TrialResult]  # by the name of a model; those that were never tried are absent
+
+    def sees(self, model: OfferedModel) -> bool:
+        """Whether it looks at pictures: as a trial showed, else as its server says."""
+        result = self.results.get(model.name)
+        tried = result.works("vision") if result else None
+        return bool(model.sees) if tried is None else tried
+
+    def as_json(self) -> dict[str, Any]:
+        """Values that JSON knows."""
+        models = [{**asdict(each), "tried": self._tell_trial(each)} for each in self.server.models]
+        return {"kind": self.server.kind, "url": self.server.url, "version": self.server.version, "models": models}
+
+    def _tell_trial(self, model: OfferedModel) -> dict[str, Any] | None:
+        result = self.results.get(model.name)
+        return asdict(result) if result else None
+
+
+def list_states(folder: Path, limits: ServerLimits | None = None) -> list[ServerState]:
+    """The servers that are there now, with what the library in `folder` knows of their models."""
+    known = TrialLog(folder=folder).read()
+    return [
+        ServerState(server=server, results={name: result for (url, name), result in known.items() if url == server.url})
+        for server in find_servers(limits)
+    ]
+
+
+def try_offered(folder: Path, url: str, name: str, limits: ServerLimits | None = None) -> TrialResult:
+    """Try a model of a server that is there now, and keep the result. NothingThere if there is no such server."""
+    servers = {server.url: server for server in find_servers(limits)}
+    if url not in servers:
+        there = ", ".join(servers) or "none"
+        raise NothingThere(
+            f"no model server of this machine at {url!r}. Start it, then look again: python -m deepseek_mm models"
+            f" servers. There are now: {there}"
+        )
+    result = try_model(servers[url], name, limits)
+    with suppress(LibraryError):  # a library that can only be read keeps nothing
+        TrialLog(folder=folder).record(result)
+    return result

@@ -14,6 +14,7 @@ from deepseek_mm.hub.cache import cache_root
 from deepseek_mm.models import model_cache
 from deepseek_mm.models.downloads import Download, Downloads, HubPermission, allow_hub, check_unused
 from deepseek_mm.models.hub_token import keep_token
+from deepseek_mm.models.server_trials import ServerState, TrialResult, list_states, try_offered
 from deepseek_mm.models.states import CardState, CatalogueReader
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.settings_file import SettingsFile
@@ -91,6 +92,18 @@ class ModelCatalogueService:
             permission=HubPermission(self.file),
             environ=self.environ,
         )
+
+    def list_servers(self, caller: Caller) -> list[ServerState]:
+        """The model servers of this machine, with what their models can. A caller from elsewhere is told of none."""
+        return list_states(self.assistant.config.data) if caller.local else []
+
+    def try_server_model(self, caller: Caller, url: str, model: str) -> TrialResult:
+        """Ask a model of one of them for a word, a colour and a tool. For callers on this machine only.
+
+        NothingThere if there is no such server or model, BadQuestion if the model runs elsewhere.
+        """
+        require_local(caller, "try a server of this machine")
+        return try_offered(self.assistant.config.data, url, model)
 
     def _reader(self) -> CatalogueReader:
         revisions = Revisions(self.assistant.config.data).all()
