@@ -64,7 +64,9 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import Rule as Rule
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
+    from deepseek_mm.models.catalogue import PublishedFigure as PublishedFigure
     from deepseek_mm.models.downloads import Download as Download
+    from deepseek_mm.models.states import CardState as CardState
     from deepseek_mm.parse.document import read_photo as read_photo
     from deepseek_mm.retrieval.heat import Heat as Heat
     from deepseek_mm.retrieval.heat import cut as cut
@@ -125,7 +127,9 @@ _NAMES = {  # of each module of ours
     "library.dropped_files": "keep_dropped",
     "lm.backends.server_model": "address_of models_at",
     "logic.rules": "Rule read_rules rules_of",
+    "models.catalogue": "PublishedFigure",
     "models.downloads": "Download",
+    "models.states": "CardState",
     "parse.document": "read_photo",
     "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",

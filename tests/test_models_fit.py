@@ -26,7 +26,7 @@ def card(tmp_path):
 def test_a_model_fits_where_its_memory_is_left_beside_the_system_and_the_packaged_models(card):
     fit = judge_fit(card, machine(2800))
     assert (fit.fits, fit.memory_mb, fit.way) == (True, 800, "bf16")
-    assert fit.reason == "fits: needs 800 MB of memory, and models have 800 MB here"
+    assert fit.reason == "needs 800 MB of memory, and models have 800 MB here"
 
 
 def test_one_megabyte_less_is_too_little_and_says_what_a_local_server_would_need(card):
@@ -54,7 +54,7 @@ def test_the_limit_of_a_container_counts_in_the_place_of_the_machines_memory(car
 def test_memory_that_others_use_now_is_said_but_does_not_rule_the_model_out(card):
     fit = judge_fit(card, machine(8000, free_mb=700))
     assert fit.fits
-    assert fit.reason == "fits, but only 700 MB of memory are free now: close other programs first"
+    assert fit.reason == "needs 800 MB of memory, and 700 MB are free now: close other programs"
 
 
 def test_a_disk_has_to_hold_the_files_and_some_room_beside_them(card):

@@ -16,7 +16,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.hub import Revisions
 from deepseek_mm.hub.cache import cache_root
 from deepseek_mm.models.catalogue import Kind
-from deepseek_mm.models.fit import disk_needed_mb, show_mb
+from deepseek_mm.models.fit import show_mb
 from deepseek_mm.models.states import CardState, CatalogueReader
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
@@ -97,8 +97,8 @@ def show_model(args: Namespace, config: Config, desk: Desk) -> int:
 def describe_model(state: CardState) -> Iterator[tuple[str, str]]:
     """Terms and what they are."""
     card, fit = state.card, state.fit
-    yield "this one", fit.reason
-    disk, all_disk = show_mb(card.disk_mb), show_mb(disk_needed_mb(card))
+    yield "this one", f"{'fits' if fit.fits else 'too large'}: {fit.reason}"
+    disk, all_disk = show_mb(card.disk_mb), show_mb(state.disk_needed_mb)
     yield "disk", disk if disk == all_disk else f"{disk} to download, {all_disk} in all"
     yield "memory", ", ".join(f"{way} {show_mb(size)}" for way, size in card.memory_mb.items())
     accept = f"; accept it at {card.url} first" if card.asks_acceptance else ""

@@ -46,8 +46,10 @@ def judge_fit(card: ModelCard, hardware: Hardware, *, free_disk_mb: int | None =
     if free_disk_mb is not None and disk + SPARE_MB > free_disk_mb:
         return say(False, f"needs {show_mb(disk)} on the disk, and {show_mb(free_disk_mb)} are free")
     if needed > free_now:
-        return say(True, f"fits, but only {show_mb(free_now)} of memory are free now: close other programs first")
-    return say(True, f"fits: needs {show_mb(needed)} of memory, and models have {show_mb(room)} here")
+        return say(
+            True, f"needs {show_mb(needed)} of memory, and {show_mb(free_now)} are free now: close other programs"
+        )
+    return say(True, f"needs {show_mb(needed)} of memory, and models have {show_mb(room)} here")
 
 
 def recommend(cards: Sequence[ModelCard], hardware: Hardware, *, free_disk_mb: int | None = None) -> ModelCard | None:

@@ -29,6 +29,11 @@ class CardState:
     revision: str  # the commit that this library uses; empty before the first use
     recommended: bool  # the one for this machine
 
+    @property
+    def disk_needed_mb(self) -> int:
+        """Of its files and what is made from them."""
+        return disk_needed_mb(self.card)
+
     def as_json(self) -> dict[str, Any]:
         """As other programs read it."""
         card = self.card
@@ -38,7 +43,7 @@ class CardState:
             "languages": list(card.languages),
             "figures": [asdict(figure) for figure in card.figures],
             "memory_mb": dict(card.memory_mb),
-            "disk_needed_mb": disk_needed_mb(card),
+            "disk_needed_mb": self.disk_needed_mb,
             "fits": self.fit.fits,
             "why": self.fit.reason,
             "needs_mb": self.fit.memory_mb,

@@ -9,6 +9,7 @@ from deepseek_mm import translate_name
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.messages import read_labels, say_message
+from ui.words.models import ModelWords
 from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
 from ui.words.settings import LearningWords, SettingsWords
@@ -40,6 +41,7 @@ class UiTexts(
     HistoryWords,
     LearningWords,
     SettingsWords,
+    ModelWords,
 ):
     """The table, read in one language."""
 

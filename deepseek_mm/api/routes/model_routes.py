@@ -45,7 +45,7 @@ class ModelOut(BaseModel):
     run_here: bool = Field(description="whether the project has tried these weights itself")
     figures: list[FigureOut]
     fits: bool = Field(description="this machine")
-    why: Text = Field(examples=["fits: needs 1.1 GB of memory, and models have 6.6 GB here"])
+    why: Text = Field(examples=["needs 1.1 GB of memory, and models have 6.6 GB here"])
     needs_mb: int = Field(description="of memory, the way it would be run here")
     way: Way = Field(description="how its weights would lie in memory here")
     installed: bool

@@ -1,0 +1,119 @@
+"""What a press on a card does: downloads are begun and steered, a model is chosen for the next start, or removed."""
+
+from dataclasses import replace
+
+import pytest
+from model_states import CARD, FakeCatalogue, loading, standing
+from page_caller import ActingAs, holder_of, services_of
+from rag_house import build
+
+from deepseek_mm import LOCAL
+from ui.model_handlers import ModelHandlers
+from ui.words import ENGLISH
+
+
+@pytest.fixture
+def services(tmp_path):
+    house = build(tmp_path / "library")
+    yield services_of(house)
+    house.close()
+
+
+@pytest.fixture
+def handlers(services):
+    """Handlers over a catalogue of a test's own: `handlers(state, ..., downloads=(...))`."""
+
+    def make(*states, **given) -> ModelHandlers:
+        catalogue = FakeCatalogue(*(states or (standing(),)), **given)
+        return ModelHandlers(services=replace(services, catalogue=catalogue), words=ENGLISH)
+
+    return make
+
+
+def test_a_download_is_begun_by_its_name(handlers):
+    mine = handlers()
+    said = mine.press(LOCAL, "download", CARD.id)
+    assert (said.text, said.wrong) == ("The download of Seer <1B> has begun.", False)
+    assert mine.services.catalogue.done == [("start", CARD.id)]
+    assert mine.look(LOCAL).is_busy
+
+
+def test_a_licence_that_has_to_be_accepted_is_so_by_its_own_button(handlers):
+    mine = handlers(standing(asks_acceptance=True))
+    assert not mine.press(LOCAL, "accept", CARD.id).wrong
+    assert mine.services.catalogue.done == [("accept", CARD.id)]
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_a_download_is_steered_by_its_job(handlers, act):
+    mine = handlers(downloads=(loading("running", "another/model"), loading("paused")))
+    assert not mine.press(LOCAL, act, CARD.id).wrong
+    assert mine.services.catalogue.done == [(act, 7)]
+
+
+def test_a_press_on_a_download_that_is_over_does_nothing(handlers):
+    mine = handlers()
+    assert not mine.press(LOCAL, "pause", CARD.id).wrong
+    assert mine.services.catalogue.done == []
+
+
+def test_a_model_that_looks_at_pictures_is_written_for_the_next_start_in_the_place_of_a_server(handlers):
+    mine = handlers(standing(installed=True))
+    mine.services.settings.change(LOCAL, {"lm.url": "http://127.0.0.1:9/v1", "lm.sees": True})
+    assert mine.press(LOCAL, "use", CARD.id).text == "Seer <1B> is saved. It answers from the next start on."
+    config = mine.services.settings.read(LOCAL).config
+    assert (config.lm.vlm, config.lm.url, config.lm.sees) == (CARD.id, "", False)
+    assert CARD.id in mine.look(LOCAL).next_start
+    assert CARD.id not in mine.look(LOCAL).in_use
+
+
+def test_a_language_model_takes_the_place_of_one_that_looks(handlers):
+    mine = handlers(standing(installed=True, kind="lm", id="owner/speaker"))
+    mine.services.settings.change(LOCAL, {"lm.vlm": CARD.id})
+    mine.press(LOCAL, "use", "owner/speaker")
+    config = mine.services.settings.read(LOCAL).config
+    assert (config.lm.name, config.lm.vlm) == ("owner/speaker", "")
+
+
+def test_a_space_leaves_the_language_model_alone_and_says_that_its_index_is_empty(handlers):
+    mine = handlers(standing(installed=True, kind="space", id="owner/finder"))
+    mine.services.settings.change(LOCAL, {"lm.vlm": CARD.id})
+    assert "index of its own, empty at first" in mine.press(LOCAL, "use", "owner/finder").text
+    config = mine.services.settings.read(LOCAL).config
+    assert (config.encoder.name, config.lm.vlm) == ("owner/finder", CARD.id)
+
+
+def test_a_caller_from_elsewhere_may_not_choose_a_model_and_is_told_why(handlers):
+    mine = handlers(standing(installed=True))
+    said = mine.press(holder_of("ask", "page", "settings"), "use", CARD.id)
+    assert said.wrong
+    assert "only a caller on this machine may" in said.text
+
+
+def test_a_removal_says_how_much_is_free_again(handlers):
+    mine = handlers(standing(installed=True))
+    assert mine.press(LOCAL, "remove", CARD.id).text == "Seer <1B> was removed: 518 MB are free again."
+
+
+def test_a_name_that_a_browser_makes_up_is_refused_and_an_act_too(handlers):
+    mine = handlers()
+    assert mine.press(LOCAL, "download", "made/up").wrong
+    assert mine.press(LOCAL, "made up", CARD.id).text == ""
+    assert mine.services.catalogue.done == []
+
+
+def test_models_that_nothing_here_takes_are_not_shown(handlers):
+    mine = handlers(standing(), standing(id="a/b", kind="reranker"))
+    assert [state.card.id for state in mine.look(LOCAL).cards] == [CARD.id]
+    assert mine.look(LOCAL, "reranker").kind == "vlm"
+
+
+def test_the_mirror_that_is_asked_is_named(handlers, monkeypatch):
+    assert handlers().host == "huggingface.co"
+    monkeypatch.setenv("HF_ENDPOINT", "https://hf-mirror.example:8443/")
+    assert handlers().host == "hf-mirror.example:8443"
+
+
+def test_the_part_without_its_right_shows_a_sentence_in_the_place_of_cards(services):
+    asker = ActingAs(ModelHandlers(services=services, words=ENGLISH), holder_of("ask", "page"))
+    assert asker.press("download", CARD.id).wrong

@@ -1,0 +1,105 @@
+"""Handlers of the Models part: what there is, and what a press on a card does; plain functions, tested as such.
+
+What is used is written into the settings, which the next start opens.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from deepseek_mm import Caller, CardState, Download, value_of
+from ui.edges import ActionResult, Handlers
+from ui.library.library_report import in_bytes
+from ui.model_cards import KINDS, ModelView
+from ui.settings_handlers import PACKAGED, Value
+
+HUB = "https://huggingface.co"
+SETTINGS = ("lm.vlm", "lm.name", "encoder.name")  # that name a model
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelHandlers(Handlers):
+    """Looks at the catalogue, downloads, chooses and removes."""
+
+    @property
+    def host(self) -> str:
+        """The hub that is asked."""
+        return urlsplit(os.environ.get("HF_ENDPOINT") or HUB).netloc or HUB
+
+    def look(self, caller: Caller, kind: str = KINDS[0], removing: str = "") -> ModelView:
+        """Everything as it stands, of one kind."""
+        catalogue, config = self.services.catalogue, self.assistant.config
+        then = self.services.settings.read(caller).config
+        downloads = {download.name: download for download in catalogue.list_downloads(caller)}
+        return ModelView(
+            cards=[state for state in catalogue.list_cards(caller) if state.card.kind in KINDS],
+            downloads=downloads,
+            in_use=frozenset(_plain(value_of(config, name)) for name in SETTINGS),
+            next_start=frozenset(_plain(value_of(then, name)) for name in SETTINGS),
+            removing=removing,
+            kind=kind if kind in KINDS else KINDS[0],
+        )
+
+    def press(self, caller: Caller, act: str, name: str) -> ActionResult:
+        """What a button of a card does; both come from the browser."""
+        acts: dict[str, Callable[[Caller, CardState], str]] = {
+            "download": self._download,
+            "accept": self._accept,
+            "pause": self._pause,
+            "resume": self._resume,
+            "cancel": self._cancel,
+            "use": self._use,
+            "remove": self._remove,
+        }
+        do = acts.get(act)
+        if do is None:
+            return ActionResult(text="", shown=False)
+        return self.say(lambda: do(caller, self.services.catalogue.find_card(caller, name)))
+
+    def _download(self, caller: Caller, state: CardState) -> str:
+        self.services.catalogue.start_download(caller, state.card.id)
+        return self.words.model_begun.format(title=state.card.title)
+
+    def _accept(self, caller: Caller, state: CardState) -> str:
+        """Download what comes under terms: the press on this button accepts them."""
+        self.services.catalogue.start_download(caller, state.card.id, accepted=True)
+        return self.words.model_begun.format(title=state.card.title)
+
+    def _pause(self, caller: Caller, state: CardState) -> str:
+        if found := self._find_download(caller, state):
+            self.services.catalogue.pause_download(caller, found.job)
+        return self.words.model_was_paused.format(title=state.card.title)
+
+    def _resume(self, caller: Caller, state: CardState) -> str:
+        if found := self._find_download(caller, state):
+            self.services.catalogue.resume_download(caller, found.job)
+        return self.words.model_goes_on.format(title=state.card.title)
+
+    def _cancel(self, caller: Caller, state: CardState) -> str:
+        if found := self._find_download(caller, state):
+            self.services.catalogue.cancel_download(caller, found.job)
+        return self.words.model_was_cancelled.format(title=state.card.title)
+
+    def _use(self, caller: Caller, state: CardState) -> str:
+        """Write it into the settings, in the place of what is named there."""
+        card = state.card
+        packaged: dict[str, Value | None] = {"lm.name": PACKAGED, "lm.url": "", "lm.sees": False, "lm.vlm": ""}
+        changes = {} if card.kind == "space" else packaged
+        changes[card.setting] = card.id
+        self.services.settings.change(caller, changes)
+        said = self.words.model_space_chosen if card.kind == "space" else self.words.model_was_chosen
+        return said.format(title=card.title)
+
+    def _remove(self, caller: Caller, state: CardState) -> str:
+        freed = self.services.catalogue.remove_model(caller, state.card.id)
+        return self.words.model_was_removed.format(title=state.card.title, size=in_bytes(freed))
+
+    def _find_download(self, caller: Caller, state: CardState) -> Download | None:
+        found = self.services.catalogue.list_downloads(caller)
+        return next((download for download in found if download.name == state.card.id), None)
+
+
+def _plain(name: object) -> str:
+    """A hub's name without its revision."""
+    return str(name).partition("@")[0]

@@ -1,0 +1,80 @@
+"""Texts of the Models part of the Settings tab."""
+
+from ui.words.translation import Translation
+
+
+class ModelWords:
+    """Models that can take the place of those that come along."""
+
+    models_title = Translation("More models", "更多模型")
+    models_hint = Translation(
+        "They can take the place of those that come with it. Nothing is fetched until you press Download: then this "
+        "machine asks {host} for the files, and nothing of yours is sent. “Not run here”: this project has not tried "
+        "these weights itself, and figures are those that their makers publish.",
+        "它们可以替换自带的模型。在你点击“下载”之前不会获取任何内容：下载时本机会向 {host} 请求文件，"
+        "不会发送你的任何数据。“未在此运行”表示本项目尚未亲自试用这些权重，所列结果由其开发者公布。",
+    )
+    models_kinds = Translation("What for", "用途")
+    models_vlm = Translation("Look at pictures and answer", "看图回答")
+    models_lm = Translation("Phrase answers", "组织语言")
+    models_space = Translation("Find pictures by words", "按文字找图")
+    models_better = Translation("Better answers: {size}", "更好的回答：{size}")
+    models_for_here = Translation("Recommended for this machine", "推荐用于本机")
+    models_none_here = Translation(
+        "None of them is recommended for this machine: those that come with it suit it best.",
+        "没有推荐用于本机的模型：自带的模型最适合本机。",
+    )
+
+    model_fits = Translation("Fits this machine: ", "适合本机：")
+    model_too_large = Translation("Too large for this machine: ", "本机无法运行：")
+    model_disk = Translation("Download", "下载大小")
+    model_disk_all = Translation("{size}, {all} once it is unpacked", "{size}，解包后共 {all}")
+    model_memory = Translation("Memory at work", "运行内存")
+    model_license = Translation("Licence", "许可证")
+    model_languages = Translation("Languages", "语言")
+    model_many = Translation("many others", "其他多种语言")
+    model_english = Translation("English", "英语")
+    model_chinese = Translation("Chinese", "中文")
+    model_published = Translation("Published", "公布的结果")
+    model_source = Translation("source", "来源")
+    model_not_run = Translation("Not run here.", "未在此运行。")
+    model_page = Translation("Its page", "模型主页")
+    model_server_only = Translation(
+        "It brings code of its own along, which is never run here. Run it in a local server such as Ollama, and choose "
+        "that server above.",
+        "它自带代码，这里从不运行。请在本地服务器（如 Ollama）中运行它，然后在上方选择该服务器。",
+    )
+
+    model_download = Translation("Download", "下载")
+    model_accept = Translation("Accept the licence and download", "接受许可证并下载")
+    model_pause = Translation("Pause", "暂停")
+    model_resume = Translation("Resume", "继续")
+    model_cancel = Translation("Cancel", "取消")
+    model_again = Translation("Try again", "重试")
+    model_use = Translation("Use", "使用")
+    model_remove = Translation("Remove", "删除")
+    model_remove_sure = Translation("Press again to remove", "再按一次确认删除")
+
+    model_in_use = Translation("In use", "正在使用")
+    model_next_start = Translation("From the next start on", "下次启动起使用")
+    model_here = Translation("On this machine", "已在本机")
+    model_waiting = Translation("Waits its turn", "等待中")
+    model_paused = Translation("Paused at {done} of {total}", "已暂停：{done} / {total}")
+    model_paused_early = Translation("Paused", "已暂停")
+    model_far = Translation("{done} of {total}", "{done} / {total}")
+    model_speed = Translation("{size} a second", "每秒 {size}")
+    model_looking = Translation("Asking which files there are …", "正在查询文件列表……")
+    model_stopping = Translation("Stopping …", "正在停止……")
+
+    model_begun = Translation("The download of {title} has begun.", "已开始下载 {title}。")
+    model_was_paused = Translation("{title} is paused. What has come stays.", "{title} 已暂停，已下载的部分会保留。")
+    model_goes_on = Translation("{title} goes on.", "{title} 继续下载。")
+    model_was_cancelled = Translation("The download of {title} is cancelled.", "已取消下载 {title}。")
+    model_was_removed = Translation("{title} was removed: {size} are free again.", "已删除 {title}，释放了 {size}。")
+    model_was_chosen = Translation(
+        "{title} is saved. It answers from the next start on.", "已保存 {title}，下次启动起使用。"
+    )
+    model_space_chosen = Translation(
+        "{title} is saved. From the next start on it has an index of its own, empty at first: add the files again.",
+        "已保存 {title}。下次启动起它使用自己的索引，最初为空：请重新添加文件。",
+    )
