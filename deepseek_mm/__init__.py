@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from deepseek_mm.logic.rules import rules_of as rules_of
     from deepseek_mm.models.catalogue import PublishedFigure as PublishedFigure
     from deepseek_mm.models.downloads import Download as Download
+    from deepseek_mm.models.local_servers import OfferedModel as OfferedModel
+    from deepseek_mm.models.server_trials import ServerState as ServerState
+    from deepseek_mm.models.server_trials import TrialResult as TrialResult
     from deepseek_mm.models.states import CardState as CardState
     from deepseek_mm.parse.document import read_photo as read_photo
     from deepseek_mm.retrieval.heat import Heat as Heat
@@ -130,6 +133,8 @@ _NAMES = {  # of each module of ours
     "models.catalogue": "PublishedFigure",
     "models.downloads": "Download",
     "models.states": "CardState",
+    "models.local_servers": "OfferedModel",
+    "models.server_trials": "ServerState TrialResult",
     "parse.document": "read_photo",
     "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",

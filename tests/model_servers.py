@@ -13,6 +13,7 @@ from dataclasses import replace
 from chat_server import ChatHandler, ChatServer, serving
 from PIL import Image
 
+from deepseek_mm.models import local_servers, server_trials
 from deepseek_mm.models.loopback_client import ServerLimits
 
 SHOWN = {  # Ollama's /api/show
@@ -101,6 +102,13 @@ def limits_of(*pairs, **changes):
     """The limits that look at these servers, each as the usual one of a kind."""
     ports = tuple((kind, server.server_port) for kind, server in pairs)
     return replace(ServerLimits(look_s=5, try_s=5), ports=ports, **changes)
+
+
+def look_at(monkeypatch, limits):
+    """Have servers looked for there, and their models tried, by whoever does not say where."""
+    find, attempt = local_servers.find_servers, server_trials.try_model
+    monkeypatch.setattr(server_trials, "find_servers", lambda _: find(limits))
+    monkeypatch.setattr(server_trials, "try_model", lambda server, name, _: attempt(server, name, limits))
 
 
 class _ModelHandler(ChatHandler):

@@ -1,11 +1,10 @@
 """/models/servers over HTTP: found and tried for people of this machine, and for nobody else."""
 
 import pytest
-from model_servers import model_servers
+from model_servers import look_at, model_servers
 from service import house_in
 
 from deepseek_mm.accounts.permissions import RIGHTS, Caller
-from deepseek_mm.models import server_trials
 
 REMOTE = Caller(name="far", rights=frozenset(RIGHTS), session="key:far", local=False)
 
@@ -20,9 +19,7 @@ def house(tmp_path_factory):
 def servers(monkeypatch):
     """An Ollama and a vLLM, where their kinds are looked for."""
     with model_servers("ollama", "vllm") as (servers, limits):
-        find, attempt = server_trials.find_servers, server_trials.try_model
-        monkeypatch.setattr(server_trials, "find_servers", lambda _: find(limits))
-        monkeypatch.setattr(server_trials, "try_model", lambda server, name, _: attempt(server, name, limits))
+        look_at(monkeypatch, limits)
         yield servers
 
 

@@ -4,11 +4,11 @@ import io
 import json
 
 import pytest
-from model_servers import limits_of, model_server
+from model_servers import limits_of, look_at, model_server
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli import doctor
-from deepseek_mm.models import local_servers, server_trials
+from deepseek_mm.models import local_servers
 from deepseek_mm.models.loopback_client import ServerLimits
 from deepseek_mm.terminal import Desk
 
@@ -30,10 +30,7 @@ def look(monkeypatch):
     """Looks at these servers instead of the usual ports."""
 
     def at(*servers):
-        limits = limits_of(*(("ollama", server) for server in servers))
-        find, attempt = local_servers.find_servers, server_trials.try_model
-        monkeypatch.setattr(server_trials, "find_servers", lambda _: find(limits))
-        monkeypatch.setattr(server_trials, "try_model", lambda server, name, _: attempt(server, name, limits))
+        look_at(monkeypatch, limits_of(*(("ollama", server) for server in servers)))
 
     return at
 

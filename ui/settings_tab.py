@@ -19,6 +19,8 @@ from ui.html import choices, copier, heading, hint, line, notice, piece, terms
 from ui.library.library_handlers import LibraryHandlers
 from ui.model_handlers import ModelHandlers
 from ui.models_part import ModelsPart
+from ui.server_handlers import ServerHandlers
+from ui.servers_part import ServersPart
 from ui.settings_handlers import (
     PACKAGED,
     PACKAGED_SPACES,
@@ -43,6 +45,7 @@ class SettingsTab:
     handlers: SettingsHandlers
     library_handlers: LibraryHandlers
     models: ModelsPart
+    servers: ServersPart
     parts: dict[str, Any]  # components by name
 
     @classmethod
@@ -57,16 +60,18 @@ class SettingsTab:
             with gr.Column(scale=1, min_width=300):
                 parts |= _place_dial(setting)
                 parts |= _place_models(words)
+        servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
         models = ModelsPart.place(ModelHandlers(services=setting.services, words=words))
         piece(heading(words.set_about), listens="")
         parts["facts"] = piece(listens="", elem_classes="facts-of-it")
         parts |= _place_end(words)
-        return cls(handlers=setting, library_handlers=shelving, models=models, parts=parts)
+        return cls(handlers=setting, library_handlers=shelving, models=models, servers=servers, parts=parts)
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
         setting, parts = self.handlers, self.parts
         self.models.join(tab)
+        self.servers.join(tab)
         tab.select(self._fill, None, list(parts.values()), **QUIET)
         for name, says in (("certainty", setting.certainty), ("presence", setting.presence)):
             explain = partial(_explain, setting.words, says)

@@ -76,8 +76,9 @@ async def _fetch(url: str, body: dict[str, Any] | None, limits: ServerLimits) ->
         async for piece in reply.aiter_raw():
             data += piece
             if len(data) > limits.most_bytes:
-                most = f"{limits.most_bytes:,} bytes"
-                raise ServerError(f"{url} answered more than {most}, and was cut off. See what listens there")
+                raise ServerError(
+                    f"{url} answered more than {limits.most_bytes:,} bytes, and was cut off. See what listens there"
+                )
         return reply.status_code, bytes(data)
 
 

@@ -12,6 +12,7 @@ from ui.words.messages import read_labels, say_message
 from ui.words.models import ModelWords
 from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
+from ui.words.servers import ServerWords
 from ui.words.settings import LearningWords, SettingsWords
 from ui.words.translation import LANGUAGES, Language, Translation, count_noun
 
@@ -42,6 +43,7 @@ class UiTexts(
     LearningWords,
     SettingsWords,
     ModelWords,
+    ServerWords,
 ):
     """The table, read in one language."""
 
