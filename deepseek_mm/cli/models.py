@@ -9,8 +9,8 @@ from itertools import groupby
 from textwrap import fill
 
 from deepseek_mm.cli.model_downloads import download_model, give_token, remove_model
-from deepseek_mm.cli.model_use import use_model
 from deepseek_mm.cli.model_servers import list_servers, try_server
+from deepseek_mm.cli.model_use import use_model
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
 from deepseek_mm.hub import Revisions

@@ -1,14 +1,12 @@
 """/models/use: another language model answers, without a new start; the old one stays where it cannot."""
 
-from typing import Self
-
 from fastapi import APIRouter
 from pydantic import Field
 
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, OurServices
 from deepseek_mm.api.schemas import Body, Record, Text
-from deepseek_mm.services.model_exchange import ExchangeState, Step
+from deepseek_mm.services.model_exchange import Step
 
 router = APIRouter(prefix="/models", tags=["Models"], responses=DECLARED)
 
@@ -27,11 +25,6 @@ class ExchangeOut(Record):
     name: Text = Field(examples=["HuggingFaceTB/SmolVLM-256M-Instruct"])
     step: Step
     message: Text = Field(description="what it said when it was tried, or why the model before it stays")
-
-    @classmethod
-    def of(cls, state: ExchangeState) -> Self:
-        """As JSON says it."""
-        return cls(name=state.name, step=state.step, message=state.message)
 
 
 @router.post("/use", status_code=202)
