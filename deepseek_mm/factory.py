@@ -37,6 +37,7 @@ from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
+from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceChange
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.models.downloads import Downloads, HubPermission
@@ -51,7 +52,7 @@ from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan, apply_preset
 from deepseek_mm.runtime.towers.backends import engines_folder
 from deepseek_mm.runtime.towers.parts import Samples, detector_part
-from deepseek_mm.settings_file import value_of, with_defaults
+from deepseek_mm.settings_file import SettingsFile, value_of, with_defaults
 from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.threads import one_for_blas
@@ -145,6 +146,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         jobs=jobs,
         history=history,
     )
+    library.work_on({CHANGE_SPACE: change_space_in(library, models, say).run})
     library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission.of(config)).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
@@ -177,6 +179,22 @@ def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> Ope
     speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     return OpenedModels(space=space, planned=replace(planned, plan=plan), lm=lm, config=config)
+
+
+def change_space_in(library: Library, models: OpenedModels, say: Progress) -> SpaceChange:
+    """What indexes the library in another space; a model that is not here is an error, and no hub is asked."""
+    config = library.config
+
+    def opens(name: str) -> tuple[VisionPipeline, RegionStore]:
+        space = open_space(replace(config.encoder, name=Revisions(config.data).pin(name)))
+        eyes = open_vision(space, config, open_detector(config, models.planned, say))
+        return eyes, open_store(config, space)
+
+    def keep(name: str) -> None:
+        SettingsFile.of(config).write({"encoder.name": name})
+        Revisions(config.data).record(name)
+
+    return SpaceChange(filling=library.filling, opens=opens, keep=keep)
 
 
 def open_request_model(assistant: Assistant) -> None:

@@ -20,4 +20,10 @@ def test_a_model_is_exchanged_and_what_it_said_is_told(tmp_path):
         assert (config.name, config.url, house.assistant.lm.text) == ("here", "http://127.0.0.1:9/v1", "Red")
         assert me.post("/models/use", json={"name": "google/siglip2-base-patch16-224"}).status_code == 422
         assert me.post("/models/use", json={"name": "x", "url": "http://a:b@127.0.0.1/v1"}).status_code == 422
+        (space,) = me.get("/models/spaces").json()
+        assert (space["name"], space["in_use"], space["size_bytes"] > 0) == ("colours", True, True)
+        job = me.post("/models/spaces", json={"name": "google/siglip2-base-patch16-224"}).json()
+        assert job["title"] == "Index all files in google/siglip2-base-patch16-224"
+        assert me.post("/models/spaces", json={"name": "HuggingFaceTB/SmolVLM-256M-Instruct"}).status_code == 422
+        assert me.delete("/models/spaces/colours").status_code == 409
         assert house.caller(holder_of("settings")).post("/models/use", json={"name": "none"}).status_code == 403

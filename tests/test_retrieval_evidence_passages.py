@@ -180,11 +180,11 @@ def test_photos_answer_as_before_beside_documents(house):
 def test_the_text_of_an_upload_is_read_when_it_is_asked_for(tmp_path):
     upload = paint(tmp_path / "camera", "sign.png", "green")
     assistant = build(tmp_path / "data", name="none", phrasing="auto")
-    assistant.library._filling = replace(assistant.library._filling, reader=Sign())
+    assistant.library.filling = replace(assistant.library.filling, reader=Sign())
     answer = assistant.ask(Question(text="What does it say?", image_name="sign.png", image_path=str(upload)))
     assert answer.text == 'It says: "blue" [1].'
     assert answer.citations[0].region.box_px == (2, 4, 20, 10)
-    assistant.library._filling = replace(assistant.library._filling, reader=BlankPaper())
+    assistant.library.filling = replace(assistant.library.filling, reader=BlankPaper())
     again = assistant.ask(Question(text="What is written there?", conversation=answer.conversation))
     assert again.text == 'It says: "blue" [1].'  # it was read once and is known
     assistant.close()

@@ -143,8 +143,10 @@ def test_a_name_stands_for_the_settings_by_which_it_answers(name, settings):
 
 
 def test_what_does_not_speak_is_no_language_model():
-    with pytest.raises(BadQuestion, match="is no language model"):
+    with pytest.raises(BadQuestion, match="index --rebuild --encoder google/siglip2"):
         choose_model("google/siglip2-base-patch16-224")
+    with pytest.raises(BadQuestion, match="is no language model"):
+        choose_model("BAAI/bge-reranker-v2-m3")
 
 
 def test_callers_from_elsewhere_and_what_a_flag_fixes_are_refused(assistant, tmp_path):

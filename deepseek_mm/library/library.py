@@ -58,7 +58,7 @@ class Library:
         history: History,
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
-        self._filling = filling = IndexingHandlers(
+        self.filling = filling = IndexingHandlers(
             eyes=eyes,
             store=store,
             jobs=jobs,
@@ -99,9 +99,9 @@ class Library:
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
-        if self._filling.num_to_renew():
+        if self.filling.num_to_renew():
             self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
-        if self._filling.num_without_words():
+        if self.filling.num_without_words():
             self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
         for worker in self._workers:
             worker.start()
@@ -137,16 +137,16 @@ class Library:
     def read_text(self, source: Source) -> None:
         """See that the text in this file's pictures was read; what cannot be read or written down now has none."""
         with suppress(BadFile, NothingThere, StoreReadOnly):
-            self._filling.read_now(source)
+            self.filling.read_now(source)
 
     @property
     def text_reader(self) -> TextReader:
         """What reads the writing in pictures."""
-        return self._filling.reader
+        return self.filling.reader
 
     def lines_in(self, image: Image) -> list[str]:
         """The lines that are written in a picture, from top to bottom. MissingPackage."""
-        return [line.text for line in self._filling.reader.lines(image)]
+        return [line.text for line in self.filling.reader.lines(image)]
 
     def description_of(self, source: Source) -> PhotoDescription:
         """What was said of a photo, in somebody's own words or by a machine; empty where nothing was."""
@@ -159,7 +159,7 @@ class Library:
         words = " ".join(text.split())
         if not words:
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
-        if not self._filling.reword(source, words[:MOST_WORDS]):
+        if not self.filling.reword(source, words[:MOST_WORDS]):
             raise NothingThere(f"the library does not know {source.name} any more. Index it again")
         self.learning.teach([{"image": source.path, "words": words[:MOST_WORDS]}])
 

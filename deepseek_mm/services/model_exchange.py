@@ -19,7 +19,8 @@ from deepseek_mm.config import OUR_LM, PACKAGED_LMS, Config, LMConfig
 from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError
 from deepseek_mm.hub import Revisions
 from deepseek_mm.lm.generator import Generator
-from deepseek_mm.models.catalogue import ModelCard, read_catalogue
+from deepseek_mm.models.catalogue import ModelCard
+from deepseek_mm.models.downloads import find_by_name
 from deepseek_mm.models.speakers import hub_models, open_beside
 from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.services.settings_service import ModelService, check_change
@@ -114,7 +115,7 @@ def choose_model(name: str) -> dict[str, Value]:
 
     BadQuestion where it only speaks through a server, or does not speak at all.
     """
-    card = next((each for each in read_catalogue() if each.id.lower() == name.lower()), None)
+    card = find_by_name(name)
     if card is not None:
         check_speaks(card)
     plain: dict[str, Value] = {"lm.name": OUR_LM, "lm.url": "", "lm.vlm": "", "lm.sees": False, "lm.bits": "auto"}
@@ -130,6 +131,11 @@ def choose_server(url: str, model: str, *, sees: bool) -> dict[str, Value]:
 
 def check_speaks(card: ModelCard) -> None:
     """BadQuestion for a model that cannot be a library's language model by its name."""
+    if card.kind == "space":
+        raise BadQuestion(
+            f"{card.id} finds pictures, it does not answer. Have the library indexed in it, on the page, or with: "
+            f"python -m deepseek_mm index --rebuild --encoder {card.id}"
+        )
     if card.kind not in ("lm", "vlm"):
         raise BadQuestion(f"{card.id} is no language model: it does not answer. See: models show {card.id}")
     if card.run_by == "server":

@@ -26,6 +26,7 @@ from deepseek_mm.services.library_service import LibraryService, RulesService, k
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
+from deepseek_mm.services.space_service import SpaceService
 from deepseek_mm.settings_file import SettingsFile
 
 
@@ -157,6 +158,7 @@ class Services:
     models: ModelService
     catalogue: ModelCatalogueService
     exchange: ModelExchangeService
+    spaces: SpaceService
     history: HistoryService
     learning: LearningService
     rules: RulesService
@@ -180,6 +182,7 @@ def build_services(
         models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),
         exchange=ModelExchangeService.of(assistant, file, models),
+        spaces=SpaceService(assistant=assistant, file=file),
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),

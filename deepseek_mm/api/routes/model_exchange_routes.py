@@ -1,11 +1,11 @@
-"""/models/use: another language model answers, without a new start; the old one stays where it cannot."""
+"""/models/use and /models/spaces: another language model answers, and files are indexed in another vector space."""
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, OurServices
-from deepseek_mm.api.schemas import Body, Record, Text
+from deepseek_mm.api.schemas import Body, JobOut, Record, Text
 from deepseek_mm.services.model_exchange import Step
 
 router = APIRouter(prefix="/models", tags=["Models"], responses=DECLARED)
@@ -39,3 +39,41 @@ def use(services: OurServices, asked: UseIn, caller: Administrator) -> ExchangeO
 def state(services: OurServices, caller: Administrator) -> ExchangeOut:
     """How that stands."""
     return ExchangeOut.of(services.exchange.find_state(caller))
+
+
+class SpaceIn(Body):
+    """Which vector space is to be searched."""
+
+    name: str = Field(max_length=500, description="OWNER/MODEL, a folder, or a packaged space: default, edge")
+
+
+class SpaceOut(Record):
+    """The index of the library in one vector space."""
+
+    name: Text = Field(description="of its folder: the space and the begin of its fingerprint")
+    size_bytes: int
+    in_use: bool = Field(description="it is searched now")
+
+
+class FreedOut(Record):
+    """What a removal brought."""
+
+    freed_bytes: int
+
+
+@router.get("/spaces")
+def spaces(services: OurServices, caller: Administrator) -> list[SpaceOut]:
+    """Every index of the library."""
+    return [SpaceOut.of(each) for each in services.spaces.list_spaces(caller)]
+
+
+@router.post("/spaces", status_code=202)
+def change_space(services: OurServices, asked: SpaceIn, caller: Administrator) -> JobOut:
+    """Index every file in another space, while the old one is searched: a job; the next start searches the new one."""
+    return JobOut.of(services.spaces.change_space(caller, asked.name))
+
+
+@router.delete("/spaces/{name}")
+def remove_space(services: OurServices, name: str, caller: Administrator) -> FreedOut:
+    """Delete an index that is not searched."""
+    return FreedOut(freed_bytes=services.spaces.remove_space(caller, name))
