@@ -1,4 +1,4 @@
-"""The vector spaces of a library, as callers see and change them: what is indexed where, and in which it is searched."""
+"""The vector spaces of a library, as callers see and change them: what is indexed where, and which is searched."""
 
 from dataclasses import dataclass
 
