@@ -2,7 +2,7 @@
 
     python tests/library_app.py --port 8001 --data /tmp/library
 
-SECONDS= is how long each picture takes.
+SECONDS= is how long each picture takes; OLLAMA_PORT= is where a model server is found, which is nowhere without it.
 """
 
 import os
@@ -22,6 +22,8 @@ from slow_ingest import SlowSpace
 import app
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
+from deepseek_mm.models import local_servers, server_trials
+from deepseek_mm.models.loopback_client import ServerLimits
 
 
 def load(config: Config) -> Assistant:
@@ -36,6 +38,9 @@ def load(config: Config) -> Assistant:
 
 def main(argv: Sequence[str]) -> int:
     """Serve it as `python app.py` serves the real one."""
+    port = os.environ.get("OLLAMA_PORT")
+    limits = ServerLimits(ports=(("ollama", int(port)),) if port else ())
+    server_trials.find_servers = lambda _: local_servers.find_servers(limits)
     return app.main(argv, load=load)
 
 

@@ -9,6 +9,7 @@ from axe import grave
 from browsing import Visitor
 from chat_server import chat_server
 from fakes import picture
+from model_servers import model_server
 from playwright.sync_api import Locator, expect
 from serving import Served, serving
 
@@ -20,7 +21,11 @@ LIBRARY = Path(__file__).parent / "library_app.py"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served") / "library", script=LIBRARY, SECONDS="0") as server:
+    library = tmp_path_factory.mktemp("served") / "library"
+    with (
+        model_server("ollama") as ollama,
+        serving(library, script=LIBRARY, SECONDS="0", OLLAMA_PORT=str(ollama.server_port)) as server,
+    ):
         yield server
 
 
@@ -28,7 +33,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
 def visitor(chromium, served) -> Iterator[Visitor]:
     visitor = Visitor(chromium, served.url, photos=None, permissions=["clipboard-read", "clipboard-write"])
     visitor.tab(ENGLISH.settings)
-    expect(shown(visitor, "dl.facts")).to_be_visible()
+    expect(shown(visitor, ".facts-of-it dl.facts")).to_be_visible()
     yield visitor
     assert visitor.errors == []
     visitor.context.close()
@@ -129,7 +134,7 @@ def test_the_dial_shows_what_was_measured_and_is_kept_for_the_next_start(visitor
     visitor.page.get_by_label("Balanced: 0.16 s").check()
     told(visitor, ENGLISH.set_kept)
     expect(visitor.page.get_by_text("At the next start:")).to_have_count(0)
-    expect(shown(visitor, "dl.facts")).to_contain_text("balanced: pictures torch")
+    expect(shown(visitor, ".facts-of-it dl.facts")).to_contain_text("balanced: pictures torch")
 
 
 def test_theme_language_and_a_report_without_private_things(visitor, served):
@@ -141,7 +146,7 @@ def test_theme_language_and_a_report_without_private_things(visitor, served):
     report = visitor.page.evaluate("navigator.clipboard.readText()")
     assert "versions: DeepSeek-MM" in report
     assert str(served.data) not in report
-    expect(shown(visitor, "dl.facts")).to_contain_text(str(served.data))
+    expect(shown(visitor, ".facts-of-it dl.facts")).to_contain_text(str(served.data))
     looks.get_by_role("button", name="中文").click()
     expect(visitor.page.get_by_role("tab", name=CHINESE.settings)).to_be_visible()
 
@@ -150,7 +155,7 @@ def test_theme_language_and_a_report_without_private_things(visitor, served):
 def test_the_tab_has_no_serious_barrier_and_fits_the_window(chromium, served, scheme, width):
     visitor = Visitor(chromium, served.url, width=width, photos=None, color_scheme=scheme, bypass_csp=True)
     visitor.tab(ENGLISH.settings)
-    expect(shown(visitor, "dl.facts")).to_be_visible()
+    expect(shown(visitor, ".facts-of-it dl.facts")).to_be_visible()
     visitor.page.get_by_label(ENGLISH.set_lm_server).check()
     expect(visitor.page.get_by_label(ENGLISH.set_url)).to_be_visible()
     visitor.page.get_by_role("button", name=ENGLISH.empty_all).first.click()
@@ -191,3 +196,17 @@ def test_what_the_environment_fixes_is_disabled_and_says_how_to_change_it(chromi
     finally:
         server.process.kill()
         server.process.wait()
+
+
+def test_a_model_of_a_server_that_is_found_here_is_tried_and_chosen_by_a_click_each(visitor, served):
+    visitor.press(f"{ENGLISH.server_try}: llava:7b")
+    told(visitor, "Pictures: works")
+    visitor.press(f"{ENGLISH.server_use}: llava:7b")
+    told(visitor, "answers from the next start on")
+    assert 'name = "llava:7b"' in kept(served)
+    assert re.search(r'url = "http://127\.0\.0\.1:\d+/v1"\nsees = true', kept(served))
+    card = visitor.page.get_by_role("article", name="llava:7b")
+    expect(card.get_by_text(ENGLISH.server_next_start)).to_be_visible()
+    expect(visitor.page.get_by_role("article", name="gpt-oss:120b-cloud").get_by_role("button")).to_have_count(0)
+    visitor.page.set_viewport_size({"width": 390, "height": 800})
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390

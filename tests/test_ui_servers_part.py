@@ -67,7 +67,7 @@ def test_a_card_for_each_model_offers_what_it_allows(part, servers):
         *[(act, f"{vllm} Qwen/Qwen2.5-VL-3B-Instruct") for act in ("use", "try")],
         ("look", ""),
     ]
-    assert "Pictures: its server says so, 4096 tokens at a time, 4.7 GB" in html
+    assert "Pictures (its server says so), 4096 tokens at a time, 4.7 GB" in html
     assert "passes what is asked on to https://ollama.com:443. It is not offered." in html
 
 
@@ -87,8 +87,8 @@ def test_a_model_that_was_tried_is_shown_no_pictures_where_it_failed_to_see(part
     what = f"{servers[1].url} Qwen/Qwen2.5-VL-3B-Instruct"
     said, first, html = pressed(part, "try", what)
     assert "Trying Qwen/Qwen2.5-VL-3B-Instruct" in first
-    assert re.search(r"Answers works \(\d\.\d s\), Pictures does not work: .*language model", said)
-    assert "Pictures: tried, does not work" in html
+    assert re.search(r"Answers: works \(\d\.\d s\), Pictures: does not work \(.*language model", said)
+    assert "Pictures (tried: does not work)" in html
     pressed(part, "use", what)
     assert kept(house).sees is False
     servers[1].eyes = True
@@ -137,7 +137,7 @@ def test_the_model_in_use_says_so_and_offers_a_trial_alone():
 
 def test_the_part_speaks_chinese():
     html = render_servers(view(sees=True, uses_tools=True, context_tokens=8192), CHINESE)
-    assert "看图：服务器称支持" in html
+    assert "看图（服务器称支持）" in html
     assert "一次 8192 个词元" in html
     assert "使用" in html
     assert CHINESE.servers_none in render_servers(ServersView(), CHINESE)

@@ -26,8 +26,8 @@ class ServerWords:
         "正在试用 {name}：可能需要先加载模型，要等一两分钟……",
     )
     server_tried = Translation("{name}: {results}.", "{name} 的试用结果：{results}。")
-    server_works = Translation("{ability} works ({seconds} s)", "{ability}可用（{seconds} 秒）")
-    server_fails = Translation("{ability} does not work: {said}", "{ability}不可用：{said}")
+    server_works = Translation("{ability}: works ({seconds} s)", "{ability}可用（{seconds} 秒）")
+    server_fails = Translation("{ability}: does not work ({said})", "{ability}不可用（{said}）")
     server_chosen = Translation(
         "{name} at {url} answers from the next start on.", "从下次启动起由 {url} 上的 {name} 回答。"
     )
@@ -37,9 +37,9 @@ class ServerWords:
     server_vision = Translation("Pictures", "看图")
     server_tools = Translation("Tools", "工具调用")
     server_embedding = Translation("Vectors", "向量")
-    server_has = Translation("{ability}: its server says so", "{ability}：服务器称支持")
-    server_shown = Translation("{ability}: tried, works", "{ability}：已试用，可用")
-    server_not_shown = Translation("{ability}: tried, does not work", "{ability}：已试用，不可用")
+    server_has = Translation("{ability} (its server says so)", "{ability}（服务器称支持）")
+    server_shown = Translation("{ability} (tried: works)", "{ability}（已试用，可用）")
+    server_not_shown = Translation("{ability} (tried: does not work)", "{ability}（已试用，不可用）")
     server_context = Translation("{n} tokens at a time", "一次 {n} 个词元")
     server_vectors_only = Translation("Gives vectors instead of words.", "只给出向量，不能用文字回答。")
     server_elsewhere = Translation(
