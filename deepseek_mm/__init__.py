@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
+    from deepseek_mm.services.model_exchange import ExchangeState as ExchangeState
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -141,6 +142,7 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
+    "services.model_exchange": "ExchangeState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",

@@ -6,12 +6,13 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 from fakes import Parrot
-from model_servers import look_at, model_servers
+from model_servers import look_at, model_servers, wait_until
 from page_caller import services_of
 from rag_house import build
 
-from deepseek_mm import LOCAL, Caller, SettingsFile
+from deepseek_mm import LOCAL, Caller, ExchangeState, SettingsFile
 from deepseek_mm.accounts.permissions import RIGHTS
+from deepseek_mm.lm.backends.server_model import open_remote
 from deepseek_mm.models.local_servers import ModelServer, OfferedModel
 from deepseek_mm.models.server_trials import ServerState
 from ui.server_cards import ServersView, render_servers
@@ -28,8 +29,19 @@ def house(tmp_path_factory):
 
 @pytest.fixture
 def part(house):
+    services = services_of(house)
+    services.exchange.exchange.opens = lambda config: open_remote(config.lm)
     with gr.Blocks():
-        return ServersPart.place(ServerHandlers(services=services_of(house), words=ENGLISH))
+        return ServersPart.place(ServerHandlers(services=services, words=ENGLISH))
+
+
+def used(part, what):
+    """The part's cards when the model that was chosen answers, or does not."""
+    said, *_ = pressed(part, "use", what)
+    assert "is being opened" in said
+    exchange = part.handlers.services.exchange.exchange
+    wait_until(lambda: not exchange.state.is_active)
+    return part.show(LOCAL)[part.cards]
 
 
 @pytest.fixture
@@ -71,15 +83,34 @@ def test_a_card_for_each_model_offers_what_it_allows(part, servers):
     assert "passes what is asked on to https://ollama.com:443. It is not offered." in html
 
 
-def test_a_click_writes_address_model_and_whether_it_sees(part, servers, house):
-    said, _, html = pressed(part, "use", f"{servers[0].url} llava:7b")
-    assert f"llava:7b at {servers[0].url} answers from the next start on." in said
+def test_by_a_click_a_model_answers_and_is_shown_pictures_if_it_sees(part, servers, house):
+    html = used(part, f"{servers[0].url} llava:7b")
     lm = kept(house)
     assert (lm.url, lm.name, lm.sees, lm.vlm) == (servers[0].url, "llava:7b", True, "")
-    assert "From the next start on" in html
+    assert (house.lm.name, house.lm.sees) == ("llava:7b", True)
+    assert ENGLISH.server_in_use in html
     assert ("use", f"{servers[0].url} llava:7b") not in buttons(html)
-    pressed(part, "use", f"{servers[0].url} qwen3:4b")
+    used(part, f"{servers[0].url} qwen3:4b")
     assert (kept(house).name, kept(house).sees) == ("qwen3:4b", False)
+
+
+def test_where_the_model_does_not_answer_the_one_before_stays_and_the_card_says_why(part, servers, house):
+    before = house.lm
+    servers[1].say = ""
+    servers[1].eyes = False
+    html = used(part, f"{servers[1].url} Qwen/Qwen2.5-VL-3B-Instruct")
+    assert house.lm is before
+    assert "goes on to answer: it said nothing to" in html
+
+
+def test_while_a_model_is_opened_the_cards_say_so_and_offer_no_other(part):
+    place = ("http://127.0.0.1:1234/v1", "m")
+    for step, told in (("opening", ENGLISH.server_opening), ("trying", ENGLISH.server_first)):
+        shown = replace(view("m"), exchange=ExchangeState(name="m", step=step))
+        html = render_servers(shown, ENGLISH)
+        assert told in html
+        assert shown.is_busy
+        assert buttons(html) == [("try", " ".join(place)), ("look", "")]
 
 
 def test_a_model_that_was_tried_is_shown_no_pictures_where_it_failed_to_see(part, servers, house):
@@ -89,11 +120,11 @@ def test_a_model_that_was_tried_is_shown_no_pictures_where_it_failed_to_see(part
     assert "Trying Qwen/Qwen2.5-VL-3B-Instruct" in first
     assert re.search(r"Answers: works \(\d\.\d s\), Pictures: does not work \(.*language model", said)
     assert "Pictures (tried: does not work)" in html
-    pressed(part, "use", what)
+    used(part, what)
     assert kept(house).sees is False
     servers[1].eyes = True
     pressed(part, "try", what)
-    pressed(part, "use", what)
+    used(part, what)
     assert kept(house).sees is True
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from deepseek_mm import OfferedModel, ServerState, TrialResult
-from ui.html import button, hint
+from deepseek_mm import ExchangeState, OfferedModel, ServerState, TrialResult
+from ui.html import button, hint, notice
 from ui.library.library_report import in_bytes
 from ui.words import UiTexts
 
@@ -19,6 +19,12 @@ class ServersView:
     servers: Sequence[ServerState] = ()
     in_use: tuple[str, str] = ("", "")  # address and model that answer now
     next_start: tuple[str, str] = ("", "")  # those that the next start opens
+    exchange: ExchangeState = ExchangeState()  # of the language model
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something changes by itself."""
+        return self.exchange.is_active
 
 
 def render_servers(view: ServersView, words: UiTexts) -> str:
@@ -46,7 +52,7 @@ def _render_offered(model: OfferedModel, state: ServerState, view: ServersView, 
     facts = words.join(tell_facts(model, state.results.get(model.name), words))
     return (
         f'<article class="model" aria-label="{escape(model.name)}"><header><h3>{escape(model.name)}</h3>{told}</header>'
-        f"<p>{escape(facts)}</p>{_render_remark(model, words)}"
+        f"<p>{escape(facts)}</p>{_render_remark(model, words)}{_render_exchange(model, view, words)}"
         f'<div class="acts">{"".join(_buttons(model, place, view, words))}</div></article>'
     )
 
@@ -79,11 +85,22 @@ def _render_remark(model: OfferedModel, words: UiTexts) -> str:
     return hint(words.server_vectors_only) if model.embeds else ""
 
 
+def _render_exchange(model: OfferedModel, view: ServersView, words: UiTexts) -> str:
+    """How far it is on its way to answer, or why it does not."""
+    exchange = view.exchange
+    if exchange.name != model.name:
+        return ""
+    if exchange.step == "failed":
+        return notice(words.say(exchange.message))
+    told = {"opening": words.server_opening, "trying": words.server_first}
+    return hint(told[exchange.step]) if exchange.step in told else ""
+
+
 def _buttons(model: OfferedModel, place: tuple[str, str], view: ServersView, words: UiTexts) -> Iterator[str]:
     """What can be done with it as it stands; a press says for which model of which server."""
     if model.remote_host:
         return
     what = " ".join(place)
-    if not model.embeds and place not in (view.in_use, view.next_start):
+    if not model.embeds and place not in (view.in_use, view.next_start) and not view.is_busy:
         yield button("use", what, words.server_use, label=f"{words.server_use}: {model.name}", look="small foremost")
     yield button("try", what, words.server_try, label=f"{words.server_try}: {model.name}")

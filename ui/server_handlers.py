@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from deepseek_mm import Caller, DeepSeekMMError, LMConfig, OfferedModel, ServerState, TrialResult
 from ui.edges import ActionResult, Handlers
 from ui.server_cards import ServersView, name_ability
-from ui.settings_handlers import Value
 
 
 class NoServer(DeepSeekMMError):
@@ -23,16 +22,16 @@ class ServerHandlers(Handlers):
             servers=self.services.catalogue.list_servers(caller),
             in_use=_place(self.assistant.config.lm),
             next_start=_place(then.lm),
+            exchange=self.services.exchange.find_state(caller),
         )
 
     def use(self, caller: Caller, what: str) -> ActionResult:
-        """Write address and model into the settings, with whether it sees: as tried, else as its server says."""
+        """Open a model beside the one that answers; photos are shown to it if it sees, as tried or as its server says."""
 
         def choose() -> str:
             state, model = self._find(caller, what)
-            changes: dict[str, Value | None] = {"lm.vlm": "", "lm.name": model.name, "lm.url": state.server.url}
-            self.services.settings.change(caller, changes | {"lm.sees": state.sees(model)})
-            return self.words.server_chosen.format(name=model.name, url=state.server.url)
+            self.services.exchange.use_server(caller, state.server.url, model.name, sees=state.sees(model))
+            return self.words.server_is_opened.format(name=model.name)
 
         return self.say(choose)
 

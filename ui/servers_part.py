@@ -1,4 +1,7 @@
-"""Model servers of this machine in the Settings tab: places the cards, and turns presses into updates."""
+"""Model servers of this machine in the Settings tab: places the cards, and turns presses into updates.
+
+While a model is opened beside the one that answers a timer looks how far it is.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +16,8 @@ from ui.html import heading, hint, line, notice, piece
 from ui.server_cards import render_servers
 from ui.server_handlers import ServerHandlers
 
+LOOK_S = 1.0  # between two looks while a model is opened
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServersPart:
@@ -21,18 +26,21 @@ class ServersPart:
     handlers: ServerHandlers
     said: gr.HTML
     cards: gr.HTML
+    timer: gr.Timer
 
     @classmethod
     def place(cls, handlers: ServerHandlers) -> "ServersPart":
         """Put the part on the page that is being built."""
         words = handlers.words
         piece(heading(words.servers_title) + hint(words.servers_hint), listens="")
-        return cls(handlers=handlers, said=piece(listens="", visible=False), cards=piece(elem_classes="model-servers"))
+        said, cards = piece(listens="", visible=False), piece(elem_classes="model-servers")
+        return cls(handlers=handlers, said=said, cards=cards, timer=gr.Timer(LOOK_S, active=False))
 
     def join(self, tab: gr.Tab) -> None:
         """Connect the components with the handlers."""
-        outputs = [self.said, self.cards]
+        outputs = [self.said, self.cards, self.timer]
         tab.select(self._show, None, outputs, **QUIET)
+        self.timer.tick(self._show, None, outputs, **QUIET)
         self.cards.click(self._press, None, outputs, trigger_mode="multiple", **QUIET)
 
     @needs_right("settings")
@@ -44,8 +52,8 @@ class ServersPart:
         try:
             view = self.handlers.look(caller)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return {self.cards: notice(edges.sentence(error, self.handlers.words))}
-        return {self.cards: render_servers(view, self.handlers.words)}
+            return {self.cards: notice(edges.sentence(error, self.handlers.words)), self.timer: gr.Timer(active=False)}
+        return {self.cards: render_servers(view, self.handlers.words), self.timer: gr.Timer(active=view.is_busy)}
 
     @needs_right("settings")
     def _press(self, request: gr.Request, event: Press) -> Iterator[Updates]:

@@ -28,9 +28,11 @@ class ServerWords:
     server_tried = Translation("{name}: {results}.", "{name} 的试用结果：{results}。")
     server_works = Translation("{ability}: works ({seconds} s)", "{ability}可用（{seconds} 秒）")
     server_fails = Translation("{ability}: does not work ({said})", "{ability}不可用（{said}）")
-    server_chosen = Translation(
-        "{name} at {url} answers from the next start on.", "从下次启动起由 {url} 上的 {name} 回答。"
+    server_is_opened = Translation("{name} is being opened.", "正在打开 {name}。")
+    server_opening = Translation(
+        "It is opened beside the model that answers now ...", "正在打开，期间由原来的模型继续回答……"
     )
+    server_first = Translation("It is asked a first question ...", "正在试问第一个问题……")
     server_in_use = Translation("In use", "正在使用")
     server_next_start = Translation("From the next start on", "下次启动起使用")
     server_text = Translation("Answers", "回答")
