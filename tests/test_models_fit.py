@@ -66,7 +66,7 @@ def test_a_disk_has_to_hold_the_files_and_some_room_beside_them(card):
 def test_a_gguf_that_our_decoder_reads_needs_the_disk_for_its_unpacked_copy_as_well(card):
     assert disk_needed_mb(card) == 200
     assert disk_needed_mb(replace(card, run_by="own")) == 400
-    assert judge_fit(replace(card, run_by="own"), machine(8000, flags=frozenset())).way == "bf16"
+    assert judge_fit(replace(card, run_by="own"), machine(8000, flags=frozenset())).way == "int8"
 
 
 def test_what_a_local_server_runs_is_reckoned_in_four_bits_and_a_space_in_float32(card):

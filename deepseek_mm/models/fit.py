@@ -68,7 +68,7 @@ def choose_way(card: ModelCard, hardware: Hardware) -> Way:
     if card.kind not in ("vlm", "lm"):
         return "float32"
     plain: Way = "bf16" if hardware.flags & BFLOAT16 else "float32"  # as transformers opens it on this processor
-    ways: Mapping[RunBy, Way] = {"server": "4 bits", "own": "bf16", "transformers": plain}
+    ways: Mapping[RunBy, Way] = {"server": "4 bits", "own": "int8", "transformers": plain}
     return ways[card.run_by]
 
 
