@@ -202,6 +202,22 @@ def test_what_our_decoder_would_read_wrongly_is_refused_with_another_way(tmp_pat
     assert not [path for path in (tmp_path / "lm").iterdir() if path.is_dir()]
 
 
+def test_whatever_bytes_of_a_file_are_wrong_it_opens_or_says_that_it_cannot(tmp_path):
+    whole = write_model(tmp_path / "m.gguf", tiny_model("qwen2", num_hidden_layers=1)).read_bytes()
+    draw, told = np.random.default_rng(4), 0
+    for number in range(24):
+        wrong = bytearray(whole)
+        for place in draw.integers(4, 12_000, 4):
+            wrong[place] = draw.integers(256)
+        gguf = tmp_path / f"{number}.gguf"
+        gguf.write_bytes(wrong)
+        try:
+            convert_once(gguf, cache=tmp_path)
+        except BadCheckpoint:
+            told += 1
+    assert told > 5
+
+
 def test_a_kind_of_blocks_that_nobody_here_knows_is_refused_by_its_name(tmp_path):
     def add(writer):
         raw = np.zeros((300, 64 // 32 * 18), np.uint8)

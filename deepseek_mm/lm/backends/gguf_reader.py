@@ -7,6 +7,7 @@ and this reader does not know is refused, not skipped.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ ODD = (  # ends of settings that change the arithmetic, or say that it is no mod
     ".logit_scale", ".embedding_scale", ".residual_scale", ".attention.scale", ".attention.sliding_window",
     ".pooling_type", ".expert_count",
 )  # fmt: skip
+TOKENS = "tokenizer.ggml.tokens"
 ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 ROWS = 2_048  # of a matrix that are multiplied out at once: what is worked out meanwhile takes 16 bytes a number
 
@@ -83,7 +85,7 @@ class Gguf:
             "model_type": kind,
             "hidden_act": "silu",
             "dtype": "bfloat16",
-            "vocab_size": len(self._need("tokenizer.ggml.tokens")),
+            "vocab_size": self._count,
             "hidden_size": width,
             "intermediate_size": self._need_own("feed_forward_length"),
             "num_hidden_layers": self._need_own("block_count"),
@@ -104,7 +106,7 @@ class Gguf:
         marks: dict[str, Any] = {f"{mark}_token_id": number for mark, number in self._marks().items()}
         ends = {number for name in ENDS if (number := self._get(name)) is not None}
         if named := self._split.ends:
-            numbered = {token: number for number, token in enumerate(self._need("tokenizer.ggml.tokens"))}
+            numbered = {token: number for number, token in enumerate(self._tokens())}
             ends |= {numbered[token] for token in named if token in numbered}
         return marks if len(ends) < 2 else marks | {"eos_token_id": sorted(ends)}
 
@@ -123,7 +125,7 @@ class Gguf:
 
     def tokenizer(self) -> Tokenizer:
         """As transformers makes it of the same file: byte-level BPE; control tokens are special."""
-        tokens, merges = self._need("tokenizer.ggml.tokens"), self._need("tokenizer.ggml.merges")
+        tokens, merges = self._tokens(), self._need("tokenizer.ggml.merges")
         try:
             return make_tokenizer(tokens, merges, self._get("tokenizer.ggml.token_type", []), split=self._split)
         except Exception as error:  # the tokenizers library raises nothing narrower
@@ -138,7 +140,7 @@ class Gguf:
 
     def words(self) -> dict[str, Any]:
         """What tokenizer_config.json says of it."""
-        tokens = self._need("tokenizer.ggml.tokens")
+        tokens = self._tokens()
         named = {f"{mark}_token": tokens[number] for mark, number in self._marks().items()}
         return named | {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
 
@@ -149,13 +151,27 @@ class Gguf:
 
     def _marks(self) -> dict[str, int]:
         found = {mark: self._get(f"tokenizer.ggml.{name}_token_id") for name, mark in MARKS.items()}
-        return {mark: number for mark, number in found.items() if number is not None}
+        marks = {mark: number for mark, number in found.items() if number is not None}
+        if odd := {mark: at for mark, at in marks.items() if not isinstance(at, int) or at not in range(self._count)}:
+            raise self._damaged(f"its marks are no tokens of it ({odd})")
+        return marks
+
+    def _tokens(self) -> list[str]:
+        tokens = self._need(TOKENS)
+        if not isinstance(tokens, list):
+            raise self._damaged(f"its tokens are no list ({tokens!r:.40})")
+        return tokens
+
+    @cached_property
+    def _count(self) -> int:
+        """Of tokens."""
+        return len(self._tokens())
 
     def _heads(self, which: str = "", usual: int = 0) -> int:
         """Of queries, or ("_kv") of keys, which are as many where it does not say."""
         name = f"{self.kind}.attention.head_count{which}"
         count = self._get(name, usual) if usual else self._need(name)
-        if not isinstance(count, int):
+        if not isinstance(count, int) or count < 1:
             raise self._foreign(f"its layers have different numbers of heads ({name}={count})")
         return count
 
@@ -180,7 +196,10 @@ class Gguf:
         raise self._foreign(f"it has a tensor {name}, which a plain {self.kind} does not have")
 
     def _get(self, name: str, default: Any = None) -> Any:
-        return self._fields[name].contents() if name in self._fields else default
+        try:
+            return self._fields[name].contents() if name in self._fields else default
+        except (ValueError, TypeError, IndexError) as error:
+            raise self._damaged(f"{name} cannot be read ({error})") from error
 
     def _need(self, name: str) -> Any:
         if name not in self._fields:
@@ -189,7 +208,10 @@ class Gguf:
 
     def _need_own(self, name: str) -> Any:
         """A setting of its kind."""
-        return self._need(f"{self.kind}.{name}")
+        value = self._need(f"{self.kind}.{name}")
+        if not isinstance(value, int | float):
+            raise self._damaged(f"{self.kind}.{name} is no number ({value!r:.40})")
+        return value
 
     def _damaged(self, reason: str) -> BadCheckpoint:
         return BadCheckpoint(
