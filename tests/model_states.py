@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from deepseek_mm import Caller, CardState, Download
+from deepseek_mm import Caller, CardState, Download, ExchangeState, require_local
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.models.catalogue import ModelCard, PublishedFigure
 from deepseek_mm.models.downloads import DownloadState
@@ -37,6 +37,22 @@ def loading(state: DownloadState, name: str = CARD.id, **fields: Any) -> Downloa
     """A download of it."""
     known = {"done_bytes": 0, "total_bytes": None, "bytes_per_second": 0.0, "seconds_left": None, "message": ""}
     return Download(job=7, name=name, state=state, **known | fields)
+
+
+class FakeExchange:
+    """The exchange of language models, which notes what is to answer."""
+
+    def __init__(self, state: ExchangeState | None = None) -> None:
+        self.state, self.done = state or ExchangeState(), []
+
+    def use_model(self, caller: Caller, name: str) -> ExchangeState:
+        require_local(caller, "change lm.name")
+        self.done.append(name)
+        self.state = ExchangeState(name=name, step="opening")
+        return self.state
+
+    def find_state(self, caller: Caller) -> ExchangeState:
+        return self.state
 
 
 class FakeCatalogue:

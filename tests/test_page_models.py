@@ -73,7 +73,7 @@ def test_nothing_is_asked_of_a_hub_by_looking_at_the_models(visitor, hub, served
     assert visitor.hosts() == {served.url.split("/")[2]}
 
 
-def test_a_model_is_downloaded_paused_resumed_chosen_for_the_next_start_and_given_up_again(visitor, hub, served):
+def test_a_model_is_downloaded_paused_resumed_and_answers_until_the_packaged_one_does_again(visitor, hub, served):
     hub.forget()
     hub.faults.append(Fault(on="/cdn/", chunk_s=0.15, times=1))
     press(visitor, ENGLISH.model_download)
@@ -86,11 +86,11 @@ def test_a_model_is_downloaded_paused_resumed_chosen_for_the_next_start_and_give
     assert hub.starts("model.safetensors")[-1] > 0  # it went on where it was
     assert hub.num_asked("evil.bin") == 0
     press(visitor, ENGLISH.model_use)
-    expect(card(visitor)).to_contain_text(ENGLISH.model_next_start)
+    expect(card(visitor)).to_contain_text(ENGLISH.model_in_use)
+    expect(card(visitor)).to_contain_text("Red")  # what it said when it was tried
     assert f'vlm = "{SMALL}"' in kept(served)
-    visitor.page.get_by_label(ENGLISH.set_lm_packaged).check()
-    visitor.press(ENGLISH.set_save_models)
-    expect(visitor.page.get_by_text(ENGLISH.set_kept).locator("visible=true")).to_be_visible()
+    press(visitor, ENGLISH.model_back)
+    expect(act(visitor, ENGLISH.model_use)).to_be_visible()
     assert SMALL not in kept(served)
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from model_states import CARD, LARGE, loading, standing
 
+from deepseek_mm import ExchangeState
 from deepseek_mm.models.catalogue import read_catalogue
 from ui.model_cards import ModelView, render_models, tell_progress
 from ui.words import CHINESE, ENGLISH
@@ -65,12 +66,42 @@ def test_a_card_has_the_buttons_that_its_state_allows(state, download, buttons):
 
 def test_a_model_that_is_in_use_is_said_to_be_and_cannot_be_removed():
     html = shown(standing(installed=True), in_use=frozenset([CARD.id]))
-    assert (acts(html), "In use" in html) == ([], True)
+    assert (acts(html), "In use" in html) == (["packaged"], True)
+    finder = standing(installed=True, kind="space")
+    assert acts(shown(finder, in_use=frozenset([CARD.id]), kind="space")) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "said"), [("opening", "beside the model that answers now"), ("trying", "first question")]
+)
+def test_a_model_on_its_way_to_answer_says_how_far_it_is_and_no_other_can_be_used(step, said):
+    exchange = ExchangeState(name=CARD.id, step=step)
+    view = ModelView(cards=[standing(installed=True), standing(installed=True, id="a/b")], exchange=exchange)
+    html = render_models(view, ENGLISH)
+    assert (view.is_busy, said in html, acts(html)) == (True, True, ["remove"])
+
+
+def test_a_model_that_could_not_be_opened_says_why_and_may_be_tried_again():
+    exchange = ExchangeState(name=CARD.id, step="failed", message="The model before it goes on to answer: no <weights>")
+    html = shown(standing(installed=True), exchange=exchange)
+    assert '<p role="alert" class="notice">The model before it goes on to answer: no &lt;weights&gt;</p>' in html
+    assert acts(html) == ["use", "remove"]
+
+
+def test_a_model_that_answers_says_what_it_said_when_it_was_tried():
+    exchange = ExchangeState(name=CARD.id, step="done", message="Which colour? Red")
+    assert "Tried: Which colour? Red" in shown(standing(installed=True), exchange=exchange, in_use=frozenset([CARD.id]))
+    assert "Tried" not in shown(standing(installed=True), exchange=exchange)
+
+
+def test_a_packaged_model_that_could_not_be_opened_is_told_above_the_cards():
+    exchange = ExchangeState(name="deepseek-mm", step="failed", message="it is gone")
+    assert shown(exchange=exchange).startswith('<p role="alert" class="notice">it is gone</p>')
 
 
 def test_a_model_that_the_next_start_opens_is_not_offered_again():
     html = shown(standing(installed=True), next_start=frozenset([CARD.id]))
-    assert (acts(html), "From the next start on" in html) == ([], True)
+    assert (acts(html), "From the next start on" in html) == (["packaged"], True)
 
 
 def test_a_removal_that_was_pressed_once_asks_for_a_second_press():

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from model_states import CARD, FakeCatalogue, loading, standing
+from model_states import CARD, FakeCatalogue, FakeExchange, loading, standing
 from page_caller import ActingAs, holder_of, services_of
 from rag_house import build
 
-from deepseek_mm import LOCAL
+from deepseek_mm import LOCAL, ExchangeState
 from ui.model_handlers import ModelHandlers
 from ui.words import ENGLISH
 
@@ -25,7 +25,8 @@ def handlers(services):
 
     def make(*states, **given) -> ModelHandlers:
         catalogue = FakeCatalogue(*(states or (standing(),)), **given)
-        return ModelHandlers(services=replace(services, catalogue=catalogue), words=ENGLISH)
+        given_services = replace(services, catalogue=catalogue, exchange=FakeExchange())
+        return ModelHandlers(services=given_services, words=ENGLISH)
 
     return make
 
@@ -57,30 +58,41 @@ def test_a_press_on_a_download_that_is_over_does_nothing(handlers):
     assert mine.services.catalogue.done == []
 
 
-def test_a_model_that_looks_at_pictures_is_written_for_the_next_start_in_the_place_of_a_server(handlers):
+def test_a_language_model_is_opened_beside_the_one_that_answers(handlers):
     mine = handlers(standing(installed=True))
-    mine.services.settings.change(LOCAL, {"lm.url": "http://127.0.0.1:9/v1", "lm.sees": True})
-    assert mine.press(LOCAL, "use", CARD.id).text == "Seer <1B> is saved. It answers from the next start on."
-    config = mine.services.settings.read(LOCAL).config
-    assert (config.lm.vlm, config.lm.url, config.lm.sees) == (CARD.id, "", False)
-    assert CARD.id in mine.look(LOCAL).next_start
-    assert CARD.id not in mine.look(LOCAL).in_use
+    assert mine.press(LOCAL, "use", CARD.id).text == "Seer <1B> is being opened."
+    assert mine.services.exchange.done == [CARD.id]
+    assert mine.look(LOCAL).is_busy
 
 
-def test_a_language_model_takes_the_place_of_one_that_looks(handlers):
-    mine = handlers(standing(installed=True, kind="lm", id="owner/speaker"))
-    mine.services.settings.change(LOCAL, {"lm.vlm": CARD.id})
-    mine.press(LOCAL, "use", "owner/speaker")
-    config = mine.services.settings.read(LOCAL).config
-    assert (config.lm.name, config.lm.vlm) == ("owner/speaker", "")
+def test_an_exchange_that_ends_while_one_looks_is_seen_with_what_it_came_to(handlers, monkeypatch):
+    mine = handlers(standing(installed=True))
+    house = mine.assistant
+
+    def end_now(*_):
+        house.config = replace(house.config, lm=replace(house.config.lm, vlm=CARD.id))
+        return ExchangeState(name=CARD.id, step="done")
+
+    monkeypatch.setattr(FakeExchange, "find_state", end_now)
+    view = mine.look(LOCAL)
+    assert (view.is_busy, CARD.id in view.in_use) == (False, True)
 
 
-def test_a_space_leaves_the_language_model_alone_and_says_that_its_index_is_empty(handlers):
+def test_the_packaged_model_is_taken_again_by_its_own_name(handlers):
+    mine = handlers(standing(installed=True))
+    assert not mine.press(LOCAL, "packaged", CARD.id).wrong
+    assert mine.services.exchange.done == ["deepseek-mm"]
+
+
+def test_a_space_is_written_for_the_next_start_and_says_that_its_index_is_empty(handlers):
     mine = handlers(standing(installed=True, kind="space", id="owner/finder"))
     mine.services.settings.change(LOCAL, {"lm.vlm": CARD.id})
     assert "index of its own, empty at first" in mine.press(LOCAL, "use", "owner/finder").text
     config = mine.services.settings.read(LOCAL).config
     assert (config.encoder.name, config.lm.vlm) == ("owner/finder", CARD.id)
+    assert mine.services.exchange.done == []
+    view = mine.look(LOCAL)
+    assert ("owner/finder" in view.next_start, "owner/finder" in view.in_use) == (True, False)
 
 
 def test_a_caller_from_elsewhere_may_not_choose_a_model_and_is_told_why(handlers):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
-from model_states import CARD, FakeCatalogue, loading, standing
+from model_states import CARD, FakeCatalogue, FakeExchange, loading, standing
 from page_caller import ActingAs, holder_of, services_of
 from rag_house import build
 
@@ -21,7 +21,7 @@ def place(tmp_path):
 
     def put(catalogue: FakeCatalogue, *, rights: tuple[str, ...] = ()) -> ActingAs:
         with gr.Blocks():
-            services = replace(services_of(house), catalogue=catalogue)
+            services = replace(services_of(house), catalogue=catalogue, exchange=FakeExchange())
             part = ModelsPart.place(ModelHandlers(services=services, words=ENGLISH))
         return ActingAs(part, holder_of(*rights)) if rights else ActingAs(part)
 

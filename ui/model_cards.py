@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 
-from deepseek_mm import CardState, Download, PublishedFigure
-from ui.html import button, heading, hint
+from deepseek_mm import CardState, Download, ExchangeState, PublishedFigure
+from ui.html import button, heading, hint, notice
 from ui.library.library_report import in_bytes, remaining_time
 from ui.words import UiTexts
 
@@ -25,13 +25,14 @@ class ModelView:
     downloads: Mapping[str, Download] = field(default_factory=dict)  # by OWNER/MODEL
     in_use: frozenset[str] = frozenset()  # names that are open now
     next_start: frozenset[str] = frozenset()  # names that the next start opens
+    exchange: ExchangeState = ExchangeState()  # of the language model
     removing: str = ""  # the model whose removal has to be pressed once more
     kind: str = KINDS[0]  # that is shown
 
     @property
     def is_busy(self) -> bool:
         """Whether something changes by itself."""
-        return any(download.is_active for download in self.downloads.values())
+        return self.exchange.is_active or any(download.is_active for download in self.downloads.values())
 
 
 def render_models(view: ModelView, words: UiTexts) -> str:
@@ -40,7 +41,14 @@ def render_models(view: ModelView, words: UiTexts) -> str:
     offer = _render_offer(best, view, words) if best else hint(words.models_none_here)
     shown = [state for state in view.cards if state.card.kind == view.kind and state is not best]
     cards = "".join(_render_card(state, view, words) for state in shown)
-    return f'{offer}{_render_kinds(view, words)}<div class="models">{cards}</div>'
+    return f'{_tell_failure(view, words)}{offer}{_render_kinds(view, words)}<div class="models">{cards}</div>'
+
+
+def _tell_failure(view: ModelView, words: UiTexts) -> str:
+    """Why a model without a card, such as the packaged one, does not answer."""
+    exchange = view.exchange
+    has_card = any(state.card.id == exchange.name for state in view.cards)
+    return notice(words.say(exchange.message)) if exchange.step == "failed" and not has_card else ""
 
 
 def _render_offer(best: CardState, view: ModelView, words: UiTexts) -> str:
@@ -65,7 +73,7 @@ def _render_card(state: CardState, view: ModelView, words: UiTexts) -> str:
         f"{_render_standing(state, view, words)}</header>"
         f"<p>{escape(words.say(f'{card.good_for}.'))}</p>{_render_fit(state, words)}"
         f"{_render_facts(state, words)}{_render_remarks(state, words)}"
-        f"{_render_download(view.downloads.get(card.id), words, card.title)}"
+        f"{_render_download(view.downloads.get(card.id), words, card.title)}{_render_exchange(state, view, words)}"
         f'<div class="acts">{"".join(_buttons(state, view, words))}</div></article>'
     )
 
@@ -135,10 +143,23 @@ def _render_download(download: Download | None, words: UiTexts, title: str) -> s
     if download is None or download.state in ("done", "cancelled"):
         return ""
     if download.state == "failed":
-        return f'<p role="alert" class="notice">{escape(words.say(download.message))}</p>'
+        return notice(words.say(download.message))
     known = f' value="{download.done_bytes}" max="{max(1, download.total_bytes)}"' if download.total_bytes else ""
     bar = f'<progress aria-label="{escape(title)}"{known}></progress>' if known or download.state == "running" else ""
     return f'<div class="job">{bar}<p class="hint">{escape(tell_progress(download, words))}</p></div>'
+
+
+def _render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
+    """How far it is on its way to answer, or why it does not."""
+    exchange = view.exchange
+    if exchange.name != state.card.id:
+        return ""
+    if exchange.step == "failed":
+        return notice(words.say(exchange.message))
+    told = {"opening": words.model_opening, "trying": words.model_trying}
+    if state.card.id in view.in_use:
+        told["done"] = words.model_tried.format(said=exchange.message)
+    return hint(told[exchange.step]) if exchange.step in told else ""
 
 
 def tell_progress(download: Download, words: UiTexts) -> str:
@@ -175,9 +196,11 @@ def _acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tuple[s
         yield from (("resume", words.model_resume), ("cancel", words.model_cancel))
     elif state.installed:
         chosen = name in view.in_use | view.next_start
-        if not chosen and state.fit.fits:
+        if not chosen and state.fit.fits and not view.exchange.is_active:
             yield "use", words.model_use
-        if not chosen:
+        if chosen and state.card.kind != "space" and not view.exchange.is_active:
+            yield "packaged", words.model_back
+        if not chosen and not (view.exchange.is_active and view.exchange.name == name):
             yield "remove", words.model_remove_sure if view.removing == name else words.model_remove
     elif state.card.run_by != "server" and state.fit.fits and standing != "stopping":
         yield from _download_acts(state, standing, words)

@@ -1,6 +1,6 @@
 """Handlers of the Models part: what there is, and what a press on a card does; plain functions, tested as such.
 
-What is used is written into the settings, which the next start opens.
+A language model takes the place of the one that answers while people ask; a vector space is opened by the next start.
 """
 
 import os
@@ -12,7 +12,7 @@ from deepseek_mm import Caller, CardState, Download, value_of
 from ui.edges import ActionResult, Handlers
 from ui.library.library_report import in_bytes
 from ui.model_cards import KINDS, ModelView
-from ui.settings_handlers import PACKAGED, Value
+from ui.settings_handlers import PACKAGED
 
 HUB = "https://huggingface.co"
 SETTINGS = ("lm.vlm", "lm.name", "encoder.name")  # that name a model
@@ -20,7 +20,7 @@ SETTINGS = ("lm.vlm", "lm.name", "encoder.name")  # that name a model
 
 @dataclass(frozen=True, kw_only=True)
 class ModelHandlers(Handlers):
-    """Looks at the catalogue, downloads, chooses and removes."""
+    """Looks at the catalogue, downloads, uses and removes."""
 
     @property
     def host(self) -> str:
@@ -28,7 +28,8 @@ class ModelHandlers(Handlers):
         return urlsplit(os.environ.get("HF_ENDPOINT") or HUB).netloc or HUB
 
     def look(self, caller: Caller, kind: str = KINDS[0], removing: str = "") -> ModelView:
-        """Everything as it stands, of one kind."""
+        """Everything as it stands, of one kind; what is under way is read first, so that its end is never missed."""
+        exchange = self.services.exchange.find_state(caller)
         catalogue, config = self.services.catalogue, self.assistant.config
         then = self.services.settings.read(caller).config
         downloads = {download.name: download for download in catalogue.list_downloads(caller)}
@@ -37,6 +38,7 @@ class ModelHandlers(Handlers):
             downloads=downloads,
             in_use=frozenset(_plain(value_of(config, name)) for name in SETTINGS),
             next_start=frozenset(_plain(value_of(then, name)) for name in SETTINGS),
+            exchange=exchange,
             removing=removing,
             kind=kind if kind in KINDS else KINDS[0],
         )
@@ -50,6 +52,7 @@ class ModelHandlers(Handlers):
             "resume": self._resume,
             "cancel": self._cancel,
             "use": self._use,
+            "packaged": self._use_packaged,
             "remove": self._remove,
         }
         do = acts.get(act)
@@ -82,14 +85,17 @@ class ModelHandlers(Handlers):
         return self.words.model_was_cancelled.format(title=state.card.title)
 
     def _use(self, caller: Caller, state: CardState) -> str:
-        """Write it into the settings, in the place of what is named there."""
+        """Open a language model beside the one that answers; a space is written down for the next start."""
         card = state.card
-        packaged: dict[str, Value | None] = {"lm.name": PACKAGED, "lm.url": "", "lm.sees": False, "lm.vlm": ""}
-        changes = {} if card.kind == "space" else packaged
-        changes[card.setting] = card.id
-        self.services.settings.change(caller, changes)
-        said = self.words.model_space_chosen if card.kind == "space" else self.words.model_was_chosen
-        return said.format(title=card.title)
+        if card.kind == "space":
+            self.services.settings.change(caller, {card.setting: card.id})
+            return self.words.model_space_chosen.format(title=card.title)
+        self.services.exchange.use_model(caller, card.id)
+        return self.words.model_is_opened.format(title=card.title)
+
+    def _use_packaged(self, caller: Caller, state: CardState) -> str:
+        self.services.exchange.use_model(caller, PACKAGED)
+        return self.words.model_packaged_opened
 
     def _remove(self, caller: Caller, state: CardState) -> str:
         freed = self.services.catalogue.remove_model(caller, state.card.id)

@@ -55,13 +55,24 @@ class ModelWords:
     model_remove = Translation("Remove", "删除")
     model_remove_sure = Translation("Press again to remove", "再按一次确认删除")
 
+    model_back = Translation("Use the one that comes with it", "改用自带的模型")
+    model_opening = Translation(
+        "It is opened beside the model that answers now …", "正在打开，期间由原来的模型继续回答……"
+    )
+    model_trying = Translation("It is asked a first question …", "正在试问第一个问题……")
+    model_tried = Translation(
+        "It answers from the next question on. Tried: {said}", "从下一个问题起由它回答。试问：{said}"
+    )
+    model_is_opened = Translation("{title} is being opened.", "正在打开 {title}。")
+    model_packaged_opened = Translation("The model that comes with it is being opened.", "正在打开自带的模型。")
+
     model_in_use = Translation("In use", "正在使用")
     model_next_start = Translation("From the next start on", "下次启动起使用")
     model_here = Translation("On this machine", "已在本机")
     model_waiting = Translation("Waits its turn", "等待中")
-    model_paused = Translation("Paused at {done} of {total}", "已暂停：{done} / {total}")
+    model_paused = Translation("Paused at {done} of {total}", "已暂停：{done}，共 {total}")
     model_paused_early = Translation("Paused", "已暂停")
-    model_far = Translation("{done} of {total}", "{done} / {total}")
+    model_far = Translation("{done} of {total}", "已下载 {done}，共 {total}")
     model_speed = Translation("{size} a second", "每秒 {size}")
     model_looking = Translation("Asking which files there are …", "正在查询文件列表……")
     model_stopping = Translation("Stopping …", "正在停止……")
@@ -71,9 +82,6 @@ class ModelWords:
     model_goes_on = Translation("{title} goes on.", "{title} 继续下载。")
     model_was_cancelled = Translation("The download of {title} is cancelled.", "已取消下载 {title}。")
     model_was_removed = Translation("{title} was removed: {size} are free again.", "已删除 {title}，释放了 {size}。")
-    model_was_chosen = Translation(
-        "{title} is saved. It answers from the next start on.", "已保存 {title}，下次启动起使用。"
-    )
     model_space_chosen = Translation(
         "{title} is saved. From the next start on it has an index of its own, empty at first: add the files again.",
         "已保存 {title}。下次启动起它使用自己的索引，最初为空：请重新添加文件。",
