@@ -45,6 +45,7 @@ from deepseek_mm.language.words import printable
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
+from deepseek_mm.models.downloads import HubPermission
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
@@ -90,6 +91,7 @@ class Assistant:
         self._changing, self._placing = Lock(), Lock()
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
+        self.hub_permission = cast(HubPermission | None, None)  # the same; of the jobs that download
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""

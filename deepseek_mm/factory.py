@@ -147,10 +147,12 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         history=history,
     )
     library.work_on({CHANGE_SPACE: change_space_in(library, models, say).run})
-    library.work_on(Downloads(config=config, jobs=jobs, permission=HubPermission.of(config)).handlers)
+    permission = HubPermission.of(config)
+    library.work_on(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
     assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
+    assistant.hub_permission = permission
     give_back()
     return assistant
 

@@ -85,11 +85,11 @@ def hub(tmp_path, monkeypatch, house):
 
 def test_a_model_is_downloaded_paused_resumed_and_removed(house, hub):
     me = house.caller()
-    hub.faults = [Fault(on="/cdn/", chunk_s=0.02, times=9)]
+    hub.faults = [Fault(on="/cdn/", chunk_s=0.3, times=9)]
     begun = me.post("/models/download", json={"name": NAME})
     assert (begun.status_code, begun.json()["name"]) == (202, NAME)
     job = begun.json()["job"]
-    eventually(lambda: me.get(f"/models/downloads/{job}").json()["done_bytes"] > SIZE // 4)
+    eventually(lambda: me.get(f"/models/downloads/{job}").json()["done_bytes"] > SIZE // 20)
     assert me.post(f"/models/{job}/pause").json()["state"] == "paused"
     eventually(lambda: house.assistant.library.jobs.get(job).is_ended)
     assert in_cache(NAME) is None
@@ -98,6 +98,7 @@ def test_a_model_is_downloaded_paused_resumed_and_removed(house, hub):
     eventually(lambda: me.get(f"/models/downloads/{job}").json()["state"] in ("done", "failed"))
     assert in_cache(NAME) is not None
     assert [row["state"] for row in me.get("/models/downloads").json()["downloads"]] == ["done"]
+    assert "hub.allowed" not in me.get("/settings").json()["restart"]  # it holds at once
     assert me.delete(f"/models/{NAME}").json()["freed_bytes"] > SIZE
     assert in_cache(NAME) is None
 

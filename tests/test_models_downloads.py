@@ -113,6 +113,17 @@ def test_a_paused_download_stays_paused_over_starts_and_is_resumed_where_it_was(
     assert [each.name for each in downloads.list()] == [NAME]
 
 
+def test_a_wish_to_pause_that_comes_too_late_leaves_the_download_done(downloads, monkeypatch):
+    job = downloads.start(NAME).job
+    with working(downloads):
+        until(downloads, job, "done")
+        running = replace(downloads.find(job), state="running")
+        monkeypatch.setattr(Downloads, "find", lambda self, number: running)  # as it was a moment ago
+        downloads.pause(job)
+        monkeypatch.undo()
+    assert [each.state for each in downloads.list()] == ["done"]
+
+
 def test_a_download_that_only_waits_can_be_paused_and_resumed_by_its_first_number(downloads):
     job = downloads.start(NAME).job
     assert downloads.pause(job).state == "paused"
@@ -208,6 +219,16 @@ def test_the_first_download_by_hand_allows_it_for_good_unless_this_start_forbids
     flag = SettingsFile({"data": str(config.data), "hub.allowed": "false"}, environ={}, cwd=Path.cwd())
     with pytest.raises(Conflict, match=r"fixed by flag hub\.allowed of this start"):
         allow_hub(flag)
+
+
+def test_jobs_heed_the_settings_file_that_this_start_names(config, tmp_path):
+    named = tmp_path / "named.toml"
+    named.write_text("[hub]\nallowed = true\n")
+    plain = replace(config, hub=HubConfig())
+    permission = HubPermission.of(plain)
+    assert not permission.is_given()
+    permission.follow(SettingsFile({"data": str(config.data), "config": str(named)}, environ={}, cwd=tmp_path))
+    assert permission.is_given()
 
 
 @pytest.mark.parametrize("name", ["model", "a/b/c", "../b", "", "/etc/passwd"])

@@ -266,6 +266,14 @@ def test_a_download_goes_on_with_the_commit_that_it_began_though_the_hub_has_a_n
     assert in_cache(f"{NAME}@{began}").name == began
 
 
+def test_a_commit_that_is_named_is_found_by_the_name_alone_where_no_other_is_here(hub, environ):
+    older, newer = hub.repositories[NAME].main, hub.put(NAME, model_files(seed=2))
+    assert download(environ, revision=older) == in_cache(NAME)
+    assert download(environ, newest=True).name == newer
+    assert download(environ, revision=older).name == older
+    assert in_cache(NAME).name == newer
+
+
 def test_a_newer_commit_brings_only_the_files_that_changed(hub, environ):
     download(environ)
     hub.put(NAME, model_files() | {"config.json": b'{"model_type": "qwen2"}'})

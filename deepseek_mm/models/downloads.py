@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, Cancelled, Conflict, NothingThere
-from deepseek_mm.hub import WANTED, Revisions, is_hub_name
+from deepseek_mm.hub import MAIN, WANTED, Revisions, is_hub_name
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.jobs.worker import Handler
 from deepseek_mm.models.catalogue import ModelCard, read_catalogue
@@ -25,7 +25,6 @@ from deepseek_mm.settings_file import SettingsFile
 DOWNLOAD, PAUSED = "download", "paused download"  # kinds of jobs; nobody works on the second
 KINDS = (DOWNLOAD, PAUSED)
 FAR = ("done", "total")  # what the payload of a paused one has besides: how far it is
-MAIN = "main"
 ALLOWED = "hub.allowed"
 DownloadState = Literal["waiting", "running", "paused", "stopping", "done", "cancelled", "failed"]
 
@@ -45,6 +44,10 @@ class HubPermission:
             flags = {"data": str(config.data), ALLOWED: str(said).lower()}
             file = SettingsFile(flags, environ={}, cwd=Path.cwd())
         return cls(file)
+
+    def follow(self, file: SettingsFile) -> None:
+        """Heed this file from now on, with the flags and variables that it was opened with."""
+        self._file = file
 
     def is_given(self) -> bool:
         """Whether it may be asked now."""
@@ -155,11 +158,10 @@ class Downloads:
             return now
         payload = self.jobs.get(now.job).payload
         far = dict(zip(FAR, (now.done_bytes, now.total_bytes), strict=True))
-        parked = self.jobs.add(PAUSED, payload | far, title=f"Download {now.name} (paused)")
+        self.jobs.add(PAUSED, payload | far, title=f"Download {now.name} (paused)")
         self.jobs.cancel(now.job)
         if self.jobs.get(now.job).state == "done":  # it was faster
-            self.jobs.cancel(parked.id)
-            self.jobs.forget([parked.id])
+            self._drop_pause(now.name)
         return self.find(now.job)
 
     def resume(self, job_id: int) -> Download:
@@ -194,7 +196,15 @@ class Downloads:
         if newest or name not in revisions.all():
             revisions.keep(name, folder.name)
         task.result = {"folder": str(folder), "revision": folder.name}
+        self._drop_pause(name)
         return f"{name} is here, whole and compared"
+
+    def _drop_pause(self, name: str) -> None:
+        """Forget a wish to pause that came too late."""
+        newest = self._newest_job(name)
+        if newest is not None and newest.kind == PAUSED and not newest.is_ended:
+            self.jobs.cancel(newest.id)
+            self.jobs.forget([newest.id])
 
     def _transfer(self, request: ModelRequest, task: Task) -> Path:
         with closing(HubClient(self.environ, self.config.hub)) as client:

@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 
 from deepseek_mm.config import Config, HubConfig
 from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError, NothingThere
-from deepseek_mm.hub import WANTED, Revisions, in_cache, is_hub_name, split_revision
+from deepseek_mm.hub import MAIN, WANTED, Revisions, in_cache, is_hub_name, split_revision
 from deepseek_mm.hub.cache import repository_folder
-from deepseek_mm.models.downloads import MAIN, show_megabytes
+from deepseek_mm.models.downloads import show_megabytes
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import ModelRequest, ModelTransfer, TransferWatch, lock_file
 

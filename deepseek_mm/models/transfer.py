@@ -31,7 +31,7 @@ from deepseek_mm.errors import (
     ServerError,
     is_storage_full,
 )
-from deepseek_mm.hub import UNWANTED, HubFile
+from deepseek_mm.hub import MAIN, UNWANTED, HubFile
 from deepseek_mm.hub.cache import (
     CONFIG,
     Files,
@@ -86,7 +86,7 @@ class ModelRequest:
     """Which files of which model."""
 
     name: str  # OWNER/MODEL
-    revision: str = "main"  # a branch, or a commit
+    revision: str = MAIN  # a branch, or a commit
     wanted: tuple[str, ...]  # patterns of paths
     newest: bool = False  # go over to what the branch has now, though there is a whole commit
 
@@ -293,8 +293,10 @@ class ModelTransfer:
         for file in sorted(files.values(), key=lambda file: (file.path == CONFIG, file.path)):
             link_blob(self._blobs / file.digest, folder / file.path, file.size_bytes)
         write_files(receipt, {**(read_files(receipt) or {}), **files})
-        if self._request.revision != self._commit:
-            atomic_write(self._repository / "refs" / self._request.revision, self._commit.encode())
+        named = self._request.revision != self._commit
+        branch = self._repository / "refs" / (self._request.revision if named else MAIN)
+        if named or not branch.exists():  # without a network the name alone is to lead to what is here
+            atomic_write(branch, self._commit.encode())
         (self._repository / UNDER_WAY).unlink(missing_ok=True)
         self._watch.report(self._all_bytes, self._all_bytes, "")
         return folder

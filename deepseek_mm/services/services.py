@@ -173,6 +173,8 @@ def build_services(
     `photos` is a folder of the program's own photos that an empty library can begin with.
     """
     answers = AnswerService.of(assistant, heard=heard)
+    if assistant.hub_permission is not None:
+        assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models = ModelService(assistant=assistant, file=file)
     return Services(
