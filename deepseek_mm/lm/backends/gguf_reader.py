@@ -60,16 +60,16 @@ class Gguf:
             self._fields: dict[str, ReaderField] = dict(reader.fields)
             self._tensors: list[ReaderTensor] = list(reader.tensors)
         except (ValueError, IndexError, KeyError, OverflowError, MemoryError, OSError) as error:
-            raise self._damaged(f"it is damaged ({error})") from error
+            raise self._damage_error(f"it is damaged ({error})") from error
         self.kind: str = self._get("general.architecture")
         if self.kind not in OWN_KINDS:
-            raise self._foreign(f"it holds a {self.kind} model, and {', '.join(OWN_KINDS)} are what can be read")
+            raise self._foreign_error(f"it holds a {self.kind} model, and {', '.join(OWN_KINDS)} are what can be read")
         if self._get("split.count", 1) > 1:
-            raise self._foreign("it is one part of several, which llama-gguf-split --merge joins")
+            raise self._foreign_error("it is one part of several, which llama-gguf-split --merge joins")
         if scaled := [name for name in self._fields if ".rope.scaling." in name]:
-            raise self._foreign(f"its positions are scaled ({scaled[0]}), which is not known here")
+            raise self._foreign_error(f"its positions are scaled ({scaled[0]}), which is not known here")
         if odd := [name for name in self._fields if name.endswith(ODD) and self._get(name)]:
-            raise self._foreign(f"it has {odd[0]}={self._get(odd[0])}, which is not known here")
+            raise self._foreign_error(f"it has {odd[0]}={self._get(odd[0])}, which is not known here")
 
     @property
     def numbers(self) -> int:
@@ -121,7 +121,7 @@ class Gguf:
                 yield name, unpack_rows(raw, tensor.tensor_type, dtype)
             except NotImplementedError as error:
                 reason = f"{tensor.name} is in blocks of the kind {tensor.tensor_type.name}, which is not known here"
-                raise self._foreign(reason) from error
+                raise self._foreign_error(reason) from error
 
     def tokenizer(self) -> Tokenizer:
         """As transformers makes it of the same file: byte-level BPE; control tokens are special."""
@@ -129,13 +129,13 @@ class Gguf:
         try:
             return make_tokenizer(tokens, merges, self._get("tokenizer.ggml.token_type", []), split=self._split)
         except Exception as error:  # the tokenizers library raises nothing narrower
-            raise self._damaged(f"its tokenizer does not fit together ({error})") from error
+            raise self._damage_error(f"its tokenizer does not fit together ({error})") from error
 
     @property
     def _split(self) -> TextSplit:
         kind, split = self._get("tokenizer.ggml.model"), self._get("tokenizer.ggml.pre")
         if kind != "gpt2" or split not in SPLITS:
-            raise self._foreign(f"its tokenizer ({kind}, {split}) is not known here")
+            raise self._foreign_error(f"its tokenizer ({kind}, {split}) is not known here")
         return SPLITS[split]
 
     def words(self) -> dict[str, Any]:
@@ -153,13 +153,13 @@ class Gguf:
         found = {mark: self._get(f"tokenizer.ggml.{name}_token_id") for name, mark in MARKS.items()}
         marks = {mark: number for mark, number in found.items() if number is not None}
         if odd := {mark: at for mark, at in marks.items() if not isinstance(at, int) or at not in range(self._count)}:
-            raise self._damaged(f"its marks are no tokens of it ({odd})")
+            raise self._damage_error(f"its marks are no tokens of it ({odd})")
         return marks
 
     def _tokens(self) -> list[str]:
         tokens = self._need(TOKENS)
         if not isinstance(tokens, list):
-            raise self._damaged(f"its tokens are no list ({tokens!r:.40})")
+            raise self._damage_error(f"its tokens are no list ({tokens!r:.40})")
         return tokens
 
     @cached_property
@@ -172,7 +172,7 @@ class Gguf:
         name = f"{self.kind}.attention.head_count{which}"
         count = self._get(name, usual) if usual else self._need(name)
         if not isinstance(count, int) or count < 1:
-            raise self._foreign(f"its layers have different numbers of heads ({name}={count})")
+            raise self._foreign_error(f"its layers have different numbers of heads ({name}={count})")
         return count
 
     def _head_width(self, usual: int) -> int:
@@ -180,7 +180,7 @@ class Gguf:
         names = ("rope.dimension_count", "attention.key_length", "attention.value_length")
         said = {name: width for name in names if (width := self._get(f"{self.kind}.{name}"))}
         if len(set(said.values())) > 1:
-            raise self._foreign(f"the parts of its heads have different widths ({said})")
+            raise self._foreign_error(f"the parts of its heads have different widths ({said})")
         return next(iter(said.values()), usual)
 
     def _name(self, name: str) -> tuple[str, str]:
@@ -193,32 +193,32 @@ class Gguf:
                 return f"model.layers.{layer}.{parts[part]}.weight", part
             case ["blk", layer, part, "bias"] if part in BIASED and self.kind == "qwen2":
                 return f"model.layers.{layer}.{LAYER[part]}.bias", f"{part}.bias"
-        raise self._foreign(f"it has a tensor {name}, which a plain {self.kind} does not have")
+        raise self._foreign_error(f"it has a tensor {name}, which a plain {self.kind} does not have")
 
     def _get(self, name: str, default: Any = None) -> Any:
         try:
             return self._fields[name].contents() if name in self._fields else default
         except (ValueError, TypeError, IndexError) as error:
-            raise self._damaged(f"{name} cannot be read ({error})") from error
+            raise self._damage_error(f"{name} cannot be read ({error})") from error
 
     def _need(self, name: str) -> Any:
         if name not in self._fields:
-            raise self._damaged(f"it does not say {name}")
+            raise self._damage_error(f"it does not say {name}")
         return self._get(name)
 
     def _need_own(self, name: str) -> Any:
         """A setting of its kind."""
         value = self._need(f"{self.kind}.{name}")
         if not isinstance(value, int | float):
-            raise self._damaged(f"{self.kind}.{name} is no number ({value!r:.40})")
+            raise self._damage_error(f"{self.kind}.{name} is no number ({value!r:.40})")
         return value
 
-    def _damaged(self, reason: str) -> BadCheckpoint:
+    def _damage_error(self, reason: str) -> BadCheckpoint:
         return BadCheckpoint(
             f"cannot read the language model {self._path}: {reason}. Fetch the file again, or install its package again"
         )
 
-    def _foreign(self, reason: str) -> BadCheckpoint:
+    def _foreign_error(self, reason: str) -> BadCheckpoint:
         return BadCheckpoint(
             f"cannot read the language model {self._path}: {reason}. Run it in a program that reads all GGUF files"
             " (Ollama, LM Studio or llama.cpp's server) and name its address with --llm,"
