@@ -84,15 +84,12 @@ def test_the_packaged_model_is_taken_again_by_its_own_name(handlers):
     assert mine.services.exchange.done == ["deepseek-mm"]
 
 
-def test_a_space_is_written_for_the_next_start_and_says_that_its_index_is_empty(handlers):
+def test_in_a_space_all_files_are_indexed_beside_the_one_that_is_searched(handlers):
     mine = handlers(standing(installed=True, kind="space", id="owner/finder"))
-    mine.services.settings.change(LOCAL, {"lm.vlm": CARD.id})
-    assert "index of its own, empty at first" in mine.press(LOCAL, "use", "owner/finder").text
-    config = mine.services.settings.read(LOCAL).config
-    assert (config.encoder.name, config.lm.vlm) == ("owner/finder", CARD.id)
+    assert "All files are being indexed with" in mine.press(LOCAL, "use", "owner/finder").text
+    (job,) = mine.assistant.library.jobs.find(kinds=("change space",), limit=9)
+    assert (job.payload, job.state) == ({"space": "owner/finder"}, "waiting")
     assert mine.services.exchange.done == []
-    view = mine.look(LOCAL)
-    assert ("owner/finder" in view.next_start, "owner/finder" in view.in_use) == (True, False)
 
 
 def test_a_caller_from_elsewhere_may_not_choose_a_model_and_is_told_why(handlers):

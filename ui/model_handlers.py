@@ -85,10 +85,10 @@ class ModelHandlers(Handlers):
         return self.words.model_was_cancelled.format(title=state.card.title)
 
     def _use(self, caller: Caller, state: CardState) -> str:
-        """Open a language model beside the one that answers; a space is written down for the next start."""
+        """Open a language model beside the one that answers; in a space all files are indexed beside the old one."""
         card = state.card
         if card.kind == "space":
-            self.services.settings.change(caller, {card.setting: card.id})
+            self.services.spaces.change_space(caller, card.id)
             return self.words.model_space_chosen.format(title=card.title)
         self.services.exchange.use_model(caller, card.id)
         return self.words.model_is_opened.format(title=card.title)

@@ -26,7 +26,7 @@ class ServerHandlers(Handlers):
         )
 
     def use(self, caller: Caller, what: str) -> ActionResult:
-        """Open a model beside the one that answers; photos are shown to it if it sees, as tried or as its server says."""
+        """Open a model beside the one that answers; it is shown photos if it sees, as tried or as its server says."""
 
         def choose() -> str:
             state, model = self._find(caller, what)

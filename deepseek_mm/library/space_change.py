@@ -136,7 +136,7 @@ def remove_space(config: Config, store: RegionStore, name: str) -> int:
     """Delete an index that is not searched; how many bytes that frees. NothingThere, Conflict or LibraryError."""
     found = next((each for each in list_spaces(config, store) if each.name == name), None)
     if found is None:
-        raise NothingThere(f"the library has no index {name[:80]!r}. See which there are: models spaces")
+        raise NothingThere(f"the library has no index {name[:80]!r}. See which there are: GET /models/spaces")
     if found.in_use:
         raise Conflict(f"{name} is searched now. Change to another space first, then remove it")
     try:

@@ -22,6 +22,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
+from deepseek_mm.library.space_change import CHANGE_SPACE
 from deepseek_mm.logic.rules import Rule, rules_of
 from deepseek_mm.types import PhotoDescription
 from index import LIBRARY, Filter, Source
@@ -38,6 +39,7 @@ KINDS = (
     WATCH,
     DUPLICATES,
     LEARN,
+    CHANGE_SPACE,
 )  # of the library's own jobs
 
 

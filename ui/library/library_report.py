@@ -84,9 +84,10 @@ def title(job: Job, words: UiTexts) -> str:
         "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
+        "change space": words.job_change_space,
         "download": words.job_download, "paused download": words.job_download_paused,
     }  # fmt: skip
-    named = payload.get("file") or payload.get("folder") or payload.get("name") or ""
+    named = payload.get("file") or payload.get("folder") or payload.get("name") or payload.get("space") or ""
     paths = payload.get("only") or payload.get("paths") or [named]
     more = len(paths) - 1
     what = words.job_paths[more > 0].format(first=paths[0], more=more)

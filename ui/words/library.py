@@ -40,6 +40,7 @@ class LibraryWords:
     job_download_paused = Translation("Download {what} (paused)", "下载 {what}（已暂停）")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")
+    job_change_space = Translation("Index all files in {what}", "用 {what} 为全部文件建立索引")
     job_verify = Translation("Check the library", "检查图库")
     job_repair = Translation("Repair the library", "修复图库")
     job_backup = Translation("Back up to {what}", "备份到 {what}")

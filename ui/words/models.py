@@ -83,6 +83,7 @@ class ModelWords:
     model_was_cancelled = Translation("The download of {title} is cancelled.", "已取消下载 {title}。")
     model_was_removed = Translation("{title} was removed: {size} are free again.", "已删除 {title}，释放了 {size}。")
     model_space_chosen = Translation(
-        "{title} is saved. From the next start on it has an index of its own, empty at first: add the files again.",
-        "已保存 {title}。下次启动起它使用自己的索引，最初为空：请重新添加文件。",
+        "All files are being indexed with {title}, beside what is searched now; the Library shows how far that is."
+        " When it is done, the next start searches with it.",
+        "正在用 {title} 为全部文件建立索引，期间仍用现有索引搜索；进度见“图库”。完成后，下次启动起用它搜索。",
     )
