@@ -4,7 +4,8 @@ Our decoder knows three ways. "fast" keeps a weight in bfloat16 for prompts and 
 bfloat16 alone, "tiles" in a byte alone: as fast as "fast" for the next token, and slower with prompts. Whoever asks
 for a model that fits in no way is told before it is unpacked how much it needs, how much is free, and what would fit.
 
-What the keys of a long conversation may take is bounded as well: half of what the weights leave free.
+What the keys of long conversations may take is bounded as well: they stay for whoever begins alike, and fill all that
+they are given.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ MB, GB = 10**6, 10**9
 SPARE_BYTES = 400 * MB  # a prompt's numbers between two layers, the tokenizer, and what others want meanwhile
 LEAST_TOKENS = 2_048  # of a prompt with its answer: the least that is worth opening a model for
 ROOM = 2  # times the longest text for whose keys there is memory, where memory allows
-FAST_PART = 0.5  # of what is free: the most that is taken for speed
+MOST_KEY_BYTES = 2 * GB  # for keys and values of all answers, and at most half of what the weights leave free
+FAST_PART = 1 / 3  # of what is free: the most that is taken for speed
 GROUP = 32  # inputs of a matrix that lie together in a tile
 BYTES: dict[Way, float] = {"fast": 3.8, "plain": 2.1, "tiles": 1.05}  # of a weight, measured (docs/log/)
 BF16_FLAG = "avx512_bf16"  # of processors on which transformers computes in bfloat16, else in 32 bits
@@ -80,7 +82,7 @@ def fit_memory(need: ModelMemory, free_bytes: int | None = None) -> MemoryFit:
     way = next(iter(usable))
     if not need.token_bytes:
         return MemoryFit(way=way, tokens=0)
-    left = (free_bytes - usable[way] - SPARE_BYTES) // 2
+    left = min(MOST_KEY_BYTES, (free_bytes - usable[way] - SPARE_BYTES) // 2)
     return MemoryFit(way=way, tokens=min(ROOM * need.longest, max(LEAST_TOKENS, left // need.token_bytes)))
 
 
