@@ -26,6 +26,7 @@ from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import convert_once, find_folder, find_source, read_shape
 from deepseek_mm.lm.tokenizer import encode_chat, read_tokenizer
 from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.models import model_cache
 from deepseek_mm.types import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))
@@ -123,6 +124,19 @@ def test_a_hubs_repository_of_gguf_files_is_the_one_that_was_fetched_of_it(tmp_p
     gguf = write_model(snapshot / "tiny-q8_0.gguf", tiny_model("llama"))
     assert find_source("some/Tiny-GGUF@0123") == gguf
     assert model_folders.title_of("some/Tiny-GGUF@0123") == "some/Tiny-GGUF"
+
+
+def test_what_was_unpacked_of_a_hubs_model_goes_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(model_cache, "cache_folder", lambda: tmp_path / "cache")
+    repository = tmp_path / "hub" / "models--some--Tiny-GGUF"
+    (repository / "snapshots" / "0123").mkdir(parents=True)
+    gguf = write_model(repository / "snapshots" / "0123" / "tiny.gguf", tiny_model("llama"))
+    other = convert_once(write_model(tmp_path / "o.gguf", tiny_model("llama", seed=1)), cache=tmp_path / "cache")
+    folder = convert_once(gguf, cache=tmp_path / "cache")
+    size = gguf.stat().st_size + sum(path.stat().st_size for path in folder.iterdir())
+    assert model_cache.remove_model("some/Tiny-GGUF", tmp_path) == size
+    assert (folder.exists(), other.exists(), repository.exists()) == (False, True, False)
 
 
 def test_a_large_model_is_written_in_several_files_that_both_read(tmp_path, monkeypatch):

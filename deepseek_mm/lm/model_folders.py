@@ -72,6 +72,14 @@ def converted_folder(gguf: Path, cache: Path) -> Path:
     return cache / "lm" / f"{gguf.stem}-{digest_of(gguf).hex()[:16]}-{RECIPE}"
 
 
+def remove_converted(gguf: Path, cache: Path) -> int:
+    """Remove the checkpoint made from `gguf`, if there is one; how many bytes that frees."""
+    folder = converted_folder(gguf, cache)
+    size_bytes = sum(path.stat().st_size for path in folder.glob("*"))
+    shutil.rmtree(folder, ignore_errors=True)
+    return size_bytes
+
+
 def make_once(
     folder: Path, make: Callable[[Path], None], *, sums: str = SUMS, waiting: Callable[[], object] = lambda: None
 ) -> Path:

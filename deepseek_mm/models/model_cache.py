@@ -12,10 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from deepseek_mm.config import Config, HubConfig
+from deepseek_mm.config import Config, HubConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError, NothingThere
 from deepseek_mm.hub import MAIN, WANTED, Revisions, in_cache, is_hub_name, split_revision
 from deepseek_mm.hub.cache import repository_folder
+from deepseek_mm.lm.model_folders import remove_converted
 from deepseek_mm.models.downloads import show_megabytes
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import ModelRequest, ModelTransfer, TransferWatch, lock_file
@@ -83,7 +84,8 @@ def find_repository(name: str) -> Path:
 
 
 def remove_model(name: str, data: Path) -> int:
-    """Remove all commits of a model from the cache, also for other programs; how many bytes that frees.
+    """Remove all commits of a model from the cache, also for other programs, and what was unpacked of its GGUF files;
+    how many bytes that frees.
 
     NothingThere if it is not here, Conflict while it is being downloaded.
     """
@@ -95,6 +97,7 @@ def remove_model(name: str, data: Path) -> int:
         raise Conflict(f"{name} is being downloaded. Cancel that first, then remove it") from None
     try:
         freed = folder_size(folder)
+        freed += sum(remove_converted(gguf, cache_folder()) for gguf in folder.glob("snapshots/*/*.gguf"))
         _delete(folder)
     finally:
         lock.release()
