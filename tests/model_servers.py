@@ -78,7 +78,7 @@ class ScriptedServer(ChatServer):
 
     def __init__(self, pages, *, sees=True, tools=True, say="Ready", fault=""):
         super().__init__(fault=fault, handler=_ModelHandler)
-        self.shown = SHOWN
+        self.shown, self.waited_out = SHOWN, False  # whether somebody waited for a slow one to the end
         self.pages, self.eyes, self.tools, self.say, self.looked = dict(pages), sees, tools, say, []
 
 
@@ -140,8 +140,10 @@ class _ModelHandler(ChatHandler):
             self.send_response(302)
             self.send_header("location", "http://127.0.0.1:9/elsewhere")
             self.end_headers()
+        elif fault == "together":
+            return not self.server.release.wait(20)  # until others were asked as well
         elif fault == "slow":
-            self.server.release.wait(20)
+            self.server.waited_out = not self.server.release.wait(20)
         elif fault == "half":
             self.half()
         elif fault == "endless":
