@@ -152,6 +152,7 @@ class PaperAssistant:
     pause_s: float = 0.0  # before each word
     lm: None = None  # paper writes its words itself
     planned: None = None  # paper needs no engine
+    hub_permission: None = None  # and no hub
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(
         search=SimpleNamespace(measured_errors=None)
