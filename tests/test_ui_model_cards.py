@@ -1,6 +1,7 @@
 """Cards of models as HTML: what is said of each, and the buttons that its state allows."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from model_states import CARD, LARGE, loading, standing
@@ -92,6 +93,13 @@ def test_a_model_that_answers_says_what_it_said_when_it_was_tried():
     exchange = ExchangeState(name=CARD.id, step="done", message="Which colour? Red")
     assert "Tried: Which colour? Red" in shown(standing(installed=True), exchange=exchange, in_use=frozenset([CARD.id]))
     assert "Tried" not in shown(standing(installed=True), exchange=exchange)
+
+
+def test_a_space_in_which_files_are_indexed_says_how_far_that_is_and_offers_nothing():
+    job = SimpleNamespace(state="waiting")
+    html = shown(standing(installed=True, kind="space"), kind="space", indexing={CARD.id: job})
+    assert "All files are indexed with it: waiting" in html
+    assert acts(html) == []
 
 
 def test_a_packaged_model_that_could_not_be_opened_is_told_above_the_cards():

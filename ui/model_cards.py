@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 
-from deepseek_mm import CardState, Download, ExchangeState, PublishedFigure
+from deepseek_mm import CardState, Download, ExchangeState, Job, PublishedFigure
 from ui.html import button, heading, hint, notice
-from ui.library.library_report import in_bytes, remaining_time
+from ui.library.library_report import far, in_bytes, remaining_time
 from ui.words import UiTexts
 
 KINDS = ("vlm", "lm", "space")  # that something here takes, in the order in which they are offered
@@ -26,13 +26,15 @@ class ModelView:
     in_use: frozenset[str] = frozenset()  # names that are open now
     next_start: frozenset[str] = frozenset()  # names that the next start opens
     exchange: ExchangeState = ExchangeState()  # of the language model
+    indexing: Mapping[str, Job] = field(default_factory=dict)  # by the space in which all files are being indexed
     removing: str = ""  # the model whose removal has to be pressed once more
     kind: str = KINDS[0]  # that is shown
 
     @property
     def is_busy(self) -> bool:
         """Whether something changes by itself."""
-        return self.exchange.is_active or any(download.is_active for download in self.downloads.values())
+        downloads = any(download.is_active for download in self.downloads.values())
+        return downloads or self.exchange.is_active or bool(self.indexing)
 
 
 def render_models(view: ModelView, words: UiTexts) -> str:
@@ -150,8 +152,10 @@ def _render_download(download: Download | None, words: UiTexts, title: str) -> s
 
 
 def _render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
-    """How far it is on its way to answer, or why it does not."""
+    """How far it is on its way to answer or to be searched by, or why it does not answer."""
     exchange = view.exchange
+    if job := view.indexing.get(state.card.id):
+        return hint(words.model_indexing.format(far=words.waiting if job.state == "waiting" else far(job, words)))
     if exchange.name != state.card.id:
         return ""
     if exchange.step == "failed":
@@ -195,7 +199,7 @@ def _acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tuple[s
     elif standing == "paused":
         yield from (("resume", words.model_resume), ("cancel", words.model_cancel))
     elif state.installed:
-        chosen = name in view.in_use | view.next_start
+        chosen = name in view.in_use | view.next_start | view.indexing.keys()
         if not chosen and state.fit.fits and not view.exchange.is_active:
             yield "use", words.model_use
         if chosen and state.card.kind != "space" and not view.exchange.is_active:

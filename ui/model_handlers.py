@@ -1,6 +1,7 @@
 """Handlers of the Models part: what there is, and what a press on a card does; plain functions, tested as such.
 
-A language model takes the place of the one that answers while people ask; a vector space is opened by the next start.
+A language model takes the place of the one that answers while people ask. In another vector space all files are
+indexed first; the next start searches it.
 """
 
 import os
@@ -8,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from deepseek_mm import Caller, CardState, Download, value_of
+from deepseek_mm import Caller, CardState, Download, Job, value_of
 from ui.edges import ActionResult, Handlers
 from ui.library.library_report import in_bytes
 from ui.model_cards import KINDS, ModelView
 from ui.settings_handlers import PACKAGED
 
 HUB = "https://huggingface.co"
+CHANGE_SPACE = "change space"  # kind of jobs
 SETTINGS = ("lm.vlm", "lm.name", "encoder.name")  # that name a model
 
 
@@ -39,9 +41,15 @@ class ModelHandlers(Handlers):
             in_use=frozenset(_plain(value_of(config, name)) for name in SETTINGS),
             next_start=frozenset(_plain(value_of(then, name)) for name in SETTINGS),
             exchange=exchange,
+            indexing=self._find_indexing(caller),
             removing=removing,
             kind=kind if kind in KINDS else KINDS[0],
         )
+
+    def _find_indexing(self, caller: Caller) -> dict[str, Job]:
+        """Jobs that index all files in another space; none for callers who may not see what is done."""
+        jobs = self.services.library.list_jobs(caller, states=("running", "waiting")) if "ask" in caller.rights else []
+        return {str(job.payload["space"]): job for job in jobs if job.kind == CHANGE_SPACE}
 
     def press(self, caller: Caller, act: str, name: str) -> ActionResult:
         """What a button of a card does; both come from the browser."""

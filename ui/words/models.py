@@ -87,3 +87,4 @@ class ModelWords:
         " When it is done, the next start searches with it.",
         "正在用 {title} 为全部文件建立索引，期间仍用现有索引搜索；进度见“图库”。完成后，下次启动起用它搜索。",
     )
+    model_indexing = Translation("All files are indexed with it: {far}", "正在用它为所有文件建立索引：{far}")
