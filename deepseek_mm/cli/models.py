@@ -10,6 +10,7 @@ from textwrap import fill
 
 from deepseek_mm.cli.model_downloads import download_model, give_token, remove_model
 from deepseek_mm.cli.model_servers import list_servers, try_server
+from deepseek_mm.cli.model_trial import try_model
 from deepseek_mm.cli.model_use import use_model
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
@@ -129,6 +130,7 @@ MODEL_WORDS = {
     "list": Subcommand(help="the models of the catalogue, and the commits of those that are used", run=list_models),
     "show": Subcommand(help="all about one model of the catalogue", takes="NAME", run=show_model),
     "download": Subcommand(help="fetch a model, or go on with it", takes="NAME", run=download_model),
+    "try": Subcommand(help="compare a model with the one that answers", takes="NAME", run=try_model),
     "use": Subcommand(help="have a model answer, after it was tried", takes="NAME", run=use_model),
     "remove": Subcommand(help="delete a model from this machine", takes="NAME", run=remove_model),
     "token": Subcommand(help="keep the token for models that are not for everybody", run=give_token),

@@ -25,6 +25,7 @@ from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
+from deepseek_mm.services.model_trial import ModelTrialService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.services.space_service import SpaceService
 from deepseek_mm.settings_file import SettingsFile
@@ -158,6 +159,7 @@ class Services:
     models: ModelService
     catalogue: ModelCatalogueService
     exchange: ModelExchangeService
+    trial: ModelTrialService
     spaces: SpaceService
     history: HistoryService
     learning: LearningService
@@ -177,13 +179,15 @@ def build_services(
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models = ModelService(assistant=assistant, file=file)
+    exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
         answers=answers,
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
         settings=SettingsService(assistant=assistant, file=file),
         models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),
-        exchange=ModelExchangeService.of(assistant, file, models),
+        exchange=exchange,
+        trial=ModelTrialService.of(assistant, exchange.exchange.opens, photos),
         spaces=SpaceService(assistant=assistant, file=file),
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),

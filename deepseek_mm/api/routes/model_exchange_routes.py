@@ -7,6 +7,7 @@ from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, OurServices
 from deepseek_mm.api.schemas import Body, JobOut, Record, Text
 from deepseek_mm.services.model_exchange import Step
+from deepseek_mm.services.model_trial import Step as TrialStep
 
 router = APIRouter(prefix="/models", tags=["Models"], responses=DECLARED)
 
@@ -59,6 +60,59 @@ class FreedOut(Record):
     """What a removal brought."""
 
     freed_bytes: int
+
+
+class TrialIn(Body):
+    """Which model is compared with the one that answers."""
+
+    name: str = Field(max_length=500, examples=["HuggingFaceTB/SmolVLM-256M-Instruct"])
+
+
+class TrialAnswerOut(Record):
+    """What one model answers."""
+
+    text: Text
+    seconds: float
+    right: bool
+
+
+class TrialRowOut(Record):
+    """One question with both answers."""
+
+    ask: Text
+    photo: Text
+    present: TrialAnswerOut
+    other: TrialAnswerOut
+
+
+class TrialOut(Record):
+    """How the last comparison stands."""
+
+    name: Text
+    step: TrialStep
+    total: int = Field(description="questions")
+    rows: list[TrialRowOut] = Field(description="those that both have answered")
+    scores: tuple[int, int] = Field(description="right answers of the model that answers here, and of the other")
+    seconds: tuple[float, float] = Field(description="what an answer takes of each, on average")
+    message: Text = Field(description="why it ended early")
+
+
+@router.post("/try", status_code=202)
+def try_model(services: OurServices, asked: TrialIn, caller: Administrator) -> TrialOut:
+    """Ask both models the same: twenty questions of our own, and those that were put right in this library."""
+    return TrialOut.of(services.trial.try_model(caller, asked.name))
+
+
+@router.get("/try")
+def trial(services: OurServices, caller: Administrator) -> TrialOut:
+    """How that stands."""
+    return TrialOut.of(services.trial.find_trial(caller))
+
+
+@router.delete("/try")
+def stop_trial(services: OurServices, caller: Administrator) -> TrialOut:
+    """End it behind the question at hand."""
+    return TrialOut.of(services.trial.stop_trial(caller))
 
 
 @router.get("/spaces")

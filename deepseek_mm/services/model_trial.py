@@ -1,0 +1,220 @@
+"""Two language models side by side on the same questions, before one is chosen: how many are right, and how fast.
+
+The questions are twenty about the bundled photos, and those of this library's that somebody has put right. Answers of a
+trial go into no history of anybody.
+"""
+
+import logging
+import re
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, Self
+
+from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
+from deepseek_mm.assistant import Assistant
+from deepseek_mm.config import Config
+from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere
+from deepseek_mm.history import History
+from deepseek_mm.lm.generator import Generator
+from deepseek_mm.services.model_exchange import choose_model
+from deepseek_mm.settings_file import with_values
+from deepseek_mm.types import Question
+
+FILE = Path(__file__).with_name("trial_questions.toml")
+MOST_OWN = 20  # of the library's corrections, the newest
+Step = Literal["none", "opening", "asking", "done", "failed", "stopped"]
+Opens = Callable[[Config], Generator]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialQuestion:
+    """A question about one photo, and what its answer has to say."""
+
+    photo: Path
+    ask: str
+    right: str  # a pattern
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialAnswer:
+    """What one model answers, and whether that is right."""
+
+    text: str
+    seconds: float
+    right: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRow:
+    """One question with both answers."""
+
+    ask: str
+    photo: str
+    present: TrialAnswer
+    other: TrialAnswer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialState:
+    """How the last trial stands."""
+
+    name: str = ""  # of the model that is tried
+    step: Step = "none"
+    total: int = 0  # questions
+    rows: tuple[TrialRow, ...] = ()  # that both have answered
+    message: str = ""  # why it ended early
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it goes on."""
+        return self.step in ("opening", "asking")
+
+    @property
+    def scores(self) -> tuple[int, int]:
+        """Right answers of the present model and of the other."""
+        return sum(row.present.right for row in self.rows), sum(row.other.right for row in self.rows)
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """What an answer took of each, on average."""
+        rows = self.rows or (None,)
+        present = sum(row.present.seconds for row in self.rows) / len(rows)
+        return present, sum(row.other.seconds for row in self.rows) / len(rows)
+
+
+@cache
+def read_questions(photos: Path) -> tuple[TrialQuestion, ...]:
+    """The built-in ones whose photo lies in this folder."""
+    rows = tomllib.loads(FILE.read_text(encoding="utf-8")).values()
+    asked = [TrialQuestion(photo=photos / row["file"], ask=row["ask"], right=row["right"]) for row in rows]
+    return tuple(question for question in asked if question.photo.is_file())
+
+
+def read_corrections(assistant: Assistant) -> list[TrialQuestion]:
+    """Those of the library that somebody has put right, the newest ones."""
+    taught = [each for each in assistant.library.learning.waiting() if each.answer and not each.wrong]
+    there = [each for each in taught if Path(each.path).is_file()]
+    return [
+        TrialQuestion(photo=Path(each.path), ask=each.question, right=rf"\b{re.escape(each.answer)}\b")
+        for each in there[-MOST_OWN:]
+    ]
+
+
+@dataclass(kw_only=True)
+class ModelTrial:
+    """One trial at a time, in a thread of its own."""
+
+    assistant: Assistant
+    opens: Opens
+    photos: Path | None = None  # the bundled ones
+    state: TrialState = TrialState()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, name: str) -> TrialState:
+        """Start to compare. Conflict while one is under way, NothingThere without a question, BadQuestion for a model
+        that does not speak by itself.
+        """
+        config = with_values(self.assistant.config, choose_model(name))
+        questions = [*(read_questions(self.photos) if self.photos else ()), *read_corrections(self.assistant)]
+        if not questions:
+            raise NothingThere("there is no question to try a model by. Put an answer right first, then try again")
+        with self._lock:
+            if self.state.is_active:
+                raise Conflict(f"{self.state.name} is being tried. Wait until that has ended, or stop it")
+            self._stop = threading.Event()
+            self.state = TrialState(name=name, step="opening", total=len(questions))
+        threading.Thread(target=self._run, args=(config, questions), name="trial", daemon=True).start()
+        return self.state
+
+    def stop(self) -> TrialState:
+        """End it behind the question at hand."""
+        self._stop.set()
+        return self.state
+
+    def _run(self, config: Config, questions: Sequence[TrialQuestion]) -> None:
+        try:
+            lm = self.opens(config)
+            self.state = replace(self.state, step="asking")
+            with TemporaryDirectory() as folder:
+                present, other = make_pair(self.assistant, lm, config, Path(folder))
+                try:
+                    for row in compare(present, other, questions, self._stop):
+                        self.state = replace(self.state, rows=(*self.state.rows, row))
+                finally:
+                    present.history.close()
+        except Exception as error:  # whatever a model's files make a library raise ends the trial, and nothing else
+            known = isinstance(error, DeepSeekMMError)
+            if not known:
+                log.error("the trial of %s broke", self.state.name, exc_info=error)
+            why = str(error) if known else f"{type(error).__name__}: {error}"
+            self.state = replace(self.state, step="failed", message=why)
+        else:
+            self.state = replace(self.state, step="stopped" if self._stop.is_set() else "done")
+
+
+def make_pair(assistant: Assistant, lm: Generator, config: Config, folder: Path) -> tuple[Assistant, Assistant]:
+    """The assistant as it is, and with another language model; both write into a history that nobody reads."""
+    present = copy(assistant)
+    present.history = History(folder / "history.db")
+    other = copy(present)
+    other.use_language_model(lm, config.lm)
+    return present, other
+
+
+def compare(
+    present: Assistant, other: Assistant, questions: Sequence[TrialQuestion], stop: threading.Event
+) -> Iterator[TrialRow]:
+    """Both answers to one question after the other."""
+    for question in questions:
+        if stop.is_set():
+            return
+        answers = [answer(each, question) for each in (present, other)]
+        yield TrialRow(ask=question.ask, photo=question.photo.name, present=answers[0], other=answers[1])
+
+
+def answer(assistant: Assistant, question: TrialQuestion) -> TrialAnswer:
+    """What it answers, with the seconds that it took; an error is an answer that is wrong."""
+    begun_s = time.monotonic()
+    try:
+        asked = Question(text=question.ask, image_path=str(question.photo), image_name=question.photo.name)
+        text = assistant.ask(asked).text
+    except DeepSeekMMError as error:
+        text = str(error)
+    seconds = time.monotonic() - begun_s
+    return TrialAnswer(text=text, seconds=seconds, right=bool(re.search(question.right, text, re.IGNORECASE)))
+
+
+@requires_by_default("settings")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelTrialService:
+    """Comparisons of language models, as callers of this machine ask for them."""
+
+    trial: ModelTrial
+
+    @classmethod
+    def of(cls, assistant: Assistant, opens: Opens, photos: Path | None) -> Self:
+        """One that asks about these bundled photos."""
+        return cls(trial=ModelTrial(assistant=assistant, opens=opens, photos=photos))
+
+    def try_model(self, caller: Caller, name: str) -> TrialState:
+        """Begin. Conflict, NothingThere, BadQuestion or Forbidden says why not."""
+        require_local(caller, "try models")
+        return self.trial.begin(name)
+
+    def stop_trial(self, caller: Caller) -> TrialState:
+        """End it behind the question at hand."""
+        require_local(caller, "try models")
+        return self.trial.stop()
+
+    def find_trial(self, caller: Caller) -> TrialState:
+        """How the last one stands."""
+        return self.trial.state
