@@ -47,6 +47,7 @@ def start(tmp_path, monkeypatch):
         (data / "config.toml").write_text(text)
         monkeypatch.setattr("deepseek_mm.factory.open_space", space)
         monkeypatch.setattr("deepseek_mm.models.speakers.open_planned", open_quickly)
+        monkeypatch.setattr("deepseek_mm.models.speakers.open_late", lambda *given, **options: None)
         settings = app.settings_file(["--data", str(data), "--set", "see.glance=false", *flags]).read()
         return load(settings.config, progress=said.append, saved=settings.saved_names)
 
@@ -229,6 +230,7 @@ def test_no_saved_setting_stops_a_start_and_what_gives_way_is_told(tmp_path, mon
     (tmp_path / "config.toml").write_text(f"{lines}\n")
     monkeypatch.setattr("deepseek_mm.factory.open_space", open_known)
     monkeypatch.setattr("deepseek_mm.models.speakers.open_planned", open_quickly)
+    monkeypatch.setattr("deepseek_mm.models.speakers.open_late", lambda *given, **options: None)  # it would be opened
     settings, told = app.settings_file(["--data", str(tmp_path)]).read(), list[str]()
     fallback = Fallback(saved=settings.saved_names, say=told.append)
     opened = open_models(settings.config, Revisions(tmp_path), fallback)
