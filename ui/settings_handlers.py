@@ -41,6 +41,7 @@ class SettingsState:
     model: str  # "packaged", "none", "server", "own" or "sees"
     file: Path  # that keeps them
     next: str = ""  # what the next start will do otherwise, in sentences
+    unread: str = ""  # why nothing of the file holds; empty where it can be read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class SettingsHandlers(Handlers):
     """Handlers of the Settings tab."""
 
     def look(self, caller: Caller) -> SettingsState:
-        """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
+        """Everything as it stands, for this caller. ConfigError if a file that this start names cannot be read."""
         settings = self.services.settings.read(caller)
         values = {name: value_of(settings.config, name) for name in (*AT_ONCE, *AT_START)}
         values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted_certainty, 2)
@@ -59,6 +60,7 @@ class SettingsHandlers(Handlers):
             model=kind_of(settings.config.lm),
             file=settings.file,
             next=self._next(settings.config, settings.file),
+            unread=settings.unread,
         )
 
     @property
@@ -199,8 +201,13 @@ class SettingsHandlers(Handlers):
         return saved
 
     def _changes(self, caller: Caller, values: Mapping[str, Value | None]) -> dict[str, Value | None]:
-        """Those that differ from what the next start would read, but for what this start fixes."""
+        """Those that differ from what the next start would read, but for what this start fixes.
+
+        BadChoice where the file cannot be read: nothing is written over it.
+        """
         settings, changes = self.services.settings.read(caller), {}
+        if settings.unread:
+            raise BadChoice(settings.unread)
         for name, value in values.items():
             kept = name in settings.origin
             differs = kept if value is None else value != value_of(settings.config, name)

@@ -103,6 +103,8 @@ class SettingsTab:
             return {self.parts["said"]: line(ActionResult(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
         login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if not caller.local else ""
+        if look.unread:
+            updates["said"] = line(ActionResult(text=words.say(look.unread), wrong=True))
         updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>{login}'
         return {self.parts[name]: update for name, update in updates.items()}
 
