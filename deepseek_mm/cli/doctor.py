@@ -18,14 +18,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from itertools import chain
 from pathlib import Path
-from typing import Literal
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING, Literal
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.settings import describe
 from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, settings_of
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 State = Literal["ok", "warn", "fail"]
 HOUSE = Path(__file__).parents[2]  # the folder of the clone
@@ -49,8 +50,10 @@ def verdict(name: str, detail: str, *, well: bool, advice: str, otherwise: State
     return Finding(name=name, state="ok" if well else otherwise, detail=detail, advice="" if well else advice)
 
 
-def requirements(path: Path) -> list[Requirement]:
+def requirements(path: Path) -> list["Requirement"]:
     """The requirements of a file, without comments, options and hashes."""
+    from packaging.requirements import Requirement  # here, because no other command must wait for it
+
     lines = re.sub(r"\\\n", " ", path.read_text()).splitlines()
     wanted = (re.sub(r"#.*|--hash\S+", "", line).strip() for line in lines)
     return [Requirement(line) for line in wanted if line]
