@@ -10,6 +10,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -144,13 +145,7 @@ class ModelTrial:
         try:
             lm = self.opens(config)
             self.state = replace(self.state, step="asking")
-            with TemporaryDirectory() as folder:
-                present, other = make_pair(self.assistant, lm, config, Path(folder))
-                try:
-                    for row in compare(present, other, questions, self._stop):
-                        self.state = replace(self.state, rows=(*self.state.rows, row))
-                finally:
-                    present.history.close()
+            self._ask(lm, config, questions)
         except Exception as error:  # whatever a model's files make a library raise ends the trial, and nothing else
             known = isinstance(error, DeepSeekMMError)
             if not known:
@@ -159,6 +154,13 @@ class ModelTrial:
             self.state = replace(self.state, step="failed", message=why)
         else:
             self.state = replace(self.state, step="stopped" if self._stop.is_set() else "done")
+
+    def _ask(self, lm: Generator, config: Config, questions: Sequence[TrialQuestion]) -> None:
+        with TemporaryDirectory() as folder:
+            present, other = make_pair(self.assistant, lm, config, Path(folder))
+            with closing(present.history):
+                for row in compare(present, other, questions, self._stop):
+                    self.state = replace(self.state, rows=(*self.state.rows, row))
 
 
 def make_pair(assistant: Assistant, lm: Generator, config: Config, folder: Path) -> tuple[Assistant, Assistant]:

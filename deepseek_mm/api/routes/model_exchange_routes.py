@@ -62,13 +62,13 @@ class FreedOut(Record):
     freed_bytes: int
 
 
-class TrialIn(Body):
+class ComparisonIn(Body):
     """Which model is compared with the one that answers."""
 
     name: str = Field(max_length=500, examples=["HuggingFaceTB/SmolVLM-256M-Instruct"])
 
 
-class TrialAnswerOut(Record):
+class ComparedAnswerOut(Record):
     """What one model answers."""
 
     text: Text
@@ -76,43 +76,43 @@ class TrialAnswerOut(Record):
     right: bool
 
 
-class TrialRowOut(Record):
+class ComparedRowOut(Record):
     """One question with both answers."""
 
     ask: Text
     photo: Text
-    present: TrialAnswerOut
-    other: TrialAnswerOut
+    present: ComparedAnswerOut
+    other: ComparedAnswerOut
 
 
-class TrialOut(Record):
+class ComparisonOut(Record):
     """How the last comparison stands."""
 
     name: Text
     step: TrialStep
     total: int = Field(description="questions")
-    rows: list[TrialRowOut] = Field(description="those that both have answered")
+    rows: list[ComparedRowOut] = Field(description="those that both have answered")
     scores: tuple[int, int] = Field(description="right answers of the model that answers here, and of the other")
     seconds: tuple[float, float] = Field(description="what an answer takes of each, on average")
     message: Text = Field(description="why it ended early")
 
 
 @router.post("/try", status_code=202)
-def try_model(services: OurServices, asked: TrialIn, caller: Administrator) -> TrialOut:
+def try_model(services: OurServices, asked: ComparisonIn, caller: Administrator) -> ComparisonOut:
     """Ask both models the same: twenty questions of our own, and those that were put right in this library."""
-    return TrialOut.of(services.trial.try_model(caller, asked.name))
+    return ComparisonOut.of(services.trial.try_model(caller, asked.name))
 
 
 @router.get("/try")
-def trial(services: OurServices, caller: Administrator) -> TrialOut:
+def trial(services: OurServices, caller: Administrator) -> ComparisonOut:
     """How that stands."""
-    return TrialOut.of(services.trial.find_trial(caller))
+    return ComparisonOut.of(services.trial.find_trial(caller))
 
 
 @router.delete("/try")
-def stop_trial(services: OurServices, caller: Administrator) -> TrialOut:
+def stop_trial(services: OurServices, caller: Administrator) -> ComparisonOut:
     """End it behind the question at hand."""
-    return TrialOut.of(services.trial.stop_trial(caller))
+    return ComparisonOut.of(services.trial.stop_trial(caller))
 
 
 @router.get("/spaces")
