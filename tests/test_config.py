@@ -10,6 +10,7 @@ import pytest
 from deepseek_mm.config import (
     Config,
     EncoderConfig,
+    HubConfig,
     IndexConfig,
     LearningConfig,
     LibraryConfig,
@@ -37,6 +38,7 @@ SECTIONS = (
     ServeConfig,
     SandboxConfig,
     LearningConfig,
+    HubConfig,
 )
 
 

@@ -24,11 +24,10 @@ def open_folder(folder):
     return open_local(folder, name=folder.name)
 
 
-@pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2])
-def test_a_folder_speaks_as_the_model_that_was_saved_into_it(tmp_path, monkeypatch, make):
+def test_a_folder_that_transformers_runs_speaks_as_the_model_that_was_saved_into_it(tmp_path, monkeypatch):
     monkeypatch.setattr(transformers_model, "best_dtype", lambda: torch.float32)
-    generator = open_folder(save_tiny(tmp_path / "my-model", make()))
-    direct = LocalModel(make(), tiny_tokenizer(), name="direct", fingerprint="0")
+    generator = open_folder(save_tiny(tmp_path / "my-model", tiny_gpt2()))  # a Llama runs in our own decoder
+    direct = LocalModel(tiny_gpt2(), tiny_tokenizer(), name="direct", fingerprint="0")
     assert answer(generator) == answer(direct) != ""
     assert generator.name == "my-model"
 

@@ -98,7 +98,7 @@ def subject_of(act: Act) -> str:
     if is_use(subject):  # "something to eat", of which the verb alone was marked
         subject = kind_for_use(act.text) or subject
     if act.kind == "find":
-        subject = " ".join([*kinds_besides(act), extend(subject, act.text)])
+        subject = " ".join([*(() if is_use(act.subject) else kinds_besides(act)), extend(subject, act.text)])
     for said in (act.filters.colour, act.filters.place):
         subject = f"{said} {subject}" if said and said.lower() not in subject.lower() else subject
     return subject

@@ -241,11 +241,12 @@ def settle_for_model(viewing: Viewing, said: Sequence[Check], first: Check, chan
 
 
 def is_answer(sentence: str, viewing: Viewing) -> bool:
-    """Whether a sentence says more than its question, unless that wants a yes or a no."""
+    """Whether a sentence says more than its question; where that wants a yes or a no, one of these, or what it asks."""
     closed = act_of(viewing.case).form == "yes_no" or any(lead(claim.text) for claim in viewing.claims[:1])
-    if closed or WIDE.search(sentence):
+    if WIDE.search(sentence):
         return True
-    return not set(content(CITED.sub(" ", sentence))) <= set(content(viewing.case.question.text))
+    said, asked = set(content(CITED.sub(" ", sentence))), set(content(viewing.case.question.text))
+    return bool(lead(sentence) or said & asked) if closed else not said <= asked
 
 
 def agree(claim: Claim, heard: Check, question: str) -> bool | None:
