@@ -83,6 +83,7 @@ def test_a_caller_who_takes_its_time_within_reason_is_served(house):
         assert status_of(heard(line)) == 200
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_an_answer_that_is_not_read_is_given_up_and_others_are_served_meanwhile(house):
     texts = {"texts": ["red"] * 256}
     with house.line() as line:

@@ -169,6 +169,7 @@ def test_where_the_server_dies_half_way_the_command_answers_itself(tmp_path, sai
     assert out.startswith("I can") == (BEGUN in said)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_stop_hangs_up_at_once_and_tells_what_was_said(tmp_path):
     stop, held = threading.Event(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as sock, announce_server(tmp_path, sock, Config(data=tmp_path)):

@@ -45,7 +45,7 @@ class Row:
 
 
 def rows() -> list[Row]:
-    lines = (ROOT / "docs" / "api.md").read_text().splitlines()
+    lines = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     return [
         Row(act, frozenset(ROUTE.findall(http)), tuple(re.findall(r"`([^`]+)`", cli)), frozenset(quoted(calls)))
@@ -76,7 +76,9 @@ def is_noun(value: object) -> bool:
 
 
 def page_calls() -> set[str]:
-    return {call for path in (ROOT / "ui").rglob("*.py") for call in called(ast.parse(path.read_text()))}
+    return {
+        call for path in (ROOT / "ui").rglob("*.py") for call in called(ast.parse(path.read_text(encoding="utf-8")))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +139,16 @@ def test_every_command_of_the_table_can_be_typed():
 
 
 def test_the_examples_with_curl_go_to_routes_that_exist(routes):
-    text = (ROOT / "docs" / "api.md").read_text()
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     paths = {re.sub(r"/\d+", "/*", path) for path in re.findall(r"\$H(/[\w/-]+)", text)}
     assert len(paths) > 10
     assert paths - {re.sub(r"\{\w+\}", "*", path) for _, path in routes} == set()
 
 
 def test_the_examples_of_answers_have_the_fields_that_their_routes_answer_with(openapi):
-    examples = re.findall(r"^```json (\w+ \S+)\n(.+?)^```$", (ROOT / "docs" / "api.md").read_text(), re.M | re.S)
+    examples = re.findall(
+        r"^```json (\w+ \S+)\n(.+?)^```$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.M | re.S
+    )
     assert len(examples) == 3
     for route, text in examples:
         value = json.loads(text)
