@@ -47,6 +47,15 @@ def test_both_models_answer_each_question_and_right_answers_and_seconds_are_coun
     assert min(done.seconds) > 0
 
 
+def test_the_two_take_turns_in_coming_first_and_each_answer_stands_with_its_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(model_trial, "answer", lambda who, question: asked.append(who) or who)
+    questions = [TrialQuestion(photo=PHOTOS / "cat.jpg", ask=text, right="") for text in ("one", "two")]
+    rows = list(model_trial.compare("present", "other", questions, threading.Event()))
+    assert asked == ["other", "present", "present", "other"]
+    assert [(row.present, row.other) for row in rows] == [("present", "other")] * 2
+
+
 def test_a_trial_leaves_no_turn_in_the_history_and_the_model_that_answers_stays(trial):
     before = trial.assistant.lm
     trial.begin("owner/green")

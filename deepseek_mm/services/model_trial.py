@@ -175,12 +175,14 @@ def make_pair(assistant: Assistant, lm: Generator, config: Config, folder: Path)
 def compare(
     present: Assistant, other: Assistant, questions: Sequence[TrialQuestion], stop: threading.Event
 ) -> Iterator[TrialRow]:
-    """Both answers to one question after the other."""
-    for question in questions:
+    """Both answers to one question after the other; they take turns, since who comes first looks at the photo."""
+    for n, question in enumerate(questions):
         if stop.is_set():
             return
-        answers = [answer(each, question) for each in (present, other)]
-        yield TrialRow(ask=question.ask, photo=question.photo.name, present=answers[0], other=answers[1])
+        turns = (present, other) if n % 2 else (other, present)
+        first, second = (answer(each, question) for each in turns)
+        mine, theirs = (first, second) if n % 2 else (second, first)
+        yield TrialRow(ask=question.ask, photo=question.photo.name, present=mine, other=theirs)
 
 
 def answer(assistant: Assistant, question: TrialQuestion) -> TrialAnswer:
