@@ -255,7 +255,7 @@ def test_an_answer_without_end_is_cut_off_and_what_was_heard_stays(fault):
         with pytest.raises(ServerError, match="broke off .it is longer than 4,000,000 bytes"):
             heard.extend(pieces)
         assert server.hung_up.wait(5)
-    assert 4_000_000 <= server.flooded < 40_000_000
+    assert 4_000_000 <= server.flooded < 100_000_000
     assert set(heard) == ({"ha "} if fault == "endless words" else set())
 
 

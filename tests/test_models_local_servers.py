@@ -111,7 +111,7 @@ def test_an_answer_without_end_is_cut_off():
     with model_server("ollama", fault="endless") as server:
         assert found(server, most_bytes=200_000) == ()
     assert server.hung_up.wait(5)
-    assert server.flooded < 20_000_000
+    assert server.flooded < 100_000_000  # of a thousand million: what the socket holds is sent in any case
 
 
 def test_ports_are_asked_at_the_same_time():
