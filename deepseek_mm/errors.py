@@ -16,6 +16,11 @@ class DeepSeekMMError(Exception):
     """Base of every error that a user can fix."""
 
 
+def explain(error: Exception) -> str:
+    """Its message; of an error that nobody foresaw its kind as well."""
+    return str(error) if isinstance(error, DeepSeekMMError) else f"{type(error).__name__}: {error}"
+
+
 class ConfigError(DeepSeekMMError, ValueError):
     """A setting is unknown, out of range, or contradicts another."""
 

@@ -31,7 +31,7 @@ from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
 from deepseek_mm.embeddings.inference import round_linears
 from deepseek_mm.embeddings.space import EmbeddingModel
-from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
+from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights, explain
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
@@ -98,8 +98,9 @@ class Fallback:
             if not given:
                 raise
             told = f"what is saved as {', '.join(given)} cannot be opened, so the default is used until a start can"
-            why = error if isinstance(error, DeepSeekMMError) else f"{type(error).__name__}: {error}"
-            notice = Notice(short=told, text=f"{told}: {why}")  # without values: an address may hold a password
+            notice = Notice(
+                short=told, text=f"{told}: {explain(error)}"
+            )  # without values: an address may hold a password
         plain = with_defaults(config, given)
         self.say(notice.text)
         opened = opens(plain)

@@ -37,6 +37,15 @@ def use_cache(monkeypatch, folder: Path) -> Path:
     return folder
 
 
+def begin_anew(hub: HubServer, monkeypatch, folder: Path) -> HubServer:
+    """The hub with one model and nothing counted yet, and an empty cache in this folder."""
+    use_cache(monkeypatch, folder)
+    hub.repositories.clear()
+    hub.forget()
+    hub.put(NAME, model_files())
+    return hub
+
+
 def environ_of(hub: HubServer, home: Path, **more: str) -> dict[str, str]:
     """The variables of somebody who uses this hub."""
     return {"HF_ENDPOINT": hub.url, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}

@@ -121,7 +121,7 @@ def test_only_callers_on_this_machine_download_and_remove(house, hub):
 
 def test_a_model_under_terms_is_downloaded_once_somebody_has_accepted_them(house, hub, monkeypatch):
     card = replace(find_card(SMALL), asks_acceptance=True)
-    monkeypatch.setattr("deepseek_mm.models.downloads.read_catalogue", lambda: (card,))
+    monkeypatch.setattr("deepseek_mm.models.catalogue.read_catalogue", lambda: (card,))
     hub.put(card.id, model_files())
     me = house.caller()
     refused = me.post("/models/download", json={"name": card.id})

@@ -8,7 +8,7 @@ from jobs_help import eventually
 from rag_house import build, paint
 
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
-from deepseek_mm.library.space_change import ALL, CHANGE_SPACE, SpaceChange, list_spaces, remove_space
+from deepseek_mm.library.space_change import ALL, CHANGE_SPACE, SpaceChange, find_space, list_spaces, remove_space
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index.store import RegionStore
 
@@ -100,8 +100,9 @@ def test_indexes_are_listed_with_their_size_and_the_one_that_is_not_searched_can
     assert [(each.name, each.in_use) for each in spaces] == [("colours", True), ("other-ffffffff", False)]
     assert all(each.size_bytes > 0 for each in spaces)
     with pytest.raises(Conflict, match="colours is searched now"):
-        remove_space(assistant.config, assistant.store, "colours")
+        remove_space(find_space(assistant.config, "colours"), assistant.store)
     with pytest.raises(NothingThere, match="no index '../..'"):
-        remove_space(assistant.config, assistant.store, "../..")
-    assert remove_space(assistant.config, assistant.store, "other-ffffffff") == spaces[1].size_bytes
+        find_space(assistant.config, "../..")
+    other = find_space(assistant.config, "other-ffffffff")
+    assert remove_space(other, assistant.store) == spaces[1].size_bytes
     assert [each.name for each in list_spaces(assistant.config, assistant.store)] == ["colours"]

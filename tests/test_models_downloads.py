@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hub_help import FAST, NAME, SIZE, WEIGHTS, environ_of, model_files, parts, use_cache
+from hub_help import FAST, NAME, SIZE, WEIGHTS, begin_anew, environ_of, model_files, parts
 from hub_server import Fault, hub_server
 from jobs_help import eventually
 
@@ -27,12 +27,7 @@ def shared():
 
 @pytest.fixture
 def hub(shared, tmp_path, monkeypatch):
-    """The hub with one model and nothing counted yet; this test's cache is empty."""
-    use_cache(monkeypatch, tmp_path / "hub")
-    shared.repositories.clear()
-    shared.forget()
-    shared.put(NAME, model_files())
-    return shared
+    return begin_anew(shared, monkeypatch, tmp_path / "hub")
 
 
 @pytest.fixture

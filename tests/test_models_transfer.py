@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import huggingface_hub
 import pytest
-from hub_help import FAST, NAME, SIZE, WEIGHTS, download, environ_of, model_files, parts, use_cache
+from hub_help import FAST, NAME, SIZE, WEIGHTS, begin_anew, download, environ_of, model_files, parts
 from hub_server import TOKEN, Fault, hub_server
 from jobs_help import eventually
 
@@ -26,12 +26,7 @@ def shared():
 
 @pytest.fixture
 def hub(shared, tmp_path, monkeypatch):
-    """The hub with one model and nothing counted yet; this test's cache is empty."""
-    use_cache(monkeypatch, tmp_path / "hub")
-    shared.repositories.clear()
-    shared.forget()
-    shared.put(NAME, model_files())
-    return shared
+    return begin_anew(shared, monkeypatch, tmp_path / "hub")
 
 
 @pytest.fixture

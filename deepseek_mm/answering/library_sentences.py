@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.notes import counted_noun
-from deepseek_mm.language.kinds import is_use, kind_for_use
+from deepseek_mm.language.kinds import kind_of_use
 from deepseek_mm.language.words import clean, plural, quotable, quote_title, singular, tokens
 from deepseek_mm.retrieval.evidence import MAX_NAME
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
@@ -86,8 +86,9 @@ def lacking(act: Act, total: int, within: str = "") -> str:
 
 def sought(act: Act) -> str:
     """What was looked for, in the words of whoever asks; what is asked for by its use by its kind."""
-    by_use = kind_for_use(act.text) if is_use(act.subject) else ""
-    return clean(by_use or act.subject or act.filters.place or act.text, MAX_NAME).strip(" ?!.")
+    return clean(kind_of_use(act.subject, act.text) or act.subject or act.filters.place or act.text, MAX_NAME).strip(
+        " ?!."
+    )
 
 
 def none_within(within: str, total: int, act: Act) -> str:

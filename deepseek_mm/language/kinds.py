@@ -131,6 +131,13 @@ def kind_for_use(text: str) -> str:
     return next((USES[verb] for verb in sorted(USES, key=len, reverse=True) if re.search(rf"\b{verb}\b", line)), "")
 
 
+def kind_of_use(words: str, text: str) -> str:
+    """The kind that words stand for which are no more than what is done with a thing, in a text that asks for it so;
+    "" for others.
+    """
+    return kind_for_use(text) if is_use(words) else ""
+
+
 def is_use(text: str) -> bool:
     """Is it no more than what is done with a thing: "eat", "to put on"?"""
     return text.lower().removeprefix("to ").strip() in USES

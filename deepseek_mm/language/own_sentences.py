@@ -18,7 +18,8 @@ from deepseek_mm.language.words import COLOURS, join_sentences, singular
 FOLDER = Path(__file__).parent
 SENTENCES_FILE, NAMES_FILE = FOLDER / "own_sentences.txt", FOLDER / "names.txt"
 MEASURES_FILE, ANY_MEASURE = FOLDER / "measure_words.txt", "\u4e2a"
-FILE_NAME = r"(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?(?: \(\"[^\"]*\"\))?"
+BARE_NAME = r"(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?"  # of a file
+FILE_NAME = rf"{BARE_NAME}(?: \(\"[^\"]*\"\))?"  # with what is noted of it
 SLOTS = {
     "f": FILE_NAME,
     "g": FILE_NAME,
@@ -33,7 +34,7 @@ SLOTS = {
 }
 SLOT = re.compile(r"\{(\w)\}")
 OPTIONAL = re.compile(r"\\\((\w+)\\\)")  # letters that another form has: "photo(s)"
-NOTED = re.compile(r"(?P<name>(?:\"[^\"]+\"|[^\s\"]+)\.\w{1,8}\"?) \(\"(?P<note>[^\"]*)\"\)")  # a file and its note
+NOTED = re.compile(rf"(?P<name>{BARE_NAME}) \(\"(?P<note>[^\"]*)\"\)")  # a file and its note
 INSTEAD = {"are": "is", "in": "at", "this": "the"}  # a word in brackets that stands for the one before it
 PIECES = re.compile(  # between sentences, not in a quotation
     r"(?<=[.!?]) (?=[A-Z])(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)(?![^\u201c]*\u201d)"

@@ -74,14 +74,7 @@ class IndexingHandlers:
         payload = task.job.payload
         paths = here(payload.get("only") or payload["paths"], self.store, task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
-        intake = Intake(
-            eyes=self.eyes,
-            store=self.store,
-            config=self.config,
-            quarantine=self.quarantine,
-            collection=str(payload.get("collection", "")),
-            roots=self.roots,
-        )
+        intake = self.open_intake(str(payload.get("collection", "")))
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         self._add_words(task)
@@ -98,6 +91,17 @@ class IndexingHandlers:
             payload = {} if self.read_text else {"read": False}
             self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
         return said
+
+    def open_intake(self, collection: str) -> Intake:
+        """What takes files into the store; an empty collection leaves what is known where it is."""
+        return Intake(
+            eyes=self.eyes,
+            store=self.store,
+            config=self.config,
+            quarantine=self.quarantine,
+            collection=collection,
+            roots=self.roots,
+        )
 
     def name(self, task: Task) -> str:
         """Give the photos of a library of before the words of their files' names, and what is written about them."""

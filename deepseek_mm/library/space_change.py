@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Conflict, LibraryError, NothingThere
-from deepseek_mm.ingest.intake import MEMBER, Hooks, Intake
+from deepseek_mm.ingest.intake import MEMBER, Hooks
 from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Task
 from deepseek_mm.library.backup import size_of
@@ -42,45 +43,21 @@ class SpaceChange:
         with closing(store):
             if store.folder == self.filling.store.folder:
                 return f"the library is indexed in {name} already"
-            known = list(walk_sources(self.filling.store))
+            known, filling = list(walk_sources(self.filling.store)), replace(self.filling, eyes=eyes, store=store)
             done = 0
             for collection, paths in group_paths(known):
-                done = self._take(replace(self.filling, eyes=eyes, store=store), collection, paths, (done, task))
+                report = partial(report_from, task, done, len(known))
+                hooks = Hooks(progress=report, failed=task.fail, stopping=lambda: task.stopping)
+                if there := [path for path in paths if is_there(path, task)]:
+                    filling.open_intake(collection).take(there, hooks=hooks)
                 if task.stopping:
                     return "the files that are there stay there, and the next try goes on behind them"
-            filling = replace(self.filling, eyes=eyes, store=store)
+                done += len(paths)
             filling.name(task)
             self._copy_own_words(known, filling)
-            indexed = count_files(store)
+            indexed = store.counts(where=ALL).sources
         self.keep(name)
         return f"{indexed} of {len(known)} files are indexed in {name}, which is searched from the next start on"
-
-    def _take(self, filling: IndexingHandlers, collection: str, paths: Sequence[str], at: tuple[int, Task]) -> int:
-        """Take in the files of one collection; how many are done by then."""
-        before, task = at
-        total = count_files(self.filling.store)
-        intake = Intake(
-            eyes=filling.eyes,
-            store=filling.store,
-            config=filling.config,
-            quarantine=filling.quarantine,
-            collection=collection,
-            roots=filling.roots,
-        )
-        hooks = Hooks(
-            progress=lambda done, of, path: task.report(before + done, total, path),
-            failed=task.fail,
-            stopping=lambda: task.stopping,
-        )
-        there = []
-        for path in paths:
-            if Path(path).exists():
-                there.append(path)
-            else:
-                task.fail(path, f"{path} is not there any more, so it cannot be indexed anew")
-        if there:
-            intake.take(there, hooks=hooks)
-        return before + len(paths)
 
     def _copy_own_words(self, known: Sequence[Source], filling: IndexingHandlers) -> None:
         """What people wrote about photos here, into the new store."""
@@ -94,9 +71,17 @@ class SpaceChange:
                     filling.reword(found[source.path], own)
 
 
-def count_files(store: RegionStore) -> int:
-    """How many files a store knows, uploads included."""
-    return store.counts(where=ALL).sources
+def report_from(task: Task, before: int, total: int, done: int, of: int, path: str) -> None:
+    """Tell how far all collections are, from how far the one at hand is."""
+    task.report(before + done, total, path)
+
+
+def is_there(path: str, task: Task) -> bool:
+    """Whether a file is there; one that is not is a failed item."""
+    if Path(path).exists():
+        return True
+    task.fail(path, f"{path} is not there any more, so it cannot be indexed anew")
+    return False
 
 
 def walk_sources(store: RegionStore) -> Iterator[Source]:
@@ -124,23 +109,34 @@ class SpaceFolder:
     in_use: bool  # it is searched now
 
 
+def space_folders(config: Config) -> list[Path]:
+    """The folders of all indexes of the library, by name."""
+    return sorted(each.parent for each in (config.data / "spaces").glob("*/store.db"))
+
+
 def list_spaces(config: Config, store: RegionStore) -> list[SpaceFolder]:
     """Every index of the library, by name."""
-    folders = sorted(each.parent for each in (config.data / "spaces").glob("*/store.db"))
     return [
-        SpaceFolder(name=folder.name, size_bytes=size_of(folder), in_use=folder == store.folder) for folder in folders
+        SpaceFolder(name=folder.name, size_bytes=size_of(folder), in_use=folder == store.folder)
+        for folder in space_folders(config)
     ]
 
 
-def remove_space(config: Config, store: RegionStore, name: str) -> int:
-    """Delete an index that is not searched; how many bytes that frees. NothingThere, Conflict or LibraryError."""
-    found = next((each for each in list_spaces(config, store) if each.name == name), None)
+def find_space(config: Config, name: str) -> Path:
+    """The folder of the index of this name. NothingThere if the library has none."""
+    found = next((folder for folder in space_folders(config) if folder.name == name), None)
     if found is None:
         raise NothingThere(f"the library has no index {name[:80]!r}. See which there are: GET /models/spaces")
-    if found.in_use:
+    return found
+
+
+def remove_space(folder: Path, store: RegionStore) -> int:
+    """Delete an index that is not searched; how many bytes that frees. Conflict or LibraryError."""
+    name, size_bytes = folder.name, size_of(folder)
+    if folder == store.folder:
         raise Conflict(f"{name} is searched now. Change to another space first, then remove it")
     try:
-        shutil.rmtree(config.data / "spaces" / found.name)
+        shutil.rmtree(folder)
     except OSError as error:
         raise LibraryError(f"cannot remove the index {name}: {error.strerror or error}. Make it writable") from error
-    return found.size_bytes
+    return size_bytes

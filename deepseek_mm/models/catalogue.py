@@ -104,11 +104,15 @@ def read_catalogue(file: Path = FILE) -> tuple[ModelCard, ...]:
     return cards
 
 
+def find_by_name(name: str) -> ModelCard | None:
+    """The row of this id, whatever its capitals, if there is one."""
+    return next((card for card in read_catalogue() if card.id.lower() == name.lower()), None)
+
+
 def find_card(name: str) -> ModelCard:
     """The row of this id, whatever its capitals. NothingThere if there is none."""
-    for card in read_catalogue():
-        if card.id.lower() == name.lower():
-            return card
+    if (card := find_by_name(name)) is not None:
+        return card
     raise NothingThere(f"no model {name!r} in the catalogue. See them with: python -m deepseek_mm models list")
 
 

@@ -17,7 +17,7 @@ from deepseek_mm.errors import BadQuestion, Cancelled, Conflict, NothingThere
 from deepseek_mm.hub import MAIN, WANTED, Revisions, is_hub_name
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.jobs.worker import Handler
-from deepseek_mm.models.catalogue import ModelCard, read_catalogue
+from deepseek_mm.models.catalogue import ModelCard, find_by_name
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import MEGABYTE, ModelRequest, ModelTransfer, TransferWatch, discard_parts
 from deepseek_mm.settings_file import SettingsFile
@@ -223,11 +223,6 @@ class Downloads:
 
     def _all_jobs(self) -> Iterator[Job]:
         yield from self.jobs.find(kinds=KINDS, limit=-1)
-
-
-def find_by_name(name: str) -> ModelCard | None:
-    """The row of the catalogue, if it has one of this name."""
-    return next((card for card in read_catalogue() if card.id.lower() == name.lower()), None)
 
 
 def check_card(card: ModelCard, *, accepted: bool) -> None:

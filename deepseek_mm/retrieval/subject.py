@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from deepseek_mm.language.kinds import has_part, is_kind_of, is_known_name, is_use, kind_for_use, kind_named, members_of
+from deepseek_mm.language.kinds import (
+    has_part,
+    is_kind_of,
+    is_known_name,
+    is_use,
+    kind_for_use,
+    kind_named,
+    kind_of_use,
+    members_of,
+)
 from deepseek_mm.language.search_filters import format_named
 from deepseek_mm.language.words import BETWEEN_THINGS, COLOURS, SIZES, content, singular, tokens
 from deepseek_mm.types import Act
@@ -95,8 +104,7 @@ def subject_of(act: Act) -> str:
     A search is for all that its words name: the kind ("which garments do I have in pink") and what is joined with it.
     """
     subject = with_measured(act.subject, act.text) or act.text
-    if is_use(subject):  # "something to eat", of which the verb alone was marked
-        subject = kind_for_use(act.text) or subject
+    subject = kind_of_use(subject, act.text) or subject  # "something to eat", of which the verb alone was marked
     if act.kind == "find":
         subject = " ".join([*(() if is_use(act.subject) else kinds_besides(act)), extend(subject, act.text)])
     for said in (act.filters.colour, act.filters.place):

@@ -16,11 +16,10 @@ from PIL import Image as PILImage
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import OUR_LM, PACKAGED_LMS, Config, LMConfig
-from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError
+from deepseek_mm.errors import BadQuestion, Conflict, DeepSeekMMError, explain
 from deepseek_mm.hub import Revisions
 from deepseek_mm.lm.generator import Generator
-from deepseek_mm.models.catalogue import ModelCard
-from deepseek_mm.models.downloads import find_by_name
+from deepseek_mm.models.catalogue import ModelCard, find_by_name
 from deepseek_mm.models.speakers import hub_models, open_beside
 from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.services.settings_service import ModelService, check_change
@@ -81,13 +80,10 @@ class ModelExchange:
             self.assistant.use_language_model(lm, config.lm)
             Revisions(config.data).record(*hub_models(config.lm))
         except Exception as error:  # whatever a model's files make a library raise: the old one goes on to answer
-            known = isinstance(error, DeepSeekMMError)
-            if not known:
+            if not isinstance(error, DeepSeekMMError):
                 log.error("the model %s cannot be used", name, exc_info=error)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
-            self.state = ExchangeState(
-                name=name, step="failed", message=f"The model before it goes on to answer: {why}"
-            )
+            told = f"The model before it goes on to answer: {explain(error)}"
+            self.state = ExchangeState(name=name, step="failed", message=told)
         else:
             self.state = ExchangeState(name=name, step="done", message=said)
         give_back()

@@ -8,7 +8,6 @@ import logging
 import re
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from copy import copy
@@ -21,11 +20,12 @@ from typing import Literal, Self
 from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
-from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere
+from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere, explain
 from deepseek_mm.history import History
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.services.model_exchange import choose_model
 from deepseek_mm.settings_file import with_values
+from deepseek_mm.storage.files import read_toml
 from deepseek_mm.types import Question
 
 FILE = Path(__file__).with_name("trial_questions.toml")
@@ -94,7 +94,7 @@ class TrialState:
 @cache
 def read_questions(photos: Path) -> tuple[TrialQuestion, ...]:
     """The built-in ones whose photo lies in this folder."""
-    rows = tomllib.loads(FILE.read_text(encoding="utf-8")).values()
+    rows = read_toml(FILE).values()
     asked = [TrialQuestion(photo=photos / row["file"], ask=row["ask"], right=row["right"]) for row in rows]
     return tuple(question for question in asked if question.photo.is_file())
 
@@ -147,11 +147,9 @@ class ModelTrial:
             self.state = replace(self.state, step="asking")
             self._ask(lm, config, questions)
         except Exception as error:  # whatever a model's files make a library raise ends the trial, and nothing else
-            known = isinstance(error, DeepSeekMMError)
-            if not known:
+            if not isinstance(error, DeepSeekMMError):
                 log.error("the trial of %s broke", self.state.name, exc_info=error)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
-            self.state = replace(self.state, step="failed", message=why)
+            self.state = replace(self.state, step="failed", message=explain(error))
         else:
             self.state = replace(self.state, step="stopped" if self._stop.is_set() else "done")
 

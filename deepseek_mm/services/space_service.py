@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.config import PACKAGED_SPACES
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.jobs import Job
-from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceFolder, list_spaces, remove_space
-from deepseek_mm.models.downloads import find_by_name
+from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceFolder, find_space, list_spaces, remove_space
+from deepseek_mm.models.catalogue import find_by_name
 from deepseek_mm.services.settings_service import check_change
 from deepseek_mm.settings_file import SettingsFile
 
@@ -32,7 +31,7 @@ class SpaceService:
         card = find_by_name(name)
         if not name.strip() or (card is not None and card.kind != "space"):
             raise BadQuestion(f"{name[:80]!r} is no vector space. Choose one of: models list")
-        chosen = card.id if card and name not in PACKAGED_SPACES else name.strip()
+        chosen = card.id if card else name.strip()
         jobs = self.assistant.library.jobs
         return jobs.add(CHANGE_SPACE, {"space": chosen}, title=f"Index all files in {chosen}", unique=True)
 
@@ -42,6 +41,6 @@ class SpaceService:
 
     def remove_space(self, caller: Caller, name: str) -> int:
         """Delete an index that is not searched; how many bytes that frees. NothingThere, Conflict, Forbidden."""
-        if any(each.name == name for each in self.list_spaces(caller)):
-            require_local(caller, "remove an index")
-        return remove_space(self.assistant.config, self.assistant.store, name)
+        folder = find_space(self.assistant.config, name)
+        require_local(caller, "remove an index")
+        return remove_space(folder, self.assistant.store)
