@@ -8,23 +8,26 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
-from deepseek_mm.benchmarks import commands as benchmark_commands
 from deepseek_mm.cli import parser
-from deepseek_mm.cli.plan import plan_command
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.evaluation import commands as evaluation_commands
 from deepseek_mm.terminal import OK, STOPPED, USER_ERROR, Command, Desk
-from deepseek_mm.training import commands as training_commands
 from index import IndexProblem
 
 
-def join_commands() -> tuple[Command, ...]:
+@cache
+def list_commands() -> tuple[Command, ...]:
     """Those of the product, then those of the laboratory."""
-    commands = [*parser.COMMANDS, plan_command(benchmark_commands.measure_presets)]
+    from deepseek_mm.benchmarks import commands as benchmark_commands  # here, because one that is named does not wait
+    from deepseek_mm.cli.plan import plan_command
+    from deepseek_mm.evaluation import commands as evaluation_commands
+    from deepseek_mm.training import commands as training_commands
+
+    commands = [*parser.list_commands(), plan_command(benchmark_commands.measure_presets)]
 
     def register(**fields: Any) -> None:
         commands.append(Command(**fields))
@@ -37,21 +40,20 @@ def join_commands() -> tuple[Command, ...]:
 
 def run_words(words: Sequence[str], desk: Desk) -> int:
     """Run other words of the command line at the same desk; the exit code."""
-    args = build_parser().parse_args(words)
+    args = build_parser(words).parse_args(words)
     return int(args.command.run(args, desk))
 
 
-COMMANDS = join_commands()
-
-
-def build_parser() -> ArgumentParser:
-    """The parser of every command."""
-    return parser.build_parser(COMMANDS)
+def build_parser(words: Sequence[str] = ()) -> ArgumentParser:
+    """The parser of the command that these words begin with, or of every command."""
+    named = bool(words) and words[0] in parser.MODULES
+    return parser.build_parser([parser.import_command(words[0])] if named else list_commands())
 
 
 def main(words: Sequence[str] | None = None, desk: Desk | None = None) -> int:
     """Run one command; `words` are those after the program's name. Returns the exit code."""
-    desk, own = desk or Desk(), build_parser()
+    words = sys.argv[1:] if words is None else words
+    desk, own = desk or Desk(), build_parser(words)
     args = own.parse_args(words)
     if args.command is None:
         desk.say(own.format_help(), end="")

@@ -9,7 +9,7 @@ from talk_house import case
 
 from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.skills.help import FILES, answer_help, help_examples, read_help
-from deepseek_mm.cli.parser import build_parser
+from deepseek_mm.cli.parser import build_parser, list_commands
 from ui.words import UiTexts
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ def shown_on_page(language: str) -> str:
     return "\n".join(filter(None, said))
 
 
-PARSER = build_parser()
+PARSER = build_parser(list_commands())
 PAGE = {language: shown_on_page(language) for language in FILES}
 
 

@@ -15,7 +15,7 @@ import pytest
 from rag_house import build
 
 import deepseek_mm
-from deepseek_mm.__main__ import COMMANDS
+from deepseek_mm.__main__ import list_commands
 from deepseek_mm.api.app import build_api
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.cli.history import WORDS as HISTORY
@@ -132,7 +132,7 @@ def test_every_route_that_does_what_the_page_does_stands_in_the_table(routes):
 
 
 def test_every_command_of_the_table_can_be_typed():
-    words = {command.name for command in COMMANDS}
+    words = {command.name for command in list_commands()}
     words |= {f"library {word}" for word in LIBRARY} | {f"history {word}" for word in HISTORY}
     assert {command for row in rows() for command in row.commands} - words == set()
     assert {f"library {word}" for word in LIBRARY} - {command for row in rows() for command in row.commands} == set()

@@ -13,7 +13,16 @@ from deepseek_mm.models.catalogue import read_catalogue
 from deepseek_mm.terminal import Desk
 
 ROOT = Path(__file__).parent.parent
-SLOW = ("torch", "transformers", "huggingface_hub.hf_api", "huggingface_hub.file_download", "gradio", "faiss")
+SLOW = (
+    "deepseek_mm.cli.ask",
+    "deepseek_mm.benchmarks",
+    "torch",
+    "transformers",
+    "huggingface_hub.hf_api",
+    "huggingface_hub.file_download",
+    "gradio",
+    "faiss",
+)
 SLOW += ("onnxruntime", "openvino", "fastapi", "pandas")
 SMALL = "HuggingFaceTB/SmolVLM-256M-Instruct"
 COMMIT = "c" * 40

@@ -16,7 +16,7 @@ from fakes import picture
 from rag_house import build, paint, put
 
 import deepseek_mm
-from deepseek_mm.__main__ import COMMANDS, main
+from deepseek_mm.__main__ import list_commands, main
 from deepseek_mm.cli.search import line
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
@@ -116,10 +116,10 @@ def run(*words: str, **how) -> subprocess.CompletedProcess[str]:
 def test_without_a_command_the_help_is_printed_and_all_is_well(trip):
     visit = trip()
     assert visit() == 0
-    assert all(f"    {command.name}" in visit.out.getvalue() for command in COMMANDS)
+    assert all(f"    {command.name}" in visit.out.getvalue() for command in list_commands())
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", list_commands(), ids=lambda command: command.name)
 def test_the_help_of_every_command_ends_with_an_example_that_names_it(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command.name, "--help"])

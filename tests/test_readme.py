@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.__main__ import COMMANDS, build_parser, main
+from deepseek_mm.__main__ import build_parser, list_commands, main
 from deepseek_mm.terminal import Desk
 
 ROOT = Path(__file__).parent.parent
@@ -106,7 +106,7 @@ def test_the_python_snippets_run_and_print_what_was_found(file, clone, capsys):
 
 def test_every_command_is_named_in_the_usage():
     named = set(re.findall(r"`(\w+)`", USAGE))
-    assert {command.name for command in COMMANDS} - named == set()
+    assert {command.name for command in list_commands()} - named == set()
 
 
 @pytest.mark.parametrize("text", CLAIMS, ids=["README", "results"])

@@ -158,10 +158,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="ask",
-    help="ask a question and see what the answer rests on",
-    example='python -m deepseek_mm ask "Is there a dog on the beach?"',
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="ask",
+        help="ask a question and see what the answer rests on",
+        example='python -m deepseek_mm ask "Is there a dog on the beach?"',
+        add=add,
+        run=run,
+    ),
 )

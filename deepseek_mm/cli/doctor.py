@@ -270,3 +270,5 @@ CONFIG = Command(
     add=add_config,
     run=run_config,
 )
+
+COMMANDS = (DOCTOR, CONFIG)

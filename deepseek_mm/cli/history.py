@@ -150,10 +150,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="history",
-    help="list, export and import the conversations of the command line (the page keeps its own, a browser each)",
-    example="python -m deepseek_mm history export 3 --to kite.html",
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="history",
+        help="list, export and import the conversations of the command line (the page keeps its own, a browser each)",
+        example="python -m deepseek_mm history export 3 --to kite.html",
+        add=add,
+        run=run,
+    ),
 )

@@ -150,10 +150,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="index",
-    help="add files to the library, or bring it up to date",
-    example="python -m deepseek_mm index ~/Pictures",
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="index",
+        help="add files to the library, or bring it up to date",
+        example="python -m deepseek_mm index ~/Pictures",
+        add=add,
+        run=run,
+    ),
 )

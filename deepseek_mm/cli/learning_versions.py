@@ -151,10 +151,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="learning",
-    help="learn from corrected answers; list, accept and take back what was learned",
-    example="python -m deepseek_mm learning list",
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="learning",
+        help="learn from corrected answers; list, accept and take back what was learned",
+        example="python -m deepseek_mm learning list",
+        add=add,
+        run=run,
+    ),
 )

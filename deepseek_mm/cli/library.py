@@ -274,10 +274,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="library",
-    help="check, mend, back up and steer the library",
-    example="python -m deepseek_mm library verify",
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="library",
+        help="check, mend, back up and steer the library",
+        example="python -m deepseek_mm library verify",
+        add=add,
+        run=run,
+    ),
 )

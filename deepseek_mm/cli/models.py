@@ -154,10 +154,12 @@ def add_models(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-MODELS = Command(
-    name="models",
-    help="see models that can take the place of the packaged ones, and update those that came from a hub",
-    example="python -m deepseek_mm models show HuggingFaceTB/SmolVLM-256M-Instruct",
-    add=add_models,
-    run=run_models,
+COMMANDS = (
+    Command(
+        name="models",
+        help="see models that can take the place of the packaged ones, and update those that came from a hub",
+        example="python -m deepseek_mm models show HuggingFaceTB/SmolVLM-256M-Instruct",
+        add=add_models,
+        run=run_models,
+    ),
 )

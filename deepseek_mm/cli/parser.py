@@ -1,31 +1,35 @@
-"""The commands of the product, and the parser of any. Building it loads no torch: help is there at once."""
+"""The commands of the product, and the parser of any. A command is imported when it is named, or all for help; none
+loads torch for that.
+"""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from deepseek_mm.cli import (
-    ask,
-    doctor,
-    history,
-    index,
-    learning_versions,
-    library,
-    models,
-    rules,
-    search,
-    serve,
-)
 from deepseek_mm.terminal import Command
 
 PROGRAM = "python -m deepseek_mm"
-COMMANDS: tuple[Command, ...] = (
-    *(module.COMMAND for module in (ask, search, rules, index, library, history, learning_versions)),
-    *(serve.SERVE, serve.MCP, serve.KEYS, models.MODELS, doctor.DOCTOR, doctor.CONFIG),
-)
+MODULES: Mapping[str, str] = {  # name of a command -> the module of this package that has it
+    **{name: name for name in ("ask", "search", "rules", "index", "library", "history")},
+    "learning": "learning_versions",
+    **dict.fromkeys(("serve", "mcp", "keys"), "serve"),
+    "models": "models",
+    **dict.fromkeys(("doctor", "config"), "doctor"),
+}
 
 
-def build_parser(commands: Sequence[Command] = COMMANDS) -> ArgumentParser:
+def import_command(name: str) -> Command:
+    """The command of this name, which is one of MODULES."""
+    commands: Sequence[Command] = import_module(f"{__package__}.{MODULES[name]}").COMMANDS
+    return next(command for command in commands if command.name == name)
+
+
+def list_commands() -> tuple[Command, ...]:
+    """Every command of the product."""
+    return tuple(import_command(name) for name in MODULES)
+
+
+def build_parser(commands: Sequence[Command]) -> ArgumentParser:
     """One subparser a command; `command` of the parsed words is the one that was named, or None."""
     parser = ArgumentParser(
         prog=PROGRAM,

@@ -109,10 +109,12 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
-COMMAND = Command(
-    name="rules",
-    help="check your own rules over the photos",
-    example="python -m deepseek_mm rules examples/rules.txt",
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="rules",
+        help="check your own rules over the photos",
+        example="python -m deepseek_mm rules examples/rules.txt",
+        add=add,
+        run=run,
+    ),
 )

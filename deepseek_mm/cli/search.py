@@ -130,10 +130,12 @@ def box(text: str) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-COMMAND = Command(
-    name="search",
-    help="find photos and documents by words or by a picture",
-    example='python -m deepseek_mm search "two children playing" -k 5',
-    add=add,
-    run=run,
+COMMANDS = (
+    Command(
+        name="search",
+        help="find photos and documents by words or by a picture",
+        example='python -m deepseek_mm search "two children playing" -k 5',
+        add=add,
+        run=run,
+    ),
 )

@@ -203,3 +203,5 @@ KEYS = Command(
     add=add_keys,
     run=run_keys,
 )
+
+COMMANDS = (SERVE, MCP, KEYS)
