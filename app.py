@@ -45,6 +45,7 @@ from deepseek_mm.read_only import writable_home
 from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good, share_pools
 from deepseek_mm.settings import TOKEN_VARIABLE, Settings, split_flags
 from deepseek_mm.settings_file import SettingsFile, with_defaults
+from deepseek_mm.start_notices import keep_notices
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.terminal import add_token
 from index import IndexProblem
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
             def open_assistant() -> "Assistant":
                 assistant = opens(replace(config, data=home))
                 assistant.notices += (*settings.notices, *notices)
+                keep_notices(home, assistant.notices)
                 return assistant
 
             house = LibraryServer(open_assistant, replace(config, data=home), file, tokens=(token, own_token))

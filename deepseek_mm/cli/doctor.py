@@ -20,10 +20,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from deepseek_mm.config import Config
-from deepseek_mm.errors import LibraryError
-from deepseek_mm.settings import describe
-from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, config_of, settings_of
+from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, PACKAGED_SPACES
+from deepseek_mm.errors import DeepSeekMMError, LibraryError
+from deepseek_mm.settings import Settings, describe, trace_settings
+from deepseek_mm.settings_file import value_of
+from deepseek_mm.start_notices import read_notices
+from deepseek_mm.terminal import NOTHING, OK, Command, Desk, add_settings, flags_of, settings_of
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -33,6 +35,7 @@ HOUSE = Path(__file__).parents[2]  # the folder of the clone
 WEIGHTS = HOUSE / "deepseek_mm" / "weights"
 WEIGHT_FILES = (".pth", ".safetensors", ".gguf")
 GIB = 2**30
+MOST_NAMED = 5  # models of a server
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,18 +125,65 @@ def probe_trained_weights(folder: Path = WEIGHTS) -> Iterator[Finding]:
     yield verdict("trained weights", detail, well=bool(files), advice=advice)
 
 
-def seeing(name: str) -> Iterator[Finding]:
-    """The model of lm.vlm, if there is to be one: a folder here, or already in the hub's cache."""
-    if not name:
-        return
+NAMED = {  # setting -> what it names, and names that need no file: those of packages, and none
+    "encoder.name": ("vector space", PACKAGED_SPACES),
+    "lm.name": ("language model", (*PACKAGED_LMS, EDGE_LM, "none")),
+    "lm.vlm": ("model that sees", ("",)),
+}
+
+
+def named_models(settings: Settings) -> Iterator[Finding]:
+    """Each model that a setting names and no package brings: a folder or file here, or whole in the hub's cache."""
     from deepseek_mm.hub import in_cache  # here, because help must not wait for the hub's package
 
-    folder = Path(name).expanduser()
-    folder = folder if folder.is_dir() else in_cache(name) or folder
+    for setting, (what, packaged) in NAMED.items():
+        name = str(value_of(settings.config, setting))
+        if name in packaged or (setting == "lm.name" and settings.config.lm.url):
+            continue
+        place = Path(name).expanduser()
+        place = place if place.exists() else in_cache(name) or place
+        whole = place.is_file() or has_weights(place)
+        detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
+        advice = f"where there is a network: python -m deepseek_mm models download {name}"
+        yield verdict(what, detail, well=whole, advice=advice, otherwise=weigh(setting, settings))
+
+
+def weigh(setting: str, settings: Settings) -> State:
+    """How bad it is that what a setting names is not there: what is saved gives way, what is said now does not."""
+    return "warn" if setting in settings.saved_names else "fail"
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a folder holds a model, as far as the names of its files tell."""
     whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
-    detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
-    advice = f"where there is a network: python -m deepseek_mm models download {name}"
-    yield verdict("model that sees", detail, well=whole, advice=advice)
+    return whole or any(folder.glob("*.gguf"))
+
+
+def language_server(settings: Settings) -> Iterator[Finding]:
+    """Whether the server of lm.url answers and has the model."""
+    lm = settings.config.lm
+    if not lm.url:
+        return
+    from deepseek_mm.lm.backends.server_model import address_of, models_at  # here, because help must not wait for it
+
+    try:
+        offered = models_at(lm)
+        well, detail = (
+            lm.name in offered,
+            f"{lm.name} of {address_of(lm)}, which offers {', '.join(offered[:MOST_NAMED])}",
+        )
+    except DeepSeekMMError as error:
+        well, detail = False, str(error)
+    advice = "start that server, choose a model that it has, or let the packaged one answer: models use deepseek-mm"
+    yield verdict("language model", detail, well=well, advice=advice, otherwise=weigh("lm.url", settings))
+
+
+def last_start(settings: Settings) -> Iterator[Finding]:
+    """What is saved in vain, and what the last start of the app did without."""
+    told = {notice.short: notice for notice in (*read_notices(settings.config.data), *settings.notices)}
+    advice = "put that right, or choose anew in Settings; until then the default is used"
+    for notice in told.values():
+        yield Finding(name="last start", state="warn", detail=notice.text, advice=advice)
 
 
 def revisions(data: Path) -> Iterator[Finding]:
@@ -214,16 +264,18 @@ def chromium() -> Iterator[Finding]:
     yield verdict("Chromium", found or "absent", well=bool(found), otherwise="warn", advice=advice)
 
 
-def examine(config: Config) -> list[Finding]:
+def examine(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which things build on each other."""
-    software = (python(), packages(), models(), probe_trained_weights(), seeing(config.lm.vlm), revisions(config.data))
-    machine = (data_folder(config.data), memory(), processor(), model_servers(), chromium())
-    return list(chain(*software, *machine))
+    data = settings.config.data
+    software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
+    chosen = (language_server(settings), revisions(data), last_start(settings))
+    machine = (data_folder(data), memory(), processor(), model_servers(), chromium())
+    return list(chain(*software, *chosen, *machine))
 
 
 def run_doctor(args: Namespace, desk: Desk) -> int:
     """One line a finding; `--json` gives all of them as one object."""
-    findings = examine(config_of(args, desk))
+    findings = examine(trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd))
     healthy = all(finding.state != "fail" for finding in findings)
     if args.json:
         desk.give({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
