@@ -57,6 +57,7 @@ from deepseek_mm.runtime.planner import PRESETS_BY_NAME
 from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
+from index.store import RegionStore
 
 NO_FILES = "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
@@ -68,6 +69,9 @@ MAX_SHOWN = 2  # pictures that go along to a model that sees
 class Assistant:
     """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
 
+    retriever: Retriever  # of the vector space that is searched now
+    photos: PhotoPipeline  # the same
+
     def __init__(
         self,
         config: Config,
@@ -78,17 +82,14 @@ class Assistant:
         lm: Generator,
         history: History,
     ) -> None:
-        self.config, self.eyes, self.retriever = config, eyes, retriever
-        self.library, self.store = library, library.store
-        self.lm, self.history = lm, history
+        self.config, self.library, self.lm, self.history = config, library, lm, history
         self.requests: RequestModel | None = None
         self.passage_reader: PassageReader | None = None  # opened with them
         self.understander: RequestReader = RuleUnderstander()
         self.prover = Prover(config, lm)
-        self.analyses = AnalysisCache(library.quarantine.read_page)
-        self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
-        self._join_parts(PhotoPipeline(config, eyes=eyes, retriever=retriever, lm=lm, read_text=library.read_text))
+        self._join_space(eyes, retriever)
         self._changing, self._placing = Lock(), Lock()
+        self._stores_before: list[RegionStore] = []  # of answers under way when another space took their place
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
         self.hub_permission = cast(HubPermission | None, None)  # the same; of the jobs that download
@@ -170,7 +171,28 @@ class Assistant:
             self.config, self.lm = replace(self.config, lm=replace(config, phrasing=phrasing)), lm
             self.prover = Prover(self.config, lm)
             self._join_parts(self.photos.with_language_model(self.config, lm))
-            self.notices = tuple(notice for notice in self.notices if "lm." not in notice.short)
+            self._drop_notices("lm.")
+
+    def use_space(self, name: str, eyes: VisionPipeline, store: RegionStore) -> None:
+        """Search another vector space from the next question on; answers under way end with the one before."""
+        with self._placing, self._changing:
+            before = self.library.store
+            self.library.use_store(eyes, store)
+            self.config = replace(self.config, encoder=replace(self.config.encoder, name=name))
+            self._drop_notices("encoder.name")
+            self._join_space(eyes, Retriever(eyes.space, store, eyes, self.config))
+            self._stores_before.append(before)
+
+    def _drop_notices(self, begin: str) -> None:
+        """What is told of settings that begin so is not true any more."""
+        self.notices = tuple(
+            notice for notice in self.notices if not any(name.startswith(begin) for name in notice.settings)
+        )
+
+    def close_stores_before(self) -> None:
+        """Let go of indexes that are not searched any more."""
+        while self._stores_before:
+            self._stores_before.pop().close()
 
     def understand_with(self, requests: RequestModel) -> None:
         """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
@@ -205,6 +227,7 @@ class Assistant:
         """Stop the library's work, which the next start goes on with, and let go of its files."""
         self.library.close()
         close_workers()
+        self.close_stores_before()
         self.store.close()
         self.history.close()
 
@@ -213,6 +236,15 @@ class Assistant:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _join_space(self, eyes: VisionPipeline, retriever: Retriever) -> None:
+        """What depends on the vector space."""
+        self.eyes, self.store = eyes, self.library.store
+        self.retriever = retriever
+        self.analyses = AnalysisCache(self.library.quarantine.read_page)
+        self.shelf = UploadStore(self.config, eyes=eyes, store=self.store, analyses=self.analyses)
+        reads = self.library.read_text
+        self._join_parts(PhotoPipeline(self.config, eyes=eyes, retriever=retriever, lm=self.lm, read_text=reads))
 
     def _join_parts(self, photos: PhotoPipeline) -> None:
         """What depends on settings that may change."""

@@ -44,6 +44,7 @@ class Notice:
 
     short: str  # names no path and no address
     text: str  # the whole sentence, for whoever may change it
+    settings: tuple[str, ...] = ()  # dotted names of those that it is about
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,7 @@ from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
-from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceChange
+from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceChange, take_over_lost
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.models.downloads import Downloads, HubPermission
@@ -98,9 +98,8 @@ class Fallback:
             if not given:
                 raise
             told = f"what is saved as {', '.join(given)} cannot be opened, so the default is used until a start can"
-            notice = Notice(
-                short=told, text=f"{told}: {explain(error)}"
-            )  # without values: an address may hold a password
+            text = f"{told}: {explain(error)}"  # without values: an address may hold a password
+            notice = Notice(short=told, text=text, settings=tuple(given))
         plain = with_defaults(config, given)
         self.say(notice.text)
         opened = opens(plain)
@@ -122,7 +121,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     one_for_blas()
     shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
-    config = without_links(config)
+    config, wanted = without_links(config), config.encoder.name
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     models = open_models(config, revisions, fallback)
     space, planned, lm, config = models.space, models.planned, models.lm, models.config
@@ -147,13 +146,15 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         jobs=jobs,
         history=history,
     )
-    library.work_on({CHANGE_SPACE: change_space_in(library, models, say).run})
     permission = HubPermission.of(config)
     library.work_on(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
     assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
     assistant.hub_permission = permission
+    library.work_on({CHANGE_SPACE: change_space_in(assistant).run})
+    if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
+        take_over_lost(library, short_name(Path(wanted).name))
     give_back()
     return assistant
 
@@ -184,20 +185,20 @@ def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> Ope
     return OpenedModels(space=space, planned=replace(planned, plan=plan), lm=lm, config=config)
 
 
-def change_space_in(library: Library, models: OpenedModels, say: Progress) -> SpaceChange:
+def change_space_in(assistant: Assistant) -> SpaceChange:
     """What indexes the library in another space; a model that is not here is an error, and no hub is asked."""
-    config = library.config
+    config, detector = assistant.config, assistant.eyes.detector
 
     def opens(name: str) -> tuple[VisionPipeline, RegionStore]:
+        assistant.close_stores_before()
         space = open_space(replace(config.encoder, name=Revisions(config.data).pin(name)))
-        eyes = open_vision(space, config, open_detector(config, models.planned, say))
-        return eyes, open_store(config, space)
+        return open_vision(space, config, detector), open_store(config, space)
 
     def keep(name: str) -> None:
         SettingsFile.of(config).write({"encoder.name": name})
         Revisions(config.data).record(name)
 
-    return SpaceChange(filling=library.filling, opens=opens, keep=keep)
+    return SpaceChange(library=assistant.library, opens=opens, keep=keep, use=assistant.use_space)
 
 
 def open_request_model(assistant: Assistant) -> None:

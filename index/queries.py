@@ -8,7 +8,7 @@ statements for each of them.
 import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -283,6 +283,17 @@ def labelled_ids(session: Session, names: Sequence[str]) -> Ints:
 def last_region_ever(session: Session) -> int:
     """The highest id that was ever given."""
     return session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'regions'")) or 0
+
+
+def last_ids(session: Session) -> dict[str, int]:
+    """Table -> the last id that it has given, of tables that have given one."""
+    return {name: last for name, last in session.execute(text("SELECT name, seq FROM sqlite_sequence"))}
+
+
+def begin_ids(session: Session, last: Mapping[str, int]) -> None:
+    """Have tables go on behind these ids; those that have given any go on behind their own."""
+    for name in last.keys() - last_ids(session).keys():
+        session.execute(text("INSERT INTO sqlite_sequence VALUES (:name, :last)"), {"name": name, "last": last[name]})
 
 
 def count_of(session: Session, query: Select[Any]) -> int:

@@ -5,7 +5,7 @@ Writing is one transaction per file. What only reads rows is in `reader`.
 
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
 Near = tuple[Floats, Ints]  # scores and ids, (Q, k)
+ID_DISTANCE = 10**7  # ids that a store may still give while another one takes its place
 
 
 class RegionStore(StoreReader):
@@ -44,6 +45,14 @@ class RegionStore(StoreReader):
             raise
         self._rarity = words.Rarity()
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
+
+    @classmethod
+    def open_known(cls, folder: Path, config: SearchConfig) -> Self:
+        """The store that is there, whichever space its vectors are of. IndexProblem."""
+        with closing(open_database(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
+            row = session.get_one(LibraryRow, 1)
+            name, fingerprint, dim = row.space_name, row.fingerprint, row.dim
+        return cls(folder, space_name=name, fingerprint=fingerprint, dim=dim, config=config)
 
     @property
     def read_only(self) -> bool:
@@ -74,6 +83,16 @@ class RegionStore(StoreReader):
             queries.add_regions(session, stored.id, regions, vectors_ND)
             places.inherit(session, stored)
             return stored
+
+    def begin_ids_above(self, other: "RegionStore") -> None:
+        """Give no id that the other store has given or may give soon, unless something was stored here already.
+
+        Whoever still holds an id of the other one then finds nothing here, instead of another file.
+        """
+        with other._database.reading() as session:
+            last = queries.last_ids(session)
+        with self._database.writing() as session:
+            queries.begin_ids(session, {name: value + ID_DISTANCE for name, value in last.items()})
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
         """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.

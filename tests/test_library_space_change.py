@@ -1,15 +1,28 @@
 """A library is indexed in another space beside the one that is searched, and nothing of it is lost on the way."""
 
-from dataclasses import replace
+import threading
+from types import SimpleNamespace
 
 import pytest
-from fakes import ColourSpace
+from fakes import ColourSpace, Parrot
 from jobs_help import eventually
 from rag_house import build, paint
 
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
-from deepseek_mm.library.space_change import ALL, CHANGE_SPACE, SpaceChange, find_space, list_spaces, remove_space
+from deepseek_mm.library import space_change
+from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK
+from deepseek_mm.library.space_change import (
+    ALL,
+    CHANGE_SPACE,
+    SpaceChange,
+    find_space,
+    list_spaces,
+    remove_space,
+    take_over_lost,
+)
+from deepseek_mm.types import Query, Question
 from deepseek_mm.vision.pipeline import VisionPipeline
+from index import Region
 from index.store import RegionStore
 
 
@@ -19,30 +32,27 @@ class OtherSpace(ColourSpace):
 
 @pytest.fixture
 def assistant(tmp_path):
-    with build(tmp_path / "library", home="spaces/colours") as assistant:
+    with build(tmp_path / "library", home="spaces/colours-00000000", lm=Parrot("[1].")) as assistant:
         yield assistant
 
 
 @pytest.fixture
 def change(assistant, tmp_path):
-    """The handler, and the names that it kept."""
-    kept = []
+    """The handler at work, and the names that it kept."""
+    kept, folder = [], tmp_path / "library" / "spaces" / "other-ffffffff"
 
     def opens(name):
         if name != "other":
             raise BadQuestion(f"no folder at {name}")
-        space, folder = OtherSpace(), tmp_path / "library" / "spaces" / "other-ffffffff"
+        space = OtherSpace()
         folder.mkdir(exist_ok=True)
-        store = RegionStore(
-            folder, space_name=space.name, fingerprint=space.fingerprint, dim=32, config=assistant.config.index
-        )
-        return VisionPipeline(space, assistant.config.see), store
+        known = {"space_name": space.name, "fingerprint": space.fingerprint, "dim": 32}
+        return VisionPipeline(space, assistant.config.see), RegionStore(folder, config=assistant.config.index, **known)
 
-    handler = SpaceChange(filling=assistant.library.filling, opens=opens, keep=kept.append)
-    handler_kept = replace(handler)
-    assistant.library.work_on({CHANGE_SPACE: handler_kept.run})
+    handler = SpaceChange(library=assistant.library, opens=opens, keep=kept.append, use=assistant.use_space)
+    assistant.library.work_on({CHANGE_SPACE: handler.run})
     assistant.library.start()
-    return handler_kept, kept
+    return SimpleNamespace(handler=handler, kept=kept, folder=folder, opens=opens)
 
 
 def finish(assistant, job):
@@ -50,59 +60,151 @@ def finish(assistant, job):
     return assistant.library.jobs.get(job.id)
 
 
+def change_space(assistant, name="other"):
+    return finish(assistant, assistant.library.jobs.add(CHANGE_SPACE, {"space": name}, title="x"))
+
+
 def photos(tmp_path, *names):
     return [paint(tmp_path / "photos", f"{name}.png", name) for name in names]
 
 
-def test_every_file_is_indexed_in_the_other_space_with_its_collection_and_own_words(assistant, change, tmp_path):
-    handler, kept = change
+def by_name(store):
+    return {source.name: source for source in store.sources(ALL, limit=99)}
+
+
+def test_every_file_is_searched_in_the_other_space_with_its_collection_and_all_its_words(assistant, change, tmp_path):
+    red, green, blue = photos(tmp_path, "red", "green", "blue")
+    twin = tmp_path / "photos" / "twin.png"
+    twin.write_bytes(blue.read_bytes())
+    finish(assistant, assistant.library.add([red, green]))
+    finish(assistant, assistant.library.add([blue, twin], collection="sea"))
+    before = assistant.store
+    known, width = by_name(before), assistant.eyes.space.dim
+    assistant.library.filling.reword(known["red.png"], "the door of my aunt")
+    whole = (0, 0, 64, 48)
+    said = [Region(source=known["blue.png"], kind=CAPTION, box_px=whole, text="a machine saw the sea")]
+    vectors_ND = assistant.eyes.space.embed_texts(["sea"])
+    before.exchange_regions(known["blue.png"].id, said, vectors_ND, mark=DESCRIBED)
+    read = [Region(source=known["blue.png"], kind="text", box_px=(1, 2, 30, 40), text="no swimming")]
+    before.extend(known["blue.png"].id, read, vectors_ND, mark=MARK)
+    assert width == vectors_ND.shape[1]
+    green.unlink()
+
+    done = change_space(assistant)
+    assert (done.state, done.num_failed, change.kept) == ("done", 1, ["other"])
+    assert "3 of 4 files are indexed in other, which is searched now" in done.message
+    there = by_name(assistant.store)
+    assert assistant.store.folder == change.folder
+    assert {name: source.collection for name, source in there.items()} == {"red.png": "library", "blue.png": "sea"}
+    assert assistant.store.places_of([there["blue.png"].id])[there["blue.png"].id] == (str(blue), str(twin))
+    texts = {name: [r.text for r in assistant.store.regions_of([s.id])[s.id]] for name, s in there.items()}
+    assert "the door of my aunt" in texts["red.png"]
+    assert {"a machine saw the sea", "no swimming"} <= set(texts["blue.png"])
+    (told,) = [r for r in assistant.store.regions_of([there["blue.png"].id])[there["blue.png"].id] if r.kind == "text"]
+    assert told.box_px == (1, 2, 30, 40)
+    assert {source.id for source in there.values()}.isdisjoint({source.id for source in known.values()})
+
+
+def test_searches_answers_uploads_and_work_go_on_in_the_other_space_without_a_restart(assistant, change, tmp_path):
+    red, green = photos(tmp_path, "red", "green")
+    finish(assistant, assistant.library.add([red]))
+    assert change_space(assistant).state == "done"
+    finish(assistant, assistant.library.add([green]))
+    assert set(by_name(assistant.store)) == {"red.png", "green.png"}
+    found = assistant.find(Query(text="green"), k=1)
+    assert [match.region.source.name for match in found.matches] == ["green.png"]
+    assert assistant.about()["space"] == "other"
+    assert assistant.config.encoder.name == "other"
+    answer = assistant.ask(Question(text="What is in the picture?", image_path=str(green)))
+    assert answer.state == "done"
+    assert all(source.collection == "uploads" for source in assistant.store.walk(UPLOADED, limit=9))
+    assert [each.in_use for each in list_spaces(assistant.config, assistant.store)] == [False, True]
+
+
+UPLOADED = space_change.Filter(collection="uploads")
+
+
+def test_what_people_do_while_files_are_indexed_is_not_lost(assistant, change, tmp_path, monkeypatch):
     red, green, blue = photos(tmp_path, "red", "green", "blue")
     finish(assistant, assistant.library.add([red, green]))
-    finish(assistant, assistant.library.add([blue], collection="sea"))
-    known = {source.name: source for source in assistant.store.sources(ALL, limit=9)}
-    assistant.library.filling.reword(known["red.png"], "the door of my aunt")
-    green.unlink()
-    done = finish(assistant, assistant.library.jobs.add(CHANGE_SPACE, {"space": "other"}, title="x"))
-    assert (done.state, done.num_failed, kept) == ("done", 1, ["other"])
-    assert "2 of 3 files are indexed in other" in done.message
-    _, store = handler.opens("other")
-    found = {source.name: source.collection for source in store.sources(ALL, limit=9)}
-    assert found == {"red.png": "library", "blue.png": "sea"}
-    red_there = next(source for source in store.sources(ALL, limit=9) if source.name == "red.png")
-    assert "the door of my aunt" in [region.text for region in store.regions_of([red_there.id])[red_there.id]]
-    store.close()
+    reached, go_on = threading.Event(), threading.Event()
+    catch_up = space_change.StoreCopy.catch_up
+
+    def wait_first(copy, *, last=False):
+        ended = catch_up(copy, last=last)
+        if not last:
+            reached.set()
+            go_on.wait(10)
+        return ended
+
+    monkeypatch.setattr(space_change.StoreCopy, "catch_up", wait_first)
+    job = assistant.library.jobs.add(CHANGE_SPACE, {"space": "other"}, title="x")
+    assert reached.wait(10)
+    finish(assistant, assistant.library.add([blue]))
+    assistant.library.assign([str(red)], "doors")
+    assistant.library.describe(by_name(assistant.store)["red.png"], "the door of my aunt")
+    assistant.library.forget([green])
+    go_on.set()
+    assert finish(assistant, job).state == "done"
+    there = by_name(assistant.store)
+    assert {name: source.collection for name, source in there.items()} == {"red.png": "doors", "blue.png": "library"}
+    assert assistant.library.description_of(there["red.png"]).text == "the door of my aunt"
 
 
-def test_what_is_there_already_is_not_read_again(assistant, change, tmp_path):
-    handler, kept = change
-    finish(assistant, assistant.library.add(photos(tmp_path, "red", "green")))
-    for _ in range(2):
-        done = finish(assistant, assistant.library.jobs.add(CHANGE_SPACE, {"space": "other"}, title="x"))
-    assert done.state == "done"
-    _, store = handler.opens("other")
-    assert [source.id for source in store.sources(ALL, order="name", limit=9)] == [2, 1]
-    store.close()
+def test_an_index_of_earlier_gets_what_was_added_since_and_loses_what_was_taken_out(assistant, change, tmp_path):
+    red, green, blue = photos(tmp_path, "red", "green", "blue")
+    finish(assistant, assistant.library.add([red, green]))
+    old = change.opens("other")[1]
+    target = space_change.replace(assistant.library.filling, eyes=VisionPipeline(OtherSpace(), assistant.config.see))
+    space_change.replace(target, store=old).open_intake("").take([str(red), str(blue)])
+    ids = {source.name: source.id for source in by_name(old).values()}
+    old.close()
+    assert change_space(assistant).state == "done"
+    there = by_name(assistant.store)
+    assert set(there) == {"red.png", "green.png"}
+    assert there["red.png"].id == ids["red.png"]  # it was not read again
 
 
-def test_where_it_cannot_be_opened_the_job_says_why_and_no_setting_changes(assistant, change):
-    _, kept = change
-    done = finish(assistant, assistant.library.jobs.add(CHANGE_SPACE, {"space": "gone"}, title="x"))
-    assert (done.state, done.message, kept) == ("failed", "no folder at gone", [])
+def test_where_it_cannot_be_opened_the_job_says_why_and_the_old_one_is_searched(assistant, change):
+    before = assistant.store
+    done = change_space(assistant, "gone")
+    assert (done.state, done.message, change.kept) == ("failed", "no folder at gone", [])
+    assert assistant.store is before
+
+
+def test_the_files_of_an_index_that_cannot_be_searched_are_indexed_in_the_space_of_now(assistant, change, tmp_path):
+    red, green = photos(tmp_path, "red", "green")
+    finish(assistant, assistant.library.add([red]))
+    lost = change.opens("other")[1]
+    filling = space_change.replace(assistant.library.filling, eyes=VisionPipeline(OtherSpace(), assistant.config.see))
+    space_change.replace(filling, store=lost).open_intake("sea").take([str(green)])
+    lost.close()
+    job = take_over_lost(assistant.library, "other")
+    assert finish(assistant, job).message.startswith("2 files are indexed now, 1 were known before")
+    assert {name: s.collection for name, s in by_name(assistant.store).items()} == {
+        "red.png": "library",
+        "green.png": "sea",
+    }
+    assert change.kept == []
+
+
+def test_a_library_with_one_index_has_none_to_take_over(assistant):
+    assert take_over_lost(assistant.library, "other") is None
 
 
 def test_indexes_are_listed_with_their_size_and_the_one_that_is_not_searched_can_be_removed(
     assistant, change, tmp_path
 ):
-    handler, _ = change
     finish(assistant, assistant.library.add(photos(tmp_path, "red")))
-    finish(assistant, assistant.library.jobs.add(CHANGE_SPACE, {"space": "other"}, title="x"))
+    change_space(assistant)
     spaces = list_spaces(assistant.config, assistant.store)
-    assert [(each.name, each.in_use) for each in spaces] == [("colours", True), ("other-ffffffff", False)]
+    assert [(each.name, each.in_use) for each in spaces] == [("colours-00000000", False), ("other-ffffffff", True)]
     assert all(each.size_bytes > 0 for each in spaces)
-    with pytest.raises(Conflict, match="colours is searched now"):
-        remove_space(find_space(assistant.config, "colours"), assistant.store)
+    with pytest.raises(Conflict, match="other-ffffffff is searched now"):
+        remove_space(find_space(assistant.config, "other-ffffffff"), assistant.store)
     with pytest.raises(NothingThere, match="no index '../..'"):
         find_space(assistant.config, "../..")
-    other = find_space(assistant.config, "other-ffffffff")
-    assert remove_space(other, assistant.store) == spaces[1].size_bytes
-    assert [each.name for each in list_spaces(assistant.config, assistant.store)] == ["colours"]
+    assistant.close_stores_before()
+    old = find_space(assistant.config, "colours-00000000")
+    assert 0 < remove_space(old, assistant.store) <= spaces[0].size_bytes  # its log went when it was closed
+    assert [each.name for each in list_spaces(assistant.config, assistant.store)] == ["other-ffffffff"]

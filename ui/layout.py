@@ -5,14 +5,23 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, Corrected, DeepSeekMMError, Notice, Services, cut, listing_of
+from deepseek_mm import (
+    Assistant,
+    Caller,
+    Corrected,
+    DeepSeekMMError,
+    Listing,
+    Notice,
+    Services,
+    cut,
+    listing_of,
+)
 from index import Box, Region
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, Entry, View
@@ -205,13 +214,18 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
     assistant = services.library.assistant
     asking, shelving = AskHandlers(services=services, words=words), LibraryHandlers(services=services, words=words)
     about_code = AskHandlers(services=services, words=TextsOfCode(words.language), about="code")
+
+    def heading(caller: Caller, state: str) -> str:
+        return head_for(words, caller, state, notices=assistant.notices)  # they may be put right meanwhile
+
+    def list_code(region: Region) -> Listing:
+        return listing_of(region, store=assistant.store, config=assistant.config.parse, around=AROUND)
+
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
-        heading = partial(head_for, words, notices=assistant.notices)
         top = piece(head("", words), listens="")
-        opened = partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
-        viewer = Viewer.place(pictures, words, services.library.read_description, opened)
+        viewer = Viewer.place(pictures, words, services.library.read_description, list_code)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, pictures, viewer, visit)

@@ -1,7 +1,7 @@
 """Handlers of the Models part: what there is, and what a press on a card does; plain functions, tested as such.
 
 A language model takes the place of the one that answers while people ask. In another vector space all files are
-indexed first; the next start searches it.
+indexed first, then it is searched.
 """
 
 import os

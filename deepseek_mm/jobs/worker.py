@@ -34,6 +34,11 @@ class Worker:
         self._at_work: set[Task] = set()
         self._looking = threading.Lock()  # one thread looks for work, the others wait for it to find some
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it looks for work."""
+        return bool(self._threads)
+
     def start(self) -> None:
         """Begin; also again after a stop."""
         assert not self._threads, "a worker is started once"

@@ -57,12 +57,18 @@ class Library:
         jobs: Jobs,
         history: History,
     ) -> None:
-        self.config, self.store, self.jobs, self.history = config, store, jobs, history
+        self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
+        self._ages, self._others = Ages(), tuple[Worker, ...]()
+        self._join_parts(eyes, store)
+
+    def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
+        """What looks at files and keeps what was seen, and the work that is done with it."""
+        config, jobs, history, self.store = self.config, self.jobs, self.history, store
         self.filling = filling = IndexingHandlers(
             eyes=eyes,
             store=store,
             jobs=jobs,
-            reader=reader,
+            reader=self._reader,
             config=config.parse,
             read_text=config.library.read_text,
             describe=config.library.describe,
@@ -71,7 +77,7 @@ class Library:
         )
         self.quarantine = filling.quarantine
         check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
-        self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
+        self.learning = Learning(config, eyes=eyes, jobs=jobs, history=history)
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(
             config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
@@ -86,9 +92,21 @@ class Library:
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
 
+    def use_store(self, eyes: VisionPipeline, store: RegionStore) -> None:
+        """Go on with another store and what fills it; work under way begins anew with them.
+
+        What was taken out of the store before stays out, and cannot be put back any more.
+        """
+        working = [worker.is_started for worker in self._workers]
+        for worker in self._workers:
+            worker.stop(STOP_S)
+        self._join_parts(eyes, store)
+        for worker in self._workers if any(working) else ():
+            worker.start()
+
     def work_on(self, handlers: Mapping[str, Handler]) -> None:
         """Have a thread of its own do other kinds of work as well, from the next start on."""
-        self._workers += (Worker(self.jobs, handlers),)
+        self._others += (Worker(self.jobs, handlers),)
 
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
@@ -99,16 +117,20 @@ class Library:
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
-        if self.filling.num_to_renew():
-            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
-        if self.filling.num_without_words():
-            self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
-        for worker in self._workers:
+        self.read_words()
+        for worker in (*self._workers, *self._others):
             worker.start()
 
     def stop(self) -> bool:
         """Leave what is under way to the next start; whether everything has come to rest."""
-        return all([worker.stop(STOP_S) for worker in self._workers])
+        return all([worker.stop(STOP_S) for worker in (*self._workers, *self._others)])
+
+    def read_words(self) -> None:
+        """Write down what has to be read anew, or by its names, because an earlier version did it otherwise."""
+        if self.filling.num_to_renew():
+            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
+        if self.filling.num_without_words():
+            self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
 
     def add(
         self,

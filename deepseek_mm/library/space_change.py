@@ -1,74 +1,180 @@
 """The files of a library indexed in another vector space, in the background, while searches go on in the old one.
 
 The other space has a store of its own beside the old one, so nothing is lost by a kill: what is there already is not
-read again. When every file is there, the settings name the new space, and the next start opens it.
+read again. When every file is there the settings name the new space, and it is searched from the next question on.
+The old index stays until somebody removes it.
+
+A library whose space cannot be opened any more is the same turned round: the files of the index that nobody can search
+are indexed in the space that is searched meanwhile.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from deepseek_mm.config import Config
+from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import Conflict, LibraryError, NothingThere
 from deepseek_mm.ingest.intake import MEMBER, Hooks
 from deepseek_mm.ingest.photo_words import is_own
-from deepseek_mm.jobs import Task
+from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.backup import size_of
-from deepseek_mm.library.index_jobs import IndexingHandlers
+from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, READ, IndexingHandlers
+from deepseek_mm.library.library import Library
 from deepseek_mm.vision.pipeline import VisionPipeline
-from index import Filter, Source
+from index import Filter, Region, Source
+from index.region import UPLOADS, Stamp
 from index.store import RegionStore
 
 CHANGE_SPACE = "change space"  # kind of jobs
 ALL = Filter(collection=None)
 PAGE = 500  # sources that are looked at together
+MOST_ROUNDS, FEW = 5, 20  # over what came meanwhile; files that the last round may take while people search
 Opens = Callable[[str], tuple[VisionPipeline, RegionStore]]
+KnownFile = tuple[str, Stamp]  # its collection, and its size, time and bytes when it was read
+Known = Mapping[str, KnownFile]  # by path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpaceChange:
     """The handler of one kind of jobs."""
 
-    filling: IndexingHandlers  # of the store that is searched now
+    library: Library
     opens: Opens  # what looks at pictures in the space of this name, and its store
     keep: Callable[[str], None]  # have the next start open the space of this name
+    use: Callable[[str, VisionPipeline, RegionStore], None]  # search it from now on
 
     def run(self, task: Task) -> str:
-        """Payload: space. Raises what opening it raises; files that cannot be read are listed with the job."""
-        name = str(task.job.payload["space"])
-        eyes, store = self.opens(name)
-        with closing(store):
-            if store.folder == self.filling.store.folder:
-                return f"the library is indexed in {name} already"
-            known, filling = list(walk_sources(self.filling.store)), replace(self.filling, eyes=eyes, store=store)
-            done = 0
-            for collection, paths in group_paths(known):
-                report = partial(report_from, task, done, len(known))
-                hooks = Hooks(progress=report, failed=task.fail, stopping=lambda: task.stopping)
-                if there := [path for path in paths if is_there(path, task)]:
-                    filling.open_intake(collection).take(there, hooks=hooks)
-                if task.stopping:
-                    return "the files that are there stay there, and the next try goes on behind them"
-                done += len(paths)
-            filling.name(task)
-            self._copy_own_words(known, filling)
-            indexed = store.counts(where=ALL).sources
-        self.keep(name)
-        return f"{indexed} of {len(known)} files are indexed in {name}, which is searched from the next start on"
+        """Payload: space; or from, the folder of an index whose files are to be indexed in the space of now.
 
-    def _copy_own_words(self, known: Sequence[Source], filling: IndexingHandlers) -> None:
-        """What people wrote about photos here, into the new store."""
-        found = {source.path: source for source in walk_sources(filling.store)}
-        for at in range(0, len(known), PAGE):
-            page = known[at : at + PAGE]
-            regions = self.filling.store.regions_of([source.id for source in page])
-            for source in page:
-                own = next((region.text for region in regions.get(source.id, ()) if is_own(region)), "")
-                if own and source.path in found:
-                    filling.reword(found[source.path], own)
+        Raises what opening it raises; files that cannot be read are listed with the job.
+        """
+        if name := str(task.job.payload.get("from", "")):
+            return self._take_over(task, name)
+        name = str(task.job.payload["space"])
+        before = self.library.store
+        with ExitStack() as stack:
+            eyes, store = self.opens(name)
+            stack.callback(store.close)
+            if store.folder == before.folder:
+                return f"the library is indexed in {name} already"
+            store.begin_ids_above(before)
+            copy = StoreCopy(origin=before, target=replace(self.library.filling, eyes=eyes, store=store), task=task)
+            if not copy.catch_up():
+                return LATER
+            self.keep(name)
+            self.use(name, eyes, store)
+            stack.pop_all()
+        copy.catch_up(last=True)  # what somebody did between the last look and the change
+        self._read_pictures()
+        indexed, all_known = len(read_known(store)), len(read_known(before))
+        return f"{indexed} of {all_known} files are indexed in {name}, which is searched now"
+
+    def _take_over(self, task: Task, folder: str) -> str:
+        """Index the files of another index of this library, which cannot be searched."""
+        here, home = self.library.store, find_space(self.library.config, folder)
+        if home == here.folder:
+            return f"the index {folder} is searched again"
+        with RegionStore.open_known(home, self.library.config.index) as origin:
+            copy = StoreCopy(origin=origin, target=self.library.filling, task=task, removes=False)
+            if not copy.catch_up():
+                return LATER
+            told = f"{len(read_known(here))} files are indexed now, {len(read_known(origin))} were known before"
+        self._read_pictures()
+        return told
+
+    def _read_pictures(self) -> None:
+        filling = self.library.filling
+        if filling.read_text or filling.describer:
+            payload = {} if filling.read_text else {"read": False}
+            self.library.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
+
+
+LATER = "the files that are there stay there, and the next try goes on behind them"
+
+
+@dataclass(kw_only=True)
+class StoreCopy:
+    """Brings one index up to what another one knows: its files, collections, writing in pictures and people's words."""
+
+    origin: RegionStore
+    target: IndexingHandlers
+    task: Task
+    removes: bool = True  # whether what the origin does not know is taken out
+    before: Known = field(default_factory=dict)  # what the origin knew at the last look
+    tried: Known = field(default_factory=dict)  # what was taken in, or could not be
+
+    def catch_up(self, *, last: bool = False) -> bool:
+        """Until few files are missing, or once. False if it was stopped."""
+        for _ in range(1 if last else MOST_ROUNDS):
+            num_new = self._take_files(last)
+            if self.task.stopping:
+                return False
+            self.target.name(self.task)
+            self._copy_words()
+            if num_new <= FEW:
+                break
+        return not self.task.stopping
+
+    def _take_files(self, last: bool) -> int:
+        """One round; how many files were missing."""
+        known, there = read_known(self.origin), read_known(self.target.store)
+        if self.removes:
+            old = self.before if last else there  # what was added to the new one after the change stays
+            self.target.store.remove_places([*(old.keys() - known.keys())])
+        self.before = known
+        missing = {path: file for path, file in known.items() if file not in (there.get(path), self.tried.get(path))}
+        done = 0
+        for collection, paths in group_paths(missing):
+            report = partial(report_from, self.task, done, len(missing))
+            hooks = Hooks(progress=report, failed=self.task.fail, stopping=lambda: self.task.stopping)
+            if here := [path for path in paths if is_there(path, self.task)]:
+                self.target.open_intake(collection).take(here, hooks=hooks)
+            if self.task.stopping:
+                return 0
+            done += len(paths)
+        self.tried = {**self.tried, **missing}
+        self._drop_unknown_members(missing)
+        return len(missing)
+
+    def _drop_unknown_members(self, taken: Known) -> None:
+        """Of an archive all is taken in; what had been taken out of the library stays out."""
+        if any(MEMBER in path for path in taken):
+            extra = read_known(self.target.store).keys() - self.before.keys()
+            self.target.store.remove_places([path for path in extra if MEMBER in path])
+
+    def _copy_words(self) -> None:
+        """What was read in photos, said of them by a machine, and written about them by people."""
+        for page in pages_of(self.origin):
+            photos = [source for source in page if source.kind == "photo"]
+            found = {photo.id: self.target.store.source_at(photo.path) for photo in photos}
+            pairs = [(photo, copy) for photo in photos if (copy := found[photo.id]) is not None]
+            unread = find_unread(self.origin, [photo.id for photo, _ in pairs])
+            unread_here = find_unread(self.target.store, [copy.id for _, copy in pairs])
+            regions = self.origin.regions_of([photo.id for photo, _ in pairs])
+            here = self.target.store.regions_of([copy.id for _, copy in pairs])
+            for photo, copy in pairs:
+                told = regions.get(photo.id, ())
+                self._copy_said(copy, told, here.get(copy.id, ()))
+                if photo.id not in unread and copy.id in unread_here:
+                    texts = [region for region in told if region.kind == "text"]
+                    self.target.store.extend(copy.id, texts, self._embed(texts), mark=MARK)
+
+    def _copy_said(self, copy: Source, told: Sequence[Region], here: Sequence[Region]) -> None:
+        """People's own words about a photo, or else a machine's."""
+        own = [region.text for region in told if is_own(region)]
+        said = [region for region in told if region.machine_made]
+        if own:
+            if own[0] not in [region.text for region in here if is_own(region)]:
+                self.target.reword(copy, own[0])
+        elif said and not any(region.machine_made for region in here):
+            self.target.store.exchange_regions(copy.id, said, self._embed(said), mark=DESCRIBED, without=(CAPTION,))
+
+    def _embed(self, regions: Sequence[Region]) -> Floats:
+        return self.target.eyes.space.embed_texts([region.text for region in regions])
 
 
 def report_from(task: Task, before: int, total: int, done: int, of: int, path: str) -> None:
@@ -84,20 +190,52 @@ def is_there(path: str, task: Task) -> bool:
     return False
 
 
-def walk_sources(store: RegionStore) -> Iterator[Source]:
-    """Every file that a store knows, uploads included, by rising id."""
+def pages_of(store: RegionStore) -> Iterator[list[Source]]:
+    """Every file that a store knows, uploads included, by rising id, some at a time."""
     last = 0
     while page := store.walk(ALL, limit=PAGE, after=last):
-        yield from page
+        yield page
         last = page[-1].id
 
 
-def group_paths(sources: Sequence[Source]) -> list[tuple[str, list[str]]]:
+def find_unread(store: RegionStore, ids: Sequence[int]) -> set[int]:
+    """Those of the sources in whose pictures no writing was looked for."""
+    where = Filter(collection=None, source_ids=tuple(ids))
+    return {source.id for source in store.sources_without_mark(MARK, where=where, limit=len(ids))} if ids else set()
+
+
+def read_known(store: RegionStore) -> Known:
+    """Every path that a store knows, uploads and copies included, with its collection, and what its file was like."""
+    stamps = store.stamps() | store.stamps(collection=UPLOADS)
+    known: dict[str, KnownFile] = {}
+    for page in pages_of(store):
+        places = store.places_of([source.id for source in page])
+        known |= {
+            path: (source.collection, stamps[path])
+            for source in page
+            for path in places[source.id]
+            if path in stamps  # it may have been taken out meanwhile
+        }
+    return known
+
+
+def group_paths(known: Known) -> list[tuple[str, list[str]]]:
     """Collection -> the files to read for it; of what lies in an archive the archive, once."""
     groups: dict[str, dict[str, None]] = {}
-    for source in sources:
-        groups.setdefault(source.collection, {})[source.path.partition(MEMBER)[0]] = None
+    for path, (collection, _) in known.items():
+        groups.setdefault(collection, {})[path.partition(MEMBER)[0]] = None
     return [(collection, list(paths)) for collection, paths in groups.items()]
+
+
+def take_over_lost(library: Library, name: str) -> Job | None:
+    """Have the files of the largest index of a space that cannot be opened indexed in that of now; None without any."""
+    homes = [home for home in space_folders(library.config) if home != library.store.folder]
+    lost = [home for home in homes if home.name.rpartition("-")[0] == name] or homes
+    if not lost:
+        return None
+    folder = max(lost, key=lambda home: (home / "store.db").stat().st_size).name
+    title = f"Index the files of {folder} again"
+    return library.jobs.add(CHANGE_SPACE, {"from": folder}, title=title, unique=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

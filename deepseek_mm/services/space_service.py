@@ -23,7 +23,7 @@ class SpaceService:
     file: SettingsFile
 
     def change_space(self, caller: Caller, name: str) -> Job:
-        """Index every file in the space of this name, beside the one that is searched; the next start searches it.
+        """Index every file in the space of this name, beside the one that is searched; then that is searched.
 
         BadQuestion for a model that is no vector space; Conflict or Forbidden if this start or caller cannot.
         """
@@ -43,4 +43,5 @@ class SpaceService:
         """Delete an index that is not searched; how many bytes that frees. NothingThere, Conflict, Forbidden."""
         folder = find_space(self.assistant.config, name)
         require_local(caller, "remove an index")
+        self.assistant.close_stores_before()
         return remove_space(folder, self.assistant.store)

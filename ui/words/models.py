@@ -84,7 +84,7 @@ class ModelWords:
     model_was_removed = Translation("{title} was removed: {size} are free again.", "已删除 {title}，释放了 {size}。")
     model_space_chosen = Translation(
         "All files are being indexed with {title}, beside what is searched now; the Library shows how far that is."
-        " When it is done, the next start searches with it.",
-        "正在用 {title} 为全部文件建立索引，期间仍用现有索引搜索；进度见“图库”。完成后，下次启动起用它搜索。",
+        " When it is done, searches use it.",
+        "正在用 {title} 为全部文件建立索引，期间仍用现有索引搜索；进度见“图库”。完成后即改用它搜索。",
     )
     model_indexing = Translation("All files are indexed with it: {far}", "正在用它为所有文件建立索引：{far}")

@@ -123,7 +123,7 @@ def spaces(services: OurServices, caller: Administrator) -> list[SpaceOut]:
 
 @router.post("/spaces", status_code=202)
 def change_space(services: OurServices, asked: SpaceIn, caller: Administrator) -> JobOut:
-    """Index every file in another space, while the old one is searched: a job; the next start searches the new one."""
+    """Index every file in another space, while the old one is searched: a job. Then the new one is."""
     return JobOut.of(services.spaces.change_space(caller, asked.name))
 
 
