@@ -31,6 +31,7 @@ PARTS = (
     "edge",
     "start",
     "documents",
+    "exchange",
 )
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
@@ -80,7 +81,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
         " under load, what the machine's plan saves, code that goes in, the reports of what was"
-        " learned, the student of small machines, how soon a server is there, or long documents",
+        " learned, the student of small machines, how soon a server is there, long documents,"
+        " or the exchange of a model while people ask",
     )
     parser.add_argument(
         "--full",
