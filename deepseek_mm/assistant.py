@@ -180,7 +180,7 @@ class Assistant:
             self.library.use_store(eyes, store)
             self.config = replace(self.config, encoder=replace(self.config.encoder, name=name))
             self._drop_notices("encoder.name")
-            self._join_space(eyes, Retriever(eyes.space, store, eyes, self.config))
+            self._join_space(eyes, Retriever(eyes.index_space, store, eyes, self.config))
             self._stores_before.append(before)
 
     def _drop_notices(self, begin: str) -> None:

@@ -187,12 +187,14 @@ def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> Ope
 
 def change_space_in(assistant: Assistant) -> SpaceChange:
     """What indexes the library in another space; a model that is not here is an error, and no hub is asked."""
-    config, detector = assistant.config, assistant.eyes.detector
+    config = assistant.config
 
     def opens(name: str) -> tuple[VisionPipeline, RegionStore]:
         assistant.close_stores_before()
-        space = open_space(replace(config.encoder, name=Revisions(config.data).pin(name)))
-        return open_vision(space, config, detector), open_store(config, space)
+        space, eyes = open_space(replace(config.encoder, name=Revisions(config.data).pin(name))), assistant.eyes
+        if not isinstance(space, SeeingSpace) or space.fingerprint == eyes.space.fingerprint:
+            return eyes.with_index_space(space), open_store(config, space)
+        return open_vision(space, config, eyes.detector), open_store(config, space)
 
     def keep(name: str) -> None:
         SettingsFile.of(config).write({"encoder.name": name})
@@ -232,8 +234,11 @@ def open_detector(config: Config, planned: MachinePlan, say: Progress) -> Detect
     return detector
 
 
-def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None = None) -> VisionPipeline:
-    """What looks at pictures: the space, the detector, and the small models that were trained on the space's cells."""
+def open_vision(index_space: EmbeddingModel, config: Config, detector: Detector | None = None) -> VisionPipeline:
+    """What looks at pictures: a packaged space, the detector, and the small models that were trained on the space's
+    cells; vectors are of the index's space.
+    """
+    space = open_looking_space(index_space, config)
     noticer = open_trained(read_noticer, space)
     boxes = open_trained(read_box_reader, space) if detector else None
     reads = partial(read_reader, noticer=noticer, glance=glance_of(space, config), boxes=boxes)
@@ -244,7 +249,16 @@ def open_vision(space: EmbeddingModel, config: Config, detector: Detector | None
         detector=detector,
         witness=read_witness() if detector and WITNESS.is_file() else None,
     )
-    return VisionPipeline(space, config.see, names=own_words(config.data), models=models)
+    eyes = VisionPipeline(space, config.see, names=own_words(config.data), models=models)
+    return eyes if space is index_space else eyes.with_index_space(index_space)
+
+
+def open_looking_space(index_space: EmbeddingModel, config: Config) -> EmbeddingModel:
+    """The index's space, or the packaged one of this machine where no small model knows the cells of that."""
+    if isinstance(index_space, SeeingSpace):
+        return index_space
+    packaged = open_space(encoder_here(replace(config, encoder=replace(config.encoder, name=AUTO))))
+    return packaged if isinstance(packaged, SeeingSpace) else index_space
 
 
 def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:

@@ -121,7 +121,7 @@ def test_a_saved_space_gives_way_also_where_files_were_indexed_in_it_but_not_one
     with start(text, space=gone) as assistant:
         assert assistant.config.encoder.name == "auto"
         assert "were indexed in the vector space /models/my-clip" in assistant.notices[0].text
-        (job,) = assistant.library.jobs.find(kinds=(CHANGE_SPACE,), limit=9)  # its files are indexed in the space of now
+        (job,) = assistant.library.jobs.find(kinds=(CHANGE_SPACE,), limit=9)  # in the space of now
         assert (job.title, job.payload) == ("Index the files of my-clip-01234567 again", {"from": home.name})
     with pytest.raises(LibraryError, match=r"were indexed in the vector space /models/my-clip.*encoder.name=default"):
         start(text, "--set", "encoder.name=/models/my-clip", space=gone)

@@ -40,7 +40,7 @@ def test_a_picture_of_one_colour_is_not_called_blurred():
 
 
 def test_the_whole_of_a_blurred_photo_is_labelled_so_and_that_of_a_sharp_one_is_not():
-    traits = PhotoTraits(ColourSpace())
+    traits = PhotoTraits(VisionPipeline(ColourSpace(), SeeConfig()))
     for image, labelled in ((stripes().filter(ImageFilter.GaussianBlur(12)), True), (stripes(), False)):
         (whole, *_), vectors_RD = traits.regions(seen(image))
         assert (BLURRY in [label.name for label in whole.labels]) is labelled
@@ -48,7 +48,7 @@ def test_the_whole_of_a_blurred_photo_is_labelled_so_and_that_of_a_sharp_one_is_
 
 
 def test_a_guess_is_the_mean_of_the_names_by_the_roots_of_their_chances():
-    traits = PhotoTraits(ColourSpace())
+    traits = PhotoTraits(VisionPipeline(ColourSpace(), SeeConfig()))
     mean_D = traits._mean_of((ClassGuess("goldfish", 0.64), ClassGuess("hen", 0.04)))
     fish_D, hen_D = ColourSpace().embed_texts(["goldfish", "hen"])
     expected_D = 0.8 * fish_D + 0.2 * hen_D

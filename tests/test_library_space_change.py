@@ -8,6 +8,7 @@ from fakes import ColourSpace, Parrot
 from jobs_help import eventually
 from rag_house import build, paint
 
+from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
 from deepseek_mm.library import space_change
 from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK
@@ -21,13 +22,21 @@ from deepseek_mm.library.space_change import (
     take_over_lost,
 )
 from deepseek_mm.types import Query, Question
-from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Region
 from index.store import RegionStore
 
 
 class OtherSpace(ColourSpace):
+    """Its vectors are those of colours turned round: one of each space have nothing in common."""
+
     name, fingerprint = "other", "f" * 64
+
+    def look_many(self, images):
+        for look in super().look_many(images):
+            yield ImageEmbedding(vector_D=look.vector_D[::-1].copy(), grid_HWD=look.grid_HWD[..., ::-1].copy())
+
+    def embed_texts(self, texts):
+        return super().embed_texts(texts)[:, ::-1].copy()
 
 
 @pytest.fixture
@@ -44,10 +53,10 @@ def change(assistant, tmp_path):
     def opens(name):
         if name != "other":
             raise BadQuestion(f"no folder at {name}")
-        space = OtherSpace()
         folder.mkdir(exist_ok=True)
-        known = {"space_name": space.name, "fingerprint": space.fingerprint, "dim": 32}
-        return VisionPipeline(space, assistant.config.see), RegionStore(folder, config=assistant.config.index, **known)
+        known = {"space_name": OtherSpace.name, "fingerprint": OtherSpace.fingerprint, "dim": 32}
+        store = RegionStore(folder, config=assistant.config.index, **known)
+        return assistant.eyes.with_index_space(OtherSpace()), store
 
     handler = SpaceChange(library=assistant.library, opens=opens, keep=kept.append, use=assistant.use_space)
     assistant.library.work_on({CHANGE_SPACE: handler.run})
@@ -113,6 +122,14 @@ def test_searches_answers_uploads_and_work_go_on_in_the_other_space_without_a_re
     assert set(by_name(assistant.store)) == {"red.png", "green.png"}
     found = assistant.find(Query(text="green"), k=1)
     assert [match.region.source.name for match in found.matches] == ["green.png"]
+    assert found.matches[0].score > 0.9
+    pictured = assistant.find(Query(image=assistant.picture(by_name(assistant.store)["red.png"])), k=1)
+    assert [match.region.source.name for match in pictured.matches] == ["red.png"]
+    assert assistant.eyes.space.name == "colours"  # that looks goes on, for the small models know its cells alone
+    (whole,) = [
+        r for r in assistant.store.regions_of([found.matches[0].region.source.id]).popitem()[1] if r.kind == "whole"
+    ]
+    assert "grass" in [label.name for label in whole.labels]
     assert assistant.about()["space"] == "other"
     assert assistant.config.encoder.name == "other"
     answer = assistant.ask(Question(text="What is in the picture?", image_path=str(green)))
@@ -155,8 +172,8 @@ def test_an_index_of_earlier_gets_what_was_added_since_and_loses_what_was_taken_
     red, green, blue = photos(tmp_path, "red", "green", "blue")
     finish(assistant, assistant.library.add([red, green]))
     old = change.opens("other")[1]
-    target = space_change.replace(assistant.library.filling, eyes=VisionPipeline(OtherSpace(), assistant.config.see))
-    space_change.replace(target, store=old).open_intake("").take([str(red), str(blue)])
+    eyes = assistant.eyes.with_index_space(OtherSpace())
+    space_change.replace(assistant.library.filling, eyes=eyes, store=old).open_intake("").take([str(red), str(blue)])
     ids = {source.name: source.id for source in by_name(old).values()}
     old.close()
     assert change_space(assistant).state == "done"
@@ -176,8 +193,8 @@ def test_the_files_of_an_index_that_cannot_be_searched_are_indexed_in_the_space_
     red, green = photos(tmp_path, "red", "green")
     finish(assistant, assistant.library.add([red]))
     lost = change.opens("other")[1]
-    filling = space_change.replace(assistant.library.filling, eyes=VisionPipeline(OtherSpace(), assistant.config.see))
-    space_change.replace(filling, store=lost).open_intake("sea").take([str(green)])
+    eyes = assistant.eyes.with_index_space(OtherSpace())
+    space_change.replace(assistant.library.filling, eyes=eyes, store=lost).open_intake("sea").take([str(green)])
     lost.close()
     job = take_over_lost(assistant.library, "other")
     assert finish(assistant, job).message.startswith("2 files are indexed now, 1 were known before")

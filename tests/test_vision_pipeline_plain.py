@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from deepseek_mm.vision.pipeline import shows_nothing
+from deepseek_mm.vision.picture_kind import shows_nothing
 
 PHOTOS = sorted((Path(__file__).parent.parent / "examples" / "photos").glob("*.*g"))
 

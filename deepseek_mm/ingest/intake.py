@@ -163,8 +163,9 @@ class Intake:
 
     def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
-        marks = [*filter(None, [languages_mark(self.eyes.space)])]  # what is read in photos later is read by that, too
-        traits = PhotoTraits(self.eyes.space)
+        space = self.eyes.index_space
+        marks = [*filter(None, [languages_mark(space)])]  # what is read in photos later is read by that, too
+        traits = PhotoTraits(self.eyes)
         for picture in self.eyes.see_many(self._photos(batch)):
             regions, vectors_ND = traits.regions(picture)
             source = self.store.add(regions[0].source, regions, vectors_ND, marks=marks)
@@ -269,7 +270,7 @@ class Intake:
             batch.texts.append(Text(document=document, pieces=list(document.pieces)))
             batch.digests.add(file.digest)
             return
-        leaves = read_leaves(document, self.eyes.space, stopping=batch.tally.hooks.stopping)
+        leaves = read_leaves(document, self.eyes.index_space, stopping=batch.tally.hooks.stopping)
         if leaves is not None:
             self._keep(leaves, path, batch)
             batch.digests.add(file.digest)
@@ -295,13 +296,13 @@ class Intake:
     def _read_together(self, texts: Sequence["Text"], batch: "IntakeBatch") -> list[Leaves]:
         """What they consist of; nothing when the work is stopped meanwhile."""
         pairs = [(text.document, text.pieces) for text in texts]
-        return read_together(pairs, self.eyes.space, stopping=batch.tally.hooks.stopping) or []
+        return read_together(pairs, self.eyes.index_space, stopping=batch.tally.hooks.stopping) or []
 
     def _keep(self, leaves: Leaves, path: str, batch: "IntakeBatch") -> None:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
         has_code = any(region.kind == "code" for region in leaves.regions)
-        marks = [code_mark(self.eyes.space) if has_code else "", languages_mark(self.eyes.space)]
+        marks = [code_mark(self.eyes.index_space) if has_code else "", languages_mark(self.eyes.index_space)]
         self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=[*filter(None, marks)])
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 

@@ -19,8 +19,8 @@ from PIL import Image
 
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.heads import ClassGuess, read_class_names
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats, unit
-from deepseek_mm.vision.pipeline import ImageAnalysis
+from deepseek_mm.embeddings.space import Floats, unit
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from deepseek_mm.vision.vocabulary import keep_vectors, words_folder
 from index.region import Label, Region
 
@@ -33,14 +33,15 @@ LEAST_CONTRAST = 4.0  # deviation of greys below which there is nothing to be sh
 class PhotoTraits:
     """Adds to photos what it makes of them."""
 
-    def __init__(self, space: EmbeddingModel) -> None:
-        self.space = space
+    def __init__(self, eyes: VisionPipeline) -> None:
+        self.space, self.index_space = eyes.space, eyes.index_space
 
     @cached_property
     def _classes(self) -> dict[str, Floats]:
         """The vector of each class's name: to make them takes seconds, so they are kept in a file."""
         names = [usual for usual, *_ in read_class_names()]
-        vectors_CD = keep_vectors(self.space.embed_texts, names, words_folder(), known=(self.space.fingerprint, GUESS))
+        known = (self.index_space.fingerprint, GUESS)
+        vectors_CD = keep_vectors(self.index_space.embed_texts, names, words_folder(), known=known)
         return dict(zip(names, vectors_CD, strict=True))
 
     def regions(self, picture: ImageAnalysis) -> tuple[tuple[Region, ...], Floats]:

@@ -108,8 +108,8 @@ class IndexingHandlers:
         return f"{self._add_words(task)} photos can be found by their words"
 
     def _add_words(self, task: Task) -> int:
-        words = PhotoWords(store=self.store, space=self.eyes.space, config=self.config, stopping=lambda: task.stopping)
-        return words.add_all()
+        space, stopping = self.eyes.index_space, lambda: task.stopping
+        return PhotoWords(store=self.store, space=space, config=self.config, stopping=stopping).add_all()
 
     def num_without_words(self) -> int:
         """Photos that cannot be found by their words yet."""
@@ -164,14 +164,14 @@ class IndexingHandlers:
 
     def _renew_code(self, source: Source, mark: str) -> bool:
         code = [region for region in self.store.regions_of([source.id])[source.id] if region.kind == "code"]
-        return self.store.exchange_regions(source.id, code, embed_code(code, self.eyes.space), mark=mark)
+        return self.store.exchange_regions(source.id, code, embed_code(code, self.eyes.index_space), mark=mark)
 
     def _renew_texts(self, source: Source, mark: str) -> bool:
         """Whether there was a text in another language; one in English stays as it is."""
         regions = self.store.regions_of([source.id])[source.id]
         kinds = {region.kind for region in regions if region.kind in WRITTEN and language_of(region.text)}
         texts = [region for region in regions if region.kind in kinds]
-        vectors_ND = self.eyes.space.embed_texts([region.text for region in texts])
+        vectors_ND = self.eyes.index_space.embed_texts([region.text for region in texts])
         if not texts:
             self.store.extend(source.id, [], vectors_ND, mark=mark)
             return False
@@ -181,7 +181,7 @@ class IndexingHandlers:
         """The name of the pass over code, or over texts; "" where there are none, and their tower need not be known."""
         if not self.store.counts(where=where).regions:
             return ""
-        return (code_mark if where is CODE else languages_mark)(self.eyes.space)
+        return (code_mark if where is CODE else languages_mark)(self.eyes.index_space)
 
     def num_to_renew(self) -> int:
         """Sources with code, or with texts, that another tower may have read than today's."""
@@ -193,7 +193,7 @@ class IndexingHandlers:
         mine = write_own_words(source, text)
         notes = [region for region in self._regions_of(source) if region.kind == mine.kind and not is_own(region)]
         regions = [*notes, mine]
-        vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
+        vectors_ND = self.eyes.index_space.embed_texts([region.text for region in regions])
         return self.store.exchange_regions(source.id, regions, vectors_ND, mark=DESCRIBED, without=(CAPTION,))
 
     def _regions_of(self, source: Source) -> Sequence[Region]:
@@ -219,7 +219,7 @@ class IndexingHandlers:
                 return 0
         self._read_headings(pictures)
         told = self.eyes.describe_many(pictures)
-        vectors_ND = self.eyes.space.embed_texts([said.text for said in told])
+        vectors_ND = self.eyes.index_space.embed_texts([said.text for said in told])
         for picture, said, vector_D in zip(pictures, told, vectors_ND, strict=True):
             assert picture.source is not None, "made with one"
             self._keep(picture.source, said, vector_D)
@@ -264,7 +264,7 @@ class IndexingHandlers:
     def _read(self, source: Source, stopping: Stopping) -> int:
         """Read one file's pictures, add what is written there, and return how many texts that is."""
         regions = [region for page in self._pages(source) for region in self._texts(source, page, stopping)]
-        vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
+        vectors_ND = self.eyes.index_space.embed_texts([region.text for region in regions])
         self.store.extend(source.id, regions, vectors_ND, mark=MARK)
         return len(regions)
 

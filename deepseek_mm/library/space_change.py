@@ -174,7 +174,7 @@ class StoreCopy:
             self.target.store.exchange_regions(copy.id, said, self._embed(said), mark=DESCRIBED, without=(CAPTION,))
 
     def _embed(self, regions: Sequence[Region]) -> Floats:
-        return self.target.eyes.space.embed_texts([region.text for region in regions])
+        return self.target.eyes.index_space.embed_texts([region.text for region in regions])
 
 
 def report_from(task: Task, before: int, total: int, done: int, of: int, path: str) -> None:

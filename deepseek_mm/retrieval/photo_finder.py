@@ -266,7 +266,7 @@ class PhotoFinder:
         if not subject.things:
             return [0.0] * len(photos)
         wholes_PD = self.store.vectors_of([regions[0].id for regions in photos])
-        presence_PT = self.eyes.presence(list(subject.things), wholes_PD)
+        presence_PT = self.eyes.index_presence(list(subject.things), wholes_PD)
         return [float(row.min()) for row in presence_PT]
 
 

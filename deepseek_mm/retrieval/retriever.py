@@ -6,7 +6,6 @@ best photos give one or two regions each: the boxes that show the things, so tha
 picture.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
@@ -27,7 +26,7 @@ from deepseek_mm.retrieval.ranking import search_by_words
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
-from deepseek_mm.vision.pipeline import VisionPipeline, add_features, only_once
+from deepseek_mm.vision.pipeline import VisionPipeline, look_in_index
 from index import EVERYTHING, Filter, Hit, Source
 from index.region import WRITTEN
 from index.store import RegionStore
@@ -60,8 +59,8 @@ class Retriever:
     def retrieve_many(self, cases: Sequence[QuestionContext], *, k: int) -> list[list[Evidence]]:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
         examples = {n: case.example for n, case in enumerate(cases) if case.example}
-        deque(add_features(self.space, only_once(examples.values())), maxlen=0)
-        seen = {n: picture.look.vector_D for n, picture in examples.items()}
+        self.eyes.add_index_looks(examples.values())
+        seen = {n: look_in_index(picture).vector_D for n, picture in examples.items()}
         vectors_QD = self.search.embed([query_of(case) for case in cases], seen=seen)
         meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
         with single_threaded():
@@ -204,7 +203,8 @@ class Retriever:
         vectors_ND = self.store.vectors_of([r.id for regions in photos for r in regions])
         scores = iter((vectors_ND @ vector_D).tolist())
         wholes_ND = vectors_ND[np.cumsum([0, *map(len, photos[:-1])])]
-        presence_NT = self.eyes.presence(program.thing_phrases, wholes_ND) if program.things else [()] * len(photos)
+        things = program.thing_phrases if program.things else ()
+        presence_NT = self.eyes.index_presence(things, wholes_ND) if things else [()] * len(photos)
         prior = self.config.rag.prior if program.library else 0.5
         shots = []
         for regions, row in zip(photos, presence_NT, strict=True):

@@ -381,7 +381,7 @@ class Search:
             return self.certainty.of_thing(trace)
         if not len(trace.nearest_kD):
             return 0.0
-        return float(self.eyes.presence([trace.phrase], trace.nearest_kD).max())
+        return float(self.eyes.index_presence([trace.phrase], trace.nearest_kD).max())
 
     def _of_picture(self, cosine: float) -> PresenceVerdict:
         if self.certainty is None:

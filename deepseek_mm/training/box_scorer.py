@@ -43,14 +43,13 @@ from deepseek_mm.vision.box_scorer import FEATURES, MOST_LIKELY, USED, WEIGHTS, 
 from deepseek_mm.vision.detector.detector import NAMES, Detections, read_detector
 from deepseek_mm.vision.people import PERSON
 from deepseek_mm.vision.pipeline import (
-    LIKELY_SCORE,
     ImageAnalysis,
     VisionModels,
     VisionPipeline,
     add_features,
-    likely_names,
 )
 from deepseek_mm.vision.presence import find_names, log_odds_of
+from deepseek_mm.vision.regions import LIKELY_SCORE, likely_names
 
 SURE, LIKELY, UNLIKELY = 0.4, 0.35, 0.1  # scores of the detector: that name a photo's thing, its other boxes, and deny
 SOMETHING = 0.3  # score of any name, from which a box that is not the thing teaches where the name is hidden

@@ -255,3 +255,11 @@ def read_scorer_weights(file: Path = WEIGHTS) -> ScorerWeights:
         offsets_R=offsets_R.astype(np.float32),
         alone_3=alone_3.astype(np.float32),
     )
+
+
+def open_scorer(vocabulary: Vocabulary, learned: Learned | None) -> BoxScorer | None:
+    """None where its weights were not trained."""
+    try:
+        return BoxScorer(vocabulary, learned, read_scorer_weights())
+    except MissingWeights:
+        return None

@@ -18,6 +18,10 @@ from PIL.Image import Image, Resampling
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, known_as, read_fitted
 from index import Label
 
+COARSE_PX = 16
+FLAT = 3.0  # standard deviation of the grey values, of 255, below which nothing stands out
+NOISE = 0.25  # share of that deviation which is left in a coarse copy: photos keep most of it, noise none
+
 PHOTO, DRAWING, PRODUCT = "photo", "drawing", "product shot"
 KINDS = (PHOTO, "screenshot", "document", "plot", DRAWING, PRODUCT)
 MADE = ("screenshot", "document", "plot")  # of which those who learned from photos say nothing
@@ -140,3 +144,13 @@ def read_kinds(space: EmbeddingModel, file: Path = WEIGHTS) -> KindClassifier | 
 def join_features(vectors_ND: Floats, figures: Sequence[Floats]) -> Floats:
     """(N, D + S): what the classifier looks at."""
     return np.concatenate([vectors_ND, np.stack(figures)], axis=1).astype(np.float32)
+
+
+def shows_nothing(image: Image) -> bool:
+    """A blank picture, or noise."""
+    grey = image.convert("L").resize((SIDE_PX, SIDE_PX), Resampling.NEAREST)
+    spread = float(np.asarray(grey, np.float32).std())
+    if spread < FLAT:
+        return True
+    coarse = grey.resize((COARSE_PX, COARSE_PX), Resampling.BOX)
+    return float(np.asarray(coarse, np.float32).std()) < NOISE * spread

@@ -13,6 +13,7 @@ Shape key:  N pictures or regions, T things asked for, D width of the space, H, 
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -21,58 +22,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from cachetools import LRUCache
-from PIL.Image import Image, Resampling
+from PIL.Image import Image
 
 from deepseek_mm.chance import adjust_prior
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.embeddings.default import ImageFeatures, SeeingSpace
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
-from deepseek_mm.errors import MissingWeights
 from deepseek_mm.language.parser import ThingPhrase
-from deepseek_mm.language.words import IS_A, names_the_same
+from deepseek_mm.language.words import names_the_same
 from deepseek_mm.parse.document import stat_file
-from deepseek_mm.vision.box_scorer import BoxScorer, read_scorer_weights
+from deepseek_mm.vision.box_scorer import open_scorer
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import NAMES, TILED_PX, Detections, Detector, has_tiles
 from deepseek_mm.vision.drawings import Drawing, DrawingFinder
 from deepseek_mm.vision.localizer import SOMEBODY, FoundPlace, read_pointer
 from deepseek_mm.vision.ocr import TextBlock
 from deepseek_mm.vision.people import PEOPLE, PERSON, may_be_said
-from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds
+from deepseek_mm.vision.picture_kind import DRAWING, GARMENT_SURE, PRODUCT, PictureKind, read_kinds, shows_nothing
 from deepseek_mm.vision.presence import DetectorWitness
 from deepseek_mm.vision.regions import (
     LabelledBox,
     NamedBox,
     ScoredWord,
+    is_confused,
+    likely_names,
     merge_places,
     name_boxes,
+    name_learned,
     place_of,
     places,
     vectors_of,
 )
 from deepseek_mm.vision.typical_places import WITH_WRITING, WORN, find_worn, find_writing
-from deepseek_mm.vision.vocabulary import Learned, Vocabulary, read_calibration, read_learned, read_names, words_folder
+from deepseek_mm.vision.vocabulary import Vocabulary, read_calibration, read_learned, read_names, words_folder
 from index import Box, Label, Region, Source
 
 if TYPE_CHECKING:  # which read pictures as they are here
     from deepseek_mm.vision.description import Describer, Description
     from deepseek_mm.vision.vqa import VqaModel
-
-SIDE_PX, COARSE_PX = 128, 16
-FLAT = 3.0  # standard deviation of the grey values, of 255, below which nothing stands out
-NOISE = 0.25  # share of that deviation which is left in a coarse copy: photos keep most of it, noise none
-
-
-def shows_nothing(image: Image) -> bool:
-    """A blank picture, or noise."""
-    grey = image.convert("L").resize((SIDE_PX, SIDE_PX), Resampling.NEAREST)
-    spread = float(np.asarray(grey, np.float32).std())
-    if spread < FLAT:
-        return True
-    coarse = grey.resize((COARSE_PX, COARSE_PX), Resampling.BOX)
-    return float(np.asarray(coarse, np.float32).std()) < NOISE * spread
-
 
 MOST_READINGS = 64  # of one picture that are kept: a conversation about it asks less
 MOST_ANALYSES = 8  # that are kept between questions, 8 MB each with a decoded picture
@@ -96,6 +84,7 @@ class ImageAnalysis:
         """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise."""
         self._image, self.source = image, source
         self.features: ImageFeatures | None = None  # what the image tower makes of it
+        self.index_look: ImageEmbedding | None = None  # in the index's space, where that is another one
         self.detections: Detections | None = None  # the boxes around things, of whatever kind
         self.kind: PictureKind | None = None  # a photo, a plot, ...; None until somebody looks, and where nobody knows
         self.labels: tuple[Label, ...] | None = None  # what it is called, best first
@@ -203,9 +192,7 @@ class AnalysisCache:
 
 WRITTEN = 0.8  # probability that there is a sign where there is writing
 TYPICAL = 0.5  # how sure a place is where such a thing mostly is
-ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
 MOST_NAMED = 32  # boxes of one picture, the surest, that names are looked for
-LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 AHEAD = 16  # pictures that tower and detector look at while those before them become regions
 
 
@@ -221,7 +208,10 @@ class VisionModels:
 
 
 class VisionPipeline:
-    """Turns pictures into regions with labels, colours and vectors."""
+    """Turns pictures into regions with labels, colours and vectors.
+
+    `space` looks: the small models know its cells. Vectors are of `index_space`, which may be another one.
+    """
 
     def __init__(
         self,
@@ -234,14 +224,26 @@ class VisionPipeline:
         """`names` are words beside those of labels.txt; without `models` the space alone looks."""
         models = models or VisionModels()
         self.space, self.config, self.detector, self.witness = space, config, models.detector, models.witness
+        self.index_space = space
         self.reader, self.describer, self.paper = models.reader, models.describer, models.paper
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = words_folder() if isinstance(space, SeeingSpace) else None
-        self.vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
+        self.vocabulary = self.index_vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
         self.learned = read_learned(space)
         self.kinds = read_kinds(space)
         self.scorer = open_scorer(self.vocabulary, self.learned) if self.detector else None
         self.pointer = read_pointer(space, self.learned, self.vocabulary, self.scorer)
+
+    def with_index_space(self, space: EmbeddingModel) -> "VisionPipeline":
+        """The same that looks, with vectors of another space; one that is the space that looks is no other one."""
+        other, same = copy(self), space.fingerprint == self.space.fingerprint
+        other.index_space = self.space if same else space
+        other.index_vocabulary = (
+            self.vocabulary
+            if same
+            else Vocabulary(space, self.vocabulary.names, read_calibration(space), folder=words_folder())
+        )
+        return other
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures, in order, with regions and their vectors; each has a source.
@@ -258,7 +260,18 @@ class VisionPipeline:
         looked = add_features(self.space, pictures)
         while some := list(islice(looked, AHEAD)):
             self.add_detections(some)
+            self.add_index_looks(some)
             yield from some
+
+    def add_index_looks(self, pictures: Iterable[ImageAnalysis]) -> None:
+        """How each picture lies in the index's space; the tower that looks is enough where they are one."""
+        if self.index_space is self.space:
+            deque(add_features(self.space, only_once(pictures)), maxlen=0)
+            return
+        lacking = [picture for picture in only_once(pictures) if picture.index_look is None]
+        looks = self.index_space.look_many(picture.image for picture in lacking)
+        for picture, look in zip(lacking, looks, strict=True):
+            picture.index_look = look
 
     def add_detections(self, pictures: Iterable[ImageAnalysis], *, closer: bool = False) -> None:
         """Boxes in each picture that lacks them; nothing without a detector. `closer`: in tiles of small ones, too."""
@@ -293,8 +306,12 @@ class VisionPipeline:
         return float(self.scorer.score([thing], picture.detections, picture.look).max(initial=0.0))
 
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
-        """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
+        """(N, T): probability that each picture shows each thing; vectors are those of whole pictures that it saw."""
         return self.vocabulary.presence(things, vectors_ND)
+
+    def index_presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
+        """The same by vectors of the index."""
+        return self.index_vocabulary.presence(things, vectors_ND)
 
     def kind(self, picture: ImageAnalysis) -> PictureKind | None:
         """What kind of picture it is; None where nobody tells kinds apart in this space."""
@@ -323,7 +340,7 @@ class VisionPipeline:
         return picture.drawing(self.paper.read_drawing) if self.paper else None
 
     def _add_regions(self, picture: ImageAnalysis) -> None:
-        source, image, look = picture.source, picture.image, picture.look
+        source, image = picture.source, picture.image
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
         if drawn:
@@ -345,7 +362,7 @@ class VisionPipeline:
             painted = (drawn.scene.items[n].traits["colour"],) if drawn else ()
             seen = painted or palette.names(on_image(place.box_px, source, image))
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
-        picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
+        picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look_in_index(picture), parts)
 
     def _name_picture(self, picture: ImageAnalysis) -> tuple[list[ScoredWord], list[NamedBox]]:
         """Words that hold for it, then its kind unless it is a photo; and boxes with theirs, none of a plot or page."""
@@ -437,20 +454,14 @@ class VisionPipeline:
         ]
 
 
+def look_in_index(picture: ImageAnalysis) -> ImageEmbedding:
+    """How it lies in the index's space, once `add_index_looks` was called."""
+    return picture.index_look or picture.look
+
+
 def lacks_detections(picture: ImageAnalysis, *, closer: bool) -> bool:
     """Was it not looked at, or not in tiles where these would show more?"""
     return picture.detections is None or (closer and picture.detections.views == 1 and has_tiles(picture.image))
-
-
-def name_learned(learned: Learned, look: ImageEmbedding, least: float) -> list[ScoredWord]:
-    """The learned words that are at least that probable."""
-    chance_L = learned.chances(look.vector_D[None])[0]
-    chosen = [n for n, chance in enumerate(chance_L) if chance >= least]
-    heat_HWL = learned.heat(look.grid_HWD, chosen)
-    return [
-        ScoredWord(Label(name=learned.names[n], score=float(chance_L[n])), heat_HWL[..., place])
-        for place, n in enumerate(chosen)
-    ]
 
 
 def find_typical(picture: ImageAnalysis, thing: ThingPhrase) -> list[FoundPlace]:
@@ -472,24 +483,6 @@ def share_of(box_px: Box, picture: ImageAnalysis) -> Share:
     size = (picture.source.width_px, picture.source.height_px) if picture.source else picture.image.size
     left, top, right, bottom = (edge / side for edge, side in zip(box_px, (*size, *size), strict=True))
     return (left, top, right, bottom)
-
-
-def is_confused(name: str, foreign: str) -> bool:
-    """May the detector take what it does not know for this: a panda for a bear, both animals?"""
-    return name != foreign and any(name in IS_A[kind] and foreign in IS_A[kind] for kind in ALIKE_KINDS)
-
-
-def likely_names(detections: Detections) -> list[str]:
-    """COCO's names that a box may be called by."""
-    return [NAMES[n] for n in np.flatnonzero(detections.most_C >= LIKELY_SCORE)]
-
-
-def open_scorer(vocabulary: Vocabulary, learned: Learned | None) -> BoxScorer | None:
-    """None where its weights were not trained."""
-    try:
-        return BoxScorer(vocabulary, learned, read_scorer_weights())
-    except MissingWeights:
-        return None
 
 
 def on_image(box_px: Box, source: Source, image: Image) -> Box:

@@ -20,11 +20,16 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.embeddings.space import Floats, ImageEmbedding, Share, area
-from deepseek_mm.language.words import names_the_same
+from deepseek_mm.language.words import IS_A, names_the_same
 from deepseek_mm.vision.box_scorer import cover_vectors
 from deepseek_mm.vision.colours import lab
+from deepseek_mm.vision.detector.detector import NAMES, Detections
 from deepseek_mm.vision.people import may_be_said
+from deepseek_mm.vision.vocabulary import Learned
 from index import Box, Label, Source
+
+ALIKE_KINDS = ("animal", "fruit", "vegetable", "clothes")  # whose members the detector takes for each other
+LIKELY_SCORE = 0.2  # of the detector, from which a name is tried
 
 
 def connected_cells(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
@@ -284,3 +289,24 @@ def merge_places(places: Sequence[LabelledBox]) -> list[LabelledBox]:
 def vectors_of(look: ImageEmbedding, places: Sequence[LabelledBox]) -> Floats:
     """(1 + N, D): the whole picture, then each place."""
     return np.concatenate([look.vector_D[None], cover_vectors(look, [place.share for place in places])])
+
+
+def name_learned(learned: Learned, look: ImageEmbedding, least: float) -> list[ScoredWord]:
+    """The learned words that are at least that probable."""
+    chance_L = learned.chances(look.vector_D[None])[0]
+    chosen = [n for n, chance in enumerate(chance_L) if chance >= least]
+    heat_HWL = learned.heat(look.grid_HWD, chosen)
+    return [
+        ScoredWord(Label(name=learned.names[n], score=float(chance_L[n])), heat_HWL[..., place])
+        for place, n in enumerate(chosen)
+    ]
+
+
+def is_confused(name: str, foreign: str) -> bool:
+    """May the detector take what it does not know for this: a panda for a bear, both animals?"""
+    return name != foreign and any(name in IS_A[kind] and foreign in IS_A[kind] for kind in ALIKE_KINDS)
+
+
+def likely_names(detections: Detections) -> list[str]:
+    """COCO's names that a box may be called by."""
+    return [NAMES[n] for n in np.flatnonzero(detections.most_C >= LIKELY_SCORE)]
