@@ -34,6 +34,7 @@ class Fault:
     breaks_at: float = 0.0  # share of the answer's bytes after which the connection is cut
     spoils: bool = False  # one byte is another one
     chunk_s: float = 0.0  # between two chunks
+    holds_at: float = 0.0  # share of the bytes after which nothing comes until the faults are cleared
     whole: bool = False  # the range that is asked for is passed over
     times: int = 1
 
@@ -258,6 +259,8 @@ class _Handler(BaseHTTPRequestHandler):
             piece = bytes(body[begin : min(cut, begin + CHUNK)])
             self.wfile.write(piece)
             self.server.count(path, len(piece))
+            while fault.holds_at and begin > len(body) * fault.holds_at and self.server.faults:
+                time.sleep(0.01)
             if pause_s := fault.chunk_s or (self.server.pace_s if is_large(path) else 0.0):
                 time.sleep(pause_s)
         if fault.breaks_at:

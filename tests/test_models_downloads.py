@@ -16,7 +16,7 @@ from deepseek_mm.jobs import Jobs, Worker
 from deepseek_mm.models.downloads import DOWNLOAD, PAUSED, Downloads, HubPermission, allow_hub
 from deepseek_mm.settings_file import SettingsFile
 
-SLOW = Fault(on="/cdn/", chunk_s=0.02, times=99)
+SLOW = Fault(on="/cdn/", chunk_s=0.02, holds_at=0.6, times=99)
 
 
 @pytest.fixture(scope="module")
