@@ -22,8 +22,10 @@ from deepseek_mm.library.space_change import (
     take_over_lost,
 )
 from deepseek_mm.types import Query, Question
-from index import Region
+from index import Filter, Region
 from index.store import RegionStore
+
+UPLOADED, LIBRARY_PHOTOS = Filter(collection="uploads"), Filter()
 
 
 class OtherSpace(ColourSpace):
@@ -97,13 +99,15 @@ def test_every_file_is_searched_in_the_other_space_with_its_collection_and_all_i
     read = [Region(source=known["blue.png"], kind="text", box_px=(1, 2, 30, 40), text="no swimming")]
     before.extend(known["blue.png"].id, read, vectors_ND, mark=MARK)
     assert width == vectors_ND.shape[1]
+    assistant.ask(Question(text="What is in the picture?", image_path=str(red)))  # the library has the same bytes
     green.unlink()
 
     done = change_space(assistant)
     assert (done.state, done.num_failed, change.kept) == ("done", 1, ["other"])
-    assert "3 of 4 files are indexed in other, which is searched now" in done.message
-    there = by_name(assistant.store)
+    assert "4 of 5 files are indexed in other, which is searched now" in done.message
+    assert [source.name for source in assistant.store.walk(UPLOADED, limit=9)] == ["picture.png"]
     assert assistant.store.folder == change.folder
+    there = {source.name: source for source in assistant.store.walk(LIBRARY_PHOTOS, limit=9)}
     assert {name: source.collection for name, source in there.items()} == {"red.png": "library", "blue.png": "sea"}
     assert assistant.store.places_of([there["blue.png"].id])[there["blue.png"].id] == (str(blue), str(twin))
     texts = {name: [r.text for r in assistant.store.regions_of([s.id])[s.id]] for name, s in there.items()}
@@ -136,9 +140,6 @@ def test_searches_answers_uploads_and_work_go_on_in_the_other_space_without_a_re
     assert answer.state == "done"
     assert all(source.collection == "uploads" for source in assistant.store.walk(UPLOADED, limit=9))
     assert [each.in_use for each in list_spaces(assistant.config, assistant.store)] == [False, True]
-
-
-UPLOADED = space_change.Filter(collection="uploads")
 
 
 def test_what_people_do_while_files_are_indexed_is_not_lost(assistant, change, tmp_path, monkeypatch):

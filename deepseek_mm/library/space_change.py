@@ -17,14 +17,15 @@ from pathlib import Path
 
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats
-from deepseek_mm.errors import Conflict, LibraryError, NothingThere
+from deepseek_mm.errors import BadPicture, Conflict, LibraryError, NothingThere
 from deepseek_mm.ingest.intake import MEMBER, Hooks
 from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.backup import size_of
 from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, READ, IndexingHandlers
 from deepseek_mm.library.library import Library
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.parse.document import read_photo
+from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Filter, Region, Source
 from index.region import UPLOADS, Stamp
 from index.store import RegionStore
@@ -36,6 +37,7 @@ MOST_ROUNDS, FEW = 5, 20  # over what came meanwhile; files that the last round 
 Opens = Callable[[str], tuple[VisionPipeline, RegionStore]]
 KnownFile = tuple[str, Stamp]  # its collection, and its size, time and bytes when it was read
 Known = Mapping[str, KnownFile]  # by path
+Report = Callable[[int, int, str], None]  # how many of how many are done, and the last one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,8 +132,11 @@ class StoreCopy:
         done = 0
         for collection, paths in group_paths(missing):
             report = partial(report_from, self.task, done, len(missing))
-            hooks = Hooks(progress=report, failed=self.task.fail, stopping=lambda: self.task.stopping)
-            if here := [path for path in paths if is_there(path, self.task)]:
+            here = [path for path in paths if is_there(path, self.task)]
+            if collection == UPLOADS:
+                self._take_uploads(here, report)
+            elif here:
+                hooks = Hooks(progress=report, failed=self.task.fail, stopping=lambda: self.task.stopping)
                 self.target.open_intake(collection).take(here, hooks=hooks)
             if self.task.stopping:
                 return 0
@@ -139,6 +144,19 @@ class StoreCopy:
         self.tried = {**self.tried, **missing}
         self._drop_unknown_members(missing)
         return len(missing)
+
+    def _take_uploads(self, paths: Sequence[str], report: Report) -> None:
+        """Pictures that came with questions: they stay apart from the library, also where it has the same bytes."""
+        for number, path in enumerate(paths, 1):
+            if self.task.stopping:
+                return
+            try:
+                photo = read_photo(Path(path), max_pixels=self.target.config.max_pixels, collection=UPLOADS)
+                (seen,) = self.target.eyes.see_many([ImageAnalysis(photo.image, photo.source)])
+                self.target.store.add(seen.regions[0].source, seen.regions, seen.vectors_ND)
+            except (BadPicture, NothingThere) as error:
+                self.task.fail(path, str(error))
+            report(number, len(paths), path)
 
     def _drop_unknown_members(self, taken: Known) -> None:
         """Of an archive all is taken in; what had been taken out of the library stays out."""
