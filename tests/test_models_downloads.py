@@ -152,6 +152,17 @@ def test_a_paused_download_that_is_cancelled_leaves_nothing(downloads, hub):
     assert parts() == []
 
 
+def test_a_download_that_is_cancelled_before_its_pause_has_come_through_leaves_nothing(downloads, hub):
+    hub.faults = [replace(SLOW, chunk_s=0.2)]
+    with working(downloads):
+        job = downloads.start(NAME).job
+        eventually(lambda: downloads.find(job).done_bytes)
+        downloads.pause(job)
+        assert downloads.cancel(job).state == "cancelled"  # the transfer has not noticed yet, and holds its lock
+        eventually(lambda: downloads.jobs.get(job).is_ended)
+    assert parts() == []
+
+
 def test_asking_twice_is_one_download(downloads):
     assert downloads.start(NAME) == downloads.start(NAME)
     assert len(downloads.jobs.find(kinds=(DOWNLOAD, PAUSED), limit=9)) == 1

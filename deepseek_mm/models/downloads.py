@@ -211,9 +211,10 @@ class Downloads:
             return ModelTransfer(client, request, self.config.hub, watch_of(task)).run()
 
     def _stop(self, name: str, task: Task) -> str:
-        """Tidy up, unless it was paused: then a newer job is about this name."""
+        """Tidy up, unless it was paused: then a newer job is about this name, which may be cancelled by now."""
         newest = self._newest_job(name)
-        if task.told == "cancel" and (newest is None or newest.id == task.job.id):
+        is_own = newest is None or newest.id == task.job.id
+        if (is_own and task.told == "cancel") or (newest is not None and newest.state == "cancelled"):
             discard_parts(name)
             return "It was cancelled, and what had come was removed"
         return "It was paused, and what has come stays"
