@@ -11,7 +11,15 @@ from rag_house import build, paint, put
 
 from deepseek_mm.errors import BadCheckpoint, Conflict, NothingThere
 from deepseek_mm.services import model_trial
-from deepseek_mm.services.model_trial import FILE, ModelTrial, TrialQuestion, read_questions
+from deepseek_mm.services.model_trial import (
+    FILE,
+    ModelTrial,
+    TrialAnswer,
+    TrialQuestion,
+    TrialRow,
+    TrialState,
+    read_questions,
+)
 
 
 @pytest.fixture
@@ -49,7 +57,7 @@ def test_both_models_answer_each_question_and_right_answers_and_seconds_are_coun
 
 def test_the_two_take_turns_in_coming_first_and_each_answer_stands_with_its_own(monkeypatch):
     asked = []
-    monkeypatch.setattr(model_trial, "answer", lambda who, question: asked.append(who) or who)
+    monkeypatch.setattr(model_trial, "answer", lambda who, question, stop: asked.append(who) or who)
     questions = [TrialQuestion(photo=PHOTOS / "cat.jpg", ask=text, right="") for text in ("one", "two")]
     rows = list(model_trial.compare("present", "other", questions, threading.Event()))
     assert asked == ["other", "present", "present", "other"]
@@ -74,15 +82,42 @@ def test_a_model_that_cannot_be_opened_is_told_with_its_reason(trial):
     assert (finish(trial).step, trial.state.message) == ("failed", "it is damaged")
 
 
-def test_a_trial_is_stopped_behind_the_question_at_hand_and_one_waits_for_another(trial):
+def test_a_trial_can_be_stopped_while_its_model_is_opened_and_one_waits_for_another(trial):
     hold = threading.Event()
     trial.opens = lambda config: hold.wait(10) and Parrot("green")
     trial.begin("owner/slow")
     with pytest.raises(Conflict, match="owner/slow is being tried"):
         trial.begin("owner/other")
-    trial.stop()
+    assert trial.stop().step == "stopping"
     hold.set()
     assert (finish(trial).step, trial.state.rows) == ("stopped", ())
+
+
+def test_a_trial_that_is_stopped_cuts_the_answer_under_way_short_and_counts_it_not(trial, monkeypatch):
+    speaks = threading.Event()
+
+    def stream(self, messages, *, max_tokens, stop):
+        speaks.set()
+        yield "It is"
+        assert stop.wait(10)
+
+    monkeypatch.setattr(Parrot, "stream", stream)
+    trial.begin("owner/endless")
+    assert speaks.wait(10)
+    trial.stop()
+    assert (finish(trial).step, trial.state.rows) == ("stopped", ())
+
+
+def row(present: tuple[float, bool], other: tuple[float, bool]) -> TrialRow:
+    both = (TrialAnswer(text="red", seconds=seconds, right=right) for seconds, right in (present, other))
+    return TrialRow(ask="What colour?", photo="red.png", present=next(both), other=next(both))
+
+
+def test_seconds_are_the_median_and_questions_differ_where_one_alone_is_right():
+    rows = (row((9.0, True), (2.0, True)), row((1.0, False), (4.0, True)), row((2.0, False), (30.0, False)))
+    state = TrialState(rows=rows)
+    assert (state.seconds, state.scores, state.differing) == ((2.0, 4.0), (1, 2), [rows[1]])
+    assert TrialState().seconds == (0.0, 0.0)
 
 
 def test_without_a_question_nothing_is_tried(assistant, monkeypatch):

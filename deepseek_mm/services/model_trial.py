@@ -14,6 +14,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
@@ -23,6 +24,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere, explain
 from deepseek_mm.history import History
 from deepseek_mm.lm.generator import Generator
+from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.services.model_exchange import choose_model
 from deepseek_mm.settings_file import with_values
 from deepseek_mm.storage.files import read_toml
@@ -30,7 +32,7 @@ from deepseek_mm.types import Question
 
 FILE = Path(__file__).with_name("trial_questions.toml")
 MOST_OWN = 20  # of the library's corrections, the newest
-Step = Literal["none", "opening", "asking", "done", "failed", "stopped"]
+Step = Literal["none", "opening", "asking", "stopping", "done", "failed", "stopped"]
 Opens = Callable[[Config], Generator]
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class TrialState:
     @property
     def is_active(self) -> bool:
         """Whether it goes on."""
-        return self.step in ("opening", "asking")
+        return self.step in ("opening", "asking", "stopping")
 
     @property
     def scores(self) -> tuple[int, int]:
@@ -85,10 +87,15 @@ class TrialState:
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """What an answer took of each, on average."""
-        rows = self.rows or (None,)
-        present = sum(row.present.seconds for row in self.rows) / len(rows)
-        return present, sum(row.other.seconds for row in self.rows) / len(rows)
+        """What an answer took of each: the median, since the first one of a model may take far longer."""
+        both = [(row.present.seconds, row.other.seconds) for row in self.rows] or [(0.0, 0.0)]
+        present, other = zip(*both, strict=True)
+        return median(present), median(other)
+
+    @property
+    def differing(self) -> list[TrialRow]:
+        """Where one of them is right and the other is not."""
+        return [row for row in self.rows if row.present.right != row.other.right]
 
 
 @cache
@@ -116,9 +123,15 @@ class ModelTrial:
     assistant: Assistant
     opens: Opens
     photos: Path | None = None  # the bundled ones
-    state: TrialState = TrialState()
+    _state: TrialState = TrialState()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def state(self) -> TrialState:
+        """How it stands."""
+        now = self._state
+        return replace(now, step="stopping") if now.is_active and self._stop.is_set() else now
 
     def begin(self, name: str) -> TrialState:
         """Start to compare. Conflict while one is under way, NothingThere without a question, BadQuestion for a model
@@ -129,36 +142,38 @@ class ModelTrial:
         if not questions:
             raise NothingThere("there is no question to try a model by. Put an answer right first, then try again")
         with self._lock:
-            if self.state.is_active:
-                raise Conflict(f"{self.state.name} is being tried. Wait until that has ended, or stop it")
+            if self._state.is_active:
+                raise Conflict(f"{self._state.name} is being tried. Wait until that has ended, or stop it")
             self._stop = threading.Event()
-            self.state = TrialState(name=name, step="opening", total=len(questions))
+            self._state = TrialState(name=name, step="opening", total=len(questions))
         threading.Thread(target=self._run, args=(config, questions), name="trial", daemon=True).start()
         return self.state
 
     def stop(self) -> TrialState:
-        """End it behind the question at hand."""
+        """End it; an answer under way is cut short, and its question does not count."""
         self._stop.set()
         return self.state
 
     def _run(self, config: Config, questions: Sequence[TrialQuestion]) -> None:
         try:
-            lm = self.opens(config)
-            self.state = replace(self.state, step="asking")
-            self._ask(lm, config, questions)
+            self._ask(config, questions)
         except Exception as error:  # whatever a model's files make a library raise ends the trial, and nothing else
             if not isinstance(error, DeepSeekMMError):
-                log.error("the trial of %s broke", self.state.name, exc_info=error)
-            self.state = replace(self.state, step="failed", message=explain(error))
+                log.error("the trial of %s broke", self._state.name, exc_info=error)
+            self._state = replace(self._state, step="failed", message=explain(error))
         else:
-            self.state = replace(self.state, step="stopped" if self._stop.is_set() else "done")
+            self._state = replace(self._state, step="stopped" if self._stop.is_set() else "done")
+        give_back()
 
-    def _ask(self, lm: Generator, config: Config, questions: Sequence[TrialQuestion]) -> None:
+    def _ask(self, config: Config, questions: Sequence[TrialQuestion]) -> None:
+        """Open the model, and hold it no longer than this takes."""
+        lm = self.opens(config)
+        self._state = replace(self._state, step="asking")
         with TemporaryDirectory() as folder:
             present, other = make_pair(self.assistant, lm, config, Path(folder))
             with closing(present.history):
                 for row in compare(present, other, questions, self._stop):
-                    self.state = replace(self.state, rows=(*self.state.rows, row))
+                    self._state = replace(self._state, rows=(*self._state.rows, row))
 
 
 def make_pair(assistant: Assistant, lm: Generator, config: Config, folder: Path) -> tuple[Assistant, Assistant]:
@@ -175,20 +190,21 @@ def compare(
 ) -> Iterator[TrialRow]:
     """Both answers to one question after the other; they take turns, since who comes first looks at the photo."""
     for n, question in enumerate(questions):
-        if stop.is_set():
-            return
         turns = (present, other) if n % 2 else (other, present)
-        first, second = (answer(each, question) for each in turns)
+        first, second = (answer(each, question, stop) for each in turns)
+        if stop.is_set():  # perhaps cut short
+            return
         mine, theirs = (first, second) if n % 2 else (second, first)
         yield TrialRow(ask=question.ask, photo=question.photo.name, present=mine, other=theirs)
 
 
-def answer(assistant: Assistant, question: TrialQuestion) -> TrialAnswer:
+def answer(assistant: Assistant, question: TrialQuestion, stop: threading.Event) -> TrialAnswer:
     """What it answers, with the seconds that it took; an error is an answer that is wrong."""
-    begun_s = time.monotonic()
+    begun_s, text = time.monotonic(), ""
     try:
         asked = Question(text=question.ask, image_path=str(question.photo), image_name=question.photo.name)
-        text = assistant.ask(asked).text
+        for grown in () if stop.is_set() else assistant.stream(asked, stop=stop):
+            text = grown.text
     except DeepSeekMMError as error:
         text = str(error)
     seconds = time.monotonic() - begun_s
@@ -213,7 +229,7 @@ class ModelTrialService:
         return self.trial.begin(name)
 
     def stop_trial(self, caller: Caller) -> TrialState:
-        """End it behind the question at hand."""
+        """End it; an answer under way is cut short."""
         return self.trial.stop()
 
     def find_trial(self, caller: Caller) -> TrialState:

@@ -93,7 +93,7 @@ class ComparisonOut(Record):
     total: int = Field(description="questions")
     rows: list[ComparedRowOut] = Field(description="those that both have answered")
     scores: tuple[int, int] = Field(description="right answers of the model that answers here, and of the other")
-    seconds: tuple[float, float] = Field(description="what an answer takes of each, on average")
+    seconds: tuple[float, float] = Field(description="what an answer takes of each: the median")
     message: Text = Field(description="why it ended early")
 
 
@@ -111,7 +111,7 @@ def trial(services: OurServices, caller: Administrator) -> ComparisonOut:
 
 @router.delete("/try")
 def stop_trial(services: OurServices, caller: Administrator) -> ComparisonOut:
-    """End it behind the question at hand."""
+    """End it; an answer under way is cut short, and its question does not count."""
     return ComparisonOut.of(services.trial.stop_trial(caller))
 
 
