@@ -82,6 +82,9 @@ if TYPE_CHECKING:
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
     from deepseek_mm.services.model_exchange import ExchangeState as ExchangeState
+    from deepseek_mm.services.model_trial import TrialAnswer as TrialAnswer
+    from deepseek_mm.services.model_trial import TrialRow as TrialRow
+    from deepseek_mm.services.model_trial import TrialState as TrialState
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -143,6 +146,7 @@ _NAMES = {  # of each module of ours
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
     "services.model_exchange": "ExchangeState",
+    "services.model_trial": "TrialAnswer TrialRow TrialState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",

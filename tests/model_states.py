@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from deepseek_mm import Caller, CardState, Download, ExchangeState, require_local
-from deepseek_mm.errors import NothingThere
+from deepseek_mm import Caller, CardState, Download, ExchangeState, TrialState, require_local
+from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.models.catalogue import ModelCard, PublishedFigure
 from deepseek_mm.models.downloads import DownloadState
 from deepseek_mm.models.fit import Fit
@@ -52,6 +52,27 @@ class FakeExchange:
         return self.state
 
     def find_state(self, caller: Caller) -> ExchangeState:
+        return self.state
+
+
+class FakeTrial:
+    """Trials of language models, one of which is noted at a time."""
+
+    def __init__(self, state: TrialState | None = None) -> None:
+        self.state = state or TrialState()
+
+    def try_model(self, caller: Caller, name: str) -> TrialState:
+        require_local(caller, "try models")
+        if self.state.is_active:
+            raise Conflict(f"{self.state.name} is being tried. Wait until that has ended, or stop it")
+        self.state = TrialState(name=name, step="asking", total=20)
+        return self.state
+
+    def stop_trial(self, caller: Caller) -> TrialState:
+        self.state = replace(self.state, step="stopped")
+        return self.state
+
+    def find_trial(self, caller: Caller) -> TrialState:
         return self.state
 
 

@@ -18,6 +18,7 @@ from deepseek_mm.services.model_trial import (
     TrialQuestion,
     TrialRow,
     TrialState,
+    read_corrections,
     read_questions,
 )
 
@@ -120,8 +121,8 @@ def test_seconds_are_the_median_and_questions_differ_where_one_alone_is_right():
     assert TrialState().seconds == (0.0, 0.0)
 
 
-def test_without_a_question_nothing_is_tried(assistant, monkeypatch):
-    monkeypatch.setattr(model_trial, "read_corrections", lambda assistant: [])
+def test_a_library_that_learns_nothing_and_has_no_photos_of_ours_has_no_question_to_try_a_model_by(assistant):
+    assert read_corrections(assistant) == []
     with pytest.raises(NothingThere, match="no question to try a model by"):
         ModelTrial(assistant=assistant, opens=lambda config: Parrot()).begin("owner/any")
 

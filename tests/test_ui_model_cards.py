@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from model_states import CARD, LARGE, loading, standing
 
-from deepseek_mm import ExchangeState
+from deepseek_mm import ExchangeState, TrialState
 from deepseek_mm.models.catalogue import read_catalogue
 from ui.model_cards import ModelView, render_models, tell_progress
 from ui.words import CHINESE, ENGLISH
@@ -57,12 +57,14 @@ def test_what_a_title_holds_is_text_and_no_markup():
         (standing(), loading("paused"), ["resume", "cancel"]),
         (standing(), loading("failed", message="x"), ["download"]),
         (standing(), loading("cancelled"), ["download"]),
-        (standing(installed=True), loading("done"), ["use", "remove"]),
+        (standing(installed=True), loading("done"), ["use", "try", "remove"]),
+        (standing(installed=True, kind="lm"), None, ["use", "try", "remove"]),
+        (standing(installed=True, kind="space"), None, ["use", "remove"]),
         (standing(LARGE, installed=True), None, ["remove"]),
     ],
 )
 def test_a_card_has_the_buttons_that_its_state_allows(state, download, buttons):
-    assert acts(shown(state, *filter(None, [download]))) == buttons
+    assert acts(shown(state, *filter(None, [download]), kind=state.card.kind)) == buttons
 
 
 def test_a_model_that_is_in_use_is_said_to_be_and_cannot_be_removed():
@@ -86,7 +88,23 @@ def test_a_model_that_could_not_be_opened_says_why_and_may_be_tried_again():
     exchange = ExchangeState(name=CARD.id, step="failed", message="The model before it goes on to answer: no <weights>")
     html = shown(standing(installed=True), exchange=exchange)
     assert '<p role="alert" class="notice">The model before it goes on to answer: no &lt;weights&gt;</p>' in html
-    assert acts(html) == ["use", "remove"]
+    assert acts(html) == ["use", "try", "remove"]
+
+
+def test_a_model_that_is_tried_can_only_be_stopped_and_no_other_is_used_meanwhile():
+    trial = TrialState(name=CARD.id, step="asking", total=20)
+    view = ModelView(cards=[standing(installed=True), standing(installed=True, id="a/b")], trial=trial)
+    html = render_models(view, ENGLISH)
+    assert (view.is_busy, acts(html)) == (True, ["try_stop", "try", "remove"])
+    assert "Question 1 of 20" in html
+    assert '<progress aria-label="Try on my library: Seer &lt;1B&gt;" value="0" max="20">' in html
+
+
+def test_what_a_trial_found_stands_on_its_card_until_the_model_answers():
+    trial = TrialState(name=CARD.id, step="failed", message="it is damaged")
+    assert "It could not be tried: it is damaged" in shown(standing(installed=True), trial=trial)
+    assert "damaged" not in shown(standing(installed=True), trial=trial, in_use=frozenset([CARD.id]))
+    assert "damaged" not in shown(standing(installed=True, id="a/b"), trial=trial)
 
 
 def test_a_model_that_answers_says_what_it_said_when_it_was_tried():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from model_states import CARD, FakeCatalogue, FakeExchange, loading, standing
+from model_states import CARD, FakeCatalogue, FakeExchange, FakeTrial, loading, standing
 from page_caller import ActingAs, holder_of, services_of
 from rag_house import build
 
@@ -25,7 +25,7 @@ def handlers(services):
 
     def make(*states, **given) -> ModelHandlers:
         catalogue = FakeCatalogue(*(states or (standing(),)), **given)
-        given_services = replace(services, catalogue=catalogue, exchange=FakeExchange())
+        given_services = replace(services, catalogue=catalogue, exchange=FakeExchange(), trial=FakeTrial())
         return ModelHandlers(services=given_services, words=ENGLISH)
 
     return make
@@ -76,6 +76,16 @@ def test_an_exchange_that_ends_while_one_looks_is_seen_with_what_it_came_to(hand
     monkeypatch.setattr(FakeExchange, "find_state", end_now)
     view = mine.look(LOCAL)
     assert (view.is_busy, CARD.id in view.in_use) == (False, True)
+
+
+def test_a_model_is_tried_once_at_a_time_and_a_second_press_says_why_not(handlers):
+    mine = handlers(standing(installed=True), standing(installed=True, id="a/b"))
+    assert "is being tried beside the model that answers now" in mine.press(LOCAL, "try", CARD.id).text
+    assert mine.look(LOCAL).is_busy
+    second = mine.press(LOCAL, "try", "a/b")
+    assert (second.wrong, second.text) == (True, f"{CARD.id} is being tried. Wait until that has ended, or stop it")
+    assert mine.press(LOCAL, "try_stop", CARD.id).text == "The trial of Seer <1B> is being stopped."
+    assert mine.look(LOCAL).trial.step == "stopped"
 
 
 def test_the_packaged_model_is_taken_again_by_its_own_name(handlers):

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 
-from deepseek_mm import CardState, Download, ExchangeState, Job, PublishedFigure
+from deepseek_mm import CardState, Download, ExchangeState, Job, PublishedFigure, TrialState
 from ui.html import button, heading, hint, notice
 from ui.library.library_report import far, in_bytes, remaining_time
+from ui.trial_table import render_trial
 from ui.words import UiTexts
 
 KINDS = ("vlm", "lm", "space")  # that something here takes, in the order in which they are offered
+SPEAKING = ("vlm", "lm")  # that can be tried beside the one that answers
 MB = 10**6  # bytes
 
 
@@ -26,6 +28,7 @@ class ModelView:
     in_use: frozenset[str] = frozenset()  # names that are open now
     next_start: frozenset[str] = frozenset()  # names that the next start opens
     exchange: ExchangeState = ExchangeState()  # of the language model
+    trial: TrialState = TrialState()  # of the model that was tried last
     indexing: Mapping[str, Job] = field(default_factory=dict)  # by the space in which all files are being indexed
     removing: str = ""  # the model whose removal has to be pressed once more
     kind: str = KINDS[0]  # that is shown
@@ -34,7 +37,7 @@ class ModelView:
     def is_busy(self) -> bool:
         """Whether something changes by itself."""
         downloads = any(download.is_active for download in self.downloads.values())
-        return downloads or self.exchange.is_active or bool(self.indexing)
+        return downloads or self.exchange.is_active or self.trial.is_active or bool(self.indexing)
 
 
 def render_models(view: ModelView, words: UiTexts) -> str:
@@ -76,6 +79,7 @@ def _render_card(state: CardState, view: ModelView, words: UiTexts) -> str:
         f"<p>{escape(words.say(f'{card.good_for}.'))}</p>{_render_fit(state, words)}"
         f"{_render_facts(state, words)}{_render_remarks(state, words)}"
         f"{_render_download(view.downloads.get(card.id), words, card.title)}{_render_exchange(state, view, words)}"
+        f"{_render_trial(state, view, words)}"
         f'<div class="acts">{"".join(_buttons(state, view, words))}</div></article>'
     )
 
@@ -166,6 +170,12 @@ def _render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
     return hint(told[exchange.step]) if exchange.step in told else ""
 
 
+def _render_trial(state: CardState, view: ModelView, words: UiTexts) -> str:
+    """How it does beside the model that answers; nothing once it answers itself."""
+    is_tried = view.trial.name == state.card.id and state.card.id not in view.in_use
+    return render_trial(view.trial, state.card.title, words) if is_tried else ""
+
+
 def tell_progress(download: Download, words: UiTexts) -> str:
     """How much is here of how much, how fast it comes, and how long it still takes."""
     if download.state in ("waiting", "stopping"):
@@ -200,8 +210,12 @@ def _acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tuple[s
         yield from (("resume", words.model_resume), ("cancel", words.model_cancel))
     elif state.installed:
         chosen = name in view.in_use | view.next_start | view.indexing.keys()
+        if view.trial.is_active and view.trial.name == name:
+            yield "try_stop", words.model_try_stop
+            return
         if not chosen and state.fit.fits and not view.exchange.is_active:
-            yield "use", words.model_use
+            yield from [] if view.trial.is_active else [("use", words.model_use)]  # memory has to hold two, not three
+            yield from [("try", words.model_try)] if state.card.kind in SPEAKING else []
         if chosen and state.card.kind != "space" and not view.exchange.is_active:
             yield "packaged", words.model_back
         if not chosen and not (view.exchange.is_active and view.exchange.name == name):

@@ -31,7 +31,7 @@ class ModelHandlers(Handlers):
 
     def look(self, caller: Caller, kind: str = KINDS[0], removing: str = "") -> ModelView:
         """Everything as it stands, of one kind; what is under way is read first, so that its end is never missed."""
-        exchange = self.services.exchange.find_state(caller)
+        exchange, trial = self.services.exchange.find_state(caller), self.services.trial.find_trial(caller)
         catalogue, config = self.services.catalogue, self.assistant.config
         then = self.services.settings.read(caller).config
         downloads = {download.name: download for download in catalogue.list_downloads(caller)}
@@ -41,6 +41,7 @@ class ModelHandlers(Handlers):
             in_use=frozenset(_plain(value_of(config, name)) for name in SETTINGS),
             next_start=frozenset(_plain(value_of(then, name)) for name in SETTINGS),
             exchange=exchange,
+            trial=trial,
             indexing=self._find_indexing(caller),
             removing=removing,
             kind=kind if kind in KINDS else KINDS[0],
@@ -60,6 +61,8 @@ class ModelHandlers(Handlers):
             "resume": self._resume,
             "cancel": self._cancel,
             "use": self._use,
+            "try": self._try,
+            "try_stop": self._stop_trial,
             "packaged": self._use_packaged,
             "remove": self._remove,
         }
@@ -104,6 +107,15 @@ class ModelHandlers(Handlers):
     def _use_packaged(self, caller: Caller, state: CardState) -> str:
         self.services.exchange.use_model(caller, PACKAGED)
         return self.words.model_packaged_opened
+
+    def _try(self, caller: Caller, state: CardState) -> str:
+        """Compare it with the model that answers. Conflict while another is being tried."""
+        self.services.trial.try_model(caller, state.card.id)
+        return self.words.trial_begun.format(title=state.card.title)
+
+    def _stop_trial(self, caller: Caller, state: CardState) -> str:
+        self.services.trial.stop_trial(caller)
+        return self.words.trial_ends.format(title=state.card.title)
 
     def _remove(self, caller: Caller, state: CardState) -> str:
         freed = self.services.catalogue.remove_model(caller, state.card.id)

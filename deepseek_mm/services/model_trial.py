@@ -107,8 +107,12 @@ def read_questions(photos: Path) -> tuple[TrialQuestion, ...]:
 
 
 def read_corrections(assistant: Assistant) -> list[TrialQuestion]:
-    """Those of the library that somebody has put right, the newest ones."""
-    taught = [each for each in assistant.library.learning.waiting() if each.answer and not each.wrong]
+    """Those of the library that somebody has put right, the newest ones; none in a space that learns nothing."""
+    try:
+        corrected = assistant.library.learning.waiting()
+    except NothingThere:
+        return []
+    taught = [each for each in corrected if each.answer and not each.wrong]
     there = [each for each in taught if Path(each.path).is_file()]
     return [
         TrialQuestion(photo=Path(each.path), ask=each.question, right=rf"\b{re.escape(each.answer)}\b")

@@ -52,6 +52,8 @@ class ModelWords:
     model_cancel = Translation("Cancel", "取消")
     model_again = Translation("Try again", "重试")
     model_use = Translation("Use", "使用")
+    model_try = Translation("Try on my library", "在我的图库上试用")
+    model_try_stop = Translation("Stop the trial", "停止试用")
     model_remove = Translation("Remove", "删除")
     model_remove_sure = Translation("Press again to remove", "再按一次确认删除")
 
@@ -65,6 +67,31 @@ class ModelWords:
     )
     model_is_opened = Translation("{title} is being opened.", "正在打开 {title}。")
     model_packaged_opened = Translation("The model that comes with it is being opened.", "正在打开自带的模型。")
+
+    trial_begun = Translation(
+        "{title} is being tried beside the model that answers now. Nothing changes before you press Use.",
+        "正在将 {title} 与现在的模型对比试用。在你点击“使用”之前不会有任何改变。",
+    )
+    trial_ends = Translation("The trial of {title} is being stopped.", "正在停止试用 {title}。")
+    trial_opening = Translation("It is opened beside the model that answers now …", "正在打开，与现在的模型并行……")
+    trial_far = Translation("Question {n} of {total}, asked of both", "第 {n} 题，共 {total} 题，两个模型都回答")
+    trial_stopped = Translation("Stopped after {n} of {total} questions.", "已停止：完成 {n} 题，共 {total} 题。")
+    trial_failed = Translation("It could not be tried: {why}", "无法试用：{why}")
+    trial_caption = Translation(
+        "The same {total} questions, about photos that come with it and those that you put right",
+        "同样的 {total} 个问题，关于自带的照片和你更正过的照片",
+    )
+    trial_present = Translation("Answers now", "现在的模型")
+    trial_right = Translation("Right", "答对")
+    trial_right_of = Translation("{n} of {total}", "{n}，共 {total}")
+    trial_seconds = Translation("Time an answer", "每个回答用时")
+    trial_seconds_of = Translation("{seconds} s", "{seconds} 秒")
+    trial_differ = Translation("Questions that only one of them got right: {n}", "只有一个模型答对的问题：{n} 个")
+    trial_alike = Translation(
+        "They are right and wrong on the same questions.", "两个模型在相同的问题上答对或答错。"
+    )
+    trial_is_right = Translation("Right", "对")
+    trial_is_wrong = Translation("Wrong", "错")
 
     model_in_use = Translation("In use", "正在使用")
     model_next_start = Translation("From the next start on", "下次启动起使用")
