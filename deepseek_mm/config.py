@@ -357,6 +357,7 @@ class HubConfig:
     """How models are downloaded from a hub, which is asked for nothing before somebody has started a download."""
 
     allowed: bool = False  # whether a hub may be asked; the first download that somebody starts sets it
+    offer: bool = True  # whether the page offers a better model above its first question; "Not now" there ends it
     connect_s: float = 10.0  # how long reaching it may take
     silence_s: float = 30.0  # a connection that brings nothing for so long is made anew
     retries: int = 8  # attempts in a row that bring nothing, until a download gives up and can be resumed

@@ -17,7 +17,7 @@ ROWS = (
     TrialRow(
         ask="What is <this>?",
         photo="cat.jpg",
-        present=answer("A dog & more.", 1.0, right=False),
+        present=answer("A dog & more [1].", 1.0, right=False),
         other=answer("A cat.", 4.0, right=True),
     ),
     TrialRow(
@@ -74,4 +74,4 @@ def test_before_any_trial_and_without_a_question_there_is_no_table():
 def test_it_is_said_in_chinese():
     html = told(words=CHINESE)
     assert "现在的模型" in html
-    assert "1，共 2" in html
+    assert "1 / 2" in html

@@ -27,6 +27,7 @@ from ui import edges
 from ui.ask.ask_handlers import AskHandlers, Entry, View
 from ui.ask.ask_tab import AskTab, CodeTab, PageFields
 from ui.ask.chat import Talk
+from ui.ask.model_offer import ModelOffer
 from ui.code_html import is_listed
 from ui.gateway.events import QUIET, GuardedBlocks, Press, Updates, caller_of, end_unchanged, needs_right
 from ui.history_handlers import HistoryHandlers
@@ -36,6 +37,7 @@ from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_report import holding
 from ui.library.library_tab import LibraryTab
+from ui.model_handlers import ModelHandlers
 from ui.pictures import PagePictures
 from ui.region_html import MOST, EvidenceItem
 from ui.search.search_handlers import Results, SearchHandlers
@@ -227,7 +229,8 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
         top = piece(head("", words), listens="")
         viewer = Viewer.place(pictures, words, services.library.read_description, list_code)
         with gr.Tabs() as tabs:
-            with gr.Tab(words.ask, id="ask"):
+            with gr.Tab(words.ask, id="ask") as ask_tab:
+                offer = ModelOffer.place(ModelHandlers(services=services, words=words))
                 ask = AskTab.place(asking, pictures, viewer, visit)
             with gr.Tab(words.code_tab, id="code") as code_tab:
                 code = CodeTab.place(about_code, pictures, viewer, code_visit)
@@ -243,6 +246,7 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(SettingsHandlers(services=services, words=words), shelving)
         ask.join()
+        offer.join(page, ask_tab)
         code.join(code_tab)
         search.offer(search_tab)
         SavedPart(tab=search, services=services).join(visit.kept, search_tab)

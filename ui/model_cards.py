@@ -78,7 +78,7 @@ def _render_card(state: CardState, view: ModelView, words: UiTexts) -> str:
         f"{_render_standing(state, view, words)}</header>"
         f"<p>{escape(words.say(f'{card.good_for}.'))}</p>{_render_fit(state, words)}"
         f"{_render_facts(state, words)}{_render_remarks(state, words)}"
-        f"{_render_download(view.downloads.get(card.id), words, card.title)}{_render_exchange(state, view, words)}"
+        f"{render_download(view.downloads.get(card.id), words, card.title)}{render_exchange(state, view, words)}"
         f"{_render_trial(state, view, words)}"
         f'<div class="acts">{"".join(_buttons(state, view, words))}</div></article>'
     )
@@ -144,7 +144,7 @@ def _link(address: str, text: str, *, label: str = "") -> str:
     return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer"{ears}>{escape(text)}</a>'
 
 
-def _render_download(download: Download | None, words: UiTexts, title: str) -> str:
+def render_download(download: Download | None, words: UiTexts, title: str) -> str:
     """How far a download is, or why it ended badly."""
     if download is None or download.state in ("done", "cancelled"):
         return ""
@@ -155,7 +155,7 @@ def _render_download(download: Download | None, words: UiTexts, title: str) -> s
     return f'<div class="job">{bar}<p class="hint">{escape(tell_progress(download, words))}</p></div>'
 
 
-def _render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
+def render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
     """How far it is on its way to answer or to be searched by, or why it does not answer."""
     exchange = view.exchange
     if job := view.indexing.get(state.card.id):
@@ -196,12 +196,13 @@ def tell_progress(download: Download, words: UiTexts) -> str:
 
 def _buttons(state: CardState, view: ModelView, words: UiTexts) -> Iterator[str]:
     """What can be done with it as it stands."""
-    for act, text in _acts(state, view, words):
+    for act, text in list_acts(state, view, words):
         look = "small foremost" if act in ("download", "accept", "use") else "small"
         yield button(act, state.card.id, text, label=f"{text}: {state.card.title}", look=look)
 
 
-def _acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tuple[str, str]]:
+def list_acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tuple[str, str]]:
+    """Names of what can be done with it as it stands, and what their buttons say."""
     name, download = state.card.id, view.downloads.get(state.card.id)
     standing = download.state if download else ""
     if standing in ("waiting", "running"):

@@ -63,7 +63,9 @@ class ModelsPart:
             view = self.handlers.look(caller, kind, removing)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.cards: notice(edges.sentence(error, self.handlers.words)), self.timer: gr.Timer(active=False)}
+        over = {} if view.is_busy else {self.said: line(None)}
         return {
+            **over,
             self.cards: render_models(view, self.handlers.words),
             self.kind: view.kind,
             self.removing: removing,

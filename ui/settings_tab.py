@@ -60,8 +60,8 @@ class SettingsTab:
             with gr.Column(scale=1, min_width=300):
                 parts |= _place_dial(setting)
                 parts |= _place_models(words)
-        servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
         models = ModelsPart.place(ModelHandlers(services=setting.services, words=words))
+        servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
         piece(heading(words.set_about), listens="")
         parts["facts"] = piece(listens="", elem_classes="facts-of-it")
         parts |= _place_end(words)

@@ -3,12 +3,15 @@
 It stands on the card of the model that is tried.
 """
 
+import re
 from collections.abc import Iterator
 from html import escape
 
 from deepseek_mm import TrialAnswer, TrialRow, TrialState
 from ui.html import hint, notice
 from ui.words import UiTexts
+
+CITED = re.compile(r" ?\[\d{1,4}\]")
 
 
 def render_trial(trial: TrialState, title: str, words: UiTexts) -> str:
@@ -72,7 +75,8 @@ def _render_question(row: TrialRow, title: str, words: UiTexts) -> str:
 
 def _render_answers(row: TrialRow, title: str, words: UiTexts) -> Iterator[str]:
     for name, answer in ((words.trial_present, row.present), (title, row.other)):
-        yield f"<dt>{_render_mark(answer, words)} {escape(name)}</dt><dd>{escape(answer.text)}</dd>"
+        text = CITED.sub("", answer.text)  # the photo is the only one
+        yield f"<dt>{_render_mark(answer, words)} {escape(name)}</dt><dd>{escape(text)}</dd>"
 
 
 def _render_mark(answer: TrialAnswer, words: UiTexts) -> str:

@@ -24,7 +24,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
 from deepseek_mm.lm.backends.server_model import address_of, models_at
-from deepseek_mm.models.downloads import ALLOWED
+from deepseek_mm.models.downloads import ALLOWED, OFFER
 from deepseek_mm.runtime.planner import apply_preset
 from deepseek_mm.settings import Settings, list_values
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
@@ -105,7 +105,7 @@ class SettingsService:
     def list_pending(self, caller: Caller, settings: Settings) -> list[str]:
         """Names of those that another start would open otherwise than they are now."""
         now, then = self.assistant.config, apply_preset(settings.config)
-        known = [name for name in defaults() if name not in (BY_FILE, ALLOWED)]
+        known = [name for name in defaults() if name not in (BY_FILE, ALLOWED, OFFER)]
         return [name for name in known if value_of(now, name) != value_of(then, name)]
 
 

@@ -25,6 +25,17 @@ class ModelWords:
         "没有推荐用于本机的模型：自带的模型最适合本机。",
     )
 
+    offer_title = Translation("Better answers", "更好的回答")
+    offer_hint = Translation(
+        "{title}: {good_for} It is fetched once from {host}, and then works without the internet.",
+        "{title}：{good_for}只需从 {host} 下载一次，之后无需联网。",
+    )
+    offer_ready = Translation("{title} is on this machine.", "{title} 已在本机。")
+    offer_done = Translation("{title} answers from the next question on.", "从下一个问题起由 {title} 回答。")
+    offer_license = Translation("See its licence", "查看许可证")
+    offer_more = Translation("More in Settings", "在设置中了解更多")
+    offer_not_now = Translation("Not now", "以后再说")
+
     model_fits = Translation("Fits this machine: ", "适合本机：")
     model_too_large = Translation("Too large for this machine: ", "本机无法运行：")
     model_disk = Translation("Download", "下载大小")
@@ -41,8 +52,8 @@ class ModelWords:
     model_page = Translation("Its page", "模型主页")
     model_server_only = Translation(
         "It brings code of its own along, which is never run here. Run it in a local server such as Ollama, and choose "
-        "that server above.",
-        "它自带代码，这里从不运行。请在本地服务器（如 Ollama）中运行它，然后在上方选择该服务器。",
+        "that server below.",
+        "它自带代码，这里从不运行。请在本地服务器（如 Ollama）中运行它，然后在下方选择该服务器。",
     )
 
     model_download = Translation("Download", "下载")
@@ -83,13 +94,11 @@ class ModelWords:
     )
     trial_present = Translation("Answers now", "现在的模型")
     trial_right = Translation("Right", "答对")
-    trial_right_of = Translation("{n} of {total}", "{n}，共 {total}")
+    trial_right_of = Translation("{n} of {total}", "{n} / {total}")
     trial_seconds = Translation("Time an answer", "每个回答用时")
     trial_seconds_of = Translation("{seconds} s", "{seconds} 秒")
     trial_differ = Translation("Questions that only one of them got right: {n}", "只有一个模型答对的问题：{n} 个")
-    trial_alike = Translation(
-        "They are right and wrong on the same questions.", "两个模型在相同的问题上答对或答错。"
-    )
+    trial_alike = Translation("They are right and wrong on the same questions.", "两个模型在相同的问题上答对或答错。")
     trial_is_right = Translation("Right", "对")
     trial_is_wrong = Translation("Wrong", "错")
 
