@@ -18,8 +18,12 @@ from rag_house import build
 import app
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
+from deepseek_mm.models import states
+from deepseek_mm.models.catalogue import find_card
 from deepseek_mm.models.downloads import Downloads, HubPermission
 from deepseek_mm.services import model_exchange
+
+SMALL = "HuggingFaceTB/SmolVLM-256M-Instruct"  # recommended, whatever the machine
 
 
 def load(config: Config) -> Assistant:
@@ -31,6 +35,7 @@ def load(config: Config) -> Assistant:
     assistant.library.work_on(Downloads(config=assistant.config, jobs=jobs, permission=permission).handlers)
     assistant.library.start()
     vars(model_exchange)["open_beside"] = lambda config, plan: Parrot("Red")  # whatever weights the hub has given
+    vars(states)["recommend"] = lambda cards, hardware, *, free_disk_mb: find_card(SMALL)
     return assistant
 
 
