@@ -1,6 +1,7 @@
 """Cards of models as HTML: what is said of each, and the buttons that its state allows."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -97,6 +98,8 @@ def test_a_model_that_is_tried_can_only_be_stopped_and_no_other_is_used_meanwhil
     html = render_models(view, ENGLISH)
     assert (view.is_busy, acts(html)) == (True, ["try_stop", "try", "remove"])
     assert "Question 1 of 20" in html
+    ending = replace(trial, step="stopping")
+    assert acts(shown(standing(installed=True), trial=ending)) == []
     assert '<progress aria-label="Try on my library: Seer &lt;1B&gt;" value="0" max="20">' in html
 
 

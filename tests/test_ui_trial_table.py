@@ -74,4 +74,4 @@ def test_before_any_trial_and_without_a_question_there_is_no_table():
 def test_it_is_said_in_chinese():
     html = told(words=CHINESE)
     assert "现在的模型" in html
-    assert "1 / 2" in html
+    assert "1 / 2 题" in html

@@ -212,7 +212,7 @@ def list_acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tup
     elif state.installed:
         chosen = name in view.in_use | view.next_start | view.indexing.keys()
         if view.trial.is_active and view.trial.name == name:
-            yield "try_stop", words.model_try_stop
+            yield from [("try_stop", words.model_try_stop)] if view.trial.step != "stopping" else []
             return
         if not chosen and state.fit.fits and not view.exchange.is_active:
             yield from [] if view.trial.is_active else [("use", words.model_use)]  # memory has to hold two, not three

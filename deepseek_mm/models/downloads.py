@@ -25,7 +25,8 @@ from deepseek_mm.settings_file import SettingsFile
 DOWNLOAD, PAUSED = "download", "paused download"  # kinds of jobs; nobody works on the second
 KINDS = (DOWNLOAD, PAUSED)
 FAR = ("done", "total")  # what the payload of a paused one has besides: how far it is
-ALLOWED, OFFER = "hub.allowed", "hub.offer"  # settings that hold at once
+ALLOWED = "hub.allowed"
+OFFER = "hub.offer"
 DownloadState = Literal["waiting", "running", "paused", "stopping", "done", "cancelled", "failed"]
 
 

@@ -76,9 +76,9 @@ class ModelOffer:
         self.timer.tick(self._follow, None, outputs, **IN_TURN)
         self.html.click(self._press, None, outputs, **IN_TURN)
 
-    @needs_right("page")
+    @needs_right("settings")
     def _show(self, request: gr.Request) -> Updates:
-        """As it stands when the page or the tab is opened; nothing for callers who may not see settings."""
+        """As it stands when the page or the tab is opened."""
         return self.show(caller_of(request))
 
     @needs_right("settings")
@@ -114,7 +114,7 @@ class ModelOffer:
 
     def find(self, caller: Caller, *, followed: bool = False) -> OfferedCard | None:
         """What to offer to this caller; None where there is nothing."""
-        if not caller.local or "settings" not in caller.rights:
+        if not caller.local:
             return None
         then = self.handlers.services.settings.read(caller).config
         view = self.handlers.look(caller)

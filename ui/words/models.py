@@ -94,7 +94,7 @@ class ModelWords:
     )
     trial_present = Translation("Answers now", "现在的模型")
     trial_right = Translation("Right", "答对")
-    trial_right_of = Translation("{n} of {total}", "{n} / {total}")
+    trial_right_of = Translation("{n} of {total}", "{n} / {total} 题")
     trial_seconds = Translation("Time an answer", "每个回答用时")
     trial_seconds_of = Translation("{seconds} s", "{seconds} 秒")
     trial_differ = Translation("Questions that only one of them got right: {n}", "只有一个模型答对的问题：{n} 个")
