@@ -46,14 +46,17 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.models.downloads import HubPermission
+from deepseek_mm.models.rankers import replace_ranker
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
+from deepseek_mm.retrieval.passages import Scorer
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import PRESETS_BY_NAME
+from deepseek_mm.settings_file import with_values
 from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
@@ -157,10 +160,12 @@ class Assistant:
 
         A question under way keeps those it began with. What a start decides (models, dial) stays as it is."""
         with self._changing:
+            now = self.config.rag
+            rag = replace(config.rag, reranker=now.reranker, code_reranker=now.code_reranker)
             lm = replace(
                 self.config.lm, phrasing=PRESETS_BY_NAME[self.config.runtime.dial].choose_phrasing(config.lm.phrasing)
             )
-            self.config = replace(self.config, rag=config.rag, lm=lm)
+            self.config = replace(self.config, rag=rag, lm=lm)
             self.retriever = self.retriever.with_config(self.config)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
 
@@ -193,6 +198,15 @@ class Assistant:
         """Let go of indexes that are not searched any more."""
         while self._stores_before:
             self._stores_before.pop().close()
+
+    def use_reranker(self, setting: str, name: str, score: Scorer | None) -> None:
+        """Let another model, or none, order what is found from the next question on, as far as this setting says."""
+        with self._changing:
+            self.config = with_values(self.config, {setting: name})
+            rerankers = replace_ranker(self.retriever.rerankers, setting, score)
+            self.retriever = self.retriever.with_rerankers(rerankers)
+            self._join_parts(self.photos.with_config(self.config, self.retriever))
+            self.notices = tuple(notice for notice in self.notices if f" {setting} " not in notice.short)
 
     def understand_with(self, requests: RequestModel) -> None:
         """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
@@ -248,7 +262,14 @@ class Assistant:
 
     def _join_parts(self, photos: PhotoPipeline) -> None:
         """What depends on settings that may change."""
-        coder = Coder(self.store, self.find, lambda image: self.library.lines_in(image), self.prover, self.config.parse)
+        coder = Coder(
+            self.store,
+            self.find,
+            lambda image: self.library.lines_in(image),
+            self.prover,
+            self.config.parse,
+            self.retriever.rerankers.code,
+        )
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)

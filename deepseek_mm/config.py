@@ -168,6 +168,8 @@ class RagConfig:
     max_code_chars: int = 20_000  # the same of a question about code: a traceback is long
     max_pictures: int = 8  # a question that brings more is refused
     history_turns: int = 4  # earlier turns the prompt carries
+    reranker: str = ""  # orders found passages: a reranker or text encoder by folder or hub name; empty is our order
+    code_reranker: str = ""  # the same of found code: an encoder of code or of texts, or a reranker
 
     def __post_init__(self) -> None:
         between("rag.num_regions", self.num_regions, 1, 64)

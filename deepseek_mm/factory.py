@@ -41,9 +41,11 @@ from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceChange, take_ove
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.models.downloads import Downloads, HubPermission
+from deepseek_mm.models.rankers import CODE, PASSAGES, named_rankers, open_ranker
 from deepseek_mm.models.speakers import NamedModels, hub_models, open_speaker, saved_models
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.read_only import notice_of
+from deepseek_mm.retrieval.passages import Rerankers, Scorer
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
@@ -132,8 +134,8 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     store = open_store(config, space)
     say("opening the history")
     history = History(config.data / "history.db")
-    revisions.record(config.encoder.name, *hub_models(config.lm))
-    retriever = Retriever(space, store, eyes, config)
+    revisions.record(config.encoder.name, *hub_models(config.lm), *named_rankers(config.rag))
+    retriever = Retriever(space, store, eyes, config, models.rerankers)
     closed = [notice_of(store.folder)] if store.read_only else []
     for notice in closed:
         say(notice.text)
@@ -166,11 +168,14 @@ class OpenedModels:
     space: EmbeddingModel
     planned: MachinePlan
     lm: Generator
+    rerankers: Rerankers
     config: Config
 
 
 def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> OpenedModels:
-    """The vector space, the plan for this machine and the language model, each without what was saved if need be."""
+    """The vector space, the plan for this machine, the language model and those that order what was found, each without
+    what was saved if need be.
+    """
     config, hardware, say = apply_preset(config), probe(), fallback.say
     named = NamedModels(revisions=revisions, hub=config.hub, saved=saved_models(config, fallback.saved), say=say)
     opens = partial(open_encoder, hardware=hardware, named=named, say=say)
@@ -182,7 +187,22 @@ def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> Ope
         planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
     speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
-    return OpenedModels(space=space, planned=replace(planned, plan=plan), lm=lm, config=config)
+    planned = replace(planned, plan=plan)
+    rerankers, config = open_rerankers(config, plan, named, fallback)
+    return OpenedModels(space=space, planned=planned, lm=lm, rerankers=rerankers, config=config)
+
+
+def open_rerankers(config: Config, plan: Plan, named: NamedModels, fallback: Fallback) -> tuple[Rerankers, Config]:
+    """The models that order passages and code; one that does both is opened once."""
+
+    def opens(name: str) -> Scorer | None:
+        return open_ranker(name, plan=plan, find=named.find, say=fallback.say)
+
+    passages, config = fallback.open(lambda asked: opens(asked.rag.reranker), config, (PASSAGES,))
+    if config.rag.code_reranker == config.rag.reranker:
+        return Rerankers(passages=passages, code=passages), config
+    code, config = fallback.open(lambda asked: opens(asked.rag.code_reranker), config, (CODE,))
+    return Rerankers(passages=passages, code=code), config
 
 
 def change_space_in(assistant: Assistant) -> SpaceChange:

@@ -85,9 +85,13 @@ def test_memory_is_reckoned_from_the_count_of_weights(tmp_path):
     assert (card.setting, card.url) == ("lm.vlm", "https://huggingface.co/owner/model")
 
 
-def test_a_kind_that_nothing_here_takes_has_no_setting(tmp_path):
-    (card,) = read(tmp_path, ('kind = "vlm"', 'kind = "reranker"'))
-    assert card.setting == ""
+@pytest.mark.parametrize(
+    ("kind", "setting"), [("reranker", "rag.reranker"), ("text", "rag.reranker"), ("code", "rag.code_reranker")]
+)
+def test_what_orders_passages_and_code_has_a_setting_too(tmp_path, kind, setting):
+    (card,) = read(tmp_path, ('kind = "vlm"', f'kind = "{kind}"'))
+    assert card.setting == setting
+    assert setting in MODEL_SETTINGS
 
 
 @pytest.mark.parametrize(

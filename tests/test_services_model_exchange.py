@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 from fakes import Parrot
@@ -14,6 +15,7 @@ from deepseek_mm.services.model_exchange import (
     ModelExchange,
     ModelExchangeService,
     choose_model,
+    choose_speaker,
     try_speaker,
 )
 from deepseek_mm.services.settings_service import ModelService
@@ -41,10 +43,17 @@ def assistant(tmp_path):
         yield assistant
 
 
+def prefer_long(question: str, texts: Sequence[str]) -> list[float]:
+    return [float(len(text)) for text in texts]
+
+
 @pytest.fixture
 def exchange(assistant):
     return ModelExchange(
-        assistant=assistant, file=SettingsFile.of(assistant.config), opens=lambda config: Parrot("Red")
+        assistant=assistant,
+        file=SettingsFile.of(assistant.config),
+        opens=lambda config: Parrot("Red"),
+        opens_ranker=lambda name: prefer_long if name else None,
     )
 
 
@@ -145,8 +154,8 @@ def test_a_name_stands_for_the_settings_by_which_it_answers(name, settings):
 def test_what_does_not_speak_is_no_language_model():
     with pytest.raises(BadQuestion, match="index --rebuild --encoder google/siglip2"):
         choose_model("google/siglip2-base-patch16-224")
-    with pytest.raises(BadQuestion, match="is no language model"):
-        choose_model("BAAI/bge-reranker-v2-m3")
+    with pytest.raises(BadQuestion, match="orders what is found, it does not answer"):
+        choose_speaker("BAAI/bge-reranker-v2-m3")
 
 
 def test_callers_from_elsewhere_and_what_a_flag_fixes_are_refused(assistant, tmp_path):

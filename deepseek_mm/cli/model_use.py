@@ -1,4 +1,4 @@
-"""`models use`: another language model answers: of a running server at once, else from the next start on."""
+"""`models use`: another model answers or orders; of a running server at once, else from the next start on."""
 
 import time
 from argparse import Namespace
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ServerError
-from deepseek_mm.settings_file import SettingsFile, with_values
+from deepseek_mm.settings_file import SettingsFile, value_of, with_values
 from deepseek_mm.terminal import NOTHING, OK, Desk, flags_of
 
 if TYPE_CHECKING:
@@ -27,29 +27,50 @@ def use_model(args: Namespace, config: Config, desk: Desk) -> int:
 
 def keep_for_next_start(args: Namespace, config: Config, desk: Desk) -> int:
     """Open it here, ask it something, and keep it in the settings."""
-    from deepseek_mm.models.speakers import open_beside  # here, because a list of models must not wait for torch
-    from deepseek_mm.runtime.hardware import probe
-    from deepseek_mm.runtime.planner import choose
-    from deepseek_mm.services.model_exchange import choose_model, try_speaker
+    from deepseek_mm.services.model_exchange import choose_model, ranker_setting  # here, for the same reason
 
     (name,) = args.what
     choice = choose_model(name)
-    wanted = with_values(config, choice)
+    wanted, setting = with_values(config, choice), ranker_setting(choice)
     desk.note(f"opening {name}")
-    said = "" if name == "none" else try_speaker(open_beside(wanted, choose(probe(engines=False))))
+    said = try_order(wanted, setting) if setting else try_answer(wanted)
     SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd).write(choice)
-    desk.say(f"{name} answers from the next start on. {said}".strip())
+    desk.say(f"{name} {'orders what is found' if setting else 'answers'} from the next start on. {said}".strip())
     return OK
+
+
+def try_answer(wanted: Config) -> str:
+    """What the language model of these settings says; "" where there is none."""
+    from deepseek_mm.models.speakers import open_beside  # here, because a list of models must not wait for torch
+    from deepseek_mm.runtime.hardware import probe
+    from deepseek_mm.runtime.planner import choose
+    from deepseek_mm.services.model_exchange import try_speaker
+
+    silent = wanted.lm.name == "none" and not wanted.lm.vlm
+    return "" if silent else try_speaker(open_beside(wanted, choose(probe(engines=False))))
+
+
+def try_order(wanted: Config, setting: str) -> str:
+    """What the model that orders, which this setting names, does with the built-in question; "" without a model."""
+    from deepseek_mm.hub import Revisions  # as above
+    from deepseek_mm.lm.generator import silence
+    from deepseek_mm.models.rankers import open_ranker, try_ranker
+    from deepseek_mm.runtime.hardware import probe
+    from deepseek_mm.runtime.planner import choose
+
+    find, plan = Revisions(wanted.data).pin, choose(probe(engines=False))
+    score = open_ranker(str(value_of(wanted, setting)), plan=plan, find=find, say=silence)
+    return try_ranker(score, setting) if score else ""
 
 
 def ask_to_use(server: "LocalServer", name: str, desk: Desk) -> int:
     """Have the server of this library exchange them, and wait for it. ServerError says what it refused."""
-    desk.note(f"the server of this library opens {name} beside the model that answers")
+    desk.note(f"the server of this library opens {name} beside what works there now")
     state = request_use(server, name)
     while state["step"] in ("opening", "trying"):
         time.sleep(LOOK_S)
         state = request_use(server)
-    desk.say(f"{state['name']} answers now. {state['message']}" if state["step"] == "done" else state["message"])
+    desk.say(f"{state['name']} is used now. {state['message']}" if state["step"] == "done" else state["message"])
     return OK if state["step"] == "done" else NOTHING
 
 

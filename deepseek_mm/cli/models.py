@@ -26,9 +26,9 @@ HEADINGS: dict[Kind, str] = {
     "vlm": "look at pictures and answer (--vlm)",
     "lm": "phrase answers (--model)",
     "space": "find pictures by words (--encoder)",
-    "text": "find texts (nothing here takes them yet)",
-    "code": "find code (nothing here takes them yet)",
-    "reranker": "put what was found in order (nothing here takes them yet)",
+    "text": "encode texts, and so order what was found (rag.reranker)",
+    "code": "encode code, and so order what was found (rag.code_reranker)",
+    "reranker": "order what was found (rag.reranker)",
 }
 NOT_RUN = "not run here: the project has not tried these weights itself"
 WIDTH = 100  # letters of a line
@@ -131,7 +131,9 @@ MODEL_WORDS = {
     "show": Subcommand(help="all about one model of the catalogue", takes="NAME", run=show_model),
     "download": Subcommand(help="fetch a model, or go on with it", takes="NAME", run=download_model),
     "try": Subcommand(help="compare a model with the one that answers", takes="NAME", run=try_model),
-    "use": Subcommand(help="have a model answer, after it was tried", takes="NAME", run=use_model),
+    "use": Subcommand(
+        help="have a model answer or order what is found, after it was tried", takes="NAME", run=use_model
+    ),
     "remove": Subcommand(help="delete a model from this machine", takes="NAME", run=remove_model),
     "token": Subcommand(help="keep the token for models that are not for everybody", run=give_token),
     "servers": Subcommand(help="model servers of this machine, such as Ollama, with their models", run=list_servers),

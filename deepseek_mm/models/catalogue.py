@@ -34,7 +34,15 @@ WORKING_MB: Mapping[Kind, int] = {  # pictures, keys and values, buffers: SmolVL
     "code": 200,
     "reranker": 200,
 }
-SETTINGS: Mapping[Kind, str] = {"vlm": "lm.vlm", "lm": "lm.name", "space": "encoder.name"}  # that name the model
+SETTINGS: Mapping[Kind, str] = {  # that name the model
+    "vlm": "lm.vlm",
+    "lm": "lm.name",
+    "space": "encoder.name",
+    "text": "rag.reranker",
+    "code": "rag.code_reranker",
+    "reranker": "rag.reranker",
+}
+MODEL_SETTINGS = tuple(dict.fromkeys(SETTINGS.values()))
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".py")  # files that could run as code: no row may ask for one
 
 
@@ -77,8 +85,8 @@ class ModelCard:
 
     @property
     def setting(self) -> str:
-        """The setting that opens it; empty where nothing in this program takes such a model yet."""
-        return SETTINGS.get(self.kind, "")
+        """The setting that opens it."""
+        return SETTINGS[self.kind]
 
     @property
     def url(self) -> str:

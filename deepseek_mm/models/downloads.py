@@ -17,10 +17,10 @@ from deepseek_mm.errors import BadQuestion, Cancelled, Conflict, NothingThere
 from deepseek_mm.hub import MAIN, WANTED, Revisions, is_hub_name
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.jobs.worker import Handler
-from deepseek_mm.models.catalogue import ModelCard, find_by_name
+from deepseek_mm.models.catalogue import MODEL_SETTINGS, ModelCard, find_by_name
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.models.transfer import MEGABYTE, ModelRequest, ModelTransfer, TransferWatch, discard_parts
-from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.settings_file import SettingsFile, value_of
 
 DOWNLOAD, PAUSED = "download", "paused download"  # kinds of jobs; nobody works on the second
 KINDS = (DOWNLOAD, PAUSED)
@@ -243,8 +243,8 @@ def check_card(card: ModelCard, *, accepted: bool) -> None:
 
 def check_unused(name: str, config: Config) -> None:
     """Conflict if one of these settings names the model."""
-    used = {"encoder.name": config.encoder.name, "lm.name": config.lm.name, "lm.vlm": config.lm.vlm}
-    for setting, value in used.items():
+    for setting in MODEL_SETTINGS:
+        value = str(value_of(config, setting))
         if value.partition("@")[0].lower() == name.lower():
             raise Conflict(f"{name} is in use ({setting}). Choose another model there first, then remove this one")
 

@@ -65,7 +65,7 @@ def recommend(cards: Sequence[ModelCard], hardware: Hardware, *, free_disk_mb: i
 
 def choose_way(card: ModelCard, hardware: Hardware) -> Way:
     """How its weights lie in memory when it is run here."""
-    if card.kind not in ("vlm", "lm"):
+    if card.kind == "space":
         return "float32"
     plain: Way = "bf16" if hardware.flags & BFLOAT16 else "float32"  # as transformers opens it on this processor
     ways: Mapping[RunBy, Way] = {"server": "4 bits", "own": "int8", "transformers": plain}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from deepseek_mm.config import Config, HubConfig, LMConfig, cache_folder
 from deepseek_mm.hub import Revisions, in_cache, is_hub_name, without_revision
 from deepseek_mm.lm.generator import Generator, silence
+from deepseek_mm.models.catalogue import MODEL_SETTINGS
 from deepseek_mm.models.hub_client import is_offline
 from deepseek_mm.models.model_cache import fetch_model
 from deepseek_mm.runtime.fast_decoder import PACKED, open_late, open_planned
@@ -15,8 +16,6 @@ from deepseek_mm.runtime.planner import Plan
 from deepseek_mm.settings_file import value_of
 
 Progress = Callable[[str], None]
-
-MODEL_SETTINGS = ("encoder.name", "lm.name", "lm.vlm")  # that may name a hub's model
 
 
 def saved_models(config: Config, saved: Collection[str]) -> frozenset[str]:

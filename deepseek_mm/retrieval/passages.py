@@ -2,11 +2,14 @@
 
 A passage's worth is the cosine of its vector with the question's, plus a share of its BM25 score, plus as much for
 words of the question that its file's name has. The weights were chosen on questions over Wikipedia (docs/log/).
+
+A model by name may put the first of them, and of pieces of code, in another order. Each place keeps its worth then, so
+that whoever compares worths sees the same numbers.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from deepseek_mm.chance import log_odds
 from deepseek_mm.language.words import content
@@ -18,6 +21,30 @@ from index.store import RegionStore
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
 APART = re.compile(r"[-_.\s]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)")  # between the words of a file's name
+
+
+Scorer = Callable[[str, Sequence[str]], Sequence[float]]  # how well each of several texts answers a question
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RerankLimits:
+    """How much a model by name that orders what was found is given."""
+
+    candidates: int = 24  # of what was found, the best, that are put in order anew
+    tokens: int = 256  # that it reads of a question and a text together, or of a text alone
+    batch: int = 8  # texts in one pass
+    remembered: int = 2_048  # texts whose vector, or whose score with a question, is kept
+
+
+RERANK = RerankLimits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rerankers:
+    """Models by name that order what was found; None leaves the order as it is."""
+
+    passages: Scorer | None = None
+    code: Scorer | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,3 +110,23 @@ def order_readings(worths: Sequence[float], said: Sequence[float], weights: Pass
     weights = weights or PassageWeights()
     totals = [worth + weights.read * log_odds(chance) for worth, chance in zip(worths, said, strict=True)]
     return sorted(range(len(totals)), key=lambda n: -totals[n])
+
+
+def order_texts(question: str, texts: Sequence[str], score: Scorer | None) -> list[int]:
+    """Numbers of texts: the first ones as the model orders them, then the others; without a model as they came."""
+    numbers, first = list(range(len(texts))), list(texts[: RERANK.candidates])
+    if score is None or len(first) < 2:
+        return numbers
+    scores = score(question, first)
+    return [*sorted(numbers[: len(first)], key=lambda n: -scores[n]), *numbers[len(first) :]]
+
+
+def reorder_passages(question: str, entries: Sequence[Evidence], score: Scorer | None) -> list[Evidence]:
+    """The passages as the model orders them; what stands first is worth what the first was worth before."""
+    order = order_texts(question, [describe_passage(entry.region) for entry in entries], score)
+    return [replace(entries[n], score=place.score) for n, place in zip(order, entries, strict=True)]
+
+
+def describe_passage(region: Region) -> str:
+    """A passage below the words of its file's name, as such models were taught with titles."""
+    return f"{split_file_name(region.source)}\n{region.text}" if region.source.kind == "document" else region.text

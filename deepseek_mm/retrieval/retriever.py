@@ -20,7 +20,7 @@ from deepseek_mm.language.search_filters import formats_mentioned
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
 from deepseek_mm.retrieval.named_documents import NamedDocuments, find_named_documents
-from deepseek_mm.retrieval.passages import rank_passages
+from deepseek_mm.retrieval.passages import Rerankers, rank_passages, reorder_passages
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
 from deepseek_mm.retrieval.search import Search
@@ -46,14 +46,28 @@ CANDIDATES = 24  # passages whose sentences are compared with a question, by mea
 class Retriever:
     """Finds the evidence for questions, and the regions for searches."""
 
-    def __init__(self, space: EmbeddingModel, store: RegionStore, eyes: VisionPipeline, config: Config) -> None:
+    def __init__(
+        self,
+        space: EmbeddingModel,
+        store: RegionStore,
+        eyes: VisionPipeline,
+        config: Config,
+        rerankers: Rerankers | None = None,
+    ) -> None:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
+        self.rerankers = rerankers or Rerankers()
         self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(*known_as(space)))
 
     def with_config(self, config: Config) -> "Retriever":
         """The same retriever with other numbers."""
         other = copy(self)
         other.config, other.search = config, self.search.with_config(config.rag)
+        return other
+
+    def with_rerankers(self, rerankers: Rerankers) -> "Retriever":
+        """The same retriever, which has what it found ordered by others."""
+        other = copy(self)
+        other.rerankers = rerankers
         return other
 
     def retrieve_many(self, cases: Sequence[QuestionContext], *, k: int) -> list[list[Evidence]]:
@@ -122,7 +136,10 @@ class Retriever:
         bounds = [where, *(replace(where, formats=(name,)) for name in formats_mentioned(text))]
         found = [entry for each in bounds for entry in rank_passages(self.store, text, meant, k=k, where=each)]
         first = {entry.region.id: entry for entry in found}
-        return number_evidence(sorted(first.values(), key=lambda entry: -entry.score))
+        return number_evidence(self._reorder(text, sorted(first.values(), key=lambda entry: -entry.score)))
+
+    def _reorder(self, question: str, passages: Sequence[Evidence]) -> list[Evidence]:
+        return reorder_passages(question, passages, self.rerankers.passages)
 
     def find_named_documents(self, text: str, passages: Sequence[Evidence]) -> NamedDocuments:
         """Those documents of the passages that a question names, and whether it asks of these alone."""
@@ -146,7 +163,7 @@ class Retriever:
             return []
         near = Query(text=program.subject or words)
         found = answers(best[0].region, words) or self.find_many([near], k=TOLD, where=PASSAGES)[0].found
-        return number_evidence(best[:TOLD]) if found else []
+        return number_evidence(self._reorder(words, best)[:TOLD]) if found else []
 
     def _of_file(self, case: QuestionContext, vector_D: Floats, k: int) -> list[Evidence]:
         """Of a photo, itself and its nearest parts; of a document, or where its text is asked for, what is written."""
@@ -182,7 +199,7 @@ class Retriever:
         scores = meant.scores([region.kind for region in passages], vectors_ND)
         scored = [Evidence(number=1, region=r, score=s) for r, s in zip(passages, scores, strict=True)]
         if program.kind != "read":
-            scored = best_worded(scored, program.text)
+            scored = self._reorder(program.text, best_worded(scored, program.text))
         elif len(scored) > k:
             scored.sort(key=lambda entry: -entry.score)
         whole = [Evidence(number=1, region=region, score=0.0) for region in regions[:1] if not passages]

@@ -40,6 +40,7 @@ class ModelMemory:
     weight_bytes: dict[Way, int]  # by the way of holding them; the preferred way first
     token_bytes: int = 0  # keys and values of a token
     longest: int = 0  # tokens that it can read; 0 where nobody knows
+    speaks: bool = True  # it is a language model, else one that orders what was found
 
     @property
     def least_bytes(self) -> int:
@@ -71,6 +72,13 @@ def memory_needed(source: Path, *, cache: Path, title: str = "", plain: bool = F
     from deepseek_mm.lm.backends.gguf_reader import Gguf
 
     return _of_shape(shape_of(Gguf(source).settings(), source), title, plain=plain)
+
+
+def memory_of_ranker(folder: Path, *, title: str, weight_bytes: int) -> ModelMemory:
+    """What a model in this folder needs that orders what was found, with so many bytes for a weight."""
+    weights = count_weights(folder)
+    size_bytes = weights * weight_bytes
+    return ModelMemory(title=title, weights=weights, weight_bytes={"transformers": size_bytes}, speaks=False)
 
 
 def fit_memory(need: ModelMemory, free_bytes: int | None = None) -> MemoryFit:
@@ -111,17 +119,27 @@ def _of_shape(shape: DecoderShape, title: str, *, plain: bool) -> ModelMemory:
 
 def _of_transformers(folder: Path, title: str) -> ModelMemory:
     """Of another architecture, which transformers runs in bfloat16 or in 32 bits."""
-    try:
-        weights = weights_of(sorted(folder.glob("*.safetensors"))).numbers
-    except (OSError, ValueError):
-        weights = 0  # whoever opens it says what is wrong
+    weights = count_weights(folder)
     _, flags, _ = read_cpu(Path("/"))
     size_bytes = weights * (2 if BF16_FLAG in flags else 4)
     return ModelMemory(title=title, weights=weights, weight_bytes={"transformers": size_bytes})
 
 
+def count_weights(folder: Path) -> int:
+    """How many the checkpoint there has; 0 where that cannot be read: whoever opens it says what is wrong."""
+    try:
+        return weights_of(sorted(folder.glob("*.safetensors"))).numbers
+    except (OSError, ValueError):
+        return 0
+
+
 def _refuse(need: ModelMemory, free_bytes: int) -> NotEnoughMemory:
     """The error, with what would fit."""
+    if not need.speaks:
+        return NotEnoughMemory(
+            f"the model {need.title} needs {need.least_bytes / GB:.1f} GB of memory, and {free_bytes / GB:.1f} GB are "
+            "free. Close other programs, or choose a smaller one: python -m deepseek_mm models list tells which fit"
+        )
     most = max(0, int((free_bytes - SPARE_BYTES) / BYTES["tiles"])) // MB
     return NotEnoughMemory(
         f"the language model {need.title} needs {need.least_bytes / GB:.1f} GB of memory, and {free_bytes / GB:.1f} GB"

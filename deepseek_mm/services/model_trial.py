@@ -25,7 +25,7 @@ from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere, explain
 from deepseek_mm.history import History
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.runtime.memory_tuning import give_back
-from deepseek_mm.services.model_exchange import choose_model
+from deepseek_mm.services.model_exchange import choose_speaker
 from deepseek_mm.settings_file import with_values
 from deepseek_mm.storage.files import read_toml
 from deepseek_mm.types import Question
@@ -141,7 +141,7 @@ class ModelTrial:
         """Start to compare. Conflict while one is under way, NothingThere without a question, BadQuestion for a model
         that does not speak by itself.
         """
-        config = with_values(self.assistant.config, choose_model(name))
+        config = with_values(self.assistant.config, choose_speaker(name))
         questions = [*(read_questions(self.photos) if self.photos else ()), *read_corrections(self.assistant)]
         if not questions:
             raise NothingThere("there is no question to try a model by. Put an answer right first, then try again")

@@ -24,6 +24,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
 from deepseek_mm.lm.backends.server_model import address_of, models_at
+from deepseek_mm.models.catalogue import MODEL_SETTINGS
 from deepseek_mm.models.downloads import ALLOWED, OFFER
 from deepseek_mm.runtime.planner import apply_preset
 from deepseek_mm.settings import Settings, list_values
@@ -52,7 +53,7 @@ def descriptions() -> dict[str, str]:
 
 def applies_at_once(name: str) -> bool:
     """Whether a change holds from the next question on (see `Assistant.reconfigure`)."""
-    return name.startswith("rag.") or name == "lm.phrasing"
+    return (name.startswith("rag.") and name not in MODEL_SETTINGS) or name == "lm.phrasing"
 
 
 def is_fixed(origin: Mapping[str, str], name: str) -> bool:

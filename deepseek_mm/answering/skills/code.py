@@ -32,6 +32,7 @@ from deepseek_mm.language.words import clean, content, join_words, quotable, sin
 from deepseek_mm.parse.document import open_file, read_photo
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.retrieval.evidence import QuestionContext
+from deepseek_mm.retrieval.passages import Scorer, order_texts
 from deepseek_mm.types import Claim, Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region, Source
 from index.region import at_lines
@@ -70,9 +71,13 @@ class Coder:
         read: Callable[[Image], Sequence[str]] = lambda image: (),
         prover: Prover | None = None,
         limits: ParseConfig = LIMITS,
+        score: Scorer | None = None,
     ) -> None:
-        """`read` gives the lines that are written in a picture; `prover` writes tests; pictures keep to `limits`."""
+        """`read` gives the lines that are written in a picture; `prover` writes tests; pictures keep to `limits`;
+        `score` orders what comes near.
+        """
         self._store, self._find, self._read, self._prover, self._limits = store, find, read, prover, limits
+        self._score = score
 
     def look_up(self, case: QuestionContext) -> QuestionContext:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
@@ -210,7 +215,9 @@ class Coder:
         asked = turned_on(wish.text)
         shares = {r.id: share_of(asked, f"{r.text} {names_and_doc(r)} {r.source.path}") for r in regions}
         near = [region for region in regions if shares[region.id] >= ENOUGH]
-        regions = sorted(near, key=lambda r: -shares[r.id] - share_of(asked, names_and_doc(r)))[:MOST]
+        near.sort(key=lambda r: -shares[r.id] - share_of(asked, names_and_doc(r)))
+        order = order_texts(wish.text, [region.text for region in near], self._score)
+        regions = [near[n] for n in order[:MOST]]
         missing = (
             f"Nothing here is called {names_of(wish.names)}; the nearest is" if wish.named else "Nearest to that is"
         )

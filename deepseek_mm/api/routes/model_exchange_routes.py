@@ -9,13 +9,14 @@ from deepseek_mm.api.schemas import Body, JobOut, Record, Text
 from deepseek_mm.services.model_exchange import Step
 from deepseek_mm.services.model_trial import Step as TrialStep
 
+NAMES = 'OWNER/MODEL; "deepseek-mm", "packaged-order" and "packaged-code-order" are what comes along'
 router = APIRouter(prefix="/models", tags=["Models"], responses=DECLARED)
 
 
 class UseIn(Body):
-    """Which model is to answer."""
+    """Which model is to answer, or to order what is found."""
 
-    name: str = Field(max_length=500, description='OWNER/MODEL; "deepseek-mm" is the packaged one')
+    name: str = Field(max_length=500, description=NAMES)
     url: str = Field("", max_length=2_000, description="address of the server that has it; empty for a model here")
     sees: bool = Field(False, description="the server's model looks at pictures")
 
@@ -30,7 +31,7 @@ class ExchangeOut(Record):
 
 @router.post("/use", status_code=202)
 def use(services: OurServices, asked: UseIn, caller: Administrator) -> ExchangeOut:
-    """Open a model beside the one that answers, ask it something, then let it answer. For callers on this machine."""
+    """Open a model beside the one that answers or orders, try it, then let it do so. For callers on this machine."""
     if asked.url:
         return ExchangeOut.of(services.exchange.use_server(caller, asked.url, asked.name, sees=asked.sees))
     return ExchangeOut.of(services.exchange.use_model(caller, asked.name))

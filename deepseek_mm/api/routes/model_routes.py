@@ -30,7 +30,7 @@ class ModelOut(BaseModel):
     good_for: str
     languages: list[str] = Field(description='codes of ISO 639; "mul" is many more', examples=[["en"]])
     replaces: str = Field(description="the packaged model whose place it takes", examples=["deepseek-mm"])
-    setting: str = Field(description="that opens it; empty where nothing takes it yet", examples=["lm.vlm"])
+    setting: str = Field(description="that opens it", examples=["lm.vlm"])
     url: str = Field(examples=["https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct"])
     files: list[str] = Field(description="patterns of what is fetched", examples=[["*.json", "model.safetensors"]])
     disk_mb: int = Field(description="of these files", examples=[518])

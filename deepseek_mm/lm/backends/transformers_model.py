@@ -137,16 +137,19 @@ def read_checkpoint(folder: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
     return read_whole(folder, AutoModelForCausalLM, made_for="text generation", dtype=dtype), tokenizer
 
 
-def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype) -> Any:
-    """The model that the Auto class `kind` makes of it. BadCheckpoint if weights are missing or cannot be read."""
+def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype, unneeded: str = "") -> Any:
+    """The model that the Auto class `kind` makes of it. BadCheckpoint if weights are missing or cannot be read.
+
+    Those may be missing whose names begin with what is `unneeded`.
+    """
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
     try:
         check_sizes(folder, sorted(folder.glob("*.safetensors")))
         with hide_progress_bars():
-            model, report = kind.from_pretrained(folder, trust_remote_code=False, **options)
+            model, report = kind.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **options)
     except UNREADABLE as error:
         raise unreadable_error(folder, first_line(error)) from error
-    if missing := sorted(report["missing_keys"]):
+    if missing := sorted(key for key in report["missing_keys"] if not (unneeded and key.startswith(unneeded))):
         raise BadCheckpoint(
             f"{folder} holds no whole model: {len(missing)} tensors such as {missing[0]} are missing."
             f" Name a model made for {made_for}"
