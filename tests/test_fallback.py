@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 from fakes import ColourSpace, Parrot
+from tiny_rankers import gold_digger, save_ranker
 
 import app
 from deepseek_mm.api.routes.settings_routes import about
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadQuestion, CannotListen, DeepSeekMMError, LibraryError, ServerError
+from deepseek_mm.errors import BadQuestion, CannotListen, DeepSeekMMError, LibraryError, NothingThere, ServerError
 from deepseek_mm.factory import Fallback, is_indexed_in, load, open_models
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.space_change import CHANGE_SPACE
+from deepseek_mm.retrieval.passages import Rerankers
 from deepseek_mm.runtime.fast_decoder import open_planned
 from deepseek_mm.settings_file import SettingsFile, with_defaults
 from deepseek_mm.start_notices import read_notices
@@ -82,6 +84,35 @@ def test_a_saved_model_that_went_away_gives_way_to_the_default(start, line):
     with start(f"[lm]\n{line}\n") as assistant:
         assert assistant.lm.name == "deepseek-mm"
         assert len(assistant.notices) == 1
+
+
+def test_a_saved_model_that_orders_and_went_away_leaves_the_packaged_order_and_says_so(start, tmp_path):
+    folder = save_ranker(tmp_path / "ranker", gold_digger())
+    text = f"{NONE}[rag]\nreranker = '{folder}'\ncode_reranker = '/nowhere/at/all'\n"
+    with start(text) as assistant:
+        assert assistant.retriever.rerankers.passages is not None
+        assert assistant.retriever.rerankers.code is None
+        assert (assistant.config.rag.reranker, assistant.config.rag.code_reranker) == (str(folder), "")
+        (notice,) = assistant.notices
+        assert "saved as rag.code_reranker cannot be opened" in notice.short
+        assert "it is no folder here" in notice.text
+    with pytest.raises(NothingThere, match="no language model '/nowhere/at/all'"):
+        start(text, "--set", "rag.code_reranker=/nowhere/at/all")
+
+
+def test_a_model_that_orders_both_passages_and_code_is_opened_once(start, tmp_path):
+    folder = save_ranker(tmp_path / "ranker", gold_digger())
+    with start(f"{NONE}[rag]\nreranker = '{folder}'\ncode_reranker = '{folder}'\n") as assistant:
+        rerankers = assistant.retriever.rerankers
+        assert rerankers.passages is rerankers.code is not None
+
+
+def test_a_model_that_orders_and_does_not_fit_the_memory_is_refused_before_it_is_loaded(start, tmp_path, monkeypatch):
+    folder = save_ranker(tmp_path / "ranker", gold_digger())
+    monkeypatch.setattr("deepseek_mm.runtime.model_memory.read_free_memory", lambda: 100_000_000)
+    with start(f"{NONE}[rag]\nreranker = '{folder}'\n") as assistant:
+        assert assistant.retriever.rerankers.passages is None
+        assert "the model ranker needs 0.4 GB of memory, and 0.1 GB are free" in assistant.notices[0].text
 
 
 def test_a_saved_folder_that_holds_no_model_gives_way_too(start, tmp_path):
@@ -205,7 +236,7 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     assert [notice.short for notice in read_notices(data)] == seen  # which `doctor` reads
 
 
-WRONG = [  # 44 ways in which a library's own file can be wrong
+WRONG = [  # 49 ways in which a library's own file can be wrong
     *('rag.num_regions = "many"', "rag.num_regions = -3", 'rag.min_score = "x"', "rag.nothing = 1", "[[", "= 3", "\0"),
     *('lm.url = "not an address"', 'lm.url = "http://[::1"', "lm.url = 5", 'lm.url = "ftp://127.0.0.1/v1"'),
     *('lm.url = "http://127.0.0.1:9/v1"', "lm.name = 7", 'lm.name = ""', 'lm.name = "no/such-model"'),
@@ -221,6 +252,8 @@ WRONG = [  # 44 ways in which a library's own file can be wrong
     *('encoder.name = "small"', 'encoder.name = "no/such-space"', "encoder.threads = 99999", 'runtime.dial = "warp"'),
     *('runtime.engine = "quantum"', "serve.port = 99999", 'serve.keys = "never"', 'sandbox.run = "maybe"', "lm = 3"),
     *("learning.steps = 0", "see.min_box = 2", "parse.max_pixels = 0", 'data = "/elsewhere"', 'see = "x"'),
+    *('rag.reranker = "/no/such/folder"', 'rag.reranker = "no/such-ranker"', "rag.reranker = 3"),
+    *('rag.code_reranker = "../../etc"', 'rag.code_reranker = "deepseek_mm/weights"'),
     *('[lm]\nname = "x"\n[lm]\nname = "y"', 'hub.allowed = "perhaps"', "index.exact_up_to = -1"),
 ]
 
@@ -242,6 +275,7 @@ def test_no_saved_setting_stops_a_start_and_what_gives_way_is_told(tmp_path, mon
     opened = open_models(settings.config, Revisions(tmp_path), fallback)
     assert opened.lm.name == "deepseek-mm"
     assert opened.config.encoder.name in ("auto", "edge")
+    assert opened.rerankers == Rerankers()
     assert [*settings.notices, *fallback.notices] or lines.startswith("data")  # of which a flag wins
 
 

@@ -6,7 +6,16 @@ from collections import Counter
 import pytest
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.models.catalogue import FILE, HUB_ID, KINDS, ModelCard, find_card, read_catalogue, sort_cards
+from deepseek_mm.models.catalogue import (
+    FILE,
+    HUB_ID,
+    KINDS,
+    MODEL_SETTINGS,
+    ModelCard,
+    find_card,
+    read_catalogue,
+    sort_cards,
+)
 
 ROW = """
 [[model]]

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 from fakes import Parrot
+from plan_help import planned_in
 from rag_house import build, paint, put
+from tiny_rankers import gold_digger, save_ranker
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import BadCheckpoint, BadQuestion, Conflict, DeepSeekMMError
+from deepseek_mm.models.rankers import TRIALS
+from deepseek_mm.retrieval.passages import Rerankers
 from deepseek_mm.services.model_exchange import (
     ExchangeState,
     ModelExchange,
@@ -19,7 +23,7 @@ from deepseek_mm.services.model_exchange import (
     try_speaker,
 )
 from deepseek_mm.services.settings_service import ModelService
-from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.settings_file import SettingsFile, value_of
 from deepseek_mm.types import Question
 
 
@@ -43,8 +47,8 @@ def assistant(tmp_path):
         yield assistant
 
 
-def prefer_long(question: str, texts: Sequence[str]) -> list[float]:
-    return [float(len(text)) for text in texts]
+def prefer_right(question: str, texts: Sequence[str]) -> list[float]:
+    return [float(text in {trial.right for trial in TRIALS.values()}) for text in texts]
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def exchange(assistant):
         assistant=assistant,
         file=SettingsFile.of(assistant.config),
         opens=lambda config: Parrot("Red"),
-        opens_ranker=lambda name: prefer_long if name else None,
+        opens_ranker=lambda name: prefer_right if name else None,
     )
 
 
@@ -164,3 +168,53 @@ def test_callers_from_elsewhere_and_what_a_flag_fixes_are_refused(assistant, tmp
     service = ModelExchangeService.of(assistant, fixed, models)
     with pytest.raises(Conflict, match="lm.name is fixed by flag"):
         service.use_model(Caller(name="", session="", local=True, rights=frozenset({"settings"})), "deepseek-mm")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "packaged"),
+    [
+        ("cross-encoder/ms-marco-MiniLM-L6-v2", "rag.reranker", "packaged-order"),
+        ("intfloat/multilingual-e5-small", "rag.reranker", "packaged-order"),
+        ("jinaai/jina-code-embeddings-0.5b", "rag.code_reranker", "packaged-code-order"),
+    ],
+)
+def test_a_model_that_orders_works_from_the_next_question_on_and_the_packaged_order_is_the_way_back(
+    exchange, name, setting, packaged
+):
+    exchange.begin(choose_model(name))
+    done = wait_for(exchange)
+    assert (done.step, done.name) == ("done", name)
+    assert done.message.endswith("1.000 > 0.000")
+    assert value_of(exchange.assistant.config, setting) == value_of(exchange.file.read().config, setting) == name
+    rerankers = exchange.assistant.retriever.rerankers
+    assert prefer_right in (rerankers.passages, rerankers.code)
+    exchange.begin(choose_model(packaged))
+    back = wait_for(exchange)
+    assert (back.step, back.name) == ("done", packaged)
+    assert exchange.assistant.retriever.rerankers == Rerankers()
+    assert value_of(exchange.file.read().config, setting) == ""
+
+
+@pytest.mark.parametrize(
+    "score", [lambda question, texts: [0.0] * len(texts), lambda question, texts: [float("nan")] * 2]
+)
+def test_a_model_that_does_not_prefer_a_right_text_is_refused_and_the_order_stays(exchange, score):
+    exchange.opens_ranker = lambda name: score
+    exchange.begin(choose_model("BAAI/bge-reranker-v2-m3"))
+    failed = wait_for(exchange)
+    assert failed.step == "failed"
+    assert failed.message.startswith("The order stays as it was: asked 'How much is the deposit for the flat?'")
+    assert "prefers no right text" in failed.message
+    assert exchange.assistant.retriever.rerankers == Rerankers()
+    assert exchange.file.read().config.rag.reranker == ""
+
+
+def test_a_real_checkpoint_is_opened_tried_and_refused_where_it_was_not_made_for_this(assistant, tmp_path):
+    folder = save_ranker(tmp_path / "ranker", gold_digger())
+    assistant.planned = planned_in(tmp_path)
+    file = SettingsFile.of(assistant.config)
+    service = ModelExchangeService.of(assistant, file, ModelService(assistant=assistant, file=file))
+    service.exchange.begin({"rag.reranker": str(folder)})
+    failed = wait_for(service.exchange)
+    assert (failed.step, failed.name) == ("failed", str(folder))
+    assert "It was not made for this" in failed.message

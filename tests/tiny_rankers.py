@@ -1,4 +1,4 @@
-"""Tiny models that order texts: random ones of three architectures, and a cross encoder whose weights are set by hand."""
+"""Tiny models that order texts: random ones of three architectures, and a cross encoder of weights set by hand."""
 
 from pathlib import Path
 
@@ -19,27 +19,8 @@ from transformers import (
 )
 
 MARKS = ["<s>", "<pad>", "</s>", "<unk>"]
-WORDS = [
-    "how",
-    "much",
-    "is",
-    "the",
-    "deposit",
-    "gold",
-    "coins",
-    "are",
-    "paid",
-    "in",
-    "advance",
-    "garden",
-    "query",
-    "passage",
-    ":",
-    "def",
-    "return",
-    "json",
-    "open",
-]
+WORDS = ["how", "much", "is", "the", "deposit", "gold", "coins", "are", "paid", "in", "advance", "garden", "query"]
+WORDS += ["passage", ":", "def", "return", "json", "open"]
 SIZES = {
     "vocab_size": len(MARKS) + len(WORDS),
     "hidden_size": 16,

@@ -53,7 +53,9 @@ def open_ranker(name: str, *, plan: Plan, find: Callable[[str], str], say: Progr
         return None
     from deepseek_mm.retrieval.reranker import open_reranker  # here, because transformers is slow to import
 
-    folder = find_or_explain(find(name), otherwise="Name a folder or a hub model, such as those of models list")
+    folder = find_or_explain(
+        find(name), otherwise="Name a folder, or a hub model: python -m deepseek_mm models list tells some"
+    )
     dtype = choose_dtype(plan)
     fit_memory(memory_of_ranker(folder, title=title_of(name), weight_bytes=dtype.itemsize))
     say(f"opening the model {name}, which orders what is found")
@@ -82,7 +84,7 @@ def try_ranker(score: Scorer, setting: str) -> str:
     right, wrong = score(trial.question, [trial.right, trial.wrong])
     if not right > wrong:
         raise BadCheckpoint(
-            f"asked {trial.question!r}, it prefers a wrong text to the right one ({wrong:.3f} and {right:.3f}). "
+            f"asked {trial.question!r}, it prefers no right text to a wrong one ({right:.3f} and {wrong:.3f}). "
             "It was not made for this: choose another one"
         )
     return f"{trial.question} {right:.3f} > {wrong:.3f}"
