@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
+NAME_IT = "Name a folder or a hub model; python -m deepseek_mm models list tells some"
 PASSAGES, CODE = "rag.reranker", "rag.code_reranker"  # settings that name one
 
 
@@ -53,9 +54,7 @@ def open_ranker(name: str, *, plan: Plan, find: Callable[[str], str], say: Progr
         return None
     from deepseek_mm.retrieval.reranker import open_reranker  # here, because transformers is slow to import
 
-    folder = find_or_explain(
-        find(name), otherwise="Name a folder, or a hub model: python -m deepseek_mm models list tells some"
-    )
+    folder = find_or_explain(find(name), otherwise=NAME_IT)
     dtype = choose_dtype(plan)
     fit_memory(memory_of_ranker(folder, title=title_of(name), weight_bytes=dtype.itemsize))
     say(f"opening the model {name}, which orders what is found")
