@@ -163,7 +163,7 @@ def test_a_phone_shows_every_card_without_scrolling_sideways(chromium, served, w
     assert visitor.no_sideways()
     visitor.tab(words.settings)
     expect(card(visitor)).to_contain_text(words.model_not_run)
-    for kind in (words.models_lm, words.models_space):
+    for kind in (words.models_lm, words.models_space, words.models_order):
         visitor.press(kind)
         expect(visitor.page.get_by_role("button", name=kind)).to_have_attribute("aria-pressed", "true")
         assert visitor.no_sideways()

@@ -133,6 +133,25 @@ def test_a_model_that_the_next_start_opens_is_not_offered_again():
     assert (acts(html), "From the next start on" in html) == (["packaged"], True)
 
 
+@pytest.mark.parametrize("kind", ["text", "code", "reranker"])
+@pytest.mark.parametrize(
+    ("words", "back"), [(ENGLISH, "Back to the packaged order"), (CHINESE, "\u6062\u590d\u81ea\u5e26")]
+)
+def test_a_model_that_orders_is_shown_by_itself_and_names_the_packaged_order_as_the_way_back(kind, words, back):
+    state = standing(installed=True, kind=kind)
+    assert CARD.id not in shown(state, words=words)
+    assert acts(shown(state, words=words, kind="order")) == ["use", "remove"]
+    html = shown(state, words=words, kind="order", in_use=frozenset([CARD.id]))
+    assert (acts(html), back in html) == (["packaged"], True)
+
+
+def test_a_model_that_orders_says_how_it_told_a_right_text_from_a_wrong_one():
+    exchange = ExchangeState(name=CARD.id, step="done", message="How much? 8.123 > -3.200")
+    state = standing(installed=True, kind="reranker")
+    html = shown(state, kind="order", exchange=exchange, in_use=frozenset([CARD.id]))
+    assert "It orders what is found from the next question on. Tried: How much? 8.123 &gt; -3.200" in html
+
+
 def test_a_removal_that_was_pressed_once_asks_for_a_second_press():
     assert "Press again to remove" in shown(standing(installed=True), removing=CARD.id)
     assert "Press again to remove" not in shown(standing(installed=True), removing="another/model")

@@ -124,10 +124,30 @@ def test_a_name_that_a_browser_makes_up_is_refused_and_an_act_too(handlers):
     assert mine.services.catalogue.done == []
 
 
-def test_models_that_nothing_here_takes_are_not_shown(handlers):
+def test_models_that_order_are_a_choice_of_their_own_and_a_choice_that_a_browser_makes_up_is_the_first(handlers):
     mine = handlers(standing(), standing(id="a/b", kind="reranker"))
-    assert [state.card.id for state in mine.look(LOCAL).cards] == [CARD.id]
+    assert [state.card.id for state in mine.look(LOCAL, "order").cards] == [CARD.id, "a/b"]
+    assert mine.look(LOCAL, "order").kind == "order"
     assert mine.look(LOCAL, "reranker").kind == "vlm"
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "packaged"),
+    [
+        ("reranker", "reranker", "packaged-order"),
+        ("text", "reranker", "packaged-order"),
+        ("code", "code_reranker", "packaged-code-order"),
+    ],
+)
+def test_a_model_that_orders_is_in_use_where_its_setting_says_so_and_gives_way_to_the_packaged_order(
+    handlers, kind, setting, packaged
+):
+    mine = handlers(standing(installed=True, kind=kind))
+    config = mine.assistant.config
+    mine.assistant.config = replace(config, rag=replace(config.rag, **{setting: f"{CARD.id}@abc"}))
+    assert CARD.id in mine.look(LOCAL).in_use
+    assert mine.press(LOCAL, "packaged", CARD.id).text == "What is found stands in the packaged order again."
+    assert mine.services.exchange.done == [packaged]
 
 
 def test_the_mirror_that_is_asked_is_named(handlers, monkeypatch):

@@ -14,7 +14,8 @@ from ui.library.library_report import far, in_bytes, remaining_time
 from ui.trial_table import render_trial
 from ui.words import UiTexts
 
-KINDS = ("vlm", "lm", "space")  # that something here takes, in the order in which they are offered
+KINDS = ("vlm", "lm", "space", "order")  # what for, in the order in which they are offered
+ORDERS = ("text", "code", "reranker")  # kinds of models that put what was found in another order
 SPEAKING = ("vlm", "lm")  # that can be tried beside the one that answers
 MB = 10**6  # bytes
 
@@ -44,9 +45,14 @@ def render_models(view: ModelView, words: UiTexts) -> str:
     """The recommended model, the choice of what for, and the models for that."""
     best = next((state for state in view.cards if state.recommended), None)
     offer = _render_offer(best, view, words) if best else hint(words.models_none_here)
-    shown = [state for state in view.cards if state.card.kind == view.kind and state is not best]
+    shown = [state for state in view.cards if choice_of(state) == view.kind and state is not best]
     cards = "".join(_render_card(state, view, words) for state in shown)
     return f'{_tell_failure(view, words)}{offer}{_render_kinds(view, words)}<div class="models">{cards}</div>'
+
+
+def choice_of(state: CardState) -> str:
+    """Of what a model is for, that it is shown below."""
+    return "order" if state.card.kind in ORDERS else state.card.kind
 
 
 def _tell_failure(view: ModelView, words: UiTexts) -> str:
@@ -62,7 +68,7 @@ def _render_offer(best: CardState, view: ModelView, words: UiTexts) -> str:
 
 
 def _render_kinds(view: ModelView, words: UiTexts) -> str:
-    names = {"vlm": words.models_vlm, "lm": words.models_lm, "space": words.models_space}
+    names = {"vlm": words.models_vlm, "lm": words.models_lm, "space": words.models_space, "order": words.models_order}
     buttons = "".join(button("kind", kind, names[kind], pressed=kind == view.kind) for kind in KINDS)
     label = escape(words.models_kinds)
     return f'<div class="choices kinds"><span role="group" aria-label="{label}">{buttons}</span></div>'
@@ -166,7 +172,8 @@ def render_exchange(state: CardState, view: ModelView, words: UiTexts) -> str:
         return notice(words.say(exchange.message))
     told = {"opening": words.model_opening, "trying": words.model_trying}
     if state.card.id in view.in_use:
-        told["done"] = words.model_tried.format(said=exchange.message)
+        tried = words.model_order_tried if choice_of(state) == "order" else words.model_tried
+        told["done"] = tried.format(said=exchange.message)
     return hint(told[exchange.step]) if exchange.step in told else ""
 
 
@@ -218,7 +225,7 @@ def list_acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tup
             yield from [] if view.trial.is_active else [("use", words.model_use)]  # memory has to hold two, not three
             yield from [("try", words.model_try)] if state.card.kind in SPEAKING else []
         if chosen and state.card.kind != "space" and not view.exchange.is_active:
-            yield "packaged", words.model_back
+            yield "packaged", words.model_order_back if choice_of(state) == "order" else words.model_back
         if not chosen and not (view.exchange.is_active and view.exchange.name == name):
             yield "remove", words.model_remove_sure if view.removing == name else words.model_remove
     elif state.card.run_by != "server" and state.fit.fits and standing != "stopping":

@@ -17,7 +17,8 @@ from ui.settings_handlers import PACKAGED
 
 HUB = "https://huggingface.co"
 CHANGE_SPACE = "change space"  # kind of jobs
-SETTINGS = ("lm.vlm", "lm.name", "encoder.name")  # that name a model
+SETTINGS = ("lm.vlm", "lm.name", "encoder.name", "rag.reranker", "rag.code_reranker")  # that name a model
+PACKAGED_ORDER = {"code": "packaged-code-order", "text": "packaged-order", "reranker": "packaged-order"}  # by kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class ModelHandlers(Handlers):
         then = self.services.settings.read(caller).config
         downloads = {download.name: download for download in catalogue.list_downloads(caller)}
         return ModelView(
-            cards=[state for state in catalogue.list_cards(caller) if state.card.kind in KINDS],
+            cards=catalogue.list_cards(caller),
             downloads=downloads,
             in_use=frozenset(_plain(value_of(config, name)) for name in SETTINGS),
             next_start=frozenset(_plain(value_of(then, name)) for name in SETTINGS),
@@ -105,8 +106,9 @@ class ModelHandlers(Handlers):
         return self.words.model_is_opened.format(title=card.title)
 
     def _use_packaged(self, caller: Caller, state: CardState) -> str:
-        self.services.exchange.use_model(caller, PACKAGED)
-        return self.words.model_packaged_opened
+        order = PACKAGED_ORDER.get(state.card.kind)
+        self.services.exchange.use_model(caller, order or PACKAGED)
+        return self.words.model_order_returned if order else self.words.model_packaged_opened
 
     def _try(self, caller: Caller, state: CardState) -> str:
         """Compare it with the model that answers. Conflict while another is being tried."""

@@ -18,6 +18,7 @@ class ModelWords:
     models_vlm = Translation("Look at pictures and answer", "看图回答")
     models_lm = Translation("Phrase answers", "组织语言")
     models_space = Translation("Find pictures by words", "按文字找图")
+    models_order = Translation("Order passages and code", "排列段落和代码")
     models_better = Translation("Better answers: {size}", "更好的回答：{size}")
     models_for_here = Translation("Recommended for this machine", "推荐用于本机")
     models_none_here = Translation(
@@ -75,6 +76,14 @@ class ModelWords:
     model_trying = Translation("It is asked a first question …", "正在试问第一个问题……")
     model_tried = Translation(
         "It answers from the next question on. Tried: {said}", "从下一个问题起由它回答。试问：{said}"
+    )
+    model_order_back = Translation("Back to the packaged order", "恢复自带的顺序")
+    model_order_tried = Translation(
+        "It orders what is found from the next question on. Tried: {said}",
+        "从下一个问题起由它排列找到的内容。试问：{said}",
+    )
+    model_order_returned = Translation(
+        "What is found stands in the packaged order again.", "找到的内容恢复为自带的顺序。"
     )
     model_is_opened = Translation("{title} is being opened.", "正在打开 {title}。")
     model_packaged_opened = Translation("The model that comes with it is being opened.", "正在打开自带的模型。")
