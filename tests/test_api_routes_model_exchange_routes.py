@@ -18,7 +18,12 @@ def test_a_model_is_exchanged_and_what_it_said_is_told(tmp_path):
         eventually(lambda: not exchange.state.is_active)
         config = house.assistant.config.lm
         assert (config.name, config.url, house.assistant.lm.text) == ("here", "http://127.0.0.1:9/v1", "Red")
+        exchange.opens_ranker = lambda name: None
+        assert me.post("/models/use", json={"name": "packaged-order"}).json()["name"] == "packaged-order"
+        eventually(lambda: not exchange.state.is_active)
+        assert me.get("/models/use").json()["step"] == "done"
         assert me.post("/models/use", json={"name": "google/siglip2-base-patch16-224"}).status_code == 422
+        assert me.post("/models/try", json={"name": "BAAI/bge-reranker-v2-m3"}).status_code == 422
         assert me.post("/models/use", json={"name": "x", "url": "http://a:b@127.0.0.1/v1"}).status_code == 422
         (space,) = me.get("/models/spaces").json()
         assert (space["name"], space["in_use"], space["size_bytes"] > 0) == ("colours", True, True)

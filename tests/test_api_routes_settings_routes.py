@@ -85,6 +85,13 @@ def test_what_cannot_be_set_is_refused_and_nothing_is_changed(house, me, changes
     assert house.file.read().origin == before
 
 
+def test_a_model_that_orders_waits_for_the_next_start_where_the_settings_name_it(house, me):
+    changed = me.patch("/settings", json={"changes": {"rag.reranker": "owner/ranker", "rag.num_regions": 9}})
+    assert changed.json()["restart"] == ["rag.reranker"]
+    assert (house.assistant.config.rag.reranker, house.assistant.config.rag.num_regions) == ("", 9)
+    assert not told(changed)["rag.reranker"]["at_once"]
+
+
 def test_a_flag_wins_and_cannot_be_changed_here(house):
     data = str(house.assistant.config.data)
     file = SettingsFile({"data": data, "rag.num_regions": "7"}, environ={}, cwd=house.folder)
@@ -95,7 +102,11 @@ def test_a_flag_wins_and_cannot_be_changed_here(house):
 
 
 @pytest.mark.parametrize(
-    "name", ["serve.keys", "serve.host", "lm.url", "lm.api_key_for", "lm.name", "encoder.name", "serve.fetch_urls"]
+    "name",
+    [
+        *("serve.keys", "serve.host", "lm.url", "lm.api_key_for", "lm.name", "encoder.name", "serve.fetch_urls"),
+        *("rag.reranker", "rag.code_reranker"),
+    ],
 )
 def test_from_another_machine_no_door_is_opened(house, name):
     stranger = house.caller(STRANGER)

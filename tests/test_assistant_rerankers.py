@@ -13,6 +13,8 @@ from test_answering_skills_document import FakeReader
 from tiny_rankers import gold_digger, save_ranker
 
 from deepseek_mm.config import Notice
+from deepseek_mm.language.parser import PhotoQuestion
+from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.reranker import open_reranker
 from deepseek_mm.types import Act, Answer, Question, Request
 from index import Region, Source
@@ -82,6 +84,23 @@ def test_the_worths_of_found_passages_are_the_same_numbers_in_the_same_places(ho
     assert [entry.region.source.name for entry in after][0] == "hoard.txt"
     assert [entry.score for entry in after] == [entry.score for entry in before]
     assert [entry.number for entry in after] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("kind", "library"), [("read", True), ("other", False)])
+def test_passages_beside_photos_and_those_of_one_document_are_ordered_too(house, score, kind, library):
+    text = "deposit in advance gold"
+    program = PhotoQuestion(kind=kind, text=text, library=library)
+    source = Source(path="/docs/both.txt", kind="document", format="txt", digest="both")
+    regions = [Region(source=source, kind="text", box_px=(0, 0, 0, 0), text=told) for told in (text, f"gold {text}")]
+    stored = house.store.add(source, regions, np.eye(32, dtype=np.float32)[3:5])
+    case = QuestionContext(question=Question(text=text), program=program, source=None if library else stored)
+    before, after = [], []
+    for found, ranker in ((before, None), (after, score)):
+        house.use_reranker("rag.reranker", "tiny/gold" if ranker else "", ranker)
+        found += house.retriever.retrieve_many([case], k=6)[0]
+    assert [entry.region.text for entry in before] == [text, f"gold {text}"]
+    assert [entry.region.text for entry in after] == [f"gold {text}", text]
+    assert [entry.score for entry in after] == [entry.score for entry in before]
 
 
 def test_code_that_comes_near_is_told_in_the_order_of_the_model(house):

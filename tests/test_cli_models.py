@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,50 @@ def test_one_model_is_shown_with_its_licence_sizes_figures_and_that_it_was_not_r
         "not run here",
     ):
         assert part in told
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("intfloat/multilingual-e5-small", "rag.reranker"),
+        ("jinaai/jina-code-embeddings-0.5b", "rag.code_reranker"),
+        ("BAAI/bge-reranker-v2-m3", "rag.reranker"),
+    ],
+)
+def test_a_model_that_orders_is_listed_and_shown_with_its_setting(command, name, setting):
+    assert f"by transformers, as {setting}\n" in command("show", name)[1]
+    told = command("list")[1]
+    before = told[: told.index(name)].splitlines()
+    (*_, heading) = [line for line in before if line.startswith("Models that ")]
+    assert "order what was found" in heading
+    assert setting in heading
+
+
+def test_a_model_that_orders_is_tried_and_kept_for_the_next_start_and_the_packaged_order_comes_back(
+    command, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("deepseek_mm.models.rankers.open_ranker", lambda name, **_: prefer_right if name else None)
+    code, told, _ = command("use", "BAAI/bge-reranker-v2-m3")
+    assert (code, "orders what is found from the next start on. How much is the deposit" in told) == (0, True)
+    file = tmp_path / "library" / "config.toml"
+    assert tomllib.loads(file.read_text())["rag"]["reranker"] == "BAAI/bge-reranker-v2-m3"
+    assert command("use", "packaged-order")[:2] == (0, "packaged-order orders what is found from the next start on.\n")
+    assert tomllib.loads(file.read_text())["rag"]["reranker"] == ""
+
+
+def prefer_right(question, texts):
+    return [float("deposit of 3,540" in text) for text in texts]
+
+
+def test_a_model_that_orders_and_is_not_here_is_refused_and_nothing_is_kept(command, tmp_path):
+    code, _, said = command("use", "BAAI/bge-reranker-v2-m3")
+    assert (code, "was not downloaded" in said) == (2, True)
+    assert not (tmp_path / "library" / "config.toml").exists()
+
+
+def test_a_model_that_orders_cannot_be_compared_by_answers(command):
+    code, _, said = command("try", "BAAI/bge-reranker-v2-m3")
+    assert (code, "orders what is found, it does not answer" in said) == (2, True)
 
 
 def test_a_gguf_is_shown_with_the_room_that_its_unpacked_copy_needs(command):

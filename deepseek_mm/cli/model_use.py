@@ -27,13 +27,15 @@ def use_model(args: Namespace, config: Config, desk: Desk) -> int:
 
 def keep_for_next_start(args: Namespace, config: Config, desk: Desk) -> int:
     """Open it here, ask it something, and keep it in the settings."""
-    from deepseek_mm.services.model_exchange import choose_model, ranker_setting  # here, for the same reason
+    from deepseek_mm.factory import make_folder  # here, because a list of models must not wait for torch
+    from deepseek_mm.services.model_exchange import choose_model, ranker_setting
 
     (name,) = args.what
     choice = choose_model(name)
     wanted, setting = with_values(config, choice), ranker_setting(choice)
     desk.note(f"opening {name}")
     said = try_order(wanted, setting) if setting else try_answer(wanted)
+    make_folder(config.data)  # of a library that was not opened yet
     SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd).write(choice)
     desk.say(f"{name} {'orders what is found' if setting else 'answers'} from the next start on. {said}".strip())
     return OK
@@ -41,7 +43,7 @@ def keep_for_next_start(args: Namespace, config: Config, desk: Desk) -> int:
 
 def try_answer(wanted: Config) -> str:
     """What the language model of these settings says; "" where there is none."""
-    from deepseek_mm.models.speakers import open_beside  # here, because a list of models must not wait for torch
+    from deepseek_mm.models.speakers import open_beside  # as above
     from deepseek_mm.runtime.hardware import probe
     from deepseek_mm.runtime.planner import choose
     from deepseek_mm.services.model_exchange import try_speaker

@@ -50,6 +50,7 @@ JINA_CODE = EncoderRecipe(
     question="Find the most relevant code snippet given the following query:\n",
     text="Candidate code snippet:\n",
 )
+SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 RECIPES = (  # of models whose files do not say it, by the end of their name
     (re.compile(r"\be5-(?:small|base|large)(?:-v2)?$"), E5),
     (re.compile(r"\bjina-code-embeddings-[\d.]+b$"), JINA_CODE),
@@ -138,7 +139,7 @@ def open_reranker(folder: Path, *, name: str, dtype: torch.dtype) -> CrossEncode
     """What the checkpoint in this folder is. BadCheckpoint where it cannot be read, or can put nothing in order."""
     config = read_json(folder / "config.json")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="right", **SAFE)
         opened = open_kind(folder, tokenizer, config, name=name, dtype=dtype)
         scores = opened.score("which one?", ["this one", "another one"])  # some fail only when they are asked
     except BadCheckpoint:
@@ -154,7 +155,6 @@ def open_kind(
     folder: Path, tokenizer: Any, config: dict[str, Any], *, name: str, dtype: torch.dtype
 ) -> CrossEncoder | TextEncoder:
     """A cross encoder where that is what config.json says, else an encoder."""
-    tokenizer.padding_side = "right"
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     architectures = config.get("architectures") or ()
     if any(str(each).endswith(CLASSIFIER) for each in architectures):

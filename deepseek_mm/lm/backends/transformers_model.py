@@ -107,12 +107,14 @@ def find_end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 @contextmanager
 def hide_progress_bars() -> Iterator[None]:
-    """Bars are off inside, and as they were afterwards."""
-    shown = logging.is_progress_bar_enabled()
+    """Bars and warnings are off inside, and as they were afterwards."""
+    shown, loud = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what weights are missing is told by whoever opens them
     try:
         yield
     finally:
+        logging.set_verbosity(loud)
         if shown:
             logging.enable_progress_bar()
 
