@@ -117,6 +117,13 @@ def test_a_model_that_is_named_is_looked_for_in_its_folder_or_the_cache(tmp_path
     assert "fail  model that sees: some/eyes (neither" in told  # said for this run, so nothing takes its place
 
 
+def test_models_that_order_are_looked_for_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    named = settings_at(tmp_path / "library", "rag.reranker = 'some/ranker'", "rag.code_reranker = 'some/coder'")
+    found = {"model that orders passages": "warn", "model that orders code": "warn"}
+    assert states(probes.named_models(named)) == found
+
+
 def test_the_server_that_is_named_is_asked_whether_it_has_the_model(tmp_path):
     with chat_server() as server:
         address = f"lm.url = '{server.url}'"

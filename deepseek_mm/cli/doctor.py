@@ -129,6 +129,8 @@ NAMED = {  # setting -> what it names, and names that need no file: those of pac
     "encoder.name": ("vector space", PACKAGED_SPACES),
     "lm.name": ("language model", (*PACKAGED_LMS, EDGE_LM, "none")),
     "lm.vlm": ("model that sees", ("",)),
+    "rag.reranker": ("model that orders passages", ("",)),
+    "rag.code_reranker": ("model that orders code", ("",)),
 }
 
 
