@@ -36,6 +36,9 @@ def test_a_server_is_found_while_it_listens_and_its_file_is_for_its_owner_alone(
         assert (found.host, found.port, found.token) == (*sock.getsockname(), token)
         assert stat.S_IMODE((config.data / FILE).stat().st_mode) == 0o600
         assert len(token) >= 32
+        other = replace(config, rag=replace(config.rag, reranker="owner/ranker"))
+        assert find_server(config.data, other) is None
+        assert find_server(config.data) == found  # for those who care for no setting
     assert not (config.data / FILE).exists()
     assert find_server(config.data, config) is None
 

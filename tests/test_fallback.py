@@ -96,7 +96,7 @@ def test_a_saved_model_that_orders_and_went_away_leaves_the_packaged_order_and_s
         (notice,) = assistant.notices
         assert "saved as rag.code_reranker cannot be opened" in notice.short
         assert "it is no folder here" in notice.text
-    with pytest.raises(NothingThere, match="no language model '/nowhere/at/all'"):
+    with pytest.raises(NothingThere, match="no model '/nowhere/at/all'"):
         start(text, "--set", "rag.code_reranker=/nowhere/at/all")
 
 

@@ -104,10 +104,10 @@ def describe_server(folder: Path, sock: socket.socket, config: Config) -> LocalS
     )
 
 
-def find_server(folder: Path, config: Config) -> LocalServer | None:
-    """The running server of this library, if it is this user's and answers by the same settings."""
+def find_server(folder: Path, config: Config | None = None) -> LocalServer | None:
+    """The running server of this library, if it is this user's and, where settings are given, answers by the same."""
     server = read_private(folder / FILE)
-    if server is None or server.settings != digest_settings(config):
+    if server is None or (config is not None and server.settings != digest_settings(config)):
         return None
     try:
         is_ours = identify_folder(folder) == server.folder

@@ -21,7 +21,7 @@ def use_model(args: Namespace, config: Config, desk: Desk) -> int:
     from deepseek_mm.api.local_server import find_server  # here, because a list of models must not wait for it
 
     (name,) = args.what
-    server = find_server(config.data, config)
+    server = find_server(config.data)  # whatever it was told to use since its start
     return ask_to_use(server, name, desk) if server else keep_for_next_start(args, config, desk)
 
 

@@ -250,17 +250,15 @@ def find_gguf(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def find_or_explain(name: str, *, otherwise: str) -> Path:
+def find_or_explain(name: str, *, otherwise: str, what: str = "language model") -> Path:
     """The folder, or the hub's model of that name that was downloaded. NothingThere says what to do `otherwise`."""
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     if not is_hub_name(without_revision(name)):
-        raise NothingThere(f"no language model {name!r}: it is no folder here, and no hub name. {otherwise}")
+        raise NothingThere(f"no {what} {name!r}: it is no folder here, and no hub name. {otherwise}")
     folder = in_cache(name)
     if folder is None:
-        raise NothingThere(
-            f"no language model {name!r}: it is no folder here, and {explain_absence(name)}. {otherwise}"
-        )
+        raise NothingThere(f"no {what} {name!r}: it is no folder here, and {explain_absence(name)}. {otherwise}")
     return folder
 
 

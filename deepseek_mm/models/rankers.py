@@ -54,7 +54,7 @@ def open_ranker(name: str, *, plan: Plan, find: Callable[[str], str], say: Progr
         return None
     from deepseek_mm.retrieval.reranker import open_reranker  # here, because transformers is slow to import
 
-    folder = find_or_explain(find(name), otherwise=NAME_IT)
+    folder = find_or_explain(find(name), otherwise=NAME_IT, what="model")
     dtype = choose_dtype(plan)
     fit_memory(memory_of_ranker(folder, title=title_of(name), weight_bytes=dtype.itemsize))
     say(f"opening the model {name}, which orders what is found")
