@@ -185,7 +185,8 @@ class Assistant:
             self.library.use_store(eyes, store)
             self.config = replace(self.config, encoder=replace(self.config.encoder, name=name))
             self._drop_notices("encoder.name")
-            self._join_space(eyes, Retriever(eyes.index_space, store, eyes, self.config))
+            rerankers = self.retriever.rerankers
+            self._join_space(eyes, Retriever(eyes.index_space, store, eyes, self.config, rerankers))
             self._stores_before.append(before)
 
     def _drop_notices(self, begin: str) -> None:
@@ -206,7 +207,7 @@ class Assistant:
             rerankers = replace_ranker(self.retriever.rerankers, setting, score)
             self.retriever = self.retriever.with_rerankers(rerankers)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
-            self.notices = tuple(notice for notice in self.notices if f" {setting} " not in notice.short)
+            self._drop_notices(setting)
 
     def understand_with(self, requests: RequestModel) -> None:
         """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""

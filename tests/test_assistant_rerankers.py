@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from code_house import put_code
+from index_help import open_store
 from rag_house import build
 from test_answering_skills_document import FakeReader
 from tiny_rankers import gold_digger, save_ranker
@@ -129,8 +130,15 @@ def test_other_settings_that_hold_at_once_leave_the_models_that_order_where_they
 
 def test_a_notice_goes_with_the_model_that_could_not_be_opened(house, score):
     told = "what is saved as {} cannot be opened, so the default is used until a start can"
-    house.notices = tuple(
-        Notice(short=told.format(name), text="") for name in ("rag.reranker", "rag.code_reranker", "lm.name")
-    )
+    names = ("rag.reranker", "rag.code_reranker", "lm.name")
+    house.notices = tuple(Notice(short=told.format(name), text="", settings=(name,)) for name in names)
     house.use_reranker("rag.reranker", "tiny/gold", score)
-    assert [notice.short.split()[4] for notice in house.notices] == ["rag.code_reranker", "lm.name"]
+    assert [notice.settings for notice in house.notices] == [("rag.code_reranker",), ("lm.name",)]
+
+
+def test_another_vector_space_is_searched_with_the_same_models_that_order(house, score, tmp_path):
+    house.use_reranker("rag.reranker", "tiny/gold", score)
+    other = open_store(tmp_path / "other", dim=house.eyes.space.dim)
+    house.use_space("other/space", house.eyes, other)
+    assert house.retriever.store is other
+    assert house.retriever.rerankers.passages == score
