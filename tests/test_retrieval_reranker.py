@@ -18,7 +18,7 @@ from tiny_rankers import (
 )
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.retrieval.passages import RERANK, order_texts, reorder_passages
+from deepseek_mm.retrieval.passages import RERANK, join_orders, order_texts, reorder_passages
 from deepseek_mm.retrieval.reranker import (
     E5,
     JINA_CODE,
@@ -167,6 +167,13 @@ def test_the_order_is_the_models_and_each_place_keeps_its_worth(tmp_path):
     after = reorder_passages(ASKED, before, open_tiny(tmp_path, gold_digger()).score)
     assert [entry.region.text for entry in after] == ["gold gold", "gold coins", "coins", "the deposit"]
     assert [entry.score for entry in after] == [entry.score for entry in before]
+
+
+def test_the_order_of_an_encoder_is_joined_with_the_one_that_was_given():
+    score = join_orders(lambda question, texts: [float(text) for text in texts])
+    assert score(ASKED, ["1", "2"]) == pytest.approx([0.9 / 4 + 1 / 5, 0.9 / 5 + 1 / 4])
+    assert order_texts(ASKED, ["1", "2"], score) == [1, 0]
+    assert order_texts(ASKED, ["2", "1", "1", "1", "9"], score) == [0, 4, 1, 2, 3]  # the first, and second for it
 
 
 def test_without_a_model_everything_stays_as_it_was():

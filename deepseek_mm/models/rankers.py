@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.lm.model_folders import find_or_explain, title_of
-from deepseek_mm.retrieval.passages import Rerankers, Scorer
+from deepseek_mm.retrieval.passages import Rerankers, Scorer, join_orders
 from deepseek_mm.runtime.model_memory import fit_memory, memory_of_ranker
 from deepseek_mm.runtime.planner import Plan
 
@@ -52,13 +52,14 @@ def open_ranker(name: str, *, plan: Plan, find: Callable[[str], str], say: Progr
     """
     if not name:
         return None
-    from deepseek_mm.retrieval.reranker import open_reranker  # here, because transformers is slow to import
+    from deepseek_mm.retrieval.reranker import CrossEncoder, open_reranker  # here, as transformers is slow to import
 
     folder = find_or_explain(find(name), otherwise=NAME_IT, what="model")
     dtype = choose_dtype(plan)
     fit_memory(memory_of_ranker(folder, title=title_of(name), weight_bytes=dtype.itemsize))
     say(f"opening the model {name}, which orders what is found")
-    return open_reranker(folder, name=name, dtype=dtype).score
+    opened = open_reranker(folder, name=name, dtype=dtype)
+    return opened.score if isinstance(opened, CrossEncoder) else join_orders(opened.score)
 
 
 def choose_dtype(plan: Plan) -> "torch.dtype":
@@ -80,7 +81,7 @@ def replace_ranker(rerankers: Rerankers, setting: str, score: Scorer | None) -> 
 def try_ranker(score: Scorer, setting: str) -> str:
     """What the model does with the built-in question. BadCheckpoint where it prefers the wrong text."""
     trial = TRIALS[setting]
-    right, wrong = score(trial.question, [trial.right, trial.wrong])
+    wrong, right = score(trial.question, [trial.wrong, trial.right])  # the order in which they are given may count
     if not right > wrong:
         raise BadCheckpoint(
             f"asked {trial.question!r}, it prefers no right text to a wrong one ({right:.3f} and {wrong:.3f}). "
