@@ -72,7 +72,8 @@ def test_a_model_that_is_in_use_is_said_to_be_and_cannot_be_removed():
     html = shown(standing(installed=True), in_use=frozenset([CARD.id]))
     assert (acts(html), "In use" in html) == (["packaged"], True)
     finder = standing(installed=True, kind="space")
-    assert acts(shown(finder, in_use=frozenset([CARD.id]), kind="space")) == []
+    assert acts(shown(finder, in_use=frozenset([CARD.id]), kind="space")) == ["packaged"]
+    assert acts(shown(finder, next_start=frozenset([CARD.id]), kind="space")) == []
 
 
 @pytest.mark.parametrize(

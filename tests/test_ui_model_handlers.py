@@ -103,6 +103,9 @@ def test_in_a_space_all_files_are_indexed_beside_the_one_that_is_searched(handle
     view = mine.look(LOCAL)
     assert (view.is_busy, list(view.indexing)) == (True, ["owner/finder"])
     assert mine.look(holder_of("page", "settings")).indexing == {}
+    assert "then searches use it" in mine.press(LOCAL, "packaged", "owner/finder").text
+    (back, _) = mine.assistant.library.jobs.find(kinds=("change space",), limit=9)
+    assert back.payload == {"space": "default"}
 
 
 def test_a_caller_from_elsewhere_may_not_choose_a_model_and_is_told_why(handlers):

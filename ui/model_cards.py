@@ -224,12 +224,21 @@ def list_acts(state: CardState, view: ModelView, words: UiTexts) -> Iterator[tup
         if not chosen and state.fit.fits and not view.exchange.is_active:
             yield from [] if view.trial.is_active else [("use", words.model_use)]  # memory has to hold two, not three
             yield from [("try", words.model_try)] if state.card.kind in SPEAKING else []
-        if chosen and state.card.kind != "space" and not view.exchange.is_active:
-            yield "packaged", words.model_order_back if choice_of(state) == "order" else words.model_back
+        if may_go_back(state, view):
+            backs = {"order": words.model_order_back, "space": words.model_space_back}
+            yield "packaged", backs.get(choice_of(state), words.model_back)
         if not chosen and not (view.exchange.is_active and view.exchange.name == name):
             yield "remove", words.model_remove_sure if view.removing == name else words.model_remove
     elif state.card.run_by != "server" and state.fit.fits and standing != "stopping":
         yield from _download_acts(state, standing, words)
+
+
+def may_go_back(state: CardState, view: ModelView) -> bool:
+    """Whether what comes along can take its place again: a space once it is searched, others from their choice on."""
+    name = state.card.id
+    if state.card.kind == "space":
+        return name in view.in_use and not view.indexing
+    return name in view.in_use | view.next_start and not view.exchange.is_active
 
 
 def _download_acts(state: CardState, standing: str, words: UiTexts) -> Iterator[tuple[str, str]]:

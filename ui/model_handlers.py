@@ -17,6 +17,7 @@ from ui.settings_handlers import PACKAGED
 
 HUB = "https://huggingface.co"
 CHANGE_SPACE = "change space"  # kind of jobs
+PACKAGED_SPACE = "default"
 SETTINGS = ("lm.vlm", "lm.name", "encoder.name", "rag.reranker", "rag.code_reranker")  # that name a model
 PACKAGED_ORDER = {"code": "packaged-code-order", "text": "packaged-order", "reranker": "packaged-order"}  # by kind
 
@@ -106,6 +107,9 @@ class ModelHandlers(Handlers):
         return self.words.model_is_opened.format(title=card.title)
 
     def _use_packaged(self, caller: Caller, state: CardState) -> str:
+        if state.card.kind == "space":
+            self.services.spaces.change_space(caller, PACKAGED_SPACE)
+            return self.words.model_space_returns
         order = PACKAGED_ORDER.get(state.card.kind)
         self.services.exchange.use_model(caller, order or PACKAGED)
         return self.words.model_order_returned if order else self.words.model_packaged_opened

@@ -78,6 +78,11 @@ class ModelWords:
         "It answers from the next question on. Tried: {said}", "从下一个问题起由它回答。试问：{said}"
     )
     model_order_back = Translation("Back to the packaged order", "恢复自带的顺序")
+    model_space_back = Translation("Search with the one that comes with it", "改用自带的搜索模型")
+    model_space_returns = Translation(
+        "All files are brought up to date for the search model that comes with it; then searches use it.",
+        "正在为自带的搜索模型更新全部文件的索引，完成后即用它搜索。",
+    )
     model_order_tried = Translation(
         "It orders what is found from the next question on. Tried: {said}",
         "从下一个问题起由它排列找到的内容。试问：{said}",
