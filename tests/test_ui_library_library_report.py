@@ -75,11 +75,6 @@ def test_how_far_a_job_is_has_numbers_speed_time_and_what_failed():
     assert far(job(done=4, cancelling=True), ENGLISH) == "4 - stopping"
 
 
-def test_a_download_is_told_in_bytes():
-    line = far(job(kind="download", done=1_500_000, total=518_000_000, per_second=2_000_000, seconds_left=258), ENGLISH)
-    assert line == "1.5 MB / 518 MB - 2.0 MB/s - about 4 minutes left"
-
-
 def test_a_running_job_has_a_bar_and_a_way_to_stop_it_and_a_waiting_one_no_bar():
     html = render_running([job(done=3, total=9)], ENGLISH)
     assert 'value="3" max="9"' in html
@@ -157,8 +152,6 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
         ("restore", {"file": "/b"}, "Restore /b", "恢复自 /b"),
         ("renew code", {}, "Read code and texts anew", "重新读取代码和文字"),
         ("watch", {"folder": "/a"}, "Watch /a", "监视 /a"),
-        ("download", {"name": "some/model"}, "Download some/model", "下载 some/model"),
-        ("paused download", {"name": "some/model"}, "Download some/model (paused)", "下载 some/model（已暂停）"),
         ("fly", {}, "As it was named", "As it was named"),
     ],
 )

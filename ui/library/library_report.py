@@ -72,9 +72,6 @@ def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
 
 
-DOWNLOAD = "download"  # kind of a job whose items are bytes
-
-
 def title(job: Job, words: UiTexts) -> str:
     """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
     payload = job.payload
@@ -85,7 +82,6 @@ def title(job: Job, words: UiTexts) -> str:
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
         "change space": words.job_change_space,
-        "download": words.job_download, "paused download": words.job_download_paused,
     }  # fmt: skip
     named = payload.get("file") or payload.get("folder") or payload.get("name") or payload.get("space") or ""
     paths = payload.get("only") or payload.get("paths") or [named]
@@ -182,14 +178,12 @@ def _render_running(job: Job, words: UiTexts) -> str:
 
 def far(job: Job, words: UiTexts) -> str:
     """How far a job has come, how fast it goes, and how long it still takes."""
-    show = in_bytes if job.kind == DOWNLOAD else "{:,}".format
     if not job.done and job.total is None:
         parts = [words.looking_at]
     else:
-        parts = [show(job.done) if job.total is None else f"{show(job.done)} / {show(job.total)}"]
+        parts = [f"{job.done:,}" if job.total is None else f"{job.done:,} / {job.total:,}"]
     if job.per_second:
-        speed = f"{in_bytes(int(job.per_second))}/s" if job.kind == DOWNLOAD else ""
-        parts.append(speed or words.pace.format(speed=job.per_second))
+        parts.append(words.pace.format(speed=job.per_second))
     if job.seconds_left is not None:
         parts.append(remaining_time(job.seconds_left, words))
     if job.num_failed:

@@ -36,8 +36,6 @@ class LibraryWords:
     work_none = Translation("Nothing is being done.", "目前没有任务。")
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
-    job_download = Translation("Download {what}", "下载 {what}")
-    job_download_paused = Translation("Download {what} (paused)", "下载 {what}（已暂停）")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")
     job_change_space = Translation("Index all files in {what}", "用 {what} 为全部文件建立索引")
