@@ -114,7 +114,7 @@ def test_a_search_in_chinese_finds_what_is_written_in_english(space, tmp_path):
             note = Region(source=source, kind="name", box_px=(0, 0, 9, 9), text=name.removesuffix(".jpg"))
             store.add(source, [note], space.embed_texts(["a picture"]))
         eyes = SimpleNamespace(
-            vocabulary=SimpleNamespace(names=()), presence=lambda things, near: np.zeros((len(near), len(things)))
+            vocabulary=SimpleNamespace(names=()), index_presence=lambda things, near: np.zeros((len(near), len(things)))
         )
         search = Search(space, store, eyes, RagConfig(), certainty=None)
         told = search.find_many([Query(text="熊猫"), Query(text="火箭的照片"), Query(text="量子")], k=1)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats, Share
@@ -184,13 +184,25 @@ def merge_views(views: Sequence[PictureView], found: Sequence[Tensor]) -> Detect
     """Boxes of all views of one picture, those that coincide once."""
     kept = [keep_sure(view, told_OP) for view, told_OP in zip(views, found, strict=True)]
     chances_NC, box_N4 = (torch.cat(each) for each in zip(*kept, strict=True))
-    order = nms(box_N4, chances_NC.amax(dim=1), SAME)[:MOST_BOXES]
+    order = list_distinct(box_N4, chances_NC.amax(dim=1))
     boxes = tuple(
         Detection(box=(box[0], box[1], box[2], box[3]), chances_C=chances_C)
         for box, chances_C in zip(box_N4[order].tolist(), chances_NC[order].numpy(), strict=True)
     )
     most_C = torch.stack([told_OP[:NUM_NAMES].amax(dim=1) for told_OP in found]).amax(dim=0).sigmoid()
     return Detections(boxes=boxes, most_C=most_C.numpy(), views=len(views))
+
+
+def list_distinct(box_N4: Tensor, chance_N: Tensor) -> list[int]:
+    """Numbers of the surest boxes, the surest first, without those that coincide with a surer one.
+
+    By OpenCV: torchvision's own costs every start 1.7 s of processor time and 85 MB, which it imports.
+    """
+    if not len(box_N4):
+        return []
+    sized_N4 = torch.cat([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], dim=1)
+    kept = cv2.dnn.NMSBoxes(sized_N4.tolist(), chance_N.tolist(), score_threshold=0.0, nms_threshold=SAME)
+    return [int(number) for number in kept][:MOST_BOXES]
 
 
 def keep_sure(view: PictureView, told_OP: Tensor) -> tuple[Tensor, Tensor]:
