@@ -13,6 +13,7 @@ FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
 WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
 LOCK ?=# anything: install the versions of requirements.lock, checked by hash, as CI and the image do; torch stays a range
 ARGS ?=
+unexport PYTHONDONTWRITEBYTECODE# or every process compiles every module anew
 .DEFAULT_GOAL := help
 .PHONY: help run setup test chromium lint lock bench edge campaign image clean
 

@@ -37,7 +37,10 @@ def case(model, kind, lengths=(64, 100)):
     return PrefillCase(folder=str(model.folder), changes=None, kind=kind, lengths=lengths, chunk=32, threads=1)
 
 
-@pytest.mark.parametrize("kind", ["ours", "sdpa", "full"])
+LONG = pytest.mark.campaign(times=1, only=True)
+
+
+@pytest.mark.parametrize("kind", ["ours", *(pytest.param(kind, marks=LONG) for kind in ("sdpa", "full"))])
 def test_every_kind_reads_every_length(model, kind):
     outcome = run_case(case(model, kind), open_decoder(model, full=kind != "ours"))
     assert (outcome.lengths, len(outcome.seconds), len(outcome.peak_mb)) == ((64, 100), 2, 2)

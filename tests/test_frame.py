@@ -264,7 +264,9 @@ def test_a_campaign_runs_once_or_not_at_all_in_test_and_its_number_of_times_in_c
     assert f"{count} passed" in done.stdout
 
 
-@pytest.mark.parametrize("earlier", ["", "import deepseek_mm.factory"])
+@pytest.mark.parametrize(
+    "earlier", [pytest.param("", marks=pytest.mark.campaign(times=1, only=True)), "import deepseek_mm.factory"]
+)
 def test_the_public_load_can_be_called_whatever_was_imported_before(earlier):
     use = "from pathlib import Path\nfrom deepseek_mm import Config, load\nload(Config(data=Path('/dev/null')))"
     code = f"{earlier}\n{use}"

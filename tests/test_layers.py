@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def strings_in(text: str) -> list[str]:
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Every module of ours -> the modules it names in import statements."""
     found = {}
@@ -120,12 +122,14 @@ def imports() -> dict[str, set[str]]:
     return found
 
 
-IMPORTS = imports()
-EDGES = sorted((here, there) for here, targets in IMPORTS.items() for there in targets)
+@cache
+def edges() -> list[tuple[str, str]]:
+    """Who imports whom; made when the first test asks, not by every process that collects tests."""
+    return sorted((here, there) for here, targets in imports().items() for there in targets)
 
 
 def test_every_module_has_a_floor():
-    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS] == []
+    assert [m for m in imports() if unit_of(m) is None and m not in HALLWAYS] == []
 
 
 def packages_on(floor: tuple[str, ...]) -> list[str]:
@@ -151,13 +155,13 @@ def test_every_floor_holds_what_is_there():
 def test_imports_point_downwards():
     assert [
         f"{here} must not import {there}"
-        for here, there in EDGES
+        for here, there in edges()
         if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
     ] == []
 
 
 def test_only_the_start_of_the_command_line_knows_the_laboratory():
-    users = {here for here, there in EDGES if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
+    users = {here for here, there in edges() if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
     assert users == {"deepseek_mm.__main__"}
 
 
@@ -174,8 +178,8 @@ def test_no_text_of_the_product_names_a_module_of_the_laboratory():
 def test_the_front_door_is_for_guests():
     """ui uses the public names only; everyone indoors imports from where a thing is defined."""
     public = {f"{FACADE}.{name}" for name in __import__("deepseek_mm").__all__}
-    assert [(h, t) for h, t in EDGES if inside(h, "ui") and t.startswith("deepseek_mm.") and t not in public] == []
-    assert [(h, t) for h, t in EDGES if h.startswith("deepseek_mm.") and t == FACADE] == []
+    assert [(h, t) for h, t in edges() if inside(h, "ui") and t.startswith("deepseek_mm.") and t not in public] == []
+    assert [(h, t) for h, t in edges() if h.startswith("deepseek_mm.") and t == FACADE] == []
 
 
 def name_at_the_end(node: ast.expr) -> str:
@@ -216,13 +220,13 @@ def test_a_way_past_the_services_is_seen(text, name):
 
 
 def test_nothing_imports_an_experiment():
-    assert [(h, t) for h, t in EDGES if inside(t, EXPERIMENTS) and not inside(h, EXPERIMENTS)] == []
+    assert [(h, t) for h, t in edges() if inside(t, EXPERIMENTS) and not inside(h, EXPERIMENTS)] == []
 
 
 def test_the_index_knows_storage_and_nothing_else_of_ours():
     """No model, no setting: regions and vectors only."""
     known = ("deepseek_mm.storage", "index")
-    ours = [(h, t) for h, t in EDGES if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")]
+    ours = [(h, t) for h, t in edges() if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")]
     assert [(h, t) for h, t in ours if not any(inside(t, unit) for unit in known) and t != FACADE] == []
 
 

@@ -68,6 +68,7 @@ def test_a_citation_is_a_small_picture_that_opens_the_photo_with_its_box(visitor
     expect(cite).to_be_focused()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_claim_under_the_pointer_lights_its_box_and_no_other(visitor):
     visitor.ask("Is it red green?")
     visitor.done()
@@ -144,6 +145,7 @@ def test_an_offer_leads_to_the_tab_that_it_names(visitor):
     expect(visitor.page.get_by_role("tab", name="Library")).to_have_attribute("aria-selected", "true")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_an_earlier_answers_evidence_comes_back_on_demand(visitor):
     visitor.ask("Is it red?")
     visitor.done()
@@ -171,6 +173,7 @@ def test_a_question_is_edited_and_asked_in_a_branch(visitor):
     visitor.done(2)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_typed_into_a_question_that_is_edited_stays(visitor):
     visitor.ask("Is it red?")
     visitor.done()
@@ -196,6 +199,7 @@ def test_an_answer_is_given_again_and_a_branch_goes_on_by_itself(visitor):
     assert visitor.page.locator(".talk").get_attribute("data-at") != at
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_question_and_answer_are_copied(visitor):
     visitor.ask("Is it red?")
     visitor.done()
@@ -219,6 +223,7 @@ def test_a_thumb_is_kept_and_taken_back(visitor, served):
     history.close()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_place_of_a_large_photo_is_kept_while_it_is_on_its_way_and_a_click_on_it_draws_nothing(visitor):
     page, held = visitor.page, []
     visitor.ask("Is it red?")
@@ -241,7 +246,7 @@ def test_the_place_of_a_large_photo_is_kept_while_it_is_on_its_way_and_a_click_o
     assert (late["width"], late["height"]) == pytest.approx((early["width"], early["height"]), abs=1)
 
 
-@pytest.mark.parametrize("by", ["drag", "keys"])
+@pytest.mark.parametrize("by", ["drag", pytest.param("keys", marks=pytest.mark.campaign(times=1, only=True))])
 def test_a_wrong_box_is_drawn_right_by_mouse_or_keyboard(visitor, served, by):
     visitor.ask("Is it red?")
     visitor.done()
@@ -318,6 +323,7 @@ def test_more_like_this_and_ask_about_this_lead_on(visitor):
     expect(visitor.page.locator("img.upload")).to_have_count(1)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_typed_right_after_ask_about_this_stays(visitor):
     visitor.ask("Is it red?")
     visitor.done()
@@ -345,6 +351,7 @@ def test_five_pictures_are_asked_about_and_the_broken_one_is_named(visitor, tmp_
         assert image.evaluate("image => image.naturalWidth") == 300
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_picture_is_pasted_and_one_is_dropped(visitor):
     paste = """async (how) => {
       const canvas = new OffscreenCanvas(64, 48), pen = canvas.getContext("2d");
@@ -365,6 +372,7 @@ def test_a_picture_is_pasted_and_one_is_dropped(visitor):
     expect(visitor.page.locator("img.upload")).to_have_count(2)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_photo_is_taken_with_the_camera(visitor):
     visitor.press("Take a photo", exact=False)
     visitor.page.get_by_text("Click to Access Webcam").click()
@@ -387,7 +395,7 @@ def test_enter_sends_and_shift_enter_begins_a_line(visitor):
     assert visitor.questions.inner_text() == "Is it\nred?"
 
 
-@pytest.mark.parametrize("how", ["button", "key"])
+@pytest.mark.parametrize("how", ["button", pytest.param("key", marks=pytest.mark.campaign(times=1, only=True))])
 def test_stop_stops_the_model_within_a_second_and_keeps_the_words(chromium, tmp_path, how):
     server = Served(tmp_path / "library", PAUSE_S="3")  # ten words would take 30 s
     try:
@@ -493,7 +501,13 @@ def test_dark_is_chosen_by_the_system_or_by_a_button_and_is_kept(chromium, serve
     assert visitor.errors == []
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (768, 1024), (390, 844)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        *(pytest.param(size, marks=pytest.mark.campaign(times=1, only=True)) for size in ((1280, 800), (768, 1024))),
+        (390, 844),
+    ],
+)
 def test_the_main_journey_fits_the_window(chromium, served, size, tmp_path):
     visitor = Visitor(chromium, served.url, width=size[0], height=size[1])
     states = [visitor.no_sideways()]

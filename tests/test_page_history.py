@@ -68,6 +68,7 @@ def test_a_title_is_changed_by_enter_and_left_by_escape(reader, served):
     expect(reader.titles).to_have_text(["Ponds", "Birds"])
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_pin_lifts_a_conversation_above_the_others(reader, served):
     reader.lived(served, "Kites", "Ponds")
     reader.past(rows=2)
@@ -120,6 +121,7 @@ def test_the_keyboard_alone_searches_walks_opens_and_deletes(reader, served):
     expect(reader.rows.nth(0)).to_be_focused()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_older_conversations_come_by_scrolling_until_all_are_there(reader, served):
     reader.lived(served, *(f"talk {n}" for n in range(70)))
     reader.past(rows=30)
@@ -133,6 +135,7 @@ def test_older_conversations_come_by_scrolling_until_all_are_there(reader, serve
     expect(reader.rows).to_have_count(60)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_conversation_of_500_turns_opens_at_its_newest_and_reads_back(reader, served, tmp_path):
     one = kite(tmp_path)
     reader.talked(served, "Long", *(turn(f"question {n}", cites=[one]) for n in range(500)))
@@ -163,6 +166,7 @@ def test_a_conversation_goes_on_in_the_ask_tab(reader, served):
     expect(reader.questions).to_have_text(["Is it green?", "And blue?"])  # it was open here
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_typed_right_after_a_conversation_came_into_its_tab_stays(reader, served):
     reader.lived(served, "Is it green?")
     reader.past(rows=1)
@@ -225,6 +229,7 @@ def test_on_a_telephone_the_list_gives_way_to_what_is_read_and_comes_back(chromi
     assert reader.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_pressed_before_the_last_press_is_answered_is_done_as_well(reader, served, tmp_path):
     reader.lived(served, "Kites")
     reader.past(rows=1)

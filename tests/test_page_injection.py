@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+LONG = pytest.mark.campaign(times=1, only=True)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,10 @@ def is_safe(visitor: Visitor) -> bool:
     return visitor.page.evaluate("window.hit") is None and visitor.hosts() == {visitor.page.url.split("/")[2]}
 
 
-@pytest.mark.parametrize("n", range(len(TEXTS)))
+@pytest.mark.parametrize(
+    "n",  # a third of them here: a visit of the page takes a second and a half
+    [pytest.param(n, marks=[LONG] if n % 3 else []) for n in range(len(TEXTS))],
+)
 def test_a_nasty_text_stays_a_text_everywhere(visitor, n, tmp_path):
     text = TEXTS[n]
     upload = tmp_path / f"{text.replace('/', '_')[:80]}.png"

@@ -77,6 +77,7 @@ def test_a_wrong_rule_is_pointed_at_and_what_was_right_stays_for_the_next_visit(
     expect(visit.page.get_by_role("textbox", name=ENGLISH.rules_label)).to_have_value(NOTE)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_collection_is_checked_alone_where_one_is_shown(visit):
     visit.press("Trip (1)")
     expect(visit.page.locator(".shelf .caption")).to_have_count(1)
@@ -85,6 +86,7 @@ def test_a_collection_is_checked_alone_where_one_is_shown(visit):
     expect(visit.page.locator(".ruled .caption")).to_have_text(["cups.png"])
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_long_check_says_how_far_it_is_and_can_be_stopped(visit):
     visit.check(WARN)
     visit.says(re.compile(r"^\d+ of 204 photos checked"))

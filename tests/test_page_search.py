@@ -100,6 +100,7 @@ def test_more_come_while_one_scrolls_until_there_are_no_more(visitor):
     expect(page.locator(".picked .count")).to_have_text("1 selected")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_more_come_also_when_the_button_is_pressed(visitor):
     page = visitor.page
     page.evaluate("IntersectionObserver.prototype.observe = () => {}")  # nothing comes by itself
@@ -149,6 +150,7 @@ def test_the_grid_is_used_with_the_keyboard_alone(visitor):
     expect(tiles(page).nth(LIKELY - 1)).to_be_focused()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_boxes_appear_under_the_pointer_and_with_the_focus(visitor):
     page = visitor.page
     search(page, "red")
@@ -188,6 +190,7 @@ def test_what_is_selected_is_asked_about_copied_and_exported(visitor):
     expect(page.get_by_role("tab", name="Ask")).to_have_attribute("aria-selected", "true")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_all_shown_are_selected_too_many_to_ask_and_let_go(visitor):
     page = visitor.page
     search(page, "white")
@@ -234,6 +237,7 @@ def test_filters_stand_in_the_box_search_again_are_told_and_can_be_cleared(visit
     expect(page.get_by_role("button", name="red", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_results_are_sorted_by_name_and_best_first_again(visitor):
     page = visitor.page
     search(page, "purple")
@@ -264,6 +268,7 @@ def test_a_picture_is_searched_with_and_without_words_and_more_like_a_result(vis
     expect(page.locator("ul.grid .caption").first).not_to_have_text(name)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_of_searches_sent_at_once_none_is_lost_and_the_last_one_stays(visitor):
     page = visitor.page
     colours = ("red", "green", "blue", "yellow", "white")

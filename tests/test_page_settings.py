@@ -109,6 +109,7 @@ def test_a_server_is_tried_kept_for_the_next_start_and_given_up_again(visitor, s
     assert 'name = "none"' not in kept(served)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_checkpoint_is_checked_before_it_is_kept(visitor, served):
     visitor.page.get_by_label(ENGLISH.set_lm_own).check()
     visitor.page.get_by_label(ENGLISH.set_model).fill("/no/such/model")
@@ -137,6 +138,7 @@ def test_the_dial_shows_what_was_measured_and_is_kept_for_the_next_start(visitor
     expect(shown(visitor, ".facts-of-it dl.facts")).to_contain_text("balanced: pictures torch")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_theme_language_and_a_report_without_private_things(visitor, served):
     looks = visitor.page.locator(".looks")
     looks.get_by_role("button", name=ENGLISH.theme_dark).click()
@@ -151,7 +153,10 @@ def test_theme_language_and_a_report_without_private_things(visitor, served):
     expect(visitor.page.get_by_role("tab", name=CHINESE.settings)).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [pytest.param("light", 1280, marks=pytest.mark.campaign(times=1, only=True)), ("dark", 390)],
+)
 def test_the_tab_has_no_serious_barrier_and_fits_the_window(chromium, served, scheme, width):
     visitor = Visitor(chromium, served.url, width=width, photos=None, color_scheme=scheme, bypass_csp=True)
     visitor.tab(ENGLISH.settings)

@@ -59,30 +59,35 @@ def opens_pictures(tree: ast.AST) -> bool:
 
 
 PATHS = [ROOT / "app.py", *(path for top in ("deepseek_mm", "ui", "index") for path in (ROOT / top).rglob("*.py"))]
-TREES = {module_of(path): ast.parse(path.read_text()) for path in PATHS}
-PRODUCT = {module: tree for module, tree in TREES.items() if not within(module, LABORATORY)}
 
 
-def test_only_what_runs_in_workers_imports_decoders():
-    outside = {module: names_in(tree) for module, tree in PRODUCT.items() if not within(module, INSIDE)}
+@pytest.fixture(scope="module")
+def product() -> dict[str, ast.AST]:
+    """Every module of the product -> its tree."""
+    paths = {module_of(path): path for path in PATHS}
+    return {module: ast.parse(path.read_text()) for module, path in paths.items() if not within(module, LABORATORY)}
+
+
+def test_only_what_runs_in_workers_imports_decoders(product):
+    outside = {module: names_in(tree) for module, tree in product.items() if not within(module, INSIDE)}
     assert [(module, name) for module, names in outside.items() for name in names if within(name, DECODERS)] == []
 
 
-def test_nobody_outside_calls_what_runs_in_workers():
-    outside = {module: names_in(tree) for module, tree in PRODUCT.items() if not within(module, INSIDE)}
+def test_nobody_outside_calls_what_runs_in_workers(product):
+    outside = {module: names_in(tree) for module, tree in product.items() if not within(module, INSIDE)}
     assert [(module, name) for module, names in outside.items() for name in names if within(name, INSIDE)] == []
 
 
-def test_pictures_are_opened_nowhere_but_in_workers():
+def test_pictures_are_opened_nowhere_but_in_workers(product):
     allowed = (*OWN_PICTURES, f"{PARSE}.picture_texts")
-    assert [module for module, tree in PRODUCT.items() if opens_pictures(tree) and module not in allowed] == []
+    assert [module for module, tree in product.items() if opens_pictures(tree) and module not in allowed] == []
 
 
-def test_archives_are_opened_by_few_and_for_a_reason():
-    found = {module for module, tree in PRODUCT.items() if within("zipfile", tuple(names_in(tree)))}
+def test_archives_are_opened_by_few_and_for_a_reason(product):
+    found = {module for module, tree in product.items() if within("zipfile", tuple(names_in(tree)))}
     assert found == set(ZIPS)
 
 
 @pytest.mark.parametrize("unit", INSIDE)
-def test_every_unit_that_is_named_here_exists(unit):
-    assert any(within(module, (unit,)) for module in TREES)
+def test_every_unit_that_is_named_here_exists(product, unit):
+    assert any(within(module, (unit,)) for module in product)
