@@ -104,7 +104,7 @@ def test_before_a_look_and_after_one_that_found_nothing_the_page_says_which(pict
 def test_many_groups_come_a_few_at_a_time_and_names_stay_text(pictures):
     groups = [Twins(sources=(source(n, "<b>.jpg"), source(n + 500))) for n in range(1, SHOWN + 4)]
     html = review(groups, pictures, ENGLISH, looked=True)
-    assert html.count('<section class="twins"') == SHOWN
+    assert html.count('<section class="twin-group"') == SHOWN
     assert "3 more groups" in html
     assert "<b>.jpg" not in html
 

@@ -64,7 +64,7 @@ def _tell_failure(view: ModelView, words: UiTexts) -> str:
 
 def _render_offer(best: CardState, view: ModelView, words: UiTexts) -> str:
     title = words.models_better.format(size=in_bytes(best.card.disk_mb * MB))
-    return f'<div class="models offer">{heading(title)}{_render_card(best, view, words)}</div>'
+    return f'<div class="models recommended">{heading(title)}{_render_card(best, view, words)}</div>'
 
 
 def _render_kinds(view: ModelView, words: UiTexts) -> str:

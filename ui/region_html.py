@@ -95,7 +95,7 @@ def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = e
     parts.append(f'<p class="hint path">{escape(region.source.path)}</p>')
     if each.twins:
         rows = "".join(f"<li>{escape(twin.source.path)}</li>" for twin in each.twins)
-        parts.append(f'<p class="hint">{escape(words.alike)}:</p><ul class="twins">{rows}</ul>')
+        parts.append(f'<p class="hint">{escape(words.alike)}:</p><ul class="alike">{rows}</ul>')
     return "".join(parts)
 
 

@@ -82,7 +82,7 @@ def _group(number: int, group: Twins, pictures: PagePictures, words: UiTexts) ->
     photos = "".join(_photo(n, group.sources, pictures, words) for n in range(len(group.sources)))
     ids = ",".join(str(source.id) for source in group.sources)
     apart = button("apart", ids, words.twins_apart, label=f"{words.twins_apart}: {name}")
-    return f'<section class="twins" aria-label="{name}"><ul>{photos}</ul>{apart}</section>'
+    return f'<section class="twin-group" aria-label="{name}"><ul>{photos}</ul>{apart}</section>'
 
 
 def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words: UiTexts) -> str:

@@ -161,7 +161,7 @@ def collections(listing: LibraryListing, words: UiTexts) -> str:
     ]
     there = any(name == chosen for name, _ in listing.collections)
     return (
-        f'<div class="chips" role="group" aria-label="{escape(words.collections)}">{"".join(buttons)}</div>'
+        f'<div class="collection-choice" role="group" aria-label="{escape(words.collections)}">{"".join(buttons)}</div>'
         f"{_renaming(chosen, words) if there else ''}"
     )
 

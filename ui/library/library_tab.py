@@ -46,11 +46,11 @@ def place_add(words: UiTexts) -> dict[str, Any]:
 def place_state(words: UiTexts) -> dict[str, Any]:
     """What is being done, which folders are watched, and how much there is."""
     piece(heading(words.work), listens="")
-    parts = {"running": piece(elem_classes="listing"), "news": piece(listens="")}
+    parts = {"running": piece(elem_classes="work-list"), "news": piece(listens="")}
     with gr.Accordion(words.ended, open=True):
-        parts["ended"] = piece(elem_classes="listing")
+        parts["ended"] = piece(elem_classes="work-list")
     piece(heading(words.watched), listens="")
-    parts["watched"] = piece(elem_classes="listing")
+    parts["watched"] = piece(elem_classes="work-list")
     piece(heading(words.held), listens="")
     return parts | {"facts": piece(listens="")}
 
@@ -71,7 +71,7 @@ def place_care(words: UiTexts) -> dict[str, Any]:
     with gr.Accordion(words.keep, open=False):
         parts["backup_path"] = gr.Textbox(label=words.backup_path, max_lines=1)
         parts["backup"] = gr.Button(words.backup, size="sm")
-        parts["backups"] = piece(elem_classes="listing")
+        parts["backups"] = piece(elem_classes="work-list")
         parts["restore_path"] = gr.Textbox(label=words.restore_path, max_lines=1)
         parts["restore"] = gr.Button(words.restore, size="sm")
     with gr.Accordion(words.take_out, open=False):

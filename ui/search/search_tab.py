@@ -73,7 +73,7 @@ class SearchTab:
         saved = piece(elem_classes="saved-part")
         weight = gr.Slider(0, 4, value=1, step=0.25, label=words.picture_counts, visible=False, elem_classes="weight")
         with gr.Row(elem_classes="above-grid", equal_height=True):
-            asked = piece(visible=False, elem_classes="asked")
+            asked = piece(visible=False, elem_classes="asked-picture")
             said = piece(hint(words.results_idle), listens="acts", elem_classes="said")
             order = gr.Dropdown(
                 _orders(words), value="", label=words.sort, show_label=False, container=False, visible=False, scale=0,
