@@ -93,10 +93,11 @@ def test_a_library_that_cannot_be_read_is_told_instead(pictures):
 
 def test_under_a_file_stand_its_day_its_size_and_its_collection():
     taken = region(1, taken_at=datetime(2024, 5, 31, 12), size_bytes=3_200_000, collection="Trip", modified_ns=1)
-    assert facts(taken) == "2024-05-31 · 3.2\u00a0MB · Trip"
+    assert facts(taken, ENGLISH) == "2024-05-31 · 3.2\u00a0MB · Trip"
     day_ns = int(datetime(2023, 1, 2, 12).timestamp() * 1e9)
-    assert facts(region(1, modified_ns=day_ns)) == "2023-01-02"
-    assert facts(region(1)) == ""
+    assert facts(region(1, modified_ns=day_ns), ENGLISH) == "no date"  # when its file was made says nothing of a photo
+    assert facts(region(1, modified_ns=day_ns, kind="document"), CHINESE) == "文件日期 2023-01-02"
+    assert facts(region(1, kind="document"), ENGLISH) == ""
 
 
 def test_names_from_outside_never_become_html(pictures):

@@ -1,10 +1,13 @@
 """What stands beside a region."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 
 from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
-from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, name_region
+from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, list_times, name_region
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -93,6 +96,18 @@ def test_details_escape_text_note_and_paths_and_cut_a_long_text():
     assert "a &quot;note&quot; &amp; more" in html
     assert " ...</pre>" in html
     assert len(html) < 5000
+
+
+def test_details_tell_when_a_photo_was_taken_and_on_another_line_when_its_file_was_changed():
+    at = datetime(2023, 1, 2, 12, 30)
+    changed = Source(path="/a/b.jpg", modified_ns=int(at.timestamp() * 1e9))
+    assert list(list_times(changed, ENGLISH)) == ["Taken: no date", "The file was last changed: 2023-01-02 12:30"]
+    assert list(list_times(replace(changed, taken_at=at, modified_ns=0), ENGLISH)) == ["Taken: 2023-01-02 12:30"]
+    assert list(list_times(replace(changed, kind="document"), ENGLISH)) == [
+        "The file was last changed: 2023-01-02 12:30"
+    ]
+    shown = EvidenceItem(citation=replace(citation(), region=replace(citation().region, source=changed)), caption="c")
+    assert '<p class="hint">Taken: no date</p>' in details(shown, ENGLISH)
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_a_farther_look_adds_what_is_new_behind_what_was_shown():
 def test_by_date_the_undated_come_last_whichever_way():
     dated = (
         {"taken_at": datetime(2024, 5, 1)},
-        {"modified_ns": 1_600_000_000 * 10**9},
-        {},
+        {"modified_ns": 1_600_000_000 * 10**9, "kind": "document"},
+        {"modified_ns": 1_600_000_000 * 10**9},  # of a photo the file's time is no date
         {"taken_at": datetime(1999, 1, 1)},
     )
     exhibits = grown((), [match(n, source=each) for n, each in enumerate(dated, start=1)], ENGLISH)

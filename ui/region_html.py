@@ -7,13 +7,14 @@ A box stands over its photo in per cent of the sides, so it fits at any size. Ev
 Which ones are chosen is known to the browser alone: it says so with each press in the bar below them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from textwrap import dedent
 
 from deepseek_mm import Citation
-from index import Box, Label, Region
+from index import Box, Label, Region, Source
 from index.region import UPLOADS, WRITTEN, at_lines
 from ui.html import button
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
@@ -22,6 +23,7 @@ from ui.words import UiTexts
 QUOTED = 40  # letters of a text in a caption
 PASSAGE = 4000  # letters of a text that is shown
 LABELS = 4  # of a region, best first
+MINUTE = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,11 +94,21 @@ def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = e
         parts += [f'<p class="hint">{escape(words.description_machine)}</p>'] if region.machine_made else []
     if region.source.note:
         parts.append(f'<p class="hint">{escape(region.source.note)}</p>')
+    parts += [f'<p class="hint">{escape(line)}</p>' for line in list_times(region.source, words)]
     parts.append(f'<p class="hint path">{escape(region.source.path)}</p>')
     if each.twins:
         rows = "".join(f"<li>{escape(twin.source.path)}</li>" for twin in each.twins)
         parts.append(f'<p class="hint">{escape(words.alike)}:</p><ul class="alike">{rows}</ul>')
     return "".join(parts)
+
+
+def list_times(source: Source, words: UiTexts) -> Iterator[str]:
+    """When a photo was taken, as far as it says so; and when its file was last changed, which is another thing."""
+    if source.kind == "photo":
+        taken = f"{source.taken_at:{MINUTE}}" if source.taken_at else words.no_date
+        yield words.taken_at.format(when=taken)
+    if source.modified_ns:
+        yield words.file_changed.format(when=f"{datetime.fromtimestamp(source.modified_ns / 1e9):{MINUTE}}")
 
 
 def chosen(shown: Sequence[object], what: object) -> int | None:

@@ -91,7 +91,7 @@ def _photo(index: int, sources: Sequence[Source], pictures: PagePictures, words:
     ids = [source.id, *(other.id for other in sources if other.id != source.id)]
     name = escape(source.name)
     sides = f"{source.width_px} x {source.height_px}"
-    told = " · ".join(filter(None, (sides, facts(Region(source=source, box_px=(0, 0, 0, 0))))))
+    told = " · ".join(filter(None, (sides, facts(Region(source=source, box_px=(0, 0, 0, 0)), words))))
     keep = button(
         "keep", ",".join(map(str, ids)), words.twins_keep, label=words.twins_keep_label.format(name=source.name),
         look="small" if index else "small go",

@@ -192,17 +192,21 @@ def _describe_count(listing: LibraryListing, words: UiTexts) -> str:
 
 def _item(index: int, region: Region, pictures: PagePictures, words: UiTexts) -> str:
     source = region.source
-    shown = Tile(index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region))
+    shown = Tile(
+        index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region, words)
+    )
     return tile(shown, pictures, words)
 
 
-def facts(region: Region) -> str:
-    """When, how large, and in which collection: "2024-05-31 · 3.2 MB · Holidays"."""
+def facts(region: Region, words: UiTexts) -> str:
+    """When, how large, and in which collection: "2024-05-31 · 3.2 MB · Holidays"; of a photo the file's day is none."""
     source, parts = region.source, []
     if source.taken_at is not None:
         parts.append(f"{source.taken_at:%Y-%m-%d}")
+    elif source.kind == "photo":
+        parts.append(words.no_date)
     elif source.modified_ns:
-        parts.append(f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}")
+        parts.append(words.file_of.format(date=f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}"))
     if source.size_bytes:
         parts.append(in_bytes(source.size_bytes).replace(" ", "\u00a0"))
     if source.collection != LIBRARY:

@@ -132,9 +132,9 @@ def in_order(exhibits: Sequence[EvidenceItem], order: str) -> tuple[EvidenceItem
 
 
 def when(each: EvidenceItem) -> datetime | None:
-    """When it was taken, else when the file was last changed; None if neither is known."""
+    """When it was taken; of what is no photo when the file was last changed. None if that is not known."""
     source = each.citation.region.source
-    if source.taken_at is not None or not source.modified_ns:
+    if source.taken_at is not None or source.kind == "photo" or not source.modified_ns:
         return source.taken_at
     return datetime.fromtimestamp(source.modified_ns / 1e9)
 

@@ -98,6 +98,10 @@ class AskWords:
         "这不是一个框。请在照片上从一角拖到对角，然后保存。",
     )
     box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢：正确的框已作为反馈保存。")
+    no_date = Translation("no date", "无日期")
+    taken_at = Translation("Taken: {when}", "拍摄时间：{when}")
+    file_of = Translation("file of {date}", "文件日期 {date}")
+    file_changed = Translation("The file was last changed: {when}", "文件最后修改：{when}")
     description = Translation("Description", "描述")
     description_machine = Translation("Said by a machine, which may be wrong", "由机器描述，可能有误")
     description_save = Translation("Save the description", "保存描述")
