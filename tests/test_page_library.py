@@ -68,7 +68,7 @@ class Shelves(Visitor):
         self.rests()
 
     def holds(self, files: int) -> None:
-        expect(self.page.locator(".head")).to_contain_text(f" {files} file{'' if files == 1 else 's'},")
+        expect(self.page.locator(".head .state")).to_have_text(re.compile(rf"^{files} files?\b"))
 
     def rests(self) -> None:
         expect(self.page.get_by_text(ENGLISH.work_none)).to_be_visible()

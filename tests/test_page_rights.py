@@ -64,7 +64,7 @@ def test_a_key_that_asks_uploads_a_picture_and_is_told_what_it_may_not_do(chromi
 def test_a_key_for_the_page_alone_opens_it_and_sees_nothing(chromium, served):
     page = enter(chromium, served, "page")
     expect(page.locator(".head")).to_contain_text("This key may not ask or search")
-    expect(page.locator(".head")).not_to_contain_text("regions")
+    expect(page.locator(".head")).not_to_contain_text("files")
     for tab in (ENGLISH.library, ENGLISH.history, ENGLISH.settings):  # opening one is no press that is refused aloud
         page.get_by_role("tab", name=tab).click()
     expect(page.get_by_text("lacks the right")).to_have_count(0)

@@ -215,10 +215,10 @@ def test_page_alone_opens_the_page_and_says_in_one_line_what_the_key_may_not_do(
     told = str(stage.house.browser(("page",)).trigger(known).data)
     assert "This key may not ask or search or change the library or see or change settings." in told
     assert ENGLISH.rules_example not in told
-    assert " regions" not in told
+    assert " files" not in told
     asker = str(stage.house.browser(("ask", "page")).trigger(known).data)
     assert "This key may not change the library or see or change settings." in asker
-    assert " regions" in asker
+    assert " files" in asker
     assert "may not" not in str(stage.house.browser(ALL).trigger(known).data)
 
 

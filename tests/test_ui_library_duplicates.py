@@ -96,9 +96,9 @@ def test_looking_is_long_work_that_is_begun(comparing):
 
 
 def test_before_a_look_and_after_one_that_found_nothing_the_page_says_which(pictures):
-    assert "Nobody has looked yet." in review([], pictures, ENGLISH, looked=False)
+    assert "Near duplicates were not looked for yet." in review([], pictures, ENGLISH, looked=False)
     assert "None, as far" in review([], pictures, ENGLISH, looked=True)
-    assert "尚未查找过" in review([], pictures, CHINESE, looked=False)
+    assert "尚未查找相似照片" in review([], pictures, CHINESE, looked=False)
 
 
 def test_many_groups_come_a_few_at_a_time_and_names_stay_text(pictures):

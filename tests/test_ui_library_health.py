@@ -45,7 +45,7 @@ def test_each_fault_has_a_cross_and_what_is_listed_stays_text():
     )
     html = health(sick, ENGLISH)
     assert html.count('class="bad"') == 5
-    assert "3 of 4 free pages, 2 vectors, words of 1 regions" in html
+    assert "3 of 4 free pages, 2 vectors, words of 1 parts" in html
     assert "/a/&lt;b&gt;.png: It has no region." in html
     assert html.count("/a/c.png") == 1
     assert "can still be put back: 3" in html

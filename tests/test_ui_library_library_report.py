@@ -12,7 +12,6 @@ from ui.library.library_report import (  # fmt: skip
     WatchedFolder,
     backups,
     far,
-    holding,
     in_bytes,
     local,
     news,
@@ -198,11 +197,6 @@ def test_the_newest_taking_has_an_undo_and_those_before_it_are_counted():
 def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():
     assert 'data-act="choose" data-what="/lib/backups/x"' in backups([Path("/lib/backups/x")], ENGLISH)
     assert backups([], ENGLISH) == ""
-
-
-def test_what_the_library_holds_reads_well_for_one_and_for_many():
-    assert (holding(1, 1, ENGLISH), holding(0, 2000, ENGLISH)) == ("1 file, 1 region", "0 files, 2,000 regions")
-    assert holding(1, 12, CHINESE) == "1 个文件，共 12 个区域"
 
 
 def test_what_was_left_out_is_listed_with_its_reasons_and_the_rest_is_counted():

@@ -32,20 +32,20 @@ def test_what_is_in_the_library_is_counted_now_and_then_while_something_runs(ass
     put(assistant, red)
     assert look(services_of(assistant), LOCAL, ENGLISH, seen).facts == seen.facts
     long_ago = replace(seen.counted, at_s=seen.counted.at_s - 2 * COUNT_S)
-    assert look(services_of(assistant), LOCAL, ENGLISH, replace(seen, counted=long_ago)).head.startswith("1 file, ")
+    assert look(services_of(assistant), LOCAL, ENGLISH, replace(seen, counted=long_ago)).head.startswith("1 file")
     assistant.library.jobs.cancel(job.id)
-    assert look(services_of(assistant), LOCAL, ENGLISH, seen).head.startswith("1 file, ")
+    assert look(services_of(assistant), LOCAL, ENGLISH, seen).head.startswith("1 file")
 
 
 def test_the_head_says_what_is_being_done_as_long_as_it_is(assistant, red):
     assistant.library.add([red])
-    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files, 0 regions"
+    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files"
     task = assistant.library.jobs.claim(["index"])
     task.report(3, total=9)
-    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files, 0 regions · at work: 3 / 9"
+    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files · at work: 3 / 9"
     assert look(services_of(assistant), LOCAL, CHINESE).far == "正在处理：3 / 9"
     task.finish("done", "1 added")
-    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files, 0 regions"
+    assert look(services_of(assistant), LOCAL, ENGLISH).head == "0 files"
 
 
 def test_a_watched_folder_shows_its_files_and_the_last_change_in_it(assistant, red, tmp_path):

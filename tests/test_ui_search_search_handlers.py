@@ -1,6 +1,7 @@
 """The Search tab's handlers: over paper, and over a real library whose towers know colours."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import SimpleNamespace
 from unittest.mock import ANY as ANYTHING
 
@@ -51,7 +52,7 @@ class Endless:
 
 
 def region(number: int) -> Region:
-    source = Source(path=f"/photos/{number:04}.jpg", modified_ns=(5000 - number) * 10**15)
+    source = Source(path=f"/photos/{number:04}.jpg", taken_at=datetime.fromtimestamp((5000 - number) * 10**5))
     return Region(id=number + 1, source=source, box_px=(0, 0, 9, 9))
 
 

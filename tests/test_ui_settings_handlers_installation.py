@@ -27,7 +27,7 @@ def test_the_facts_say_where_it_lies_and_how_large_it_is(house):
     assert told["Settings file"].endswith("/library/config.toml")
     assert told["Files"] == "1"
     assert told["On disk"].split()[1] in ("kB", "MB")
-    assert told["Space"] == "colours (Fingerprint 9a1ee26a)"
+    assert told["Search model"] == "colours (version of its weights 9a1ee26a)"
     assert len(facts(house, Path("x"), CHINESE)) == len(told)
 
 

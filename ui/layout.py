@@ -35,7 +35,6 @@ from ui.history_tab import HistoryTab
 from ui.html import choices, notice, piece
 from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
-from ui.library.library_report import holding
 from ui.library.library_tab import LibraryTab
 from ui.model_handlers import ModelHandlers
 from ui.pictures import PagePictures
@@ -45,7 +44,7 @@ from ui.search.search_tab import ALL_OF_THEM, SavedPart, SearchTab
 from ui.settings_handlers import SettingsHandlers
 from ui.settings_tab import SettingsTab
 from ui.viewer import Viewer, ViewerState
-from ui.words import TextsOfCode, UiTexts
+from ui.words import TextsOfCode, UiTexts, count_noun
 
 
 def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -> Entry:
@@ -309,8 +308,7 @@ def counter(assistant: Assistant, words: UiTexts) -> Callable[[gr.Request], str]
 
 def status(assistant: Assistant, words: UiTexts) -> str:
     """How much there is to ask about."""
-    counts = assistant.store.counts()
-    return holding(counts.sources, counts.regions, words)
+    return count_noun(words.files, assistant.store.counts().sources)
 
 
 def head_for(words: UiTexts, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
@@ -319,15 +317,16 @@ def head_for(words: UiTexts, caller: Caller, state: str, *, notices: Sequence[No
     lacks = [text for right, text in told.items() if right not in caller.rights]
     said = words.key_may_not.format(what=words.may_and.join(lacks)) if lacks else ""
     seen = notices if "ask" in caller.rights else ()
-    return head(" ".join(filter(None, (state, said))), words, seen)
+    return head(state, words, seen, lacks=said)
 
 
-def head(state: str, words: UiTexts, notices: Sequence[Notice] = ()) -> str:
+def head(state: str, words: UiTexts, notices: Sequence[Notice] = (), *, lacks: str = "") -> str:
     """Title, one sentence, the state of the library, what cannot be done; and the choice of theme and language."""
-    ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
+    ready = " data-ready" if state or lacks else ""  # it counts what is there: the page has arrived
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
-        f'<p><span class="tagline">{escape(words.tagline)}</span> {escape(state)}</p>'
+        f'<p class="tagline">{escape(words.tagline)}</p><p class="state">{escape(state)}</p>'
+        f"{f'<p>{escape(lacks)}</p>' if lacks else ''}"
         f"{''.join(notice(words.say(each.short)) for each in notices)}</div>"
         f"{choices(words)}</header>"
     )

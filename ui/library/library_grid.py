@@ -21,7 +21,6 @@ from ui import edges
 from ui.edges import Handlers
 from ui.gateway.events import QUIET, Updates, needs_right
 from ui.html import button, copier, hint, notice, piece
-from ui.library import library_report
 from ui.library.library_report import in_bytes
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Tile, bar, tile
@@ -44,7 +43,7 @@ class LibraryListing:
     start: int = 0  # files before these
     total: int = 0  # files that the filters allows
     collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
-    holding: str = ""  # what the library held when the list was made; another holding, and the list is old
+    holding: tuple[int, int] | None = None  # files and parts that the library held when the list was made
     notice: str = ""  # why they are not shown
     token: str = field(default_factory=lambda: secrets.token_hex(4))  # another list, another token
 
@@ -106,10 +105,8 @@ class LibraryLister(Handlers):
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return replace(listing, regions=(), total=0, notice=edges.sentence(error, self.words))
         regions = tuple(leading.get(source.id) or bare(source) for source in sources)
-        holding = library_report.holding(counts.sources, counts.regions, self.words)
-        return replace(
-            listing, regions=regions, start=start, total=total, collections=names, holding=holding, notice=""
-        )
+        held = (counts.sources, counts.regions)
+        return replace(listing, regions=regions, start=start, total=total, collections=names, holding=held, notice="")
 
 
 def bare(source: Source) -> Region:

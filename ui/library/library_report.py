@@ -24,11 +24,6 @@ from ui.words import UiTexts, count_noun
 MOST_FAILED = 100  # failed items listed with a job
 
 
-def holding(sources: int, regions: int, words: UiTexts) -> str:
-    """How much the library holds: "1 file, 12 regions"."""
-    return words.counts.format(files=count_noun(words.files, sources), regions=count_noun(words.in_regions, regions))
-
-
 def render_running(jobs: Sequence[Job], words: UiTexts) -> str:
     """What is being done and what waits, the oldest first."""
     cards = "".join(_render_running(job, words) for job in jobs)
@@ -251,7 +246,8 @@ class LibraryCounts:
     """What takes a while to count."""
 
     facts: str = ""  # HTML
-    holding: str = ""  # how much there is, for the top of the page
+    files: str = ""  # how many there are, for the top of the page
+    holding: tuple[int, int] = (0, 0)  # files and what was found in them: other numbers, and a list is old
     below: tuple[tuple[str, int], ...] = ()  # watched folder, and number of files that are known below it
     at_s: float = float("-inf")  # when it was counted, in seconds of `time.monotonic`
 
@@ -278,7 +274,7 @@ class LibraryState:
     @property
     def head(self) -> str:
         """What the top of the page says: how much there is, and what is being done."""
-        return " · ".join(filter(None, (self.counted.holding, self.far)))
+        return " · ".join(filter(None, (self.counted.files, self.far)))
 
 
 NOTHING = LibraryState()
@@ -320,7 +316,8 @@ def count(assistant: Assistant, words: UiTexts, folders: Sequence[str]) -> Libra
     kinds, whole = store.kinds(), store.counts()
     return LibraryCounts(
         facts=render_facts(kinds, whole.regions, size_of(data), str(data.absolute()), words),
-        holding=holding(whole.sources, whole.regions, words),
+        files=count_noun(words.files, whole.sources),
+        holding=(whole.sources, whole.regions),
         below=tuple((folder, sum(store.kinds(where=Filter(folder=folder)).values())) for folder in folders),
         at_s=time.monotonic(),
     )

@@ -97,7 +97,7 @@ class LibraryWords:
     photos = Translation("Photos", "照片")
     documents = Translation("Documents", "文档")
     code = Translation("Code files", "代码文件")
-    regions = Translation("Regions", "区域")
+    regions = Translation("Parts of photos, pages and texts", "照片、页面和文字的部分")
     held = Translation("How much there is", "统计")
     size = Translation("On disk", "占用磁盘")
     lies = Translation("It lies in", "所在位置")
@@ -167,7 +167,7 @@ class CareWords:
     twins_largest = Translation("the largest", "最大的")
     twins_oldest = Translation("the oldest", "最早的")
     twins_newest = Translation("the newest", "最新的")
-    twins_unknown = Translation("Nobody has looked yet.", "尚未查找过。")
+    twins_unknown = Translation("Near duplicates were not looked for yet.", "尚未查找相似照片。")
     twins_none = Translation("None, as far as the last look goes.", "上次查找没有发现。")
     twins_groups = Translation(("{count} group", "{count} groups"), ("{count} 组", "{count} 组"))
     twins_found = Translation("{groups}; all but one of each take {size}.", "{groups}；每组除一张外共占 {size}。")
@@ -223,7 +223,7 @@ class HealthWords:
 
     health = Translation("Index health", "索引健康")
     health_measure = Translation("Measure", "测量")
-    health_gone_text = Translation("Prove that this is gone", "证明此内容已删除")
+    health_gone_text = Translation("See whether anything is left of this text", "检查这段文字是否还有残留")
     health_gone_hint = Translation("a path or a sentence that was deleted", "已删除的路径或句子")
     is_well = Translation("as it should be", "正常")
     is_not_well = Translation("not as it should be", "异常")
@@ -240,9 +240,9 @@ class HealthWords:
         "已删除的内容没有残留：{free} 个空闲页全为零，向量与词语只属于现存内容。",
     )
     health_traces = Translation(
-        "Deleted things have left traces: {dirty} of {free} free pages, {cached} vectors, words of {words} regions. "
+        "Deleted things have left traces: {dirty} of {free} free pages, {cached} vectors, words of {words} parts. "
         "Repair mends that.",
-        "已删除的内容有残留：{free} 个空闲页中有 {dirty} 个，{cached} 个向量，{words} 个区域的词语。修复可清除。",
+        "已删除的内容有残留：{free} 个空闲页中有 {dirty} 个，{cached} 个向量，{words} 个部分的词语。修复可清除。",
     )
     health_trash = Translation(
         "Takings that can still be put back: {count}; they are kept until then.",

@@ -12,8 +12,6 @@ class PageWords:
         "向你的照片提问。每个回答都标明出处，一切只留在本机。",
     )
     files = Translation(("{count} file", "{count} files"), ("{count} 个文件", "{count} 个文件"))
-    in_regions = Translation(("{count} region", "{count} regions"), ("{count} 个区域", "{count} 个区域"))
-    counts = Translation("{files}, {regions}", "{files}，共 {regions}")
     browser = Translation("This browser's secret", "此浏览器的密钥")
     this_page = Translation("This page's name", "此页面的名称")
     at = Translation("Where this page was", "此页面的位置")

@@ -8,10 +8,10 @@ class SettingsWords:
 
     settings = Translation("Settings", "设置")
     set_answers = Translation("Answers and search", "回答与搜索")
-    set_regions = Translation("Regions for each answer", "每个回答使用的区域数")
+    set_regions = Translation("Parts of photos and texts for each answer", "每个回答使用的照片和文字的部分数")
     set_regions_info = Translation(
-        "At most so many regions of the library are the evidence of one answer.",
-        "一个回答最多以图库中的这么多个区域为依据。",
+        "At most so many parts of photos, pages and texts are the evidence of one answer.",
+        "一个回答最多以图库中照片、页面和文字的这么多个部分为依据。",
     )
     set_certainty = Translation("When a search says “nothing found”", "搜索何时说“没有找到”")
     set_certainty_info = Translation(
@@ -68,7 +68,7 @@ class SettingsWords:
     )
     dial_unmeasured = Translation("not measured here", "尚未在本机测量")
     set_next_dial = Translation("speed and quality: {step}.", "速度与质量：{step}。")
-    set_plan = Translation("Computed by", "计算方式")
+    set_plan = Translation("How this machine computes", "本机的计算方式")
     set_login = Translation("Who is logged in; log out", "登录信息与退出")
 
     set_models = Translation("Language model and encoder", "语言模型与编码器")
@@ -109,7 +109,7 @@ class SettingsWords:
     )
     set_more = Translation("{names} and {count} more", "{names} 等，另有 {count} 个")
     set_encoder = Translation("Encoder", "编码器")
-    set_encoder_default = Translation("The space that comes with it", "自带的空间")
+    set_encoder_default = Translation("The search model that comes with it", "自带的搜索模型")
     set_encoder_own = Translation("A CLIP or SigLIP checkpoint", "CLIP 或 SigLIP 模型")
     set_checkpoint = Translation("Its folder or hub name", "文件夹或 hub 名称")
     set_save_models = Translation("Save for the next start", "保存，下次启动生效")
@@ -127,10 +127,10 @@ class SettingsWords:
         "它会为每个回答查看照片，没有 GPU 时需要几秒到几分钟。需要本机上有其文件，或能连接 hub。",
     )
     set_next_encoder = Translation(
-        "encoder {name}. It has a space and an index of its own, empty at first: add the files again to search them. "
-        "The index of the present encoder stays and is back when that is chosen again.",
-        "编码器 {name}。它有自己的空间和索引，开始时为空：需要重新添加文件才能搜索。"
-        "现有编码器的索引会保留，选回时即恢复。",
+        "search model {name}. It has an index of its own, empty at first: add the files again to search them, or "
+        "choose the model below, under More models: then all files are indexed for it first. The present index stays.",
+        "搜索模型 {name}。它有自己的索引，开始时为空：需要重新添加文件才能搜索，"
+        "或在下面的“更多模型”中选择它：会先为全部文件建立索引。现有索引会保留。",
     )
     set_next_undo = Translation(
         "Should that start fail, it says why; the file to correct is {file}.",
@@ -167,9 +167,9 @@ class SettingsWords:
     set_files = Translation("Files", "文件")
     set_version = Translation("Version", "版本")
     set_notice = Translation("Note", "注意")
-    set_space = Translation("Space", "空间")
+    set_space = Translation("Search model", "搜索模型")
     set_lm_now = Translation("Language model now", "当前语言模型")
-    set_fingerprint = Translation("Fingerprint", "指纹")
+    set_fingerprint = Translation("version of its weights", "权重版本")
     set_machine = Translation("Machine", "机器")
     set_threads = Translation("Threads", "线程")
     set_threads_are = Translation("encoder {encoder}, language model {lm}", "编码器 {encoder}，语言模型 {lm}")
@@ -184,7 +184,7 @@ class LearningWords:
 
     right_answer = Translation("The right answer:", "正确答案：")
     right_hint = Translation("blue", "例如 blue")
-    right_keep = Translation("Keep it", "保存")
+    right_keep = Translation("Keep this answer as the right one", "保存为正确答案")
     right_kept = Translation("Kept. It can be learned from, see Learning.", "已保存。可在“学习”中用于训练。")
 
     learning = Translation("Learning", "学习")
