@@ -54,9 +54,10 @@ class Learnt:
         raise Conflict("the shipped weights answer already")
 
 
-def lessons(*versions: Version, words=ENGLISH, jobs=()) -> LearningHandlers:
+def lessons(*versions: Version, words=ENGLISH, jobs=(), fewest=3) -> LearningHandlers:
     library = SimpleNamespace(learning=Learnt(*versions), jobs=SimpleNamespace(find=lambda **_: list(jobs)))
-    learning = LearningService(assistant=SimpleNamespace(library=library))
+    config = SimpleNamespace(learning=SimpleNamespace(fewest=fewest))
+    learning = LearningService(assistant=SimpleNamespace(library=library, config=config))
     return ActingAs(LearningHandlers(services=SimpleNamespace(learning=learning), words=words))
 
 
@@ -135,3 +136,14 @@ def test_under_a_thumb_down_is_a_field_for_the_right_answer(tmp_path):
     assert 'data-act="right" data-what="3"' in html("down")
     assert 'value="&quot;&lt;blue"' in html("down", '"<blue')
     assert ENGLISH.right_kept in html("down", "blue")
+
+
+def test_learning_needs_corrections_enough_and_going_back_something_that_was_learned():
+    enough, few = lessons().look(), lessons(fewest=5).look()
+    assert (enough.may_learn, enough.may_return, "needed" in enough.state) == (True, False, False)
+    assert (few.may_learn, "2 more corrections are needed to learn from." in few.state) == (False, True)
+    assert "还需要 2 条更正才能学习。" in lessons(fewest=5, words=CHINESE).look().state
+    assert not lessons(jobs=[SimpleNamespace(state="running", message="")]).look().may_learn
+    learned = lessons(version(1))
+    learned.services.learning.assistant.library.learning.answering = 1
+    assert learned.look().may_return

@@ -26,6 +26,8 @@ class LearningView:
     state: str
     versions: str
     running: bool = False
+    may_learn: bool = False  # there are corrections enough, and nothing is being learned
+    may_return: bool = False  # something learned answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +42,23 @@ class LearningHandlers(Handlers):
             state = self.services.learning.describe_state(caller)
             running = last is not None and last.state in BUSY
             lines = [words.learn_answers.format(told=self._name_version(state.answering if not state.trouble else 0))]
-            lines.append(count_noun(words.learn_waiting, sum(state.waiting.values())))
+            new = sum(state.waiting.values())
+            lines.append(count_noun(words.learn_waiting, new))
+            lacking = state.fewest - new
+            lines += [count_noun(words.learn_lacks, lacking)] if lacking > 0 else []
             shown = "".join(map(hint, lines)) + notice(words.say(state.trouble))
             if running:
                 shown += hint(words.learn_running)
             elif last and last.state == "failed":
                 shown += notice(words.say(last.message))
             versions = "".join(self._version(each, now=each.number == state.answering) for each in state.versions)
-            return LearningView(state=shown, versions=versions or hint(words.learn_none), running=running)
+            return LearningView(
+                state=shown,
+                versions=versions or hint(words.learn_none),
+                running=running,
+                may_learn=lacking <= 0 and not running,
+                may_return=state.answering > 0,
+            )
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return LearningView(state=notice(edges.sentence(error, words)), versions="")
 
@@ -147,8 +158,8 @@ class LearningTab:
         piece(heading(words.learn_title) + hint(words.learn_hint), listens="")
         state = piece(listens="")
         with gr.Row():
-            learn = gr.Button(words.learn_now, variant="primary", size="sm", min_width=120)
-            back = gr.Button(words.learn_back, size="sm", min_width=120)
+            learn = gr.Button(words.learn_now, variant="primary", size="sm", min_width=120, interactive=False)
+            back = gr.Button(words.learn_back, size="sm", min_width=120, interactive=False)
         said = piece(listens="", visible=False)
         versions = piece(elem_classes="lessons")
         return cls(
@@ -158,7 +169,7 @@ class LearningTab:
 
     def join(self, tab: gr.Tab) -> None:
         """Connect the components with the handlers."""
-        outputs = [self.said, self.state, self.versions, self.insisted, self.timer]
+        outputs = [self.said, self.state, self.learn, self.back, self.versions, self.insisted, self.timer]
         tab.select(self._show, None, outputs, **QUIET)
         self.timer.tick(self._show, None, outputs, **QUIET)
         self.learn.click(self._learn, None, outputs, **QUIET)
@@ -172,7 +183,13 @@ class LearningTab:
     def show(self, caller: Caller) -> Updates:
         """Updates for a tab that shows everything as it stands."""
         look = self.handlers.look(caller)
-        return {self.state: look.state, self.versions: look.versions, self.timer: gr.Timer(active=look.running)}
+        return {
+            self.state: look.state,
+            self.learn: gr.Button(interactive=look.may_learn),
+            self.back: gr.Button(interactive=look.may_return),
+            self.versions: look.versions,
+            self.timer: gr.Timer(active=look.running),
+        }
 
     @needs_right("settings")
     def _learn(self, request: gr.Request) -> Updates:

@@ -81,6 +81,7 @@ class LearningState:
     trouble: str  # why it is not what was accepted; mostly empty
     waiting: Mapping[str, int]  # new corrections, by where they come from
     versions: tuple[Version, ...]  # newest first
+    fewest: int = 0  # new corrections that a training needs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +111,7 @@ class LearningService:
             trouble=learning.trouble,
             waiting=Counter(example.by for example in new),
             versions=tuple(learning.list()),
+            fewest=self.assistant.config.learning.fewest,
         )
 
     def find_job(self, caller: Caller) -> Job | None:

@@ -201,6 +201,10 @@ class LearningWords:
     learn_waiting = Translation(
         ("{count} correction is new", "{count} corrections are new"), ("{count} 条新的更正", "{count} 条新的更正")
     )
+    learn_lacks = Translation(
+        ("{count} more correction is needed to learn from.", "{count} more corrections are needed to learn from."),
+        ("还需要 {count} 条更正才能学习。", "还需要 {count} 条更正才能学习。"),
+    )
     learn_now = Translation("Learn now", "开始学习")
     learn_back = Translation("Go back", "退回上一个")
     learn_begun = Translation(
