@@ -4,6 +4,7 @@ Each action is also done with the right, so that a refusal is no accident of the
 """
 
 import io
+import os
 import re
 import time
 from collections.abc import Callable
@@ -38,7 +39,8 @@ class Stage:
         """All that an action could change."""
         assistant = self.house.assistant
         store, library, data = assistant.store, assistant.library, assistant.config.data
-        files = {path for path in data.rglob("*") if path.is_file() and "page" not in path.parts}
+        walked = os.walk(data)  # a folder of work under way may vanish meanwhile
+        files = {Path(at, name) for at, _, names in walked for name in names if "page" not in Path(at).parts}
         return {
             "sources": sorted(source.path for source in store.sources(limit=99)),
             "collections": store.collections(),
