@@ -183,7 +183,7 @@ class Assistant:
         with self._placing, self._changing:
             before = self.library.store
             self.library.use_store(eyes, store)
-            self.config = replace(self.config, encoder=replace(self.config.encoder, name=name))
+            self.config = with_values(self.config, {"encoder.name": name})
             self._drop_notices("encoder.name")
             rerankers = self.retriever.rerankers
             self._join_space(eyes, Retriever(eyes.index_space, store, eyes, self.config, rerankers))

@@ -211,8 +211,11 @@ def change_space_in(assistant: Assistant) -> SpaceChange:
 
     def opens(name: str) -> tuple[VisionPipeline, RegionStore]:
         assistant.close_stores_before()
-        space, eyes = open_space(replace(config.encoder, name=Revisions(config.data).pin(name))), assistant.eyes
-        if not isinstance(space, SeeingSpace) or space.fingerprint == eyes.space.fingerprint:
+        eyes = assistant.eyes
+        if name == eyes.space.name:  # that looks anyway
+            return eyes.with_index_space(eyes.space), open_store(config, eyes.space)
+        space = open_space(replace(config.encoder, name=Revisions(config.data).pin(name)))
+        if not isinstance(space, SeeingSpace):
             return eyes.with_index_space(space), open_store(config, space)
         return open_vision(space, config, eyes.detector), open_store(config, space)
 

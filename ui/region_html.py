@@ -107,8 +107,13 @@ def list_times(source: Source, words: UiTexts) -> Iterator[str]:
     if source.kind == "photo":
         taken = f"{source.taken_at:{MINUTE}}" if source.taken_at else words.no_date
         yield words.taken_at.format(when=taken)
-    if source.modified_ns:
-        yield words.file_changed.format(when=f"{datetime.fromtimestamp(source.modified_ns / 1e9):{MINUTE}}")
+    if changed := find_file_time(source):
+        yield words.file_changed.format(when=f"{changed:{MINUTE}}")
+
+
+def find_file_time(source: Source) -> datetime | None:
+    """When its file was last changed, in this machine's time; None if that is not known."""
+    return datetime.fromtimestamp(source.modified_ns / 1e9) if source.modified_ns else None
 
 
 def chosen(shown: Sequence[object], what: object) -> int | None:

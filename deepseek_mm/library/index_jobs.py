@@ -87,10 +87,15 @@ class IndexingHandlers:
         }
         if payload.get("forget") and gone:
             said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
-        if (self.read_text or self.describer) and not report.stopped:
+        if not report.stopped:
+            self.add_reading()
+        return said
+
+    def add_reading(self) -> None:
+        """Write down that pictures are to be read and described, where one of them is done here."""
+        if self.read_text or self.describer:
             payload = {} if self.read_text else {"read": False}
             self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
-        return said
 
     def open_intake(self, collection: str) -> Intake:
         """What takes files into the store; an empty collection leaves what is known where it is."""

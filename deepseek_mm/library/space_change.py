@@ -22,7 +22,7 @@ from deepseek_mm.ingest.intake import MEMBER, Hooks
 from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.backup import size_of
-from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, READ, IndexingHandlers
+from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, IndexingHandlers
 from deepseek_mm.library.library import Library
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
@@ -71,9 +71,8 @@ class SpaceChange:
             self.use(name, eyes, store)
             stack.pop_all()
         copy.catch_up(last=True)  # what somebody did between the last look and the change
-        self._read_pictures()
-        indexed, all_known = len(read_known(store)), len(read_known(before))
-        return f"{indexed} of {all_known} files are indexed in {name}, which is searched now"
+        self.library.filling.add_reading()
+        return f"{len(read_known(store))} of {len(copy.before)} files are indexed in {name}, which is searched now"
 
     def _take_over(self, task: Task, folder: str) -> str:
         """Index the files of another index of this library, which cannot be searched."""
@@ -84,15 +83,9 @@ class SpaceChange:
             copy = StoreCopy(origin=origin, target=self.library.filling, task=task, removes=False)
             if not copy.catch_up():
                 return LATER
-            told = f"{len(read_known(here))} files are indexed now, {len(read_known(origin))} were known before"
-        self._read_pictures()
+            told = f"{len(read_known(here))} files are indexed now, {len(copy.before)} were known before"
+        self.library.filling.add_reading()
         return told
-
-    def _read_pictures(self) -> None:
-        filling = self.library.filling
-        if filling.read_text or filling.describer:
-            payload = {} if filling.read_text else {"read": False}
-            self.library.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
 
 
 LATER = "the files that are there stay there, and the next try goes on behind them"

@@ -260,7 +260,8 @@ class VisionPipeline:
         looked = add_features(self.space, pictures)
         while some := list(islice(looked, AHEAD)):
             self.add_detections(some)
-            self.add_index_looks(some)
+            if self.index_space is not self.space:
+                self.add_index_looks(some)
             yield from some
 
     def add_index_looks(self, pictures: Iterable[ImageAnalysis]) -> None:

@@ -8,7 +8,6 @@ The tiles are those of the search, so they are used alike. Everything from outsi
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from html import escape
 from typing import Any, get_args
 
@@ -23,7 +22,7 @@ from ui.gateway.events import QUIET, Updates, needs_right
 from ui.html import button, copier, hint, notice, piece
 from ui.library.library_report import in_bytes
 from ui.pictures import PagePictures
-from ui.region_html import EvidenceItem, Tile, bar, tile
+from ui.region_html import EvidenceItem, Tile, bar, find_file_time, tile
 from ui.viewer import Viewer
 from ui.words import UiTexts, count_noun
 
@@ -202,8 +201,8 @@ def facts(region: Region, words: UiTexts) -> str:
         parts.append(f"{source.taken_at:%Y-%m-%d}")
     elif source.kind == "photo":
         parts.append(words.no_date)
-    elif source.modified_ns:
-        parts.append(words.file_of.format(date=f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}"))
+    elif changed := find_file_time(source):
+        parts.append(words.file_of.format(date=f"{changed:%Y-%m-%d}"))
     if source.size_bytes:
         parts.append(in_bytes(source.size_bytes).replace(" ", "\u00a0"))
     if source.collection != LIBRARY:

@@ -24,7 +24,18 @@ from ui.ask.ask_handlers import Entry
 from ui.edges import BadPath, Handlers
 from ui.html import button, copier
 from ui.pictures import PagePictures, Picture
-from ui.region_html import EvidenceItem, Mark, Tile, bar, caption, is_brought, name_region, sure, tile
+from ui.region_html import (
+    EvidenceItem,
+    Mark,
+    Tile,
+    bar,
+    caption,
+    find_file_time,
+    is_brought,
+    name_region,
+    sure,
+    tile,
+)
 from ui.search.search_controls import bounds_in
 from ui.words import UiTexts
 
@@ -134,9 +145,7 @@ def in_order(exhibits: Sequence[EvidenceItem], order: str) -> tuple[EvidenceItem
 def when(each: EvidenceItem) -> datetime | None:
     """When it was taken; of what is no photo when the file was last changed. None if that is not known."""
     source = each.citation.region.source
-    if source.taken_at is not None or source.kind == "photo" or not source.modified_ns:
-        return source.taken_at
-    return datetime.fromtimestamp(source.modified_ns / 1e9)
+    return source.taken_at if source.taken_at or source.kind == "photo" else find_file_time(source)
 
 
 def describe_results(results: Results, words: UiTexts) -> str:
