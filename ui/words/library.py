@@ -97,7 +97,7 @@ class LibraryWords:
     photos = Translation("Photos", "照片")
     documents = Translation("Documents", "文档")
     code = Translation("Code files", "代码文件")
-    regions = Translation("Parts of photos, pages and texts", "照片、页面和文字的部分")
+    regions = Translation("Parts of these", "其中的部分")
     held = Translation("How much there is", "统计")
     size = Translation("On disk", "占用磁盘")
     lies = Translation("It lies in", "所在位置")
