@@ -55,14 +55,14 @@ from deepseek_mm.retrieval.passages import Scorer
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
-from deepseek_mm.runtime.planner import PRESETS_BY_NAME
+from deepseek_mm.runtime.planner import LOOKS, PRESETS_BY_NAME, apply_preset
 from deepseek_mm.settings_file import with_values
 from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
 from index.store import RegionStore
 
-NO_FILES = "There are no photos in the library yet. Add some with: python -m deepseek_mm index FOLDER"
+NO_FILES = "There are no photos in the library yet. Add some first, under Library or with the command index"
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
 TALKED_OF = 6  # files that are looked for where somebody wants one changed or summed up
@@ -156,16 +156,20 @@ class Assistant:
         return open_file(source.path, self.config.parse).data
 
     def reconfigure(self, config: Config) -> None:
-        """Answer with other numbers of `rag` and another `lm.phrasing` from the next question on.
+        """Answer with other numbers of `rag`, another `lm.phrasing` and another quality preset from now on.
 
-        A question under way keeps those it began with. What a start decides (models, dial) stays as it is."""
+        A question under way keeps the numbers it began with; how pictures are looked at changes at the next picture.
+        What a start decides (models, engines) stays as it is.
+        """
         with self._changing:
-            now = self.config.rag
-            rag = replace(config.rag, reranker=now.reranker, code_reranker=now.code_reranker)
-            lm = replace(
-                self.config.lm, phrasing=PRESETS_BY_NAME[self.config.runtime.dial].choose_phrasing(config.lm.phrasing)
-            )
-            self.config = replace(self.config, rag=rag, lm=lm)
+            now, wished = self.config, apply_preset(config)
+            rag = replace(config.rag, reranker=now.rag.reranker, code_reranker=now.rag.code_reranker)
+            lm = replace(now.lm, phrasing=wished.lm.phrasing)
+            see = replace(now.see, **{name: getattr(wished.see, name) for name in LOOKS})
+            self.config = replace(now, rag=rag, lm=lm, see=see, runtime=replace(now.runtime, dial=wished.runtime.dial))
+            self.eyes.use_config(see)
+            if self.planned:
+                self.planned = replace(self.planned, plan=replace(self.planned.plan, dial=wished.runtime.dial))
             self.retriever = self.retriever.with_config(self.config)
             self._join_parts(self.photos.with_config(self.config, self.retriever))
 

@@ -52,6 +52,7 @@ from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.machine_plan import MachinePlan, are_engines_made, encoder_here, fit, fit_detector
 from deepseek_mm.runtime.memory_tuning import give_back, hold_few_shapes
 from deepseek_mm.runtime.planner import Plan, apply_preset
+from deepseek_mm.runtime.preset_measurement import MEASURE, PresetMeasurement
 from deepseek_mm.runtime.towers.backends import engines_folder
 from deepseek_mm.runtime.towers.parts import Samples, detector_part
 from deepseek_mm.settings_file import SettingsFile, value_of, with_defaults
@@ -123,7 +124,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     one_for_blas()
     shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
-    config, wanted = without_links(config), config.encoder.name
+    config = asked = without_links(config)
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     models = open_models(config, revisions, fallback)
     space, planned, lm, config = models.space, models.planned, models.lm, models.config
@@ -154,9 +155,11 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     open_request_model(assistant)
     assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
     assistant.hub_permission = permission
+    measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
     library.work_on({CHANGE_SPACE: change_space_in(assistant).run})
+    library.work_on({MEASURE: measurement.run})
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
-        take_over_lost(library, short_name(Path(wanted).name))
+        take_over_lost(library, short_name(Path(asked.encoder.name).name))
     give_back()
     return assistant
 
@@ -203,6 +206,12 @@ def open_rerankers(config: Config, plan: Plan, named: NamedModels, fallback: Fal
         return Rerankers(passages=passages, code=passages), config
     code, config = fallback.open(lambda asked: opens(asked.rag.code_reranker), config, (CODE,))
     return Rerankers(passages=passages, code=code), config
+
+
+def name_measured(asked: Config, assistant: Assistant) -> Config:
+    """The models of now, with the owner's own numbers and not those that a preset put in their place."""
+    now = assistant.config
+    return replace(now, lm=replace(now.lm, phrasing=asked.lm.phrasing), see=asked.see)
 
 
 def change_space_in(assistant: Assistant) -> SpaceChange:
@@ -267,7 +276,7 @@ def open_vision(index_space: EmbeddingModel, config: Config, detector: Detector 
     reads = partial(read_reader, noticer=noticer, glance=glance_of(space, config), boxes=boxes)
     models = VisionModels(
         reader=open_trained(reads, space),
-        describer=open_trained(partial(read_describer, tagger=noticer, beams=config.see.beams), space),
+        describer=open_trained(partial(read_describer, tagger=noticer), space),
         paper=open_trained(read_paper, space),
         detector=detector,
         witness=read_witness() if detector and WITNESS.is_file() else None,
@@ -306,10 +315,10 @@ def open_trained(read: Callable[[SeeingSpace], Trained], space: EmbeddingModel) 
 
 def glance_of(space: EmbeddingModel, config: Config) -> LateVisualPrompt | None:
     """The packaged language model with eyes, opened at once where answers are to be spoken, else when it is needed."""
-    if not isinstance(space, DefaultSpace) or not GLANCE.is_file() or not config.see.glance:
+    if not isinstance(space, DefaultSpace) or not GLANCE.is_file():
         return None
     glance = LateVisualPrompt(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
-    if config.lm.name != "none":
+    if config.lm.name != "none" and config.see.glance:
         glance.start()
     return glance
 

@@ -113,7 +113,7 @@ def test_nothing_to_check_says_what_to_do(house, tmp_path):
     with pytest.raises(BadProgram, match="no rule to check. Write one a line"):
         house.check_rules([])
     house.library.forget([tmp_path / "photos"])
-    with pytest.raises(NothingThere, match="no photos to check. Add some with"):
+    with pytest.raises(NothingThere, match="no photos to check. Add some first"):
         house.check_rules(RULES)
 
 

@@ -144,9 +144,16 @@ def test_about_tells_the_machine_and_no_path_of_it(house, me):
     assert str(house.folder) not in me.get("/about").text
 
 
-def test_another_step_of_the_dial_needs_a_restart_and_so_does_what_it_brings(house, me):
+def test_another_preset_holds_at_once_with_all_that_it_brings(house, me):
     changed = me.patch("/settings", json={"changes": {"runtime.dial": "fast"}}).json()
-    assert changed["restart"] == ["see.max_parts", "see.beams", "see.glance", "lm.phrasing", "runtime.dial"]
-    before, house.assistant.config = house.assistant.config, apply_preset(house.file.read().config)
-    assert me.get("/settings").json()["restart"] == []
-    house.assistant.config = before
+    assert changed["restart"] == []
+    assert house.assistant.config == replace(apply_preset(house.file.read().config), data=house.assistant.config.data)
+
+
+def test_the_presets_are_measured_as_a_job_that_can_be_ended(house, me):
+    assert me.get("/settings/measurement").status_code == 404
+    begun = me.post("/settings/measurement")
+    assert (begun.status_code, begun.json()["kind"]) == (202, "measure presets")
+    assert me.get("/settings/measurement").json()["id"] == begun.json()["id"]
+    assert me.delete("/settings/measurement").status_code == 204
+    assert me.get("/settings/measurement").json()["state"] == "cancelled"  # it had waited

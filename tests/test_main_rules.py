@@ -109,7 +109,7 @@ def test_an_empty_library_says_how_to_fill_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     empty = Office(tmp_path)
     assert empty.rules(WARN) == 2
-    assert "no photos to check. Add some with: python -m deepseek_mm index PHOTOS" in empty.err
+    assert "no photos to check. Add some first" in empty.err
 
 
 def test_a_long_check_says_how_far_it_is(office, monkeypatch):

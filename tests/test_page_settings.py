@@ -127,15 +127,18 @@ def test_a_checkpoint_is_checked_before_it_is_kept(visitor, served):
     assert "some/clip" not in kept(served)
 
 
-def test_the_dial_shows_what_was_measured_and_is_kept_for_the_next_start(visitor, served):
+def test_another_preset_holds_at_once_and_the_page_measures_all_of_them(visitor, served):
     fast = visitor.page.get_by_label("Fast: 0.11 s an answer here, 70 % of 99 questions right")
     fast.check()
-    told(visitor, "At the next start: speed and quality: Fast.")
+    told(visitor, ENGLISH.set_saved)
     assert 'dial = "fast"' in kept(served)
     visitor.page.get_by_label("Balanced: 0.16 s").check()
-    told(visitor, ENGLISH.set_kept)
+    told(visitor, ENGLISH.set_saved)
     expect(visitor.page.get_by_text("At the next start:")).to_have_count(0)
     expect(shown(visitor, ".facts-of-it dl.facts")).to_contain_text("balanced: pictures torch")
+    visitor.press(ENGLISH.dial_measure)
+    visitor.press(ENGLISH.stop)
+    expect(visitor.page.get_by_role("button", name=ENGLISH.dial_measure)).to_be_visible()
 
 
 @pytest.mark.campaign(times=1, only=True)

@@ -44,8 +44,20 @@ def test_a_setting_that_is_saved_at_fast_does_not_bring_the_rewording_back(tmp_p
     config = apply_preset(Config(runtime=RuntimeConfig(dial="fast")))
     with build(tmp_path / "library") as assistant:
         assistant.config = replace(assistant.config, runtime=config.runtime, lm=config.lm)
-        assistant.reconfigure(Config(rag=RagConfig(num_regions=3)))
+        assistant.reconfigure(Config(rag=RagConfig(num_regions=3), runtime=config.runtime))
         assert (assistant.config.lm.phrasing, assistant.config.rag.num_regions) == ("none", 3)
+
+
+def test_another_preset_holds_from_the_next_question_on(tmp_path):
+    with build(tmp_path / "library") as assistant:
+        kept = assistant.config.see.min_tag
+        assistant.reconfigure(Config(runtime=RuntimeConfig(dial="fast"), see=SeeConfig(beams=7, min_tag=0.9)))
+        see, fast = assistant.config.see, PRESETS[0].see
+        assert (see.max_parts, see.glance, see.beams) == (fast.max_parts, False, 7)  # the owner's own number stays
+        assert see.min_tag == kept  # what only a start reads
+        assert (assistant.eyes.config, assistant.config.lm.phrasing) == (see, "none")
+        assistant.reconfigure(Config())
+        assert (assistant.eyes.config.max_parts, assistant.config.runtime.dial) == (SeeConfig().max_parts, "balanced")
 
 
 def test_a_step_that_nobody_knows_is_refused_by_name():

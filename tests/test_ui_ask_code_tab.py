@@ -15,7 +15,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.types import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask.ask_handlers import CLEAR, AskHandlers, View
-from ui.ask.ask_tab import COMMAND, CodeTab, PageFields
+from ui.ask.ask_tab import CodeTab, PageFields
 from ui.ask.chat import Chat, ChatExchange, Talk
 from ui.gateway.events import Press
 from ui.history_handlers import HistoryHandlers, HistoryState
@@ -54,7 +54,7 @@ def tab(assistant, tmp_path):
 
 def test_a_library_without_code_says_how_some_comes_in(tab):
     html = tab.chat(Talk())
-    assert COMMAND in html
+    assert ENGLISH.code_none in html
     assert 'data-open-tab="library"' in html
     assert 'data-act="example"' not in html
 
@@ -64,7 +64,7 @@ def test_the_first_questions_are_about_the_code_that_is_there_and_go_into_the_bo
     html = tab.chat(Talk())
     assert "Who calls checked?" in html
     assert ENGLISH.code_crash in html
-    assert COMMAND not in html
+    assert ENGLISH.code_none not in html
     (view,) = tab._views(Press(None, {"act": "example", "what": "0"}), Talk(), ME, "page")
     assert view.entry == {"text": "Who calls `checked`?", "files": []}
     assert list(tab._views(Press(None, {"act": "example", "what": "99"}), Talk(), ME, "page")) == []
@@ -175,9 +175,9 @@ def test_pieces_of_code_are_asked_about_by_their_names_and_files():
 
 def test_opening_the_tab_offers_questions_but_never_over_an_answer_on_its_way(tab):
     engine = tab.handlers.services.answers.engine
-    assert COMMAND in tab._offer(Talk(), "page")
+    assert ENGLISH.code_none in tab._offer(Talk(), "page")
     states = engine.start(lambda stop: iter(["first", "last"]), session=ME, page="page code").follow()
     next(states)
     assert tab._offer(Talk(), "page") == gr.skip()
     list(states)
-    assert COMMAND in tab._offer(Talk(), "page")
+    assert ENGLISH.code_none in tab._offer(Talk(), "page")

@@ -186,7 +186,7 @@ ACTIONS: dict[str, Callable[[PageClient, Stage], Outcome]] = {
     "look for duplicates": push("twins_look"),
     "save answers": push("set_save", set_regions=9, set_certainty=0.5, set_presence=0.5),
     "save models": chosen_models,
-    "save the dial": lambda browser, _: browser.trigger(event_of(browser.page, "_save_dial"), {0: "fast"}),
+    "save the dial": lambda browser, _: browser.trigger(event_of(browser.page, "_save_preset"), {0: "fast"}),
     "take the chosen out": in_list("take_out"),
     "begin with the bundled photos": in_list("bundled"),
     "delete everything": push("empty_all", empty_sure=ENGLISH.empty_word),

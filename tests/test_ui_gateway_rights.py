@@ -109,7 +109,7 @@ def test_the_page_on_security_prints_the_table_of_events(pages):
             "Index|Watch|Verify|Repair|Back up|Take out|Measure|Look for them|LibraryTab._act",
         ),
         ("ask+library", "take_out|assign|leave|rename|bundled|describe"),
-        ("settings", "Restore|Delete everything|Try it|Save|Back to the defaults|Learn now|_save_dial|LearningTab"),
+        ("settings", "Restore|Delete everything|Try it|Save|Back to the defaults|Learn now|_save_preset|LearningTab"),
         ("ask+run", "try"),
     ],
 )

@@ -7,7 +7,6 @@ import pytest
 from chat_server import chat_server
 from fakes import Parrot
 from page_caller import ActingAs, holder_of, services_of
-from plan_help import planned_in
 from rag_house import build
 
 from deepseek_mm import Config, SettingsFile, build_services
@@ -225,7 +224,6 @@ def test_the_models_are_chosen_at_the_machine_and_not_by_a_key(setting, house, t
     for checkpoint in ("some/clip", str(tmp_path), "/no/such/folder"):
         said = save_models(there, "none", "", "", False, checkpoint)
         assert "only a caller on this machine may" in said.text  # whether the folder is there or not
-    assert there.save_dial("fast").wrong
     assert not (house.config.data / "config.toml").exists()
     assert there.save_answers(9, 0.6, 0.6, "auto").text == ENGLISH.set_saved
 
@@ -241,20 +239,3 @@ def test_a_settings_file_that_somebody_broke_is_told_and_left_alone(setting, hou
 def test_an_address_is_shown_without_name_and_password():
     assert hide_credentials("http://me:secret@example.org:8000/v1") == "http://example.org:8000/v1"
     assert hide_credentials("") == ""
-
-
-def test_the_dial_says_what_each_step_costs_here_and_is_kept_for_the_next_start(setting, house, tmp_path):
-    assert {says.partition(": ")[2] for says, name in setting.steps()} == {ENGLISH.dial_unmeasured}
-    house.planned = planned_in(tmp_path / "engines")
-    assert setting.steps()[0] == ("Fast: 0.11 s an answer here, 70 % of 99 questions right", "fast")
-    assert setting.save_dial("fast").text == ENGLISH.set_kept
-    assert restarted(setting).runtime.dial == "fast"
-    assert "speed and quality: Fast." in setting.look().next
-    assert setting.save_dial("fast").text == ENGLISH.set_unchanged
-
-
-def test_a_step_that_nobody_knows_is_not_kept(setting):
-    said = setting.save_dial("warp")
-    assert said.wrong
-    assert "fast, balanced or best" in said.text
-    assert restarted(setting).runtime.dial == "balanced"

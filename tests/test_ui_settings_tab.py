@@ -73,7 +73,7 @@ def test_a_save_shows_what_it_became_and_an_error_leaves_what_was_typed(tab):
     assert 'role="status"' in right["said"].value
     wrong = shown(tab, tab._save_models("server", "like", "", False, "packaged", ""))
     assert 'role="alert"' in wrong["said_models"].value
-    assert set(wrong) == {"said", "said_models", "said_dial"}
+    assert set(wrong) == {"said", "said_models"}
     assert not wrong["said"].visible
     assert 'role="alert"' in shown(tab, tab._save_models("packaged", "", "", False, "own", " "))["said_models"].value
     assert shown(tab, tab._reset())["regions"].value == 6

@@ -12,6 +12,8 @@ import pytest
 from deepseek_mm.ingest.intake import Report
 from deepseek_mm.library.health import HISTORY, WHOLE_INDEX
 from deepseek_mm.parse.unread import BY_ENDING, explain_unread
+from ui.words import CHINESE as CHINESE_PAGE
+from ui.words import ENGLISH, UiTexts
 from ui.words.messages import HAN, SLOT, read_rows, say_message
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,7 @@ COMPUTED = (  # whose parts are other texts: those are tried below, as they come
     "unknown setting 7",
 )
 PARTS_ALONE = ("7 7", "7 is 7", "7 (7)")
+COMMAND = re.compile(r"python -m|python app|\s--[a-z]|=FOLDER")
 SENTENCE = re.compile(r"[A-Za-z]{2,}[,;]? [a-z]{2,}[,;:]? [a-z]+")
 CHINESE = "\u3000-\u9fff\uff00-\uffef"
 QUOTED = re.compile(rf'(?:python|pip|git|GET|mv|chmod|--) ?[^{CHINESE}]*|"[^"]*"')  # commands and examples stay
@@ -177,8 +180,29 @@ def test_a_message_without_a_form_stays_and_english_is_never_changed():
 
 
 def test_every_form_has_chinese_with_the_same_places_to_fill():
-    for english, chinese in read_rows().items():
+    for english, (chinese, page) in read_rows().items():
         own = set(SLOT.findall(english))
-        assert set(SLOT.findall(chinese)) <= own, english
+        assert set(SLOT.findall(chinese + page)) <= own, english
         assert HAN.search(chinese) or chinese.count("{") == len(own), english
         assert not HAN.search(english)
+
+
+def list_texts(words: UiTexts) -> list[str]:
+    """All that a page says by itself."""
+    values = [getattr(words, name) for name in dir(words) if not name.startswith("_")]
+    return [text for value in values if not callable(value) for text in ([value] if isinstance(value, str) else value)]
+
+
+def test_no_page_names_a_command_or_a_flag_that_only_a_terminal_takes():
+    said = [text for english, (chinese, page) in read_rows().items() for text in (chinese, page or english)]
+    assert [text for text in said if COMMAND.search(text)] == []
+    own = [text for words in (ENGLISH, CHINESE_PAGE) for text in list_texts(words)]
+    assert len(own) > 1_000
+    assert [text for text in own if COMMAND.search(text)] == []
+
+
+def test_an_english_page_names_the_place_on_the_page_instead():
+    told = "no model a/b in the catalogue. See them with: python -m deepseek_mm models list"
+    assert say_message(told, "en") == "no model a/b in the catalogue. All of them stand under Models in Settings"
+    both = "'x' is no address. Write --llm like http://127.0.0.1:8000/v1"
+    assert say_message(both, "en") == "'x' is no address. Write the address like http://127.0.0.1:8000/v1"

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ui.library.library_report import in_bytes
 from ui.words import UiTexts
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
-AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
+AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name")
 PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", Config().encoder.name
 PACKAGED_SPACES = (PACKAGED_SPACE, "default", "edge")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -129,23 +129,6 @@ class SettingsHandlers(Handlers):
 
         return self.say(save)
 
-    def save_dial(self, caller: Caller, step: object) -> ActionResult:
-        """Keep the step of the dial that the next start works at."""
-        return self.say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
-
-    def steps(self) -> list[tuple[str, str]]:
-        """What each step of the dial costs and is worth on this machine, and its name."""
-        planned, words = self.assistant.planned, self.words
-        measured = {step.name: asdict(step) for step in planned.presets() if step.seconds} if planned else {}
-        numbers = {name: words.dial_measured.format(**step) for name, step in measured.items()}
-        return [
-            (f"{says}: {numbers.get(name, words.dial_unmeasured)}", name) for name, says in self._step_names().items()
-        ]
-
-    def _step_names(self) -> dict[str, str]:
-        words = self.words
-        return {"fast": words.dial_fast, "balanced": words.dial_balanced, "best": words.dial_best}
-
     def try_it(self, caller: Caller, url: str, model: str) -> ActionResult:
         """Ask a server which models it offers."""
 
@@ -235,8 +218,6 @@ class SettingsHandlers(Handlers):
             told += [needs[kind]] if (kind := kind_of(then.lm)) in needs else []
         if then.encoder.name != now.encoder.name:
             told.append(words.set_next_encoder.format(name=then.encoder.name))
-        if then.runtime.dial != now.runtime.dial:
-            told.append(words.set_next_dial.format(step=self._step_names()[then.runtime.dial]))
         if not told:
             return ""
         return " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])

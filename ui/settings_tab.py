@@ -19,6 +19,7 @@ from ui.html import choices, copier, heading, hint, line, notice, piece, terms
 from ui.library.library_handlers import LibraryHandlers
 from ui.model_handlers import ModelHandlers
 from ui.models_part import ModelsPart
+from ui.preset_part import PresetHandlers, PresetPart
 from ui.server_handlers import ServerHandlers
 from ui.servers_part import ServersPart
 from ui.settings_handlers import (
@@ -44,6 +45,7 @@ class SettingsTab:
 
     handlers: SettingsHandlers
     library_handlers: LibraryHandlers
+    presets: PresetPart
     models: ModelsPart
     servers: ServersPart
     parts: dict[str, Any]  # components by name
@@ -58,18 +60,21 @@ class SettingsTab:
                 piece(heading(words.set_look), listens="")
                 piece(choices(words), listens="", elem_classes="looks")
             with gr.Column(scale=1, min_width=300):
-                parts |= _place_dial(setting)
+                presets = PresetPart.place(PresetHandlers(services=setting.services, words=words))
                 parts |= _place_models(words)
         models = ModelsPart.place(ModelHandlers(services=setting.services, words=words))
         servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
         piece(heading(words.set_about), listens="")
         parts["facts"] = piece(listens="", elem_classes="facts-of-it")
         parts |= _place_end(words)
-        return cls(handlers=setting, library_handlers=shelving, models=models, servers=servers, parts=parts)
+        return cls(
+            handlers=setting, library_handlers=shelving, presets=presets, models=models, servers=servers, parts=parts
+        )
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
         setting, parts = self.handlers, self.parts
+        self.presets.join(tab)
         self.models.join(tab)
         self.servers.join(tab)
         tab.select(self._fill, None, list(parts.values()), **QUIET)
@@ -83,7 +88,6 @@ class SettingsTab:
         parts["save"].click(self._save, self._of(*ANSWERS), everything, **QUIET)
         parts["defaults"].click(self._reset, None, everything, **QUIET)
         parts["save_models"].click(self._save_models, self._of(*MODELS), everything, **QUIET)
-        parts["dial"].input(self._save_dial, parts["dial"], everything, **QUIET)
         outputs = self._of("word", "ended", "emptied")
         return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
 
@@ -139,12 +143,6 @@ class SettingsTab:
             "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
-            "dial": gr.Radio(
-                self.handlers.steps(),
-                value=values["runtime.dial"],
-                interactive="runtime.dial" not in fixed,
-                info=fixed.get("runtime.dial", self.handlers.words.dial_hint),
-            ),
             "next": gr.HTML(hint(look.next), visible=bool(look.next)),
             "save_models": gr.Button(interactive=not (why and locked)),
         }
@@ -167,14 +165,9 @@ class SettingsTab:
         said = self.handlers.save_models(caller, str(kind), (url, name, bool(sees)), checkpoint)
         return self._report(caller, "said_models", said)
 
-    @needs_right("settings")
-    def _save_dial(self, request: gr.Request, step: object) -> Updates:
-        caller = caller_of(request)
-        return self._report(caller, "said_dial", self.handlers.save_dial(caller, step))
-
     def _report(self, caller: Caller, where: str, said: ActionResult) -> Updates:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
-        others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
+        others = {self.parts[name]: line(None) for name in ("said", "said_models")}
         return {**others, **({} if said.wrong else self.fill(caller)), self.parts[where]: line(said)}
 
     @needs_right("settings")
@@ -240,14 +233,6 @@ def _place_answers(words: UiTexts) -> dict[str, Any]:
         parts["save"] = gr.Button(words.set_save, variant="primary", size="sm", min_width=120)
         parts["defaults"] = gr.Button(words.set_defaults, size="sm", min_width=120)
     return parts | {"said": piece(listens="", visible=False)}
-
-
-def _place_dial(handlers: SettingsHandlers) -> dict[str, Any]:
-    """Speed against quality."""
-    words = handlers.words
-    piece(heading(words.dial), listens="")
-    dial = gr.Radio(handlers.steps(), value="balanced", label=words.dial_label, info=words.dial_hint)
-    return {"dial": dial, "said_dial": piece(listens="", visible=False)}
 
 
 def _place_models(words: UiTexts) -> dict[str, Any]:

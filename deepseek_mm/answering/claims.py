@@ -153,7 +153,7 @@ def nothing(program: PhotoQuestion) -> str:
     if program.given:
         return none_left(program)
     if program.file:
-        return f"I know no photo called {program.file}. Add its folder with: python -m deepseek_mm index FOLDER"
+        return f"I know no photo called {program.file}. Add its folder first, under Library or with the command index"
     wanted = join_words([with_article(phrase) for phrase in program.thing_phrases])
     if program.any_of:
         wanted = wanted.replace(" and ", " or ")

@@ -252,7 +252,7 @@ def photos_of(collection: str) -> Filter:
 def why_none(store: "RegionStore", collection: str) -> str:
     """Why there is no photo to check, and what to do."""
     if collection == LIBRARY:
-        return "the library has no photos to check. Add some with: python -m deepseek_mm index PHOTOS"
+        return "the library has no photos to check. Add some first, under Library or with the command index"
     names = [name for name in store.collections() if name != LIBRARY]
     if collection not in names:
         return f"no collection is called {collection!r}. Those there are: {', '.join(names) or 'none yet'}"

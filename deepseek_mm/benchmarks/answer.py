@@ -305,7 +305,7 @@ def measure_dial(
 def _measure_preset(
     dial: QualityPreset, config: Config, load: Load, rows: Sequence[PointRow], photos: Path, note: Callable[[str], None]
 ) -> PresetResult:
-    note(f"asking with the dial at {dial.name}")
+    note(f"asking questions at the preset {dial.name}")
     with TemporaryDirectory(prefix="deepseek-mm-dial-") as folder:
         runtime = replace(config.runtime, dial=dial.name)
         with load(replace(config, data=Path(folder) / "library", runtime=runtime), progress=note) as assistant:

@@ -3,20 +3,20 @@
 Nothing is measured here, so that a start stays fast.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import nn
 
-from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
+from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig, RuntimeConfig
 from deepseek_mm.embeddings.default import WEIGHTS as SPACE_WEIGHTS
 from deepseek_mm.embeddings.default import PackagedSpace, default_fingerprint
 from deepseek_mm.embeddings.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.lm.model_folders import EDGE_FOLDER, first_line
 from deepseek_mm.runtime.calibration import read_timings
-from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
+from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS, Tower
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.planner import (
     LIGHT,
@@ -45,10 +45,17 @@ class MachinePlan:
     plan: Plan
     hardware: Hardware
     folder: Path  # of engines and timings
+    chosen: Mapping[Tower, str] = field(default_factory=dict)  # engines that it began with, before any failed to open
 
     def presets(self) -> tuple[PresetResult, ...]:
         """The quality presets, as they were measured on this machine."""
         return read_presets(self.folder)
+
+    def list_changed_engines(self, runtime: RuntimeConfig) -> dict[Tower, str]:
+        """The engines that a start with these settings chooses otherwise than this one did, by tower."""
+        then = choose(self.hardware, read_timings(self.folder), dial=runtime.dial, engine=runtime.engine)
+        engines = {tower: then.engine(tower).name for tower in TOWERS}
+        return {tower: name for tower, name in engines.items() if self.chosen.get(tower, name) != name}
 
 
 def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderConfig:
@@ -83,7 +90,8 @@ def plan_here(
     folder = engines_folder(cache, space.fingerprint, hardware)
     runtime, given = config.runtime, find_constraints(config, space, cache)
     plan = choose(hardware, read_timings(folder), dial=runtime.dial, engine=runtime.engine, given=given)
-    return MachinePlan(plan=plan, hardware=hardware, folder=folder)
+    chosen = {tower: plan.engine(tower).name for tower in TOWERS}
+    return MachinePlan(plan=plan, hardware=hardware, folder=folder, chosen=chosen)
 
 
 def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool:

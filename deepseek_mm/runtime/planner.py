@@ -43,6 +43,7 @@ from deepseek_mm.runtime.hardware import BFLOAT16, GIB, Hardware
 from deepseek_mm.storage.files import atomic_write, read_json
 
 FILE = "dial.json"
+LOOKS = ("max_parts", "beams", "glance")  # settings of `see` that presets change, which hold from the next picture on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +59,7 @@ class QualityPreset:
     def apply_to(self, config: Config) -> Config:
         """The configuration with this preset's numbers, where they are still the default ones."""
         usual = SeeConfig()
-        changed = {
-            name: getattr(self.see, name)
-            for name in ("max_parts", "beams", "glance")
-            if getattr(config.see, name) == getattr(usual, name)
-        }
+        changed = {name: getattr(self.see, name) for name in LOOKS if getattr(config.see, name) == getattr(usual, name)}
         lm = replace(config.lm, phrasing=self.choose_phrasing(config.lm.phrasing))
         return replace(config, see=replace(config.see, **changed), lm=lm)
 

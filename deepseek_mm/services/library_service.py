@@ -24,6 +24,7 @@ from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.space_change import CHANGE_SPACE
 from deepseek_mm.logic.rules import Rule, rules_of
+from deepseek_mm.runtime.preset_measurement import MEASURE
 from deepseek_mm.types import PhotoDescription
 from index import LIBRARY, Filter, Source
 
@@ -40,6 +41,7 @@ KINDS = (
     DUPLICATES,
     LEARN,
     CHANGE_SPACE,
+    MEASURE,
 )  # of the library's own jobs
 
 

@@ -23,13 +23,17 @@ from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
+from deepseek_mm.jobs import Job
 from deepseek_mm.lm.backends.server_model import address_of, models_at
 from deepseek_mm.models.catalogue import MODEL_SETTINGS
 from deepseek_mm.models.downloads import ALLOWED, OFFER
-from deepseek_mm.runtime.planner import apply_preset
+from deepseek_mm.runtime.engines import Tower
+from deepseek_mm.runtime.planner import LOOKS, apply_preset
+from deepseek_mm.runtime.preset_measurement import MEASURE
 from deepseek_mm.settings import Settings, list_values
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
 
+LIVE = ("lm.phrasing", "runtime.dial", *(f"see.{name}" for name in LOOKS))  # besides `rag`
 FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)  # with the comment behind it
 
 
@@ -53,7 +57,7 @@ def descriptions() -> dict[str, str]:
 
 def applies_at_once(name: str) -> bool:
     """Whether a change holds from the next question on (see `Assistant.reconfigure`)."""
-    return (name.startswith("rag.") and name not in MODEL_SETTINGS) or name == "lm.phrasing"
+    return (name.startswith("rag.") and name not in MODEL_SETTINGS) or name in LIVE
 
 
 def is_fixed(origin: Mapping[str, str], name: str) -> bool:
@@ -102,6 +106,25 @@ class SettingsService:
         origin = self.file.read().origin
         mine = [name for name in origin if applies_at_once(name) and not is_fixed(origin, name)]
         return self.change(caller, dict.fromkeys(mine))
+
+    def measure_presets(self, caller: Caller) -> Job:
+        """Measure every engine and quality preset of this machine, in the background; a minute or two."""
+        return self.assistant.library.jobs.add(MEASURE, {}, title="Measure speed and quality", unique=True)
+
+    def find_measurement(self, caller: Caller) -> Job | None:
+        """The one that was begun last."""
+        return next(iter(self.assistant.library.jobs.find(kinds=(MEASURE,), limit=1)), None)
+
+    def stop_measurement(self, caller: Caller) -> None:
+        """End it, if it goes on; what was measured before stays."""
+        job = self.find_measurement(caller)
+        if job is not None and job.state in ("waiting", "running"):
+            self.assistant.library.jobs.cancel(job.id)
+
+    def list_changed_engines(self, caller: Caller) -> dict[Tower, str]:
+        """What computes pictures or text otherwise from the next start on, by tower."""
+        planned = self.assistant.planned
+        return planned.list_changed_engines(self.file.read().config.runtime) if planned else {}
 
     def list_pending(self, caller: Caller, settings: Settings) -> list[str]:
         """Names of those that another start would open otherwise than they are now."""

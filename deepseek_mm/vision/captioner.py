@@ -330,9 +330,7 @@ def write_captioner(
     write_weights(file, state, {"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
 
 
-def read_captioner(
-    space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,), *, beams: int = BeamConfig().beams
-) -> Captioner:
+def read_captioner(space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
     """With several files they vote; all have the same words. MissingWeights without one, or made for another space."""
     nets, words = [], SPECIAL
     for file in files:
@@ -341,4 +339,4 @@ def read_captioner(
         net.load_state_dict(state)
         nets.append(net)
         words = tuple(told["words"])
-    return Captioner(space.model, nets, words, compare=partial(compare_in_space, space), beam=BeamConfig(beams=beams))
+    return Captioner(space.model, nets, words, compare=partial(compare_in_space, space))

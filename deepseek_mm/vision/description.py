@@ -49,6 +49,10 @@ class Describer:
         """Without a gate or a tagger nobody vouches for a caption, and none is told."""
         self.captioner, self.gate, self.tagger = captioner, gate, tagger
 
+    def use_beams(self, beams: int) -> None:
+        """Follow so many sentences at once from the next picture on."""
+        self.captioner.beam = replace(self.captioner.beam, beams=beams)
+
     def describe_many(self, pictures: Sequence[ImageAnalysis]) -> list[Description]:
         """Of each picture, in order. They have their features, kinds and regions."""
         photos = [picture for picture in pictures if get_kind(picture).name == PHOTO]
@@ -124,6 +128,6 @@ def find_middle_colour(image: Image) -> str:
     return Palette(image).names(box)[0]
 
 
-def read_describer(space: DefaultSpace, *, tagger: MultiLabelTagger | None, beams: int) -> Describer:
+def read_describer(space: DefaultSpace, *, tagger: MultiLabelTagger | None) -> Describer:
     """With the captioner and the gate that are shipped. MissingWeights as `read_captioner` raises it."""
-    return Describer(read_captioner(space, beams=beams), read_gate(), tagger)
+    return Describer(read_captioner(space), read_gate(), tagger)

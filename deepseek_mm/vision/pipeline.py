@@ -223,9 +223,10 @@ class VisionPipeline:
     ) -> None:
         """`names` are words beside those of labels.txt; without `models` the space alone looks."""
         models = models or VisionModels()
-        self.space, self.config, self.detector, self.witness = space, config, models.detector, models.witness
-        self.index_space = space
-        self.reader, self.describer, self.paper = models.reader, models.describer, models.paper
+        self.space = self.index_space = space
+        self.detector, self.witness, self.paper = models.detector, models.witness, models.paper
+        self.reader, self.describer = models.reader, models.describer
+        self.use_config(config)
         words = tuple(dict.fromkeys((*read_names(), *names)))
         folder = words_folder() if isinstance(space, SeeingSpace) else None
         self.vocabulary = self.index_vocabulary = Vocabulary(space, words, read_calibration(space), folder=folder)
@@ -238,12 +239,18 @@ class VisionPipeline:
         """The same that looks, with vectors of another space; one that is the space that looks is no other one."""
         other, same = copy(self), space.fingerprint == self.space.fingerprint
         other.index_space = self.space if same else space
-        other.index_vocabulary = (
-            self.vocabulary
-            if same
-            else Vocabulary(space, self.vocabulary.names, read_calibration(space), folder=words_folder())
-        )
+        other.index_vocabulary, names = self.vocabulary, self.vocabulary.names
+        if not same:
+            other.index_vocabulary = Vocabulary(space, names, read_calibration(space), folder=words_folder())
         return other
+
+    def use_config(self, config: SeeConfig) -> None:
+        """Look by other numbers from the next picture on."""
+        self.config = config
+        if self.describer is not None:
+            self.describer.use_beams(config.beams)
+        if self.reader is not None:
+            self.reader.is_glancing = config.glance
 
     def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
         """The same pictures, in order, with regions and their vectors; each has a source.

@@ -246,7 +246,7 @@ class VqaModel:
     ) -> None:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
-        self.noticer, self.glance = noticer, glance
+        self.noticer, self.glance, self.is_glancing = noticer, glance, True
         self.boxes: BoxReader | None = None  # who reads what was detected, in pictures that have detections
         self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
@@ -278,7 +278,7 @@ class VqaModel:
     def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
         """One for each question and its picture; what was read before, by the same head, is not read again."""
         head = self.head
-        keys = [(head, question.text.lower(), question.things) for question, _ in asked]
+        keys = [(head, self.is_glancing, question.text.lower(), question.things) for question, _ in asked]
         known = [picture.reading(key) for (_, picture), key in zip(asked, keys, strict=True)]
         found = {row: reading for row, reading in enumerate(known) if reading}
         new = [row for row in range(len(asked)) if row not in found]
@@ -313,7 +313,7 @@ class VqaModel:
 
     def glance_at_names(self, question: str, picture: ImageAnalysis, names: Sequence[str]) -> list[float]:
         """Of each name, how probable it is as the answer to the language model that looks; [] where none does."""
-        if self.glance is None:
+        if self.glance is None or not self.is_glancing:
             return []
         found = self.glance.weigh([question.lower()], torch.tensor([0]), cells_of([picture]), [names])[0]
         return [found[name] for name in names] if found else []
@@ -374,7 +374,7 @@ class VqaModel:
     ) -> list[VqaPrediction]:
         """With a glance at the answers of each, but whether a thing is there: others know that better."""
         asked = [n for n, reading in enumerate(readings) if reading.family != THERE]
-        if self.glance is None or not asked:
+        if self.glance is None or not self.is_glancing or not asked:
             return readings
         options = [list(readings[n].chances) for n in asked]
         found = self.glance.weigh([questions[n] for n in asked], photo_Q[asked], cells_BPC, options)

@@ -280,9 +280,6 @@ def _place_help(words: UiTexts) -> None:
         piece(render_help(words), listens="")
 
 
-COMMAND = "python -m deepseek_mm index FOLDER"
-
-
 @dataclass(frozen=True, kw_only=True)
 class CodeTab(AskTab):
     """The Ask tab without a camera, with other words and questions out of the library's own code."""
@@ -315,6 +312,6 @@ class CodeTab(AskTab):
 
 
 def lacks(words: UiTexts) -> str:
-    """What is said where there is no code: how some comes in, by the page and by the command."""
+    """What is said where there is no code: how some comes in."""
     add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
-    return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'
+    return f'{hint(words.code_none)}<div class="offers">{add}</div>'

@@ -77,6 +77,7 @@ def title(job: Job, words: UiTexts) -> str:
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
         "change space": words.job_change_space,
+        "measure presets": words.job_measure,
     }  # fmt: skip
     named = payload.get("file") or payload.get("folder") or payload.get("name") or payload.get("space") or ""
     paths = payload.get("only") or payload.get("paths") or [named]

@@ -38,6 +38,7 @@ class LibraryWords:
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")
+    job_measure = Translation("Measure speed and quality", "测量速度与质量")
     job_change_space = Translation("Index all files in {what}", "用 {what} 为全部文件建立索引")
     job_verify = Translation("Check the library", "检查图库")
     job_repair = Translation("Repair the library", "修复图库")

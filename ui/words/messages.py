@@ -1,7 +1,8 @@
 """What comes from below in English, errors and what jobs say, in the language of the page: a table of forms.
 
 An error keeps its English message wherever it is raised, logged or kept; only the page says it otherwise. Each form
-stands in messages.txt with its Chinese. What fills it stays as it is, unless that is a form of the table itself. A text
+stands in messages.txt with its Chinese, and with what an English page says where the message names a command or a flag.
+What fills it stays as it is, unless that is a form of the table itself. A text
 that has no form is tried sentence by sentence; what is left stays English.
 """
 
@@ -19,7 +20,8 @@ NUMBER = re.compile(r"n\d?")  # names of slots that numbers fill
 COUNT, ANY = r"[\d.,]+", r".+?"  # what fills those, and what fills others
 NAMED = "kind"  # how slots begin whose single word is looked up as well; elsewhere a single word is somebody's name
 HAN = re.compile(r"[\u3400-\u9fff]")
-JOINTS = ((re.compile(r"(?<=[.!?]) (?=[A-Z])"), "", "\u3002"), (re.compile(r"; "), "\uff1b", ""))  # then its Chinese
+SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+JOINTS = ((SENTENCES, "", "\u3002"), (re.compile(r"; "), "\uff1b", ""))  # then its Chinese
 MOST_CHARS = 2_000  # of a text that is looked at
 KNOWN = 4_096  # texts that are remembered: a list of failures is shown again and again
 
@@ -28,12 +30,26 @@ class MessageForm(NamedTuple):
     """A message with what fills it, and what is said for it."""
 
     pattern: re.Pattern[str]
-    chinese: str
+    said: str
 
 
 def say_message(text: str, language: Language) -> str:
     """The message in this language, as far as it is known."""
-    return text if language == "en" or len(text) > MOST_CHARS else _say(text)
+    if len(text) > MOST_CHARS:
+        return text
+    return _say_in_english(text) if language == "en" else _say(text)
+
+
+@lru_cache(KNOWN)
+def _say_in_english(text: str) -> str:
+    """Without commands and flags, which nobody on a page can type; any other text as it is."""
+    bare = text.removesuffix(".")
+    end = text[len(bare) :]
+    for form in read_page_forms():
+        if found := form.pattern.fullmatch(bare):
+            return form.said.format(**{name: _say_in_english(part) for name, part in found.groupdict().items()}) + end
+    parts = SENTENCES.split(text)
+    return " ".join(map(_say_in_english, parts)) if len(parts) > 1 else text
 
 
 @lru_cache(KNOWN)
@@ -55,7 +71,7 @@ def _fill(text: str) -> str | None:
     for form in read_forms():
         if found := form.pattern.fullmatch(text):
             parts = {name: _part(name, part) for name, part in found.groupdict().items()}
-            filled = form.chinese.format(**parts)
+            filled = form.said.format(**parts)
             if _is_said(filled, text):
                 return filled
     return None
@@ -73,9 +89,19 @@ def _is_said(said: str, text: str) -> bool:
 
 @cache
 def read_forms() -> tuple[MessageForm, ...]:
-    """The forms, those with most letters of their own first."""
-    rows = sorted(read_rows().items(), key=lambda row: -len(SLOT.sub("", row[0])))
-    return tuple(MessageForm(compile_form(english), chinese) for english, chinese in rows)
+    """The forms with their Chinese, those with most letters of their own first."""
+    return _compile_forms({english: row.chinese for english, row in read_rows().items()})
+
+
+@cache
+def read_page_forms() -> tuple[MessageForm, ...]:
+    """The forms that an English page says otherwise, in the same order."""
+    return _compile_forms({english: row.page for english, row in read_rows().items() if row.page})
+
+
+def _compile_forms(said: Mapping[str, str]) -> tuple[MessageForm, ...]:
+    rows = sorted(said.items(), key=lambda row: -len(SLOT.sub("", row[0])))
+    return tuple(MessageForm(compile_form(english), text) for english, text in rows)
 
 
 @cache
@@ -85,11 +111,18 @@ def read_labels() -> Mapping[str, str]:
     return dict(line.split(": ") for line in lines)
 
 
-def read_rows() -> Mapping[str, str]:
-    """The table: English form -> Chinese."""
+class MessageRow(NamedTuple):
+    """What a page says for a message."""
+
+    chinese: str
+    page: str = ""  # in English, where that is not the message itself
+
+
+def read_rows() -> Mapping[str, MessageRow]:
+    """The table: English form -> what is said for it."""
     paragraphs = FILE.read_text(encoding="utf-8").strip().split("\n\n")[1:]
-    pairs = (paragraph.split("\n") for paragraph in paragraphs)
-    return {english.replace(r"\n", "\n"): chinese.replace(r"\n", "\n") for english, chinese in pairs}
+    lines = ([line.replace(r"\n", "\n") for line in paragraph.split("\n")] for paragraph in paragraphs)
+    return {english: MessageRow(*said) for english, *said in lines}
 
 
 def compile_form(english: str) -> re.Pattern[str]:

@@ -45,11 +45,8 @@ class PageWords:
     help_open = Translation("Open: {tab}", "打开：{tab}")
 
     not_allowed = Translation(
-        "The key “{name}” may not do this: it lacks the right {right}. "
-        "Whoever runs this server can make another: "
-        "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
-        "密钥“{name}”不能这样做：缺少权限 {right}。请服务器管理者另建一个："
-        "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
+        "The key “{name}” may not do this: it lacks the right {right}. Whoever runs this server can make another.",
+        "密钥“{name}”不能这样做：缺少权限 {right}。服务器管理者可以另建一个具有该权限的密钥。",
     )
     key_may_not = Translation("This key may not {what}.", "此密钥不能{what}。")
     may_ask = Translation("ask or search", "提问或搜索")

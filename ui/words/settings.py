@@ -55,10 +55,16 @@ class SettingsWords:
 
     dial = Translation("Speed and quality", "速度与质量")
     dial_label = Translation("What a question may cost", "每个问题可花费的时间")
-    dial_hint = Translation(
-        "Takes effect at the next start. To measure on this machine: python -m deepseek_mm plan --calibrate --dial",
-        "下次启动时生效。在本机测量：python -m deepseek_mm plan --calibrate --dial",
+    dial_hint = Translation("Holds from the next question on.", "从下一个问题起生效。")
+    dial_measure = Translation("Measure on this machine", "在本机测量")
+    dial_measure_hint = Translation(
+        "Asks questions about the bundled photos at each of the three, in the background. It takes a minute or two.",
+        "在后台用自带照片的问题测试这三档，大约需要一两分钟。",
     )
+    dial_begins = Translation("Opening the models.", "正在加载模型。")
+    dial_next = Translation("From the next start on: {engines}.", "下次启动起：{engines}。")
+    dial_pictures = Translation("{engine} computes pictures", "图片由 {engine} 计算")
+    dial_texts = Translation("{engine} computes texts", "文字由 {engine} 计算")
     dial_fast = Translation("Fast", "快速")
     dial_balanced = Translation("Balanced", "均衡")
     dial_best = Translation("Best", "最佳")
@@ -67,7 +73,6 @@ class SettingsWords:
         "本机每个回答 {seconds:.2f} 秒，{questions} 个问题答对 {score:.0f} %",
     )
     dial_unmeasured = Translation("not measured here", "尚未在本机测量")
-    set_next_dial = Translation("speed and quality: {step}.", "速度与质量：{step}。")
     set_plan = Translation("How this machine computes", "本机的计算方式")
     set_login = Translation("Who is logged in; log out", "登录信息与退出")
 
@@ -146,9 +151,8 @@ class SettingsWords:
         "由本次启动的参数 {name} 固定，优先于设置文件。不带该参数启动后可在此选择。",
     )
     set_fixed_open = Translation(
-        "This page can be reached from other machines. So models are chosen at the machine itself: in the settings "
-        "file, or with --set.",
-        "此页面可从其他机器访问，因此只能在本机的设置文件中或用 --set 选择模型。",
+        "This page can be reached from other machines. So models are chosen at the machine, in its settings file.",
+        "此页面可从其他机器访问，因此只能在那台机器上的设置文件中选择模型。",
     )
     set_no_folder = Translation("No folder at {path}. Check the path.", "{path} 处没有文件夹。请检查路径。")
     set_no_name = Translation(

@@ -26,7 +26,7 @@ from deepseek_mm.lm.generator import CountingGenerator
 
 
 class PlanStepOut(Record):
-    """A step of the dial; numbers are null until `plan --dial` was run on this machine."""
+    """A step of the dial; numbers are null until POST /settings/measurement, or `plan --dial`, was run here."""
 
     name: str = Field(examples=["balanced"])
     says: str = Field(description="what it changes")
@@ -36,7 +36,7 @@ class PlanStepOut(Record):
 
 
 class PlanOut(BaseModel):
-    """What computes what. PATCH /settings of runtime.dial chooses another step, from the next start on."""
+    """What computes what. PATCH /settings of runtime.dial chooses another step, its engines from the next start on."""
 
     branch: str = Field(description="gpu, npu, cpu or small", examples=["cpu"])
     image: str = Field(description="engine of the image tower", examples=["openvino-bf16"])

@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, Asker, OurAssistant, OurServices
-from deepseek_mm.api.schemas import Body, Text, Typed
+from deepseek_mm.api.schemas import Body, JobOut, Text, Typed
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.hub import Revisions
 from deepseek_mm.library.backup import size_of
 from deepseek_mm.services import Services
@@ -135,6 +136,27 @@ def change(services: OurServices, asked: ChangesIn, caller: Administrator) -> Se
 def restore_defaults(services: OurServices, caller: Administrator) -> SettingsOut:
     """Take back whatever the file says of what holds at once."""
     return describe_settings(services, caller, services.settings.restore_defaults(caller))
+
+
+@router.post("/settings/measurement", status_code=202)
+def measure_presets(services: OurServices, caller: Administrator) -> JobOut:
+    """Measure what each quality preset costs and is worth here, in the background; /health has the result."""
+    return JobOut.of(services.settings.measure_presets(caller))
+
+
+@router.get("/settings/measurement")
+def measurement(services: OurServices, caller: Administrator) -> JobOut:
+    """How the last measurement stands."""
+    found = services.settings.find_measurement(caller)
+    if found is None:
+        raise NothingThere("nothing was measured yet. Begin with: POST /settings/measurement")
+    return JobOut.of(found)
+
+
+@router.delete("/settings/measurement", status_code=204)
+def stop_measurement(services: OurServices, caller: Administrator) -> None:
+    """End the one that goes on; what was measured before stays."""
+    services.settings.stop_measurement(caller)
 
 
 @router.post("/settings/models")
