@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, replace
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self, cast
@@ -233,6 +236,17 @@ class Assistant:
             **({"notices": "; ".join(notice.short for notice in self.notices)} if self.notices else {}),
             "version": str(import_module("deepseek_mm").__version__),
         }
+
+    @contextmanager
+    def without_history(self) -> Iterator[Self]:
+        """The same assistant, whose turns nobody finds in the history; for questions that the program asks itself."""
+        with TemporaryDirectory() as folder:
+            other = copy(self)
+            other.history = History(Path(folder) / "history.db")
+            try:
+                yield other
+            finally:
+                other.history.close()
 
     def tidy(self) -> None:
         """Let go for good of what was deleted and cannot be undone any more, and of uploads that nobody names."""

@@ -5,7 +5,8 @@ says is meant now, so that stops with its error. The setting stays in the file, 
 """
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.language.understanding import HEADS, LAYERS
 from deepseek_mm.library import Library
 from deepseek_mm.library.space_change import CHANGE_SPACE, SpaceChange, take_over_lost
+from deepseek_mm.library.starters import STARTERS, StarterTrial
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.models.downloads import Downloads, HubPermission
@@ -55,10 +57,11 @@ from deepseek_mm.runtime.planner import Plan, apply_preset
 from deepseek_mm.runtime.preset_measurement import MEASURE, PresetMeasurement
 from deepseek_mm.runtime.towers.backends import engines_folder
 from deepseek_mm.runtime.towers.parts import Samples, detector_part
-from deepseek_mm.settings_file import SettingsFile, value_of, with_defaults
+from deepseek_mm.settings_file import SettingsFile, value_of, with_defaults, with_values
 from deepseek_mm.storage.exchange import is_read_only
 from deepseek_mm.storage.files import read_lines
 from deepseek_mm.threads import one_for_blas
+from deepseek_mm.types import Answer, Query, Question
 from deepseek_mm.vision.box_reader import read_box_reader
 from deepseek_mm.vision.description import read_describer
 from deepseek_mm.vision.detector.detector import WEIGHTS as DETECTOR
@@ -158,6 +161,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
     library.work_on({CHANGE_SPACE: change_space_in(assistant).run})
     library.work_on({MEASURE: measurement.run})
+    library.work_on({STARTERS: starter_trial_in(assistant).run})
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
         take_over_lost(library, short_name(Path(asked.encoder.name).name))
     give_back()
@@ -206,6 +210,20 @@ def open_rerankers(config: Config, plan: Plan, named: NamedModels, fallback: Fal
         return Rerankers(passages=passages, code=passages), config
     code, config = fallback.open(lambda asked: opens(asked.rag.code_reranker), config, (CODE,))
     return Rerankers(passages=passages, code=code), config
+
+
+def starter_trial_in(assistant: Assistant) -> StarterTrial:
+    """What tries questions to begin with, in the program's own words, which come fast."""
+
+    @contextmanager
+    def open_asking() -> Iterator[Callable[[str], Answer]]:
+        with assistant.without_history() as other:
+            other.config = with_values(other.config, {"lm.phrasing": "none"})
+            yield lambda text: other.ask(Question(text=text))
+
+    return StarterTrial(
+        store=lambda: assistant.store, asks=open_asking, finds=lambda text: assistant.find(Query(text=text), k=1)
+    )
 
 
 def name_measured(asked: Config, assistant: Assistant) -> Config:

@@ -120,7 +120,7 @@ def test_what_the_dialog_looks_for_is_not_replaced_by_a_search_that_was_sent_bef
 def test_what_the_dialog_looks_for_is_kept_when_the_search_tab_is_opened_with_it(passing, viewed):
     newest = SearchSequence()
     press(passing, viewed, "like", newest=newest)
-    assert passing.search.grid not in passing.search._offer(newest)
+    assert passing.search.grid not in passing.search._offer(request_of(), newest)
 
 
 def test_asking_about_a_photo_puts_a_copy_of_it_into_the_box(passing, viewed):

@@ -106,9 +106,9 @@ def test_nothing_found_is_no_grid(pictures):
     assert grid(results(), pictures, ENGLISH) == ""
 
 
-def test_before_the_first_search_examples_are_offered_unless_nothing_is_there():
-    assert re.findall(r'data-act="try" data-what="(\d)"', idle(ENGLISH, empty=False)) == ["0", "1", "2"]
-    assert idle(ENGLISH, empty=True) == ""
+def test_before_the_first_search_examples_are_offered_where_there_are_any():
+    assert re.findall(r'data-act="try" data-what="(\d)"', idle(("a cat", "fruit"))) == ["0", "1"]
+    assert idle(()) == ""
 
 
 @pytest.mark.parametrize(("what", "chosen"), [("2,1", [1, 2]), ("3", [3]), ("9,x,<b>", []), ("", []), (None, [])])

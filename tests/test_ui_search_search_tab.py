@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from fake_app import paper
-from page_caller import services_of, undescribed, visitor_here
+from page_caller import request_of, services_of, undescribed, visitor_here
 
 from deepseek_mm.config import Config
+from ui.html import hint
 from ui.pictures import PagePictures
 from ui.search.search_handlers import ORDERS, Results, SearchHandlers, SearchSequence
 from ui.search.search_tab import SearchTab
@@ -67,9 +68,12 @@ def test_a_control_writes_into_the_box_which_is_searched_and_read_back(tab, foun
 
 
 def test_a_box_that_is_emptied_by_a_press_is_a_tab_as_it_was_at_first(tab, found):
-    *_, last = tab.run_with_controls(lambda text: "", None, SearchSequence(), found, {"text": "type:pdf", "files": []})
+    newest = SearchSequence()
+    newest.examples = ("kite",)
+    *_, last = tab.run_with_controls(lambda text: "", None, newest, found, {"text": "type:pdf", "files": []})
     assert last[tab.results].query is None
     assert 'data-act="try"' in last[tab.grid]
+    assert last[tab.said] == hint(ENGLISH.results_examples)
 
 
 def test_results_become_a_grid_a_line_and_an_order(tab, found):
@@ -94,11 +98,11 @@ def test_a_notice_is_an_alert_and_goes_with_the_next_search(tab, found):
     assert "No &lt;date&gt;." in wrong[tab.notice].value
 
 
-def test_clearing_puts_everything_away_and_offers_examples(tab):
+def test_clearing_puts_everything_away(tab):
     updates = tab.clear()
     assert set(updates) == {*tab.parts, tab.newest}
     assert updates[tab.results].query is None
-    assert 'data-act="try"' in updates[tab.grid]
+    assert (updates[tab.grid], updates[tab.said]) == ("", hint(ENGLISH.results_idle))
     assert not updates[tab.order]["visible"]
 
 
@@ -116,10 +120,12 @@ def test_a_press_on_a_tile_opens_it_large_and_a_wrong_one_does_nothing(tab, foun
 
 
 def test_an_example_is_put_into_the_box_and_searched(tab):
-    updates = press(tab, "try", "0", Results())
-    assert updates[tab.box] == {"text": ENGLISH.search_examples[0], "files": []}
+    newest = SearchSequence()
+    newest.examples = ("kite",)
+    updates = press(tab, "try", "0", Results(), newest)
+    assert updates[tab.box] == {"text": "kite", "files": []}
     assert updates[tab.controls.chips] == ""
-    assert updates[tab.results].query.text == ENGLISH.search_examples[0]
+    assert updates[tab.results].query.text == "kite"
 
 
 def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
@@ -185,12 +191,19 @@ def holds(monkeypatch, *, nothing: bool) -> None:
 def test_an_opened_tab_says_how_to_begin_only_where_that_has_changed(tab, monkeypatch):
     newest = SearchSequence()
     holds(monkeypatch, nothing=False)
-    assert tab.grid not in tab._offer(newest)  # so nothing of a search can be wiped, however late this arrives
+    assert tab.grid not in tab._offer(request_of(), newest)  # nothing of a search is wiped, however late it comes
     holds(monkeypatch, nothing=True)
-    assert ENGLISH.results_no_library in tab._offer(newest)[tab.said]
-    assert tab.grid not in tab._offer(newest)
+    assert ENGLISH.results_no_library in tab._offer(request_of(), newest)[tab.said]
+    assert tab.grid not in tab._offer(request_of(), newest)
     holds(monkeypatch, nothing=False)
-    assert tab.grid in tab._offer(newest)
+    assert tab.grid in tab._offer(request_of(), newest)
+
+
+def test_an_opened_tab_offers_searches_that_were_tried_on_this_library(tab, monkeypatch):
+    newest, found = SearchSequence(), ("kite",)
+    monkeypatch.setattr(SearchHandlers, "find_examples", lambda self, caller: found)
+    assert "kite" in tab._offer(request_of(), newest)[tab.grid]
+    assert tab.grid not in tab._offer(request_of(), newest)  # they stand there
 
 
 def test_what_an_opened_tab_says_never_comes_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
@@ -198,7 +211,7 @@ def test_what_an_opened_tab_says_never_comes_over_what_somebody_searched_for_mea
     newest = SearchSequence()
     running = tab.run(newest, lambda: found)
     next(running)
-    assert tab.grid not in tab._offer(newest)  # it is on its way
+    assert tab.grid not in tab._offer(request_of(), newest)  # it is on its way
     fresh, choices = SearchSequence(), tab.handlers.choices
 
     def while_somebody_searches():
@@ -206,7 +219,7 @@ def test_what_an_opened_tab_says_never_comes_over_what_somebody_searched_for_mea
         return choices()
 
     monkeypatch.setattr(SearchHandlers, "choices", lambda self: while_somebody_searches())
-    updates = tab._offer(fresh)
+    updates = tab._offer(request_of(), fresh)
     assert tab.grid not in updates
     assert tab.controls.fields["label"] in updates
 
@@ -215,10 +228,10 @@ def test_a_tab_that_was_emptied_says_again_how_to_begin_once_something_is_there(
     newest = SearchSequence()
     list(tab.run(newest, lambda: found))
     holds(monkeypatch, nothing=True)
-    assert tab.grid not in tab._offer(newest)
+    assert tab.grid not in tab._offer(request_of(), newest)
     emptied = tab.clear()
     assert tab.grid in emptied
     list(tab.run(newest, lambda: Results()))  # the last condition was taken away
     holds(monkeypatch, nothing=False)
-    assert tab.grid in tab._offer(emptied[tab.newest])
-    assert tab.grid in tab._offer(newest)
+    assert tab.grid in tab._offer(request_of(), emptied[tab.newest])
+    assert tab.grid in tab._offer(request_of(), newest)

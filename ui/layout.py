@@ -246,6 +246,8 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
                 settings = SettingsTab.place(SettingsHandlers(services=services, words=words), shelving)
         ask.join()
         offer.join(page, ask_tab)
+        if ask.starters is not None:
+            ask.starters.join(page, ask_tab, ask.parts_by_name)
         code.join(code_tab)
         search.offer(search_tab)
         SavedPart(tab=search, services=services).join(visit.kept, search_tab)

@@ -28,6 +28,7 @@ from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.model_trial import ModelTrialService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.services.space_service import SpaceService
+from deepseek_mm.services.starter_service import StarterService
 from deepseek_mm.settings_file import SettingsFile
 
 
@@ -166,6 +167,7 @@ class Services:
     history: HistoryService
     learning: LearningService
     rules: RulesService
+    starters: StarterService
     programs: ProgramService
 
 
@@ -194,5 +196,6 @@ def build_services(
         history=HistoryService(assistant=assistant),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),
+        starters=StarterService(assistant=assistant),
         programs=ProgramService.of(assistant.config),
     )

@@ -19,6 +19,7 @@ from ui.ask.ask_handlers import CLEAR, AskHandlers, Entry, View
 from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
 from ui.ask.offers import AGREE
+from ui.ask.starters_part import StartersPart
 from ui.gateway.events import QUIET, Press, Updates, caller_of, end_unchanged, needs_right
 from ui.help import render_help
 from ui.html import button, hint, notice, piece
@@ -48,6 +49,7 @@ class AskTab:
     talk: gr.State
     shown: gr.State  # the answer whose evidence is on the board
     parts_by_name: dict[str, Any]
+    starters: StartersPart | None  # of the Ask tab
 
     @property
     def id(self) -> str:
@@ -61,7 +63,8 @@ class AskTab:
         chat = Chat(pictures=pictures, words=words, code=code, runs=code, kept=f"{KEPT}-code" if code else KEPT)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                parts = place_chat(chat.html(Talk(), () if code else None), words, code=code)
+                starters = None if code else StartersPart(services=handlers.services, words=words)
+                parts = place_chat(chat.html(Talk()), words, starters)
                 if not code:
                     parts["camera"] = _place_camera(words)
                     _place_help(words)
@@ -70,7 +73,7 @@ class AskTab:
                 parts["board"] = piece(board(None, pictures, words), elem_classes=look)
         return cls(
             handlers=handlers, words=words, chat_html=chat, viewer=viewer, fields=fields, talk=gr.State(Talk()),
-            shown=gr.State(None), parts_by_name=parts,
+            shown=gr.State(None), parts_by_name=parts, starters=starters,
         )  # fmt: skip
 
     def render(self, view: View) -> Updates:
@@ -125,6 +128,10 @@ class AskTab:
             yield from map(self.render, asking.ask(caller, entry, talk, kept, page))
 
         @needs_right("ask")
+        def begin(request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
+            yield from ask(request, {"text": event.what, "files": []}, *held)
+
+        @needs_right("ask")
         def clear(page: str) -> Updates:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
@@ -146,6 +153,8 @@ class AskTab:
         named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(
             clear, visit.page, self.parts, **QUIET
         )
+        if self.starters is not None:
+            named["starters"].click(begin, who, **sent, **QUIET)
         if "camera" in named:
             both = [named["camera"], named["box"]]
             named["camera"].change(_add_photo, both, both[::-1], **QUIET)
@@ -208,7 +217,7 @@ class AskTab:
 
     def _views(self, caller: Caller, event: Press, talk: Talk, kept: object, page: str) -> Iterator[View]:
         asking, act, turn = self.handlers, event.act, edges.number(event.what)
-        several = {"retry": asking.again, "try": asking.try_test, "example": self._try_example}
+        several = {"retry": asking.again, "try": asking.try_test}
         if act in several:
             return several[act](caller, turn, talk, kept, page)
         one = {
@@ -221,16 +230,15 @@ class AskTab:
             "offer": lambda: asking.offer(event.what, talk),
             "decline": lambda: asking.offer(event.what.partition(":")[0], talk),
         }.get(act)
+        if act == "example":
+            return self._try_example(turn, talk)
         if act.startswith(AGREE):
             return iter([asking.agree(caller, act, event.what, talk, kept)])
         return iter([one()] if one else [])
 
-    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        """A question to begin with is asked."""
-        examples = self.words.examples
-        if number >= len(examples):
-            return iter(())
-        return self.handlers.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
+    def _try_example(self, number: int, talk: Talk) -> Iterator[View]:
+        """What a question to begin with does; only code has some within the conversation."""
+        return iter(())
 
     def _show_citation(self, caller: Caller, what: str, talk: Talk) -> Updates:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
@@ -249,16 +257,17 @@ def _add_photo(photo: str | None, entry: Entry | None) -> Any:
     return {"text": entry["text"], "files": files}, None
 
 
-def place_chat(html: str, words: UiTexts, *, code: bool) -> dict[str, Any]:
-    """The left half: the chat, what went wrong, the box, two buttons."""
+def place_chat(html: str, words: UiTexts, starters: StartersPart | None) -> dict[str, Any]:
+    """The left half: the chat, questions to begin with, what went wrong, the box, two buttons."""
     parts: dict[str, Any] = {
-        "chat": piece(html, listens="chat code" if code else "chat", elem_classes="chat"),
+        "chat": piece(html, listens="chat" if starters else "chat code", elem_classes="chat"),
+        **(starters.place() if starters else {}),
         "notice": piece(listens="", visible=False),
         "editing": piece(visible=False, elem_classes="editing"),
         "box": gr.MultimodalTextbox(
             label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
             file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000,
-            elem_classes="box code-box" if code else "box", autofocus=not code,
+            elem_classes="box" if starters else "box code-box", autofocus=starters is not None,
         ),
     }  # fmt: skip
     with gr.Row(elem_classes="under-box"):
@@ -305,7 +314,7 @@ class CodeTab(AskTab):
     def _examples(self) -> tuple[str, ...]:
         return questions_to_try(self.handlers.assistant.store)
 
-    def _try_example(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
+    def _try_example(self, number: int, talk: Talk) -> Iterator[View]:
         """A question to begin with goes into the box, where it can be changed."""
         tries = self._examples()
         return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])

@@ -124,12 +124,12 @@ class Chat:
     runs: bool = False
     kept: str = KEPT
 
-    def html(self, talk: Talk, offers: Sequence[str] | None = None, *, lacks: str = "") -> str:
+    def html(self, talk: Talk, offers: Sequence[str] = (), *, lacks: str = "") -> str:
         """The whole talk; or what to do first where there is none yet: questions to begin with, or what `lacks`."""
         chat = replace(self, code=True) if talk.about == "code" else self
         rows = "".join(chat._exchange(each, is_last=each is talk.exchanges[-1]) for each in talk.exchanges)
         if not rows:
-            return self._welcome(self.words.examples if offers is None else offers, lacks) if self.acts else ""
+            return self._welcome(offers, lacks) if self.acts else ""
         more = button("earlier", "", self.words.earlier.format(count=talk.earlier)) if talk.earlier else ""
         busy = str(talk.exchanges[-1].answer.state == "running").lower()
         name = f'aria-label="{escape(self.words.conversation)}" data-at="{talk.conversation or ""}" {self._data}'

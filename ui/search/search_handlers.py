@@ -17,7 +17,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import Citation, Found, Match, Packed, Query, pack_chosen
+from deepseek_mm import Caller, Citation, Found, Match, Packed, Query, pack_chosen
 from index import LIBRARY
 from ui import edges
 from ui.ask.ask_handlers import Entry
@@ -208,12 +208,10 @@ def grid(results: Results, pictures: PagePictures, words: UiTexts) -> str:
     )
 
 
-def idle(words: UiTexts, *, empty: bool) -> str:
-    """What stands in the grid's place before the first search: examples that one click tries."""
-    if empty:
-        return ""
-    offers = "".join(button("try", n, text, look="offer") for n, text in enumerate(words.search_examples))
-    return f'<div class="offers">{offers}</div>'
+def idle(examples: Sequence[str]) -> str:
+    """What stands in the grid's place before the first search: searches of this library that one click tries."""
+    offers = "".join(button("try", n, text, look="offer") for n, text in enumerate(examples))
+    return f'<div class="offers">{offers}</div>' if offers else ""
 
 
 def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[EvidenceItem]:
@@ -274,6 +272,7 @@ class SearchSequence:
         self._arrivals = count(1)
         self.shown: Results | None = None  # what the newest one found, once it is shown
         self.says_empty = False  # what the page says of the library while nothing is searched
+        self.examples: tuple[str, ...] = ()  # searches that it offers meanwhile
 
     @property
     def ticket(self) -> Ticket:
@@ -383,6 +382,14 @@ class SearchHandlers(Handlers):
         formats = [(f"{name} ({count})", name) for name, count in store.formats().items()]
         collections = [(f"{name} ({count})", name) for name, count in store.collections().items() if name != LIBRARY]
         return none + labels, none + formats, none + collections
+
+    def find_examples(self, caller: Caller) -> tuple[str, ...]:
+        """Searches that were tried on this library; none where nobody can tell."""
+        try:
+            return self.services.starters.find_starters(caller, self.words.language).searches
+        except Exception as error:  # noqa: BLE001 - the page's edge: nobody asked for them
+            edges.sentence(error, self.words)
+            return ()
 
     def is_empty(self) -> bool:
         """Is there nothing to search yet?"""

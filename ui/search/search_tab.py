@@ -92,7 +92,7 @@ class SearchTab:
             asked=asked,
             weight=weight,
             packed=piece(listens="download", elem_classes="packed-file"),
-            grid=piece(grid.idle(words, empty=False), listens="grid", elem_classes="results"),
+            grid=piece(grid.idle(()), listens="grid", elem_classes="results"),
             results=gr.State(Results()),
             newest=gr.State(SearchSequence()),
             sent_ms=gr.Number(visible=False),
@@ -100,10 +100,10 @@ class SearchTab:
         tab._join()
         return tab
 
-    def render(self, results: Results) -> Updates:
-        """Results as updates of components."""
+    def render(self, results: Results, examples: Sequence[str] = ()) -> Updates:
+        """Results as updates of components; `examples` are offered where nothing was searched."""
         if results.query is None:
-            return {**self._idle(), **self.show_notice(results.notice), self.results: results}
+            return {**self._idle(examples), **self.show_notice(results.notice), self.results: results}
         return {
             self.said: self._describe(results),
             self.order: gr.update(value=results.order, visible=bool(results.exhibits)),
@@ -134,14 +134,14 @@ class SearchTab:
         tab.select(self._offer, self.newest, [*self._lists, *self.parts], **QUIET)
 
     @needs_right("ask")
-    def _offer(self, newest: SearchSequence) -> Updates:
+    def _offer(self, request: gr.Request, newest: SearchSequence) -> Updates:
         updates: Updates = {
             each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.handlers.choices(), strict=True)
         }
-        empty = self.handlers.is_empty()
-        if newest.is_idle and newest.says_empty != empty:
-            newest.says_empty = empty
-            updates |= self._idle()
+        empty, examples = self.handlers.is_empty(), self.handlers.find_examples(caller_of(request))
+        if newest.is_idle and (newest.says_empty, newest.examples) != (empty, examples):
+            newest.says_empty, newest.examples = empty, examples
+            updates |= self._idle(examples)
         return updates
 
     @property
@@ -241,9 +241,9 @@ class SearchTab:
         if results is not None and ticket == newest.ticket:
             newest.shown = results
             newest.says_empty = results.query is None and self.handlers.is_empty()
-            yield self.render(results)
+            yield self.render(results, newest.examples)
             if newest.shown is not None and newest.shown is not results:
-                yield self.render(newest.shown)
+                yield self.render(newest.shown, newest.examples)
         else:
             yield {self.said: self._describe(newest.shown) if newest.shown is not None else gr.skip()}
 
@@ -257,7 +257,7 @@ class SearchTab:
     ) -> Iterator[Updates]:
         """A button in the grid; both words of the press come from the browser, and may be anything."""
         act, what = press
-        examples, ticket = self.handlers.words.search_examples, newest.ticket
+        examples, ticket = newest.examples, newest.ticket
         yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
         if act == "open":
             why = why_of(results, self.handlers.assistant, self.handlers.words)
@@ -298,12 +298,13 @@ class SearchTab:
         out = button("unfilter", "", words.filters_clear) if results.is_bounded else ""
         return f'<p class="hint" role="status">{sure}{escape(describe_results(results, words))}</p>{out}{foreign}'
 
-    def _idle(self) -> Updates:
+    def _idle(self, examples: Sequence[str] = ()) -> Updates:
         """Before the first search."""
         words, empty = self.handlers.words, self.handlers.is_empty()
+        said = words.results_no_library if empty else words.results_examples if examples else words.results_idle
         return {
-            self.said: hint(words.results_no_library if empty else words.results_idle),
-            self.grid: grid.idle(words, empty=empty),
+            self.said: hint(said),
+            self.grid: grid.idle(examples),
             self.order: gr.update(visible=False),
             self.asked: gr.update(visible=False),
             self.weight: gr.update(visible=False),

@@ -22,26 +22,10 @@ class AskWords:
         ),
     )
     welcome_try = Translation(
-        "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
-        "点一下，用自带的照片试试。最后一个展示了局限：数量太多，它数不清。",
+        "Made of your library, and tried: one click asks.", "根据你的图库生成，并已试过；点一下即可提问。"
     )
-    examples = Translation(  # about the bundled photos
-        (
-            "Is there a cat?",
-            "Which photos show flowers?",
-            "How many photos show dogs?",
-            "Show me something red.",
-            "What animal is in panda.jpg?",
-            "How many coins are in coins.jpg?",
-        ),
-        (
-            "有猫吗？",
-            "哪些照片里有花？",
-            "给我看红色的水果",
-            "找红色的衣服",
-            "panda.jpg 里有什么？",
-            "coins.jpg 里有几枚硬币？",
-        ),
+    welcome_making = Translation(
+        "Questions to begin with are being made of your library, and tried.", "正在根据你的图库生成并试答几个问题。"
     )
     question = Translation("Your question", "你的问题")
     earlier = Translation("Show earlier ones ({count})", "显示更早的（{count}）")

@@ -13,14 +13,12 @@ class SearchWords:
     )
     search_empty = Translation("Type what to look for, or add a picture.", "请输入要找的内容，或添加一张图片。")
     searching = Translation("Searching ...", "正在搜索……")
-    search_examples = Translation(  # on the bundled photos
-        ("a cat", "mountains and a lake", "red fruit"), ("猫", "山和湖", "红色的水果")
-    )
     results = Translation("Results", "结果")
     results_keys = Translation("Arrow keys move, Enter opens, Space selects.", "方向键移动，回车键打开，空格键选择。")
-    results_idle = Translation(
-        "Search by words, by a picture, or by both. The bundled photos have, for example:",
-        "可按文字、按图片，或两者一起搜索。例如，在自带的照片里找：",
+    results_idle = Translation("Search by words, by a picture, or by both.", "可按文字、按图片，或两者一起搜索。")
+    results_examples = Translation(
+        "Search by words, by a picture, or by both. Your library has, for example:",
+        "可按文字、按图片，或两者一起搜索。例如，你的图库里有：",
     )
     results_no_library = Translation(
         "The library is empty. Put files in under Library, then search them here.",

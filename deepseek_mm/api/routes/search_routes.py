@@ -1,7 +1,7 @@
 """/search/...: completion of the search box, explanations and heat maps of a match, and saved searches."""
 
 import io
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -53,6 +53,20 @@ class WhyOut(BaseModel):
     low: float = Field(description="the cosine that is 0", examples=[0.17])
     high: float = Field(description="the cosine that is 1", examples=[0.41])
     words: list[WordsOut]
+
+
+class StartersOut(Record):
+    """What there is to begin with."""
+
+    questions: list[Text] = Field(examples=[["Is there a banana?"]])
+    searches: list[Text] = Field(examples=[["mountain"]])
+    is_trying: bool = Field(description="others are tried now: the library is another one than when these were")
+
+
+@router.get("/search/starters")
+def find_starters(services: OurServices, caller: Asker, language: Literal["en", "zh"] = "en") -> StartersOut:
+    """Questions and searches made of this library, whose answers were checked before they are offered."""
+    return StartersOut.of(services.starters.find_starters(caller, language))
 
 
 @router.post("/search/why")
