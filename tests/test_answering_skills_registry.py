@@ -54,3 +54,23 @@ def test_the_rest_of_a_question_over_documents_is_theirs_where_it_was_hardly_und
     )
     registry = SkillRegistry({"look": Named("look"), "document": Named("document")}, empty=lambda: "")
     assert registry.answer_many([case])[0].said == answered
+
+
+class Refusing(Named):
+    """Finds nothing, and says so."""
+
+    def answer_many(self, cases):
+        return [Draft(text=self.name, refused=True) for _ in cases]
+
+
+@pytest.mark.parametrize(("chance", "answered"), [(0.3, "find"), (0.9, "document")])
+def test_what_no_document_says_is_looked_for_in_photos_where_documents_were_hardly_meant(chance, answered):
+    act = Act(kind="find", text="有蔬菜吗？", subject="蔬菜", scope="documents", chance=chance)
+    case = QuestionContext(
+        question=Question(text=act.text),
+        program=PhotoQuestion(kind="other", text=act.text, library=True),
+        act=act,
+        request=Request(acts=(act,)),
+    )
+    registry = SkillRegistry({"find": Named("find"), "document": Refusing("document")}, empty=lambda: "")
+    assert registry.answer_many([case])[0].said == answered

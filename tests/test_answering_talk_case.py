@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from index_help import open_store, rows
 from talk_house import fill_library, photo, turn
 
 from deepseek_mm.answering.talk_case import (
@@ -15,6 +16,7 @@ from deepseek_mm.answering.talk_case import (
 )
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.types import Answer
+from index import Region, Source
 
 
 def facts_with(tmp_path, **lm):
@@ -82,3 +84,13 @@ def test_files_are_found_by_their_whole_name_in_any_case(tmp_path):
     with fill_library(tmp_path / "library") as store:
         assert [source.name for source in find_named(store, "DOG.jpg")] == ["dog.jpg"]
         assert find_named(store, "og.jpg") == []
+
+
+def test_a_chinese_name_is_found_by_its_end_where_no_file_is_called_so(tmp_path):
+    with open_store(tmp_path / "index") as store:
+        for n, name in enumerate(("南京报销.csv", "b.csv", "ab.csv")):
+            source = Source(path=f"/docs/{name}", kind="document")
+            store.add(source, [Region(source=source, kind="text", box_px=(0, 0, 0, 0))], rows(1, seed=n))
+        assert [source.name for source in find_named(store, "报销.csv")] == ["南京报销.csv"]
+        assert [source.name for source in find_named(store, "b.csv")] == ["b.csv"]
+        assert find_named(store, "sv") == []

@@ -127,7 +127,7 @@ def test_the_box_is_taken_apart_and_each_part_comes_with_what_is_left_without_it
     assert me.get("/search/parts", params={"text": "a dog"}).json() == []
 
 
-def test_what_to_begin_with_is_told_of_each_language(house, me):
+def test_what_to_begin_with_is_told_of_each_language(me):
     told = me.get("/search/starters").json()
     assert (told["questions"], told["is_trying"]) == ([], True)  # nobody works on it here
     assert me.get("/search/starters", params={"language": "zh"}).json()["is_trying"]

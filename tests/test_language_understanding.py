@@ -29,6 +29,7 @@ from deepseek_mm.language.understanding import (
     fill_parts,
     load_understander,
     mark_by_rule,
+    mend_subject,
     read_spans,
     read_told,
     widen_to_words,
@@ -265,3 +266,19 @@ def test_the_language_of_a_turn_is_told_by_letters_and_words_before_the_network(
 
 def test_the_shipped_heads_are_for_the_shipped_layers():
     assert read_told(HEADS)["layers"] == digest_file(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "mended"),
+    [
+        ("有", "有几张照片里有山？", "山"),
+        ("有狗", "几张照片里有狗", "狗"),
+        ("棕", "给我看棕色的东西", "棕色的东西"),
+        ("红", "找红色", "红色"),
+        ("棕熊", "找棕熊", "棕熊"),
+        ("a cat", "is there a cat", "a cat"),
+        ("", "有吗", ""),
+    ],
+)
+def test_a_chinese_subject_is_without_its_verb_and_has_all_of_a_colour(subject, text, mended):
+    assert mend_subject(subject, text) == mended

@@ -116,10 +116,16 @@ def sources_of(turns: Sequence[Turn]) -> tuple[Source, ...]:
 
 
 def find_named(store: RegionStore, name: str) -> list[Source]:
-    """Files of the library that are called so, in whatever case it was typed."""
+    """Files of the library that are called so, in whatever case it was typed.
+
+    Chinese puts no space before a name: where none is called so, what ends so may be meant.
+    """
     spellings = dict.fromkeys((name, name.lower(), name.upper(), name.capitalize()))
     found = [each for spelling in spellings for each in store.sources(Filter(path=spelling), limit=MAX_NAMED)]
-    return list({each.path: each for each in found if each.name.lower() == name.lower()}.values())
+    called = [each for each in found if each.name.lower() == name.lower()]
+    if not called and not name.isascii():
+        called = [each for each in found if each.name.lower().endswith(name.lower())]
+    return list({each.path: each for each in called}.values())
 
 
 def quote_question(text: str) -> str:

@@ -57,6 +57,12 @@ NAMED = ("subject", "other")
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
 
 
+HAS = "\u6709"  # "there is", which stands before a thing
+HAD = re.compile(f".*{HAS}(?P<thing>[\u3400-\u9fffA-Za-z]+?)[\u5417\u7684\u5462\uff1f?]*")
+COLOURS = frozenset("\u7ea2\u6a59\u9ec4\u7eff\u9752\u84dd\u7d2b\u68d5\u9ed1\u767d\u7070\u7c89\u7c73\u8910")
+COLOURED = re.compile("\u8272(?:\u7684(?:\u4e1c\u897f|\u7269\u54c1|\u7269\u4f53))?")  # "red": "red things"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenStates:
     """Texts as an encoder's lower layers read them; the first and the last token of each are no part of the text."""
@@ -249,11 +255,25 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
         filters["date"] = period
     return replace(
         act,
-        subject=said.get("subject", ""),
+        subject=mend_subject(said.get("subject", ""), act.text),
         other=said.get("other", ""),
         reference=said.get("reference", ""),
         filters=ActFilters(**filters),
     )
+
+
+def mend_subject(subject: str, text: str) -> str:
+    """A Chinese subject without the verb before it, and with all of a colour's name; any other as it is.
+
+    Chinese puts no spaces between words, so what is marked may begin or end within one.
+    """
+    if subject == HAS:
+        found = HAD.fullmatch(text)
+        return found["thing"] if found else subject
+    if subject.startswith(HAS):
+        return subject[1:]
+    found = COLOURED.match(text.partition(subject)[2]) if subject in COLOURS else None
+    return subject + found[0] if found else subject
 
 
 def join_parts(spans: Sequence[Part], text: str) -> list[Part]:

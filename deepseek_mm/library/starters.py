@@ -54,7 +54,6 @@ FORMS = {
         "document": "{file} 讲的是什么？",
     },
 }
-HAN = re.compile(r"[\u3400-\u9fff]")
 PHOTOS = Filter(source_kinds=("photo",))
 
 
@@ -154,9 +153,9 @@ class CandidateMaker:
                 yield Candidate(kind="month", text=text, passes=partial(cites_only, known, 1))
 
     def ask_documents(self) -> Iterator[Candidate]:
-        """What a document is about, those first whose name is written as the language is."""
+        """What a document is about, those first whose name is written in the letters of the language."""
         found = self.store.sources(Filter(source_kinds=("document",)), limit=MOST_PHOTOS)
-        found.sort(key=lambda source: (HAN.search(source.name) is None) == (self.language == "zh"))
+        found.sort(key=lambda source: source.name.isascii() == (self.language == "zh"))
         for source in found[:MOST_EACH]:
             text = self.forms["document"].format(file=source.name)
             yield Candidate(kind="document", text=text, passes=partial(cites_only, [source], 1))

@@ -310,11 +310,14 @@ class SkillRegistry:
         drafts = self._ask(kinds, asked)
         doubtful = [n for n, case in enumerate(cases) if drafts[n].refused or act_of(case).chance < DOUBTFULLY]
         second = {n: other for n in doubtful if (other := other_kind(cases[n]))}
+        last = list(cases)
         if second:
-            others = [with_kind(cases[n], kind) for n, kind in second.items()]
-            again = dict(zip(second, self._ask(list(second.values()), others).values(), strict=True))
-            drafts |= {n: draft for n, draft in again.items() if is_better(draft, drafts[n], cases[n])}
-        return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(cases)]
+            others = {n: with_kind(cases[n], kind) for n, kind in second.items()}
+            again = dict(zip(second, self._ask(list(second.values()), list(others.values())).values(), strict=True))
+            better = {n: draft for n, draft in again.items() if is_better(draft, drafts[n], cases[n])}
+            drafts |= better
+            last = [others[n] if n in better and seeks_documents(case) else case for n, case in enumerate(cases)]
+        return [self._finish(case, self._talk_instead(case, drafts[n])) for n, case in enumerate(last)]
 
     def _talk_instead(self, case: QuestionContext, draft: Draft) -> Draft:
         talk = self.skills.get("help")
@@ -380,8 +383,16 @@ def names_a_thing(act: Act) -> bool:
 
 
 def with_kind(case: QuestionContext, kind: ActKind) -> QuestionContext:
-    """The case for a skill of another kind."""
-    return replace(case, act=replace(act_of(case), kind=kind))
+    """The case for a skill of another kind; what is looked for again may be anything in the library."""
+    act = act_of(case)
+    widened = kind == "find" and seeks_documents(case)
+    return replace(case, act=replace(act, kind=kind, scope="library" if widened else act.scope))
+
+
+def seeks_documents(case: QuestionContext) -> bool:
+    """Whether documents are to be found."""
+    act = act_of(case)
+    return act.kind == "find" and act.scope == "documents"
 
 
 def asks_of_code(case: QuestionContext) -> bool:
@@ -395,7 +406,7 @@ def first_kind(case: QuestionContext) -> ActKind:
     act = act_of(case)
     if asks_of_code(case):
         return "code"
-    if act.kind == "find" and act.scope == "documents":
+    if seeks_documents(case):
         return "document"
     doubtful = act.chance < DOUBTFULLY and case.program.library and not is_by_rules(case)
     hardly = doubtful and act.chance < HARDLY
@@ -425,6 +436,8 @@ def other_kind(case: QuestionContext) -> ActKind | None:
         return None
     if act.kind in ("look", "read", "locate", "describe"):
         return "document"
+    if seeks_documents(case) and act.chance < DOUBTFULLY:
+        return "find"
     shown = case.pictures or any(turn.image_path for turn in case.turns)
     if act.kind == "unsupported" and not shown and is_about_documents(case):
         return "document"
