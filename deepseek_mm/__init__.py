@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from deepseek_mm.learning import Learning as Learning
     from deepseek_mm.learning import Score as Score
     from deepseek_mm.learning import Version as Version
+    from deepseek_mm.learning.reliability import Reliability as Reliability
+    from deepseek_mm.learning.reliability import ReliabilityGroup as ReliabilityGroup
     from deepseek_mm.library import Health as Health
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
@@ -129,6 +131,7 @@ _NAMES = {  # of each module of ours
     "language.search_filters": "BadDate SearchFilter",
     "language.search_syntax": "SEARCH_HELP search_parts search_with search_without",
     "learning": "Learning Score Version",
+    "learning.reliability": "Reliability ReliabilityGroup",
     "library": "Health Library Taken Twins",
     "library.backup": "backups_in new_backup size_of",
     "library.dropped_files": "keep_dropped",

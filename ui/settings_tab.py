@@ -20,6 +20,7 @@ from ui.library.library_handlers import LibraryHandlers
 from ui.model_handlers import ModelHandlers
 from ui.models_part import ModelsPart
 from ui.preset_part import PresetHandlers, PresetPart
+from ui.reliability_part import ReliabilityHandlers, ReliabilityPart
 from ui.server_handlers import ServerHandlers
 from ui.servers_part import ServersPart
 from ui.settings_handlers import (
@@ -46,6 +47,7 @@ class SettingsTab:
     handlers: SettingsHandlers
     library_handlers: LibraryHandlers
     presets: PresetPart
+    reliability: ReliabilityPart
     models: ModelsPart
     servers: ServersPart
     parts: dict[str, Any]  # components by name
@@ -61,6 +63,7 @@ class SettingsTab:
                 piece(choices(words), listens="", elem_classes="looks")
             with gr.Column(scale=1, min_width=300):
                 presets = PresetPart.place(PresetHandlers(services=setting.services, words=words))
+                reliability = ReliabilityPart.place(ReliabilityHandlers(services=setting.services, words=words))
                 parts |= _place_models(words)
         models = ModelsPart.place(ModelHandlers(services=setting.services, words=words))
         servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
@@ -68,13 +71,15 @@ class SettingsTab:
         parts["facts"] = piece(listens="", elem_classes="facts-of-it")
         parts |= _place_end(words)
         return cls(
-            handlers=setting, library_handlers=shelving, presets=presets, models=models, servers=servers, parts=parts
-        )
+            handlers=setting, library_handlers=shelving, presets=presets, reliability=reliability, models=models,
+            servers=servers, parts=parts,
+        )  # fmt: skip
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
         setting, parts = self.handlers, self.parts
         self.presets.join(tab)
+        self.reliability.join(tab)
         self.models.join(tab)
         self.servers.join(tab)
         tab.select(self._fill, None, list(parts.values()), **QUIET)

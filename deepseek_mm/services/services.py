@@ -18,6 +18,7 @@ from deepseek_mm.config import Config, SandboxConfig
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Job
 from deepseek_mm.learning import LEARN, Learning, Version
+from deepseek_mm.learning.reliability import Reliability, measure_reliability
 from deepseek_mm.sandbox.records import Language, Protection, Ran
 from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
@@ -114,6 +115,10 @@ class LearningService:
             versions=tuple(learning.list()),
             fewest=self.assistant.config.learning.fewest,
         )
+
+    def measure_reliability(self, caller: Caller) -> Reliability:
+        """How sure answers were against how often they were right, by everybody's thumbs and corrections."""
+        return measure_reliability(self.assistant.history.feedback())
 
     def find_job(self, caller: Caller) -> Job | None:
         """The training that was begun last."""

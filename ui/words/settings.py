@@ -74,6 +74,36 @@ class SettingsWords:
     )
     dial_unmeasured = Translation("not measured here", "尚未在本机测量")
     set_plan = Translation("How this machine computes", "本机的计算方式")
+    reliability = Translation("How sure, and how right", "把握与正确率")
+    reliability_hint = Translation(
+        "By the thumbs and corrections that answers in this library were given.", "依据此图库中回答得到的点赞与更正。"
+    )
+    reliability_none = Translation(
+        "No answer that says how sure it is was judged yet. Thumbs under answers count.",
+        "还没有带把握的回答得到评价。回答下方的点赞和点踩都算。",
+    )
+    reliability_answers = Translation(("{count} answer", "{count} answers"), ("{count} 个回答", "{count} 个回答"))
+    reliability_all = Translation(
+        "{count}: {said:.0f} % sure on average, {right:.0f} % right.",
+        "{count}：平均把握 {said:.0f} %，正确 {right:.0f} %。",
+    )
+    reliability_lacks = Translation(
+        ("{count} more judged answer is needed to say how far that can be believed.",
+         "{count} more judged answers are needed to say how far that can be believed."),
+        ("还需 {count} 个评价，才能说明把握有多可信。", "还需 {count} 个评价，才能说明把握有多可信。"),
+    )  # fmt: skip
+    reliability_error = Translation(
+        "What answers say is off by {error:.0f} % on average (between {low:.0f} and {high:.0f} %).",
+        "回答给出的把握平均偏差 {error:.0f} %（在 {low:.0f} 到 {high:.0f} % 之间）。",
+    )
+    reliability_group = Translation("Sure", "把握")
+    reliability_count = Translation("Answers", "回答数")
+    reliability_said = Translation("Said", "给出")
+    reliability_right = Translation("Right", "正确")
+    reliability_between = Translation("{low:.0f} to {high:.0f} %", "{low:.0f} 到 {high:.0f} %")
+    reliability_share = Translation(
+        "{right:.0f} % ({low:.0f} to {high:.0f})", "{right:.0f} %（{low:.0f} 到 {high:.0f}）"
+    )
     set_login = Translation("Who is logged in; log out", "登录信息与退出")
 
     set_models = Translation("Language model and encoder", "语言模型与编码器")

@@ -36,6 +36,28 @@ class ChangedOut(BaseModel):
     after: Text
 
 
+class ReliabilityGroupOut(Record):
+    """Answers that were about as sure."""
+
+    low: float = Field(description="least chance", examples=[0.8])
+    high: float
+    count: int
+    said: float = Field(description="their mean chance")
+    right: float = Field(description="the share that was right")
+    interval: tuple[float, float] = Field(description="of that share, 95 %")
+
+
+class ReliabilityOut(Record):
+    """How far chances can be believed here."""
+
+    count: int = Field(description="of judged answers")
+    groups: list[ReliabilityGroupOut]
+    right: float
+    said: float
+    error: float | None = Field(description="expected calibration error; null of too few answers")
+    interval: tuple[float, float] = Field(description="of the error, 95 %")
+
+
 class VersionOut(BaseModel):
     """Something that was learned."""
 
@@ -117,6 +139,12 @@ def state(services: OurServices, caller: Administrator) -> LearningOut:
         waiting_by=dict(now.waiting),
         versions=[VersionOut.of(version, now.answering) for version in now.versions],
     )
+
+
+@router.get("/learning/reliability")
+def reliability(services: OurServices, caller: Administrator) -> ReliabilityOut:
+    """How sure answers were against how often they were right, by thumbs and corrections."""
+    return ReliabilityOut.of(services.learning.measure_reliability(caller))
 
 
 @router.post("/learning/train", status_code=202)
