@@ -83,6 +83,11 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
+    from deepseek_mm.services.inspection_picture import PictureTexts as PictureTexts
+    from deepseek_mm.services.inspection_picture import draw_inspection as draw_inspection
+    from deepseek_mm.services.inspection_service import InspectedLook as InspectedLook
+    from deepseek_mm.services.inspection_service import InspectedText as InspectedText
+    from deepseek_mm.services.inspection_service import Inspection as Inspection
     from deepseek_mm.services.model_exchange import ExchangeState as ExchangeState
     from deepseek_mm.services.model_trial import TrialAnswer as TrialAnswer
     from deepseek_mm.services.model_trial import TrialRow as TrialRow
@@ -148,6 +153,8 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
+    "services.inspection_picture": "PictureTexts draw_inspection",
+    "services.inspection_service": "InspectedLook InspectedText Inspection",
     "services.model_exchange": "ExchangeState",
     "services.model_trial": "TrialAnswer TrialRow TrialState",
     "settings_file": "SettingsFile value_of",

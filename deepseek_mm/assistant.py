@@ -468,6 +468,7 @@ def told_with(answer: Answer, case: QuestionContext) -> Answer:
         answer,
         verdict=answer.verdict or case.verdict,
         worked=case.worked,
+        looked=case.looked,
         request=case.request,
         offers=case.offers,
         signals=case.signals,

@@ -286,6 +286,7 @@ class Draft:
     offers: tuple[Offer, ...] = ()
     verdict: "Verdict | None" = None  # of a closed question about one picture
     worked: "Worked | None" = None  # the question as a program
+    looked: "ReaderLook | None" = None  # the last look of the reader at the photo
     knows: Callable[[str], bool] | None = None  # whether the code of the library has something of this name
 
 
@@ -404,6 +405,25 @@ class Trace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Utterance:
+    """What a language model with experts wrote after one prompt: enough to run it once more and compare."""
+
+    prompt: tuple[tuple[Role, str], ...]  # role and text of each message; empty where it is too long to be kept
+    text: str  # as it was written, before any of it was weighed
+    trace: Trace  # the experts that worked on it then
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderLook:
+    """What the reader was asked about a photo, and how much it looked at each cell then."""
+
+    question: str
+    things: tuple[str, ...]  # that the question names
+    path: str  # of the photo
+    heat: tuple[tuple[float, ...], ...] = ()  # rows of cells, sums to 1; empty where the answer keeps no map
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """An answer, whole or (while `state` is "running") as far as it has come."""
 
@@ -424,3 +444,5 @@ class Answer:
     offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
     signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either
     request: Request | None = None  # as which it was understood
+    utterances: tuple[Utterance, ...] = ()  # what a model with experts wrote for it, one a prompt
+    looked: ReaderLook | None = None  # the last look of the reader at the photo that it is about

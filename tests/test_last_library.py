@@ -79,13 +79,13 @@ def test_opening_the_last_library_changes_no_row_and_no_table(library, name):
     assert sum(map(len, before[0].values())) > 5
 
 
-def test_turns_of_the_last_library_gain_two_columns_and_lose_nothing(library):
+def test_turns_of_the_last_library_gain_three_columns_and_lose_nothing(library):
     before = read_rows(library / "history.db")
     for _ in range(2):  # the second time there is nothing left to do
         open_all(library)
         after = read_rows(library / "history.db")
-        assert after.pop("turns") == [(*row, None, None) for row in before["turns"]]
-        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0009",)], [("0008",)])
+        assert after.pop("turns") == [(*row, None, None, None) for row in before["turns"]]
+        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0010",)], [("0008",)])
         assert after == {name: rows for name, rows in before.items() if name not in ("turns", "alembic_version")}
 
 

@@ -30,7 +30,7 @@ from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.words import clean, content, is_hedged, is_negated, join_sentences, lead, quote_title
 from deepseek_mm.lm.generator import Generator, TracingGenerator
 from deepseek_mm.retrieval.evidence import MAX_NAME, QuestionContext, spot
-from deepseek_mm.types import Answer, Check, Citation, Claim, Evidence, Message, Question, Trace
+from deepseek_mm.types import Answer, Check, Citation, Claim, Evidence, Message, Question, Role, Trace, Utterance
 from index.region import at_lines
 
 RULES = (
@@ -250,19 +250,45 @@ def decide(said: Sequence[Check], claims: Sequence[Claim], evidence: Sequence[Ev
 MAX_PHRASED = 3  # claims that a small model phrases; each costs it about half a second
 MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened to
 TOKENS_A_CLAIM = 48
+MOST_KEPT = 20_000  # characters of a prompt that is kept with its answer
 
 
 class RecordingGenerator:
-    """Listens to a language model, and keeps which of its experts worked, if it can tell."""
+    """Listens to a language model, and keeps what it wrote and which of its experts worked, if it has any."""
 
     def __init__(self, lm: Generator) -> None:
-        self.name, self.traces, self._lm = lm.name, list[Trace](), lm
+        self.name, self.utterances, self._lm = lm.name, list[Utterance](), lm
+
+    @property
+    def traces(self) -> list[Trace]:
+        """Of all that it wrote, in order."""
+        return [each.trace for each in self.utterances]
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
         """Pieces of text."""
-        if isinstance(self._lm, TracingGenerator):
-            return self._lm.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=self.traces)
-        return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
+        if not isinstance(self._lm, TracingGenerator):
+            yield from self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
+            return
+        traces, pieces = list[Trace](), list[str]()
+        heard = self._lm.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=traces)
+        try:
+            yield from note_pieces(heard, pieces)
+        finally:
+            prompt = keep_prompt(messages)
+            self.utterances += [Utterance(prompt=prompt, text="".join(pieces), trace=trace) for trace in traces]
+
+
+def note_pieces(heard: Iterator[str], pieces: list[str]) -> Iterator[str]:
+    """The pieces as they come; each is noted first."""
+    for piece in heard:
+        pieces.append(piece)
+        yield piece
+
+
+def keep_prompt(messages: Sequence[Message]) -> tuple[tuple[Role, str], ...]:
+    """Role and text of each message; nothing of a prompt that is too long to be kept with every answer."""
+    fits = sum(len(message.text) for message in messages) <= MOST_KEPT
+    return tuple((message.role, message.text) for message in messages) if fits else ()
 
 
 Speaker = Generator | RecordingGenerator
@@ -327,18 +353,25 @@ def stream_answer(
     """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
     said: list[Check] = []
     ids = {"state": "running", "conversation": case.conversation, "turn": case.turn}
-    ear = RecordingGenerator(lm)
+    ear, whole = RecordingGenerator(lm), Answer(text="")
     for made in stream_checks(ear, case, config, stop, images):
         before_it = text_of(said)
         said.append(made)
         told = decide(said, case.claims, case.evidence, model=lm.name)
         told = replace(told, found=not case.refused, confidence=case.confidence or told.confidence)
-        whole = replace(told, trace=Trace.concatenate(ear.traces), **ids)  # type: ignore[arg-type]
+        whole = replace(with_record(told, ear), **ids)  # type: ignore[arg-type]
         ends = word_ends(whole.text, start=len(before_it))
         for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
             if stop.is_set():
                 return
             yield replace(whole, text=whole.text[:end])
+    if len(ear.utterances) > len(whole.utterances) and not stop.is_set():  # a model is heard out behind its last words
+        yield with_record(whole, ear)
+
+
+def with_record(answer: Answer, ear: RecordingGenerator) -> Answer:
+    """The answer with what the model wrote for it so far."""
+    return replace(answer, trace=Trace.concatenate(ear.traces), utterances=tuple(ear.utterances))
 
 
 def stream_text(text: str, case: QuestionContext) -> Iterator[Answer]:
@@ -372,9 +405,9 @@ def stream_model(
         turn=case.turn,
         model=lm.name,
     )
-    most = max(config.lm.max_tokens, prompt.most_tokens)
+    most, ear = max(config.lm.max_tokens, prompt.most_tokens), RecordingGenerator(lm)
     try:
-        for sentence in sentences(lm.stream(messages, max_tokens=most, stop=stop)):
+        for sentence in sentences(ear.stream(messages, max_tokens=most, stop=stop)):
             if is_rude(sentence):
                 left_out = Check(claim=sentence.strip(), numbers=(), kept=False, reason="it is rude")
                 answer = replace(answer, checks=(*answer.checks, left_out))
@@ -388,7 +421,7 @@ def stream_model(
         answer = replace(answer, checks=(*answer.checks, told))
     if not answer.text.strip() and not stop.is_set():
         answer = replace(answer, text=NO_WORDS, found=False)
-    yield answer
+    yield with_record(answer, ear)
 
 
 def word_ends(text: str, *, start: int) -> list[int]:

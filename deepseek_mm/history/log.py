@@ -23,7 +23,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
-from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, add_requests, create_tables
+from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, add_inside, add_requests, create_tables
 from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
@@ -34,7 +34,7 @@ HISTORY = Schema(
     create=create_tables,
     oldest="0008",
     errors=LibraryErrors(noun="history"),
-    migrations=(Migration(revision="0009", apply=add_requests),),
+    migrations=(Migration(revision="0009", apply=add_requests), Migration(revision="0010", apply=add_inside)),
     counted=COUNTED,
     writable=False,
 )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
 from deepseek_mm.storage.schema import convert
-from deepseek_mm.types import About, Answer, Check, Citation, Request
+from deepseek_mm.types import About, Answer, Check, Citation, ReaderLook, Request, Trace, Utterance
 from index import Box, Label, Region, Source, Symbol
 
 Rating = Literal["", "up", "down"]
@@ -110,7 +110,8 @@ def spread_out(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
 def answer_to_rows(answer: Answer) -> AnswerRows:
     """What is kept of it."""
     return AnswerRows(
-        turn=columns(answer, *ANSWER_FIELDS) | {"request": request_values(answer.request)},
+        turn=columns(answer, *ANSWER_FIELDS)
+        | {"request": request_values(answer.request), "inside": inside_values(answer)},
         citations=[_citation_values(citation) for citation in answer.citations],
         checks=[
             columns(check, "claim", "kept", "reason") | {"numbers": list(map(plain, check.numbers))}
@@ -128,6 +129,7 @@ def rows_to_answer(turn: TurnRow) -> Answer:
         conversation=turn.conversation_id,
         turn=turn.id,
         request=read_request(turn.request),
+        **read_inside(turn.inside),
     )
 
 
@@ -139,6 +141,39 @@ def request_values(request: Request | None) -> dict[str, Any] | None:
 def read_request(kept: dict[str, Any] | None) -> Request | None:
     """The Request that was kept."""
     return Request.of_json(kept) if kept else None
+
+
+HEAT_DIGITS = 5  # of a cell's share of all looks
+
+
+def inside_values(answer: Answer) -> dict[str, Any] | None:
+    """What is kept of how its words and its look at a photo came about; None where there is nothing."""
+    kept: dict[str, Any] = {}
+    if answer.utterances:
+        kept["utterances"] = [asdict(each) for each in answer.utterances]
+    if answer.looked:
+        heat = [[round(share, HEAT_DIGITS) for share in row] for row in answer.looked.heat]
+        kept["looked"] = asdict(answer.looked) | {"heat": heat}
+    return kept or None
+
+
+def read_inside(kept: dict[str, Any] | None) -> dict[str, Any]:
+    """The fields of an Answer that were kept so."""
+    told = kept or {}
+    looked = told.get("looked")
+    return {
+        "utterances": tuple(read_utterance(each) for each in told.get("utterances", ())),
+        "looked": ReaderLook(**looked | {"things": tuple(looked["things"]), "heat": tuple(map(tuple, looked["heat"]))})
+        if looked
+        else None,
+    }
+
+
+def read_utterance(kept: dict[str, Any]) -> Utterance:
+    """What a model wrote, as it was kept."""
+    trace = {name: tuple(each) if isinstance(each, list) else each for name, each in kept["trace"].items()}
+    prompt = tuple((role, text) for role, text in kept["prompt"])
+    return Utterance(prompt=prompt, text=kept["text"], trace=Trace(**trace))
 
 
 def turn_row(turn: Turn, conversation: int) -> TurnRow:

@@ -108,6 +108,7 @@ class TurnRow(HistoryBase):
     right: Mapped[str] = mapped_column(default="", index=True)  # the right answer, as the user has it; or empty
     request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # fields of a types.Request
     meant: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # the right one, as the user has it
+    inside: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see records.inside_values
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )
@@ -215,3 +216,8 @@ def add_requests(connection: Connection) -> None:
     for column in ("request", "meant"):
         connection.exec_driver_sql(f"ALTER TABLE turns ADD COLUMN {column} JSON")
     connection.exec_driver_sql("CREATE INDEX ix_turns_meant ON turns (id) WHERE meant IS NOT NULL")
+
+
+def add_inside(connection: Connection) -> None:
+    """Turns from now on keep how their words came about."""
+    connection.exec_driver_sql("ALTER TABLE turns ADD COLUMN inside JSON")

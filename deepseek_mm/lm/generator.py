@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from deepseek_mm.types import Message, Trace
+from deepseek_mm.types import Message, Trace, Utterance
 
 if TYPE_CHECKING:  # no torch is loaded for a server
     from deepseek_mm.lm.decoder import Decoder
     from deepseek_mm.lm.engine.model_runner import DecodeStep
     from deepseek_mm.lm.engine.sampling import Sampling
+    from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach
     from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 
 
@@ -60,6 +61,17 @@ class TracingGenerator(Protocol):
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """As `Generator.stream`; when it ends, however it does, which experts worked is added to `traces`."""
+
+
+@runtime_checkable
+class InspectableGenerator(Protocol):
+    """A Generator that runs in our own decoder, so that one can look inside."""
+
+    def list_reaches(self, tokens: int) -> "tuple[LayerReach, ...]":
+        """How far each layer sees at the end of a text of so many tokens."""
+
+    def inspect(self, said: Utterance, *, stop: threading.Event) -> "ExpertTrace | None":
+        """What it wrote, run once more; None where it has no experts, or the prompt is not known any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -209,3 +209,29 @@ class ExpertTracer:
             top_k=self._moe.top_k,
             visits=tuple("".join(ascii_letters[number] for number in row) for row in visits),
         )
+
+
+class RouteRecorder:
+    """Collects experts and their weights while a text is run once more; torch's own layers must have run it."""
+
+    def __init__(self) -> None:
+        self._experts: list[Tensor] = []
+        self._weights: list[Tensor] = []
+
+    def add(self, routings: Sequence[Routing], row: int = 0, tokens: slice = slice(None)) -> None:
+        """As `ExpertTracer.add`."""
+        self._experts.append(torch.stack([routing.experts_BTk[row, tokens] for routing in routings], 1))
+        self._weights.append(torch.stack([routing.weights_BTk[row, tokens] for routing in routings], 1).float())
+
+    def experts(self) -> list[list[list[int]]]:
+        """Numbers of experts, the strongest first: of each token, for each layer that has experts."""
+        found: list[list[list[int]]] = torch.cat(self._experts).tolist() if self._experts else []
+        return found
+
+    def weights(self) -> list[list[list[float]]]:
+        """The weights of their answers, in the same order."""
+        found: list[list[list[float]]] = torch.cat(self._weights).tolist() if self._weights else []
+        return found
+
+
+RouteListener = ExpertTracer | RouteRecorder

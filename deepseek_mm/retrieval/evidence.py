@@ -20,7 +20,7 @@ from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import content, names_the_same, quotable, quote_title
 from deepseek_mm.retrieval.sentences import split_sentences
-from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, Request, Verdict, Worked
+from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, ReaderLook, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import overlap
 from index import Box, Label, Region, Source, Symbol
@@ -346,6 +346,7 @@ class QuestionContext:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
+    looked: ReaderLook | None = None  # the last look of the reader at it
     turns: tuple[Turn, ...] = ()  # the same whole, as far as they are remembered
     request: Request | None = None  # as which the turn was understood
     act: Act | None = None  # the part of it that this is
@@ -427,6 +428,7 @@ def with_draft(case: QuestionContext, draft: Draft) -> QuestionContext:
         offers=draft.offers,
         verdict=draft.verdict,
         worked=draft.worked,
+        looked=draft.looked,
         knows=draft.knows or case.knows,
     )
 

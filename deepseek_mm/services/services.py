@@ -23,6 +23,7 @@ from deepseek_mm.sandbox.records import Language, Protection, Ran
 from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
 from deepseek_mm.services.history_service import HistoryService
+from deepseek_mm.services.inspection_service import InspectionService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
@@ -170,6 +171,7 @@ class Services:
     trial: ModelTrialService
     spaces: SpaceService
     history: HistoryService
+    inspection: InspectionService
     learning: LearningService
     rules: RulesService
     starters: StarterService
@@ -187,7 +189,7 @@ def build_services(
     if assistant.hub_permission is not None:
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
-    models = ModelService(assistant=assistant, file=file)
+    models, history = ModelService(assistant=assistant, file=file), HistoryService(assistant=assistant)
     exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
         answers=answers,
@@ -198,7 +200,8 @@ def build_services(
         exchange=exchange,
         trial=ModelTrialService.of(assistant, exchange.exchange.opens, photos),
         spaces=SpaceService(assistant=assistant, file=file),
-        history=HistoryService(assistant=assistant),
+        history=history,
+        inspection=InspectionService(assistant=assistant, history=history),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),
         starters=StarterService(assistant=assistant),

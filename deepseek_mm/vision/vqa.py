@@ -28,6 +28,7 @@ from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
+from deepseek_mm.vision.attention_map import AttentionMap
 from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.presence import Weights, add_log_odds
@@ -289,6 +290,15 @@ class VqaModel:
                 asked[row][1].add_reading(keys[row], reading)
                 found[row] = reading
         return [found[row] for row in range(len(asked))]
+
+    @torch.inference_mode()
+    def look_by_layer(self, question: VqaQuestion, picture: ImageAnalysis) -> AttentionMap:
+        """Where it looks for the answer, layer by layer, as `read_many` looked."""
+        ((_, photo_Q, pictures),) = self._by_picture([picture])
+        shown, whole = self._prepare([question], pictures)
+        with autocast_bf16():
+            _, looked_LQP = self.net.read_by_layer(shown, photo_Q, whole)
+        return AttentionMap(layers_LGG=looked_LQP[:, 0].float().view(-1, GRID, GRID).numpy())
 
     @torch.inference_mode()
     def features_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> Tensor:

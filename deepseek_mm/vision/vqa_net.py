@@ -193,6 +193,11 @@ class ReaderNet(nn.Module):
 
     def read_with_attention(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> tuple[Tensor, Tensor]:
         """What `read` gives, and how much the answer looked at each cell in all layers (Q, P); sums to 1."""
+        read_QW, looked_LQP = self.read_by_layer(shown, photo_Q, asked)
+        return read_QW, looked_LQP.mean(dim=0)
+
+    def read_by_layer(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> tuple[Tensor, Tensor]:
+        """The same with the looks of each layer, (L, Q, P)."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         looks = []
         for layer, seen in zip(self.layers, cells, strict=True):
@@ -200,7 +205,7 @@ class ReaderNet(nn.Module):
             easier_QH1P = layer.easier(alike_QPA)  # type: ignore[operator]
             looks.append(layer.look.attention_shares(middle_Q1W, seen, added=easier_QH1P)[:, 0])  # type: ignore[union-attr, operator]
             x_QNW = layer(x_QNW, seen, hidden_Q11N, alike_QPA)
-        return self.norm(x_QNW[:, 0]), torch.stack(looks).mean(dim=0)
+        return self.norm(x_QNW[:, 0]), torch.stack(looks)
 
     def begin(
         self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch

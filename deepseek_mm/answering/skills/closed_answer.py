@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import exp
 
-from deepseek_mm.answering.closed_vqa import Decider
+from deepseek_mm.answering.closed_vqa import Decider, close_question
 from deepseek_mm.answering.closer_look import PhotoPart, count_dressed, part_with_colour
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import run_question
@@ -227,7 +227,11 @@ class ClosedSkill:
     ) -> Verdict:
         """As the witnesses do."""
         program = PhotoQuestion(kind=kind, text=text or turn.act.text, things=tuple(things))
-        return self.decider.decide_many([(program, turn.picture)])[0]
+        verdict = self.decider.decide_many([(program, turn.picture)])[0]
+        if verdict.heat:
+            asked = close_question(program)
+            turn.note_look(asked.text, asked.things, verdict.heat)
+        return verdict
 
     def _point(
         self, turn: PhotoTurn, kind: PhotoQuestionKind, things: Sequence[ThingPhrase], verdict: Verdict

@@ -155,6 +155,7 @@ class OpenSkill:
         if self.eyes.reader is None:
             return told
         asked = VqaQuestion(turn.act.text, tuple(thing.phrase for thing in turn.things))
+        turn.note_look(asked.text, asked.things)
         return replace(
             told,
             read=self.eyes.reader.chances_of_names(asked, turn.picture, names),

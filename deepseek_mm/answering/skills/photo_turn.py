@@ -6,13 +6,13 @@ that the sentence says that it cannot be told, in the user's words.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from deepseek_mm.embeddings.space import Share
 from deepseek_mm.language.parser import ThingPhrase, things_in
 from deepseek_mm.language.words import PRONOUNS
 from deepseek_mm.retrieval.evidence import PhotoEvidence
-from deepseek_mm.types import Act, Claim, Draft, Evidence, Verdict
+from deepseek_mm.types import Act, Claim, Draft, Evidence, ReaderLook, Verdict
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Box
 
@@ -30,6 +30,7 @@ class PhotoTurn:
     picture: ImageAnalysis
     shot: PhotoEvidence
     evidence: tuple[Evidence, ...]
+    looks: list[ReaderLook] = field(default_factory=list)  # of the reader at it, in order: noted by whoever asks it
 
     @property
     def text(self) -> str:
@@ -62,6 +63,15 @@ class PhotoTurn:
         wide, high = self.shot.source.width_px, self.shot.source.height_px
         left, top, right, bottom = share
         return (round(left * wide), round(top * high), round(right * wide), round(bottom * high))
+
+    def note_look(self, question: str, things: Sequence[str], heat: tuple[tuple[float, ...], ...] = ()) -> None:
+        """Keep what the reader was asked about it, and its map where there is one."""
+        self.looks.append(ReaderLook(question=question, things=tuple(things), path=self.shot.source.path, heat=heat))
+
+    @property
+    def looked(self) -> ReaderLook | None:
+        """The first look with a map, or else the last one; None where the reader was not asked."""
+        return next((look for look in self.looks if look.heat), self.looks[-1] if self.looks else None)
 
     def draft(self, *claims: Claim, grounds: str, refused: bool = False, verdict: Verdict | None = None) -> Draft:
         """Of these claims, as sure as the first."""

@@ -4,6 +4,7 @@ The system's words and the shots are the same from question to question, so thei
 begins is marked as a place from which another prompt may go on.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import EngineStats, Prepare, Progress, TokenUsage, silence
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.model_folders import find_folder, fingerprint, first_line
-from deepseek_mm.lm.moe import ExpertTracer
+from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach, TokenExperts, compare_visits, list_reaches
+from deepseek_mm.lm.moe import ExpertTracer, RouteRecorder
 from deepseek_mm.lm.shape import MoEShape
-from deepseek_mm.lm.tokenizer import Tokenizer, encode_chat, read_tokenizer
+from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, Tokenizer, encode_chat, read_tokenizer
 from deepseek_mm.lm.weights import WEIGHTS, build, fingerprint_with, read_folder, with_changes
-from deepseek_mm.types import Message, Trace
+from deepseek_mm.types import Message, Trace, Utterance
 
 CHUNK = 512  # tokens of a prompt that are computed in one pass
 JUDGED = 480  # tokens of a text that are weighed; they are read in one pass
@@ -82,6 +84,37 @@ class OwnModel:
         shared = min(count_common_prefix(self._ids(text), whole), len(whole) - 1)
         wanted = whole[shared : shared + JUDGED]
         return sum(self._engine.judge(TokenPrompt(ids=tuple(whole[:shared]), marks=(shared,)), wanted, stop))
+
+    def list_reaches(self, tokens: int) -> tuple[LayerReach, ...]:
+        """As `InspectableGenerator` says."""
+        return list_reaches(self._engine.shape, tokens)
+
+    def inspect(self, said: Utterance, *, stop: threading.Event) -> ExpertTrace | None:
+        """As `InspectableGenerator` says. One pass over the prompt and one over the text, by torch."""
+        wanted = self._ids(said.text)[:JUDGED]
+        if self._moe is None or not said.prompt or not wanted:
+            return None
+        prompt = self._prompt([Message(role=role, text=text) for role, text in said.prompt])
+        recorder, spelling = RouteRecorder(), IncrementalDetokenizer(self._tokenizer)
+        nats = self._engine.judge(prompt, wanted, stop, tracer=recorder)
+        rows = zip(wanted, nats, recorder.experts(), recorder.weights(), strict=bool(nats))
+        tokens = tuple(
+            TokenExperts(
+                text=spelling.add(token),
+                chance=math.exp(-nat),
+                experts=tuple(map(tuple, experts)),
+                weights=tuple(map(tuple, weights)),
+            )
+            for token, nat, experts, weights in rows
+        )
+        return ExpertTrace(
+            experts=self._moe.experts,
+            layers=self._moe.layers,
+            reaches=self.list_reaches(len(prompt.ids) + len(tokens)),
+            tokens=tokens,
+            prompt_tokens=len(prompt.ids),
+            agreement=compare_visits(said.trace, tokens),
+        )
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -19,7 +19,8 @@ from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.engine.sampling import JsonGrammars, Sampling
 from deepseek_mm.lm.engine.scheduler import ChunkSizer, GenerationRequest, PromptPart, ReadStep, Scheduler, ScoreRequest
 from deepseek_mm.lm.generator import EngineStats, TokenUsage
-from deepseek_mm.lm.moe import ExpertTracer
+from deepseek_mm.lm.moe import RouteListener
+from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, Tokenizer
 from deepseek_mm.threads import single_threaded_worker
 
@@ -50,6 +51,11 @@ class InferenceEngine:
         return replace(self._tally, pages_taken=taken, pages=pages)
 
     @property
+    def shape(self) -> DecoderShape:
+        """Of the model."""
+        return self._runner.shape
+
+    @property
     def context(self) -> int:
         """Tokens that a prompt and its answer may have together."""
         return self._runner.context
@@ -60,7 +66,7 @@ class InferenceEngine:
         sampling: Sampling,
         stop: threading.Event,
         *,
-        tracer: ExpertTracer | None = None,
+        tracer: RouteListener | None = None,
         spent: list[TokenUsage] | None = None,
     ) -> Iterator[str]:
         """Pieces of the answer; no piece splits a character. Ends within one token of `stop`, or when it is closed.
@@ -81,10 +87,16 @@ class InferenceEngine:
             if spent is not None:
                 spent.append(request.spent)
 
-    def judge(self, prompt: TokenPrompt, tail: Sequence[int], stop: threading.Event) -> list[float]:
-        """Nats that each token of `tail` costs after the prompt; [] once it is stopped. Raises as `stream` does."""
+    def judge(
+        self, prompt: TokenPrompt, tail: Sequence[int], stop: threading.Event, *, tracer: RouteListener | None = None
+    ) -> list[float]:
+        """Nats that each token of `tail` costs after the prompt; [] once it is stopped. Raises as `stream` does.
+
+        `tracer` is told which experts work on the tokens of `tail`.
+        """
         self._check_length(len(prompt.ids), len(tail))
         request = ScoreRequest(prompt, tuple(tail), stop, spelling=IncrementalDetokenizer(self._tokenizer))
+        request.tracer = tracer
         self._come(request)
         for _ in request.listen():
             raise AssertionError("what is judged says nothing")

@@ -17,7 +17,8 @@ from torch import Tensor
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText
 from deepseek_mm.lm.kv_cache.paged_attention import PackedPass, PagedMemory, PagedPass
-from deepseek_mm.lm.moe import ExpertTracer, Routing
+from deepseek_mm.lm.moe import RouteListener, Routing
+from deepseek_mm.lm.shape import DecoderShape
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,7 @@ class DecodeStep(Protocol):
 class TracedText:
     """An answer whose experts are written down."""
 
-    tracer: ExpertTracer
+    tracer: RouteListener
     last: int  # tokens of its prompt
 
 
@@ -77,6 +78,11 @@ class PagedRunner:
         self._decoder, self._memory, self._steps = decoder.eval(), memory, steps
         self._texts: dict[int, CachedText] = {}
         self._traced: dict[int, TracedText] = {}
+
+    @property
+    def shape(self) -> DecoderShape:
+        """Of the model."""
+        return self._decoder.shape
 
     @property
     def vocab_size(self) -> int:
@@ -103,7 +109,7 @@ class PagedRunner:
         text = self._texts[number] = self._memory.start(prompt.ids, most=most, marks=prompt.marks)
         return text.length
 
-    def trace(self, number: int, tracer: ExpertTracer) -> None:
+    def trace(self, number: int, tracer: RouteListener) -> None:
         """Tell `tracer` which experts work on each token of the answer; the first comes of its prompt's last one."""
         if self._decoder.shape.moe:
             self._traced[number] = TracedText(tracer, last=len(self._texts[number].ids))
@@ -150,9 +156,11 @@ class PagedRunner:
         text = self._texts[number]
         text.ids.extend(tokens)
         try:
-            hidden_BTD, _ = self._pass([text], len(tokens), sure=1)
+            hidden_BTD, routings = self._pass([text], len(tokens), sure=1)
         finally:
             del text.ids[text.length :]
+        if traced := self._traced.get(number):
+            traced.tracer.add(routings)
         return self._decoder.logits(hidden_BTD[0])
 
     def release(self, number: int) -> None:

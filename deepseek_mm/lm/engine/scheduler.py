@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from deepseek_mm.lm.engine.model_runner import TokenPrompt
 from deepseek_mm.lm.engine.sampling import JsonGrammar, Sampling, choose_token, make_generator
 from deepseek_mm.lm.generator import TokenUsage
-from deepseek_mm.lm.moe import ExpertTracer
+from deepseek_mm.lm.moe import RouteListener
 from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, StopWatcher
 
 
@@ -181,7 +181,7 @@ class GenerationRequest:
     ) -> None:
         self.prompt, self.sampling = prompt, sampling
         self.tokens = array("i", prompt.ids)  # of prompt and answer
-        self.tracer: ExpertTracer | None = None  # wants to know which experts work
+        self.tracer: RouteListener | None = None  # wants to know which experts work
         self.ended = self.cut = False
         self._stop, self._abandoned = stop, False
         self._spelling, self._grammar, self._stops = spelling, grammar, StopWatcher(sampling.stop)

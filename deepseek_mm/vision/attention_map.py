@@ -1,0 +1,34 @@
+"""Where the reader of pictures looked for an answer: a map of cells for each of its layers, and one of all.
+
+The maps are the attention of the token that becomes the answer, the mean of its heads. They say where a layer took
+something from, not what it made of it.
+
+Shape key:  L layers, G cells a side
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_mm.embeddings.space import Floats
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AttentionMap:
+    """How much was looked at each cell of a picture; each map sums to 1."""
+
+    layers_LGG: Floats
+
+    @property
+    def all_GG(self) -> Floats:
+        """The mean of the layers, which is the map that an answer's verdict keeps."""
+        mean_GG: Floats = self.layers_LGG.mean(axis=0)
+        return mean_GG
+
+    def count_shared(self, heat: Sequence[Sequence[float]]) -> float:
+        """How much of another map over the same cells this one of all layers covers, 0 to 1; 0 of another grid."""
+        other_GG = np.array(heat, np.float32)
+        if other_GG.shape != self.all_GG.shape:
+            return 0.0
+        return float(np.minimum(other_GG, self.all_GG).sum())
