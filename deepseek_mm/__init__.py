@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.lm.backends.server_model import address_of as address_of
     from deepseek_mm.lm.backends.server_model import models_at as models_at
+    from deepseek_mm.lm.expert_trace import ExpertTrace as ExpertTrace
+    from deepseek_mm.lm.expert_trace import LayerReach as LayerReach
+    from deepseek_mm.lm.expert_trace import TokenExperts as TokenExperts
     from deepseek_mm.logic.rules import Rule as Rule
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
@@ -141,6 +144,7 @@ _NAMES = {  # of each module of ours
     "library.backup": "backups_in new_backup size_of",
     "library.dropped_files": "keep_dropped",
     "lm.backends.server_model": "address_of models_at",
+    "lm.expert_trace": "ExpertTrace LayerReach TokenExperts",
     "logic.rules": "Rule read_rules rules_of",
     "models.catalogue": "PublishedFigure",
     "models.downloads": "Download",

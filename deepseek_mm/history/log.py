@@ -23,7 +23,15 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
-from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, add_inside, add_requests, create_tables
+from deepseek_mm.history.tables import (
+    COUNTED,
+    CitationRow,
+    ConversationRow,
+    TurnRow,
+    add_inside,
+    add_requests,
+    create_tables,
+)
 from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert

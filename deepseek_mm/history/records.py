@@ -171,7 +171,9 @@ def read_inside(kept: dict[str, Any] | None) -> dict[str, Any]:
 
 def read_utterance(kept: dict[str, Any]) -> Utterance:
     """What a model wrote, as it was kept."""
-    trace = {name: tuple(each) if isinstance(each, list) else each for name, each in kept["trace"].items()}
+    trace: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in kept["trace"].items()
+    }
     prompt = tuple((role, text) for role, text in kept["prompt"])
     return Utterance(prompt=prompt, text=kept["text"], trace=Trace(**trace))
 

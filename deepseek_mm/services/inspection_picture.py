@@ -16,10 +16,13 @@ from PIL.Image import Image
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach
 from deepseek_mm.services.inspection_service import Inspection
+from deepseek_mm.vision.attention_map import AttentionMap
 
 INKS = ("#b3261e", "#0b57d0", "#146c2e", "#8a5000", "#6d3fc0", "#a8327a", "#0b6b74", "#4a5560")  # all carry white text
-STAGES = {"local": "#0b6b74", "growing": "#0b57d0", "global": "#6d3fc0", "sparse": "#8a5000"}
+STAGES = {"local": 8, "growing": 16, "global": 24, "sparse": 24}  # height of a layer's bar; a sparse one is hollow
+BAR = "#475569"
 VEIL = 0.75  # opacity over a cell that nobody looked at
+INK_OF_VEIL = 'fill="#0b1220" shape-rendering="crispEdges"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +46,8 @@ class PictureLayout:
     edge_px: int = 24
     letter_px: float = 9.0  # width of a narrow letter, at 15 px
     line_px: int = 38
-    map_px: int = 280  # width of one heat map
+    map_px: int = 216  # width of one heat map: four fit beside each other
+    gap_px: int = 16  # between two of them
     longest_px: int = 560  # side of the photo inside
     most_title: int = 96  # letters
 
@@ -54,7 +58,7 @@ def draw_inspection(
     """The picture, as the text of an SVG. `photo` is what the reader looked at, where that is known."""
     texts, layout = texts or PictureTexts(), layout or PictureLayout()
     parts, y = [draw_title(told.question, layout)], 64.0
-    traces = [text.trace for text in told.texts if text.trace and text.shown] or [t.trace for t in told.texts if t.trace]
+    traces = list_traces(told)
     for trace in traces:
         drawn, y = draw_tokens(trace, layout, y)
         parts.append(drawn)
@@ -67,9 +71,15 @@ def draw_inspection(
         parts.append(draw_text(layout.edge_px, y, texts.nothing))
         y += layout.line_px
     if told.look is not None and photo is not None:
-        drawn, y = draw_maps(told.look.map.layers_LGG, photo, texts, layout, y)
+        drawn, y = draw_maps(told.look.map, photo, texts, layout, y)
         parts.append(drawn)
     return frame(parts, layout, round(y + layout.edge_px))
+
+
+def list_traces(told: Inspection) -> list[ExpertTrace]:
+    """Of the texts that stand in the answer; where none does, of all that the model tried."""
+    run = [(text.shown, text.trace) for text in told.texts if text.trace]
+    return [trace for shown, trace in run if shown] or [trace for _, trace in run]
 
 
 def frame(parts: Iterable[str], layout: PictureLayout, high_px: int) -> str:
@@ -139,47 +149,52 @@ def draw_layers(
     parts = [draw_text(layout.edge_px, y + 12, texts.layers, size=13)]
     for place, reach in enumerate(reaches):
         x = layout.edge_px + step * place
+        parts.append(draw_bar(x, y + 46, step - 4, reach.stage))
+        mark = "*" if reach.has_experts else ""
+        parts.append(draw_text(x, y + 60, f"{reach.number}{mark}", size=11))
+    for place, stage in enumerate(stage for stage in STAGES if any(reach.stage == stage for reach in reaches)):
+        x = layout.edge_px + (layout.wide_px - 2 * layout.edge_px) / len(STAGES) * place
         parts.append(
-            f'<rect x="{x:.1f}" y="{y + 20:.0f}" width="{step - 2:.1f}" height="24" fill="{STAGES[reach.stage]}"/>'
-            + draw_text(x + 3, y + 36, str(reach.number), fill="#ffffff", size=11)
-            + (f'<circle cx="{x + step - 7:.1f}" cy="{y + 25:.0f}" r="3" fill="#ffffff"/>' if reach.has_experts else "")
+            draw_bar(x, y + 98, 14, stage) + draw_text(x + 20, y + 97, texts.stages.get(stage, stage), size=13)
         )
-    for place, stage in enumerate(dict.fromkeys(reach.stage for reach in reaches)):
-        x = layout.edge_px + 200 * place
-        parts.append(f'<rect x="{x}" y="{y + 54:.0f}" width="14" height="14" fill="{STAGES[stage]}"/>')
-        parts.append(draw_text(x + 20, y + 66, texts.stages.get(stage, stage), size=13))
-    return "".join(parts), y + 90
+    return "".join(parts), y + 122
+
+
+def draw_bar(x: float, foot: float, wide: float, stage: str) -> str:
+    """The bar of a layer: the further it sees the higher, and hollow where it chooses among what it could see."""
+    high = STAGES[stage]
+    look = (
+        f'fill="none" stroke="{BAR}" stroke-width="2" stroke-dasharray="4 3"' if stage == "sparse" else f'fill="{BAR}"'
+    )
+    return f'<rect x="{x:.1f}" y="{foot - high:.0f}" width="{wide:.1f}" height="{high}" {look}/>'
 
 
 def draw_maps(
-    layers_LGG: Floats, photo: Image, texts: PictureTexts, layout: PictureLayout, y: float
+    told: AttentionMap, photo: Image, texts: PictureTexts, layout: PictureLayout, y: float
 ) -> tuple[str, float]:
     """The photo under the veil of all layers, and of each of them."""
-    maps = [(texts.all_layers, layers_LGG.mean(axis=0))]
-    if len(layers_LGG) > 1:
-        maps += [(texts.layer.format(number=n), each) for n, each in enumerate(layers_LGG, start=1)]
+    several = range(len(told.layers_LGG)) if len(told.layers_LGG) > 1 else ()
+    maps = [(texts.all_layers, told.shine()), *((texts.layer.format(number=n + 1), told.shine(n)) for n in several)]
     wide, high = layout.map_px, round(layout.map_px * photo.height / photo.width)
-    columns = (layout.wide_px - 2 * layout.edge_px) // (wide + 16)
+    columns = (layout.wide_px - 2 * layout.edge_px + layout.gap_px) // (wide + layout.gap_px)
     parts = [draw_text(layout.edge_px, y + 12, texts.looked, size=13)]
     parts.append(f'<defs><image id="photo" width="{wide}" height="{high}" href="{embed_photo(photo, layout)}"/></defs>')
-    for n, (name, map_GG) in enumerate(maps):
-        x, top = layout.edge_px + (n % columns) * (wide + 16), y + 24 + (n // columns) * (high + 34)
+    for n, (name, shine_GG) in enumerate(maps):
+        x, top = layout.edge_px + (n % columns) * (wide + layout.gap_px), y + 24 + (n // columns) * (high + 34)
         parts.append(f'<use href="#photo" x="{x}" y="{top:.0f}"/>{draw_text(x, top + high + 18, name, size=13)}')
-        cells = "".join(veil(map_GG, wide, high))
-        parts.append(f'<g transform="translate({x} {top:.0f})" fill="#0b1220">{cells}</g>')
+        parts.append(f'<g transform="translate({x} {top:.0f})" {INK_OF_VEIL}>{"".join(veil(shine_GG, wide, high))}</g>')
     rows = -(-len(maps) // columns)
     return "".join(parts), y + 24 + rows * (high + 34)
 
 
-def veil(map_GG: Floats, wide: int, high: int) -> Iterator[str]:
+def veil(shine_GG: Floats, wide: int, high: int) -> Iterator[str]:
     """A rectangle for each cell, the darker the less was looked at it."""
-    most, (rows, columns) = float(map_GG.max()) or 1.0, map_GG.shape
+    rows, columns = shine_GG.shape
     for row in range(rows):
         for column in range(columns):
-            opacity = VEIL * (1 - float(map_GG[row, column]) / most)
             yield (
-                f'<rect x="{column * wide / columns:.1f}" y="{row * high / rows:.1f}" '
-                f'width="{wide / columns + 0.3:.1f}" height="{high / rows + 0.3:.1f}" opacity="{opacity:.2f}"/>'
+                f'<rect x="{column * wide / columns:.1f}" y="{row * high / rows:.1f}" width="{wide / columns:.1f}" '
+                f'height="{high / rows:.1f}" opacity="{VEIL * (1 - float(shine_GG[row, column])):.2f}"/>'
             )
 
 

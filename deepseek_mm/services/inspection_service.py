@@ -1,4 +1,4 @@
-"""What happened inside an answer: the experts that worked on its words, how far each layer saw, where the reader looked.
+"""What happened inside an answer: which experts worked on its words, how far layers saw, where the reader looked.
 
 Nothing of this is computed while an answer is given. What the model wrote and what the reader was asked are kept with
 the turn; whoever wants to look inside has both run once more, and is told how far that agrees with what was noted then.

@@ -13,6 +13,8 @@ import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
 
+ALIKE = 5  # cells that are drawn as bright as can be
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AttentionMap:
@@ -25,6 +27,17 @@ class AttentionMap:
         """The mean of the layers, which is the map that an answer's verdict keeps."""
         mean_GG: Floats = self.layers_LGG.mean(axis=0)
         return mean_GG
+
+    def shine(self, layer: int | None = None) -> Floats:
+        """How bright each cell is drawn, 0 to 1 (G, G): of one layer, or of all.
+
+        The brightest few are drawn alike. Deeper layers may rest on a cell that shows nothing (Darcet et al. 2023,
+        arXiv 2309.16588, saw this in larger models): beside that one all others would be dark.
+        """
+        map_GG = self.all_GG if layer is None else self.layers_LGG[layer]
+        full = float(np.sort(map_GG, axis=None)[-ALIKE]) if map_GG.size >= ALIKE else float(map_GG.max())
+        shine_GG: Floats = np.minimum(map_GG / full, 1.0) if full > 0 else np.zeros_like(map_GG)
+        return shine_GG
 
     def count_shared(self, heat: Sequence[Sequence[float]]) -> float:
         """How much of another map over the same cells this one of all layers covers, 0 to 1; 0 of another grid."""

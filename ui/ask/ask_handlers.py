@@ -11,13 +11,17 @@ from deepseek_mm import (
     Answer,
     Caller,
     Citation,
+    DeepSeekMMError,
+    Inspection,
     Picture,
     Question,
     check_run,
+    draw_inspection,
     require_right,
 )
 from ui import edges
 from ui.ask.chat import ChatExchange, Talk, Upload, talk_of
+from ui.ask.inspection_panel import picture_texts
 from ui.ask.offers import AGREE, carry_out, find_offer
 from ui.ask.request_form import read_meant
 from ui.edges import Handlers
@@ -201,6 +205,17 @@ class AskHandlers(Handlers):
         except Exception as error:  # noqa: BLE001 - as above
             tried = replace(answer.worked, program=program) if answer.worked else None
             return replace(answer, worked=tried), edges.sentence(error, self.words)
+
+    def inspect(self, caller: Caller, turn: int, talk: Talk, kept: object) -> tuple[Inspection, str]:
+        """What happened inside an answer, and the same as a picture. Raises what the services raise."""
+        require_exchange(talk.find(turn), self.words)
+        owner = edges.owner(caller, kept, self.words)
+        told = self.services.inspection.inspect(owner, talk.conversation or 0, turn)
+        try:
+            photo = self.assistant.picture(told.look.source) if told.look else None
+        except DeepSeekMMError:  # the photo is gone: the picture does without
+            photo = None
+        return told, draw_inspection(told, photo, picture_texts(self.words))
 
     def earlier(self, caller: Caller, talk: Talk, kept: object) -> View:
         """The same talk with more of what came before."""

@@ -18,6 +18,7 @@ from ui import edges
 from ui.ask.ask_handlers import CLEAR, AskHandlers, Entry, View
 from ui.ask.chat import KEPT, Chat, Talk
 from ui.ask.evidence_board import board, exhibits
+from ui.ask.inspection_panel import render_inspection
 from ui.ask.offers import AGREE
 from ui.ask.starters_part import StartersPart
 from ui.gateway.events import QUIET, Press, Updates, caller_of, end_unchanged, needs_right
@@ -70,7 +71,7 @@ class AskTab:
                     _place_help(words)
             with gr.Column(scale=2, min_width=300):
                 look = "side code-side" if code else "side"
-                parts["board"] = piece(board(None, pictures, words), elem_classes=look)
+                parts["board"] = piece(board(None, pictures, words), listens="acts inside", elem_classes=look)
         return cls(
             handlers=handlers, words=words, chat_html=chat, viewer=viewer, fields=fields, talk=gr.State(Talk()),
             shown=gr.State(None), parts_by_name=parts, starters=starters,
@@ -210,10 +211,23 @@ class AskTab:
         elif event.act == "evidence":
             exchange = talk.find(edges.number(event.what))
             yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
+        elif event.act == "inside":
+            yield self._show_inside(caller, edges.number(event.what), talk, kept)
         else:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
             shown = map(self.render, self._views(caller, event, talk, kept, page))
             yield from end_unchanged(shown, self.talk) if event.act in ("edit", "branch") else shown
+
+    def _show_inside(self, caller: Caller, turn: int, talk: Talk, kept: object) -> Updates:
+        """What happened inside an answer, above its evidence; or what is wrong."""
+        try:
+            told, drawing = self.handlers.inspect(caller, turn, talk, kept)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return self.render(View(talk=talk, notice=edges.sentence(error, self.words)))
+        exchange, pictures = talk.find(turn), self.chat_html.pictures
+        answer = exchange.answer if exchange else None
+        panel = render_inspection(told, pictures, self.words, drawing)
+        return {self.parts_by_name["board"]: panel + board(answer, pictures, self.words), self.shown: answer}
 
     def _views(self, caller: Caller, event: Press, talk: Talk, kept: object, page: str) -> Iterator[View]:
         asking, act, turn = self.handlers, event.act, edges.number(event.what)

@@ -237,7 +237,7 @@ class Chat:
         if not self.acts or not answer.turn:
             return foot
         votes = self._vote(each, "up", self.words.good) + self._vote(each, "down", self.words.bad)
-        names = ("retry", "branch", "evidence")
+        names = ("retry", "branch", "evidence", "inside")
         acts = "".join(self._act(name, each) for name in (("try", *names) if ASK_LEAVE in answer.text else names))
         right = self._right(each) if each.rating == "down" and not self.code else ""
         offers = render_offers(answer, each.confirming, each.done, self.words)
@@ -250,6 +250,7 @@ class Chat:
             "retry": self.words.ask_again,
             "branch": self.words.branch,
             "evidence": self.words.show_evidence,
+            "inside": self.words.inside,
         }[act]
         return button(act, each.answer.turn, text, label=f"{text}: {each.question[:80]}")
 

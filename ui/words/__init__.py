@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from deepseek_mm import translate_name
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
+from ui.words.inspection import InspectionWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.messages import read_labels, say_message
 from ui.words.models import ModelWords
@@ -33,6 +34,7 @@ class UiTexts(
     PageWords,
     AskWords,
     RequestWords,
+    InspectionWords,
     CodeWords,
     SearchWords,
     LibraryWords,

@@ -19,10 +19,10 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.inference_engine import InferenceEngine
 from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.engine.sampling import Sampling
+from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach, TokenExperts, compare_visits, list_reaches
 from deepseek_mm.lm.generator import EngineStats, Prepare, Progress, TokenUsage, silence
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.model_folders import find_folder, fingerprint, first_line
-from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach, TokenExperts, compare_visits, list_reaches
 from deepseek_mm.lm.moe import ExpertTracer, RouteRecorder
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, Tokenizer, encode_chat, read_tokenizer
