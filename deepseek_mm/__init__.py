@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     from deepseek_mm.types import Trace as Trace
     from deepseek_mm.types import Verdict as Verdict
     from deepseek_mm.types import Worked as Worked
+    from deepseek_mm.vision.attention_map import AttentionMap as AttentionMap
 
 _NAMES = {  # of each module of ours
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
@@ -164,6 +165,7 @@ _NAMES = {  # of each module of ours
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",
+    "vision.attention_map": "AttentionMap",
     "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
     "Question Request Said Trace Verdict Worked",
 }

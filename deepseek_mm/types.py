@@ -373,6 +373,7 @@ class Trace:
     layers: tuple[int, ...]  # of the model, those that have experts
     top_k: int  # letters a token, the strongest first
     visits: tuple[str, ...]  # one string a layer, in the order in which the tokens were written
+    written: tuple[int, ...] = ()  # numbers of the tokens in the model's vocabulary, where they were noted
 
     def __len__(self) -> int:
         """Tokens."""
@@ -401,7 +402,8 @@ class Trace:
         if not traces:
             return None
         visits = zip(*(trace.visits for trace in traces), strict=True)
-        return replace(traces[0], visits=tuple(map("".join, visits)))
+        written = tuple(token for trace in traces for token in trace.written)
+        return replace(traces[0], visits=tuple(map("".join, visits)), written=written)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -150,7 +150,7 @@ class PaperAssistant:
     library: Shelves
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
-    lm: None = None  # paper writes its words itself
+    lm: ClassVar[Any] = SimpleNamespace(name="paper", fingerprint="paper", sees=False)  # paper shows nothing of itself
     hub_permission: None = None  # and downloads nothing
     planned: None = None  # paper needs no engine
     hub_permission: None = None  # and no hub

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Corrected, History
-from deepseek_mm.types import Act, ActFilters, Answer, Check, Citation, Question, Request
+from deepseek_mm.types import (
+    Act,
+    ActFilters,
+    Answer,
+    Check,
+    Citation,
+    Question,
+    ReaderLook,
+    Request,
+    Trace,
+    Utterance,
+)
 from index import Label, Region, Source, Symbol
 
 KITE_PHOTO = Source(
@@ -62,6 +73,14 @@ ANSWER = Answer(
     model="parrot",
     seconds=1.5,
     request=REQUEST,
+    utterances=(
+        Utterance(
+            prompt=(("system", "Speak."), ("user", "what flies?")),
+            text="I see a red kite [2].",
+            trace=Trace(experts=("ear", "eye"), layers=(1, 3), top_k=1, visits=("ab", "bb"), written=(7, 9)),
+        ),
+    ),
+    looked=ReaderLook(question="what flies?", things=("kite",), path=KITE.source.path, heat=((0.25, 0.5), (0.0, 0.25))),
 )
 BOX = Corrected(number=2, box_px=(1, 2, 30, 40), label="a red kite", made_at=datetime(2026, 11, 25, 8, tzinfo=UTC))
 

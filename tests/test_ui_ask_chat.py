@@ -118,7 +118,7 @@ def test_an_answer_that_is_not_whole_says_how_it_ended(chat, state, text, said):
 
 
 def test_an_answer_under_way_has_no_buttons_and_a_finished_one_has_all(chat):
-    acts = {"edit", "retry", "branch", "evidence", "up", "down"}
+    acts = {"edit", "retry", "branch", "evidence", "inside", "up", "down"}
     offered = set(re.findall(r'data-act="(\w+)" data-what="5"', chat.html(talk())))
     assert offered == acts
     assert not acts & set(re.findall(r'data-act="(\w+)"', chat.html(talk(state="running"))))

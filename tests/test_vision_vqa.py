@@ -69,6 +69,18 @@ def test_looks_sum_to_one_and_change_no_answer():
     assert torch.allclose(net.out(read), net(pictures, torch.tensor([0, 1]), questions), atol=1e-5)
 
 
+def test_each_layer_looks_by_itself_and_what_it_saw_elsewhere_changes_where():
+    net, pictures, questions = ReaderNet(len(ANSWERS), SMALL).eval(), shown(2), asked(2)
+    _, by_layer = net.read_by_layer(pictures, torch.tensor([0, 0]), questions)
+    assert by_layer.shape == (2, 2, 9)
+    assert torch.allclose(by_layer.sum(dim=-1), torch.ones(2, 2), atol=1e-5)
+    moved = PictureBatch(pictures.cells_BPC.roll(1, 1), pictures.vectors_BD, pictures.grid_BPD.roll(1, 1))
+    net.place.data.zero_()  # cells that differ in their place only
+    _, still = net.read_by_layer(pictures, torch.tensor([0, 0]), questions)
+    _, rolled = net.read_by_layer(moved, torch.tensor([0, 0]), questions)
+    assert torch.allclose(rolled, still.roll(1, -1), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("question", "family"),
     [
@@ -121,6 +133,14 @@ def test_readings_come_in_order_and_a_picture_is_looked_at_once(reader):
         assert max(one.chances.values()) == pytest.approx(max(other.chances.values()), abs=0.02)
     assert set(together[0].chances) <= {"yes", "no"}
     assert together[0].heat_GG.sum() == pytest.approx(1, abs=0.01)
+
+
+def test_looks_by_layer_are_those_that_the_reading_kept(reader):
+    question, picture = VqaQuestion.of("Is it red?"), ImageAnalysis(Image.new("RGB", (64, 48), "red"))
+    (reading,) = reader.read_many([(question, picture)])
+    told = reader.look_by_layer(question, picture)
+    assert told.layers_LGG.shape == (1, 9, 9)
+    assert told.count_shared(reading.heat_GG.tolist()) == pytest.approx(1, abs=0.01)
 
 
 def test_weights_come_back(reader, tmp_path):

@@ -16,6 +16,7 @@ from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
     history_routes,
+    inspection_routes,
     learning_routes,
     library_change_routes,
     library_maintenance_routes,
@@ -57,6 +58,7 @@ ROUTERS = (
     library_change_routes.router,
     library_maintenance_routes.router,
     history_routes.router,
+    inspection_routes.router,
     learning_routes.router,
     settings_routes.router,
     model_exchange_routes.router,

@@ -191,6 +191,7 @@ class ExpertTracer:
     def __init__(self, moe: MoEShape) -> None:
         self._moe = moe
         self._steps_TLk: list[Tensor] = []
+        self.written: tuple[int, ...] = ()  # numbers of the tokens, once the answer has ended
 
     def add(self, routings: Sequence[Routing], row: int = 0, tokens: slice = slice(None)) -> None:
         """The tokens that the model has just read in `row` of its batch; one routing a layer, as it gives them."""
@@ -208,6 +209,7 @@ class ExpertTracer:
             layers=layers,
             top_k=self._moe.top_k,
             visits=tuple("".join(ascii_letters[number] for number in row) for row in visits),
+            written=self.written,
         )
 
 
@@ -215,6 +217,7 @@ class RouteRecorder:
     """Collects experts and their weights while a text is run once more; torch's own layers must have run it."""
 
     def __init__(self) -> None:
+        self.written: tuple[int, ...] = ()
         self._experts: list[Tensor] = []
         self._weights: list[Tensor] = []
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Literal
 
-import numpy as np
-
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.answering.composer import OWN_WORDS
 from deepseek_mm.assistant import Assistant
@@ -151,5 +149,4 @@ def kept_look(looked: ReaderLook, source: Source) -> InspectedLook | None:
     """The one map that was kept."""
     if not looked.heat:
         return None
-    kept = AttentionMap(layers_LGG=np.array([looked.heat], np.float32))
-    return InspectedLook(question=looked.question, source=source, map=kept, by_layer=False)
+    return InspectedLook(question=looked.question, source=source, map=AttentionMap.of(looked.heat), by_layer=False)

@@ -8,6 +8,7 @@ Shape key:  L layers, G cells a side
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -21,6 +22,11 @@ class AttentionMap:
     """How much was looked at each cell of a picture; each map sums to 1."""
 
     layers_LGG: Floats
+
+    @classmethod
+    def of(cls, heat: Sequence[Sequence[float]]) -> Self:
+        """The one map that an answer keeps, rows of cells."""
+        return cls(layers_LGG=np.array([heat], np.float32))
 
     @property
     def all_GG(self) -> Floats:

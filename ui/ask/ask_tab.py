@@ -7,7 +7,7 @@ those of the API.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Self
 
@@ -226,8 +226,9 @@ class AskTab:
             return self.render(View(talk=talk, notice=edges.sentence(error, self.words)))
         exchange, pictures = talk.find(turn), self.chat_html.pictures
         answer = exchange.answer if exchange else None
+        unmapped = replace(answer, verdict=replace(answer.verdict, heat=())) if answer and answer.verdict else answer
         panel = render_inspection(told, pictures, self.words, drawing)
-        return {self.parts_by_name["board"]: panel + board(answer, pictures, self.words), self.shown: answer}
+        return {self.parts_by_name["board"]: panel + board(unmapped, pictures, self.words), self.shown: answer}
 
     def _views(self, caller: Caller, event: Press, talk: Talk, kept: object, page: str) -> Iterator[View]:
         asking, act, turn = self.handlers, event.act, edges.number(event.what)

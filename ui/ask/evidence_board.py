@@ -1,11 +1,12 @@
 """The evidence beside an answer, as HTML: each cited region on its photo, what speaks for it, and why it was said.
 
-The map of looks lies over the photo cell by cell; the more a cell was looked at, the less of a veil covers it.
+The map of looks lies over the photo cell by cell; the more a cell was looked at, the less of a veil covers it. What
+happened inside the model stands above, where somebody asked for it (`inspection_panel`).
 """
 
 from html import escape
 
-from deepseek_mm import Answer, Check, Verdict
+from deepseek_mm import Answer, AttentionMap, Check, Verdict
 from ui.ask.request_form import render_understanding
 from ui.code_html import is_listed
 from ui.html import button, hint
@@ -75,16 +76,17 @@ def render_heat(answer: Answer, verdict: Verdict, pictures: PagePictures, words:
     region = next((c.region for c in answer.citations if c.region.is_drawn), None)
     if region is None or not verdict.heat:
         return ""
-    most, high, wide = max(map(max, verdict.heat)), len(verdict.heat), len(verdict.heat[0])
+    shine, high, wide = AttentionMap.of(verdict.heat).shine(), len(verdict.heat), len(verdict.heat[0])
     veil = "".join(
-        f'<rect x="{x}" y="{y}" width="1.02" height="1.02" opacity="{VEIL * (1 - share / most):.2f}"/>'
-        for y, row in enumerate(verdict.heat)
-        for x, share in enumerate(row)
+        f'<rect x="{x}" y="{y}" width="1" height="1" opacity="{VEIL * (1 - shine[y, x]):.2f}"/>'
+        for y in range(high)
+        for x in range(wide)
     )
     address = pictures.address(region.source, region.page, px=THUMB_PX)
     return (
         f'<figure class="looked"><img src="{address}" alt="" loading="lazy" decoding="async">'
-        f'<svg viewBox="0 0 {wide} {high}" preserveAspectRatio="none" aria-hidden="true">{veil}</svg></figure>'
+        f'<svg viewBox="0 0 {wide} {high}" preserveAspectRatio="none" shape-rendering="crispEdges" '
+        f'aria-hidden="true">{veil}</svg></figure>'
         f"{hint(words.looked)}"
     )
 

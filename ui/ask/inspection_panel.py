@@ -15,7 +15,7 @@ from ui.pictures import THUMB_PX, PagePictures
 from ui.words import UiTexts
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
-MOST_SAID = 3  # experts that are named for a token
+MOST_SAID, LEAST_SAID = 3, 0.005  # experts that are named for a token, and the weight of each
 APART = "|"  # between what is said of a token for one layer and the next
 
 
@@ -87,7 +87,7 @@ def render_token(trace: ExpertTrace, number: int, words: UiTexts) -> str:
 
 def tell_token(trace: ExpertTrace, weights: dict[int, float], words: UiTexts) -> str:
     """The experts that worked on it, the strongest first."""
-    first = list(weights.items())[:MOST_SAID]
+    first = [pair for pair in weights.items() if pair[1] >= LEAST_SAID][:MOST_SAID]
     told = words.join(f"{tell_expert(trace.experts[n].name, words)} {100 * weight:.0f} %" for n, weight in first)
     return told.replace(APART, " ")
 
@@ -133,9 +133,26 @@ def render_layers(reaches: Sequence[LayerReach], words: UiTexts) -> str:
     table = f'<table class="why"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     return (
         f'<h3>{escape(words.inside_layers)}</h3><ol class="layers" aria-hidden="true">{bars}</ol>'
-        f"{hint(words.inside_layers_hint)}"
+        f"{hint(list_stages(reaches, words))}{hint(words.inside_layers_hint)}"
         f"<details><summary>{escape(words.inside_table)}</summary>{table}</details>"
     )
+
+
+def list_stages(reaches: Sequence[LayerReach], words: UiTexts) -> str:
+    """Which layers belong to which stage: "local: 4-6, 25; global: 7"."""
+    told = []
+    for stage in words.stage_keys:
+        numbers = [reach.number for reach in reaches if reach.stage == stage]
+        if numbers:
+            told.append(f"{tell_stage(stage, words)}: {words.join(join_ranges(numbers))}")
+    return "; ".join(told)
+
+
+def join_ranges(numbers: Sequence[int]) -> list[str]:
+    """Rising numbers, those that follow each other as one range: 4, 5, 6, 9 -> "4-6", "9"."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n for n in numbers if n + 1 not in numbers]
+    return [str(start) if start == end else f"{start}-{end}" for start, end in zip(starts, ends, strict=True)]
 
 
 def tell_layer(reach: LayerReach, words: UiTexts) -> str:
@@ -178,7 +195,8 @@ def render_look(told: Inspection, pictures: PagePictures, words: UiTexts) -> str
     return (
         f'<h3>{escape(words.inside_looked)}</h3>{hint(asked)}<figure class="looked"><img src="{address}" '
         f'alt="{escape(look.source.name)}" decoding="async"><svg viewBox="0 0 {wide} {high}" '
-        f'preserveAspectRatio="none" shape-rendering="crispEdges" aria-hidden="true">{cells}</svg></figure>{render_slider(layers, words)}'
+        f'preserveAspectRatio="none" shape-rendering="crispEdges" aria-hidden="true">{cells}</svg></figure>'
+        f"{render_slider(layers, words)}"
         f"{hint(tell_look(look, words))}"
     )
 
@@ -190,7 +208,8 @@ def render_slider(layers: int, words: UiTexts) -> str:
     names = [words.inside_all_maps, *(words.inside_map.format(number=n) for n in range(1, layers + 1))]
     return (
         f'<label class="depth">{escape(words.inside_slide)} <input type="range" class="by-depth" min="0" '
-        f'max="{layers}" value="0" step="1" aria-valuetext="{escape(names[0])}" data-names="{escape(APART.join(names))}"> '
+        f'max="{layers}" value="0" step="1" aria-valuetext="{escape(names[0])}" '
+        f'data-names="{escape(APART.join(names))}"> '
         f"<output>{escape(names[0])}</output></label>"
     )
 

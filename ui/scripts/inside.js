@@ -36,5 +36,6 @@ element.addEventListener("keydown", (event) => {
 watch("value", () => {
   const panel = element.querySelector(".inside");
   for (const part of panel?.querySelectorAll(".inside-part:has(.token)") ?? []) colour(part);
-  panel?.querySelector("h2").focus();  // on a phone it stands far below the button
+  panel?.querySelector("h2").focus({ preventScroll: true });
+  if (panel?.getBoundingClientRect().top > innerHeight / 2) panel.scrollIntoView();  // on a phone it is far below
 });

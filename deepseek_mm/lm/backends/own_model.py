@@ -91,7 +91,7 @@ class OwnModel:
 
     def inspect(self, said: Utterance, *, stop: threading.Event) -> ExpertTrace | None:
         """As `InspectableGenerator` says. One pass over the prompt and one over the text, by torch."""
-        wanted = self._ids(said.text)[:JUDGED]
+        wanted = list(said.trace.written[:JUDGED])
         if self._moe is None or not said.prompt or not wanted:
             return None
         prompt = self._prompt([Message(role=role, text=text) for role, text in said.prompt])

@@ -71,7 +71,7 @@ class InferenceEngine:
     ) -> Iterator[str]:
         """Pieces of the answer; no piece splits a character. Ends within one token of `stop`, or when it is closed.
 
-        `tracer` is told which experts work on it; what it took is added to `spent` when it ends.
+        `tracer` is told which experts work on it, and its tokens when it ends; what it took is added to `spent` then.
         BadQuestion: there is nothing to answer, or it is too long. ModelFailed: the model broke. ConfigError: a schema.
         """
         self._check_length(len(prompt.ids), sampling.max_tokens)
@@ -86,6 +86,8 @@ class InferenceEngine:
         finally:
             if spent is not None:
                 spent.append(request.spent)
+            if tracer is not None:
+                tracer.written = tuple(request.tokens[len(prompt.ids) :])
 
     def judge(
         self, prompt: TokenPrompt, tail: Sequence[int], stop: threading.Event, *, tracer: RouteListener | None = None
